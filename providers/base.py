@@ -1,0 +1,269 @@
+"""The provider port: what the service asks of whoever carries a live stream.
+
+A provider makes live inputs (an address and a stream key an encoder pushes to), knows the state of each, and keeps the
+recordings. The local ingest, Cloudflare Stream and the in-memory twin implement it; one contract suite
+(`tests/contract/test_provider.py`) runs on all of them. Nothing here knows about channels, HTTP or a database.
+
+Errors::
+
+    ProviderError
+    ├── InputNotFound         no such live input (never made, or deleted)
+    ├── InputGone             the input made for this request id was deleted: ask again with a new request id
+    ├── RecordingNotFound     no such recording
+    ├── OptionRefused         the provider does not take this option (carries the option's name)
+    └── ProviderUnavailable   the provider did not answer in time (carries retry_after, seconds)
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Protocol
+
+DEFAULT_RECONNECT_TIMEOUT = 30
+"""Seconds a broadcast waits for its encoder to come back before it ends (design §6)."""
+
+MAX_RECONNECT_TIMEOUT = 1800
+"""The longest reconnect window, in seconds, a live input may ask for."""
+
+MAX_PAGE = 100
+"""The most recordings one `recordings` call returns."""
+
+
+class ProviderError(Exception):
+    """Anything a provider could not do."""
+
+
+class InputNotFound(ProviderError):
+    """No live input has this uid."""
+
+
+class InputGone(ProviderError):
+    """The live input made for this request id was deleted since; a new request id makes a new one."""
+
+
+class RecordingNotFound(ProviderError):
+    """No recording has this uid."""
+
+
+class OptionRefused(ProviderError):
+    """The provider does not accept an option's value."""
+
+    def __init__(self, option: str, rule: str) -> None:
+        super().__init__(f"{option}: {rule}")
+        self.option = option
+        self.rule = rule
+
+
+class ProviderUnavailable(ProviderError):
+    """The provider did not answer; trying again after `retry_after` seconds is sensible."""
+
+    def __init__(self, reason: str, *, retry_after: float = 5.0) -> None:
+        super().__init__(reason)
+        self.retry_after = retry_after
+
+
+class LatencyMode(StrEnum):
+    """How the stream is cut (design §7): segments of about 2 s, one per keyframe, or LL-HLS parts."""
+
+    STANDARD = "standard"
+    REDUCED = "reduced"
+    LOW = "low"
+
+
+class Phase(StrEnum):
+    """Where a live input stands, as `stream_status` tells it (design §6)."""
+
+    OFFLINE = "offline"
+    CONNECTING = "connecting"
+    STARTING = "starting"
+    LIVE = "live"
+    RECONNECTING = "reconnecting"
+    ENDED = "ended"
+
+
+class EventKind(StrEnum):
+    """What can happen to a live input."""
+
+    CONNECTED = "connected"
+    WATCHABLE = "watchable"
+    LOST = "lost"
+    ENDED = "ended"
+    RECORDING_READY = "recording_ready"
+
+
+@dataclass(frozen=True, slots=True)
+class InputOptions:
+    """What the owner of a live input may choose."""
+
+    slate_image_url: str | None = None
+    reconnect_timeout: int = DEFAULT_RECONNECT_TIMEOUT
+    latency_mode: LatencyMode = LatencyMode.STANDARD
+
+
+@dataclass(frozen=True, slots=True)
+class InputRequest:
+    """An order for a live input.
+
+    `request_id` (32 lower-case hex digits) names the order itself: asking twice with the same one gives the same input.
+    `owner` is the caller's own reference (it is stored with the input, so that orphans can be told apart), `name` is for people.
+    """
+
+    request_id: str
+    owner: str
+    name: str
+    options: InputOptions = InputOptions()
+
+
+@dataclass(frozen=True, slots=True)
+class Playback:
+    """Where players find a live input or a recording. Absolute URLs."""
+
+    hls: str
+    dash: str
+    thumbnail: str
+
+
+@dataclass(frozen=True, slots=True)
+class LiveInput:
+    """A live input as its owner may see it. `stream_key` is a secret: never logged, listed or put in an error."""
+
+    uid: str
+    rtmps_url: str
+    stream_key: str = field(repr=False)
+    playback: Playback
+    options: InputOptions
+    created: datetime
+    enabled: bool = True
+    rtmp_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class InputState:
+    """What is known of a live input at the moment `as_of`.
+
+    `seconds_until_watchable` is meant while `phase` is connecting or starting: an estimate in seconds that never reaches 0
+    before `is_watchable` does. `since` is when the phase was entered. `degraded` says that the provider could not be reached
+    and this is its last good answer. `reason` is one machine-readable word, or None.
+    """
+
+    phase: Phase
+    is_connected: bool
+    is_watchable: bool
+    seconds_until_watchable: float
+    as_of: datetime
+    since: datetime | None = None
+    reason: str | None = None
+    degraded: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """A finished broadcast that can be watched. `size` in bytes, `duration` in seconds; None where the provider does not know."""
+
+    uid: str
+    input_uid: str
+    name: str
+    created: datetime
+    modified: datetime
+    size: int | None
+    duration: float | None
+    width: int | None
+    height: int | None
+    playback: Playback
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingPosition:
+    """A place in an input's recordings (newest first): just after the recording with these two values."""
+
+    created: datetime
+    uid: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderEvent:
+    """Something happened to a live input. A wake-up: read the state for the truth."""
+
+    kind: EventKind
+    input_uid: str
+    at: datetime
+    recording_uid: str | None = None
+
+
+EventListener = Callable[[ProviderEvent], None]
+
+
+class Spawn(Protocol):
+    """Starts a background task that is named, owned and watched: if it dies, the service says so and stops.
+
+    The service hands it to its providers (`service.tasks.Tasks.spawn`). The owner cancels what it started when it closes.
+    """
+
+    def __call__(self, work: Coroutine[Any, Any, None], *, name: str) -> asyncio.Task[None]: ...
+
+
+class Provider(Protocol):
+    """Whoever carries live streams. Every method may raise `ProviderUnavailable`; none blocks the event loop."""
+
+    @property
+    def name(self) -> str:
+        """The name it is configured by: local, cloudflare, memory."""
+
+    @property
+    def rtmps_url(self) -> str:
+        """The address encoders push to; the same for every live input."""
+
+    async def start(self) -> None:
+        """Take up work: listen, recover what a crash left. Called once."""
+
+    async def aclose(self) -> None:
+        """Stop within `STOP_TIMEOUT` of the implementation; safe to call twice."""
+
+    async def check(self) -> None:
+        """Return when the provider can serve; raise `ProviderUnavailable` with the reason when not (readiness)."""
+
+    def listen(self, listener: EventListener) -> None:
+        """Call `listener` on every event from now on. It must return at once and not raise."""
+
+    def playback(self, uid: str) -> Playback:
+        """Playback addresses for an input uid (live) or a recording uid. Does not check that it exists."""
+
+    async def ensure_input(self, request: InputRequest) -> LiveInput:
+        """The live input made for `request.request_id`; makes it if there is none.
+
+        Idempotent across processes and crashes. On an existing input the options of the request are not applied.
+        Errors: InputGone, OptionRefused.
+        """
+
+    async def get_input(self, uid: str) -> LiveInput:
+        """Errors: InputNotFound."""
+
+    async def update_input(self, uid: str, options: InputOptions) -> LiveInput:
+        """Store the options (all three) and return the input as it is now. Errors: InputNotFound, OptionRefused."""
+
+    async def set_enabled(self, uid: str, enabled: bool) -> LiveInput:
+        """Let encoders publish, or stop them: a running broadcast is ended and its encoder told why. Errors: InputNotFound."""
+
+    async def rotate_key(self, uid: str) -> LiveInput:
+        """Give the input a new stream key; the old one stops working at once and its encoder is told why. Errors: InputNotFound."""
+
+    async def delete_input(self, uid: str) -> None:
+        """End what runs and forget the input; its recordings stay. Errors: InputNotFound."""
+
+    async def state(self, uid: str) -> InputState:
+        """Errors: InputNotFound."""
+
+    async def recordings(
+        self, input_uid: str, *, after: RecordingPosition | None = None, limit: int = 25
+    ) -> list[Recording]:
+        """Finished recordings of an input, newest first (created, then uid), at most `limit` (1..MAX_PAGE) after `after`.
+
+        Works for a deleted input, too; an unknown one has none.
+        """
+
+    async def recording(self, uid: str) -> Recording:
+        """Errors: RecordingNotFound."""

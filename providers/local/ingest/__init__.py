@@ -1,0 +1,1 @@
+"""The ingest: sockets and TLS around the RTMP protocol of `providers/local/rtmp`."""

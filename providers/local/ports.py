@@ -1,0 +1,116 @@
+"""What the local provider needs from the outside, as ports; `service/app.py` hands the implementations over.
+
+`MemoryInputStore` is the twin for tests; `tests/contract/test_input_store.py` runs on it and on the real store.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Protocol
+
+from providers.base import InputGone, InputOptions
+
+
+@dataclass(frozen=True, slots=True)
+class StoredInput:
+    """A live input as the local provider remembers it.
+
+    `request_id`, `owner` and `name` come from the `InputRequest`. `keyframe_interval` (seconds) is what was measured in the
+    last broadcast, None before the first: the countdown starts from it.
+    """
+
+    uid: str
+    request_id: str
+    owner: str
+    name: str
+    stream_key: str = field(repr=False)
+    options: InputOptions
+    created: datetime
+    enabled: bool = True
+    keyframe_interval: float | None = None
+
+
+class InputStore(Protocol):
+    """Remembers live inputs, across restarts. Unique: uid, request_id, stream_key."""
+
+    async def add(self, new: StoredInput) -> StoredInput:
+        """Store `new`; when its request_id is known already, change nothing and return the one stored first.
+
+        Errors: providers.base.InputGone when the one stored for this request_id was deleted.
+        """
+
+    async def get(self, uid: str) -> StoredInput | None:
+        """The input, or None when it never was or is deleted."""
+
+    async def by_key(self, stream_key: str) -> StoredInput | None:
+        """The input with exactly this key. The look-up is by digest and the comparison takes constant time."""
+
+    async def change(
+        self,
+        uid: str,
+        *,
+        options: InputOptions | None = None,
+        enabled: bool | None = None,
+        stream_key: str | None = None,
+        keyframe_interval: float | None = None,
+    ) -> StoredInput | None:
+        """Change what is given, in one transaction; return it as it is now, None when there is none."""
+
+    async def delete(self, uid: str) -> bool:
+        """Forget the input but for its request_id (see `add`); False when there was none."""
+
+
+def key_digest(stream_key: str) -> str:
+    """How a stream key is looked up: SHA-256, hex. Keys are 128 random bits or more, so it needs no salt."""
+    return hashlib.sha256(stream_key.encode()).hexdigest()
+
+
+class MemoryInputStore:
+    """The in-memory twin of the input store."""
+
+    def __init__(self) -> None:
+        self._inputs: dict[str, StoredInput] = {}
+        self._by_request: dict[str, str] = {}
+
+    async def add(self, new: StoredInput) -> StoredInput:
+        known = self._by_request.get(new.request_id)
+        if known is None:
+            self._by_request[new.request_id] = new.uid
+            self._inputs[new.uid] = new
+            return new
+        if known not in self._inputs:
+            raise InputGone(new.request_id)
+        return self._inputs[known]
+
+    async def get(self, uid: str) -> StoredInput | None:
+        return self._inputs.get(uid)
+
+    async def by_key(self, stream_key: str) -> StoredInput | None:
+        wanted = key_digest(stream_key)
+        return next((each for each in self._inputs.values() if key_digest(each.stream_key) == wanted), None)
+
+    async def change(
+        self,
+        uid: str,
+        *,
+        options: InputOptions | None = None,
+        enabled: bool | None = None,
+        stream_key: str | None = None,
+        keyframe_interval: float | None = None,
+    ) -> StoredInput | None:
+        before = self._inputs.get(uid)
+        if before is None:
+            return None
+        self._inputs[uid] = replace(
+            before,
+            options=before.options if options is None else options,
+            enabled=before.enabled if enabled is None else enabled,
+            stream_key=before.stream_key if stream_key is None else stream_key,
+            keyframe_interval=before.keyframe_interval if keyframe_interval is None else keyframe_interval,
+        )
+        return self._inputs[uid]
+
+    async def delete(self, uid: str) -> bool:
+        return self._inputs.pop(uid, None) is not None

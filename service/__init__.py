@@ -1,0 +1,1 @@
+"""The live-stream conference service. Start reading at `app.py`."""
