@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
 
 from service.tasks import Tasks
+from tests import servers
 
 
 @pytest.fixture(autouse=True)
@@ -28,3 +29,37 @@ async def tasks() -> AsyncIterator[Tasks]:
     yield owner
     await owner.aclose()
     assert failures == []
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[servers.PostgresServer]:
+    """One PostgreSQL for the whole run. A test may stop and start it."""
+    with servers.postgres_server() as server:
+        yield server
+
+
+@pytest.fixture
+def postgres_url(postgres_server: servers.PostgresServer) -> Iterator[str]:
+    """A fresh database of its own for the test: `postgresql://…`."""
+    with postgres_server.database() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def session_redis() -> Iterator[servers.RedisServer]:
+    """One Redis for the whole run; tests take `redis_server` or `redis_url`."""
+    with servers.redis_server() as server:
+        yield server
+
+
+@pytest.fixture
+def redis_server(session_redis: servers.RedisServer) -> servers.RedisServer:
+    """A running, empty Redis. A test may stop and start it."""
+    session_redis.flush()
+    return session_redis
+
+
+@pytest.fixture
+def redis_url(redis_server: servers.RedisServer) -> str:
+    """The address of an empty Redis."""
+    return redis_server.url
