@@ -1,0 +1,333 @@
+"""What every provider does: one suite on all of them.
+
+To add an implementation: write a `Stage` (who publishes, and how time passes) as an async context manager and add it to `STAGES`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
+
+import pytest
+
+from providers.base import (
+    MAX_RECONNECT_TIMEOUT,
+    EventKind,
+    InputGone,
+    InputNotFound,
+    InputOptions,
+    InputRequest,
+    LatencyMode,
+    LiveInput,
+    OptionRefused,
+    Phase,
+    ProviderEvent,
+    RecordingNotFound,
+    RecordingPosition,
+)
+from service.tasks import Tasks
+from tests.contract.provider_stages import STAGES, Stage
+
+RECONNECT_TIMEOUT = 10
+"""Seconds; short, because a stage may have to let them pass for real."""
+
+
+@pytest.fixture(params=sorted(STAGES))
+async def stage(request: pytest.FixtureRequest, tasks: Tasks) -> AsyncIterator[Stage]:
+    """A started provider of each kind, with a hand on its encoders and its time."""
+    make: Callable[[Tasks], AbstractAsyncContextManager[Stage]] = STAGES[request.param]
+    async with make(tasks) as stage:
+        yield stage
+
+
+def order(request_id: str | None = None, **options: object) -> InputRequest:
+    return InputRequest(
+        request_id=request_id or secrets.token_hex(16),
+        owner="channel 7",
+        name="Morning show",
+        options=InputOptions(**{"reconnect_timeout": RECONNECT_TIMEOUT, **options}),  # type: ignore[arg-type]
+    )
+
+
+@pytest.fixture
+async def live(stage: Stage) -> LiveInput:
+    """A fresh live input."""
+    return await stage.provider.ensure_input(order())
+
+
+@pytest.fixture
+def events(stage: Stage) -> list[ProviderEvent]:
+    """Everything the provider tells from now on."""
+    told: list[ProviderEvent] = []
+    stage.provider.listen(told.append)
+    return told
+
+
+async def test_a_provider_that_can_serve_passes_its_check(stage: Stage) -> None:
+    await stage.provider.check()
+
+
+async def test_a_new_input_has_an_address_a_key_and_playback_urls(stage: Stage, live: LiveInput) -> None:
+    assert live.rtmps_url == stage.provider.rtmps_url
+    assert live.rtmps_url.startswith("rtmps://")
+    assert len(live.stream_key) >= 32
+    assert live.enabled
+    assert live.playback.hls.endswith(f"/{live.uid}/manifest/video.m3u8")
+    assert live.playback.dash.endswith(f"/{live.uid}/manifest/video.mpd")
+    assert live.playback.thumbnail.endswith(f"/{live.uid}/thumbnails/thumbnail.jpg")
+    assert live.playback == stage.provider.playback(live.uid)
+    assert live.created.tzinfo is not None
+
+
+async def test_the_key_is_not_in_the_repr(live: LiveInput) -> None:
+    assert live.stream_key not in repr(live)
+
+
+async def test_the_same_request_gives_the_same_input(stage: Stage) -> None:
+    request = order()
+    first = await stage.provider.ensure_input(request)
+    assert await stage.provider.ensure_input(request) == first
+
+
+async def test_parallel_requests_with_one_id_make_one_input(stage: Stage) -> None:
+    request = order()
+    made = await asyncio.gather(*(stage.provider.ensure_input(request) for _ in range(10)))
+    assert len({(each.uid, each.stream_key) for each in made}) == 1
+
+
+async def test_another_request_gives_another_input(stage: Stage, live: LiveInput) -> None:
+    other = await stage.provider.ensure_input(order())
+    assert other.uid != live.uid
+    assert other.stream_key != live.stream_key
+
+
+async def test_the_options_of_a_repeated_request_are_not_applied(stage: Stage) -> None:
+    first = await stage.provider.ensure_input(order("0" * 32))
+    again = await stage.provider.ensure_input(order("0" * 32, latency_mode=LatencyMode.LOW, reconnect_timeout=60))
+    assert again.options == first.options
+
+
+@pytest.mark.parametrize("latency_mode", list(LatencyMode))
+async def test_all_options_are_given_back(stage: Stage, latency_mode: LatencyMode) -> None:
+    options = InputOptions("https://example.com/slate.png", 60, latency_mode)
+    live = await stage.provider.ensure_input(InputRequest(secrets.token_hex(16), "channel 7", "Show", options))
+    assert live.options == options
+    assert (await stage.provider.get_input(live.uid)).options == options
+
+
+async def test_an_update_changes_all_three_options_and_nothing_else(stage: Stage, live: LiveInput) -> None:
+    options = InputOptions("https://example.com/other.png", 180, LatencyMode.LOW)
+    updated = await stage.provider.update_input(live.uid, options)
+    assert updated.options == options
+    assert (updated.uid, updated.stream_key, updated.created) == (live.uid, live.stream_key, live.created)
+    assert await stage.provider.get_input(live.uid) == updated
+
+
+async def test_an_update_can_take_the_slate_back(stage: Stage) -> None:
+    live = await stage.provider.ensure_input(order(slate_image_url="https://example.com/slate.png"))
+    await stage.provider.update_input(live.uid, InputOptions())
+    assert (await stage.provider.get_input(live.uid)).options == InputOptions()
+
+
+@pytest.mark.parametrize("seconds", [-1, MAX_RECONNECT_TIMEOUT + 1])
+async def test_a_reconnect_timeout_out_of_range_is_refused_by_name(stage: Stage, live: LiveInput, seconds: int) -> None:
+    with pytest.raises(OptionRefused) as refused:
+        await stage.provider.update_input(live.uid, InputOptions(reconnect_timeout=seconds))
+    assert refused.value.option == "reconnect_timeout"
+
+
+@pytest.mark.parametrize("method", ["get_input", "rotate_key", "delete_input", "state"])
+async def test_an_unknown_input_is_not_found(stage: Stage, method: str) -> None:
+    with pytest.raises(InputNotFound):
+        await getattr(stage.provider, method)("f" * 32)
+
+
+async def test_an_unknown_input_cannot_be_changed(stage: Stage) -> None:
+    with pytest.raises(InputNotFound):
+        await stage.provider.update_input("f" * 32, InputOptions())
+    with pytest.raises(InputNotFound):
+        await stage.provider.set_enabled("f" * 32, False)
+
+
+async def test_a_deleted_input_is_not_found_any_more(stage: Stage, live: LiveInput) -> None:
+    await stage.provider.delete_input(live.uid)
+    with pytest.raises(InputNotFound):
+        await stage.provider.get_input(live.uid)
+    with pytest.raises(InputNotFound):
+        await stage.provider.delete_input(live.uid)
+    with pytest.raises(InputNotFound):
+        await stage.provider.state(live.uid)
+
+
+async def test_the_request_of_a_deleted_input_is_gone(stage: Stage) -> None:
+    request = order()
+    live = await stage.provider.ensure_input(request)
+    await stage.provider.delete_input(live.uid)
+    with pytest.raises(InputGone):
+        await stage.provider.ensure_input(request)
+
+
+async def test_a_rotated_key_replaces_the_old_one(stage: Stage, live: LiveInput) -> None:
+    rotated = await stage.provider.rotate_key(live.uid)
+    assert rotated.uid == live.uid
+    assert rotated.stream_key != live.stream_key
+    assert not await stage.connect(live)
+    assert await stage.connect(rotated)
+
+
+async def test_rotating_the_key_throws_the_encoder_out(stage: Stage, live: LiveInput) -> None:
+    assert await stage.connect(live)
+    await stage.provider.rotate_key(live.uid)
+    assert not (await stage.provider.state(live.uid)).is_connected
+
+
+async def test_a_disabled_input_takes_no_encoder_until_it_is_enabled(stage: Stage, live: LiveInput) -> None:
+    assert not (await stage.provider.set_enabled(live.uid, False)).enabled
+    assert not await stage.connect(live)
+    assert (await stage.provider.set_enabled(live.uid, True)).enabled
+    assert await stage.connect(live)
+
+
+async def test_disabling_throws_the_encoder_out(stage: Stage, live: LiveInput) -> None:
+    await stage.connect(live)
+    await stage.provider.set_enabled(live.uid, False)
+    assert not (await stage.provider.state(live.uid)).is_connected
+
+
+async def test_an_input_that_never_streamed_is_offline(stage: Stage, live: LiveInput) -> None:
+    state = await stage.provider.state(live.uid)
+    assert (state.phase, state.is_connected, state.is_watchable) == (Phase.OFFLINE, False, False)
+    assert state.seconds_until_watchable == 0
+    assert not state.degraded
+
+
+async def test_a_connected_encoder_shows_before_anyone_can_watch(stage: Stage, live: LiveInput) -> None:
+    assert await stage.connect(live)
+    state = await stage.provider.state(live.uid)
+    assert state.phase in {Phase.CONNECTING, Phase.STARTING}
+    assert state.is_connected
+    assert not state.is_watchable
+    assert state.seconds_until_watchable > 0
+
+
+async def test_the_countdown_ends_when_a_player_can_play(stage: Stage, live: LiveInput) -> None:
+    await stage.connect(live)
+    await stage.watchable(live)
+    state = await stage.provider.state(live.uid)
+    assert (state.phase, state.is_connected, state.is_watchable) == (Phase.LIVE, True, True)
+    assert state.seconds_until_watchable == 0
+
+
+async def test_a_dropped_broadcast_stays_watchable_while_it_waits(stage: Stage, live: LiveInput) -> None:
+    await stage.connect(live)
+    await stage.watchable(live)
+    await stage.drop(live)
+    state = await stage.provider.state(live.uid)
+    assert (state.phase, state.is_connected, state.is_watchable) == (Phase.RECONNECTING, False, True)
+
+
+async def test_an_encoder_that_comes_back_in_time_goes_on_in_the_same_recording(stage: Stage, live: LiveInput) -> None:
+    await stage.connect(live)
+    await stage.watchable(live)
+    await stage.drop(live)
+    assert await stage.connect(live)
+    await stage.watchable(live)
+    assert (await stage.provider.state(live.uid)).is_connected
+    await stage.end(live)
+    assert len(await stage.provider.recordings(live.uid)) == 1
+
+
+async def test_a_broadcast_ends_when_its_encoder_stays_away(stage: Stage, live: LiveInput) -> None:
+    await stage.connect(live)
+    await stage.watchable(live)
+    await stage.end(live)
+    state = await stage.provider.state(live.uid)
+    assert state.phase in {Phase.OFFLINE, Phase.ENDED}
+    assert not state.is_connected
+    assert not state.is_watchable
+    assert state.seconds_until_watchable == 0
+
+
+async def test_a_running_broadcast_is_not_a_recording(stage: Stage, live: LiveInput) -> None:
+    await stage.connect(live)
+    await stage.watchable(live)
+    assert await stage.provider.recordings(live.uid) == []
+
+
+async def test_a_finished_broadcast_is_a_recording(stage: Stage, live: LiveInput) -> None:
+    await broadcast(stage, live)
+    (recording,) = await stage.provider.recordings(live.uid)
+    assert recording.uid != live.uid
+    assert recording.input_uid == live.uid
+    assert recording.name.startswith("Morning show")
+    assert recording.duration is None or recording.duration > 0
+    assert recording.size is None or recording.size > 0
+    assert recording.playback == stage.provider.playback(recording.uid)
+    assert recording.created.tzinfo is not None
+    assert await stage.provider.recording(recording.uid) == recording
+
+
+async def test_recordings_come_newest_first_and_page_without_loss(stage: Stage, live: LiveInput) -> None:
+    for _ in range(3):
+        await broadcast(stage, live)
+    whole = await stage.provider.recordings(live.uid)
+    assert len(whole) == 3
+    assert whole == sorted(whole, key=lambda each: (each.created, each.uid), reverse=True)
+
+    walked = await stage.provider.recordings(live.uid, limit=1)
+    while page := await stage.provider.recordings(
+        live.uid, after=RecordingPosition(walked[-1].created, walked[-1].uid), limit=1
+    ):
+        walked += page
+    assert walked == whole
+
+
+async def test_recordings_survive_their_input(stage: Stage, live: LiveInput) -> None:
+    await broadcast(stage, live)
+    before = await stage.provider.recordings(live.uid)
+    await stage.provider.delete_input(live.uid)
+    assert await stage.provider.recordings(live.uid) == before
+
+
+async def test_an_unknown_input_has_no_recordings(stage: Stage) -> None:
+    assert await stage.provider.recordings("f" * 32) == []
+
+
+async def test_an_unknown_recording_is_not_found(stage: Stage, live: LiveInput) -> None:
+    with pytest.raises(RecordingNotFound):
+        await stage.provider.recording("f" * 32)
+    with pytest.raises(RecordingNotFound):
+        await stage.provider.recording(live.uid)
+
+
+async def test_the_life_of_a_broadcast_is_told_in_order(
+    stage: Stage, live: LiveInput, events: list[ProviderEvent]
+) -> None:
+    await stage.connect(live)
+    await stage.watchable(live)
+    await stage.drop(live)
+    await stage.end(live)
+    assert [each.kind for each in events] == [
+        EventKind.CONNECTED,
+        EventKind.WATCHABLE,
+        EventKind.LOST,
+        EventKind.ENDED,
+        EventKind.RECORDING_READY,
+    ]
+    assert {each.input_uid for each in events} == {live.uid}
+    (recording,) = await stage.provider.recordings(live.uid)
+    assert events[-1].recording_uid == recording.uid
+
+
+async def test_closing_twice_is_safe(stage: Stage) -> None:
+    await stage.provider.aclose()
+    await stage.provider.aclose()
+
+
+async def broadcast(stage: Stage, live: LiveInput) -> None:
+    """One whole showing, from encoder to recording."""
+    await stage.connect(live)
+    await stage.watchable(live)
+    await stage.end(live)
