@@ -1,0 +1,299 @@
+"""The settings: `CONFERENCE_*` environment variables, read and checked once at start. The only file that reads the environment.
+
+A field is named like its variable, in lower case and without `CONFERENCE_`. A variable that is set but empty counts as not
+set. Every setting carries its rule as a sentence; a value that breaks it becomes one line that names variable and rule.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from ipaddress import IPv4Network, IPv6Network, ip_address
+from pathlib import Path
+from typing import Annotated, Any, Self
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+PREFIX = "CONFERENCE_"
+
+RENDITION_NAMES = ("source", "1080p", "720p", "480p", "360p", "240p")
+"""What may stand in CONFERENCE_RENDITIONS; `source` is the encoder's own stream, untouched."""
+
+MAX_TRANSCODES_LIMIT = 64
+"""The most encoder processes a machine may be told to run."""
+
+DATABASE_SCHEMES = ("sqlite", "postgresql", "postgres", "sqlite+aiosqlite", "postgresql+asyncpg")
+
+ORCHESTRATOR_VARIABLES = re.compile(r"CONFERENCE_(SERVICE_(HOST|PORT\w*)|PORT(_\d+_(TCP|UDP)\w*)?)")
+"""Kubernetes and Docker links make these up for a service named "conference"; they are not meant for us."""
+
+
+class SettingsError(Exception):
+    """What is wrong with the settings; `lines` holds one sentence per fault, naming the variable and the rule."""
+
+    def __init__(self, lines: list[str]) -> None:
+        super().__init__("\n".join(lines))
+        self.lines = lines
+
+
+class ProviderName(StrEnum):
+    """Who carries the streams."""
+
+    LOCAL = "local"
+    CLOUDFLARE = "cloudflare"
+
+
+class LogLevel(StrEnum):
+    """The least severe log line that is written."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class LogFormat(StrEnum):
+    """AUTO is console on a terminal and JSON elsewhere."""
+
+    AUTO = "auto"
+    JSON = "json"
+    CONSOLE = "console"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What a value has to be; completes the sentence "CONFERENCE_X must be …"."""
+
+    text: str
+
+
+def _url(schemes: tuple[str, ...], *, origin: bool = False, needs_host: bool = True) -> Callable[[str], str]:
+    """A check for an absolute URL; `origin` allows no query and takes a trailing slash off."""
+
+    def check(value: str) -> str:
+        parts = urlsplit(value)
+        parts.port  # noqa: B018  (raises on a port that is no number)
+        if (
+            parts.scheme not in schemes
+            or (needs_host and not parts.hostname)
+            or (origin and parts.query + parts.fragment)
+        ):
+            raise ValueError("not such a URL")
+        return value.rstrip("/") if origin else value
+
+    return check
+
+
+def _port_or_off(value: object) -> object:
+    return None if isinstance(value, str) and value.strip().lower() == "off" else value
+
+
+def _host(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*(%\w+)?", value):
+        raise ValueError("not a host")
+    return value
+
+
+def _comma_list(value: object) -> object:
+    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+def _renditions(value: tuple[str, ...]) -> tuple[str, ...]:
+    if not value or len(set(value)) != len(value) or not set(value) <= set(RENDITION_NAMES):
+        raise ValueError("not a list of renditions")
+    return value
+
+
+def _readable_file(value: Path) -> Path:
+    if not value.is_file() or not os.access(value, os.R_OK):
+        raise ValueError("not a readable file")
+    return value
+
+
+def _lower(value: object) -> object:
+    return value.lower() if isinstance(value, str) else value
+
+
+def _origin(example: str) -> Rule:
+    return Rule(f"an http or https URL without a query, like {example}")
+
+
+Port = Annotated[int, Field(ge=0, le=65535), Rule("a port from 0 to 65535 (0: any free one)")]
+Host = Annotated[str, AfterValidator(_host), Rule("a host name or an IP address, without a port")]
+PublicUrl = Annotated[str, AfterValidator(_url(("http", "https"), origin=True)), _origin("https://live.example.com")]
+
+
+class Settings(BaseSettings):
+    """Everything that can be set. Immutable; secrets do not show in its repr."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, frozen=True, extra="forbid")
+
+    http_host: Host = "127.0.0.1"
+    http_port: Port = 8080
+    rtmp_host: Host = Field(default_factory=lambda data: str(data.get("http_host", "127.0.0.1")))
+    rtmp_port: Annotated[
+        int | None,
+        Field(ge=0, le=65535),
+        BeforeValidator(_port_or_off),
+        Rule('a port from 0 to 65535 (0: any free one), or "off" for no plain RTMP'),
+    ] = 1935
+    rtmps_port: Port = 1936
+    public_url: PublicUrl | None = None
+    public_rtmp_host: Host | None = None
+    trusted_proxies: Annotated[
+        tuple[IPv4Network | IPv6Network, ...],
+        NoDecode,
+        BeforeValidator(_comma_list),
+        Rule("a comma-separated list of IP addresses or networks, like 10.0.0.0/8,::1"),
+    ] = ()
+    data_dir: Annotated[
+        Path, AfterValidator(lambda path: path.expanduser().absolute()), Rule("the path of a directory")
+    ] = Field(default=Path("data"), validate_default=True)
+    database_url: Annotated[
+        str,
+        AfterValidator(_url(DATABASE_SCHEMES, needs_host=False)),
+        Rule("a database URL like sqlite:////var/lib/conference/conference.db or postgresql://user:password@host/name"),
+    ] = Field(default_factory=lambda data: f"sqlite:///{data.get('data_dir', '.')}/conference.db", repr=False)
+    redis_url: (
+        Annotated[
+            str,
+            AfterValidator(_url(("redis", "rediss", "unix"), needs_host=False)),
+            Rule("a Redis URL: redis://host:6379/0, rediss://… or unix:///path/of/the.sock"),
+        ]
+        | None
+    ) = Field(default=None, repr=False)
+    provider: Annotated[ProviderName, BeforeValidator(_lower), Rule("local or cloudflare")] = ProviderName.LOCAL
+    tls_cert: Annotated[Path, AfterValidator(_readable_file), Rule("a readable file (PEM, the whole chain)")] | None = (
+        None
+    )
+    tls_key: Annotated[Path, AfterValidator(_readable_file), Rule("a readable file (PEM, the private key)")] | None = (
+        None
+    )
+    renditions: Annotated[
+        tuple[str, ...],
+        NoDecode,
+        BeforeValidator(_comma_list),
+        AfterValidator(_renditions),
+        Rule(f"a comma-separated list out of {', '.join(RENDITION_NAMES)}, each at most once"),
+    ] = ("source",)
+    max_transcodes: Annotated[
+        int, Field(ge=0, le=MAX_TRANSCODES_LIMIT), Rule(f"a number from 0 to {MAX_TRANSCODES_LIMIT}")
+    ] = 2
+    new_visitors_per_address: Annotated[
+        int, Field(ge=1, le=1_000_000), Rule("a number of visitors per minute from 1 to 1000000")
+    ] = 600
+    cloudflare_account_id: Annotated[
+        str, Field(pattern=r"^[0-9A-Za-z_-]{1,64}$"), Rule("the account id as the dashboard shows it (letters and digits)")
+    ] | None = None  # fmt: skip
+    cloudflare_api_token: SecretStr | None = None
+    cloudflare_base_url: Annotated[
+        str,
+        AfterValidator(_url(("http", "https"), origin=True)),
+        _origin("https://api.cloudflare.com/client/v4"),
+    ] = "https://api.cloudflare.com/client/v4"
+    cloudflare_customer_url: Annotated[
+        str,
+        AfterValidator(_url(("http", "https"), origin=True)),
+        _origin("https://customer-CODE.cloudflarestream.com"),
+    ] | None = None  # fmt: skip
+    cloudflare_webhook_secret: SecretStr | None = None
+    log_level: Annotated[LogLevel, BeforeValidator(_lower), Rule("debug, info, warning or error")] = LogLevel.INFO
+    log_format: Annotated[LogFormat, BeforeValidator(_lower), Rule("auto, json or console")] = LogFormat.AUTO
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        faults = []
+        if (self.tls_cert is None) != (self.tls_key is None):
+            missing, given = ("TLS_KEY", "TLS_CERT") if self.tls_key is None else ("TLS_CERT", "TLS_KEY")
+            faults.append(f"{PREFIX}{missing} is required when {PREFIX}{given} is set")
+        if self.provider is ProviderName.CLOUDFLARE:
+            needed = {"ACCOUNT_ID": self.cloudflare_account_id, "API_TOKEN": self.cloudflare_api_token}
+            faults += [
+                f"{PREFIX}CLOUDFLARE_{name} is required when {PREFIX}PROVIDER is cloudflare"
+                for name, value in needed.items()
+                if value is None
+            ]
+        if faults:
+            raise ValueError("\n".join(faults))
+        return self
+
+    def http_url(self, port: int | None = None) -> str:
+        """Where visitors and builders reach us, without a trailing slash; `port` is the one really bound."""
+        return self.public_url or f"http://{url_host(self.http_host)}:{self.http_port if port is None else port}"
+
+    def rtmp_public_host(self) -> str:
+        """The host encoders are told, ready for a URL: set, else that of the public URL, else the one listened on."""
+        if self.public_rtmp_host:
+            return url_host(self.public_rtmp_host)
+        public = urlsplit(self.public_url).hostname if self.public_url else None
+        return url_host(public or self.rtmp_host)
+
+
+def url_host(host: str) -> str:
+    """A host as it stands in a URL: IPv6 in brackets; "all addresses" cannot be called, so it becomes the loopback one."""
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return host
+    if address.is_unspecified:
+        return "127.0.0.1" if address.version == 4 else "[::1]"
+    return host if address.version == 4 else f"[{host}]"
+
+
+def load() -> Settings:
+    """The settings of this process. Raises SettingsError with every fault there is."""
+    faults = list(_unknown(os.environ))
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        raise SettingsError([*faults, *_sentences(error)]) from None
+    if faults:
+        raise SettingsError(faults)
+    return settings
+
+
+def _unknown(environment: Mapping[str, str]) -> Iterator[str]:
+    """A misspelt variable must not pass silently: it is a fault, with the name that was probably meant."""
+    known = {PREFIX + name.upper() for name in Settings.model_fields}
+    for name in sorted(environment):
+        if not name.upper().startswith(PREFIX) or name.upper() in known or ORCHESTRATOR_VARIABLES.fullmatch(name):
+            continue
+        near = difflib.get_close_matches(name.upper(), known, n=1)
+        yield f"{name} is not a setting" + (f" (did you mean {near[0]}?)" if near else "")
+
+
+def _sentences(error: ValidationError) -> Iterator[str]:
+    """One sentence per setting; pydantic tells of every member of a list and every branch of a union."""
+    told = set()
+    for fault in error.errors(include_url=False):
+        if not fault["loc"]:
+            yield from str(fault["ctx"]["error"]).splitlines()
+            continue
+        name = str(fault["loc"][0])
+        if name in told or fault["type"] == "default_factory_not_called":
+            continue
+        told.add(name)
+        rule, secret = _rule_of(name)
+        given = "" if secret else f", not {fault['input']!r}"
+        yield f"{PREFIX}{name.upper()} must be {rule}{given}"
+
+
+def _rule_of(name: str) -> tuple[str, bool]:
+    """The rule of a setting and whether its value must not be shown (URLs may hold a password)."""
+    field = Settings.model_fields[name]
+    rules = [part.text for part in _metadata(field.annotation, field.metadata) if isinstance(part, Rule)]
+    return (rules[0] if rules else "a text"), not field.repr or "SecretStr" in str(field.annotation)
+
+
+def _metadata(annotation: Any, metadata: list[Any]) -> Iterator[Any]:
+    """The annotations of a type and of the members of a union."""
+    yield from metadata
+    yield from getattr(annotation, "__metadata__", ())
+    for member in getattr(annotation, "__args__", ()):
+        yield from getattr(member, "__metadata__", ())

@@ -1,0 +1,201 @@
+"""The settings: defaults, and the message for every way to get one wrong."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from service import settings
+from service.settings import LogLevel, ProviderName, Settings, SettingsError
+
+
+@pytest.fixture(autouse=True)
+def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in list(os.environ):
+        if name.startswith("CONFERENCE_"):
+            monkeypatch.delenv(name)
+
+
+def faults(monkeypatch: pytest.MonkeyPatch, **variables: str) -> list[str]:
+    for name, value in variables.items():
+        monkeypatch.setenv(f"CONFERENCE_{name}", value)
+    with pytest.raises(SettingsError) as caught:
+        settings.load()
+    return caught.value.lines
+
+
+def test_without_variables_the_service_listens_on_loopback_and_keeps_its_data_below_the_working_directory() -> None:
+    given = settings.load()
+    assert (given.http_host, given.http_port, given.rtmp_port, given.rtmps_port) == ("127.0.0.1", 8080, 1935, 1936)
+    assert given.data_dir == Path.cwd() / "data"
+    assert given.database_url == f"sqlite:///{Path.cwd()}/data/conference.db"
+    assert given.redis_url is None
+    assert given.provider is ProviderName.LOCAL
+    assert given.renditions == ("source",)
+
+
+def test_variables_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CONFERENCE_HTTP_PORT", "0")
+    monkeypatch.setenv("CONFERENCE_RENDITIONS", "source, 720p,480p")
+    monkeypatch.setenv("CONFERENCE_TRUSTED_PROXIES", "10.0.0.0/8,::1")
+    monkeypatch.setenv("CONFERENCE_LOG_LEVEL", "DEBUG")
+    given = settings.load()
+    assert given.http_port == 0
+    assert given.renditions == ("source", "720p", "480p")
+    assert [str(network) for network in given.trusted_proxies] == ["10.0.0.0/8", "::1/128"]
+    assert given.log_level is LogLevel.DEBUG
+
+
+def test_an_empty_variable_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CONFERENCE_REDIS_URL", "")
+    monkeypatch.setenv("CONFERENCE_HTTP_PORT", "")
+    assert (settings.load().redis_url, settings.load().http_port) == (None, 8080)
+
+
+def test_the_plain_rtmp_port_can_be_switched_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CONFERENCE_RTMP_PORT", "off")
+    assert settings.load().rtmp_port is None
+
+
+def test_rtmp_listens_where_http_does_unless_told_otherwise() -> None:
+    assert Settings(http_host="0.0.0.0").rtmp_host == "0.0.0.0"
+    assert Settings(http_host="0.0.0.0", rtmp_host="127.0.0.1").rtmp_host == "127.0.0.1"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("HTTP_PORT", "abc", "must be a port from 0 to 65535 (0: any free one), not 'abc'"),
+        ("HTTP_PORT", "65536", "must be a port from 0 to 65535 (0: any free one), not '65536'"),
+        ("HTTP_PORT", "-1", "must be a port from 0 to 65535 (0: any free one), not '-1'"),
+        ("RTMPS_PORT", "off", "must be a port from 0 to 65535 (0: any free one), not 'off'"),
+        (
+            "RTMP_PORT",
+            "none",
+            "must be a port from 0 to 65535 (0: any free one), or \"off\" for no plain RTMP, not 'none'",
+        ),
+        ("HTTP_HOST", "a b", "must be a host name or an IP address, without a port, not 'a b'"),
+        ("HTTP_HOST", "localhost:80", "must be a host name or an IP address, without a port, not 'localhost:80'"),
+        ("PUBLIC_RTMP_HOST", "rtmp://x", "must be a host name or an IP address, without a port, not 'rtmp://x'"),
+        (
+            "PUBLIC_URL",
+            "live.example.com",
+            "must be an http or https URL without a query, like https://live.example.com, not 'live.example.com'",
+        ),
+        (
+            "PUBLIC_URL",
+            "https://x/?a=b",
+            "must be an http or https URL without a query, like https://live.example.com, not 'https://x/?a=b'",
+        ),
+        (
+            "TRUSTED_PROXIES",
+            "10.0.0.1/8,x",
+            "must be a comma-separated list of IP addresses or networks, like 10.0.0.0/8,::1, not '10.0.0.1/8'",
+        ),
+        ("PROVIDER", "mux", "must be local or cloudflare, not 'mux'"),
+        (
+            "RENDITIONS",
+            "source,4k",
+            "must be a comma-separated list out of source, 1080p, 720p, 480p, 360p, 240p, each at most once,"
+            " not 'source,4k'",
+        ),
+        (
+            "RENDITIONS",
+            "480p,480p",
+            "must be a comma-separated list out of source, 1080p, 720p, 480p, 360p, 240p, each at most once,"
+            " not '480p,480p'",
+        ),
+        ("MAX_TRANSCODES", "65", "must be a number from 0 to 64, not '65'"),
+        ("NEW_VISITORS_PER_ADDRESS", "0", "must be a number of visitors per minute from 1 to 1000000, not '0'"),
+        ("LOG_LEVEL", "loud", "must be debug, info, warning or error, not 'loud'"),
+        ("LOG_FORMAT", "xml", "must be auto, json or console, not 'xml'"),
+        (
+            "CLOUDFLARE_BASE_URL",
+            "api",
+            "must be an http or https URL without a query, like https://api.cloudflare.com/client/v4, not 'api'",
+        ),
+        (
+            "CLOUDFLARE_ACCOUNT_ID",
+            "a/b",
+            "must be the account id as the dashboard shows it (letters and digits), not 'a/b'",
+        ),
+    ],
+)
+def test_a_bad_value_is_one_line_with_the_variable_and_the_rule(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, sentence: str
+) -> None:
+    assert faults(monkeypatch, **{name: value}) == [f"CONFERENCE_{name} {sentence}"]
+
+
+@pytest.mark.parametrize("name", ["DATABASE_URL", "REDIS_URL"])
+def test_a_value_that_may_hold_a_password_is_not_repeated(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    (line,) = faults(monkeypatch, **{name: "mysql://me:hunter2@host/name"})
+    assert line.startswith(f"CONFERENCE_{name} must be a ")
+    assert "hunter2" not in line
+
+
+def test_every_fault_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = faults(monkeypatch, HTTP_PORT="x", LOG_LEVEL="y")
+    assert [line.split()[0] for line in lines] == ["CONFERENCE_HTTP_PORT", "CONFERENCE_LOG_LEVEL"]
+
+
+def test_a_misspelt_variable_is_a_fault_that_names_its_neighbour(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert faults(monkeypatch, HTTP_PROT="1") == [
+        "CONFERENCE_HTTP_PROT is not a setting (did you mean CONFERENCE_HTTP_PORT?)"
+    ]
+
+
+def test_variables_an_orchestrator_makes_up_are_no_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CONFERENCE_SERVICE_HOST", "10.1.2.3")
+    monkeypatch.setenv("CONFERENCE_PORT_8080_TCP_ADDR", "10.1.2.3")
+    settings.load()
+
+
+def test_a_certificate_without_its_key_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    certificate = tmp_path / "cert.pem"
+    certificate.touch()
+    assert faults(monkeypatch, TLS_CERT=str(certificate)) == [
+        "CONFERENCE_TLS_KEY is required when CONFERENCE_TLS_CERT is set"
+    ]
+
+
+def test_a_certificate_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert faults(monkeypatch, TLS_CERT="/nowhere", TLS_KEY="/nowhere") == [
+        "CONFERENCE_TLS_CERT must be a readable file (PEM, the whole chain), not '/nowhere'",
+        "CONFERENCE_TLS_KEY must be a readable file (PEM, the private key), not '/nowhere'",
+    ]
+
+
+def test_cloudflare_needs_an_account_and_a_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert faults(monkeypatch, PROVIDER="cloudflare") == [
+        "CONFERENCE_CLOUDFLARE_ACCOUNT_ID is required when CONFERENCE_PROVIDER is cloudflare",
+        "CONFERENCE_CLOUDFLARE_API_TOKEN is required when CONFERENCE_PROVIDER is cloudflare",
+    ]
+
+
+def test_secrets_do_not_show_in_the_repr(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CONFERENCE_CLOUDFLARE_API_TOKEN", "hunter2")
+    monkeypatch.setenv("CONFERENCE_DATABASE_URL", "postgresql://me:hunter2@host/name")
+    monkeypatch.setenv("CONFERENCE_REDIS_URL", "redis://:hunter2@host/0")
+    assert "hunter2" not in repr(settings.load())
+
+
+@pytest.mark.parametrize(
+    ("given", "http", "rtmp"),
+    [
+        ({}, "http://127.0.0.1:8080", "127.0.0.1"),
+        ({"http_host": "0.0.0.0"}, "http://127.0.0.1:8080", "127.0.0.1"),
+        ({"http_host": "::1", "http_port": 81}, "http://[::1]:81", "[::1]"),
+        ({"public_url": "https://live.example.com/"}, "https://live.example.com", "live.example.com"),
+        ({"public_url": "https://a.example", "public_rtmp_host": "b.example"}, "https://a.example", "b.example"),
+    ],
+)
+def test_addresses_are_told_as_the_outside_sees_them(given: dict[str, str], http: str, rtmp: str) -> None:
+    told = Settings(**given)  # type: ignore[arg-type]
+    assert (told.http_url(), told.rtmp_public_host()) == (http, rtmp)
+
+
+def test_the_port_really_bound_stands_in_the_address() -> None:
+    assert Settings(http_port=0).http_url(4711) == "http://127.0.0.1:4711"
