@@ -1,0 +1,103 @@
+"""The viewer window in this process alone: for tests, and for a machine without Redis."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+from service.viewers.digest import visitor_digest
+from service.viewers.port import WINDOW_MS, ViewerCount
+
+MAX_STREAMS = 10_000
+"""Streams with a window; beyond, the one without a heartbeat for the longest time is forgotten."""
+
+MAX_VISITORS = 1_000_000
+"""Visitors of all streams together (about 150 bytes each); beyond, the oldest heartbeats of the oldest stream go first."""
+
+
+class _Window:
+    """One stream's visitors, oldest heartbeat first unless `sorted` says otherwise."""
+
+    __slots__ = ("newest", "seen", "sorted")
+
+    def __init__(self) -> None:
+        self.seen: OrderedDict[bytes, int] = OrderedDict()
+        self.newest = 0
+        self.sorted = True
+
+    def take(self, visitor: bytes, now_ms: int) -> int:
+        """Returns how many visitors this added: 1 or 0."""
+        before = self.seen.get(visitor)
+        if before is not None and before >= now_ms:
+            return 0
+        self.seen[visitor] = now_ms
+        self.seen.move_to_end(visitor)
+        if now_ms < self.newest:  # the clock was set back
+            self.sorted = False
+        else:
+            self.newest = now_ms
+        return 1 if before is None else 0
+
+    def drop_before(self, oldest_ms: int) -> int:
+        """Forget heartbeats older than `oldest_ms`; returns how many."""
+        if not self.sorted:
+            self.seen = OrderedDict(sorted(self.seen.items(), key=lambda item: item[1]))
+            self.sorted = True
+        dropped = 0
+        while self.seen:
+            visitor = next(iter(self.seen))
+            if self.seen[visitor] >= oldest_ms:
+                break
+            del self.seen[visitor]
+            dropped += 1
+        return dropped
+
+
+class MemoryViewers:
+    """The in-memory twin of `RedisViewers`. It is never degraded and forgets everything with the process."""
+
+    def __init__(self, *, digest_key: bytes) -> None:
+        self._key = digest_key
+        self._windows: OrderedDict[str, _Window] = OrderedDict()
+        self._visitors = 0
+
+    def seen(self, stream_uid: str, visitor_id: str, now_ms: int) -> None:
+        window = self._windows.get(stream_uid)
+        if window is None:
+            window = self._windows[stream_uid] = _Window()
+            self._shed_streams()
+        self._windows.move_to_end(stream_uid)
+        self._visitors += window.take(visitor_digest(visitor_id, self._key), now_ms)
+        if self._visitors > MAX_VISITORS:
+            self._shed_visitors()
+
+    def _shed_streams(self) -> None:
+        while len(self._windows) > MAX_STREAMS:
+            _, window = self._windows.popitem(last=False)
+            self._visitors -= len(window.seen)
+
+    def _shed_visitors(self) -> None:
+        uid, oldest = next(iter(self._windows.items()))
+        oldest.seen.popitem(last=False)
+        self._visitors -= 1
+        if not oldest.seen:
+            del self._windows[uid]
+
+    async def count(self, stream_uid: str, now_ms: int) -> ViewerCount:
+        window = self._windows.get(stream_uid)
+        if window is None:
+            return ViewerCount(0, now_ms)
+        self._visitors -= window.drop_before(now_ms - WINDOW_MS)
+        if not window.seen:
+            del self._windows[stream_uid]
+        return ViewerCount(len(window.seen), now_ms)
+
+    async def forget(self, stream_uid: str) -> None:
+        window = self._windows.pop(stream_uid, None)
+        if window is not None:
+            self._visitors -= len(window.seen)
+
+    async def check(self) -> None:
+        """Always ready."""
+
+    async def aclose(self) -> None:
+        """Nothing to close."""

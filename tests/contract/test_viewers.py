@@ -1,0 +1,146 @@
+"""What a viewer window promises (service/viewers/port.py), on every implementation; Redis is a real one."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import freezegun
+import pytest
+from redis import asyncio as aioredis
+
+from service.tasks import Tasks
+from service.viewers.memory import MemoryViewers
+from service.viewers.port import WINDOW_MS, ViewerCount, ViewerWindow
+from service.viewers.redis import RedisViewers, unix_ms
+
+START_MS = 1_795_000_000_000
+
+
+@dataclass
+class Clock:
+    """A clock the test moves; Redis' own is left out, so that the edge is met to the millisecond."""
+
+    now_ms: int = START_MS
+
+    def __call__(self) -> int:
+        return self.now_ms
+
+    async def shared(self, _: aioredis.Redis) -> int:
+        return self.now_ms
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture(params=["memory", "redis"])
+async def viewers(request: pytest.FixtureRequest, clock: Clock, tasks: Tasks) -> AsyncIterator[ViewerWindow]:
+    window: ViewerWindow
+    if request.param == "memory":
+        window = MemoryViewers(digest_key=b"key")
+    else:
+        url = request.getfixturevalue("redis_url")
+        window = RedisViewers(url, spawn=tasks.spawn, digest_key=b"key", clock=clock, time_source=clock.shared)
+    yield window
+    await window.aclose()
+
+
+async def test_counts_distinct_visitors(viewers: ViewerWindow, clock: Clock) -> None:
+    for visitor in ("ann", "bob", "ann"):
+        viewers.seen("stream", visitor, clock.now_ms)
+    assert await viewers.count("stream", clock.now_ms) == ViewerCount(2, START_MS)
+
+
+async def test_a_stream_nobody_watched_has_no_viewers(viewers: ViewerWindow, clock: Clock) -> None:
+    assert await viewers.count("stream", clock.now_ms) == ViewerCount(0, START_MS)
+
+
+async def test_a_visitor_still_counts_exactly_two_minutes_after_the_heartbeat(
+    viewers: ViewerWindow, clock: Clock
+) -> None:
+    viewers.seen("stream", "ann", clock.now_ms)
+    clock.now_ms += WINDOW_MS
+    assert (await viewers.count("stream", clock.now_ms)).value == 1
+
+
+async def test_a_visitor_no_longer_counts_a_millisecond_later(viewers: ViewerWindow, clock: Clock) -> None:
+    viewers.seen("stream", "ann", clock.now_ms)
+    clock.now_ms += WINDOW_MS + 1
+    assert (await viewers.count("stream", clock.now_ms)).value == 0
+
+
+@pytest.mark.parametrize("kind", ["memory", "redis"])
+async def test_the_edge_holds_on_the_real_clock(kind: str, tasks: Tasks, request: pytest.FixtureRequest) -> None:
+    async def frozen_time(_: aioredis.Redis) -> int:
+        return unix_ms()
+
+    with freezegun.freeze_time("2026-11-21 12:00:00.123", real_asyncio=True) as frozen:
+        window: ViewerWindow = (
+            MemoryViewers(digest_key=b"key")
+            if kind == "memory"
+            else RedisViewers(
+                request.getfixturevalue("redis_url"), spawn=tasks.spawn, digest_key=b"key", time_source=frozen_time
+            )
+        )
+        window.seen("stream", "ann", unix_ms())
+        frozen.tick(120)
+        at_the_edge = await window.count("stream", unix_ms())
+        frozen.tick(0.001)
+        beyond = await window.count("stream", unix_ms())
+        await window.aclose()
+    assert (at_the_edge.value, beyond.value) == (1, 0)
+
+
+async def test_a_new_heartbeat_keeps_a_visitor_in(viewers: ViewerWindow, clock: Clock) -> None:
+    viewers.seen("stream", "ann", clock.now_ms)
+    clock.now_ms += WINDOW_MS
+    viewers.seen("stream", "ann", clock.now_ms)
+    clock.now_ms += WINDOW_MS
+    assert (await viewers.count("stream", clock.now_ms)).value == 1
+
+
+async def test_an_older_heartbeat_never_shortens_the_stay(viewers: ViewerWindow, clock: Clock) -> None:
+    viewers.seen("stream", "ann", clock.now_ms)
+    viewers.seen("stream", "ann", clock.now_ms - 60_000)
+    clock.now_ms += WINDOW_MS
+    assert (await viewers.count("stream", clock.now_ms)).value == 1
+
+
+async def test_a_late_heartbeat_counts_from_when_it_was_made(viewers: ViewerWindow, clock: Clock) -> None:
+    viewers.seen("stream", "ann", clock.now_ms)
+    viewers.seen("stream", "bob", clock.now_ms - 60_000)
+    clock.now_ms += WINDOW_MS - 60_000 + 1
+    assert (await viewers.count("stream", clock.now_ms)).value == 1
+
+
+async def test_streams_are_counted_apart(viewers: ViewerWindow, clock: Clock) -> None:
+    viewers.seen("one", "ann", clock.now_ms)
+    viewers.seen("two", "ann", clock.now_ms)
+    viewers.seen("two", "bob", clock.now_ms)
+    counts = [(await viewers.count(uid, clock.now_ms)).value for uid in ("one", "two")]
+    assert counts == [1, 2]
+
+
+async def test_a_forgotten_stream_has_no_viewers(viewers: ViewerWindow, clock: Clock) -> None:
+    viewers.seen("stream", "ann", clock.now_ms)
+    await viewers.count("stream", clock.now_ms)
+    viewers.seen("stream", "bob", clock.now_ms)
+    await viewers.forget("stream")
+    assert (await viewers.count("stream", clock.now_ms)).value == 0
+
+
+async def test_takes_any_text_as_a_visitor_id(viewers: ViewerWindow, clock: Clock) -> None:
+    for visitor in ("ä" * 128, "\ud800", "\x00", "💜"):
+        viewers.seen("stream", visitor, clock.now_ms)
+    assert (await viewers.count("stream", clock.now_ms)).value == 4
+
+
+async def test_is_ready(viewers: ViewerWindow) -> None:
+    await viewers.check()
+
+
+async def test_closes_twice(viewers: ViewerWindow) -> None:
+    await viewers.aclose()
+    await viewers.aclose()

@@ -1,0 +1,178 @@
+"""What only the Redis window does: sharing, coming back from an outage, keeping its size."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from redis import asyncio as aioredis
+
+from service.domain.errors import Unavailable
+from service.tasks import Tasks
+from service.viewers import redis as module
+from service.viewers.port import WINDOW_MS, ViewerCount
+from service.viewers.redis import RedisViewers, unix_ms
+from tests.servers import RedisServer, free_port
+
+
+@pytest.fixture
+async def viewers(redis_url: str, tasks: Tasks) -> AsyncIterator[RedisViewers]:
+    window = RedisViewers(redis_url, spawn=tasks.spawn, digest_key=b"key")
+    yield window
+    await window.aclose()
+
+
+@pytest.fixture
+async def redis(redis_url: str) -> AsyncIterator[aioredis.Redis]:
+    async with aioredis.Redis.from_url(redis_url) as client:
+        yield client
+
+
+async def exact(viewers: RedisViewers, stream_uid: str) -> ViewerCount:
+    """The next count that is not degraded."""
+    async with asyncio.timeout(20):
+        while (count := await viewers.count(stream_uid, unix_ms())).degraded:  # noqa: ASYNC110 - Redis sends no event when it is back
+            await asyncio.sleep(0.05)
+    return count
+
+
+async def test_two_machines_count_together(viewers: RedisViewers, redis_url: str, tasks: Tasks) -> None:
+    other = RedisViewers(redis_url, spawn=tasks.spawn, digest_key=b"key")
+    for visitor in ("ann", "bob"):
+        viewers.seen("stream", visitor, unix_ms())
+    for visitor in ("bob", "cid"):
+        other.seen("stream", visitor, unix_ms())
+    await other.aclose()
+    assert (await viewers.count("stream", unix_ms())).value == 3
+
+
+async def test_machines_whose_clocks_differ_agree_on_the_edge(redis_url: str, tasks: Tasks) -> None:
+    now = 1_795_000_000_000
+    true = RedisViewers(redis_url, spawn=tasks.spawn, digest_key=b"k", clock=lambda: now, time_source=_at(now))
+    slow = RedisViewers(redis_url, spawn=tasks.spawn, digest_key=b"k", clock=lambda: now - 9_000, time_source=_at(now))
+    slow.seen("stream", "ann", now - 9_000)
+    await slow.aclose()
+    counts = [(await true.count("stream", now + WINDOW_MS + late)).value for late in (0, 1)]
+    await true.aclose()
+    assert counts == [1, 0]
+
+
+def _at(now_ms: int):  # type: ignore[no-untyped-def]
+    async def shared(_: aioredis.Redis) -> int:
+        return now_ms
+
+    return shared
+
+
+async def test_visitor_ids_cannot_be_read_back(viewers: RedisViewers, redis: aioredis.Redis) -> None:
+    viewers.seen("stream", "ann", unix_ms())
+    await viewers.count("stream", unix_ms())
+    (member,) = await redis.zrange("viewers:{stream}", 0, -1)
+    assert len(member) == 16
+    assert b"ann" not in member
+
+
+async def test_the_set_of_a_stream_goes_by_itself(viewers: RedisViewers, redis: aioredis.Redis) -> None:
+    viewers.seen("stream", "ann", unix_ms())
+    await viewers.count("stream", unix_ms())
+    assert WINDOW_MS < await redis.pttl("viewers:{stream}") <= module.EXPIRE_MS
+
+
+async def test_expired_visitors_are_cut_a_little_at_a_time(
+    viewers: RedisViewers, redis: aioredis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "TRIM_AT_ONCE", 10)
+    gone = unix_ms() - WINDOW_MS - module.TRIM_MARGIN_MS - 1_000
+    await redis.zadd("viewers:{stream}", {f"gone {n}": gone + n for n in range(25)})
+    sizes = []
+    for _ in range(4):
+        viewers.seen("stream", "ann", unix_ms())
+        await viewers.count("stream", unix_ms())
+        sizes.append(await redis.zcard("viewers:{stream}"))
+    # The first flush only looks.
+    assert sizes[-1] == 1
+    assert all(before - after <= 10 for before, after in zip([26, *sizes], sizes, strict=False))
+
+
+async def test_more_heartbeats_than_one_pipeline_takes_all_arrive(
+    viewers: RedisViewers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "PIPELINE_CHUNK", 20)
+    monkeypatch.setattr(module, "ZADD_CHUNK", 10)
+    now = unix_ms()
+    for number in range(95):
+        viewers.seen("one", f"visitor {number}", now)
+        viewers.seen("two", f"visitor {number}", now)
+    assert [(await viewers.count(uid, now)).value for uid in ("one", "two")] == [95, 95]
+
+
+async def test_answers_the_last_good_count_while_redis_is_away(
+    viewers: RedisViewers, redis_server: RedisServer
+) -> None:
+    viewers.seen("stream", "ann", unix_ms())
+    good = await viewers.count("stream", unix_ms())
+    redis_server.stop()
+    viewers.seen("stream", "bob", unix_ms())
+    assert await viewers.count("stream", unix_ms()) == ViewerCount(1, good.as_of_ms, degraded=True)
+
+
+async def test_is_exact_again_after_redis_came_back_empty(viewers: RedisViewers, redis_server: RedisServer) -> None:
+    for visitor in ("ann", "bob"):
+        viewers.seen("stream", visitor, unix_ms())
+    await viewers.count("stream", unix_ms())
+    redis_server.stop()
+    viewers.seen("stream", "cid", unix_ms())
+    await viewers.count("stream", unix_ms())
+    redis_server.start()
+    assert (await exact(viewers, "stream")).value == 3
+
+
+async def test_a_restart_nobody_noticed_loses_no_viewer(viewers: RedisViewers, redis_server: RedisServer) -> None:
+    viewers.seen("stream", "ann", unix_ms())
+    await viewers.count("stream", unix_ms())
+    redis_server.stop()
+    redis_server.start()
+    assert (await exact(viewers, "stream")).value == 1
+
+
+async def test_starts_without_redis_and_takes_it_up_later(redis_server: RedisServer, tasks: Tasks) -> None:
+    redis_server.stop()
+    viewers = RedisViewers(redis_server.url, spawn=tasks.spawn, digest_key=b"key")
+    viewers.seen("stream", "ann", unix_ms())
+    assert (await viewers.count("stream", unix_ms())).degraded
+    redis_server.start()
+    assert (await exact(viewers, "stream")).value == 1
+    await viewers.aclose()
+
+
+async def test_what_is_remembered_is_bounded_and_the_newest_stay(
+    redis_server: RedisServer, tasks: Tasks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MAX_HELD", 4)
+    monkeypatch.setattr(module, "MAX_REMEMBERED", 10)
+    redis_server.stop()
+    viewers = RedisViewers(redis_server.url, spawn=tasks.spawn, digest_key=b"key")
+    now = unix_ms()
+    for number in range(40):
+        viewers.seen("stream", f"visitor {number}", now - 100_000 + number * 1_000)
+    redis_server.start()
+    assert (await exact(viewers, "stream")).value == 10
+    assert (await viewers.count("stream", now - 100_000 + WINDOW_MS + 30_000)).value == 10
+    await viewers.aclose()
+
+
+async def test_says_that_it_is_not_ready_while_redis_is_away(tasks: Tasks) -> None:
+    viewers = RedisViewers(f"redis://127.0.0.1:{free_port()}", spawn=tasks.spawn, digest_key=b"key")
+    with pytest.raises(Unavailable):
+        await viewers.check()
+    await viewers.aclose()
+
+
+async def test_heartbeats_not_yet_sent_arrive_when_it_closes(
+    redis_url: str, redis: aioredis.Redis, tasks: Tasks
+) -> None:
+    viewers = RedisViewers(redis_url, spawn=tasks.spawn, digest_key=b"key")
+    viewers.seen("stream", "ann", unix_ms())
+    await viewers.aclose()
+    assert await redis.zcard("viewers:{stream}") == 1
