@@ -1,0 +1,155 @@
+"""The private Redis: it is there, comes back, keeps the windows and leaves nothing behind. Real redis-server."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+from redis import asyncio as aioredis
+
+from service.redis_child import MOVES, PrivateRedis, PrivateRedisError, RedisState
+from service.tasks import Tasks
+
+PATIENCE = 20.0
+
+
+async def until(true: Callable[[], bool]) -> None:
+    async with asyncio.timeout(PATIENCE):
+        while not true():  # noqa: ASYNC110  (another process makes it true; there is no event)
+            await asyncio.sleep(0.01)
+
+
+async def test_it_answers_on_its_socket_and_is_gone_after_the_stop(tmp_path: Path, tasks: Tasks) -> None:
+    child = PrivateRedis(tmp_path / "redis", tasks.spawn)
+    await child.start()
+    pid = child.pid
+    assert pid is not None
+    async with aioredis.Redis.from_url(child.url) as client:
+        assert await client.ping()
+    await child.aclose()
+    assert not psutil.pid_exists(pid)
+    assert child.state is RedisState.STOPPED
+    await child.aclose()
+
+
+async def test_what_it_held_is_there_after_a_restart(tmp_path: Path, tasks: Tasks) -> None:
+    for expected in (None, b"1"):
+        child = PrivateRedis(tmp_path / "redis", tasks.spawn)
+        await child.start()
+        async with aioredis.Redis.from_url(child.url) as client:
+            assert await client.get("seen") == expected
+            await client.set("seen", "1")
+        await child.aclose()
+
+
+async def test_it_comes_back_on_the_same_address_when_it_dies(tmp_path: Path, tasks: Tasks) -> None:
+    child = PrivateRedis(tmp_path / "redis", tasks.spawn)
+    await child.start()
+    pid = child.pid
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    await until(lambda: child.pid != pid and child.state is RedisState.RUNNING)
+    async with aioredis.Redis.from_url(child.url) as client:
+        assert await client.ping()
+    await child.aclose()
+
+
+async def test_a_stop_while_it_waits_for_its_restart_leaves_nothing(tmp_path: Path, tasks: Tasks) -> None:
+    child = PrivateRedis(tmp_path / "redis", tasks.spawn)
+    await child.start()
+    assert child.pid is not None
+    os.kill(child.pid, signal.SIGKILL)
+    await until(lambda: child.state is RedisState.WAITING)
+    await child.aclose()
+    assert child.state is RedisState.STOPPED
+
+
+async def test_a_second_service_on_the_same_directory_is_refused(tmp_path: Path, tasks: Tasks) -> None:
+    first, second = PrivateRedis(tmp_path, tasks.spawn), PrivateRedis(tmp_path, tasks.spawn)
+    await first.start()
+    with pytest.raises(PrivateRedisError, match="another service uses"):
+        await second.start()
+    async with aioredis.Redis.from_url(first.url) as client:
+        assert await client.ping()
+    await first.aclose()
+
+
+async def test_one_left_behind_is_replaced_and_what_it_held_is_kept(tmp_path: Path, tasks: Tasks) -> None:
+    socket = tmp_path / "redis.sock"
+    options = ["--port", "0", "--unixsocket", str(socket), "--dir", str(tmp_path), "--dbfilename", "viewers.rdb"]
+    orphan = await asyncio.create_subprocess_exec("redis-server", *options, stdout=subprocess.DEVNULL)
+    try:
+        await until(socket.exists)
+        async with aioredis.Redis(unix_socket_path=str(socket)) as client:
+            await client.set("seen", "1")
+        child = PrivateRedis(tmp_path, tasks.spawn)
+        await child.start()
+        async with aioredis.Redis.from_url(child.url) as client:
+            assert await client.get("seen") == b"1"
+        await child.aclose()
+    finally:
+        async with asyncio.timeout(PATIENCE):
+            assert await orphan.wait() == 0
+
+
+KILLED_OWNER = """
+import asyncio, sys
+from pathlib import Path
+from service import logs
+from service.redis_child import PrivateRedis
+from service.tasks import Tasks
+
+async def main():
+    logs.configure()
+    child = PrivateRedis(Path(sys.argv[1]), Tasks().spawn)
+    await child.start()
+    print(child.pid, flush=True)
+    await asyncio.sleep(60)
+
+asyncio.run(main())
+"""
+
+
+def test_it_does_not_outlive_an_owner_that_was_killed(tmp_path: Path) -> None:
+    owner = subprocess.Popen(
+        [sys.executable, "-c", KILLED_OWNER, str(tmp_path)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
+    assert owner.stdout is not None
+    with owner.stdout:
+        redis = psutil.Process(int(owner.stdout.readline()))
+    owner.kill()
+    owner.wait(PATIENCE)
+    psutil.wait_procs([redis], timeout=PATIENCE)
+    assert not redis.is_running() or redis.status() == psutil.STATUS_ZOMBIE
+
+
+async def test_a_deep_data_directory_gets_a_short_socket(tmp_path: Path, tasks: Tasks) -> None:
+    child = PrivateRedis(tmp_path / ("d" * 120), tasks.spawn)
+    await child.start()
+    async with aioredis.Redis.from_url(child.url) as client:
+        assert await client.ping()
+    await child.aclose()
+
+
+async def test_a_server_that_cannot_start_is_told_with_its_reason(
+    tmp_path: Path, tasks: Tasks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("service.redis_child.MAX_MEMORY", "nonsense")
+    child = PrivateRedis(tmp_path, tasks.spawn)
+    with pytest.raises(PrivateRedisError, match="maxmemory"):
+        await child.start()
+    assert child.state is RedisState.STOPPED
+
+
+async def test_an_illegal_move_is_an_error(tmp_path: Path, tasks: Tasks) -> None:
+    child = PrivateRedis(tmp_path, tasks.spawn)
+    assert RedisState.RUNNING not in MOVES[RedisState.STOPPED]
+    with pytest.raises(RuntimeError, match="not a legal move"):
+        child._move(RedisState.RUNNING)
