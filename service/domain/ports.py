@@ -1,10 +1,20 @@
-"""What the domain asks of the outside besides the provider (`providers.base`) and the viewer window (`service.viewers.port`)."""
+"""What the domain asks of the outside besides the provider (`providers.base`) and the viewer window (`service.viewers.port`).
+
+Every store method may raise `errors.Unavailable`. `service/store` implements the stores; `tests/contract/test_store.py` runs on
+both databases.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 from uuid import UUID
+
+from providers.base import InputOptions, Phase
+from service.domain.entities import Channel, ClaimedInput, Organization, OwnedStream, Token, User
+from service.domain.paging import PageRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,3 +31,90 @@ class StreamLookup(Protocol):
 
     async def find_stream(self, organization_id: UUID, channel_id: UUID) -> StreamRef | None:
         """None when there is no such channel in that organization. Errors: Unavailable."""
+
+
+@dataclass(frozen=True, slots=True)
+class LiveSummary:
+    """What an organization's list says of a stream beside its addresses."""
+
+    state: Phase
+    viewer_count: int
+
+
+class StateView(Protocol):
+    """The state of many streams at once."""
+
+    async def states(self, uids: Sequence[str]) -> dict[str, LiveSummary]:
+        """One summary for every uid asked for; a stream nothing is known of is offline. Errors: Unavailable."""
+
+
+class AccountStore(Protocol):
+    """Organizations, users and API tokens."""
+
+    async def organization(self, organization_id: UUID) -> Organization | None: ...
+
+    async def user(self, user_id: UUID) -> User | None: ...
+
+    async def add_token(self, organization: Organization, user: User | None, token: Token) -> User | None:
+        """Store the token, and the organization and the user where they are new; return the user as stored. One transaction."""
+
+    async def token_by_digest(self, digest: str) -> Token | None: ...
+
+    async def tokens(self, organization_id: UUID | None = None) -> list[Token]:
+        """Oldest first, revoked ones included."""
+
+    async def revoke_token(self, token_id: UUID, at: datetime) -> bool:
+        """False when there is no such token; True also when it was revoked before."""
+
+
+class SecretStore(Protocol):
+    """Secrets the service makes for itself."""
+
+    async def secret(self, name: str, proposal: str) -> str:
+        """The secret of that name; `proposal`, stored, when there was none. Everybody gets the same one."""
+
+
+class ChannelStore(Protocol):
+    """Channels."""
+
+    async def add_channel(self, channel: Channel) -> None: ...
+
+    async def channel(self, organization_id: UUID, channel_id: UUID) -> Channel | None: ...
+
+    async def channels(self, organization_id: UUID, ordering: str, request: PageRequest) -> list[Channel]:
+        """Up to `request.size` + 1 channels, nearest to the anchor first (see `paging.cut`).
+
+        `ordering`: created_at or latest_message_created_at, a leading "-" for descending.
+        """
+
+
+class ClaimStore(Protocol):
+    """Channels' claims on live inputs. Changes compare and set: they say whether this caller's was the one that counted."""
+
+    async def claim(self, new: ClaimedInput) -> ClaimedInput:
+        """Store the claim when the channel has none; return the channel's claim as it now is."""
+
+    async def claimed(self, channel_id: UUID) -> ClaimedInput | None: ...
+
+    async def commit_claim(
+        self, channel_id: UUID, request_id: str, uid: str, options: InputOptions, created: datetime
+    ) -> bool:
+        """Store the provider's answer if the claim is still that request's and unanswered."""
+
+    async def renew_claim(self, before: ClaimedInput, request_id: str, at: datetime) -> bool:
+        """Begin the next generation under a new request id, if the claim still is as it was; the old uid is kept as retired."""
+
+    async def note_options(self, channel_id: UUID, uid: str, options: InputOptions) -> None:
+        """Remember the input's options, for the day it must be made again."""
+
+    async def pending_claims(self, provider: str, limit: int) -> list[ClaimedInput]:
+        """Claims without a uid, oldest first."""
+
+    async def input_uids(self, channel_id: UUID, limit: int) -> list[str]:
+        """Every input the channel has had: the present one first, then the retired ones, latest first."""
+
+    async def owned_streams(self, organization_id: UUID, search: str, request: PageRequest) -> list[OwnedStream]:
+        """Answered claims, newest first, of channels whose name contains `search` in any case.
+
+        Up to `request.size` + 1, nearest to the anchor first (see `paging.cut`).
+        """

@@ -1,0 +1,234 @@
+"""Who is calling: API tokens and the short-lived access tokens made from them (contract §1.3)."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+from uuid import UUID, uuid4
+
+import jwt
+
+from service.domain.entities import Organization, Token, User
+from service.domain.errors import Conflict, NotAuthenticated, NotFound
+from service.domain.ports import AccountStore, SecretStore
+
+TOKEN_LENGTH = 40
+"""Characters of an API token: hex digits, 160 bits."""
+
+BEARER_LIFETIME = 3600
+"""Seconds an access token is valid unless asked otherwise."""
+
+MAX_BEARER_LIFETIME = 86_400
+"""The longest-lived access token, in seconds: it cannot be taken back one by one."""
+
+MAX_HEADER = 4096
+"""The longest Authorization header looked at, in characters."""
+
+CACHE_SECONDS = 3.0
+"""How long an accepted token is believed without asking the store: a revoked token stops working after at most this."""
+
+CACHE_SIZE = 10_000
+"""Accepted tokens remembered at once."""
+
+SIGNING_SECRET = "access-token-signing"  # noqa: S105 - the name of a secret, not one
+AUDIENCE = "conference-api"
+ALGORITHM = "HS256"
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """An authenticated caller. `user` is None for a token that belongs to its organization alone."""
+
+    organization: Organization
+    user: User | None
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedToken:
+    """A new API token. `secret` is shown once and kept nowhere."""
+
+    token: Token
+    secret: str = field(repr=False)
+
+
+class Authenticator(Protocol):
+    """Turns an Authorization header into an identity."""
+
+    async def authenticate(self, header: str | None) -> Identity: ...
+
+
+def token_digest(secret: str) -> str:
+    """How a token is stored and looked up: SHA-256, hex. Tokens are random, so it needs no salt."""
+    return hashlib.sha256(secret.encode(errors="replace")).hexdigest()
+
+
+class Accounts:
+    """Issues, lists, revokes and checks tokens."""
+
+    def __init__(
+        self,
+        store: AccountStore,
+        secret_store: SecretStore,
+        clock: Callable[[], datetime],
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._store = store
+        self._secrets = secret_store
+        self._clock = clock
+        self._monotonic = monotonic
+        self._cache: dict[str, tuple[Identity, float]] = {}
+        self._signing_secret: str | None = None
+
+    async def create_token(
+        self,
+        organization_id: UUID,
+        user_id: UUID | None,
+        *,
+        name: str = "",
+        organization_name: str = "",
+        full_name: str = "",
+    ) -> IssuedToken:
+        """A new token of that user (None: of the organization alone); the organization and the user are made when new.
+
+        Errors: Conflict when the user belongs to another organization.
+        """
+        now = self._clock()
+        secret = secrets.token_hex(TOKEN_LENGTH // 2)
+        organization = Organization(organization_id, organization_name or str(organization_id), now)
+        user = None if user_id is None else _new_user(user_id, organization_id, full_name, now)
+        token = Token(uuid4(), token_digest(secret), organization_id, user_id, name, now)
+        stored = await self._store.add_token(organization, user, token)
+        if stored is not None and stored.organization_id != organization_id:
+            raise Conflict(f"The user {user_id} belongs to another organization.")
+        return IssuedToken(token, secret)
+
+    async def list_tokens(self, organization_id: UUID | None = None) -> list[Token]:
+        """Oldest first, revoked ones included."""
+        return await self._store.tokens(organization_id)
+
+    async def revoke_token(self, token_id: UUID) -> None:
+        """The token stops working, everywhere within CACHE_SECONDS; access tokens made from it run out by themselves.
+
+        Errors: NotFound.
+        """
+        if not await self._store.revoke_token(token_id, self._clock()):
+            raise NotFound("There is no such token.")
+        self._cache.clear()
+
+    async def issue_bearer(self, organization_id: UUID, user_id: UUID, *, lifetime: int = BEARER_LIFETIME) -> str:
+        """An access token of an existing user, valid for `lifetime` seconds (1..MAX_BEARER_LIFETIME). Errors: NotFound."""
+        if not 1 <= lifetime <= MAX_BEARER_LIFETIME:
+            raise ValueError(f"lifetime must be 1 to {MAX_BEARER_LIFETIME} seconds")
+        user = await self._store.user(user_id)
+        if user is None or user.organization_id != organization_id or user.deleted_at is not None:
+            raise NotFound("There is no such user in that organization.")
+        now = self._clock()
+        claims = {
+            "iss": "conference",
+            "aud": AUDIENCE,
+            "iat": now,
+            "exp": now + timedelta(seconds=lifetime),
+            "jti": uuid4().hex,
+            "organization_id": str(organization_id),
+            "user_id": str(user_id),
+        }
+        return jwt.encode(claims, await self._secret(), algorithm=ALGORITHM)
+
+    async def authenticate(self, header: str | None) -> Identity:
+        """The caller behind an Authorization header. Errors: NotAuthenticated, Unavailable."""
+        scheme, credentials = _split(header)
+        remembered = token_digest(f"{scheme} {credentials}")
+        known = self._cache.get(remembered)
+        if known is not None and self._monotonic() < known[1]:
+            return known[0]
+        self._cache.pop(remembered, None)
+        if scheme == "token":
+            identity, lifetime = await self._by_token(credentials), CACHE_SECONDS
+        else:
+            identity, left = await self._by_bearer(credentials)
+            lifetime = min(CACHE_SECONDS, left)
+        while len(self._cache) >= CACHE_SIZE:
+            self._cache.pop(next(iter(self._cache)))
+        self._cache[remembered] = (identity, self._monotonic() + lifetime)
+        return identity
+
+    async def _by_token(self, secret: str) -> Identity:
+        token = await self._store.token_by_digest(token_digest(secret))
+        if token is None or token.revoked_at is not None:
+            raise NotAuthenticated("Invalid token.")
+        return await self._identity(token.organization_id, token.user_id)
+
+    async def _by_bearer(self, encoded: str) -> tuple[Identity, float]:
+        claims = _claims(encoded, await self._secret(), self._clock())
+        try:
+            organization_id, user_id = UUID(claims["organization_id"]), UUID(claims["user_id"])
+        except (KeyError, ValueError, TypeError, AttributeError):
+            raise NotAuthenticated("Invalid token.") from None
+        left = float(claims["exp"]) - self._clock().timestamp()
+        return await self._identity(organization_id, user_id), left
+
+    async def _identity(self, organization_id: UUID, user_id: UUID | None) -> Identity:
+        organization = await self._store.organization(organization_id)
+        if organization is None:
+            raise NotAuthenticated("Invalid token.")
+        if user_id is None:
+            return Identity(organization, None)
+        user = await self._store.user(user_id)
+        if user is None or user.deleted_at is not None or user.organization_id != organization_id:
+            raise NotAuthenticated("User inactive or deleted.")
+        return Identity(organization, user)
+
+    async def _secret(self) -> str:
+        if self._signing_secret is None:
+            self._signing_secret = await self._secrets.secret(SIGNING_SECRET, secrets.token_hex(32))
+        return self._signing_secret
+
+
+def _split(header: str | None) -> tuple[str, str]:
+    """Scheme (lower case) and credentials. Errors: NotAuthenticated, in the contract's words (§1.8)."""
+    words = (header or "").split()
+    if not words or words[0].lower() not in ("token", "bearer"):
+        raise NotAuthenticated
+    if len(words) == 1:
+        raise NotAuthenticated("Invalid token header. No credentials provided.")
+    if len(words) > 2:
+        raise NotAuthenticated("Invalid token header. Token string should not contain spaces.")
+    if len(header or "") > MAX_HEADER:
+        raise NotAuthenticated("Invalid token.")
+    return words[0].lower(), words[1]
+
+
+def _claims(encoded: str, secret: str, now: datetime) -> dict[str, Any]:
+    """The claims of a valid access token. The expiry is checked against our clock, not the library's."""
+    try:
+        claims: dict[str, Any] = jwt.decode(
+            encoded,
+            secret,
+            algorithms=[ALGORITHM],
+            audience=AUDIENCE,
+            options={"require": ["exp", "aud"], "verify_exp": False, "verify_iat": False},
+        )
+        expired = now.timestamp() >= float(claims["exp"])
+    except (jwt.PyJWTError, ValueError, TypeError, OverflowError):
+        raise NotAuthenticated("Invalid token.") from None
+    if expired:
+        raise NotAuthenticated("Token has expired.")
+    return claims
+
+
+def _new_user(user_id: UUID, organization_id: UUID, full_name: str, now: datetime) -> User:
+    first_name, _, last_name = full_name.strip().partition(" ")
+    return User(
+        id=user_id,
+        organization_id=organization_id,
+        first_name=first_name,
+        last_name=last_name.strip(),
+        full_name=full_name.strip(),
+        created_at=now,
+        updated_at=now,
+    )

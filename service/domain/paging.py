@@ -1,0 +1,57 @@
+"""Keyset paging (contract §1.5): a page is the items after, or before, an anchor; what is inserted meanwhile moves nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """A place in an ordered collection: next to the item with these two values. `backward`: the page ends there."""
+
+    at: datetime
+    id: str
+    backward: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PageRequest:
+    """At most `size` items from `anchor` on (None: from the beginning)."""
+
+    size: int
+    anchor: Anchor | None = None
+
+    @property
+    def backward(self) -> bool:
+        return self.anchor is not None and self.anchor.backward
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    items: list[T]
+    next: Anchor | None = None
+    previous: Anchor | None = None
+
+
+def cut(found: Sequence[T], request: PageRequest, place: Callable[[T], Anchor]) -> Page[T]:
+    """Make the page of what was found.
+
+    `found` holds up to size + 1 items, the nearest to the anchor first: in the order of the collection, or, when the request goes
+    backward, against it. The one too many only tells that there is more. `place` names an item's anchor (forward).
+    """
+    more = len(found) > request.size
+    items = list(found[: request.size])
+    if request.backward:
+        items.reverse()
+    if not items:
+        return Page([])
+    first, last = place(items[0]), place(items[-1])
+    before = Anchor(first.at, first.id, backward=True)
+    if request.backward:
+        return Page(items, next=last, previous=before if more else None)
+    return Page(items, next=last if more else None, previous=before if request.anchor is not None else None)

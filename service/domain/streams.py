@@ -1,0 +1,197 @@
+"""Live inputs of channels: ensure and read.
+
+What must stay true: a channel has one live input, however many callers ask at once, in however many processes, and whatever dies
+in between. The claim (`entities.ClaimedInput`) is stored first, the provider is asked by the claim's request id, and its
+answer is stored by compare-and-set.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from uuid import UUID, uuid4
+
+import structlog
+
+from providers.base import (
+    InputGone,
+    InputNotFound,
+    InputOptions,
+    InputRequest,
+    LatencyMode,
+    LiveInput,
+    Provider,
+)
+from service.domain.entities import Channel, ClaimedInput
+from service.domain.errors import DomainError, NotFound, Unavailable
+from service.domain.flights import Flights
+from service.domain.ports import ChannelStore, ClaimStore, StreamRef
+from service.domain.provider_errors import provider_errors
+
+log = structlog.get_logger(__name__)
+
+ENSURE_ATTEMPTS = 5
+"""How often a claim is begun anew, when inputs keep vanishing at the provider, before we give up for now."""
+
+RECONCILE_BATCH = 500
+"""Unanswered claims taken up at one start."""
+
+
+class _Unset:
+    """The type of UNSET."""
+
+
+UNSET = _Unset()
+"""This option was not sent: it stays as it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class OptionChanges:
+    """What a caller wants changed; what was not sent stays (contract §4)."""
+
+    slate_image_url: str | _Unset | None = UNSET
+    reconnect_timeout: int | _Unset = UNSET
+    latency_mode: LatencyMode | _Unset = UNSET
+
+    def on(self, options: InputOptions) -> InputOptions:
+        """`options` with the changes made."""
+        given = {
+            name: value
+            for name in ("slate_image_url", "reconnect_timeout", "latency_mode")
+            if not isinstance(value := getattr(self, name), _Unset)
+        }
+        return replace(options, **given)
+
+
+NO_CHANGES = OptionChanges()
+
+
+@dataclass(frozen=True, slots=True)
+class Ensured:
+    """`created`: this very call made the live input."""
+
+    input: LiveInput
+    created: bool
+
+
+class Streams:
+    """Live inputs of channels. Implements `domain.ports.StreamLookup`. Every method may raise Unavailable."""
+
+    def __init__(
+        self,
+        provider: Provider,
+        channels: ChannelStore,
+        claims: ClaimStore,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._provider = provider
+        self._channels = channels
+        self._claims = claims
+        self._clock = clock
+        self._flights: Flights[UUID, LiveInput] = Flights()
+
+    async def ensure(self, channel: Channel, changes: OptionChanges = NO_CHANGES) -> Ensured:
+        """The channel's live input, made when it has none or when the provider has lost it. Errors: Invalid, Unavailable.
+
+        Calls without changes that come while one is under way share its answer; only that one says `created`.
+        """
+        created = False
+
+        async def work() -> LiveInput:
+            nonlocal created
+            live_input, created = await self._ensure(channel, changes)
+            return live_input
+
+        with provider_errors():
+            live_input = await self._flights.run(channel.id, work, share=changes == NO_CHANGES)
+        return Ensured(live_input, created)
+
+    async def get(self, channel: Channel) -> LiveInput:
+        """The channel's live input. Errors: NotFound when it has none, or none any more."""
+        claim = await self._claims.claimed(channel.id)
+        if claim is None or claim.uid is None:
+            raise NotFound
+        try:
+            with provider_errors():
+                return await self._provider.get_input(claim.uid)
+        except InputNotFound:
+            raise NotFound from None
+
+    async def find_stream(self, organization_id: UUID, channel_id: UUID) -> StreamRef | None:
+        """None when there is no such channel in that organization."""
+        claim = await self._claims.claimed(channel_id)
+        if claim is not None and claim.organization_id == organization_id:
+            return StreamRef(organization_id, channel_id, claim.uid)
+        if await self._channels.channel(organization_id, channel_id) is None:
+            return None
+        return StreamRef(organization_id, channel_id, None)
+
+    async def reconcile(self) -> int:
+        """Answer the claims a crash left without an answer; how many were. One that fails is left for its next caller."""
+        answered = 0
+        for claim in await self._claims.pending_claims(self._provider.name, RECONCILE_BATCH):
+            channel = await self._channels.channel(claim.organization_id, claim.channel_id)
+            if channel is None:
+                continue
+            try:
+                await self.ensure(channel)
+            except DomainError as failure:
+                log.warning("claim not reconciled", channel=str(claim.channel_id), reason=type(failure).__name__)
+            else:
+                answered += 1
+        return answered
+
+    async def _ensure(self, channel: Channel, changes: OptionChanges) -> tuple[LiveInput, bool]:
+        claim = await self._claims.claimed(channel.id) or await self._claims.claim(self._first_claim(channel, changes))
+        for _ in range(ENSURE_ATTEMPTS):
+            try:
+                live_input, created = await self._answer(channel, claim, changes)
+                return await self._with_options(channel, live_input, changes), created
+            except (InputGone, InputNotFound):
+                # Deleted behind our back. Whoever wins begins the next generation; everybody goes on with what is there then.
+                if await self._claims.renew_claim(claim, uuid4().hex, self._clock()):
+                    log.info("live input is made again", channel=str(channel.id), generation=claim.generation + 1)
+                claim = await self._present_claim(channel)
+        raise Unavailable("The live input keeps vanishing at the provider.")
+
+    async def _answer(self, channel: Channel, claim: ClaimedInput, changes: OptionChanges) -> tuple[LiveInput, bool]:
+        """The input of this claim and whether this call made it. Errors: InputGone, InputNotFound."""
+        if claim.uid is not None:
+            return await self._provider.get_input(claim.uid), False
+        request = InputRequest(claim.request_id, str(channel.id), channel.name, changes.on(claim.options))
+        live_input = await self._provider.ensure_input(request)
+        counted = await self._claims.commit_claim(
+            channel.id, claim.request_id, live_input.uid, live_input.options, live_input.created
+        )
+        if not counted:
+            present = await self._present_claim(channel)
+            if present.uid != live_input.uid:
+                raise InputGone(claim.request_id)
+        return live_input, counted
+
+    async def _with_options(self, channel: Channel, live_input: LiveInput, changes: OptionChanges) -> LiveInput:
+        wanted = changes.on(live_input.options)
+        if wanted == live_input.options:
+            return live_input
+        live_input = await self._provider.update_input(live_input.uid, wanted)
+        await self._claims.note_options(channel.id, live_input.uid, live_input.options)
+        return live_input
+
+    async def _present_claim(self, channel: Channel) -> ClaimedInput:
+        claim = await self._claims.claimed(channel.id)
+        if claim is None:
+            raise NotFound
+        return claim
+
+    def _first_claim(self, channel: Channel, changes: OptionChanges) -> ClaimedInput:
+        return ClaimedInput(
+            channel_id=channel.id,
+            organization_id=channel.organization_id,
+            provider=self._provider.name,
+            request_id=uuid4().hex,
+            generation=1,
+            uid=None,
+            options=changes.on(InputOptions()),
+            created_at=self._clock(),
+        )

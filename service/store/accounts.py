@@ -1,0 +1,94 @@
+"""Organizations, users, tokens and the service's own secrets."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from uuid import UUID
+
+from sqlalchemy import RowMapping, Table, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from service.domain.entities import Organization, Token, User
+from service.store import tables
+from service.store.database import Database
+from service.store.statements import insert_new, values_of
+
+
+class StoredAccounts:
+    """Implements `domain.ports.AccountStore` and `SecretStore`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def organization(self, organization_id: UUID) -> Organization | None:
+        row = await self._one(tables.organizations, organization_id)
+        return None if row is None else Organization(**row)
+
+    async def user(self, user_id: UUID) -> User | None:
+        row = await self._one(tables.users, user_id)
+        return None if row is None else User(**row)
+
+    async def _one(self, table: Table, key: UUID) -> RowMapping | None:
+        async def query(connection: AsyncConnection) -> RowMapping | None:
+            found = await connection.execute(select(table).where(table.c.id == key))
+            return found.mappings().one_or_none()
+
+        return await self._database.read(query)
+
+    async def add_token(self, organization: Organization, user: User | None, token: Token) -> User | None:
+        async def change(connection: AsyncConnection) -> User | None:
+            await connection.execute(insert_new(connection, tables.organizations, values_of(organization)))
+            stored = None
+            if user is not None:
+                await connection.execute(insert_new(connection, tables.users, values_of(user)))
+                found = await connection.execute(select(tables.users).where(tables.users.c.id == user.id))
+                stored = User(**found.mappings().one())
+                if stored.organization_id != organization.id:
+                    return stored
+            await connection.execute(tables.tokens.insert().values(values_of(token)))
+            return stored
+
+        return await self._database.write(change)
+
+    async def token_by_digest(self, digest: str) -> Token | None:
+        async def query(connection: AsyncConnection) -> Token | None:
+            found = await connection.execute(select(tables.tokens).where(tables.tokens.c.digest == digest))
+            row = found.mappings().one_or_none()
+            return None if row is None else Token(**row)
+
+        return await self._database.read(query)
+
+    async def tokens(self, organization_id: UUID | None = None) -> list[Token]:
+        async def query(connection: AsyncConnection) -> list[Token]:
+            wanted = select(tables.tokens).order_by(tables.tokens.c.created_at, tables.tokens.c.id)
+            if organization_id is not None:
+                wanted = wanted.where(tables.tokens.c.organization_id == organization_id)
+            return [Token(**row) for row in (await connection.execute(wanted)).mappings()]
+
+        return await self._database.read(query)
+
+    async def revoke_token(self, token_id: UUID, at: datetime) -> bool:
+        async def change(connection: AsyncConnection) -> bool:
+            known = tables.tokens.c.id == token_id
+            fresh = update(tables.tokens).where(known, tables.tokens.c.revoked_at.is_(None)).values(revoked_at=at)
+            await connection.execute(fresh)
+            return (await connection.execute(select(tables.tokens.c.id).where(known))).first() is not None
+
+        return await self._database.write(change)
+
+    async def secret(self, name: str, proposal: str) -> str:
+        async def query(connection: AsyncConnection) -> str | None:
+            found = await connection.execute(select(tables.secrets.c.value).where(tables.secrets.c.name == name))
+            return found.scalar_one_or_none()
+
+        async def change(connection: AsyncConnection) -> None:
+            row = {"name": name, "value": proposal, "created_at": datetime.now(UTC)}
+            await connection.execute(insert_new(connection, tables.secrets, row))
+
+        value = await self._database.read(query)
+        if value is None:
+            await self._database.write(change)
+            value = await self._database.read(query)
+        if value is None:
+            raise RuntimeError(f"the secret {name} was not stored")
+        return value

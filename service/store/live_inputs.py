@@ -1,0 +1,177 @@
+"""Channels' claims on live inputs. What keeps one input per channel is here: unique keys and compare-and-set."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import CursorResult, RowMapping, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from providers.base import InputOptions
+from service.domain.entities import ClaimedInput, OwnedStream
+from service.domain.paging import PageRequest
+from service.store.channels import fold
+from service.store.database import Database
+from service.store.options import options_from, options_row
+from service.store.statements import insert_new, paged
+from service.store.tables import channels, live_inputs, retired_inputs
+
+
+class StoredClaims:
+    """Implements `domain.ports.ClaimStore`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def claim(self, new: ClaimedInput) -> ClaimedInput:
+        async def change(connection: AsyncConnection) -> None:
+            await connection.execute(insert_new(connection, live_inputs, _row(new)))
+
+        await self._database.write(change)
+        stored = await self.claimed(new.channel_id)
+        if stored is None:
+            raise RuntimeError("a claim vanished while it was made")
+        return stored
+
+    async def claimed(self, channel_id: UUID) -> ClaimedInput | None:
+        async def query(connection: AsyncConnection) -> ClaimedInput | None:
+            found = await connection.execute(select(live_inputs).where(live_inputs.c.channel_id == channel_id))
+            row = found.mappings().one_or_none()
+            return None if row is None else _claim(row)
+
+        return await self._database.read(query)
+
+    async def commit_claim(
+        self, channel_id: UUID, request_id: str, uid: str, options: InputOptions, created: datetime
+    ) -> bool:
+        async def change(connection: AsyncConnection) -> bool:
+            done = await connection.execute(
+                update(live_inputs)
+                .where(
+                    live_inputs.c.channel_id == channel_id,
+                    live_inputs.c.request_id == request_id,
+                    live_inputs.c.uid.is_(None),
+                )
+                .values(uid=uid, created_at=created, **options_row(options))
+            )
+            return _changed(done)
+
+        return await self._database.write(change)
+
+    async def renew_claim(self, before: ClaimedInput, request_id: str, at: datetime) -> bool:
+        async def change(connection: AsyncConnection) -> bool:
+            done = await connection.execute(
+                update(live_inputs)
+                .where(
+                    live_inputs.c.channel_id == before.channel_id,
+                    live_inputs.c.request_id == before.request_id,
+                    live_inputs.c.generation == before.generation,
+                )
+                .values(uid=None, request_id=request_id, generation=before.generation + 1, created_at=at)
+            )
+            if not _changed(done):
+                return False
+            if before.uid is not None:
+                retired = {
+                    "uid": before.uid,
+                    "channel_id": before.channel_id,
+                    "provider": before.provider,
+                    "retired_at": at,
+                }
+                await connection.execute(insert_new(connection, retired_inputs, retired))
+            return True
+
+        return await self._database.write(change)
+
+    async def note_options(self, channel_id: UUID, uid: str, options: InputOptions) -> None:
+        async def change(connection: AsyncConnection) -> None:
+            await connection.execute(
+                update(live_inputs)
+                .where(live_inputs.c.channel_id == channel_id, live_inputs.c.uid == uid)
+                .values(**options_row(options))
+            )
+
+        await self._database.write(change)
+
+    async def pending_claims(self, provider: str, limit: int) -> list[ClaimedInput]:
+        wanted = (
+            select(live_inputs)
+            .where(live_inputs.c.uid.is_(None), live_inputs.c.provider == provider)
+            .order_by(live_inputs.c.created_at, live_inputs.c.channel_id)
+            .limit(limit)
+        )
+
+        async def query(connection: AsyncConnection) -> list[ClaimedInput]:
+            return [_claim(row) for row in (await connection.execute(wanted)).mappings()]
+
+        return await self._database.read(query)
+
+    async def input_uids(self, channel_id: UUID, limit: int) -> list[str]:
+        present = select(live_inputs.c.uid).where(
+            live_inputs.c.channel_id == channel_id, live_inputs.c.uid.is_not(None)
+        )
+        retired = (
+            select(retired_inputs.c.uid)
+            .where(retired_inputs.c.channel_id == channel_id)
+            .order_by(retired_inputs.c.retired_at.desc(), retired_inputs.c.uid)
+            .limit(limit)
+        )
+
+        async def query(connection: AsyncConnection) -> list[str]:
+            uids = [*(await connection.execute(present)).scalars(), *(await connection.execute(retired)).scalars()]
+            return uids[:limit]
+
+        return await self._database.read(query)
+
+    async def owned_streams(self, organization_id: UUID, search: str, request: PageRequest) -> list[OwnedStream]:
+        wanted = (
+            select(
+                live_inputs.c.channel_id,
+                channels.c.name.label("channel_name"),
+                live_inputs.c.uid,
+                live_inputs.c.created_at,
+            )
+            .join(channels, channels.c.id == live_inputs.c.channel_id)
+            .where(live_inputs.c.organization_id == organization_id, live_inputs.c.uid.is_not(None))
+        )
+        if search:
+            wanted = wanted.where(channels.c.name_folded.contains(fold(search), autoescape=True))
+        anchor_id = None if request.anchor is None else UUID(request.anchor.id)
+        wanted = paged(wanted, live_inputs.c.created_at, live_inputs.c.channel_id, anchor_id, request, descending=True)
+
+        async def query(connection: AsyncConnection) -> list[OwnedStream]:
+            return [OwnedStream(**row) for row in (await connection.execute(wanted)).mappings()]
+
+        return await self._database.read(query)
+
+
+def _changed(done: CursorResult[Any]) -> bool:
+    return done.rowcount == 1
+
+
+def _row(claim: ClaimedInput) -> dict[str, Any]:
+    return {
+        "channel_id": claim.channel_id,
+        "organization_id": claim.organization_id,
+        "provider": claim.provider,
+        "request_id": claim.request_id,
+        "generation": claim.generation,
+        "uid": claim.uid,
+        "created_at": claim.created_at,
+        **options_row(claim.options),
+    }
+
+
+def _claim(row: RowMapping) -> ClaimedInput:
+    return ClaimedInput(
+        channel_id=row["channel_id"],
+        organization_id=row["organization_id"],
+        provider=row["provider"],
+        request_id=row["request_id"],
+        generation=row["generation"],
+        uid=row["uid"],
+        options=options_from(row),
+        created_at=row["created_at"],
+    )

@@ -1,0 +1,122 @@
+"""What the local provider remembers of its live inputs, across restarts."""
+
+from __future__ import annotations
+
+import hmac
+from typing import Any
+
+from sqlalchemy import ColumnElement, RowMapping, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from providers.base import InputGone, InputOptions
+from providers.local.ports import StoredInput, key_digest
+from service.store.database import Database
+from service.store.options import options_from, options_row
+from service.store.statements import insert_new
+from service.store.tables import local_inputs
+
+
+class StoredInputs:
+    """Implements `providers.local.ports.InputStore`. A deleted input leaves its request_id behind, without its key."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def add(self, new: StoredInput) -> StoredInput:
+        async def change(connection: AsyncConnection) -> RowMapping:
+            await connection.execute(insert_new(connection, local_inputs, _row(new)))
+            wanted = select(local_inputs).where(local_inputs.c.request_id == new.request_id)
+            row = (await connection.execute(wanted)).mappings().one_or_none()
+            if row is None:
+                raise RuntimeError("uid or key of a new live input is taken")
+            return row
+
+        row = await self._database.write(change)
+        if row["deleted"]:
+            raise InputGone(new.request_id)
+        return _input(row)
+
+    async def get(self, uid: str) -> StoredInput | None:
+        return await self._find(local_inputs.c.uid == uid)
+
+    async def by_key(self, stream_key: str) -> StoredInput | None:
+        digest = key_digest(stream_key)
+        found = await self._find(local_inputs.c.key_digest == digest)
+        if found is None or not hmac.compare_digest(key_digest(found.stream_key), digest):
+            return None
+        return found
+
+    async def change(
+        self,
+        uid: str,
+        *,
+        options: InputOptions | None = None,
+        enabled: bool | None = None,
+        stream_key: str | None = None,
+        keyframe_interval: float | None = None,
+    ) -> StoredInput | None:
+        given: dict[str, Any] = {} if options is None else options_row(options)
+        if enabled is not None:
+            given["enabled"] = enabled
+        if stream_key is not None:
+            given |= {"stream_key": stream_key, "key_digest": key_digest(stream_key)}
+        if keyframe_interval is not None:
+            given["keyframe_interval"] = keyframe_interval
+        here = (local_inputs.c.uid == uid, local_inputs.c.deleted.is_(False))
+
+        async def change(connection: AsyncConnection) -> StoredInput | None:
+            if given:
+                await connection.execute(update(local_inputs).where(*here).values(**given))
+            row = (await connection.execute(select(local_inputs).where(*here))).mappings().one_or_none()
+            return None if row is None else _input(row)
+
+        return await self._database.write(change)
+
+    async def delete(self, uid: str) -> bool:
+        async def change(connection: AsyncConnection) -> bool:
+            done = await connection.execute(
+                update(local_inputs)
+                .where(local_inputs.c.uid == uid, local_inputs.c.deleted.is_(False))
+                .values(deleted=True, enabled=False, stream_key=None, key_digest=None)
+            )
+            return done.rowcount == 1
+
+        return await self._database.write(change)
+
+    async def _find(self, condition: ColumnElement[bool]) -> StoredInput | None:
+        async def query(connection: AsyncConnection) -> StoredInput | None:
+            wanted = select(local_inputs).where(condition, local_inputs.c.deleted.is_(False))
+            row = (await connection.execute(wanted)).mappings().one_or_none()
+            return None if row is None else _input(row)
+
+        return await self._database.read(query)
+
+
+def _row(new: StoredInput) -> dict[str, Any]:
+    return {
+        "uid": new.uid,
+        "request_id": new.request_id,
+        "owner": new.owner,
+        "name": new.name,
+        "stream_key": new.stream_key,
+        "key_digest": key_digest(new.stream_key),
+        "enabled": new.enabled,
+        "keyframe_interval": new.keyframe_interval,
+        "created_at": new.created,
+        "deleted": False,
+        **options_row(new.options),
+    }
+
+
+def _input(row: RowMapping) -> StoredInput:
+    return StoredInput(
+        uid=row["uid"],
+        request_id=row["request_id"],
+        owner=row["owner"],
+        name=row["name"],
+        stream_key=row["stream_key"],
+        options=options_from(row),
+        created=row["created_at"],
+        enabled=row["enabled"],
+        keyframe_interval=row["keyframe_interval"],
+    )

@@ -1,0 +1,35 @@
+"""The store as one thing to open, check and close; each part implements a port."""
+
+from __future__ import annotations
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from service.store.accounts import StoredAccounts
+from service.store.channels import StoredChannels
+from service.store.database import Database
+from service.store.live_inputs import StoredClaims
+from service.store.local_inputs import StoredInputs
+
+
+class Store:
+    """Everything the service remembers. Needs a database that `migrate` has brought up to date."""
+
+    def __init__(self, url: str) -> None:
+        self.database = Database(url)
+        self.accounts = StoredAccounts(self.database)
+        self.channels = StoredChannels(self.database)
+        self.claims = StoredClaims(self.database)
+        self.local_inputs = StoredInputs(self.database)
+
+    async def check(self) -> None:
+        """Return when the database answers (readiness). Errors: domain.errors.Unavailable."""
+
+        async def query(connection: AsyncConnection) -> None:
+            await connection.execute(text("SELECT 1"))
+
+        await self.database.read(query)
+
+    async def aclose(self) -> None:
+        """Close every connection; safe to call twice."""
+        await self.database.aclose()

@@ -1,0 +1,47 @@
+"""Statements both databases understand but SQLAlchemy has no common form for."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any
+
+from sqlalchemy import ColumnElement, Insert, Select, Table, and_, or_
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from service.domain.paging import PageRequest
+
+
+def insert_new(connection: AsyncConnection, table: Table, row: dict[str, Any]) -> Insert:
+    """INSERT … ON CONFLICT DO NOTHING: whoever comes first wins, the others change nothing."""
+    if connection.dialect.name == "postgresql":
+        return postgresql.insert(table).values(row).on_conflict_do_nothing()
+    return sqlite.insert(table).values(row).on_conflict_do_nothing()
+
+
+def values_of(entity: Any) -> dict[str, Any]:
+    """A flat dataclass as the row of the table with the same column names."""
+    return {field.name: getattr(entity, field.name) for field in fields(entity)}
+
+
+def paged(
+    query: Select[Any],
+    at: ColumnElement[Any],
+    identity: ColumnElement[Any],
+    anchor_id: Any,
+    request: PageRequest,
+    *,
+    descending: bool,
+) -> Select[Any]:
+    """Keyset paging by `at`, then `identity`, both in one direction; the page is turned round when the request goes backward.
+
+    `anchor_id` is the request's anchor id as the type of `identity`.
+    """
+    downward = descending != request.backward
+    if request.anchor is not None:
+        here = request.anchor.at
+        beyond = at < here if downward else at > here
+        tie = identity < anchor_id if downward else identity > anchor_id
+        query = query.where(or_(beyond, and_(at == here, tie)))
+    order = (at.desc(), identity.desc()) if downward else (at.asc(), identity.asc())
+    return query.order_by(*order).limit(request.size + 1)

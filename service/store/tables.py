@@ -1,0 +1,168 @@
+"""The tables. Identifiers are UUIDs, times are UTC with microseconds, secrets are digests wherever a digest is enough."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Date,
+    DateTime,
+    Dialect,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    Uuid,
+)
+from sqlalchemy.types import TypeDecorator
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware datetime, stored as UTC. SQLite keeps no zone: there it is stored naive, and UTC by this rule."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a datetime without a zone does not go into the store")
+        utc = value.astimezone(UTC)
+        return utc.replace(tzinfo=None) if dialect.name == "sqlite" else utc
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+organizations = Table(
+    "organizations",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("name", String(255), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+)
+
+users = Table(
+    "users",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("organization_id", ForeignKey(organizations.c.id), nullable=False, index=True),
+    Column("first_name", String(255), nullable=False),
+    Column("last_name", String(255), nullable=False),
+    Column("full_name", String(512), nullable=False),
+    Column("email", String(320)),
+    Column("alias", String(255)),
+    Column("title", String(255)),
+    Column("phone", String(64)),
+    Column("gender", String(16)),
+    Column("birthday", Date),
+    Column("avatar_id", Uuid),
+    Column("avatar_url", String(2048)),
+    Column("is_manager", Boolean),
+    Column("is_staff", Boolean, nullable=False),
+    Column("is_bot", Boolean, nullable=False),
+    Column("is_online_enabled", Boolean, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    Column("deleted_at", UtcDateTime),
+)
+
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("digest", String(64), nullable=False, unique=True),
+    Column("organization_id", ForeignKey(organizations.c.id), nullable=False),
+    Column("user_id", ForeignKey(users.c.id)),
+    Column("name", String(255), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("revoked_at", UtcDateTime),
+)
+
+channels = Table(
+    "channels",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("organization_id", ForeignKey(organizations.c.id), nullable=False),
+    Column("creator_id", ForeignKey(users.c.id)),
+    Column("name", String(255), nullable=False),
+    Column("name_folded", Text, nullable=False),  # SQLite's LIKE knows no case beyond ASCII: searches look here
+    Column("description", Text, nullable=False),
+    Column("avatar_url", String(2048)),
+    Column("is_private", Boolean, nullable=False),
+    Column("type", Integer, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    Column("latest_message_created_at", UtcDateTime, nullable=False),
+    Index(None, "organization_id", "created_at", "id"),
+    Index(None, "organization_id", "latest_message_created_at", "id"),
+)
+
+live_inputs = Table(
+    "live_inputs",
+    metadata,
+    Column("channel_id", ForeignKey(channels.c.id), primary_key=True),
+    Column("organization_id", ForeignKey(organizations.c.id), nullable=False),
+    Column("provider", String(32), nullable=False),
+    Column("request_id", String(32), nullable=False, unique=True),
+    Column("generation", Integer, nullable=False),
+    Column("uid", String(64), unique=True),  # NULL: claimed, the provider's answer is not in yet
+    Column("slate_image_url", String(2048)),
+    Column("reconnect_timeout", Integer, nullable=False),
+    Column("latency_mode", String(16), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Index(None, "organization_id", "created_at", "channel_id"),
+)
+
+retired_inputs = Table(
+    "retired_inputs",
+    metadata,
+    Column("uid", String(64), primary_key=True),
+    Column("channel_id", ForeignKey(channels.c.id), nullable=False, index=True),
+    Column("provider", String(32), nullable=False),
+    Column("retired_at", UtcDateTime, nullable=False),
+)
+
+local_inputs = Table(
+    "local_inputs",
+    metadata,
+    Column("uid", String(64), primary_key=True),
+    Column("request_id", String(32), nullable=False, unique=True),
+    Column("owner", String(64), nullable=False),
+    Column("name", String(512), nullable=False),
+    Column("stream_key", String(255)),  # NULL once deleted: what stays is the request_id
+    Column("key_digest", String(64), unique=True),
+    Column("slate_image_url", String(2048)),
+    Column("reconnect_timeout", Integer, nullable=False),
+    Column("latency_mode", String(16), nullable=False),
+    Column("enabled", Boolean, nullable=False),
+    Column("keyframe_interval", Float),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("deleted", Boolean, nullable=False),
+)
+
+secrets = Table(
+    "secrets",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("value", Text, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+)
