@@ -1,0 +1,251 @@
+"""The RTMP chunk stream (specification 1.0, §5.3): messages cut into chunks and interleaved."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from providers.local.rtmp.buffer import ReceiveBuffer
+from providers.local.rtmp.errors import ChunkMalformed, LimitExceeded
+
+DEFAULT_CHUNK_SIZE = 128
+EXTENDED = 0xFFFFFF
+"""A timestamp field with this value means: the real one follows in 4 bytes (§5.3.1.3)."""
+
+SET_CHUNK_SIZE = 1
+ABORT = 2
+AUDIO = 8
+VIDEO = 9
+
+MAX_CHUNK_SIZE = 0x7FFFFFFF
+UINT32 = 0xFFFFFFFF
+
+
+class Message(NamedTuple):
+    """A whole RTMP message. `timestamp` is absolute, in ms, an unsigned 32-bit number that may wrap."""
+
+    type_id: int
+    stream_id: int
+    timestamp: int
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkLimits:
+    """What one connection may make us hold, in bytes but for `chunk_streams`. Passing one raises LimitExceeded by its name.
+
+    `media_size` is for one audio or video message, `message_size` for any other, `buffered` for all unfinished ones together.
+    """
+
+    media_size: int = 8 * 1024 * 1024
+    message_size: int = 64 * 1024
+    chunk_streams: int = 64
+    buffered: int = 12 * 1024 * 1024
+
+
+@dataclass(slots=True)
+class _ChunkStream:
+    """What the next chunk header of one chunk stream may leave out, and the message that is being put together."""
+
+    timestamp: int = 0
+    delta: int = 0
+    length: int = 0
+    type_id: int = 0
+    stream_id: int = 0
+    extension: bytes = b""
+    """The extended timestamp field as sent, empty when there was none."""
+    partial: bytearray = field(default_factory=bytearray)
+
+
+class ChunkReader:
+    """Takes chunks from `buffer`, gives messages. Set Chunk Size and Abort (§5.4.1, §5.4.2) act here and are not handed on.
+
+    `limits` may be replaced at any time.
+    """
+
+    def __init__(self, buffer: ReceiveBuffer, limits: ChunkLimits) -> None:
+        self.limits = limits
+        self._buffer = buffer
+        self._chunk_size = DEFAULT_CHUNK_SIZE
+        self._streams: dict[int, _ChunkStream] = {}
+        self._held = 0
+
+    def message(self) -> Generator[None, None, Message]:
+        """The next whole message. Errors: ChunkMalformed, LimitExceeded."""
+        while True:
+            stream = yield from self._header()
+            if (payload := (yield from self._payload(stream))) is None:
+                continue
+            message = Message(stream.type_id, stream.stream_id, stream.timestamp, payload)
+            if stream.type_id == SET_CHUNK_SIZE:
+                self._set_chunk_size(message)
+            elif stream.type_id == ABORT:
+                self._abort(message)
+            else:
+                return message
+
+    def _header(self) -> Generator[None, None, _ChunkStream]:
+        """Basic header, message header and extended timestamp (§5.3.1)."""
+        buffer = self._buffer
+        first = (yield from buffer.exactly(1))[0]
+        chunk_stream_id = first & 0x3F
+        if chunk_stream_id < 2:
+            chunk_stream_id = yield from self._long_id(chunk_stream_id)
+        kind = first >> 6
+        stream = self._streams.get(chunk_stream_id)
+        if stream is None:
+            stream = self._open(chunk_stream_id, kind)
+        if kind == 3:
+            yield from self._repeat(stream)
+            return stream
+        if stream.partial:
+            raise ChunkMalformed("a new message begins inside another one of the same chunk stream")
+        header = yield from buffer.exactly((11, 7, 3)[kind])
+        stamp = int.from_bytes(header[:3], "big")
+        stream.extension = b""
+        if stamp == EXTENDED:
+            stream.extension = yield from buffer.exactly(4)
+            stamp = int.from_bytes(stream.extension, "big")
+        # After kind 0, too: a following kind 3 repeats the timestamp as its delta (§5.3.1.2.4), and ffmpeg sends it so.
+        stream.delta = stamp
+        stream.timestamp = stamp if kind == 0 else (stream.timestamp + stamp) & UINT32
+        if kind < 2:
+            self._describe(stream, header)
+        return stream
+
+    def _long_id(self, size: int) -> Generator[None, None, int]:
+        """Chunk stream ids from 64 on take one or two bytes more (§5.3.1.1)."""
+        tail = yield from self._buffer.exactly(size + 1)
+        return 64 + int.from_bytes(tail, "little")
+
+    def _open(self, chunk_stream_id: int, kind: int) -> _ChunkStream:
+        if kind != 0:
+            raise ChunkMalformed(f"a chunk stream begins with a header of type {kind}")
+        if len(self._streams) >= self.limits.chunk_streams:
+            raise LimitExceeded("chunk streams", self.limits.chunk_streams)
+        stream = self._streams[chunk_stream_id] = _ChunkStream()
+        return stream
+
+    def _describe(self, stream: _ChunkStream, header: bytes) -> None:
+        """Length, type and stream id of the coming message (§5.3.1.2.1, §5.3.1.2.2)."""
+        stream.length = int.from_bytes(header[3:6], "big")
+        stream.type_id = header[6]
+        if len(header) == 11:
+            stream.stream_id = int.from_bytes(header[7:], "little")
+        if stream.type_id in (AUDIO, VIDEO):
+            if stream.length > self.limits.media_size:
+                raise LimitExceeded("audio or video message size", self.limits.media_size)
+        elif stream.length > self.limits.message_size:
+            raise LimitExceeded("message size", self.limits.message_size)
+
+    def _repeat(self, stream: _ChunkStream) -> Generator[None, None, None]:
+        """A header of type 3: the message goes on, or another one like it begins (§5.3.1.2.4)."""
+        if stream.extension:
+            # §5.3.1.3 wants the extended timestamp here again, and some encoders leave it out. It is taken for one only when
+            # it is the same. Fewer than 4 bytes of payload cannot be looked at without waiting for bytes that may not come.
+            size = min(self._chunk_size, stream.length - len(stream.partial))
+            if size < 4 or (yield from self._buffer.peek(4)) == stream.extension:
+                yield from self._buffer.exactly(4)
+        if not stream.partial:
+            stream.timestamp = (stream.timestamp + stream.delta) & UINT32
+
+    def _payload(self, stream: _ChunkStream) -> Generator[None, None, bytes | None]:
+        """One chunk's payload; the message's when that was its last chunk, else None."""
+        partial, buffer = stream.partial, self._buffer
+        missing = min(self._chunk_size, stream.length - len(partial))
+        if missing == stream.length and missing <= len(buffer):
+            return buffer.take(missing)
+        if self._held + missing > self.limits.buffered:
+            raise LimitExceeded("bytes of unfinished messages", self.limits.buffered)
+        self._held += missing
+        while missing := missing - buffer.move(partial, missing):
+            yield
+        if len(partial) < stream.length:
+            return None
+        self._held -= stream.length
+        stream.partial = bytearray()
+        return bytes(partial)
+
+    def _set_chunk_size(self, message: Message) -> None:
+        size = _uint32(message)
+        if not 1 <= size <= MAX_CHUNK_SIZE:
+            raise ChunkMalformed(f"chunk size {size}")
+        self._chunk_size = size
+
+    def _abort(self, message: Message) -> None:
+        stream = self._streams.get(_uint32(message))
+        if stream is not None and stream.partial:
+            self._held -= len(stream.partial)
+            stream.partial = bytearray()
+
+
+def _uint32(message: Message) -> int:
+    if len(message.payload) != 4:
+        raise ChunkMalformed(f"message type {message.type_id} with {len(message.payload)} bytes instead of 4")
+    return int.from_bytes(message.payload, "big")
+
+
+class _Sent(NamedTuple):
+    """The last message of a chunk stream, as far as headers refer to it."""
+
+    timestamp: int
+    delta: int
+    length: int
+    type_id: int
+    stream_id: int
+
+
+class ChunkWriter:
+    """Cuts messages into chunks, with the shortest header the specification allows (§5.3.1.2)."""
+
+    def __init__(self) -> None:
+        self._chunk_size = DEFAULT_CHUNK_SIZE
+        self._sent: dict[int, _Sent] = {}
+
+    def message(self, chunk_stream_id: int, message: Message) -> bytes:
+        """All chunks of `message` in a row."""
+        return b"".join(self.chunks(chunk_stream_id, message))
+
+    def chunks(self, chunk_stream_id: int, message: Message) -> Iterator[bytes]:
+        """The chunks of `message` one by one, to be interleaved with those of other chunk streams (and no others).
+
+        A Set Chunk Size message takes effect for all messages begun after its last chunk.
+        """
+        size, payload = self._chunk_size, message.payload
+        header, extension = self._header(chunk_stream_id, message)
+        yield header + payload[:size]
+        repeat = _basic_header(3, chunk_stream_id) + extension
+        for start in range(size, len(payload), size):
+            yield repeat + payload[start : start + size]
+        if message.type_id == SET_CHUNK_SIZE:
+            self._chunk_size = _uint32(message)
+
+    def _header(self, chunk_stream_id: int, message: Message) -> tuple[bytes, bytes]:
+        """The first chunk's header, and its extended timestamp field, which every chunk of the message repeats."""
+        last = self._sent.get(chunk_stream_id)
+        length = len(message.payload)
+        stamp = message.timestamp
+        if last is None or last.stream_id != message.stream_id or message.timestamp < last.timestamp:
+            kind = 0
+        else:
+            stamp = message.timestamp - last.timestamp
+            same = (last.length, last.type_id) == (length, message.type_id)
+            kind = (3 if last.delta == stamp else 2) if same else 1
+        self._sent[chunk_stream_id] = _Sent(message.timestamp, stamp, length, message.type_id, message.stream_id)
+        extension = stamp.to_bytes(4, "big") if stamp >= EXTENDED else b""
+        fields = (
+            min(stamp, EXTENDED).to_bytes(3, "big"),
+            length.to_bytes(3, "big") + bytes([message.type_id]),
+            message.stream_id.to_bytes(4, "little"),
+        )
+        return _basic_header(kind, chunk_stream_id) + b"".join(fields[: 3 - kind]) + extension, extension
+
+
+def _basic_header(kind: int, chunk_stream_id: int) -> bytes:
+    if chunk_stream_id < 64:
+        return bytes([kind << 6 | chunk_stream_id])
+    tail = chunk_stream_id - 64
+    if tail < 256:
+        return bytes([kind << 6, tail])
+    return bytes([kind << 6 | 1]) + tail.to_bytes(2, "little")

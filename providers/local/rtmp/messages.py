@@ -1,0 +1,193 @@
+"""RTMP messages (specification 1.0, §5.4, §7): what is in them, parse and serialize side by side.
+
+Audio and video stay as they are: a `chunks.Message` whose payload is an FLV tag body. All others have a class here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import ClassVar, Protocol, Self
+
+from providers.local.rtmp import amf0
+from providers.local.rtmp.chunks import ABORT, AUDIO, SET_CHUNK_SIZE, VIDEO, Message
+from providers.local.rtmp.errors import MessageMalformed
+
+
+class MessageType(IntEnum):
+    """Message type ids (§5.4, §7.1). 15 and 17 are the AMF3 twins of 18 and 20."""
+
+    SET_CHUNK_SIZE = SET_CHUNK_SIZE
+    ABORT = ABORT
+    ACKNOWLEDGEMENT = 3
+    USER_CONTROL = 4
+    WINDOW_ACK_SIZE = 5
+    SET_PEER_BANDWIDTH = 6
+    AUDIO = AUDIO
+    VIDEO = VIDEO
+    DATA_AMF3 = 15
+    COMMAND_AMF3 = 17
+    DATA = 18
+    COMMAND = 20
+
+
+class Body(Protocol):
+    """What a message carries."""
+
+    type_id: ClassVar[MessageType]
+
+    @classmethod
+    def parse(cls, payload: bytes) -> Self:
+        """Errors: MessageMalformed, AmfMalformed, LimitExceeded."""
+
+    def serialize(self) -> bytes:
+        """The payload."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Number:
+    """A message that is one unsigned 32-bit number."""
+
+    value: int
+
+    @classmethod
+    def parse(cls, payload: bytes) -> Self:
+        return cls(int.from_bytes(_sized(payload, 4), "big"))
+
+    def serialize(self) -> bytes:
+        return self.value.to_bytes(4, "big")
+
+
+class SetChunkSize(_Number):
+    """From the next message on the sender's chunks hold up to `value` bytes (§5.4.1)."""
+
+    type_id: ClassVar = MessageType.SET_CHUNK_SIZE
+
+
+class Abort(_Number):
+    """The unfinished message on chunk stream `value` will not be finished (§5.4.2)."""
+
+    type_id: ClassVar = MessageType.ABORT
+
+
+class Acknowledgement(_Number):
+    """`value` bytes came in so far, modulo 2**32 (§5.4.3)."""
+
+    type_id: ClassVar = MessageType.ACKNOWLEDGEMENT
+
+
+class WindowAckSize(_Number):
+    """The sender wants an acknowledgement at least every `value` bytes (§5.4.4)."""
+
+    type_id: ClassVar = MessageType.WINDOW_ACK_SIZE
+
+
+class PeerBandwidthLimit(IntEnum):
+    """How binding Set Peer Bandwidth is (§5.4.5)."""
+
+    HARD = 0
+    SOFT = 1
+    DYNAMIC = 2
+
+
+@dataclass(frozen=True, slots=True)
+class SetPeerBandwidth:
+    """The peer should have at most `window` unacknowledged bytes under way (§5.4.5)."""
+
+    type_id: ClassVar = MessageType.SET_PEER_BANDWIDTH
+    window: int
+    limit: PeerBandwidthLimit
+
+    @classmethod
+    def parse(cls, payload: bytes) -> Self:
+        kind = _sized(payload, 5)[4]
+        if kind > max(PeerBandwidthLimit):
+            raise MessageMalformed(f"peer bandwidth limit type {kind}")
+        return cls(int.from_bytes(payload[:4], "big"), PeerBandwidthLimit(kind))
+
+    def serialize(self) -> bytes:
+        return self.window.to_bytes(4, "big") + bytes([self.limit])
+
+
+class UserControlEvent(IntEnum):
+    """The events we know (§7.1.7)."""
+
+    STREAM_BEGIN = 0
+    SET_BUFFER_LENGTH = 3
+    PING_REQUEST = 6
+    PING_RESPONSE = 7
+
+
+@dataclass(frozen=True, slots=True)
+class UserControl:
+    """An event of any number (§7.1.7) and its data."""
+
+    type_id: ClassVar = MessageType.USER_CONTROL
+    event: int
+    data: bytes
+
+    @classmethod
+    def parse(cls, payload: bytes) -> Self:
+        if len(payload) < 2:
+            raise MessageMalformed("a user control message without an event")
+        return cls(int.from_bytes(payload[:2], "big"), payload[2:])
+
+    def serialize(self) -> bytes:
+        return self.event.to_bytes(2, "big") + self.data
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A call or an answer (§7.2). `arguments` includes the command object; they may hold a stream key, so the repr does not."""
+
+    type_id: ClassVar = MessageType.COMMAND
+    name: str = field(repr=False)
+    transaction: float
+    arguments: list[amf0.Value] = field(default_factory=list, repr=False)
+
+    @classmethod
+    def parse(cls, payload: bytes) -> Self:
+        match amf0.decode(payload):
+            case [str(name), float(transaction), *arguments]:
+                return cls(name, transaction, arguments)
+            case [str(name)]:
+                return cls(name, 0.0)
+        raise MessageMalformed("a command without a name or a transaction id")
+
+    def serialize(self) -> bytes:
+        return amf0.encode(self.name, self.transaction, *self.arguments)
+
+    def text(self, index: int) -> str:
+        """Argument `index` if it is there and a string, else ""."""
+        value = self.arguments[index] if index < len(self.arguments) else None
+        return value if isinstance(value, str) else ""
+
+    def members(self, index: int) -> dict[str, amf0.Value]:
+        """Argument `index` if it is there and an object, else an empty one."""
+        value = self.arguments[index] if index < len(self.arguments) else None
+        return value if isinstance(value, dict) else {}
+
+
+def _sized(payload: bytes, size: int) -> bytes:
+    if len(payload) != size:
+        raise MessageMalformed(f"{len(payload)} bytes instead of {size}")
+    return payload
+
+
+def command_of(message: Message) -> Command:
+    """The command in a message of either command type. Errors: as `Body.parse`."""
+    return Command.parse(_amf0_part(message, MessageType.COMMAND_AMF3))
+
+
+SET_DATA_FRAME = amf0.encode("@setDataFrame")
+"""What an encoder puts before metadata so that a server keeps it; it is not part of the FLV script tag."""
+
+
+def script_of(message: Message) -> bytes:
+    """The FLV script tag body in a message of either data type: onMetaData and its like, without @setDataFrame."""
+    return _amf0_part(message, MessageType.DATA_AMF3).removeprefix(SET_DATA_FRAME)
+
+
+def _amf0_part(message: Message, amf3_type: MessageType) -> bytes:
+    """An AMF3 message holds AMF0 after one byte, as long as nobody switches to AMF3 inside it, which no encoder does."""
+    return message.payload[1:] if message.type_id == amf3_type else message.payload

@@ -1,0 +1,324 @@
+"""The server's side of an RTMP connection, without I/O: bytes in, events and bytes out (specification 1.0, §7.2; Enhanced RTMP).
+
+Feed what came in with `receive`, then take `data_to_send` and `events`, in this order, after every call of any method. The
+session asks one question: `PublishWanted`. Until it is answered with `accept` or `refuse` it holds back whatever comes in.
+
+An error leaves the session dead: what was answered and what happened before it can still be taken, later bytes are dropped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import NamedTuple
+
+from providers.local.rtmp import amf0
+from providers.local.rtmp.buffer import ReceiveBuffer
+from providers.local.rtmp.chunks import ChunkLimits, ChunkReader, ChunkWriter, Message
+from providers.local.rtmp.errors import IllegalMove, LimitExceeded, NotOffered, RtmpError
+from providers.local.rtmp.handshake import server_handshake
+from providers.local.rtmp.messages import (
+    Acknowledgement,
+    Body,
+    Command,
+    MessageType,
+    PeerBandwidthLimit,
+    SetChunkSize,
+    SetPeerBandwidth,
+    UserControl,
+    UserControlEvent,
+    WindowAckSize,
+    command_of,
+    script_of,
+)
+
+CHUNK_SIZE = 65536
+"""What we announce, in bytes. ffmpeg takes it over for its own sending, so that most frames come in one chunk; OBS, librtmp and
+GStreamer accept it and keep their own. Larger gains nothing: few messages are."""
+
+WINDOW_SIZE = 2_500_000
+"""Bytes the encoder may send between two acknowledgements, and we until somebody asks for another number."""
+
+MIN_WINDOW_SIZE = 4096
+"""A smaller window asked for by the peer is taken for this: it may not make us answer every byte."""
+
+MAX_HELD = 512 * 1024
+"""Bytes held while the publish is decided; whoever feeds us should stop reading then (one read may be under way)."""
+
+MAX_STREAMS = 8
+"""createStream calls in one connection."""
+
+UNPUBLISHED_MEDIA_SIZE = 64 * 1024
+"""The largest audio or video message before a publish was accepted: an unknown peer cannot make us hold more."""
+
+MAX_ENCODER_LENGTH = 128
+"""Characters of flashVer that are kept."""
+
+_CONTROL_CHUNK_STREAM, _COMMAND_CHUNK_STREAM = 2, 3
+
+
+class State(StrEnum):
+    """Where a connection stands."""
+
+    HANDSHAKING = "handshaking"
+    CONNECTING = "connecting"
+    IDLE = "idle"
+    DECIDING = "deciding"
+    PUBLISHING = "publishing"
+    CLOSED = "closed"
+
+
+class Move(StrEnum):
+    """What can happen to a connection."""
+
+    SHAKE_HANDS = "handshake"
+    CONNECT = "connect"
+    CREATE_STREAM = "createStream"
+    PUBLISH = "publish"
+    ACCEPT = "accept"
+    MEDIA = "media"
+    UNPUBLISH = "unpublish"
+    REFUSE = "refuse"
+
+
+MOVES: dict[State, dict[Move, State]] = {
+    State.HANDSHAKING: {Move.SHAKE_HANDS: State.CONNECTING},
+    State.CONNECTING: {Move.CONNECT: State.IDLE},
+    State.IDLE: {Move.CREATE_STREAM: State.IDLE, Move.PUBLISH: State.DECIDING},
+    State.DECIDING: {Move.ACCEPT: State.PUBLISHING, Move.REFUSE: State.CLOSED},
+    State.PUBLISHING: {
+        Move.MEDIA: State.PUBLISHING,
+        Move.CREATE_STREAM: State.PUBLISHING,
+        Move.UNPUBLISH: State.IDLE,
+        Move.REFUSE: State.CLOSED,
+    },
+    State.CLOSED: {},
+}
+"""The legal moves and where they lead. Everything else is an IllegalMove; every state may end in an error, which closes."""
+
+
+@dataclass(frozen=True, slots=True)
+class PublishWanted:
+    """An encoder wants to publish `name` (the stream key, as `publish_target` cuts it out) in `app`. `encoder` is flashVer."""
+
+    app: str
+    name: str = field(repr=False)
+    encoder: str
+
+
+class Media(NamedTuple):
+    """An audio, video or data message of the accepted publish; `kind` is AUDIO, VIDEO or DATA.
+
+    `timestamp` is absolute, in ms, an unsigned 32-bit number that may wrap; `payload` is an FLV tag body.
+    """
+
+    kind: MessageType
+    timestamp: int
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Unpublished:
+    """The encoder ended its publish in good order."""
+
+
+Event = PublishWanted | Media | Unpublished
+
+
+class ServerSession:
+    """One connection. `receive` raises RtmpError; `accept` and `refuse` raise IllegalMove when nothing is to be answered."""
+
+    def __init__(self, limits: ChunkLimits | None = None) -> None:
+        self.state = State.HANDSHAKING
+        self._limits = limits or ChunkLimits()
+        self._buffer = ReceiveBuffer()
+        self._reader = ChunkReader(self._buffer, replace(self._limits, media_size=UNPUBLISHED_MEDIA_SIZE))
+        self._writer = ChunkWriter()
+        self._output: list[bytes] = []
+        self._events: list[Event] = []
+        self._received = self._acknowledged = 0
+        self._window = WINDOW_SIZE
+        self._app = self._encoder = ""
+        self._streams = self._publishing = 0
+        self._parser = self._run()
+
+    def receive(self, data: bytes) -> None:
+        """Take bytes in. Errors: RtmpError; the session is closed then."""
+        if self.state is State.CLOSED:
+            return
+        self._buffer.feed(data)
+        self._received += len(data)
+        self._parse()
+
+    def events(self) -> list[Event]:
+        """What has happened since the last call, in order."""
+        events, self._events = self._events, []
+        return events
+
+    def data_to_send(self) -> bytes:
+        """What is to be sent since the last call."""
+        if not self._output:
+            return b""
+        data = b"".join(self._output)
+        self._output.clear()
+        return data
+
+    def accept(self) -> None:
+        """Let the publish begin. What was held back is parsed now. Errors: RtmpError, as for `receive`."""
+        self._move(Move.ACCEPT)
+        self._reader.limits = self._limits
+        self._user_control(UserControlEvent.STREAM_BEGIN, self._publishing)
+        self._on_status("status", "NetStream.Publish.Start", "Publishing.")
+        self._parse()
+
+    def refuse(self, code: str, description: str) -> None:
+        """Tell the encoder no, before the publish or in the middle of it (§7.2.2): onStatus error, then nothing more."""
+        self._move(Move.REFUSE)
+        self._on_status("error", code, description)
+        self._buffer.clear()
+
+    def _parse(self) -> None:
+        try:
+            next(self._parser)
+        except RtmpError:
+            self.state = State.CLOSED
+            self._buffer.clear()
+            raise
+        if self._received - self._acknowledged >= self._window:
+            self._acknowledged = self._received
+            self._control(Acknowledgement(self._received & 0xFFFFFFFF))
+
+    def _run(self) -> Generator[None, None, None]:
+        """The whole connection as one parser that waits for bytes and, once, for the answer."""
+        yield from server_handshake(self._buffer, self._output.append)
+        self._move(Move.SHAKE_HANDS)
+        while True:
+            message = yield from self._reader.message()
+            self._handle(message)
+            while self.state is State.DECIDING:
+                if len(self._buffer) > MAX_HELD:
+                    raise LimitExceeded("bytes sent before the publish was answered", MAX_HELD)
+                yield
+
+    def _move(self, move: Move) -> None:
+        try:
+            self.state = MOVES[self.state][move]
+        except KeyError:
+            raise IllegalMove(self.state, move) from None
+
+    def _handle(self, message: Message) -> None:
+        match message.type_id:
+            case MessageType.VIDEO | MessageType.AUDIO:
+                self._media(MessageType(message.type_id), message.timestamp, message.payload)
+            case MessageType.DATA | MessageType.DATA_AMF3:
+                self._media(MessageType.DATA, message.timestamp, script_of(message))
+            case MessageType.COMMAND | MessageType.COMMAND_AMF3:
+                self._command(command_of(message), message.stream_id)
+            case MessageType.USER_CONTROL:
+                control = UserControl.parse(message.payload)
+                if control.event == UserControlEvent.PING_REQUEST:
+                    self._control(UserControl(UserControlEvent.PING_RESPONSE, control.data[:4]))
+            case MessageType.WINDOW_ACK_SIZE:
+                self._window = max(MIN_WINDOW_SIZE, WindowAckSize.parse(message.payload).value)
+
+    def _media(self, kind: MessageType, timestamp: int, payload: bytes) -> None:
+        if self.state is not State.PUBLISHING:
+            self._move(Move.MEDIA)
+        self._events.append(Media(kind, timestamp, payload))
+
+    def _command(self, command: Command, stream_id: int) -> None:
+        match command.name:
+            case "connect":
+                self._connect(command)
+            case "createStream":
+                self._create_stream(command)
+            case "publish":
+                self._publish(command, stream_id)
+            case "FCUnpublish" | "deleteStream" | "closeStream":
+                self._unpublish()
+            case "releaseStream" | "FCPublish":
+                self._send(Command("_result", command.transaction, [None, amf0.UNDEFINED]))
+            case "play" | "play2" | "pause" | "seek":
+                self._on_status("error", "NetStream.Play.Failed", "This server takes streams and does not play them.")
+                raise NotOffered(command.name)
+            case "_result" | "_error" | "onStatus":
+                pass  # an answer to something: never answered
+            case _:
+                self._unknown(command)
+
+    def _connect(self, command: Command) -> None:
+        """§7.2.1.1. Enhanced RTMP's fourCcList is not echoed: that would promise codecs (enhanced-rtmp v1, "connect")."""
+        self._move(Move.CONNECT)
+        properties = command.members(0)
+        app, encoder = properties.get("app"), properties.get("flashVer")
+        self._app = app if isinstance(app, str) else ""
+        self._encoder = encoder[:MAX_ENCODER_LENGTH] if isinstance(encoder, str) else ""
+        self._control(WindowAckSize(WINDOW_SIZE))
+        self._control(SetPeerBandwidth(WINDOW_SIZE, PeerBandwidthLimit.DYNAMIC))
+        self._control(SetChunkSize(CHUNK_SIZE))
+        status = _status("status", "NetConnection.Connect.Success", "Connection succeeded.")
+        server: dict[str, amf0.Value] = {"fmsVer": "FMS/3,0,1,123", "capabilities": 31.0}
+        self._send(Command("_result", command.transaction, [server, status | {"objectEncoding": 0.0}]))
+
+    def _create_stream(self, command: Command) -> None:
+        """§7.2.1.3."""
+        self._move(Move.CREATE_STREAM)
+        if self._streams >= MAX_STREAMS:
+            raise LimitExceeded("message streams", MAX_STREAMS)
+        self._streams += 1
+        self._send(Command("_result", command.transaction, [None, float(self._streams)]))
+
+    def _publish(self, command: Command, stream_id: int) -> None:
+        """§7.2.2.6: null, the name, and the kind of publish, which is "live" for all encoders."""
+        self._move(Move.PUBLISH)
+        self._publishing = stream_id
+        app, name = publish_target(self._app, command.text(1))
+        self._events.append(PublishWanted(app, name, self._encoder))
+
+    def _unpublish(self) -> None:
+        """Encoders say good-bye two or three times in a row; the first one counts."""
+        if self.state is not State.PUBLISHING:
+            return
+        self._on_status("status", "NetStream.Unpublish.Success", "The publish has ended.")
+        self._move(Move.UNPUBLISH)
+        self._events.append(Unpublished())
+
+    def _unknown(self, command: Command) -> None:
+        """A call that waits for an answer gets one (§7.2.1.2); a mere notice does not."""
+        if command.transaction:
+            status = _status("error", "NetConnection.Call.Failed", "This server does not know this call.")
+            self._send(Command("_error", command.transaction, [None, status]))
+
+    def _on_status(self, level: str, code: str, description: str) -> None:
+        self._send(Command("onStatus", 0.0, [None, _status(level, code, description)]), self._publishing)
+
+    def _user_control(self, event: UserControlEvent, number: int) -> None:
+        self._control(UserControl(event, number.to_bytes(4, "big")))
+
+    def _control(self, body: Body) -> None:
+        message = Message(body.type_id, 0, 0, body.serialize())
+        self._output.append(self._writer.message(_CONTROL_CHUNK_STREAM, message))
+
+    def _send(self, command: Command, stream_id: int = 0) -> None:
+        message = Message(command.type_id, stream_id, 0, command.serialize())
+        self._output.append(self._writer.message(_COMMAND_CHUNK_STREAM, message))
+
+
+def _status(level: str, code: str, description: str) -> dict[str, amf0.Value]:
+    return {"level": level, "code": code, "description": description}
+
+
+def publish_target(app: str, name: str) -> tuple[str, str]:
+    """App and stream key out of what encoders make of their settings.
+
+    A query is cut off both. Who puts everything into one URL sends the key as the end of the app, or the app before the key:
+    ("live", "key"), ("live/key", "") and ("", "live/key") are all ("live", "key").
+    """
+    parts = [part for text in (app, name) for part in text.partition("?")[0].split("/") if part]
+    match parts:
+        case []:
+            return "", ""
+        case [key]:
+            return (key, "") if app.partition("?")[0].strip("/") else ("", key)
+    return parts[0], parts[-1]
