@@ -20,10 +20,9 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-PREFIX = "CONFERENCE_"
+from providers.local.transcoder.renditions import MAX_RENDITIONS, RENDITIONS, parse_renditions
 
-RENDITION_NAMES = ("source", "1080p", "720p", "480p", "360p", "240p")
-"""What may stand in CONFERENCE_RENDITIONS; `source` is the encoder's own stream, untouched."""
+PREFIX = "CONFERENCE_"
 
 MAX_TRANSCODES_LIMIT = 64
 """The most encoder processes a machine may be told to run."""
@@ -105,8 +104,7 @@ def _comma_list(value: object) -> object:
 
 
 def _renditions(value: tuple[str, ...]) -> tuple[str, ...]:
-    if not value or len(set(value)) != len(value) or not set(value) <= set(RENDITION_NAMES):
-        raise ValueError("not a list of renditions")
+    parse_renditions(",".join(value))
     return value
 
 
@@ -180,7 +178,7 @@ class Settings(BaseSettings):
         NoDecode,
         BeforeValidator(_comma_list),
         AfterValidator(_renditions),
-        Rule(f"a comma-separated list out of {', '.join(RENDITION_NAMES)}, each at most once"),
+        Rule(f"a comma-separated list out of {', '.join(RENDITIONS)}, at most {MAX_RENDITIONS} and each once"),
     ] = ("source",)
     max_transcodes: Annotated[
         int, Field(ge=0, le=MAX_TRANSCODES_LIMIT), Rule(f"a number from 0 to {MAX_TRANSCODES_LIMIT}")

@@ -98,13 +98,13 @@ def test_rtmp_listens_where_http_does_unless_told_otherwise() -> None:
         (
             "RENDITIONS",
             "source,4k",
-            "must be a comma-separated list out of source, 1080p, 720p, 480p, 360p, 240p, each at most once,"
+            "must be a comma-separated list out of source, 1080p, 720p, 540p, 480p, 360p, 240p, at most 6 and each once,"
             " not 'source,4k'",
         ),
         (
             "RENDITIONS",
             "480p,480p",
-            "must be a comma-separated list out of source, 1080p, 720p, 480p, 360p, 240p, each at most once,"
+            "must be a comma-separated list out of source, 1080p, 720p, 540p, 480p, 360p, 240p, at most 6 and each once,"
             " not '480p,480p'",
         ),
         ("MAX_TRANSCODES", "65", "must be a number from 0 to 64, not '65'"),

@@ -1,0 +1,107 @@
+"""The command line, as scripts of others rely on it: what stands on stdout, and the exit codes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import pytest
+
+from service import __main__ as cli
+
+PATIENCE = 60.0
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("CONFERENCE_")}
+    return {**kept, "CONFERENCE_DATA_DIR": str(tmp_path / "data")}
+
+
+def run(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "service", *arguments], env=environment, capture_output=True, text=True, timeout=PATIENCE
+    )
+
+
+def test_a_bad_setting_is_one_line_and_exit_code_2(environment: dict[str, str]) -> None:
+    done = run({**environment, "CONFERENCE_HTTP_PORT": "http"}, "serve")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "CONFERENCE_HTTP_PORT must be a port from 0 to 65535 (0: any free one), not 'http'\n"
+
+
+def test_a_token_stands_alone_on_stdout_and_works_before_the_service_ever_ran(environment: dict[str, str]) -> None:
+    organization, user = str(uuid4()), str(uuid4())
+    done = run(environment, "token", "create", "--org", organization, "--user", user, "--name", "laptop")
+    assert done.returncode == 0
+    token = done.stdout.removesuffix("\n")
+    assert len(token) == 40
+    assert token.isalnum()
+
+    listed = run(environment, "token", "list").stdout
+    assert token not in listed
+    token_id, *rest = listed.removesuffix("\n").split("\t")
+    assert rest == [organization, user, "active", "laptop"]
+
+    assert run(environment, "token", "revoke", token_id).returncode == 0
+    assert "\trevoked " in run(environment, "token", "list", "--org", organization).stdout
+
+
+def test_bearer_prints_an_access_token(environment: dict[str, str]) -> None:
+    done = run(environment, "token", "create", "--org", str(uuid4()), "--user", str(uuid4()), "--bearer")
+    assert done.returncode == 0
+    assert done.stdout.count(".") == 2
+
+
+def test_revoking_an_unknown_token_fails_in_one_line(environment: dict[str, str]) -> None:
+    done = run(environment, "token", "revoke", str(UUID(int=0)))
+    assert (done.returncode, done.stderr) == (1, "There is no such token.\n")
+
+
+def test_addresses_are_printed_one_a_line(environment: dict[str, str]) -> None:
+    done = run({**environment, "CONFERENCE_HTTP_HOST": "0.0.0.0", "CONFERENCE_RTMP_PORT": "off"}, "addresses")
+    told = dict(line.split(" ", 1) for line in done.stdout.splitlines())
+    assert told == {
+        "http": "http://127.0.0.1:8080",
+        "listening": "http://127.0.0.1:8080",
+        "rtmps": "rtmps://127.0.0.1:1936/live",
+        "data": environment["CONFERENCE_DATA_DIR"],
+    }
+
+
+def test_a_data_directory_that_cannot_be_made_is_a_fault_of_the_settings(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    done = run({**environment, "CONFERENCE_DATA_DIR": str(tmp_path / "file" / "data")}, "migrate")
+    assert done.returncode == 2
+    assert done.stderr.startswith("CONFERENCE_DATA_DIR: ")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["sing"],
+        ["token"],
+        ["token", "create"],
+        ["token", "create", "--org", "1", "--user", str(UUID(int=1))],
+        ["token", "create", "--org", str(UUID(int=1)), "--user", str(UUID(int=1)), "--name", "a\nb"],
+        ["token", "revoke", "7"],
+        ["fake-cloudflare"],
+        ["fake-cloudflare", "--port", "65536"],
+    ],
+)
+def test_wrong_usage_is_exit_code_2(arguments: list[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(arguments)
+    assert stopped.value.code == 2
+
+
+def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(["--version"])
+    assert (stopped.value.code, capsys.readouterr().out) == (0, f"{cli.VERSION}\n")
