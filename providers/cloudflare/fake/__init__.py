@@ -1,0 +1,5 @@
+"""A stand-in for Cloudflare Stream Live: the API, the delivery host and the webhooks, without a camera.
+
+`server.make_app` builds it, `python -m service fake-cloudflare` runs it. Publishing, time and faults are driven over `/__admin/`.
+What it keeps to is the contract's section 11; behaviour nobody has documented is a switch in `config.Switches`.
+"""

@@ -1,0 +1,83 @@
+"""What the fake is told at the start, what may be switched while it runs, and its clock."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Literal, Protocol
+
+from pydantic import BaseModel, ConfigDict, Field
+
+RATE_LIMIT = 1200
+"""API requests in `RATE_WINDOW`; one more and everything is refused for a whole window."""
+
+RATE_WINDOW = 300
+"""Seconds."""
+
+MAX_BODY = 256 * 1024
+"""Bytes of a request body."""
+
+
+class Clock(Protocol):
+    """The fake's time; moved by `/__admin/advance`."""
+
+    def __call__(self) -> datetime: ...
+
+    def advance(self, seconds: float) -> None: ...
+
+
+class OffsetClock:
+    """The real time, plus what was advanced."""
+
+    def __init__(self) -> None:
+        self._offset = timedelta()
+
+    def __call__(self) -> datetime:
+        return datetime.now(UTC) + self._offset
+
+    def advance(self, seconds: float) -> None:
+        self._offset += timedelta(seconds=seconds)
+
+
+class Switches(BaseModel):
+    """Behaviour on which documentation and observation differ, or that nobody documented (contract §0, §12)."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    list_shape: Literal["array", "documented"] = "array"
+    status_shape: Literal["object", "string"] = "object"
+    idle_lifecycle: Literal["null", "unknown"] = "null"
+    wrong_token_status: Literal[401, 403] = 403
+    before_inclusive: bool = False
+    mint_video: bool = True
+    """False: an encoder connects and nothing to watch ever comes of it (§9.5)."""
+    decline_timeout: bool = False
+    """True: `recording.timeoutSeconds` comes back null with a 200 (§0.3)."""
+    omit: list[str] = Field(default_factory=list)
+    """Members of a live input to leave out, as older accounts do (playback, enabled, preferLowLatency)."""
+    enable_routes: bool = True
+    """False: /enable and /disable are unknown to the router."""
+    watchable_delay: float = 12.0
+    """Seconds from connected to playable."""
+    ready_delay: float = 20.0
+    """Seconds from the end of a broadcast to its recording."""
+    default_timeout: float = 30.0
+    """Seconds of `timeoutSeconds` 0; Cloudflare does not publish its own."""
+    hold_margin: float = 3.0
+    """Seconds the hold lasts longer than `timeoutSeconds` (§7)."""
+
+
+@dataclass(frozen=True, slots=True)
+class FakeConfig:
+    """`live_webhook_url` and `_secret` stand for a notification policy; `public_url` for the delivery host's address."""
+
+    account_id: str = "023e105f4ecef8ad9ca31a8372d0c353"
+    api_token: str = field(default="fake-cloudflare-token", repr=False)
+    customer_code: str = "m033z5x00ks6nunl"
+    public_url: str | None = None
+    state_file: Path | None = None
+    live_webhook_url: str | None = None
+    live_webhook_secret: str = field(default="fake-webhook-secret", repr=False)
+    rate_limit: int = RATE_LIMIT
+    switches: Switches = field(default_factory=Switches)

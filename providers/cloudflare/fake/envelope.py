@@ -1,0 +1,39 @@
+"""Cloudflare's four-key envelope, and reading a JSON body with its kinds of error (contract §4)."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, TypeVar
+
+from aiohttp import web
+from pydantic import BaseModel, ValidationError
+
+from providers.cloudflare.fake.world import ApiError
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def answer(result: Any, **beside: Any) -> web.Response:
+    """Success. `beside` are members next to `result`, as the list's counts are."""
+    return web.json_response({"result": result, "success": True, "errors": [], "messages": [], **beside})
+
+
+def refusal(error: ApiError, *, code: bool = True) -> web.Response:
+    """Failure; `messages` is null, as observed."""
+    item: dict[str, Any] = {"code": error.code, "message": error.message} if code else {"message": error.message}
+    if error.chain:
+        item["error_chain"] = error.chain
+    body = {"result": None, "success": False, "errors": [item], "messages": None}
+    return web.json_response(body, status=error.status)
+
+
+async def read(request: web.Request, model: type[Model]) -> Model:
+    """The JSON body as `model`; an empty body counts as {}. Raises ApiError 400 10005."""
+    raw = await request.read()
+    try:
+        return model.model_validate(json.loads(raw) if raw else {})
+    except (ValueError, ValidationError) as failure:
+        where = ""
+        if isinstance(failure, ValidationError):
+            where = ": " + ", ".join(".".join(map(str, each["loc"])) for each in failure.errors())
+        raise ApiError(400, 10005, f"Bad Request{where}") from None

@@ -1,0 +1,131 @@
+"""What every request to the fake passes: faults, the envelope, credentials, the rate limit, and the clock catching up."""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import json
+from collections.abc import Awaitable, Callable
+
+from aiohttp import web
+
+from providers.cloudflare.fake import notify
+from providers.cloudflare.fake.config import RATE_WINDOW
+from providers.cloudflare.fake.envelope import refusal
+from providers.cloudflare.fake.faults import Fault
+from providers.cloudflare.fake.world import WORLD, ApiError, World
+
+API_PREFIX = "/client/v4"
+ADMIN_PREFIX = "/__admin"
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@web.middleware
+async def keep_time(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Settle before, and after it settle again, store and send what there is to send."""
+    world = request.app[WORLD]
+    world.base = world.config.public_url or f"{request.scheme}://{request.host}/customer-{world.config.customer_code}"
+    world.settle()
+    try:
+        return await handler(request)
+    finally:
+        world.settle()
+        if request.method != "GET":
+            world.state.save(world.config.state_file)
+        await notify.flush(world)
+
+
+@web.middleware
+async def inject_faults(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Let an ordered fault strike; the admin path is spared."""
+    world = request.app[WORLD]
+    if request.path.startswith(ADMIN_PREFIX):
+        return await handler(request)
+    line = f"{request.method} {request.path}"
+    world.requests.append(line)
+    fault = world.faults.take(line)
+    return await handler(request) if fault is None else await _strike(fault, request, handler)
+
+
+async def _strike(fault: Fault, request: web.Request, handler: Handler) -> web.StreamResponse:
+    match fault.kind:
+        case "status" | "no_code":
+            answer = refusal(ApiError(fault.status, 10001, "Fault on order"), code=fault.kind == "status")
+            if fault.retry_after is not None:
+                answer.headers["retry-after"] = str(fault.retry_after)
+            return answer
+        case "garbage":
+            return web.Response(text="<html>not what you asked for</html>", content_type="text/html")
+        case "reset":
+            return _hang_up(request)
+        case "reset_after":
+            await handler(request)
+            return _hang_up(request)
+        case "slow":
+            await asyncio.sleep(fault.seconds)
+            return await handler(request)
+        case "null_messages":
+            return _without_messages(await handler(request))
+
+
+def _hang_up(request: web.Request) -> web.Response:
+    if request.transport is not None:
+        request.transport.abort()
+    return web.Response()
+
+
+def _without_messages(answer: web.StreamResponse) -> web.Response:
+    body = json.loads(answer.body) if isinstance(answer, web.Response) and isinstance(answer.body, bytes) else {}
+    return web.json_response(body | {"messages": None}, status=answer.status)
+
+
+@web.middleware
+async def guard_api(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Below the API prefix: credentials, the rate limit, and every error in the envelope."""
+    if not request.path.startswith(API_PREFIX):
+        return await handler(request)
+    world = request.app[WORLD]
+    wait = world.rate.take(world.clock().timestamp(), world.config.rate_limit)
+    answer: web.StreamResponse
+    try:
+        if wait:
+            raise ApiError(429, 971, "Please wait and consider throttling your request speed")
+        _authenticate(request, world)
+        answer = await handler(request)
+    except ApiError as error:
+        answer = refusal(error)
+    except web.HTTPNotFound:
+        answer = refusal(
+            ApiError(404, 7003, f"Could not route to {request.path}, perhaps your object identifier is invalid?")
+        )
+    except web.HTTPMethodNotAllowed:
+        answer = refusal(ApiError(405, 10405, "Method not allowed for this authentication scheme"))
+    _add_headers(answer, world, wait)
+    return answer
+
+
+def _add_headers(answer: web.StreamResponse, world: World, wait: float) -> None:
+    window_ends = world.rate.began + RATE_WINDOW - world.clock().timestamp()
+    left = max(0, world.config.rate_limit - world.rate.used)
+    answer.headers["Ratelimit"] = f'"default";r={left};t={max(0, round(window_ends))}'
+    answer.headers["Ratelimit-Policy"] = f'"default";q={world.config.rate_limit};w={RATE_WINDOW}'
+    answer.headers["cf-ray"] = f"{next(world.rays):016x}-FAK"
+    if wait:
+        answer.headers["retry-after"] = str(round(wait))
+
+
+def _authenticate(request: web.Request, world: World) -> None:
+    header = request.headers.get("Authorization")
+    legacy = request.headers.get("X-Auth-Key")
+    if header is None and (legacy is None or "X-Auth-Email" not in request.headers):
+        raise ApiError(400, 9106, "Missing X-Auth-Key, X-Auth-Email or Authorization headers")
+    token = legacy or ""
+    if header is not None:
+        scheme, _, token = header.partition(" ")
+        if scheme != "Bearer" or not token or " " in token:
+            chain: list[dict[str, object]] = [{"code": 6111, "message": "Invalid format for Authorization header"}]
+            raise ApiError(400, 6003, "Invalid request headers", chain)
+    right_account = request.path.startswith(f"{API_PREFIX}/accounts/{world.config.account_id}/")
+    if not right_account or not hmac.compare_digest(token.encode(), world.config.api_token.encode()):
+        raise ApiError(world.switches.wrong_token_status, 10000, "Authentication error")

@@ -1,0 +1,95 @@
+"""Sends the two unrelated kinds of webhook (contract §5). Each once, in order: nothing about retries is documented."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from typing import Any
+
+import aiohttp
+import structlog
+
+from providers.cloudflare.fake import shapes
+from providers.cloudflare.fake.broadcast import Notice
+from providers.cloudflare.fake.world import World
+
+log = structlog.get_logger(__name__)
+
+SEND_TIMEOUT = aiohttp.ClientTimeout(total=2)
+"""A receiver that is slower loses the webhook."""
+
+
+async def flush(world: World) -> None:
+    """Send what waits."""
+    notices, world.outbox[:] = list(world.outbox), []
+    for notice in notices:
+        await (_send_video(world, notice) if notice.event == "video" else _send_live(world, notice))
+
+
+async def send_test(world: World) -> int | None:
+    """The POST that saving a notification destination makes; the receiver's status, None when it did not answer."""
+    return await _post_live(world, {"text": "Hello World! This is a test message sent from the fake."})
+
+
+def sign(secret: str, body: bytes, unix_seconds: int) -> str:
+    """The value of `Webhook-Signature` for `body`."""
+    digest = hmac.new(secret.encode(), f"{unix_seconds}.".encode() + body, hashlib.sha256).hexdigest()
+    return f"time={unix_seconds},sig1={digest}"
+
+
+async def _send_live(world: World, notice: Notice) -> None:
+    at = shapes.timestamp(notice.at).replace("Z", "000Z")
+    data: dict[str, Any] = {
+        "notification_name": "Stream Live Input",
+        "input_id": notice.uid,
+        "event_type": notice.event,
+        "updated_at": at,
+    }
+    if notice.error is not None:
+        data["live_input_errored"] = notice.error
+    lines = (
+        "Notification type: Stream Live Input",
+        f"Input ID: {notice.uid}",
+        f"Event type: {notice.event}",
+        f"Updated at: {at}",
+    )
+    await _post_live(
+        world,
+        {
+            "name": "Live webhook",
+            "text": "\n".join(lines),
+            "data": data,
+            "ts": int(notice.at.timestamp()),
+            "account_id": world.config.account_id,
+            "alert_type": "stream_live_notifications",
+        },
+    )
+
+
+async def _post_live(world: World, body: dict[str, Any]) -> int | None:
+    if world.live_webhook is None:
+        return None
+    url, secret = world.live_webhook
+    return await _post(world, url, json.dumps(body).encode(), {"cf-webhook-auth": secret})
+
+
+async def _send_video(world: World, notice: Notice) -> None:
+    video, webhook = world.state.videos.get(notice.uid), world.state.webhook
+    if video is None or webhook is None:
+        return
+    body = json.dumps(shapes.video(video, world.base)).encode()
+    signature = sign(webhook.secret, body, int(world.clock().timestamp()))
+    await _post(world, webhook.url, body, {"Webhook-Signature": signature})
+
+
+async def _post(world: World, url: str, body: bytes, headers: dict[str, str]) -> int | None:
+    if world.http is None:
+        return None
+    headers = {"Content-Type": "application/json", **headers}
+    try:
+        async with world.http.post(url, data=body, headers=headers, timeout=SEND_TIMEOUT) as answer:
+            return answer.status
+    except (aiohttp.ClientError, TimeoutError) as failure:
+        log.warning("webhook not delivered", url=url, failure=type(failure).__name__)
+        return None

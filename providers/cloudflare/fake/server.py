@@ -1,0 +1,77 @@
+"""Puts the fake together and serves it: API below /client/v4, delivery below /customer-<CODE>, controls below /__admin."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import replace
+from pathlib import Path
+
+from aiohttp import ClientSession, web
+
+from providers.cloudflare.fake import admin, delivery, gate, inputs, notify, outputs, signing, videos
+from providers.cloudflare.fake.config import MAX_BODY, Clock, FakeConfig, OffsetClock
+from providers.cloudflare.fake.state import State
+from providers.cloudflare.fake.world import WORLD, World
+
+TICK = 0.5
+"""Seconds between looks at the clock while nobody asks: what time alone brings (a recording ready) is then told by webhook."""
+
+STOP_TIMEOUT = 2.0
+"""Seconds open requests have when the server stops."""
+
+
+def make_app(config: FakeConfig | None = None, clock: Clock | None = None) -> web.Application:
+    """The fake as an application. It moves only when it is asked something; `serve` adds the ticking."""
+    config = config or FakeConfig()
+    world = World(config, clock or OffsetClock(), State.load(config.state_file), config.switches.model_copy())
+    if config.live_webhook_url is not None:
+        world.live_webhook = (config.live_webhook_url, config.live_webhook_secret)
+    app = web.Application(middlewares=[gate.keep_time, gate.inject_faults, gate.guard_api], client_max_size=MAX_BODY)
+    app[WORLD] = world
+    # Fixed paths of /stream before /stream/{video}.
+    api = f"{gate.API_PREFIX}/accounts/{config.account_id}"
+    app.add_routes(_below(api, [*inputs.routes(), *outputs.routes(), *signing.routes(), *videos.routes()]))
+    app.add_routes(_below(f"/customer-{config.customer_code}", delivery.routes()))
+    app.add_routes(_below(gate.ADMIN_PREFIX, admin.routes()))
+    app.cleanup_ctx.append(_webhook_client)
+    return app
+
+
+async def serve(
+    host: str = "127.0.0.1", port: int = 8090, state_file: Path | None = None, config: FakeConfig | None = None
+) -> None:
+    """Serve until cancelled. `state_file` goes before the one in `config`."""
+    config = config or FakeConfig()
+    app = make_app(replace(config, state_file=state_file or config.state_file))
+    runner = web.AppRunner(app, shutdown_timeout=STOP_TIMEOUT, access_log=None)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, host, port).start()
+        await _tick(app[WORLD])
+    finally:
+        await runner.cleanup()
+
+
+async def _tick(world: World) -> None:
+    while True:
+        await asyncio.sleep(TICK)
+        world.settle()
+        if world.outbox:
+            world.state.save(world.config.state_file)
+            await notify.flush(world)
+
+
+async def _webhook_client(app: web.Application) -> AsyncIterator[None]:
+    async with ClientSession() as http:
+        app[WORLD].http = http
+        yield
+
+
+def _below(prefix: str, routes: Iterable[web.RouteDef]) -> list[web.RouteDef]:
+    return [_elsewhere(route, prefix + route.path) for route in routes]
+
+
+def _elsewhere(route: web.RouteDef, path: str) -> web.RouteDef:
+    """The same route elsewhere."""
+    return web.RouteDef(route.method, path, route.handler, route.kwargs)

@@ -1,0 +1,90 @@
+"""What every handler of the fake reaches for: its configuration, clock, state, faults and the webhooks still to send."""
+
+from __future__ import annotations
+
+import itertools
+from collections import deque
+from dataclasses import dataclass, field
+
+from aiohttp import ClientSession, web
+
+from providers.cloudflare.fake import broadcast
+from providers.cloudflare.fake.config import RATE_WINDOW, Clock, FakeConfig, Switches
+from providers.cloudflare.fake.faults import Faults
+from providers.cloudflare.fake.state import Input, State, Video
+
+NOT_FOUND = "Not Found: The requested resource or operation was not found."
+
+MAX_REQUEST_LOG = 1000
+"""Request lines kept, for tests to look at."""
+
+
+class ApiError(Exception):
+    """An answer in Cloudflare's error envelope (contract §4)."""
+
+    def __init__(self, status: int, code: int, message: str, chain: list[dict[str, object]] | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.message = message
+        self.chain = chain
+
+
+@dataclass(slots=True)
+class RateWindow:
+    """Requests of one token in the running window; `blocked_until` is set by the one too many. Unix seconds."""
+
+    began: float = 0.0
+    used: int = 0
+    blocked_until: float = 0.0
+
+    def take(self, now: float, limit: int) -> float:
+        """Count one request; the seconds to wait when it is refused, else 0."""
+        if now < self.blocked_until:
+            return self.blocked_until - now
+        if now >= self.began + RATE_WINDOW:
+            self.began, self.used = now, 0
+        self.used += 1
+        if self.used > limit:
+            self.blocked_until, self.began = now + RATE_WINDOW, 0.0
+            return float(RATE_WINDOW)
+        return 0.0
+
+
+@dataclass(slots=True)
+class World:
+    """One fake account."""
+
+    config: FakeConfig
+    clock: Clock
+    state: State
+    switches: Switches
+    faults: Faults = field(default_factory=Faults)
+    rate: RateWindow = field(default_factory=RateWindow)
+    outbox: list[broadcast.Notice] = field(default_factory=list)
+    live_webhook: tuple[str, str] | None = field(default=None, repr=False)
+    base: str = ""
+    http: ClientSession | None = None
+    rays: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
+    requests: deque[str] = field(default_factory=lambda: deque(maxlen=MAX_REQUEST_LOG))
+
+    def settle(self) -> None:
+        """Let the state catch up with the clock."""
+        self.outbox += broadcast.settle(self.state, self.clock(), self.switches)
+
+    def input(self, uid: str) -> Input:
+        """Raises ApiError 404 10003, for malformed ids too."""
+        try:
+            return self.state.inputs[uid]
+        except KeyError:
+            raise ApiError(404, 10003, NOT_FOUND) from None
+
+    def video(self, uid: str) -> Video:
+        """Raises ApiError 404 10003."""
+        try:
+            return self.state.videos[uid]
+        except KeyError:
+            raise ApiError(404, 10003, NOT_FOUND) from None
+
+
+WORLD = web.AppKey("world", World)
