@@ -7,12 +7,15 @@ from collections.abc import AsyncIterator, Iterable
 from dataclasses import replace
 from pathlib import Path
 
+import structlog
 from aiohttp import ClientSession, web
 
 from providers.cloudflare.fake import admin, delivery, gate, inputs, notify, outputs, signing, videos
 from providers.cloudflare.fake.config import MAX_BODY, Clock, FakeConfig, OffsetClock
 from providers.cloudflare.fake.state import State
 from providers.cloudflare.fake.world import WORLD, World
+
+log = structlog.get_logger(__name__)
 
 TICK = 0.5
 """Seconds between looks at the clock while nobody asks: what time alone brings (a recording ready) is then told by webhook."""
@@ -48,6 +51,13 @@ async def serve(
     await runner.setup()
     try:
         await web.TCPSite(runner, host, port).start()
+        origin = "http://{}:{}".format(*runner.addresses[0][:2])
+        log.info(
+            "the fake Cloudflare listens",
+            base_url=f"{origin}{gate.API_PREFIX}",
+            customer_url=f"{origin}/customer-{config.customer_code}",
+            account_id=config.account_id,
+        )
         await _tick(app[WORLD])
     finally:
         await runner.cleanup()
