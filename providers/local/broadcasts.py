@@ -1,0 +1,227 @@
+"""All broadcasts of this server: who may publish, which of them run, and what becomes of them.
+
+This is the gate the ingest asks, and the owner of every `LiveSession` and of the shelf's broadcast under it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime
+from uuid import uuid4
+
+import structlog
+
+from providers.base import EventKind, LatencyMode, ProviderEvent, Spawn
+from providers.local.ingest.ports import Publication, PublishRefused, PublishRequest
+from providers.local.packager.cutting import PackagerSettings
+from providers.local.pipeline import Pipeline, Transcoding
+from providers.local.ports import InputStore, StoredInput
+from providers.local.recordings import Recordings
+from providers.local.session import CHECK_INTERVAL, LiveSession, Surroundings
+from providers.local.shelf.broadcast import Broadcast
+from providers.local.shelf.errors import ShelfError, ShelfFull
+from providers.local.shelf.index import BroadcastInfo
+from providers.local.shelf.shelf import Shelf
+
+log = structlog.get_logger(__name__)
+
+APP = "live"
+"""The RTMP application: rtmps://HOST:PORT/live."""
+
+SEGMENT_TARGET = {LatencyMode.STANDARD: 2.0, LatencyMode.REDUCED: 0.0, LatencyMode.LOW: 2.0}
+"""Seconds a segment should last; 0 is one for every keyframe (design §7)."""
+
+PART_TARGET = {LatencyMode.STANDARD: 1.0, LatencyMode.REDUCED: 1.0, LatencyMode.LOW: 0.334}
+"""Seconds. Outside `low` parts are not listed; they only bound what a kill -9 can lose."""
+
+UNKNOWN_KEY = PublishRefused(
+    "NetStream.Publish.BadName",
+    "This stream key is not known here. Copy the key of the channel again, without spaces around it.",
+)
+UNKNOWN_APP = PublishRefused("NetConnection.Connect.InvalidApp", f"The server URL must end in /{APP}.")
+DISABLED = PublishRefused(
+    "NetStream.Publish.Denied", "This live input is disabled. Ask the channel's owner to enable it."
+)
+
+
+class Broadcasts:
+    """Implements `providers.local.ingest.ports.PublishGate`."""
+
+    def __init__(
+        self,
+        shelf: Shelf,
+        recordings: Recordings,
+        inputs: InputStore,
+        transcoding: Transcoding,
+        spawn: Spawn,
+        tell: Callable[[ProviderEvent], None],
+        *,
+        clock: Callable[[], float],
+        monotonic: Callable[[], float],
+    ) -> None:
+        self._shelf = shelf
+        self._recordings = recordings
+        self._inputs = inputs
+        self._transcoding = transcoding
+        self._spawn = spawn
+        self._tell = tell
+        self._clock = clock
+        self._monotonic = monotonic
+        self._sessions: dict[str, LiveSession] = {}
+        self._running: dict[str, Broadcast] = {}
+
+    # The gate
+
+    async def admit(self, request: PublishRequest) -> Publication:
+        """Let an encoder in or raise PublishRefused."""
+        if request.app.strip("/") != APP:
+            raise UNKNOWN_APP
+        stored = await self._inputs.by_key(request.stream_key)
+        if stored is None:
+            raise UNKNOWN_KEY
+        if not stored.enabled:
+            raise DISABLED
+        session = self._sessions.get(stored.uid)
+        if session is None:
+            session = self._begin(stored)
+        session.stored = stored
+        try:
+            return session.admit(request)
+        except ShelfFull as full:
+            raise PublishRefused("NetStream.Publish.Denied", f"{full}.") from full
+        finally:
+            self._forget_unstarted(session)
+
+    def _begin(self, stored: StoredInput) -> LiveSession:
+        session = LiveSession(stored, self._surroundings(stored))
+        self._sessions[stored.uid] = session
+        return session
+
+    def _forget_unstarted(self, session: LiveSession) -> None:
+        """A session whose first encoder could not be let in never began."""
+        if not session.began:
+            self._sessions.pop(session.stored.uid, None)
+
+    def _surroundings(self, stored: StoredInput) -> Surroundings:
+        uid = stored.uid
+        return Surroundings(
+            new_pipeline=lambda: self._pipeline(self._sessions[uid].stored),
+            tell=lambda kind: self._happened(kind, uid),
+            finished=self._finished,
+            clock=self._clock,
+            monotonic=self._monotonic,
+        )
+
+    def _pipeline(self, stored: StoredInput) -> Pipeline:
+        """A pipeline for an encoder that was let in; the first one begins the broadcast. Raises ShelfFull, ShelfError."""
+        broadcast = self._running.get(stored.uid)
+        if broadcast is None:
+            broadcast = self._running[stored.uid] = self._shelf.begin(self._info(stored))
+        mode = broadcast.info.latency_mode
+        settings = PackagerSettings(segment_target=SEGMENT_TARGET[mode], part_target=PART_TARGET[mode])
+        return Pipeline(stored.uid, broadcast, settings, self._transcoding)
+
+    def _info(self, stored: StoredInput) -> BroadcastInfo:
+        mode = stored.options.latency_mode
+        return BroadcastInfo(
+            uid=uuid4().hex,
+            input_uid=stored.uid,
+            name=stored.name,
+            created=datetime.fromtimestamp(self._clock(), UTC),
+            latency_mode=mode,
+            part_target=PART_TARGET[mode],
+        )
+
+    # What happens to them
+
+    def _happened(self, kind: EventKind, input_uid: str, recording_uid: str | None = None) -> None:
+        at = self._clock()
+        broadcast = self._running.get(input_uid)
+        try:
+            if broadcast is not None and kind is EventKind.LOST:
+                broadcast.lost(at)
+            elif broadcast is not None and kind is EventKind.CONNECTED and broadcast.lost_at is not None:
+                broadcast.resumed(at)
+        except ShelfError as problem:
+            log.error("shelf failed", input=input_uid, problem=str(problem))
+        self._tell(ProviderEvent(kind, input_uid, datetime.fromtimestamp(at, UTC), recording_uid))
+
+    def _finished(self, session: LiveSession) -> None:
+        """The broadcast is over: make its recording, remember what it taught."""
+        uid = session.stored.uid
+        self._sessions.pop(uid, None)
+        if session.keyframe_interval != session.stored.keyframe_interval:
+            self._spawn(self._learn(uid, session.keyframe_interval), name=f"learn keyframe interval of {uid}")
+        broadcast = self._running.pop(uid, None)
+        self._happened(EventKind.ENDED, uid)
+        if broadcast is not None:
+            self._record(broadcast)
+
+    def _record(self, broadcast: Broadcast) -> None:
+        try:
+            recording = broadcast.finish(self._clock())
+        except ShelfError as problem:
+            log.error("recording not finished; the next start will", recording=broadcast.info.uid, problem=str(problem))
+            return
+        if recording is not None:
+            self._recordings.add(recording)
+            log.info("recording ready", input=recording.input_uid, recording=recording.uid, duration=recording.duration)
+            self._happened(EventKind.RECORDING_READY, recording.input_uid, recording.uid)
+
+    async def _learn(self, uid: str, keyframe_interval: float | None) -> None:
+        await self._inputs.change(uid, keyframe_interval=keyframe_interval)
+
+    # Start, time, stop
+
+    async def recover(self) -> None:
+        """Take up what ran when the service stopped: go on with what is within its reconnect window, record the rest."""
+        for broadcast in await asyncio.to_thread(self._shelf.recover):
+            stored = await self._inputs.get(broadcast.info.input_uid)
+            lost_since = max(0.0, self._clock() - (broadcast.lost_at or broadcast.last_write))
+            over = stored is None or not stored.enabled or lost_since >= stored.options.reconnect_timeout
+            if stored is None or over or stored.uid in self._running:
+                self._record(broadcast)
+                continue
+            log.info(
+                "broadcast taken up again", input=stored.uid, recording=broadcast.info.uid, away=round(lost_since, 1)
+            )
+            self._running[stored.uid] = broadcast
+            self._sessions[stored.uid] = LiveSession.resumed(
+                stored, self._surroundings(stored), lost_since=lost_since, shown=broadcast.watchable
+            )
+
+    async def watch(self) -> None:
+        """Look at the clock for every session, for ever."""
+        while True:
+            await asyncio.sleep(CHECK_INTERVAL)
+            self.check()
+
+    def check(self) -> None:
+        """One look at the clock."""
+        for session in list(self._sessions.values()):
+            session.check()
+
+    def suspend(self) -> None:
+        """The service stops: leave every broadcast so that the next start can take it up. Safe to call twice."""
+        for session in self._sessions.values():
+            session.suspend()
+        for broadcast in self._running.values():
+            broadcast.suspend()
+
+    # Who asks
+
+    def session(self, input_uid: str) -> LiveSession | None:
+        """The running session of an input."""
+        return self._sessions.get(input_uid)
+
+    def of_input(self, input_uid: str) -> Broadcast | None:
+        """The running broadcast of an input."""
+        return self._running.get(input_uid)
+
+    def of_uid(self, uid: str) -> Broadcast | None:
+        """The running broadcast with this uid."""
+        return next((each for each in self._running.values() if each.info.uid == uid), None)
+
+    def __len__(self) -> int:
+        return len(self._sessions)

@@ -1,0 +1,306 @@
+"""From one encoder's tags to the shelf: a packager for the source and one for each rendition ffmpeg makes of it (design §7).
+
+A pipeline lives as long as its encoder's connection; the next one of the same broadcast goes on where it stopped. Passthrough does
+not depend on the renditions: when ffmpeg dies, the source goes on, and the renditions come back under a new generation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import structlog
+
+from providers.base import Spawn
+from providers.local.ingest.ports import PublishRefused
+from providers.local.media import FlvTag, TagKind
+from providers.local.packager.cutting import PackagerSettings
+from providers.local.packager.errors import MalformedMedia, UnsupportedCodec
+from providers.local.packager.events import PackagerEvent, Resume, SegmentEnd, TrackInit, TrackKind
+from providers.local.packager.flv import parse_video
+from providers.local.packager.packager import Packager
+from providers.local.shelf.errors import ShelfError
+from providers.local.transcoder.ladder import Ladder
+from providers.local.transcoder.renditions import Rendition, fitting, made
+from providers.local.transcoder.slots import TranscodeSlots
+from providers.local.transcoder.tags import is_header, is_keyframe, milliseconds_between
+
+log = structlog.get_logger(__name__)
+
+SOURCE = "source"
+
+LADDER_GRACE = 3.0
+"""Seconds players are kept waiting for the renditions' first segments once the source's is there: whoever comes before that
+would be shown a multivariant playlist with the source alone, for as long as he watches."""
+
+NO_SLOT = PublishRefused(
+    "NetStream.Publish.Denied",
+    "This server transcodes as many streams as it can. Try again when another one has ended.",
+)
+DISK = PublishRefused("NetStream.Failed", "This server cannot store the stream right now: its disk is full or failing.")
+
+
+class Shelf(Protocol):
+    """Where a broadcast's media goes: `shelf.broadcast.Broadcast`."""
+
+    def take(self, rendition: str, event: PackagerEvent) -> None:
+        """Store an event of a rendition's packager. Raises ShelfError."""
+
+    def resume(self, rendition: str) -> Resume:
+        """Where the rendition's next packager goes on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Transcoding:
+    """What ffmpeg makes of every stream: the renditions of CONFERENCE_RENDITIONS, and the places for it."""
+
+    renditions: tuple[Rendition, ...]
+    slots: TranscodeSlots
+    spawn: Spawn
+
+    @property
+    def passthrough(self) -> bool:
+        """The source itself is a rendition."""
+        return any(each.is_source for each in self.renditions)
+
+
+@dataclass(frozen=True, slots=True)
+class _Anchor:
+    """One moment on three clocks: the encoder's timestamp (ms), arrival (Unix seconds), the media timeline (seconds)."""
+
+    timestamp: int
+    arrived: float
+    decode_time: float
+
+    def at(self, timestamp: int) -> tuple[float, float]:
+        """Arrival and media time of another timestamp."""
+        passed = milliseconds_between(self.timestamp, timestamp) / 1000
+        return self.arrived + passed, max(0.0, self.decode_time + passed)
+
+
+class _Lane:
+    """One rendition: its packager and what of it can be played."""
+
+    def __init__(self, rendition: str, shelf: Shelf, settings: PackagerSettings) -> None:
+        self.rendition = rendition
+        self._shelf = shelf
+        self._settings = settings
+        self._tracks: set[TrackKind] = set()
+        self._listed: set[TrackKind] = set()
+        self.packager: Packager | None = None
+
+    def begin(self, decode_time: float | None = None) -> Packager:
+        """Go on under a new generation, at `decode_time` on the timeline (seconds) or after everything there is."""
+        resume = self._shelf.resume(self.rendition)
+        if decode_time is not None:
+            resume = Resume(
+                resume.generation, resume.video_sequence, resume.audio_sequence, decode_time, resume.target_duration
+            )
+        self.packager = Packager(self._settings, resume)
+        return self.packager
+
+    def take(self, tag: FlvTag, arrived: float) -> list[PackagerEvent]:
+        """Package a tag. A malformed one is lost, alone. Raises UnsupportedCodec, ShelfError."""
+        try:
+            events = (self.packager or self.begin()).feed(tag, arrived)
+        except MalformedMedia as fault:
+            log.info("malformed media", rendition=self.rendition, fault=str(fault))
+            return []
+        if events:
+            self._store(events)
+        return events
+
+    def flush(self) -> None:
+        """Put what is open on the shelf; the lane may begin again."""
+        if self.packager is not None:
+            self._store(self.packager.flush())
+            self.packager = None
+
+    def _store(self, events: Sequence[PackagerEvent]) -> None:
+        for event in events:
+            self._shelf.take(self.rendition, event)
+            if isinstance(event, TrackInit):
+                self._tracks.add(event.track)
+            elif isinstance(event, SegmentEnd):
+                self._listed.add(event.track)
+
+    @property
+    def playable(self) -> bool:
+        """Every track there is has its first segment."""
+        return bool(self._tracks) and self._tracks == self._listed
+
+
+class Pipeline:
+    """One encoder's stretch of a broadcast."""
+
+    def __init__(self, name: str, shelf: Shelf, settings: PackagerSettings, transcoding: Transcoding) -> None:
+        """`name` is for the log, never a stream key. Raises PublishRefused when everything would have to be transcoded and no
+        slot is free."""
+        self._name = name
+        self._shelf = shelf
+        self._settings = settings
+        self._transcoding = transcoding
+        self._ladder: Ladder | None = None
+        self._lanes: dict[str, _Lane] = {}
+        self._headers: dict[TagKind, FlvTag] = {}
+        self._pending: dict[str, list[FlvTag]] = {}
+        self._anchor: _Anchor | None = None
+        self._arrived = 0.0
+        self._playable_since: float | None = None
+        self._closed = False
+        self._facts = Packager(settings, Resume())
+        self._source: _Lane | None = None
+        if transcoding.passthrough:
+            self._source = _Lane(SOURCE, shelf, settings)
+            self._facts = self._source.begin()
+        else:
+            if transcoding.slots.used >= transcoding.slots.limit:
+                raise PublishRefused(NO_SLOT.code, NO_SLOT.description)
+            self._start_ladder(made(transcoding.renditions))
+
+    # Tags in
+
+    def take(self, tag: FlvTag, arrived: float) -> None:
+        """Package a tag that arrived at `arrived` (Unix seconds). Raises PublishRefused when it cannot be carried."""
+        self._arrived = arrived
+        try:
+            if self._source is not None:
+                self._passthrough(self._source, tag, arrived)
+            if self._ladder is not None:
+                self._ladder.feed(tag)
+        except UnsupportedCodec as refused:
+            raise PublishRefused("NetStream.Publish.Denied", refused.description) from refused
+        except ShelfError as full:
+            log.error("shelf failed", input=self._name, problem=str(full))
+            raise PublishRefused(DISK.code, DISK.description) from full
+
+    def _passthrough(self, source: _Lane, tag: FlvTag, arrived: float) -> None:
+        events = source.take(tag, arrived)
+        if not made(self._transcoding.renditions):
+            return
+        if tag.kind is TagKind.SCRIPT or is_header(tag):
+            self._headers[tag.kind] = tag
+        for event in events:
+            if isinstance(event, TrackInit) and event.track is TrackKind.VIDEO:
+                self._begin_generation(event, tag, arrived)
+
+    def _begin_generation(self, init: TrackInit, tag: FlvTag, arrived: float) -> None:
+        """The source's timeline starts anew; the renditions are put on it by their timestamps."""
+        shown = tag.timestamp + parse_video(tag.payload).composition_time & 0xFFFF_FFFF
+        self._anchor = _Anchor(shown, arrived, self._facts.video_position)
+        if self._ladder is None:
+            self._start_ladder(fitting(made(self._transcoding.renditions), init.width, init.height))
+            if self._ladder is not None:
+                for header in self._headers.values():
+                    self._ladder.feed(header)
+
+    # Renditions
+
+    def _start_ladder(self, renditions: Sequence[Rendition]) -> None:
+        self._lanes = {each.name: _Lane(each.name, self._shelf, self._settings) for each in renditions}
+        self._pending = {each.name: [] for each in renditions}
+        also_source = [each for each in self._transcoding.renditions if each.is_source]
+        self._ladder = Ladder(
+            self._name,
+            (*also_source, *renditions),
+            spawn=self._transcoding.spawn,
+            slots=self._transcoding.slots,
+            on_tag=self._rendition_tag,
+            on_restart=self._rendition_restarted,
+        )
+
+    def _rendition_tag(self, rendition: str, tag: FlvTag) -> None:
+        """A tag from ffmpeg. It carries the source's time, so it counts as arrived when the source's tag did."""
+        lane = self._lanes.get(rendition)
+        if lane is None or self._closed:
+            return
+        try:
+            if rendition in self._pending and not self._begin_lane(lane, tag):
+                return
+            arrived, _ = self._anchor.at(tag.timestamp) if self._anchor else (self._arrived, 0.0)
+            lane.take(tag, arrived)
+        except (UnsupportedCodec, ShelfError) as problem:
+            log.error("rendition lost", input=self._name, rendition=rendition, problem=str(problem))
+            del self._lanes[rendition]
+
+    def _begin_lane(self, lane: _Lane, tag: FlvTag) -> bool:
+        """A run's headers wait for its first keyframe, whose time says where on the timeline the run begins."""
+        if not is_keyframe(tag):
+            self._pending[lane.rendition].append(tag)
+            return False
+        waiting = self._pending.pop(lane.rendition)
+        if self._anchor is None:
+            self._anchor = _Anchor(tag.timestamp, self._arrived, self._shelf.resume(lane.rendition).decode_time)
+        arrived, decode_time = self._anchor.at(tag.timestamp)
+        packager = lane.begin(decode_time)
+        if self._source is None and lane is self._main:
+            self._facts = packager
+        for each in waiting:
+            lane.take(each, arrived)
+        return True
+
+    def _rendition_restarted(self, rendition: str) -> None:
+        lane = self._lanes.get(rendition)
+        if lane is not None and not self._closed:
+            lane.flush()
+            self._pending[rendition] = []
+
+    # The end
+
+    def close(self) -> None:
+        """The encoder is gone: put the rest on the shelf. What ffmpeg has not handed out by now is left out."""
+        if self._ladder is not None:
+            self._transcoding.spawn(self._ladder.aclose(), name=f"close the transcoder of {self._name}")
+            self._ladder = None
+        try:
+            for lane in self._all():
+                lane.flush()
+        except ShelfError as full:
+            log.error("shelf failed", input=self._name, problem=str(full))
+        self._closed = True
+
+    # What players and the countdown want to know
+
+    @property
+    def started(self) -> bool:
+        """Media that can be packaged has arrived."""
+        return self._facts.started
+
+    @property
+    def shown(self) -> bool:
+        """There is something to play."""
+        main = self._main
+        return main is not None and main.playable
+
+    @property
+    def watchable(self) -> bool:
+        """A player that comes now finds everything it will be offered (or the renditions are taking too long)."""
+        if not self.shown:
+            return False
+        if self._playable_since is None:
+            self._playable_since = self._arrived
+        late = self._arrived - self._playable_since >= LADDER_GRACE
+        return late or all(lane.playable for lane in self._lanes.values())
+
+    @property
+    def media_seconds(self) -> float:
+        """Media time since the first keyframe, by the encoder's timestamps."""
+        return self._facts.media_seconds_since_first_keyframe
+
+    @property
+    def keyframe_interval(self) -> float | None:
+        """As measured, in seconds."""
+        return self._facts.keyframe_interval
+
+    @property
+    def frame_rate(self) -> float | None:
+        """From onMetaData or the SPS; None if the encoder did not say."""
+        return self._facts.frame_rate
+
+    @property
+    def _main(self) -> _Lane | None:
+        return self._source or next(iter(self._lanes.values()), None)
+
+    def _all(self) -> list[_Lane]:
+        return ([self._source] if self._source is not None else []) + list(self._lanes.values())

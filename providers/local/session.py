@@ -1,0 +1,264 @@
+"""A broadcast as it happens: one live input, one encoder at a time, drops and freezes included (design §6).
+
+The session decides; it does no I/O of its own. Bytes come from the ingest through `EncoderLink`, go through a `Pipeline` to the
+shelf, and `check` is called by the clock (`CHECK_INTERVAL`), so that every rule here can be tested with a time of one's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import structlog
+
+from providers.base import EventKind, InputState, Phase
+from providers.local.countdown import seconds_until_watchable
+from providers.local.ingest.ports import PublishRefused, PublishRequest
+from providers.local.lifecycle import Happening, move
+from providers.local.media import FlvTag, TagKind
+from providers.local.pipeline import Pipeline
+from providers.local.ports import StoredInput
+
+log = structlog.get_logger(__name__)
+
+FROZEN_AFTER = 5.0
+"""Seconds without an audio or video message after which an encoder is frozen and its key free for another (design §6)."""
+
+CHECK_INTERVAL = 0.25
+"""Seconds between two looks at the clock; an expiry is late by this much at most."""
+
+BUSY = PublishRefused(
+    "NetStream.Publish.BadName",
+    "Another encoder is streaming to this key right now. Stop it first, or use another channel's key.",
+)
+TAKEN_OVER = (
+    "NetStream.Publish.BadName",
+    "This encoder sent nothing for 5 seconds, and another one has taken over the stream.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a session needs: a pipeline for each encoder, two clocks, and somebody to tell.
+
+    `clock` is Unix time in seconds; `monotonic` measures spans. `finished` is called once, when the broadcast is over.
+    """
+
+    new_pipeline: Callable[[], Pipeline]
+    tell: Callable[[EventKind], None]
+    finished: Callable[[LiveSession], None]
+    clock: Callable[[], float]
+    monotonic: Callable[[], float]
+
+
+@dataclass(slots=True)
+class _Encoder:
+    """The encoder that has the key."""
+
+    close: Callable[[str, str], None]
+    last_media: float
+    pipeline: Pipeline
+    frozen: bool = False
+    started: bool = False
+
+
+class LiveSession:
+    """One broadcast, from its first encoder to its end."""
+
+    def __init__(self, stored: StoredInput, surroundings: Surroundings, *, shown: bool = False) -> None:
+        """`shown`: the broadcast was taken up again after a restart, and players have something to play."""
+        self.stored = stored
+        self._around = surroundings
+        self._encoder: _Encoder | None = None
+        self._shown = shown
+        self._lost_at: float | None = None
+        self.reason: str | None = None
+        self.phase = Phase.OFFLINE
+        self._since = surroundings.clock()
+        self.keyframe_interval = stored.keyframe_interval
+
+    @classmethod
+    def resumed(cls, stored: StoredInput, surroundings: Surroundings, *, lost_since: float, shown: bool) -> LiveSession:
+        """A broadcast that a restart of the service interrupted; its encoder has been away for `lost_since` seconds."""
+        session = cls(stored, surroundings, shown=shown)
+        session.phase = Phase.RECONNECTING
+        session.reason = "service_restarted"
+        session._lost_at = surroundings.monotonic() - lost_since
+        session._since -= lost_since
+        return session
+
+    # What the encoder does
+
+    def admit(self, request: PublishRequest) -> EncoderLink:
+        """Give the key to this encoder. Raises PublishRefused while a healthy one has it."""
+        if self._encoder is not None:
+            if not self._encoder.frozen:
+                raise PublishRefused(BUSY.code, BUSY.description)
+            self._close_pipeline(self._encoder)
+            self._encoder.close(*TAKEN_OVER)
+            self._encoder = None
+        encoder = _Encoder(request.close, self._around.monotonic(), self._around.new_pipeline())
+        self._enter(Happening.RETURN if self._shown else Happening.CONNECT, reason=None)
+        self._lost_at = None
+        self._encoder = encoder
+        log.info("encoder connected", input=self.stored.uid, encoder=request.encoder, encrypted=request.encrypted)
+        self._around.tell(EventKind.CONNECTED)
+        return EncoderLink(self, encoder)
+
+    def media(self, encoder: _Encoder, tag: FlvTag) -> None:
+        """Take a tag. Raises PublishRefused when it cannot be carried or the key is another's by now."""
+        if encoder is not self._encoder:
+            raise PublishRefused(*TAKEN_OVER)
+        if tag.kind is not TagKind.SCRIPT:
+            encoder.last_media = self._around.monotonic()
+            if encoder.frozen:
+                self._thaw(encoder)
+        encoder.pipeline.take(tag, self._around.clock())
+        if not encoder.started and encoder.pipeline.started:
+            encoder.started = True
+            self._enter(Happening.MEDIA, reason=None)
+        if self.phase is Phase.STARTING and encoder.pipeline.watchable:
+            self._show()
+
+    def left(self, encoder: _Encoder, reason: str) -> None:
+        """The encoder's connection is over."""
+        if encoder is self._encoder:
+            self._release(encoder, f"encoder_{reason}")
+
+    # What the clock and the owner do
+
+    def check(self) -> None:
+        """Look at the clock: freeze, flip to watchable after the renditions' grace, expire."""
+        now = self._around.monotonic()
+        encoder = self._encoder
+        if encoder is not None and not encoder.frozen and now - encoder.last_media >= FROZEN_AFTER:
+            encoder.frozen = True
+            self._lose("encoder_frozen")
+        if self.phase is Phase.STARTING and encoder is not None and encoder.pipeline.watchable:
+            self._show()
+        if self._lost_at is not None and now - self._lost_at >= self.stored.options.reconnect_timeout:
+            self._end(
+                Happening.EXPIRE, "reconnect_timeout", "NetConnection.Connect.Closed", "No media came for too long."
+            )
+
+    def stop(self, reason: str, code: str, description: str) -> None:
+        """The owner ends the broadcast; the encoder reads `code` and `description`."""
+        self._end(Happening.STOP, reason, code, description)
+
+    def drop_encoder(self, code: str, description: str) -> None:
+        """Send the encoder away; the broadcast waits for another one (a rotated key)."""
+        if (encoder := self._encoder) is not None:
+            self._release(encoder, "key_rotated")
+            encoder.close(code, description)
+
+    def suspend(self) -> None:
+        """The service stops: put everything on the shelf and leave the broadcast open for the next start."""
+        if (encoder := self._encoder) is not None:
+            self._encoder = None
+            self._close_pipeline(encoder)
+
+    # What players are told
+
+    def state(self) -> InputState:
+        """The state now."""
+        return InputState(
+            phase=self.phase,
+            is_connected=self.connected,
+            is_watchable=self.watchable,
+            seconds_until_watchable=0.0 if self.watchable else self._countdown(),
+            as_of=datetime.fromtimestamp(self._around.clock(), UTC),
+            since=datetime.fromtimestamp(self._since, UTC),
+            reason=self.reason,
+        )
+
+    @property
+    def began(self) -> bool:
+        """An encoder was let in at some time."""
+        return self.phase is not Phase.OFFLINE
+
+    @property
+    def connected(self) -> bool:
+        """An encoder has the key and is not frozen."""
+        return self._encoder is not None and not self._encoder.frozen
+
+    @property
+    def watchable(self) -> bool:
+        """Something can be played."""
+        return self._shown and self.phase is not Phase.ENDED
+
+    def _countdown(self) -> float:
+        pipeline = self._encoder.pipeline if self._encoder is not None else None
+        if pipeline is None:
+            return seconds_until_watchable(self.keyframe_interval, 0.0, None)
+        return seconds_until_watchable(self.keyframe_interval, pipeline.media_seconds, pipeline.frame_rate)
+
+    # The moves
+
+    def _enter(self, happening: Happening, *, reason: str | None) -> None:
+        before, self.phase = self.phase, move(self.phase, happening)
+        self.reason = reason
+        if self.phase is not before:
+            self._since = self._around.clock()
+
+    def _show(self) -> None:
+        self._shown = True
+        self._enter(Happening.WATCHABLE, reason=None)
+        self._around.tell(EventKind.WATCHABLE)
+
+    def _thaw(self, encoder: _Encoder) -> None:
+        encoder.frozen = False
+        encoder.started = False
+        self._lost_at = None
+        self._enter(Happening.RETURN if self._shown else Happening.CONNECT, reason=None)
+        self._around.tell(EventKind.CONNECTED)
+
+    def _lose(self, reason: str) -> None:
+        self._enter(Happening.LOSE, reason=reason)
+        if self._lost_at is None:
+            self._lost_at = self._around.monotonic()
+            self._around.tell(EventKind.LOST)
+        log.info("encoder lost", input=self.stored.uid, reason=reason)
+
+    def _release(self, encoder: _Encoder, reason: str) -> None:
+        """Take the key back from the encoder."""
+        self._encoder = None
+        self._close_pipeline(encoder)
+        self._lose(reason)
+        if self.stored.options.reconnect_timeout == 0:
+            self.check()
+
+    def _close_pipeline(self, encoder: _Encoder) -> None:
+        encoder.pipeline.close()
+        self.keyframe_interval = encoder.pipeline.keyframe_interval or self.keyframe_interval
+        if encoder.pipeline.shown and not self._shown:
+            # A broadcast shorter than one keyframe interval: its only segment closed when the encoder left.
+            self._shown = True
+            self._around.tell(EventKind.WATCHABLE)
+
+    def _end(self, happening: Happening, reason: str, code: str, description: str) -> None:
+        if self.phase is Phase.ENDED:
+            return
+        if (encoder := self._encoder) is not None:
+            self._encoder = None
+            self._close_pipeline(encoder)
+            encoder.close(code, description)
+        self._enter(happening, reason=reason)
+        self._lost_at = None
+        self._around.finished(self)
+
+
+class EncoderLink:
+    """The ingest's end of a session: implements `providers.local.ingest.ports.Publication`."""
+
+    def __init__(self, session: LiveSession, encoder: _Encoder) -> None:
+        self._session = session
+        self._encoder = encoder
+
+    def media(self, tag: FlvTag) -> None:
+        """Take a tag. Raises PublishRefused."""
+        self._session.media(self._encoder, tag)
+
+    def ended(self, reason: str) -> None:
+        """The encoder is gone."""
+        self._session.left(self._encoder, reason)

@@ -1,0 +1,23 @@
+"""How long until a player can play."""
+
+import pytest
+
+from providers.local.countdown import NEVER_ZERO, seconds_until_watchable
+
+
+@pytest.mark.parametrize(
+    ("known", "media", "frame_rate", "left"),
+    [
+        pytest.param(None, 0.0, None, 2.0, id="an unknown encoder is expected to send a keyframe every 2 s"),
+        pytest.param(None, 1.5, 30.0, 0.5, id="media time counts down"),
+        pytest.param(4.0, 1.0, 30.0, 3.0, id="the last broadcast's interval is expected again"),
+        pytest.param(None, 2.5, 30.0, 250 / 30 - 2.5, id="overdue at 30 fps: an unconfigured OBS"),
+        pytest.param(None, 2.5, 60.0, 250 / 60 - 2.5, id="overdue at 60 fps: an unconfigured OBS"),
+        pytest.param(None, 2.5, 10.0, 7.5, id="never more than 10 s are expected"),
+        pytest.param(1.0, 30.0, 30.0, NEVER_ZERO, id="an estimate that ran out does not say 0"),
+    ],
+)
+def test_the_wait_is_what_is_left_of_one_keyframe_interval(
+    known: float | None, media: float, frame_rate: float | None, left: float
+) -> None:
+    assert seconds_until_watchable(known, media, frame_rate) == pytest.approx(left)

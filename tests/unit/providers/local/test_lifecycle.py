@@ -1,0 +1,28 @@
+"""The table of phases: every legal move, and every other one refused."""
+
+import itertools
+
+import pytest
+
+from providers.base import Phase
+from providers.local.lifecycle import MOVES, Happening, IllegalMove, move
+
+
+@pytest.mark.parametrize(("phase", "happening"), MOVES)
+def test_a_legal_move_leads_where_the_table_says(phase: Phase, happening: Happening) -> None:
+    assert move(phase, happening) is MOVES[phase, happening]
+
+
+@pytest.mark.parametrize(
+    ("phase", "happening"), [pair for pair in itertools.product(Phase, Happening) if pair not in MOVES]
+)
+def test_any_other_move_is_an_error(phase: Phase, happening: Happening) -> None:
+    with pytest.raises(IllegalMove):
+        move(phase, happening)
+
+
+def test_every_phase_can_be_reached_and_an_ended_broadcast_never_comes_back() -> None:
+    reached = {Phase.OFFLINE, *MOVES.values()}
+
+    assert reached == set(Phase)
+    assert not [phase for phase, _ in MOVES if phase is Phase.ENDED]

@@ -1,0 +1,294 @@
+"""A broadcast: drops, freezes, take-overs and its end, with a clock of our own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import cast
+
+import pytest
+
+from providers.base import EventKind, InputOptions, Phase
+from providers.local.ingest.ports import PublishRefused, PublishRequest
+from providers.local.media import FlvTag, TagKind
+from providers.local.pipeline import Pipeline
+from providers.local.ports import StoredInput
+from providers.local.session import FROZEN_AFTER, EncoderLink, LiveSession, Surroundings
+
+TAG = FlvTag(TagKind.VIDEO, 0, b"")
+
+
+@dataclass
+class ScriptedPipeline:
+    """Stands in for the packager: does what the test says."""
+
+    started: bool = False
+    watchable: bool = False
+    shown: bool = False
+    media_seconds: float = 0.0
+    frame_rate: float | None = None
+    keyframe_interval: float | None = None
+    closed: bool = False
+
+    def take(self, tag: FlvTag, arrived: float) -> None:
+        pass
+
+    def close(self) -> None:
+        self.closed = True
+
+
+@dataclass
+class World:
+    """One session, its clock, and what it told."""
+
+    reconnect_timeout: int = 30
+    now: float = 1_000.0
+    pipelines: list[ScriptedPipeline] = field(default_factory=list)
+    told: list[EventKind] = field(default_factory=list)
+    finished: list[LiveSession] = field(default_factory=list)
+    closed: list[tuple[str, str]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        around = Surroundings(
+            self._pipeline, self.told.append, self.finished.append, lambda: self.now, lambda: self.now
+        )
+        stored = StoredInput(
+            uid="a" * 32,
+            request_id="r",
+            owner="channel",
+            name="Town hall",
+            stream_key="k",
+            options=InputOptions(reconnect_timeout=self.reconnect_timeout),
+            created=datetime(2026, 11, 1, tzinfo=UTC),
+        )
+        self.session = LiveSession(stored, around)
+
+    def _pipeline(self) -> Pipeline:
+        self.pipelines.append(ScriptedPipeline())
+        return cast("Pipeline", self.pipelines[-1])
+
+    def connect(self) -> EncoderLink:
+        return self.session.admit(
+            PublishRequest(
+                app="live",
+                stream_key="k",
+                address="192.0.2.1",
+                encrypted=True,
+                encoder="FMLE/3.0",
+                close=lambda code, description: self.closed.append((code, description)),
+            )
+        )
+
+    def go_live(self) -> EncoderLink:
+        link = self.connect()
+        self.pipelines[-1].started = True
+        link.media(TAG)
+        self.pipelines[-1].watchable = self.pipelines[-1].shown = True
+        link.media(TAG)
+        return link
+
+    def after(self, seconds: float) -> None:
+        self.now += seconds
+        self.session.check()
+
+    @property
+    def told_now(self) -> tuple[Phase, bool, bool]:
+        state = self.session.state()
+        return state.phase, state.is_connected, state.is_watchable
+
+
+def test_a_first_broadcast_goes_through_connecting_and_starting_to_live() -> None:
+    world = World()
+    seen = []
+
+    link = world.connect()
+    seen.append(world.told_now)
+    world.pipelines[0].started = True
+    link.media(TAG)
+    seen.append(world.told_now)
+    world.pipelines[0].watchable = True
+    link.media(TAG)
+    seen.append(world.told_now)
+
+    assert seen == [(Phase.CONNECTING, True, False), (Phase.STARTING, True, False), (Phase.LIVE, True, True)]
+    assert world.told == [EventKind.CONNECTED, EventKind.WATCHABLE]
+
+
+def test_the_countdown_is_zero_only_when_a_player_can_play() -> None:
+    world = World()
+    link = world.connect()
+    world.pipelines[0].started = True
+    world.pipelines[0].media_seconds = 60.0
+    link.media(TAG)
+
+    assert world.session.state().seconds_until_watchable > 0
+
+    world.pipelines[0].watchable = True
+    link.media(TAG)
+
+    assert world.session.state().seconds_until_watchable == 0
+
+
+def test_a_drop_is_a_pause_that_players_can_play_through() -> None:
+    world = World()
+    world.go_live().ended("closed")
+
+    world.after(29.9)
+
+    assert world.told_now == (Phase.RECONNECTING, False, True)
+    assert world.session.state().reason == "encoder_closed"
+    assert world.finished == []
+
+
+def test_an_encoder_that_comes_back_is_live_again_with_its_first_keyframe() -> None:
+    world = World()
+    world.go_live().ended("closed")
+    world.after(5)
+
+    link = world.connect()
+    while_connected = world.told_now
+    world.pipelines[-1].started = True
+    link.media(TAG)
+
+    assert while_connected == (Phase.RECONNECTING, True, True)
+    assert world.told_now == (Phase.LIVE, True, True)
+    world.after(3)
+    assert world.finished == []
+
+
+def test_the_broadcast_ends_when_the_reconnect_window_has_passed() -> None:
+    world = World()
+    world.go_live().ended("closed")
+
+    world.after(30)
+
+    assert world.told_now == (Phase.ENDED, False, False)
+    assert world.finished == [world.session]
+
+
+def test_without_a_reconnect_window_the_end_of_the_encoder_is_the_end_of_the_broadcast() -> None:
+    world = World(reconnect_timeout=0)
+
+    world.go_live().ended("unpublished")
+
+    assert world.session.phase is Phase.ENDED
+
+
+def test_a_healthy_encoder_cannot_be_taken_over_and_the_second_is_told_why() -> None:
+    world = World()
+    link = world.go_live()
+    world.after(FROZEN_AFTER - 0.1)
+
+    with pytest.raises(PublishRefused, match="Another encoder is streaming to this key"):
+        world.connect()
+
+    link.media(TAG)
+    assert world.told_now == (Phase.LIVE, True, True)
+
+
+def test_a_frozen_encoder_is_no_connection_and_frees_its_key() -> None:
+    world = World()
+    frozen = world.go_live()
+    world.after(FROZEN_AFTER)
+    while_frozen = world.told_now
+
+    world.connect()
+
+    assert while_frozen == (Phase.RECONNECTING, False, True)
+    assert [description for _, description in world.closed] == [
+        "This encoder sent nothing for 5 seconds, and another one has taken over the stream."
+    ]
+    assert world.pipelines[0].closed
+    with pytest.raises(PublishRefused):
+        frozen.media(TAG)
+
+
+def test_an_encoder_that_thaws_in_time_goes_on() -> None:
+    world = World()
+    link = world.go_live()
+    world.after(FROZEN_AFTER + 1)
+
+    link.media(TAG)
+
+    assert world.told_now == (Phase.LIVE, True, True)
+    world.after(FROZEN_AFTER - 0.1)
+    assert world.finished == []
+
+
+def test_a_frozen_encoder_nobody_replaces_is_sent_away_at_the_end_of_the_window() -> None:
+    world = World(reconnect_timeout=10)
+    world.go_live()
+    world.after(FROZEN_AFTER)
+
+    world.after(10)
+
+    assert world.session.phase is Phase.ENDED
+    assert len(world.closed) == 1
+
+
+def test_the_end_of_a_replaced_encoders_connection_changes_nothing() -> None:
+    world = World()
+    frozen = world.go_live()
+    world.after(FROZEN_AFTER)
+    world.connect()
+
+    frozen.ended("closed")
+
+    assert world.session.connected
+
+
+def test_a_broadcast_shorter_than_a_keyframe_interval_can_be_watched_once_its_encoder_left() -> None:
+    world = World()
+    link = world.connect()
+    world.pipelines[0].started = world.pipelines[0].shown = True
+    link.media(TAG)
+
+    link.ended("unpublished")
+
+    assert world.told_now == (Phase.RECONNECTING, False, True)
+    assert world.told[-2:] == [EventKind.WATCHABLE, EventKind.LOST]
+
+
+def test_the_owner_stops_a_broadcast_and_the_encoder_is_told() -> None:
+    world = World()
+    world.go_live()
+
+    world.session.stop("disabled", "NetStream.Publish.Denied", "This live input is disabled.")
+    world.session.stop("disabled", "NetStream.Publish.Denied", "This live input is disabled.")
+
+    assert world.told_now == (Phase.ENDED, False, False)
+    assert world.closed == [("NetStream.Publish.Denied", "This live input is disabled.")]
+    assert world.finished == [world.session]
+
+
+def test_a_rotated_key_sends_the_encoder_away_but_keeps_the_broadcast() -> None:
+    world = World()
+    world.go_live()
+
+    world.session.drop_encoder("NetStream.Publish.Denied", "The stream key was changed.")
+
+    assert world.told_now == (Phase.RECONNECTING, False, True)
+    assert world.closed == [("NetStream.Publish.Denied", "The stream key was changed.")]
+
+
+def test_a_broadcast_taken_up_after_a_restart_waits_for_what_is_left_of_the_window() -> None:
+    world = World()
+    session = LiveSession.resumed(world.session.stored, world.session._around, lost_since=20.0, shown=True)
+    world.session = session
+    world.after(9.9)
+    before = world.told_now
+
+    world.after(0.2)
+
+    assert before == (Phase.RECONNECTING, False, True)
+    assert session.phase is Phase.ENDED
+
+
+def test_the_keyframe_interval_is_kept_for_the_next_countdown() -> None:
+    world = World()
+    link = world.go_live()
+    world.pipelines[0].keyframe_interval = 4.0
+
+    link.ended("closed")
+
+    assert world.session.keyframe_interval == 4.0
