@@ -1,0 +1,104 @@
+"""Binds declared operations to aiohttp: who calls, which thing, may they, then query and body; one order for all."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from uuid import UUID
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+from pydantic import BaseModel, ValidationError
+
+from service.api.contract import Call, Nothing, Operation, Reply
+from service.api.errors import Unsupported, invalid
+from service.api.origin import Origin
+from service.domain.accounts import Authenticator, Identity
+from service.domain.errors import Forbidden, NotFound
+
+MAX_BODY = 64 * 1024
+"""The largest request body, in bytes."""
+
+_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_NOTHING = Nothing()
+
+
+def bind(operations: Iterable[Operation], authenticator: Authenticator, origin: Origin) -> list[web.RouteDef]:
+    """Routes for the operations, each with and without a trailing slash, HEAD beside GET."""
+    routes: list[web.RouteDef] = []
+    for each in operations:
+        handler = _handler(each, authenticator, origin)
+        methods = ("GET", "HEAD") if each.method == "GET" else (each.method,)
+        for path in (each.path, f"{each.path}/"):
+            routes += [web.route(method, path, handler) for method in methods]
+    return routes
+
+
+def _handler(operation: Operation, authenticator: Authenticator, origin: Origin) -> Handler:
+    async def handle(request: web.Request) -> web.StreamResponse:
+        identity = None
+        if not operation.public:
+            identity = await authenticator.authenticate(request.headers.get("Authorization"))
+        path = _path(request.match_info)
+        if identity is not None:
+            _permit(identity, path)
+        query = _query(operation.query, request)
+        body = await _body(operation.body, request) if operation.takes_body else _NOTHING
+        call = Call(request, path, query, body, identity, origin.of(request))
+        return _response(await operation.handler(call), private=not operation.public)
+
+    return handle
+
+
+def _path(found: Mapping[str, str]) -> dict[str, UUID]:
+    """Identifiers in any case; what is none names nothing that could exist."""
+    for value in found.values():
+        if not _UUID.fullmatch(value):
+            raise NotFound
+    return {name: UUID(value) for name, value in found.items()}
+
+
+def _permit(identity: Identity, path: Mapping[str, UUID]) -> None:
+    """A token opens its own organization only; an unknown one looks the same from outside (contract §1.4)."""
+    wanted = path.get("organization_id")
+    if wanted is not None and wanted != identity.organization.id:
+        raise Forbidden
+
+
+def _query(model: type[BaseModel], request: web.Request) -> BaseModel:
+    """The parameters the operation knows; of a repeated one the last counts."""
+    if model is Nothing:
+        return _NOTHING
+    known = {name: values[-1] for name in model.model_fields if (values := request.query.getall(name, []))}
+    try:
+        return model.model_validate_strings(known)
+    except ValidationError as error:
+        raise invalid(error) from None
+
+
+async def _body(model: type[BaseModel], request: web.Request) -> BaseModel:
+    """The body, strictly as its model says; none at all is an empty object, whatever its content type."""
+    raw = await request.read()
+    if raw and (declared := request.headers.get("Content-Type")) is not None:
+        media_type = declared.partition(";")[0].strip().lower()
+        if media_type != "application/json" and not media_type.endswith("+json"):
+            raise Unsupported(media_type)
+    try:
+        return model.model_validate_json(raw or b"{}", strict=True)
+    except ValidationError as error:
+        raise invalid(error) from None
+
+
+def _response(reply: Reply, *, private: bool) -> web.Response:
+    headers = dict(reply.headers)
+    if private:
+        headers.setdefault("Cache-Control", "no-store")
+    if reply.model is None:
+        return web.Response(status=reply.status, headers=headers)
+    return web.Response(
+        body=reply.model.model_dump_json().encode(),
+        status=reply.status,
+        content_type="application/json",
+        charset="utf-8",
+        headers=headers,
+    )

@@ -1,0 +1,32 @@
+"""Whose request is it: the peer, or, behind proxies of ours, whom they say they speak for."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Sequence
+
+Networks = Sequence[ipaddress.IPv4Network | ipaddress.IPv6Network]
+
+
+def client_address(peer: str, forwarded_for: str, trusted: Networks) -> str:
+    """The nearest address that is not a trusted proxy.
+
+    `forwarded_for` is X-Forwarded-For, each hop's client left to right; it is believed only as far as trusted proxies wrote it,
+    so whatever a visitor puts there himself changes nothing.
+    """
+    address = peer
+    hops = [hop.strip() for hop in forwarded_for.split(",") if hop.strip()]
+    while hops and _is_trusted(address, trusted):
+        address = hops.pop()
+    return address
+
+
+def _is_trusted(address: str, trusted: Networks) -> bool:
+    if not trusted:
+        return False
+    try:
+        parsed = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return False
+    mapped = getattr(parsed, "ipv4_mapped", None)
+    return any((mapped or parsed) in network for network in trusted)

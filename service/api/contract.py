@@ -1,0 +1,126 @@
+"""An operation of the API: what it takes, what it answers, and who may call it.
+
+A handler is declared once, with its models; its binding (`binding.py`) and its documentation (`openapi.py`) come from there::
+
+    @operation("GET", "/things/{thing_id}", answers={200: ThingAnswer}, summary="One thing", tag="Things")
+    async def get_thing(call: Call[Nothing, Nothing]) -> Reply: ...
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+from uuid import UUID
+
+from aiohttp import web
+from pydantic import BaseModel
+
+from service.domain.accounts import Identity
+from service.domain.errors import NotAuthenticated
+
+
+class Nothing(BaseModel):
+    """No query parameters, or no body."""
+
+
+Q = TypeVar("Q", bound=BaseModel)
+B = TypeVar("B", bound=BaseModel)
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[Q, B]):
+    """One request, checked. `path` holds the identifiers of the path by name; `origin` is the scheme and host the client used."""
+
+    request: web.Request
+    path: Mapping[str, UUID]
+    query: Q
+    body: B
+    identity: Identity | None
+    origin: str
+
+    @property
+    def caller(self) -> Identity:
+        """Whoever calls; for operations that are not public."""
+        if self.identity is None:
+            raise NotAuthenticated
+        return self.identity
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer: a model (None: no content), its status, and headers beside the usual ones."""
+
+    model: BaseModel | None
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+Handler = Callable[[Call[Any, Any]], Awaitable[Reply]]
+
+USUAL_ERRORS = (401, 403, 404, 405, 429, 500, 503)
+"""What any operation with credentials may answer besides its own."""
+
+PUBLIC_ERRORS = (404, 405, 429, 500, 503)
+"""What a public operation may answer besides its own."""
+
+BODY_ERRORS = (400, 413, 415)
+"""What an operation with a body may answer on top."""
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """A declared operation. Paths have no trailing slash; both forms are served."""
+
+    method: str
+    path: str
+    handler: Handler
+    answers: Mapping[int, type[BaseModel] | None]
+    query: type[BaseModel]
+    body: type[BaseModel]
+    errors: tuple[int, ...]
+    public: bool
+    tag: str
+    summary: str
+    description: str
+
+    @property
+    def takes_body(self) -> bool:
+        return self.body is not Nothing
+
+
+def operation(
+    method: str,
+    path: str,
+    *,
+    answers: Mapping[int, type[BaseModel] | None],
+    query: type[Q] = Nothing,  # type: ignore[assignment]
+    body: type[B] = Nothing,  # type: ignore[assignment]
+    public: bool = False,
+    errors: tuple[int, ...] = (),
+    tag: str,
+    summary: str,
+) -> Callable[[Callable[[Call[Q, B]], Awaitable[Reply]]], Operation]:
+    """Declare the decorated handler as an operation; its docstring becomes the description.
+
+    `answers` maps the status codes of success to models, `errors` names codes beside those every operation has.
+    """
+
+    def declare(handler: Callable[[Call[Q, B]], Awaitable[Reply]]) -> Operation:
+        usual = PUBLIC_ERRORS if public else USUAL_ERRORS
+        own = BODY_ERRORS if body is not Nothing else (400,) if query is not Nothing else ()
+        return Operation(
+            method=method,
+            path=path,
+            handler=handler,
+            answers=answers,
+            query=query,
+            body=body,
+            errors=tuple(sorted({*usual, *own, *errors})),
+            public=public,
+            tag=tag,
+            summary=summary,
+            description=(handler.__doc__ or "").strip(),
+        )
+
+    return declare

@@ -1,0 +1,139 @@
+"""Errors become HTTP here and nowhere else, in the contract's shape (§1.8)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+from aiohttp import web
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from service.domain import errors as domain
+
+WHOLE = ""
+"""The field name of what is wrong with a body as a whole."""
+
+_MESSAGES = {
+    "missing": "This field is required.",
+    "string_type": "Not a valid string.",
+    "string_unicode": "Not a valid string.",
+    "bool_type": "Must be a valid boolean.",
+    "int_type": "A valid integer is required.",
+    "int_parsing": "A valid integer is required.",
+    "int_from_float": "A valid integer is required.",
+    "int_parsing_size": "A valid integer is required.",
+    "list_type": "Expected a list of items.",
+    "uuid_type": "Must be a valid UUID.",
+    "uuid_parsing": "Must be a valid UUID.",
+    "string_too_long": "Ensure this field has no more than {max_length} characters.",
+    "string_too_short": "Ensure this field has at least {min_length} characters.",
+    "greater_than_equal": "Ensure this value is greater than or equal to {ge}.",
+    "less_than_equal": "Ensure this value is less than or equal to {le}.",
+}
+"""Pydantic's error types in the words clients of this API know."""
+
+_JSON_NAMES = {list: "list", str: "str", int: "int", float: "float", bool: "bool", type(None): "NoneType"}
+
+
+def invalid(error: ValidationError) -> domain.DomainError:
+    """A failed validation as the product's error. Bad JSON and wrong fields are both a 400, of different shape."""
+    problems = error.errors(include_url=False)
+    if problems and problems[0]["type"] == "json_invalid":
+        reason = problems[0].get("ctx", {}).get("error", "malformed")
+        return BadJson(f"JSON parse error - {reason}")
+    fields: dict[str, list[str]] = {}
+    for problem in problems:
+        place = ".".join(str(step) for step in problem["loc"])
+        fields.setdefault(place, []).append(_message(problem))
+    return domain.Invalid(fields)
+
+
+class BadJson(domain.DomainError):
+    """The body is not JSON."""
+
+
+class Unsupported(domain.DomainError):
+    """The body is of a type nobody here reads."""
+
+    def __init__(self, media_type: str) -> None:
+        super().__init__(f'Unsupported media type "{media_type}" in request.')
+
+
+def _message(problem: ErrorDetails) -> str:
+    kind, given = problem["type"], problem["input"]
+    if given is None and kind != "missing":
+        return "This field may not be null."
+    if kind in ("model_type", "model_attributes_type", "dict_type"):
+        return f"Invalid data. Expected a dictionary, but got {_JSON_NAMES.get(type(given), 'something else')}."
+    if kind == "enum":
+        return f"Not a valid choice. Expected {problem.get('ctx', {}).get('expected', 'another one')}."
+    if kind in _MESSAGES:
+        return _MESSAGES[kind].format(**problem.get("ctx", {}))
+    if kind == "value_error":
+        return str(problem.get("ctx", {}).get("error", "Invalid value."))
+    return "Enter a valid value."
+
+
+def error_response(error: Exception) -> web.Response | None:
+    """The answer to an error that is part of the contract; None for one that is not."""
+    match error:
+        case domain.Invalid():
+            return _json(400, nested(error.fields.items()))
+        case BadJson():
+            return _json(400, {"detail": str(error)})
+        case domain.NotAuthenticated():
+            return _json(401, {"detail": error.detail}, {"WWW-Authenticate": "Token"})
+        case domain.Forbidden():
+            return _json(403, {"detail": "You do not have permission to perform this action."})
+        case domain.NotFound():
+            return _json(404, {"detail": error.detail})
+        case domain.Conflict():
+            return _json(409, {"detail": str(error)})
+        case Unsupported():
+            return _json(415, {"detail": str(error)})
+        case domain.Throttled():
+            return _json(429, {"detail": str(error)}, _retry_after(error.retry_after))
+        case domain.Unavailable():
+            return _json(503, {"detail": error.detail}, _retry_after(error.retry_after))
+        case web.HTTPException():
+            return _framework_error(error)
+    return None
+
+
+def internal_error() -> web.Response:
+    """The answer to what should not have happened: no details."""
+    return _json(500, {"detail": "Internal server error."})
+
+
+def nested(fields: Iterable[tuple[str, list[str]]]) -> dict[str, Any]:
+    """Dotted field names as nested objects; the whole body is `non_field_errors`."""
+    answer: dict[str, Any] = {}
+    for place, messages in fields:
+        *parents, last = (place or "non_field_errors").split(".")
+        level = answer
+        for parent in parents:
+            inner = level.setdefault(parent, {})
+            level = inner if isinstance(inner, dict) else level
+        level[last] = messages
+    return answer
+
+
+def _framework_error(error: web.HTTPException) -> web.Response | None:
+    """What aiohttp itself refuses: unknown routes, methods, too large bodies. Redirects and successes pass unchanged."""
+    if isinstance(error, web.HTTPMethodNotAllowed):
+        allowed = ", ".join(sorted({*error.allowed_methods, "OPTIONS"}))
+        return _json(405, {"detail": f'Method "{error.method}" not allowed.'}, {"Allow": allowed})
+    if error.status < 400:
+        return None
+    details = {404: "Not found.", 413: "The request body is too large."}
+    return _json(error.status, {"detail": details.get(error.status, error.reason)})
+
+
+def _retry_after(seconds: float) -> dict[str, str]:
+    return {"Retry-After": str(max(1, math.ceil(seconds)))}
+
+
+def _json(status: int, body: dict[str, Any], headers: dict[str, str] | None = None) -> web.Response:
+    return web.json_response(body, status=status, headers={"Cache-Control": "no-store", **(headers or {})})

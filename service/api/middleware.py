@@ -1,0 +1,91 @@
+"""Around every request: its id, the errors, CORS and the figures. The outermost first."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Awaitable, Callable
+from uuid import uuid4
+
+import structlog
+from aiohttp import web
+from aiohttp.typedefs import Middleware
+from prometheus_client import CollectorRegistry, Counter, Histogram
+
+from service.api.errors import error_response, internal_error
+
+log = structlog.get_logger(__name__)
+
+REQUEST_ID_HEADER = "X-Request-Id"
+REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+"""A request id of the client's that we take over; any other is replaced."""
+
+PREFLIGHT_MAX_AGE = 86_400
+"""Seconds a browser may remember a preflight."""
+
+CORS = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Expose-Headers": "ETag, Retry-After, X-Request-Id",
+}
+PREFLIGHT = {
+    "Access-Control-Allow-Headers": "authorization, content-type, accept, x-request-id, x-visitor-id, x-giosg-visitor-id",
+    "Access-Control-Allow-Methods": "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS",
+    "Access-Control-Max-Age": str(PREFLIGHT_MAX_AGE),
+}
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+Next = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class Figures:
+    """How many requests of which route ended how, and how long they took."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._requests = Counter(
+            "conference_http_requests", "Requests answered.", ("method", "route", "status"), registry=registry
+        )
+        self._seconds = Histogram(
+            "conference_http_request_seconds", "Time to answer a request.", ("route",), registry=registry
+        )
+
+    def note(self, request: web.Request, status: int, seconds: float) -> None:
+        resource = request.match_info.route.resource
+        route = resource.canonical.rstrip("/") or "/" if resource is not None else "unmatched"
+        method = request.method if request.method in METHODS else "other"
+        self._requests.labels(method, route, str(status)).inc()
+        self._seconds.labels(route).observe(seconds)
+
+
+def envelope(figures: Figures) -> Middleware:
+    """Request id, CORS, figures, and errors as answers."""
+
+    @web.middleware
+    async def around(request: web.Request, handler: Next) -> web.StreamResponse:
+        began = time.perf_counter()
+        given = request.headers.get(REQUEST_ID_HEADER, "")
+        request_id = given if REQUEST_ID.fullmatch(given) else uuid4().hex
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            response = await _answer(request, handler)
+        if not response.prepared:
+            response.headers[REQUEST_ID_HEADER] = request_id
+            for name, value in CORS.items():
+                response.headers.setdefault(name, value)
+        figures.note(request, response.status, time.perf_counter() - began)
+        return response
+
+    return around
+
+
+async def _answer(request: web.Request, handler: Next) -> web.StreamResponse:
+    if request.method == "OPTIONS":
+        return web.Response(status=204, headers=PREFLIGHT)
+    try:
+        return await handler(request)
+    except Exception as error:
+        answer = error_response(error)
+        if answer is not None:
+            return answer
+        if isinstance(error, web.HTTPException):
+            raise
+        log.exception("request failed", method=request.method, path=request.path)
+        return internal_error()

@@ -1,0 +1,39 @@
+"""The address clients know us by: what absolute links must begin with (contract §1.5)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from aiohttp import web
+
+_HOST = re.compile(r"(?:[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """`public_url` wins when set; a proxy's X-Forwarded-* headers count only when it is trusted, because anyone can send them."""
+
+    public_url: str | None = None
+    trust_proxy: bool = False
+
+    def of(self, request: web.Request) -> str:
+        """Scheme and host without a trailing slash, e.g. `https://api.example.com`."""
+        if self.trust_proxy:
+            scheme = _first(request.headers.get("X-Forwarded-Proto", "")).lower()
+            host = _first(request.headers.get("X-Forwarded-Host", ""))
+            if scheme in ("http", "https") or _HOST.fullmatch(host):
+                return _join(scheme or request.scheme, host or request.headers.get("Host", ""))
+        if self.public_url:
+            return self.public_url.rstrip("/")
+        return _join(request.scheme, request.headers.get("Host", ""))
+
+
+def _join(scheme: str, host: str) -> str:
+    known = scheme if scheme in ("http", "https") else "http"
+    return f"{known}://{host if _HOST.fullmatch(host) else 'localhost'}"
+
+
+def _first(header: str) -> str:
+    """Proxies in a row append: the first value is the client's."""
+    return header.partition(",")[0].strip()

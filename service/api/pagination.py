@@ -1,0 +1,99 @@
+"""Paginated collections on the wire: opaque cursors and absolute links (contract §1.5)."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, TypeVar
+from urllib.parse import urlencode
+
+from pydantic import BaseModel, Field, PlainValidator, WithJsonSchema
+
+from service.api.contract import Call
+from service.domain.errors import NotFound
+from service.domain.paging import Anchor, Page, PageRequest
+
+DEFAULT_PAGE_SIZE = 25
+MAX_PAGE_SIZE = 100
+MAX_CURSOR = 512
+"""The longest cursor looked at, in characters."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_PLAIN = re.compile(r"([nb])([0-9]{1,18})\.([A-Za-z0-9_-]{1,128})")
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_INTEGER = re.compile(r"[+-]?[0-9]+", re.ASCII)
+
+T = TypeVar("T")
+
+
+def _page_size(text: str) -> int:
+    """Any integer is brought into 1..MAX_PAGE_SIZE; what is none is refused."""
+    if not _INTEGER.fullmatch(text):
+        raise ValueError("A valid integer is required.")
+    if text.startswith("-"):
+        return 1
+    digits = text.lstrip("+").lstrip("0")[:4]
+    return min(max(int(digits or "0"), 1), MAX_PAGE_SIZE)
+
+
+PageSize = Annotated[
+    int,
+    PlainValidator(_page_size),
+    WithJsonSchema({"type": "integer", "default": DEFAULT_PAGE_SIZE}),
+    Field(description=f"Items per page; brought into 1 to {MAX_PAGE_SIZE}."),
+]
+
+
+class PageQuery(BaseModel):
+    """What every collection takes."""
+
+    cursor: str | None = Field(None, description="A place in the collection, from `next` or `previous`.")
+    page_size: PageSize = DEFAULT_PAGE_SIZE
+
+    def request(self, *, by_uuid: bool) -> PageRequest:
+        """The wanted page. `by_uuid`: the collection's ids are UUIDs. Errors: NotFound for a bad cursor."""
+        anchor = None if self.cursor is None else decode_cursor(self.cursor, by_uuid=by_uuid)
+        return PageRequest(self.page_size, anchor)
+
+
+def encode_cursor(anchor: Anchor) -> str:
+    """Opaque to clients: direction, time in µs since 1970, id."""
+    micros = (anchor.at - _EPOCH) // timedelta(microseconds=1)
+    plain = f"{'b' if anchor.backward else 'n'}{micros}.{anchor.id}"
+    return base64.urlsafe_b64encode(plain.encode()).decode().rstrip("=")
+
+
+def decode_cursor(cursor: str, *, by_uuid: bool) -> Anchor:
+    """Errors: NotFound for anything `encode_cursor` did not make."""
+    try:
+        if len(cursor) > MAX_CURSOR:
+            raise ValueError("too long")
+        plain = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode("ascii")
+        parts = _PLAIN.fullmatch(plain)
+        if parts is None or (by_uuid and not _UUID.fullmatch(parts[3])):
+            raise ValueError("malformed")
+        at = _EPOCH + timedelta(microseconds=int(parts[2]))
+    except (ValueError, OverflowError, binascii.Error):
+        raise NotFound("Invalid cursor") from None
+    return Anchor(at, parts[3], backward=parts[1] == "b")
+
+
+def links(call: Call[Any, Any], page: Page[Any]) -> dict[str, str | None]:
+    """`next` and `previous` as absolute URLs that carry the request's other parameters."""
+    return {"next": _link(call, page.next), "previous": _link(call, page.previous)}
+
+
+def _link(call: Call[Any, Any], anchor: Anchor | None) -> str | None:
+    if anchor is None:
+        return None
+    kept = [(name, value) for name, value in call.request.query.items() if name != "cursor"]
+    query = urlencode([*kept, ("cursor", encode_cursor(anchor))], errors="replace")
+    return f"{call.origin}{call.request.rel_url.raw_path}?{query}"
+
+
+def results(page: Page[T], show: Callable[[T], Any]) -> list[Any]:
+    """The page's items as they are answered."""
+    return [show(item) for item in page.items]

@@ -1,0 +1,247 @@
+"""The two public endpoints, which every visitor's player polls: stream_status and stream_viewer_count (contract §4, §6).
+
+`PublicStream.answer` is the whole hot path: no await, no I/O, the answer rendered once per snapshot. The ordinary route and the
+express lane both call it.
+
+Caching. A poll that carries a visitor id is a heartbeat: it must reach us, so its answer is not stored. One without may be
+answered by a cache for a second. `Vary` keeps the two apart, since the id may come in a header.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any, Literal
+from urllib.parse import unquote_plus
+
+from aiohttp import web
+from pydantic import AwareDatetime, BaseModel, Field
+
+from providers.base import Phase
+from service.api.client_address import Networks, client_address
+from service.api.reply import Reply
+from service.domain.errors import Throttled, Unavailable
+from service.domain.newcomers import Newcomers
+from service.domain.status import Snapshot, StatusBoard, Watched
+
+PREFIX = "/api/pub/public/v1/orgs/"
+
+MAX_VISITOR_ID = 128
+"""Characters; a longer visitor id is not counted (contract §6)."""
+
+STATUS = "stream_status"
+VIEWER_COUNT = "stream_viewer_count"
+METHODS = "GET, HEAD, OPTIONS"
+
+_CORS = (
+    ("Access-Control-Allow-Origin", "*"),
+    ("Access-Control-Expose-Headers", "ETag, Retry-After"),
+)
+_PREFLIGHT = (
+    *_CORS,
+    ("Access-Control-Allow-Methods", METHODS),
+    (
+        "Access-Control-Allow-Headers",
+        "authorization, content-type, accept, if-none-match, x-visitor-id, x-giosg-visitor-id",
+    ),
+    ("Access-Control-Max-Age", "86400"),
+    ("Cache-Control", "public, max-age=86400"),
+)
+_VARY = ("Vary", "Authorization, X-Visitor-Id, X-Giosg-Visitor-Id")
+_CACHED = ("Cache-Control", "public, max-age=1")
+_HEARTBEAT = ("Cache-Control", "no-store")
+
+
+class StreamStatus(BaseModel):
+    """What stream_status answers. The first three are the contract's."""
+
+    is_connected: bool
+    is_watchable: bool
+    seconds_until_watchable: int = Field(ge=0, description="0 once a player can play.")
+    state: Phase
+    reason: str | None
+    poll_after_ms: int = Field(ge=0, description="Ask again after this many milliseconds.")
+    viewer_count: int = Field(ge=0, description="Distinct visitors of the last two minutes.")
+    as_of: AwareDatetime | None = Field(None, description="Only when degraded: when the state was last known.")
+    viewer_count_as_of: AwareDatetime | None = Field(None, description="Only when the count stands still: since when.")
+    degraded: Literal[True] | None = Field(None, description="Something this rests on is away; the last good answer.")
+
+
+class StreamViewerCount(BaseModel):
+    """What stream_viewer_count answers."""
+
+    viewer_count: int = Field(ge=0, description="Distinct visitors of the last two minutes.")
+    as_of: AwareDatetime | None = Field(None, description="Only when the count stands still: since when.")
+
+
+class PublicStream:
+    """Answers the polls from the board.
+
+    `clock`: Unix ms. `visitor_of` reads the visitor id out of a Bearer visitor token, None for any other token. Networks in
+    `trusted_proxies` are believed about whom they speak for.
+    """
+
+    def __init__(
+        self,
+        board: StatusBoard,
+        newcomers: Newcomers,
+        *,
+        clock: Callable[[], int],
+        visitor_of: Callable[[str], str | None] = lambda bearer: None,
+        trusted_proxies: Networks = (),
+    ) -> None:
+        self._board = board
+        self._newcomers = newcomers
+        self._clock = clock
+        self._visitor_of = visitor_of
+        self._trusted = trusted_proxies
+
+    def answer(self, method: str, target: str, headers: Mapping[str, str], peer: str) -> Reply | None:
+        """The answer to a poll, or None: not an endpoint or a method of these, or a channel that is not on the board.
+
+        `target` is the raw path and query, `headers` has lower-case names, `peer` is the address at the other end of the socket.
+        Errors: Throttled.
+        """
+        path, _, query = target.partition("?")
+        named = parse_path(path)
+        if named is None:
+            return None
+        organization, channel, route = named
+        if method == "OPTIONS":
+            return Reply(route, 204, _PREFLIGHT)
+        if method not in ("GET", "HEAD"):
+            return None
+        watched = self._board.find(organization, channel)
+        if watched is None:
+            return None
+        visitor = self._visitor(query, headers) if route == STATUS else None
+        if visitor is not None and method == "GET":
+            self._heartbeat(watched, visitor, headers, peer)
+        reply = _rendered(watched.snapshot, route, visitor is not None)
+        asked_with = headers.get("if-none-match")
+        if asked_with is not None and _matches(asked_with, reply.headers[0][1]):
+            return Reply(route, 304, reply.headers[:-1])
+        return reply
+
+    def _heartbeat(self, watched: Watched, visitor: str, headers: Mapping[str, str], peer: str) -> None:
+        uid = watched.input_uid
+        if uid is None or not watched.snapshot.status.is_watchable:
+            return
+        now = self._clock()
+        newcomer = not self._newcomers.knows(uid, visitor, now)
+        if newcomer:
+            address = client_address(peer, headers.get("x-forwarded-for", ""), self._trusted)
+            wait = self._newcomers.admit(uid, visitor, address, now)
+            if wait > 0:
+                raise Throttled(wait)
+        self._board.heartbeat(watched, visitor, newcomer=newcomer)
+
+    def _visitor(self, query: str, headers: Mapping[str, str]) -> str | None:
+        """Who asks (design §5): the visitor token, the query, the header, in this order; None: nobody to count."""
+        authorization = headers.get("authorization")
+        if authorization is not None and authorization[:7].lower() == "bearer ":
+            visitor = self._visitor_of(authorization[7:].strip())
+            if _is_countable(visitor):
+                return visitor
+        for visitor in (_from_query(query), headers.get("x-visitor-id"), headers.get("x-giosg-visitor-id")):
+            if _is_countable(visitor):
+                return visitor
+        return None
+
+
+def parse_path(path: str) -> tuple[str, str, str] | None:
+    """Organization id, channel id (lower case, unchecked) and endpoint; None for any other path."""
+    if not path.startswith(PREFIX):
+        return None
+    parts = path[len(PREFIX) :].split("/")
+    if len(parts) == 6 and parts[5] == "":  # a trailing slash is answered, never redirected
+        parts.pop()
+    if len(parts) != 5 or parts[1] != "channels" or parts[3] != "conference" or parts[4] not in (STATUS, VIEWER_COUNT):
+        return None
+    return parts[0].lower(), parts[2].lower(), parts[4]
+
+
+def _from_query(query: str) -> str | None:
+    for part in query.split("&"):
+        if part.startswith("visitor_id="):
+            return unquote_plus(part[len("visitor_id=") :])
+    return None
+
+
+def _is_countable(visitor: str | None) -> bool:
+    return visitor is not None and 0 < len(visitor) <= MAX_VISITOR_ID
+
+
+def _matches(if_none_match: str, etag: str) -> bool:
+    """RFC 9110 §13.1.2: any of the listed tags, compared weakly."""
+    return if_none_match == "*" or etag in (tag.strip().removeprefix("W/") for tag in if_none_match.split(","))
+
+
+def _rendered(snapshot: Snapshot, route: str, counted: bool) -> Reply:
+    reply: Reply | None = snapshot.renderings.get((route, counted))
+    if reply is None:
+        members = _status(snapshot) if route == STATUS else _viewer_count(snapshot)
+        body = json.dumps(members, separators=(",", ":")).encode()
+        etag = ("ETag", f'"{hashlib.blake2b(body, digest_size=8).hexdigest()}"')
+        caching = _HEARTBEAT if counted else _CACHED
+        content = ("Content-Type", "application/json; charset=utf-8")
+        reply = Reply(route, 200, (etag, caching, _VARY, *_CORS, content), body)
+        snapshot.renderings[route, counted] = reply
+    return reply
+
+
+def _status(snapshot: Snapshot) -> dict[str, Any]:
+    status, viewers = snapshot.status, snapshot.viewers
+    members: dict[str, Any] = {
+        "is_connected": status.is_connected,
+        "is_watchable": status.is_watchable,
+        "seconds_until_watchable": status.seconds_until_watchable,
+        "state": status.state.value,
+        "reason": status.reason,
+        "poll_after_ms": status.poll_after_ms,
+        "viewer_count": viewers.value,
+    }
+    if status.degraded:
+        members |= {"degraded": True, "as_of": _moment(status.as_of)}
+    if viewers.degraded:
+        members |= {"degraded": True, "viewer_count_as_of": _moment(_at(viewers.as_of_ms))}
+    return members
+
+
+def _viewer_count(snapshot: Snapshot) -> dict[str, Any]:
+    viewers = snapshot.viewers
+    if viewers.degraded:
+        return {"viewer_count": viewers.value, "as_of": _moment(_at(viewers.as_of_ms))}
+    return {"viewer_count": viewers.value}
+
+
+def _at(unix_ms: int) -> datetime:
+    return datetime.fromtimestamp(unix_ms / 1000, UTC)
+
+
+def _moment(at: datetime) -> str:
+    """Six digits and Z (contract §1.2)."""
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def routes(public: PublicStream, board: StatusBoard) -> list[web.RouteDef]:
+    """The ordinary routes, with and without a trailing slash: what is not on the board yet, and every error."""
+
+    async def poll(request: web.Request) -> web.Response:
+        if request.method not in ("GET", "HEAD", "OPTIONS"):
+            raise web.HTTPMethodNotAllowed(request.method, METHODS.split(", "))
+        headers = {name.lower(): ", ".join(request.headers.getall(name)) for name in request.headers}
+        asked = (request.method, request.rel_url.raw_path_qs, headers, request.remote or "")
+        reply = public.answer(*asked)
+        if reply is None:
+            await board.watch(request.match_info["organization_id"], request.match_info["channel_id"])
+            # An id in another spelling (no dashes) is on the board under its canonical one: as good as not found.
+            reply = public.answer(*asked)
+        if reply is None:
+            raise Unavailable("The state of the stream is not known yet.", retry_after=1.0)
+        return web.Response(status=reply.status, headers=reply.headers, body=reply.body or None)
+
+    path = PREFIX + "{organization_id}/channels/{channel_id}/conference/"
+    return [web.route("*", path + endpoint + slash, poll) for endpoint in (STATUS, VIEWER_COUNT) for slash in ("", "/")]

@@ -1,0 +1,33 @@
+"""Answers that several resources share."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Answer(BaseModel):
+    """An answer of ours: it has exactly the members it declares."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+class Detail(Answer):
+    """An error in one sentence."""
+
+    detail: str
+
+
+class Problem(BaseModel):
+    """A 400: messages by field (nested like the body), or one sentence when the body could not be read."""
+
+    model_config = ConfigDict(extra="allow")
+
+    detail: str | list[str] | None = Field(None, description="Why the body could not be read.")
+    non_field_errors: list[str] | None = Field(None, description="What is wrong with the body as a whole.")
+
+
+class PageAnswer(Answer):
+    """The envelope of a paginated collection: exactly `next`, `previous`, `results` (contract §1.5)."""
+
+    next: str | None = Field(description="The URL of the next page.")
+    previous: str | None = Field(description="The URL of the page before.")

@@ -1,0 +1,100 @@
+"""GET /api/v5/users/me: who am I?"""
+
+from __future__ import annotations
+
+from datetime import date
+from uuid import UUID
+
+from service.api.contract import Call, Nothing, Operation, Reply, operation
+from service.api.fields import Moment
+from service.api.schemas import Answer
+from service.domain.accounts import Identity
+from service.domain.entities import User
+from service.domain.errors import Forbidden
+
+
+class OrganizationName(Answer):
+    id: UUID
+    name: str
+
+
+class Avatar(Answer):
+    id: UUID | None
+    url: str
+
+
+class Me(Answer):
+    """The caller, as the contract shows a user (§2)."""
+
+    id: UUID
+    email: str | None
+    organization_id: UUID
+    organization: OrganizationName
+    first_name: str
+    last_name: str
+    full_name: str
+    is_manager: bool | None
+    is_staff: bool
+    alias: str | None
+    gender: str | None
+    birthday: date | None
+    phone: str | None
+    title: str | None
+    created_at: Moment
+    updated_at: Moment
+    deleted_at: Moment | None
+    avatar_id: UUID | None
+    avatar: Avatar | None
+    is_online_enabled: bool
+    is_online: bool
+    is_present: bool
+    current_chat_count: int
+    is_deleted: bool
+    is_bot: bool
+    is_created_by_sso: bool
+    is_email_confirmed: bool
+
+
+def operations() -> list[Operation]:
+    """The operations of this resource."""
+
+    @operation("GET", "/api/v5/users/me", answers={200: Me}, tag="Users", summary="The user the token belongs to")
+    async def get_me(call: Call[Nothing, Nothing]) -> Reply:
+        """A token that belongs to an organization alone has no user: 403."""
+        if call.caller.user is None:
+            raise Forbidden
+        return Reply(_me(call.caller, call.caller.user))
+
+    return [get_me]
+
+
+def _me(caller: Identity, user: User) -> Me:
+    return Me(
+        id=user.id,
+        email=user.email,
+        organization_id=user.organization_id,
+        organization=OrganizationName(id=caller.organization.id, name=caller.organization.name),
+        first_name=user.first_name,
+        last_name=user.last_name,
+        full_name=user.full_name,
+        is_manager=user.is_manager,
+        is_staff=user.is_staff,
+        alias=user.alias,
+        gender=user.gender,
+        birthday=user.birthday,
+        phone=user.phone,
+        title=user.title,
+        created_at=user.created_at,
+        updated_at=user.updated_at,
+        deleted_at=user.deleted_at,
+        avatar_id=user.avatar_id,
+        avatar=None if user.avatar_url is None else Avatar(id=user.avatar_id, url=user.avatar_url),
+        is_online_enabled=user.is_online_enabled,
+        is_online=False,
+        is_present=False,
+        current_chat_count=0,
+        is_deleted=user.deleted_at is not None,
+        is_bot=user.is_bot,
+        is_created_by_sso=False,
+        is_email_confirmed=False,
+    )

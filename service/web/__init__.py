@@ -1,0 +1,1 @@
+"""Pages and vendored front-end files."""
