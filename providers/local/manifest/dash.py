@@ -1,0 +1,210 @@
+"""MPEG-DASH MPDs as text: ISO/IEC 23009-1, the live profile with SegmentTimeline, and $Number$ in the addresses.
+
+A Period is a generation of the primary track (the first rendition's video, or the audio when there is no picture). Live, it
+starts at the wall-clock time its first frame was taken in, so that a reconnect's gap stays a gap and every viewer is at the
+same place; in a recording Periods follow each other without one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import groupby
+from xml.sax.saxutils import quoteattr
+
+from providers.local.manifest.views import (
+    BroadcastView,
+    InitView,
+    SegmentView,
+    TrackView,
+    generations,
+    init_name,
+    utc,
+)
+from providers.local.packager.events import TrackKind
+
+DELAY_SEGMENTS = 3
+"""suggestedPresentationDelay in target durations: without one dash.js stalled four times a view (measured)."""
+
+MIN_UPDATE_PERIOD = 1.0
+"""Seconds; asking for the MPD more often than a shared cache renews it brings nothing."""
+
+AUDIO_CHANNELS = "urn:mpeg:dash:23003:3:audio_channel_configuration:2011"
+CLOCK = "urn:mpeg:dash:utc:http-xsdate:2014"
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """A stretch of media under one set of init segments. Media times and `start` (in the presentation) in seconds."""
+
+    generation: int
+    start: float
+    media_start: float
+    tracks: Sequence[tuple[TrackView, Sequence[SegmentView]]]
+
+    @property
+    def media_end(self) -> float:
+        """Where its longest track ends on the media timeline."""
+        return max(track.start(run[-1]) + track.seconds(run[-1]) for track, run in self.tracks)
+
+
+def live_mpd(view: BroadcastView, now: float, *, segments: str, location: str, clock: str) -> str:
+    """The MPD of a running broadcast, or of one that has just ended (then static, on the same timeline).
+
+    `now` is publishTime in seconds since the Unix epoch; `segments`, `location` (where to ask again, which names this
+    broadcast) and `clock` (answers the time as xs:dateTime) are relative URLs.
+    """
+    periods = [_live_period(view, generation) for generation in _generations(view)]
+    end = periods[-1].start + periods[-1].media_end - periods[-1].media_start
+    window = end - periods[0].start - (_first_start(periods[0]) - periods[0].media_start)
+    update = max(MIN_UPDATE_PERIOD, view.target_duration / 2)
+    attributes = {
+        "type": "static" if view.ended else "dynamic",
+        "availabilityStartTime": utc(view.created.timestamp()),
+        "publishTime": utc(now),
+        "suggestedPresentationDelay": _duration(DELAY_SEGMENTS * view.target_duration),
+        "minBufferTime": _duration(view.target_duration),
+        "maxSegmentDuration": _duration(view.target_duration),
+    }
+    if view.ended:
+        attributes["mediaPresentationDuration"] = _duration(end)
+    else:
+        attributes |= {"minimumUpdatePeriod": _duration(update), "timeShiftBufferDepth": _duration(window)}
+    body = [f"<Location>{location}</Location>"] if not view.ended else []
+    body += [_period(period, segments) for period in periods]
+    if not view.ended:
+        body.append(f'<UTCTiming schemeIdUri="{CLOCK}" value={quoteattr(clock)}/>')
+    return _mpd(attributes, body)
+
+
+def vod_mpd(view: BroadcastView, segments: str) -> str:
+    """The MPD of a finished recording; `segments` is a relative URL."""
+    periods: list[Period] = []
+    start = 0.0
+    for generation in _generations(view):
+        tracks = _runs(view, generation)
+        media_start = min(track.start(run[0]) for track, run in tracks)
+        periods.append(Period(generation, start, media_start, tracks))
+        start += periods[-1].media_end - media_start
+    attributes = {
+        "type": "static",
+        "mediaPresentationDuration": _duration(start),
+        "minBufferTime": _duration(view.target_duration),
+        "maxSegmentDuration": _duration(view.target_duration),
+    }
+    return _mpd(attributes, [_period(period, segments) for period in periods])
+
+
+def _generations(view: BroadcastView) -> list[int]:
+    """The generations of the primary track that are listed. Only those of one track can be Periods in order."""
+    return [run[0].generation for run in generations(view.primary)]
+
+
+def _runs(view: BroadcastView, generation: int) -> list[tuple[TrackView, list[SegmentView]]]:
+    """What each track has in the Period of the primary track's `generation`.
+
+    Tracks of one packager change generation together. A transcoded rendition counts its own: of it, what lies within the
+    Period and under one init segment (the newest) is listed; a Representation cannot have two.
+    """
+    primary = view.primary
+    own = [segment for segment in primary.segments if segment.generation == generation]
+    begin, end = primary.start(own[0]), primary.start(own[-1]) + primary.seconds(own[-1])
+    found: list[tuple[TrackView, list[SegmentView]]] = []
+    for track in view.presented:
+        if track.rendition == primary.rendition:
+            run = [segment for segment in track.segments if segment.generation == generation]
+        else:
+            within = [each for each in track.segments if begin <= track.start(each) + track.seconds(each) / 2 < end]
+            run = [each for each in within if each.generation == within[-1].generation]
+        if run:
+            found.append((track, run))
+    return found
+
+
+def _live_period(view: BroadcastView, generation: int) -> Period:
+    first = view.primary.starts[generation]
+    start = max(0.0, first.program_time - view.created.timestamp())
+    return Period(generation, start, view.primary.start(first), _runs(view, generation))
+
+
+def _first_start(period: Period) -> float:
+    return min(track.start(run[0]) for track, run in period.tracks)
+
+
+def _mpd(attributes: dict[str, str], body: list[str]) -> str:
+    listed = "".join(f" {name}={quoteattr(value)}" for name, value in attributes.items())
+    return (
+        '<?xml version="1.0" encoding="UTF-8"?>\n<MPD xmlns="urn:mpeg:dash:schema:mpd:2011"'
+        f' profiles="urn:mpeg:dash:profile:isoff-live:2011"{listed}>\n' + "\n".join(body) + "\n</MPD>\n"
+    )
+
+
+def _period(period: Period, segments: str) -> str:
+    lines = [f'<Period id="g{period.generation}" start="{_duration(period.start)}">']
+    for number, kind in enumerate(TrackKind):
+        tracks = [(track, run) for track, run in period.tracks if track.kind is kind]
+        if tracks:
+            aligned = ' startWithSAP="1"' if all(each.independent for _, run in tracks for each in run) else ""
+            lines.append(
+                f'<AdaptationSet id="{number}" contentType="{kind.value}" mimeType="{kind.value}/mp4"'
+                f' segmentAlignment="true"{aligned}>'
+            )
+            lines += [_representation(track, run, period.media_start, segments) for track, run in tracks]
+            lines.append("</AdaptationSet>")
+    return "\n".join([*lines, "</Period>"])
+
+
+def _representation(track: TrackView, run: Sequence[SegmentView], media_start: float, segments: str) -> str:
+    generation = run[0].generation
+    init = track.inits[generation]
+    attributes = {"id": track.name, "codecs": init.codec, "bandwidth": str(max(1, track.peak_rate)), **_format(init)}
+    listed = "".join(f" {name}={quoteattr(value)}" for name, value in attributes.items())
+    channels = (
+        f'<AudioChannelConfiguration schemeIdUri="{AUDIO_CHANNELS}" value="{init.channels}"/>' if init.channels else ""
+    )
+    template = (
+        f'<SegmentTemplate timescale="{init.timescale}" presentationTimeOffset="{round(media_start * init.timescale)}"'
+        f' startNumber="{run[0].sequence}" initialization="{segments}{init_name(track.name, generation)}"'
+        f' media="{segments}{track.name}-$Number$.m4s">'
+    )
+    return f"<Representation{listed}>{channels}{template}{_timeline(run)}</SegmentTemplate></Representation>"
+
+
+def _format(init: InitView) -> dict[str, str]:
+    found: dict[str, str] = {}
+    if init.width and init.height:
+        found |= {"width": str(init.width), "height": str(init.height)}
+    if init.frame_rate:
+        rate = Fraction(init.frame_rate).limit_denominator(1001)
+        found["frameRate"] = str(rate)
+    if init.sample_rate:
+        found["audioSamplingRate"] = str(init.sample_rate)
+    return found
+
+
+def _timeline(run: Sequence[SegmentView]) -> str:
+    """SegmentTimeline (§5.3.9.6): equal durations in a row are one S with a repeat count; a gap in the times starts a new t."""
+    lines = ["<SegmentTimeline>"]
+    following: int | None = None
+    for duration, group in groupby(run, key=lambda segment: segment.duration):
+        pending: list[SegmentView] = []
+        for segment in group:
+            if pending and segment.decode_time != pending[-1].decode_time + duration:
+                lines.append(_s(pending, following))
+                following, pending = pending[-1].decode_time + duration, []
+            pending.append(segment)
+        lines.append(_s(pending, following))
+        following = pending[-1].decode_time + duration
+    return "".join([*lines, "</SegmentTimeline>"])
+
+
+def _s(run: Sequence[SegmentView], following: int | None) -> str:
+    at = "" if run[0].decode_time == following else f' t="{run[0].decode_time}"'
+    repeat = f' r="{len(run) - 1}"' if len(run) > 1 else ""
+    return f'<S{at} d="{run[0].duration}"{repeat}/>'
+
+
+def _duration(seconds: float) -> str:
+    """An xs:duration."""
+    return f"PT{seconds:.3f}S"

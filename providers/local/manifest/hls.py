@@ -1,0 +1,189 @@
+"""HLS playlists as text: RFC 8216 and, for parts, draft-pantos-hls-rfc8216bis.
+
+Discontinuity sequence numbers are the packager's generations: every track then has the same number for the same moment
+(§6.2.4), whether or not it had media in each generation, and nothing needs to be counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from providers.local.manifest.views import (
+    BroadcastView,
+    PartView,
+    SegmentView,
+    TrackView,
+    init_name,
+    listed_target,
+    part_name,
+    segment_name,
+    utc,
+)
+
+VERSION = 6
+"""EXT-X-MAP in an ordinary playlist needs 6 (§8); nothing here needs more."""
+
+HOLD_BACK_TARGETS = 3
+"""HOLD-BACK is this many target durations, the least that is allowed (§4.4.3.8)."""
+
+MIN_PART_HOLD_BACK = 1.0
+"""Seconds; three short parts are too little for a real network (measured: 1.2 to 1.4 s glass to glass)."""
+
+PART_LISTED_TARGETS = 3
+"""Parts are listed within this many target durations of the end (§4.4.4.9)."""
+
+AUDIO_GROUP = "audio"
+
+
+def multivariant(view: BroadcastView, base: str) -> str:
+    """The multivariant playlist; `base` is the relative URL of the folder that holds the media playlists.
+
+    Needs at least one track with a segment.
+    """
+    audio = view.audio
+    lines = ["#EXTM3U", f"#EXT-X-VERSION:{VERSION}"]
+    if all(segment.independent for track in view.presented for segment in track.segments):
+        lines.append("#EXT-X-INDEPENDENT-SEGMENTS")
+    if view.videos and audio is not None:
+        channels = audio.inits[audio.segments[-1].generation].channels
+        lines.append(
+            f'#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="{AUDIO_GROUP}",NAME="Audio",DEFAULT=YES,AUTOSELECT=YES,'
+            + (f'CHANNELS="{channels}",' if channels else "")
+            + f'URI="{base}{audio.name}.m3u8"'
+        )
+    for track in view.videos or view.presented:
+        lines += [_stream_inf(track, audio if track is not audio else None), f"{base}{track.name}.m3u8"]
+    return "\n".join(lines) + "\n"
+
+
+def _stream_inf(track: TrackView, audio: TrackView | None) -> str:
+    init = track.inits[track.segments[-1].generation]
+    codecs = [init.codec] + ([audio.inits[audio.segments[-1].generation].codec] if audio else [])
+    attributes = [
+        f"BANDWIDTH={track.peak_rate + (audio.peak_rate if audio else 0)}",
+        f"AVERAGE-BANDWIDTH={track.average_rate + (audio.average_rate if audio else 0)}",
+        f'CODECS="{",".join(codecs)}"',
+    ]
+    if init.width and init.height:
+        attributes.append(f"RESOLUTION={init.width}x{init.height}")
+    if init.frame_rate:
+        attributes.append(f"FRAME-RATE={init.frame_rate:.3f}")
+    if audio:
+        attributes.append(f'AUDIO="{AUDIO_GROUP}"')
+    return "#EXT-X-STREAM-INF:" + ",".join(attributes)
+
+
+def live_playlist(view: BroadcastView, track: TrackView, segments: str) -> str:
+    """The sliding-window playlist of `track`; `segments` is the relative URL of the folder of its media.
+
+    Ends with EXT-X-ENDLIST only when the broadcast has ended: a player that sees it stops for good.
+    """
+    low = view.part_target is not None and not view.ended
+    lines = [*_head(track, view.target_duration), *_server_control(view, low)]
+    first_with_parts = _first_with_parts(view, track) if low else None
+    generation: int | None = None
+    for segment in track.segments:
+        lines += _boundary(track, segments, segment.generation, generation)
+        if segment.generation != generation:
+            lines.append(f"#EXT-X-PROGRAM-DATE-TIME:{utc(segment.program_time)}")
+        generation = segment.generation
+        if first_with_parts is not None and segment.sequence >= first_with_parts:
+            lines += _parts(track, segments, segment.sequence, generation, track.parts.get(segment.sequence, ()))
+        lines += _segment(track, segments, segment)
+    if view.ended:
+        lines.append("#EXT-X-ENDLIST")
+    elif low:
+        lines += _edge(view, track, segments, generation)
+    return "\n".join(lines) + "\n"
+
+
+def vod_playlist(track: TrackView, segments: str) -> str:
+    """The playlist of a finished recording: everything, for ever."""
+    target = max((listed_target(track.seconds(segment)) for segment in track.segments), default=1)
+    lines = [*_head(track, target), "#EXT-X-PLAYLIST-TYPE:VOD"]
+    generation: int | None = None
+    for segment in track.segments:
+        lines += _boundary(track, segments, segment.generation, generation)
+        if segment.generation != generation:
+            lines.append(f"#EXT-X-PROGRAM-DATE-TIME:{utc(segment.program_time)}")
+        generation = segment.generation
+        lines += _segment(track, segments, segment)
+    return "\n".join([*lines, "#EXT-X-ENDLIST"]) + "\n"
+
+
+def _head(track: TrackView, target_duration: int) -> list[str]:
+    lines = ["#EXTM3U", f"#EXT-X-VERSION:{VERSION}", f"#EXT-X-TARGETDURATION:{target_duration}"]
+    if track.segments:
+        lines.append(f"#EXT-X-MEDIA-SEQUENCE:{track.segments[0].sequence}")
+        lines.append(f"#EXT-X-DISCONTINUITY-SEQUENCE:{track.segments[0].generation}")
+    if all(segment.independent for segment in track.segments):
+        lines.append("#EXT-X-INDEPENDENT-SEGMENTS")
+    return lines
+
+
+def _server_control(view: BroadcastView, low: bool) -> list[str]:
+    hold_back = f"HOLD-BACK={HOLD_BACK_TARGETS * view.target_duration:.1f}"
+    if not low or view.part_target is None:
+        return [f"#EXT-X-SERVER-CONTROL:{hold_back}"]
+    part_hold_back = max(3 * view.part_target, MIN_PART_HOLD_BACK)
+    return [
+        f"#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,{hold_back},PART-HOLD-BACK={part_hold_back:.3f}",
+        f"#EXT-X-PART-INF:PART-TARGET={view.part_target:.5f}",
+    ]
+
+
+def _boundary(track: TrackView, segments: str, generation: int, before: int | None) -> Iterator[str]:
+    """What stands between two generations: one EXT-X-DISCONTINUITY a step, so that the numbers match in all tracks."""
+    if generation == before:
+        return
+    if before is not None:
+        yield from ["#EXT-X-DISCONTINUITY"] * (generation - before)
+    yield f'#EXT-X-MAP:URI="{segments}{init_name(track.name, generation)}"'
+
+
+def _segment(track: TrackView, segments: str, segment: SegmentView) -> list[str]:
+    return [f"#EXTINF:{track.seconds(segment):.6f},", f"{segments}{segment_name(track.name, segment.sequence)}"]
+
+
+def _first_with_parts(view: BroadcastView, track: TrackView) -> int | None:
+    """The sequence of the oldest segment whose parts are still listed."""
+    left = float(PART_LISTED_TARGETS * view.target_duration)
+    first = None
+    for segment in reversed(track.segments):
+        if left <= 0 or segment.sequence not in track.parts:
+            break
+        left -= track.seconds(segment)
+        first = segment.sequence
+    return first
+
+
+def _parts(track: TrackView, segments: str, sequence: int, generation: int, parts: Sequence[PartView]) -> Iterator[str]:
+    timescale = track.inits[generation].timescale
+    for index, part in enumerate(parts):
+        mark = ",INDEPENDENT=YES" if part.independent else ""
+        yield f'#EXT-X-PART:DURATION={part.duration / timescale:.6f},URI="{segments}{part_name(track.name, sequence, index)}"{mark}'
+
+
+def _edge(view: BroadcastView, track: TrackView, segments: str, generation: int | None) -> Iterator[str]:
+    """The open segment's parts, the part to come, and how far the other playlists are."""
+    following, index = track.segments[-1].sequence + 1, 0
+    if track.open is not None and track.open.parts:
+        following, index = track.open.sequence, len(track.open.parts)
+        yield from _boundary(track, segments, track.open.generation, generation)
+        yield from _parts(track, segments, track.open.sequence, track.open.generation, track.open.parts)
+    yield f'#EXT-X-PRELOAD-HINT:TYPE=PART,URI="{segments}{part_name(track.name, following, index)}"'
+    for other in view.presented:
+        if other.name != track.name:
+            yield _report(other)
+
+
+def _report(track: TrackView) -> str:
+    """EXT-X-RENDITION-REPORT (§4.4.5.4): where another playlist of this broadcast ends."""
+    if track.open is not None and track.open.parts:
+        last, part = track.open.sequence, len(track.open.parts) - 1
+    else:
+        last = track.segments[-1].sequence
+        part = len(track.parts.get(last, ())) - 1
+    return f'#EXT-X-RENDITION-REPORT:URI="{track.name}.m3u8",LAST-MSN={last}' + (
+        f",LAST-PART={part}" if part >= 0 else ""
+    )

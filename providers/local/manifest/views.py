@@ -1,0 +1,187 @@
+"""What a manifest needs to know of a broadcast, and nothing else.
+
+Times on the media timeline are in ticks of the track's `timescale`; wall-clock times are seconds since the Unix epoch.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import pairwise
+
+from providers.local.packager.events import TrackKind
+
+MIN_LIVE_SEGMENTS = 6
+"""The least segments a live playlist keeps listed: twice the three a player holds back."""
+
+MIN_LIVE_SECONDS = 24.0
+"""The least media, in seconds, a live playlist keeps listed, so that a viewer may pause or stall for a moment."""
+
+RENDITION_NAME = re.compile(r"[a-z0-9]{1,16}")
+"""What a rendition may be called: the name is part of file names and URLs."""
+
+
+@dataclass(frozen=True, slots=True)
+class InitView:
+    """An init segment, as `packager.events.TrackInit` tells it, without its bytes."""
+
+    generation: int
+    codec: str
+    timescale: int
+    width: int = 0
+    height: int = 0
+    frame_rate: float = 0.0
+    sample_rate: int = 0
+    channels: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PartView:
+    """A part of a segment; its index is its place in the list. `duration` in ticks."""
+
+    duration: int
+    independent: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentView:
+    """A whole segment. `decode_time` and `duration` in ticks, `size` in bytes."""
+
+    sequence: int
+    generation: int
+    decode_time: int
+    duration: int
+    independent: bool
+    program_time: float
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class OpenView:
+    """The segment that is being written: the parts that are out."""
+
+    sequence: int
+    generation: int
+    parts: Sequence[PartView]
+
+
+@dataclass(frozen=True, slots=True)
+class TrackView:
+    """One track of one rendition: `segments` are those to list, oldest first.
+
+    `starts` has the first segment of every generation, listed or not; `parts` those of the newest whole segments, by sequence.
+    Rates in bits per second.
+    """
+
+    rendition: str
+    kind: TrackKind
+    inits: Mapping[int, InitView]
+    segments: Sequence[SegmentView]
+    starts: Mapping[int, SegmentView]
+    peak_rate: int
+    average_rate: int
+    parts: Mapping[int, Sequence[PartView]]
+    open: OpenView | None = None
+
+    @property
+    def name(self) -> str:
+        """How the track is called in URLs."""
+        return track_name(self.rendition, self.kind)
+
+    def seconds(self, segment: SegmentView) -> float:
+        """The duration of `segment` in seconds."""
+        return segment.duration / self.inits[segment.generation].timescale
+
+    def start(self, segment: SegmentView) -> float:
+        """When `segment` starts on the media timeline, in seconds."""
+        return segment.decode_time / self.inits[segment.generation].timescale
+
+
+@dataclass(frozen=True, slots=True)
+class BroadcastView:
+    """A broadcast with the tracks that have at least one segment; the best rendition first.
+
+    `target_duration` is in whole seconds; `part_target`, in seconds, is None unless parts are to be listed.
+    """
+
+    uid: str
+    created: datetime
+    target_duration: int
+    part_target: float | None
+    ended: bool
+    tracks: Sequence[TrackView]
+
+    @property
+    def videos(self) -> list[TrackView]:
+        """The video track of each rendition."""
+        return [track for track in self.tracks if track.kind is TrackKind.VIDEO]
+
+    @property
+    def audio(self) -> TrackView | None:
+        """The one audio track all renditions share: that of the first rendition which has one."""
+        return next((track for track in self.tracks if track.kind is TrackKind.AUDIO), None)
+
+    @property
+    def presented(self) -> list[TrackView]:
+        """The tracks manifests speak of."""
+        audio = self.audio
+        return self.videos if audio is None else [*self.videos, audio]
+
+    @property
+    def primary(self) -> TrackView:
+        """The track whose generations are the broadcast's. Errors: IndexError when nothing is listed yet."""
+        return self.presented[0]
+
+
+def track_name(rendition: str, kind: TrackKind) -> str:
+    """How a track is called in URLs and file names."""
+    return f"{rendition}-{kind.value}"
+
+
+def init_name(track: str, generation: int) -> str:
+    """The file and URL name of an init segment."""
+    return f"{track}-init-{generation}.mp4"
+
+
+def segment_name(track: str, sequence: int) -> str:
+    """The file and URL name of a segment."""
+    return f"{track}-{sequence}.m4s"
+
+
+def part_name(track: str, sequence: int, index: int) -> str:
+    """The URL name of a part; it has no file of its own."""
+    return f"{track}-{sequence}.{index}.m4s"
+
+
+def listed_target(seconds: float) -> int:
+    """The least EXT-X-TARGETDURATION under which a segment of `seconds` may stand (RFC 8216bis §4.4.3.1: rounded, not up)."""
+    return max(1, int(seconds + 0.5))
+
+
+def window_start(durations: Sequence[float], target_duration: int) -> int:
+    """The index of the first segment a live playlist lists; `durations` in seconds, oldest first.
+
+    What stays is at least MIN_LIVE_SEGMENTS, MIN_LIVE_SECONDS and three target durations (RFC 8216bis §6.2.2).
+    """
+    wanted = max(MIN_LIVE_SECONDS, 3.0 * target_duration)
+    listed, count = 0.0, 0
+    for at in range(len(durations) - 1, -1, -1):
+        if count >= MIN_LIVE_SEGMENTS and listed >= wanted:
+            return at + 1
+        listed += durations[at]
+        count += 1
+    return 0
+
+
+def generations(track: TrackView) -> list[list[SegmentView]]:
+    """The listed segments, cut where the generation changes."""
+    cuts = [at + 1 for at, (one, two) in enumerate(pairwise(track.segments)) if one.generation != two.generation]
+    edges = [0, *cuts, len(track.segments)]
+    return [list(track.segments[a:b]) for a, b in pairwise(edges) if a < b]
+
+
+def utc(seconds: float) -> str:
+    """A wall-clock time as ISO 8601 in UTC with milliseconds."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

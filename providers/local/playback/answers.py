@@ -1,0 +1,79 @@
+"""Answers to players: headers for caches and for pages of other origins, byte ranges, and errors as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from aiohttp import hdrs, web
+
+from providers.local.playback.documents import Document
+
+HLS = "application/vnd.apple.mpegurl"
+DASH = "application/dash+xml"
+JPEG = "image/jpeg"
+
+CORS: Mapping[str, str] = {
+    hdrs.ACCESS_CONTROL_ALLOW_ORIGIN: "*",
+    hdrs.ACCESS_CONTROL_EXPOSE_HEADERS: "Content-Length, Content-Range, Date, ETag",
+}
+PREFLIGHT: Mapping[str, str] = {
+    **CORS,
+    hdrs.ACCESS_CONTROL_ALLOW_METHODS: "GET, HEAD, OPTIONS",
+    hdrs.ACCESS_CONTROL_ALLOW_HEADERS: "Range, If-None-Match, If-Range",
+    hdrs.ACCESS_CONTROL_MAX_AGE: "86400",
+}
+
+IMMUTABLE = "public, max-age=31536000, immutable"
+"""A name of a segment, part or init segment never gets other bytes."""
+
+RETRY_SOON = "public, max-age=1"
+"""For what may be there in a second."""
+
+
+def max_age(seconds: int) -> str:
+    """Cache-Control for `seconds`."""
+    return f"public, max-age={seconds}"
+
+
+def problem(status: int, detail: str, **headers: str) -> web.Response:
+    """An error. What is not there yet may be in a second; players and CDNs are to ask again."""
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return web.json_response(
+        {"detail": detail}, status=status, headers={**CORS, hdrs.CACHE_CONTROL: RETRY_SOON, **named}
+    )
+
+
+def document(request: web.Request, found: Document, cache: str) -> web.Response:
+    """A manifest: 304 when the client has it, compressed when the client can."""
+    headers = {**CORS, hdrs.CACHE_CONTROL: cache, hdrs.ETAG: f'"{found.etag}"', hdrs.VARY: hdrs.ACCEPT_ENCODING}
+    known = request.if_none_match
+    if known is not None and any(tag.value in (found.etag, "*") for tag in known):
+        return web.Response(status=304, headers=headers)
+    headers[hdrs.CONTENT_TYPE] = found.content_type
+    body = found.gzipped if "gzip" in request.headers.get(hdrs.ACCEPT_ENCODING, "") else None
+    if body is not None:
+        headers[hdrs.CONTENT_ENCODING] = "gzip"
+    return web.Response(body=found.body if body is None else body, headers=headers)
+
+
+def media(request: web.Request, body: bytes, content_type: str) -> web.Response:
+    """A segment or part from memory, or the one range of it that was asked for (RFC 9110 §14)."""
+    headers = {
+        **CORS,
+        hdrs.CACHE_CONTROL: IMMUTABLE,
+        hdrs.CONTENT_TYPE: content_type,
+        hdrs.ACCEPT_RANGES: "bytes",
+    }
+    try:
+        wanted = request.http_range
+    except ValueError:
+        # Not one plain range: the header is ignored and the whole is sent (§14.2).
+        return web.Response(body=body, headers=headers)
+    if wanted.start is None and wanted.stop is None:
+        return web.Response(body=body, headers=headers)
+    begin, end, _ = wanted.indices(len(body))
+    if begin >= end:
+        headers[hdrs.CONTENT_RANGE] = f"bytes */{len(body)}"
+        return web.Response(status=416, headers=headers)
+    headers[hdrs.CONTENT_RANGE] = f"bytes {begin}-{end - 1}/{len(body)}"
+    return web.Response(status=206, body=body[begin:end], headers=headers)

@@ -1,0 +1,289 @@
+"""The playback routes. URLs of manifests mirror Cloudflare's; media is always addressed by the broadcast's own uid.
+
+    /<input or recording uid>/manifest/video.m3u8, video.mpd      live, or the recording
+    /<uid>/thumbnails/thumbnail.jpg
+    /<broadcast uid>/live/<track>.m3u8, video.mpd                 the sliding window; ends when the broadcast does
+    /<broadcast uid>/manifest/<track>.m3u8                        the recording, whole
+    /<broadcast uid>/segments/<track>-init-<g>.mp4, <track>-<n>.m4s, <track>-<n>.<part>.m4s
+
+So a cache can never mix two broadcasts of one input. Names are matched whole, then looked up in the index: no path is ever
+made of what a client sent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+from aiohttp import hdrs, web
+
+from providers.local.manifest import dash, hls, reload
+from providers.local.manifest.views import init_name, segment_name
+from providers.local.playback import answers
+from providers.local.playback.answers import max_age, problem
+from providers.local.playback.documents import Document, Documents
+from providers.local.shelf.broadcast import Broadcast
+from providers.local.shelf.track import Track
+
+LIVE_MAX_AGE = 1
+MULTIVARIANT_MAX_AGE = 2
+RECORDING_MAX_AGE = 3600
+"""Seconds. A recording's manifests do not change, but it may be deleted."""
+
+BLOCKED_TARGETS = 6
+"""The answer to a blocked request names one state of the playlist, so it may be kept this many target durations
+(draft-pantos-hls-rfc8216bis, appendix B.1)."""
+
+LIVE_THUMBNAIL_MAX_AGE = 10
+
+MAX_THUMBNAIL = 2000
+"""The longest side, in pixels, a thumbnail may be asked for."""
+
+FITS = ("crop", "clip", "scale", "fill")
+
+MEDIA = re.compile(
+    r"(?P<track>[a-z0-9]{1,16}-(?:video|audio))-"
+    r"(?:init-(?P<generation>[0-9]{1,9})\.mp4|(?P<sequence>[0-9]{1,9})(?:\.(?P<part>[0-9]{1,5}))?\.m4s)"
+)
+PLAYLIST = re.compile(r"(?P<track>[a-z0-9]{1,16}-(?:video|audio))\.m3u8")
+
+UID = "{uid:[0-9a-f]{32}}"
+
+
+class Library(Protocol):
+    """Where the routes find what to play."""
+
+    def find_live(self, input_uid: str) -> Broadcast | None:
+        """The running broadcast of a live input."""
+
+    def find_broadcast(self, uid: str) -> Broadcast | None:
+        """The running broadcast with this uid of its own."""
+
+    async def find_recording(self, uid: str) -> Broadcast | None:
+        """The finished broadcast with this uid (`Shelf.open`)."""
+
+    async def thumbnail(self, uid: str, width: int | None, height: int | None, fit: str) -> bytes | None:
+        """A JPEG of an input uid (live) or a recording uid; None when there is no picture."""
+
+
+def routes(library: Library) -> list[web.RouteDef]:
+    """The playback routes, to be mounted at the root."""
+    playback = _Playback(library)
+    return [
+        web.get(f"/{UID}/manifest/{{name}}", playback.manifest),
+        web.get(f"/{UID}/live/{{name}}", playback.live),
+        web.get(f"/{UID}/segments/{{name}}", playback.media),
+        web.get(f"/{UID}/thumbnails/thumbnail.jpg", playback.thumbnail),
+        web.options(f"/{UID}/{{rest:.*}}", playback.preflight),
+    ]
+
+
+class _Playback:
+    def __init__(self, library: Library) -> None:
+        self._library = library
+        self._documents = Documents()
+
+    async def preflight(self, request: web.Request) -> web.Response:
+        return web.Response(status=204, headers=answers.PREFLIGHT)
+
+    async def manifest(self, request: web.Request) -> web.Response:
+        """Live while it runs, the recording afterwards; a recording's media playlists."""
+        uid, name = request.match_info["uid"], request.match_info["name"]
+        if name == "utc":
+            now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 0.5))
+            return web.Response(text=now, headers={**answers.CORS, hdrs.CACHE_CONTROL: "no-store"})
+        running = self._library.find_live(uid) or self._library.find_broadcast(uid)
+        if running is not None and name in ("video.m3u8", "video.mpd"):
+            return self._entry(request, running, name)
+        recording = None if running else await self._library.find_recording(uid)
+        if recording is None:
+            # Cloudflare answers 204 here; players take that for a broken playlist, and a 404 for "ask again".
+            return problem(404, "Nothing to play here now.")
+        return await self._recording(request, recording, name)
+
+    def _entry(self, request: web.Request, broadcast: Broadcast, name: str) -> web.Response:
+        """The live multivariant playlist or MPD."""
+        if not broadcast.watchable:
+            return problem(404, "The broadcast has not begun yet.")
+        if name == "video.mpd":
+            return answers.document(request, self._live_mpd(broadcast), max_age(LIVE_MAX_AGE))
+        base = f"../../{broadcast.info.uid}/live/"
+        found = self._documents.find(broadcast, name) or self._documents.render(
+            broadcast, name, answers.HLS, lambda: hls.multivariant(broadcast.view(live=True), base)
+        )
+        return answers.document(request, found, max_age(MULTIVARIANT_MAX_AGE))
+
+    def _live_mpd(self, broadcast: Broadcast) -> Document:
+        own = f"../../{broadcast.info.uid}"
+
+        def render() -> str:
+            return dash.live_mpd(
+                broadcast.view(live=True),
+                time.time(),
+                segments=f"{own}/segments/",
+                location=f"{own}/live/video.mpd",
+                clock=f"{own}/manifest/utc",
+            )
+
+        name = "live/video.mpd"
+        return self._documents.find(broadcast, name) or self._documents.render(broadcast, name, answers.DASH, render)
+
+    async def _recording(self, request: web.Request, recording: Broadcast, name: str) -> web.Response:
+        found = self._documents.find(recording, name)
+        if found is None:
+            text, content_type = _recording_text(recording, name)
+            if text is None:
+                return problem(404, "No such manifest.")
+            # In a thread: a recording of a day has 80,000 lines.
+            rendered = await asyncio.to_thread(text)
+            found = self._documents.render(recording, name, content_type, lambda: rendered)
+        return answers.document(request, found, max_age(RECORDING_MAX_AGE))
+
+    async def live(self, request: web.Request) -> web.Response:
+        """The sliding window, while it runs and after."""
+        broadcast = await self._find(request.match_info["uid"])
+        if broadcast is None or not broadcast.watchable:
+            return problem(404, "Nothing to play here now.")
+        name = request.match_info["name"]
+        age = RECORDING_MAX_AGE if broadcast.ended else LIVE_MAX_AGE
+        if name == "video.mpd":
+            return answers.document(request, self._live_mpd(broadcast), max_age(age))
+        match = PLAYLIST.fullmatch(name)
+        track = broadcast.track(match["track"]) if match else None
+        if track is None or not track.segments:
+            return problem(404, "No such playlist.")
+        try:
+            directive = reload.parse(request.query) if _blocks(broadcast) else None
+            if directive is not None:
+                reload.check(directive, track.edge, broadcast.info.part_target)
+        except reload.BadDirective as refused:
+            return problem(400, str(refused))
+        if directive is not None:
+            wanted = directive
+            if not await _wait(broadcast, track, lambda: reload.satisfied(wanted, track.edge)):
+                return problem(503, "The stream does not go on at the moment.", Retry_After="1")
+            age = BLOCKED_TARGETS * broadcast.target_duration
+        return answers.document(request, self._live_playlist(broadcast, track), max_age(age))
+
+    def _live_playlist(self, broadcast: Broadcast, track: Track) -> Document:
+        def render() -> str:
+            view = broadcast.view(live=True)
+            return hls.live_playlist(view, track.view(live=True), "../segments/")
+
+        name = f"live/{track.name}"
+        return self._documents.find(broadcast, name) or self._documents.render(broadcast, name, answers.HLS, render)
+
+    async def _find(self, uid: str) -> Broadcast | None:
+        return self._library.find_broadcast(uid) or await self._library.find_recording(uid)
+
+    async def media(self, request: web.Request) -> web.StreamResponse:
+        """An init segment, a segment or a part."""
+        match = MEDIA.fullmatch(request.match_info["name"])
+        broadcast = await self._find(request.match_info["uid"]) if match else None
+        track = broadcast.track(match["track"]) if broadcast and match else None
+        if match is None or broadcast is None or track is None:
+            return problem(404, "No such segment.")
+        content_type = f"{track.kind.value}/mp4"
+        if match["generation"] is not None:
+            generation = int(match["generation"])
+            known = generation in track.inits
+            return _file(broadcast.folder / init_name(track.name, generation), content_type) if known else _gone()
+        sequence = int(match["sequence"])
+        if match["part"] is not None:
+            return await self._part(request, broadcast, track, sequence, int(match["part"]))
+        if track.segment(sequence) is None:
+            return _gone()
+        stored = track.stored(sequence)
+        if stored is not None and stored.whole is not None:
+            return answers.media(request, stored.whole, content_type)
+        return _file(broadcast.folder / segment_name(track.name, sequence), content_type)
+
+    async def _part(
+        self, request: web.Request, broadcast: Broadcast, track: Track, sequence: int, index: int
+    ) -> web.Response:
+        """A part. One that was hinted at is waited for (EXT-X-PRELOAD-HINT, §4.4.5.3)."""
+        if _is_hinted(track, sequence, index) and _blocks(broadcast):
+            await _wait(broadcast, track, lambda: not _is_hinted(track, sequence, index))
+        stored = track.stored(sequence)
+        if stored is None or index >= len(stored.views):
+            return _gone()
+        body = stored.part(index)
+        if body is None:
+            file = broadcast.folder / segment_name(track.name, sequence)
+            body = await asyncio.to_thread(_read, file, *stored.span(index))
+        return answers.media(request, body, f"{track.kind.value}/mp4")
+
+    async def thumbnail(self, request: web.Request) -> web.Response:
+        """Query: width, height (pixels), fit."""
+        uid, query = request.match_info["uid"], request.query
+        sides = [query.get("width"), query.get("height")]
+        fit = query.get("fit", "crop")
+        if fit not in FITS or any(side is not None and not _is_side(side) for side in sides):
+            return problem(400, f"width and height go from 1 to {MAX_THUMBNAIL}, fit is one of {', '.join(FITS)}.")
+        width, height = (None if side is None else int(side) for side in sides)
+        picture = await self._library.thumbnail(uid, width, height, fit)
+        if picture is None:
+            return problem(404, "No picture yet.")
+        live = self._library.find_live(uid) or self._library.find_broadcast(uid)
+        age = LIVE_THUMBNAIL_MAX_AGE if live else RECORDING_MAX_AGE
+        headers = {**answers.CORS, hdrs.CACHE_CONTROL: max_age(age), hdrs.CONTENT_TYPE: answers.JPEG}
+        return web.Response(body=picture, headers=headers)
+
+
+def _recording_text(recording: Broadcast, name: str) -> tuple[Callable[[], str] | None, str]:
+    """What renders a recording's manifest, and its type."""
+    if name == "video.m3u8":
+        return lambda: hls.multivariant(recording.view(live=False), ""), answers.HLS
+    if name == "video.mpd":
+        return lambda: dash.vod_mpd(recording.view(live=False), "../segments/"), answers.DASH
+    match = PLAYLIST.fullmatch(name)
+    track = recording.track(match["track"]) if match else None
+    if track is None or not track.segments:
+        return None, answers.HLS
+    return lambda: hls.vod_playlist(track.view(live=False), "../segments/"), answers.HLS
+
+
+def _blocks(broadcast: Broadcast) -> bool:
+    """Only a low-latency playlist says CAN-BLOCK-RELOAD; elsewhere the directives are not ours to obey."""
+    return broadcast.low_latency and not broadcast.ended
+
+
+def _is_hinted(track: Track, sequence: int, index: int) -> bool:
+    if not track.segments:
+        return False
+    edge = track.edge
+    return sequence == edge.whole + 1 and index == edge.open_parts
+
+
+async def _wait(broadcast: Broadcast, track: Track, done: Callable[[], bool]) -> bool:
+    """Wait for `done` or the end of the broadcast; False when neither came within WAIT_TARGETS target durations."""
+    try:
+        async with asyncio.timeout(reload.WAIT_TARGETS * broadcast.target_duration):
+            while not done() and not broadcast.ended:
+                await track.changed.wait()
+    except TimeoutError:
+        return False
+    return True
+
+
+def _is_side(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= 4 and 1 <= int(text) <= MAX_THUMBNAIL
+
+
+def _gone() -> web.Response:
+    return problem(404, "No such segment.")
+
+
+def _file(path: Path, content_type: str) -> web.FileResponse:
+    headers = {**answers.CORS, hdrs.CACHE_CONTROL: answers.IMMUTABLE, hdrs.CONTENT_TYPE: content_type}
+    return web.FileResponse(path, headers=headers)
+
+
+def _read(path: Path, begin: int, end: int) -> bytes:
+    with path.open("rb") as file:
+        file.seek(begin)
+        return file.read(end - begin)

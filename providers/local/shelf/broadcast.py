@@ -1,0 +1,249 @@
+"""One broadcast on the shelf: written while it runs, read for as long as it is kept."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from providers.base import LatencyMode
+from providers.local.manifest.views import RENDITION_NAME, BroadcastView
+from providers.local.packager.events import PackagerEvent, Part, Resume, SegmentEnd, TrackInit, TrackKind
+from providers.local.recordings import RECORDING_FILE, StoredRecording, encode, recording_name
+from providers.local.shelf import index
+from providers.local.shelf.disk import Syncer, replace_file, write_whole
+from providers.local.shelf.errors import ShelfError
+from providers.local.shelf.index import INDEX_FILE, BroadcastInfo, LossLine, SegmentLine
+from providers.local.shelf.track import Track
+
+MAX_RENDITIONS = 8
+"""Renditions of one broadcast; more is a mistake in the settings."""
+
+KINDS = {kind.value: kind for kind in TrackKind}
+
+TrackKey = tuple[str, TrackKind]
+
+
+class Broadcast:
+    """One showing of a live input, reconnects included; `Shelf` makes them.
+
+    While it runs: `take` what the packagers hand out, then `finish`. A finished one is read only. After a ShelfError from
+    `take` nothing more is taken; what was written stays and `finish` may still make a recording of it. `version` counts the
+    changes that playlists show; `low_latency` is whether they list parts.
+    """
+
+    def __init__(self, folder: Path, info: BroadcastInfo, syncer: Syncer, fd: int | None, index_size: int = 0) -> None:
+        self.info = info
+        self.folder = folder
+        self.tracks: dict[TrackKey, Track] = {}
+        self.target_duration = info.target_duration
+        self.lost_at: float | None = None
+        self.last_write = info.created.timestamp()
+        self.version = 0
+        self.low_latency = info.latency_mode is LatencyMode.LOW
+        self.ended = fd is None
+        self._watchable = False
+        self._failed = False
+        self._syncer = syncer
+        self._fd = fd
+        self._index_size = index_size
+
+    # Writing
+
+    def take(self, rendition: str, event: PackagerEvent) -> None:
+        """Keep what a packager handed out for `rendition`. Cheap: one write into the page cache. Errors: ShelfError."""
+        if self._fd is None or self._failed:
+            raise ShelfError("this broadcast takes no more media")
+        try:
+            self._syncer.check()
+            track = self._track(rendition, event.track)
+            if isinstance(event, Part):
+                track.add(event)
+            elif isinstance(event, SegmentEnd):
+                track.end(event)
+                self._listed(track)
+            else:
+                self._begin_generation(track, event)
+        except ShelfError:
+            self._failed = True
+            raise
+        if self.low_latency or not isinstance(event, Part):
+            self.version += 1
+        self.last_write = time.time()
+
+    def _begin_generation(self, track: Track, event: TrackInit) -> None:
+        before = len(track.segments)
+        track.end_open(time.time())
+        if len(track.segments) > before:
+            self._listed(track)
+        track.begin(event)
+
+    def _track(self, rendition: str, kind: TrackKind) -> Track:
+        track = self.tracks.get((rendition, kind))
+        if track is None:
+            if not RENDITION_NAME.fullmatch(rendition) or len(self.tracks) >= 2 * MAX_RENDITIONS:
+                raise ShelfError(f"no room for a rendition called {rendition!r}")
+            track = self.tracks[rendition, kind] = Track(self.folder, rendition, kind, self._write_line, self._syncer)
+        return track
+
+    def _listed(self, track: Track) -> None:
+        """A segment of `track` was added: keep the promises of the playlists."""
+        self.target_duration = max(self.target_duration, track.longest)
+        track.slide(self.target_duration)
+
+    def _write_line(self, line: index.Line) -> None:
+        if self._fd is None:
+            raise ShelfError("this broadcast has ended")
+        data = index.encode(line)
+        write_whole(self._fd, data, self._index_size, "the index")
+        self._index_size += len(data)
+        if isinstance(line, SegmentLine) and line.kind is TrackKind.VIDEO:
+            self._syncer.close(self._fd, keep=True)
+
+    def lost(self, at: float) -> None:
+        """The encoder is gone, `at` seconds since the Unix epoch; it may come back. Errors: ShelfError."""
+        self._write_line(LossLine(True, at))
+        self.lost_at = at
+
+    def resumed(self, at: float) -> None:
+        """The encoder is back. Errors: ShelfError."""
+        self._write_line(LossLine(False, at))
+        self.lost_at = None
+
+    def resume(self, rendition: str) -> Resume:
+        """Where a packager for `rendition` goes on: after everything there is, in a generation of its own."""
+        tracks = list(self.tracks.values())
+        generations = [generation for track in tracks for generation in track.inits]
+
+        def following(kind: TrackKind) -> int:
+            track = self.tracks.get((rendition, kind))
+            return track.next_sequence if track else 0
+
+        return Resume(
+            generation=max(generations, default=-1) + 1,
+            video_sequence=following(TrackKind.VIDEO),
+            audio_sequence=following(TrackKind.AUDIO),
+            decode_time=max((track.end_time for track in tracks), default=0.0),
+        )
+
+    def finish(self, at: float) -> StoredRecording | None:
+        """End it, `at` seconds since the Unix epoch, and make it a recording; None, and nothing left, when it has no media.
+
+        Playlists end, whoever waits is told. A segment left open is closed. Errors: ShelfError (the recording is then made
+        at the next start, from what is on the disk); ending it again changes nothing.
+        """
+        if self._fd is None:
+            return None
+        fd = self._fd
+        try:
+            for track in self.tracks.values():
+                if self._failed:
+                    track.release()
+                else:
+                    self._end_open(track, at)
+            recording = self._recording(at)
+            if recording is not None:
+                replace_file(self.folder / RECORDING_FILE, encode(recording))
+        finally:
+            self._fd, self.ended = None, True
+            self._syncer.close(fd)
+            self.version += 1
+            for track in self.tracks.values():
+                track.release()
+                track.tell()
+        if recording is None:
+            shutil.rmtree(self.folder, ignore_errors=True)
+        return recording
+
+    def _end_open(self, track: Track, at: float) -> None:
+        before = len(track.segments)
+        track.end_open(at)
+        if len(track.segments) > before:
+            self._listed(track)
+
+    def _recording(self, at: float) -> StoredRecording | None:
+        tracks = [track for track in self.tracks.values() if track.segments]
+        if not tracks:
+            return None
+        pictures = [track.inits[max(track.inits)] for track in tracks if track.kind is TrackKind.VIDEO]
+        best = max(pictures, key=lambda init: init.height, default=None)
+        return StoredRecording(
+            uid=self.info.uid,
+            input_uid=self.info.input_uid,
+            name=recording_name(self.info.name, self.info.created),
+            created=self.info.created,
+            modified=datetime.fromtimestamp(at, UTC),
+            size=sum(track.bytes for track in tracks),
+            duration=round(max(track.seconds for track in tracks), 3),
+            width=best.width if best else 0,
+            height=best.height if best else 0,
+        )
+
+    def suspend(self) -> None:
+        """Let go of the files without ending it: the service stops, and takes it up again at its next start.
+
+        Call it when the packagers have been flushed; what they left open is recovered as after a crash.
+        """
+        if self._fd is not None:
+            for track in self.tracks.values():
+                track.release()
+            os.close(self._fd)
+            self._fd = None
+
+    # Reading
+
+    @property
+    def watchable(self) -> bool:
+        """Whether a player can play: some rendition has a segment in each of its tracks. Once true it stays true.
+
+        A track that was announced and stays silent holds it up for no longer than two segments of the other.
+        """
+        if not self._watchable:
+            self._watchable = any(self._complete(rendition) for rendition, _ in self.tracks)
+        return self._watchable
+
+    def _complete(self, rendition: str) -> bool:
+        counts = [len(track.segments) for (name, _), track in self.tracks.items() if name == rendition]
+        return min(counts) > 0 or max(counts) > 1
+
+    def view(self, *, live: bool) -> BroadcastView:
+        """What the manifests show: the live window or the whole."""
+        return BroadcastView(
+            uid=self.info.uid,
+            created=self.info.created,
+            target_duration=self.target_duration,
+            part_target=self.info.part_target if self.low_latency else None,
+            ended=self.ended,
+            tracks=[track.view(live=live) for track in self.tracks.values() if track.segments],
+        )
+
+    def track(self, name: str) -> Track | None:
+        """The track called `name` in URLs, if it has a segment or a part."""
+        rendition, _, kind = name.partition("-")
+        return self.tracks.get((rendition, KINDS[kind])) if kind in KINDS else None
+
+    def recovered(self, line: SegmentLine) -> None:
+        """List a segment that was found on the disk, whole or cut to be so. Errors: ShelfError."""
+        self._write_line(line)
+        self.restore([line])
+
+    def restore(self, lines: Iterable[index.Line]) -> None:
+        """Take over what the index says, in its order."""
+        for line in lines:
+            if isinstance(line, LossLine):
+                self.lost_at = line.at if line.lost else None
+                continue
+            key = (line.rendition, line.kind)
+            track = self.tracks.get(key) or Track(self.folder, *key, self._write_line, self._syncer)
+            self.tracks[key] = track
+            track.restore(line)
+            if isinstance(line, SegmentLine):
+                self._listed(track)
+
+
+def open_index(folder: Path) -> int:
+    """The index's file, for appending. Errors: OSError."""
+    return os.open(folder / INDEX_FILE, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o640)

@@ -1,0 +1,13 @@
+"""What can go wrong on the shelf::
+
+ShelfError        a write failed: this broadcast cannot go on (its cause is the OSError)
+└── ShelfFull     too little free space to begin a broadcast
+"""
+
+
+class ShelfError(Exception):
+    """The shelf could not keep what it was given."""
+
+
+class ShelfFull(ShelfError):
+    """Too little free space; the sentence may be shown to the streamer."""

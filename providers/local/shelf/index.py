@@ -1,0 +1,132 @@
+"""A broadcast's index: one JSON line for everything that must outlive the process, appended to and never rewritten.
+
+Lines by their `is`: `broadcast` (first; who and how), `init`, `segment` (all of its bytes are in its file), `lost`, `resumed`.
+A line is one `write`, so a kill leaves whole lines; a power cut may leave half of the last one, or zeros: reading stops there.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from providers.base import LatencyMode
+from providers.local.manifest.views import RENDITION_NAME, InitView, SegmentView
+from providers.local.packager.events import TrackKind
+
+INDEX_FILE = "index.jsonl"
+INIT_FIELDS = ("generation", "codec", "timescale", "width", "height", "frame_rate", "sample_rate", "channels")
+
+UID = re.compile(r"[0-9a-f]{32}")
+
+
+class BrokenIndex(Exception):
+    """The index does not even say whose broadcast it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class BroadcastInfo:
+    """What a broadcast is, as it begins.
+
+    `uid`: 32 lower-case hex digits, made by the caller, and the recording's uid later. `name` is the input's. `created` is
+    aware (UTC). `target_duration` (whole seconds) is what the packager promises no segment to exceed; when one does, the shelf
+    raises it. `part_target` (seconds) is the packager's longest part.
+    """
+
+    uid: str
+    input_uid: str
+    name: str
+    created: datetime
+    latency_mode: LatencyMode = LatencyMode.STANDARD
+    target_duration: int = 2
+    part_target: float = 0.34
+
+
+@dataclass(frozen=True, slots=True)
+class InitLine:
+    """An init segment was written."""
+
+    rendition: str
+    kind: TrackKind
+    init: InitView
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentLine:
+    """A segment was closed."""
+
+    rendition: str
+    kind: TrackKind
+    segment: SegmentView
+
+
+@dataclass(frozen=True, slots=True)
+class LossLine:
+    """The encoder was lost, or came back; `at` in seconds since the Unix epoch."""
+
+    lost: bool
+    at: float
+
+
+Line = InitLine | SegmentLine | LossLine
+
+
+def begin_line(info: BroadcastInfo) -> bytes:
+    """The first line."""
+    return _line({"is": "broadcast", **asdict(info), "created": info.created.isoformat()})
+
+
+def encode(line: Line) -> bytes:
+    """Any other line."""
+    match line:
+        case InitLine():
+            return _line({"is": "init", "rendition": line.rendition, "track": line.kind, **asdict(line.init)})
+        case SegmentLine():
+            return _line({"is": "segment", "rendition": line.rendition, "track": line.kind, **asdict(line.segment)})
+        case LossLine():
+            return _line({"is": "lost" if line.lost else "resumed", "at": line.at})
+
+
+def _line(fields: dict[str, Any]) -> bytes:
+    return json.dumps(fields, separators=(",", ":")).encode() + b"\n"
+
+
+def decode(data: bytes) -> tuple[BroadcastInfo, list[Line], int]:
+    """What an index says, and how many of its bytes do: what follows is a half-written line. Errors: BrokenIndex."""
+    rows = data.split(b"\n")
+    try:
+        info = _info(json.loads(rows[0]))
+    except (ValueError, KeyError, TypeError) as problem:
+        raise BrokenIndex("the first line is not a broadcast's") from problem
+    lines: list[Line] = []
+    good = len(rows[0]) + 1
+    for row in rows[1:-1]:
+        try:
+            lines.append(_decode_line(json.loads(row)))
+        except (ValueError, KeyError, TypeError):
+            break
+        good += len(row) + 1
+    return info, lines, good
+
+
+def _info(fields: dict[str, Any]) -> BroadcastInfo:
+    if fields.pop("is") != "broadcast" or not UID.fullmatch(fields["uid"]):
+        raise ValueError("not a broadcast")
+    created = datetime.fromisoformat(fields.pop("created"))
+    return BroadcastInfo(created=created, latency_mode=LatencyMode(fields.pop("latency_mode")), **fields)
+
+
+def _decode_line(fields: dict[str, Any]) -> Line:
+    kind = fields.pop("is")
+    if kind in ("lost", "resumed"):
+        return LossLine(kind == "lost", float(fields["at"]))
+    rendition, track = fields.pop("rendition"), TrackKind(fields.pop("track"))
+    if not RENDITION_NAME.fullmatch(rendition):
+        raise ValueError("not a rendition")
+    if kind == "init":
+        return InitLine(rendition, track, InitView(**fields))
+    if kind == "segment":
+        return SegmentLine(rendition, track, SegmentView(**fields))
+    raise ValueError(kind)

@@ -1,0 +1,123 @@
+"""The shelf's folder: begin a broadcast, take up what a crash left, open and delete recordings.
+
+<root>/<uid>/index.jsonl            what was written, line by line (index.py)
+             recording.json         when the broadcast has ended (recordings.py)
+             <track>-init-<g>.mp4   named as in their URLs, so that a web server may serve them
+             <track>-<n>.m4s
+<root>/broken/<uid>/                set aside: unreadable, for a person to look at
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+from collections import OrderedDict
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from providers.local.recordings import RECORDING_FILE
+from providers.local.shelf import index
+from providers.local.shelf.broadcast import Broadcast, open_index
+from providers.local.shelf.disk import Syncer, write_whole
+from providers.local.shelf.errors import ShelfError, ShelfFull
+from providers.local.shelf.index import INDEX_FILE, UID, BroadcastInfo, BrokenIndex
+from providers.local.shelf.recovery import consistent, recover
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ShelfLimits:
+    """`min_free`: bytes the disk must have free to begin a broadcast. `open_recordings`: how many stay opened for playback."""
+
+    min_free: int = 512 << 20
+    open_recordings: int = 64
+
+
+class Shelf:
+    """All broadcasts and recordings. Its methods touch the disk; none of them waits for it to sync."""
+
+    def __init__(self, root: Path, limits: ShelfLimits = ShelfLimits(), *, sync: bool = True) -> None:
+        self.root = root
+        self._limits = limits
+        self._syncer = Syncer(enabled=sync)
+        self._opened: OrderedDict[str, Broadcast] = OrderedDict()
+        root.mkdir(parents=True, exist_ok=True)
+
+    def begin(self, info: BroadcastInfo) -> Broadcast:
+        """A new broadcast. Errors: ShelfFull, ShelfError."""
+        self.check_space()
+        folder = self.root / info.uid
+        try:
+            folder.mkdir()
+            fd = open_index(folder)
+        except OSError as problem:
+            raise ShelfError(f"a recording cannot be begun: {problem.strerror}") from problem
+        line = index.begin_line(info)
+        try:
+            write_whole(fd, line, 0, "the index")
+        except ShelfError:
+            os.close(fd)
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        return Broadcast(folder, info, self._syncer, fd, len(line))
+
+    def check_space(self) -> None:
+        """Errors: ShelfFull when a broadcast could not begin now."""
+        free = self.free_space()
+        if free < self._limits.min_free:
+            raise ShelfFull(
+                f"The disk of the recordings is nearly full: {free >> 20} MiB free, {self._limits.min_free >> 20} MiB needed"
+            )
+
+    def free_space(self) -> int:
+        """Bytes that may still be written."""
+        stat = os.statvfs(self.root)
+        return stat.f_bavail * stat.f_frsize
+
+    def recover(self) -> list[Broadcast]:
+        """The broadcasts that were running when the process ended, oldest first, ready to `take` more or to `finish`.
+
+        `last_write`, `lost_at`, `info` and `resume` say which. Whatever cannot be read is set aside. Blocking; call it once.
+        """
+        return recover(self.root, self._syncer)
+
+    async def open(self, uid: str) -> Broadcast | None:
+        """A finished recording, for reading; None when there is none."""
+        known = self._opened.get(uid)
+        if known is not None:
+            self._opened.move_to_end(uid)
+            return known
+        # In a thread: the index of a day is some 10 MB of lines.
+        broadcast = await asyncio.to_thread(self._load, uid) if UID.fullmatch(uid) else None
+        if broadcast is not None:
+            broadcast = self._opened.setdefault(uid, broadcast)
+            while len(self._opened) > self._limits.open_recordings:
+                self._opened.popitem(last=False)
+        return broadcast
+
+    def _load(self, uid: str) -> Broadcast | None:
+        folder = self.root / uid
+        if not (folder / RECORDING_FILE).exists():
+            return None
+        try:
+            info, lines, _ = index.decode((folder / INDEX_FILE).read_bytes())
+        except (OSError, BrokenIndex) as problem:
+            log.error("recording cannot be read", uid=uid, problem=str(problem))
+            return None
+        broadcast = Broadcast(folder, info, self._syncer, None)
+        broadcast.restore(consistent(lines))
+        return broadcast
+
+    def delete(self, uid: str) -> None:
+        """Remove a recording's files; nothing when it has none. Blocking."""
+        self._opened.pop(uid, None)
+        if UID.fullmatch(uid):
+            shutil.rmtree(self.root / uid, ignore_errors=True)
+
+    def close(self) -> None:
+        """Wait for what is being synced. Blocking."""
+        self._syncer.aclose()

@@ -1,0 +1,306 @@
+"""One track of a broadcast: its files, the newest of its media in memory, and what manifests need to know of it.
+
+A segment's file is written part by part from its first part on, but is listed only when its index line is down.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from providers.local.manifest.reload import Edge
+from providers.local.manifest.views import (
+    InitView,
+    OpenView,
+    PartView,
+    SegmentView,
+    TrackView,
+    init_name,
+    listed_target,
+    segment_name,
+    track_name,
+    window_start,
+)
+from providers.local.packager.events import Part, SegmentEnd, TrackInit, TrackKind
+from providers.local.shelf.disk import Syncer, write_whole
+from providers.local.shelf.errors import ShelfError
+from providers.local.shelf.index import INIT_FIELDS, InitLine, Line, SegmentLine
+
+MEMORY_TARGETS = 4
+"""Media younger than this many target durations is served from memory: all parts a playlist lists (three), and some slack."""
+
+MEMORY_BYTES = 16 << 20
+"""The most bytes of media a track keeps in memory; what does not fit is read from its file."""
+
+RATE_MARGIN = 0.5
+"""A segment shorter than this share of the target duration says nothing about the peak rate (RFC 8216bis §4.4.6.2)."""
+
+
+class StoredParts:
+    """The parts of one segment: where each lies in the file and, while the segment is young, its bytes."""
+
+    __slots__ = ("_chunks", "_data", "offsets", "size", "views")
+
+    def __init__(self) -> None:
+        self.views: list[PartView] = []
+        self.offsets: list[int] = []
+        self.size = 0
+        self._chunks: list[bytes] | None = []
+        self._data: bytes | None = None
+
+    def add(self, part: Part) -> None:
+        """One more part; it is in the file already."""
+        self.views.append(PartView(part.duration, part.independent))
+        self.offsets.append(self.size)
+        self.size += len(part.data)
+        if self.size > MEMORY_BYTES:
+            self._chunks = None
+        if self._chunks is not None:
+            self._chunks.append(part.data)
+
+    def seal(self) -> None:
+        """The segment is whole: keep it in one piece, since it is asked for as one by many."""
+        if self._chunks is not None:
+            self._data, self._chunks = b"".join(self._chunks), None
+
+    def drop_bytes(self) -> None:
+        """Only the file has them now."""
+        self._chunks = self._data = None
+
+    @property
+    def whole(self) -> bytes | None:
+        """The sealed segment's bytes, if they are in memory."""
+        return self._data
+
+    def span(self, index: int) -> tuple[int, int]:
+        """Where part `index` begins and ends in the file."""
+        following = index + 1
+        return self.offsets[index], self.offsets[following] if following < len(self.offsets) else self.size
+
+    def part(self, index: int) -> bytes | None:
+        """The bytes of part `index`, if they are in memory."""
+        if self._data is not None:
+            begin, end = self.span(index)
+            return self._data[begin:end]
+        return None if self._chunks is None else self._chunks[index]
+
+
+class Track:
+    """One track as it grows. Methods that write raise ShelfError.
+
+    `log` appends a line to the broadcast's index. `changed` is set, and replaced, whenever a part or segment is added.
+    """
+
+    def __init__(
+        self, folder: Path, rendition: str, kind: TrackKind, log: Callable[[Line], None], syncer: Syncer
+    ) -> None:
+        self.rendition, self.kind = rendition, kind
+        self.name = track_name(rendition, kind)
+        self.inits: dict[int, InitView] = {}
+        self.segments: list[SegmentView] = []
+        self.changed = asyncio.Event()
+        self.bytes = 0
+        self.seconds = 0.0
+        self._folder, self._log, self._syncer = folder, log, syncer
+        self._starts: dict[int, SegmentView] = {}
+        self._window = 0
+        self._peak = 0
+        self._target = 1
+        self._parts: dict[int, StoredParts] = {}
+        self._open: Part | None = None
+        self._fd: int | None = None
+
+    # What the packager hands out
+
+    def begin(self, event: TrackInit) -> None:
+        """A new generation: keep its init segment."""
+        fd = self._create(init_name(self.name, event.generation))
+        try:
+            write_whole(fd, event.data, 0, "an init segment")
+        finally:
+            self._syncer.close(fd)
+        line = InitLine(self.rendition, self.kind, InitView(**{name: getattr(event, name) for name in INIT_FIELDS}))
+        self._log(line)
+        self.restore(line)
+
+    def add(self, part: Part) -> None:
+        """Append a part to its segment's file, then show it."""
+        if self._open is None:
+            self._open = part
+            self._parts[part.sequence] = StoredParts()
+            self._fd = self._create(segment_name(self.name, part.sequence))
+        stored = self._parts[self._open.sequence]
+        if self._fd is None or part.sequence != self._open.sequence:
+            raise ShelfError("a part of a segment that is not open")
+        write_whole(self._fd, part.data, stored.size, "a part")
+        stored.add(part)
+        self.tell()
+
+    def end(self, event: SegmentEnd) -> None:
+        """All parts of the open segment are out: list it."""
+        if self._open is None or self._open.sequence != event.sequence or self._fd is None:
+            raise ShelfError("the end of a segment that is not open")
+        segment = SegmentView(
+            sequence=event.sequence,
+            generation=event.generation,
+            decode_time=event.decode_time,
+            duration=event.duration,
+            independent=event.independent,
+            program_time=event.program_time,
+            size=self._parts[event.sequence].size,
+        )
+        self._log(SegmentLine(self.rendition, self.kind, segment))
+        self._syncer.close(self._fd)
+        self._parts[event.sequence].seal()
+        self._open = self._fd = None
+        self.restore(SegmentLine(self.rendition, self.kind, segment))
+        self._forget_old()
+        self.tell()
+
+    def end_open(self, now: float) -> None:
+        """Close a segment whose end will not come. `now` in seconds since the Unix epoch."""
+        if self._open is None or not (parts := self._parts[self._open.sequence].views):
+            self.release()
+            return
+        first, duration = self._open, sum(part.duration for part in parts)
+        self.end(
+            SegmentEnd(
+                self.kind,
+                first.generation,
+                first.sequence,
+                first.decode_time,
+                duration,
+                first.independent,
+                self.program_time(
+                    first.generation, first.decode_time, now - duration / self.timescale(first.generation)
+                ),
+            )
+        )
+
+    # What it knows
+
+    def timescale(self, generation: int) -> int:
+        return self.inits[generation].timescale
+
+    def program_time(self, generation: int, decode_time: int, otherwise: float) -> float:
+        """The wall-clock time of `decode_time`, from the generation's first segment if it has one."""
+        start = self._starts.get(generation)
+        if start is None:
+            return otherwise
+        return start.program_time + (decode_time - start.decode_time) / self.timescale(generation)
+
+    @property
+    def end_time(self) -> float:
+        """Where its media ends on the media timeline, in seconds, the open segment included."""
+        last = self.segments[-1] if self.segments else None
+        ends = 0.0 if last is None else (last.decode_time + last.duration) / self.timescale(last.generation)
+        if self._open is not None:
+            ticks = self._open.decode_time + sum(part.duration for part in self._parts[self._open.sequence].views)
+            ends = max(ends, ticks / self.timescale(self._open.generation))
+        return ends
+
+    @property
+    def next_sequence(self) -> int:
+        if self._open is not None:
+            return self._open.sequence + 1
+        return self.segments[-1].sequence + 1 if self.segments else 0
+
+    @property
+    def longest(self) -> int:
+        """The EXT-X-TARGETDURATION its last segment needs."""
+        last = self.segments[-1]
+        return listed_target(last.duration / self.timescale(last.generation))
+
+    def slide(self, target_duration: int) -> None:
+        """Move the live window on; it never moves back."""
+        recent = [segment.duration / self.timescale(segment.generation) for segment in self.segments[self._window :]]
+        self._window += window_start(recent, target_duration)
+        self._target = target_duration
+
+    def view(self, *, live: bool) -> TrackView:
+        """What to list: the live window, or everything."""
+        opened = self._open
+        return TrackView(
+            rendition=self.rendition,
+            kind=self.kind,
+            inits=self.inits,
+            segments=self.segments[self._window :] if live else self.segments,
+            starts=self._starts,
+            peak_rate=self._peak or self.average_rate,
+            average_rate=self.average_rate,
+            parts={sequence: stored.views for sequence, stored in self._parts.items()},
+            open=OpenView(opened.sequence, opened.generation, self._parts[opened.sequence].views) if opened else None,
+        )
+
+    @property
+    def average_rate(self) -> int:
+        return int(self.bytes * 8 / self.seconds) if self.seconds else 0
+
+    @property
+    def edge(self) -> Edge:
+        """Where its playlist ends. Errors: IndexError before the first segment."""
+        whole = self.segments[-1].sequence
+        young, opened = self._parts.get(whole), self._parts.get(whole + 1)
+        return Edge(whole, len(young.views) if young else 0, len(opened.views) if opened else 0)
+
+    def segment(self, sequence: int) -> SegmentView | None:
+        """The listed segment of this number; numbers have no gaps."""
+        at = sequence - self.segments[0].sequence if self.segments else -1
+        return self.segments[at] if 0 <= at < len(self.segments) else None
+
+    def stored(self, sequence: int) -> StoredParts | None:
+        """The parts of a young or the open segment."""
+        return self._parts.get(sequence)
+
+    # Keeping it
+
+    def restore(self, line: InitLine | SegmentLine) -> None:
+        """Take over what the index says."""
+        if isinstance(line, InitLine):
+            self.inits[line.init.generation] = line.init
+            return
+        segment = line.segment
+        self.segments.append(segment)
+        self._starts.setdefault(segment.generation, segment)
+        seconds = segment.duration / self.timescale(segment.generation)
+        self.bytes += segment.size
+        self.seconds += seconds
+        if seconds >= RATE_MARGIN * self._target:
+            self._peak = max(self._peak, int(segment.size * 8 / seconds))
+
+    def tell(self) -> None:
+        """Wake whoever waits for a change."""
+        changed, self.changed = self.changed, asyncio.Event()
+        changed.set()
+
+    def release(self) -> None:
+        """Close the open file, without listing it."""
+        if self._fd is not None:
+            os.close(self._fd)
+        if self._open is not None:
+            self._parts.pop(self._open.sequence, None)
+        self._open = self._fd = None
+
+    def _forget_old(self) -> None:
+        young, size = 0.0, 0
+        for segment in reversed(self.segments):
+            stored = self._parts.get(segment.sequence)
+            if stored is None:
+                return
+            if young >= MEMORY_TARGETS * self._target:
+                del self._parts[segment.sequence]
+                continue
+            young += segment.duration / self.timescale(segment.generation)
+            size += stored.size
+            if size > MEMORY_BYTES:
+                stored.drop_bytes()
+
+    def _create(self, name: str) -> int:
+        try:
+            return os.open(
+                self._folder / name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC, 0o640
+            )
+        except OSError as problem:
+            raise ShelfError(f"a media file could not be made: {problem.strerror}") from problem
