@@ -1,0 +1,126 @@
+"""Whatever happens to a broadcast, its playlists keep the rules of HLS from one load to the next."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from providers.base import LatencyMode
+from providers.local.manifest import dash, hls
+from providers.local.packager.events import SegmentEnd, TrackKind
+from providers.local.shelf.broadcast import Broadcast
+from providers.local.shelf.shelf import Shelf, ShelfLimits
+from tests.simulated_packager import EPOCH, SimulatedPackager, info
+from tests.strict_playlist import MediaPlaylist, check_reload, read_media
+
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("segment"), st.sampled_from([0.1, 0.5, 1.0, 2.0, 2.4]), st.integers(1, 5)),
+        st.tuples(st.just("drop"), st.sampled_from([0.0, 5.0, 20.0]), st.just(0)),
+        st.tuples(st.just("crash"), st.just(3.0), st.just(0)),
+    ),
+    min_size=1,
+    max_size=40,
+)
+
+
+def load(broadcast: Broadcast) -> dict[str, MediaPlaylist]:
+    view = broadcast.view(live=True)
+    return {track.name: read_media(hls.live_playlist(view, track, "../segments/")) for track in view.tracks}
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    steps=STEPS,
+    mode=st.sampled_from(LatencyMode),
+    tracks=st.sampled_from([(k,) for k in TrackKind] + [tuple(TrackKind)]),
+)
+def test_a_live_playlist_keeps_the_rules_through_drops_and_restarts(
+    steps: list[tuple[str, float, int]], mode: LatencyMode, tracks: tuple[TrackKind, ...]
+) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        shelf = Shelf(Path(folder), ShelfLimits(min_free=0), sync=False)
+        broadcast = shelf.begin(info(mode=mode, part_target=2.5))
+        packager = SimulatedPackager(tracks=tracks)
+        before = load(broadcast)
+        for step, seconds, parts in steps:
+            if step == "drop":
+                broadcast.lost(packager.wall)
+                packager.restart(seconds)
+                broadcast.resumed(packager.wall)
+            elif step == "crash":
+                broadcast.suspend()
+                (broadcast,) = shelf.recover()
+                packager = SimulatedPackager(broadcast.resume("source"), tracks=tracks, at=packager.wall + seconds)
+            else:
+                for event in packager.segment(seconds, parts):
+                    broadcast.take("source", event)
+                    after = load(broadcast)
+                    for name, playlist in before.items():
+                        check_reload(playlist, after[name])
+                        assert not after[name].ended
+                    before = after
+        recording = broadcast.finish(packager.wall)
+        for name, playlist in load(broadcast).items():
+            check_reload(before[name], playlist)
+            assert playlist.ended
+        assert (recording is None) == all(step != "segment" for step, _, _ in steps)
+        shelf.close()
+
+
+@settings(max_examples=40, deadline=None)
+@given(steps=STEPS)
+def test_every_manifest_lists_only_what_is_on_the_disk_and_the_recording_lists_all_of_it(
+    steps: list[tuple[str, float, int]],
+) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        shelf = Shelf(Path(folder), ShelfLimits(min_free=0), sync=False)
+        broadcast = shelf.begin(info())
+        packager = SimulatedPackager()
+        pushed = {kind: 0 for kind in TrackKind}
+        for step, seconds, parts in steps:
+            if step != "segment":
+                packager.restart(seconds)
+                continue
+            for event in packager.segment(seconds, parts):
+                broadcast.take("source", event)
+                if isinstance(event, SegmentEnd):
+                    pushed[event.track] += event.duration
+            mpd = ElementTree.fromstring(  # noqa: S314 - our own text
+                dash.live_mpd(broadcast.view(live=True), EPOCH, segments="", location="l", clock="c")
+            )
+            for name in listed_in_mpd(mpd):
+                assert (broadcast.folder / name).stat().st_size > 0
+        if broadcast.finish(packager.wall) is None:
+            return
+        view = broadcast.view(live=False)
+        for track in view.tracks:
+            playlist = read_media(hls.vod_playlist(track, ""))
+            assert playlist.vod and playlist.ended
+            assert sum(segment.duration for track_ in [playlist] for segment in track_.segments) * track.inits[
+                track.segments[0].generation
+            ].timescale == pytest.approx(pushed[track.kind], abs=1)
+            for segment in playlist.segments:
+                assert (broadcast.folder / segment.uri).stat().st_size > 0
+        shelf.close()
+
+
+NS = "{urn:mpeg:dash:schema:mpd:2011}"
+
+
+def listed_in_mpd(mpd: ElementTree.Element) -> list[str]:
+    """The file names an MPD leads to."""
+    found: list[str] = []
+    for template in mpd.iter(f"{NS}SegmentTemplate"):
+        found.append(template.attrib["initialization"])
+        number = int(template.attrib["startNumber"])
+        for s in template.iter(f"{NS}S"):
+            for _ in range(int(s.get("r", "0")) + 1):
+                found.append(template.attrib["media"].replace("$Number$", str(number)))
+                number += 1
+    return found

@@ -1,0 +1,201 @@
+"""A strict reader of HLS playlists: it raises for what RFC 8216 and draft-pantos-hls-rfc8216bis forbid."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from datetime import datetime
+
+ATTRIBUTE = re.compile(r'([A-Z0-9-]+)=("[^"]*"|[^",]+)(?:,|$)')
+
+
+@dataclass
+class Segment:
+    sequence: int
+    discontinuity: int
+    uri: str
+    duration: float
+    map: str
+    dated: datetime | None
+    parts: list[dict[str, str]]
+
+
+@dataclass
+class MediaPlaylist:
+    target_duration: int = 0
+    sequence: int = 0
+    discontinuity: int = 0
+    segments: list[Segment] = field(default_factory=list)
+    open_parts: list[dict[str, str]] = field(default_factory=list)
+    ended: bool = False
+    vod: bool = False
+    independent: bool = False
+    control: dict[str, str] = field(default_factory=dict)
+    part_target: float | None = None
+    hint: dict[str, str] | None = None
+    reports: list[dict[str, str]] = field(default_factory=list)
+
+
+def attributes(text: str) -> dict[str, str]:
+    """An attribute list (§4.2): nothing but attributes, none twice."""
+    found = ATTRIBUTE.findall(text)
+    assert sum(len(name) + len(value) + 1 for name, value in found) + len(found) - 1 == len(text), text
+    assert len({name for name, _ in found}) == len(found), text
+    return {name: value.strip('"') for name, value in found}
+
+
+def read_media(text: str) -> MediaPlaylist:
+    """A media playlist. Errors: AssertionError, naming the line."""
+    assert text.endswith("\n")
+    lines = text.splitlines()
+    assert lines[0] == "#EXTM3U"
+    playlist = MediaPlaylist()
+    seen: set[str] = set()
+    discontinuity = 0
+    current_map = ""
+    dated: datetime | None = None
+    duration: float | None = None
+    for line in lines[1:]:
+        tag, _, value = line.partition(":")
+        assert not playlist.ended, f"something after the end: {line}"
+        if tag in (
+            "#EXT-X-VERSION",
+            "#EXT-X-TARGETDURATION",
+            "#EXT-X-MEDIA-SEQUENCE",
+            "#EXT-X-DISCONTINUITY-SEQUENCE",
+            "#EXT-X-PLAYLIST-TYPE",
+            "#EXT-X-SERVER-CONTROL",
+            "#EXT-X-PART-INF",
+        ):
+            assert tag not in seen, f"twice: {line}"
+            assert not playlist.segments, f"after a segment: {line}"
+        seen.add(tag)
+        match tag:
+            case "#EXT-X-VERSION":
+                assert int(value) >= 6, "EXT-X-MAP needs version 6"
+            case "#EXT-X-TARGETDURATION":
+                playlist.target_duration = int(value)
+            case "#EXT-X-MEDIA-SEQUENCE":
+                playlist.sequence = int(value)
+            case "#EXT-X-DISCONTINUITY-SEQUENCE":
+                playlist.discontinuity = discontinuity = int(value)
+            case "#EXT-X-PLAYLIST-TYPE":
+                assert value == "VOD"
+                playlist.vod = True
+            case "#EXT-X-INDEPENDENT-SEGMENTS":
+                playlist.independent = True
+            case "#EXT-X-SERVER-CONTROL":
+                playlist.control = attributes(value)
+            case "#EXT-X-PART-INF":
+                playlist.part_target = float(attributes(value)["PART-TARGET"])
+            case "#EXT-X-DISCONTINUITY":
+                discontinuity += 1
+                current_map = ""
+            case "#EXT-X-MAP":
+                current_map = attributes(value)["URI"]
+            case "#EXT-X-PROGRAM-DATE-TIME":
+                assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", value), value
+                dated = datetime.fromisoformat(value)
+            case "#EXTINF":
+                duration = float(value.removesuffix(","))
+                assert re.fullmatch(r"\d+\.\d{5,6},", value), value
+            case "#EXT-X-PART":
+                assert current_map, "a part without a map"
+                playlist.open_parts.append(attributes(value))
+            case "#EXT-X-PRELOAD-HINT":
+                playlist.hint = attributes(value)
+            case "#EXT-X-RENDITION-REPORT":
+                playlist.reports.append(attributes(value))
+            case "#EXT-X-ENDLIST":
+                playlist.ended = True
+            case _:
+                assert not line.startswith("#"), f"an unknown tag: {line}"
+                assert duration is not None, f"a segment without EXTINF: {line}"
+                assert current_map, f"a segment without a map: {line}"
+                playlist.segments.append(
+                    Segment(
+                        playlist.sequence + len(playlist.segments),
+                        discontinuity,
+                        line,
+                        duration,
+                        current_map,
+                        dated,
+                        playlist.open_parts,
+                    )
+                )
+                playlist.open_parts, dated, duration = [], None, None
+    _check(playlist)
+    return playlist
+
+
+def _check(playlist: MediaPlaylist) -> None:
+    assert playlist.target_duration >= 1
+    assert playlist.segments, "no segment is listed"
+    for segment in playlist.segments:
+        assert int(segment.duration + 0.5) <= playlist.target_duration, "longer than the target duration (§4.4.3.1)"
+        assert int(segment.uri.rpartition("-")[2].removesuffix(".m4s")) == segment.sequence
+    for before, segment in zip([None, *playlist.segments], playlist.segments, strict=False):
+        if before is None or before.discontinuity != segment.discontinuity:
+            assert segment.dated is not None, "a stretch without a date"
+    if playlist.part_target is None:
+        assert not playlist.open_parts
+        assert playlist.hint is None
+        assert not any(segment.parts for segment in playlist.segments)
+        return
+    hold_back = float(playlist.control["PART-HOLD-BACK"])
+    assert hold_back >= 3 * playlist.part_target - 1e-6
+    assert playlist.control["CAN-BLOCK-RELOAD"] == "YES"
+    assert (playlist.hint is None) == playlist.ended
+    for part in [*playlist.open_parts, *(part for segment in playlist.segments for part in segment.parts)]:
+        assert float(part["DURATION"]) <= playlist.part_target + 1e-6
+    for segment in playlist.segments:
+        if segment.parts:
+            assert abs(sum(float(part["DURATION"]) for part in segment.parts) - segment.duration) < 1e-3
+
+
+def check_reload(before: MediaPlaylist, after: MediaPlaylist) -> None:
+    """What may change between two loads of a live playlist (§6.2.1, §6.2.2)."""
+    assert after.target_duration == before.target_duration, "the target duration changed"
+    assert after.sequence >= before.sequence
+    assert after.discontinuity >= before.discontinuity
+    assert not before.ended or after.ended
+    known = {segment.sequence: segment for segment in before.segments}
+    for segment in after.segments:
+        same = known.get(segment.sequence)
+        if same is not None:
+            assert (same.uri, same.duration, same.map, same.discontinuity) == (
+                segment.uri,
+                segment.duration,
+                segment.map,
+                segment.discontinuity,
+            )
+    assert after.segments[-1].sequence >= before.segments[-1].sequence
+    if not after.ended and after.sequence > before.sequence:
+        left = sum(segment.duration for segment in after.segments)
+        assert left >= 3 * after.target_duration, "removed too early (§6.2.2)"
+
+
+def read_multivariant(text: str) -> tuple[list[dict[str, str]], list[dict[str, str]]]:
+    """The variants (with their URI) and the audio renditions of a multivariant playlist."""
+    lines = text.splitlines()
+    assert lines[0] == "#EXTM3U"
+    variants: list[dict[str, str]] = []
+    media: list[dict[str, str]] = []
+    for line in lines[1:]:
+        tag, _, value = line.partition(":")
+        match tag:
+            case "#EXT-X-STREAM-INF":
+                variants.append(attributes(value))
+                assert int(variants[-1]["BANDWIDTH"]) >= int(variants[-1]["AVERAGE-BANDWIDTH"]) > 0
+            case "#EXT-X-MEDIA":
+                media.append(attributes(value))
+            case "#EXT-X-VERSION" | "#EXT-X-INDEPENDENT-SEGMENTS":
+                pass
+            case _:
+                assert not line.startswith("#"), line
+                variants[-1]["URI"] = line
+    groups = {entry["GROUP-ID"] for entry in media}
+    for variant in variants:
+        assert "URI" in variant
+        assert variant.get("AUDIO", next(iter(groups), None)) in (groups or {None})
+    return variants, media
