@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
 from service import logs, settings
-from service.settings import Settings, SettingsError
+from service.settings import ProviderName, Settings, SettingsError
 
 if TYPE_CHECKING:
     from service.domain.accounts import Accounts
@@ -136,12 +136,14 @@ def _doctor(_: argparse.Namespace) -> int:
 
 def _addresses(_: argparse.Namespace) -> int:
     given = settings.load()
-    listening = f"http://{settings.url_host(given.http_host)}:{given.http_port}"
     print(f"http {given.http_url()}")
-    print(f"listening {listening}")
-    if given.rtmp_port is not None:
-        print(f"rtmp rtmp://{given.rtmp_public_host()}:{given.rtmp_port}/live")
-    print(f"rtmps rtmps://{given.rtmp_public_host()}:{given.rtmps_port}/live")
+    print(f"listening http://{settings.url_host(given.http_host)}:{given.http_port}")
+    if given.provider is ProviderName.LOCAL:
+        if given.rtmp_port is not None:
+            print(f"rtmp rtmp://{given.rtmp_public_host()}:{given.rtmp_port}/live")
+        print(f"rtmps rtmps://{given.rtmp_public_host()}:{given.rtmps_port}/live")
+    for name, host, port in given.listens():
+        print(f"listen {name} {host} {port}")
     print(f"data {given.data_dir}")
     return 0
 

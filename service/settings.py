@@ -232,6 +232,13 @@ class Settings(BaseSettings):
         public = urlsplit(self.public_url).hostname if self.public_url else None
         return url_host(public or self.rtmp_host)
 
+    def listens(self) -> list[tuple[str, str, int]]:
+        """What is listened on: the variable that sets the port, the address to call (not "all addresses"), the port."""
+        ports: list[tuple[str, str, int | None]] = [("HTTP_PORT", self.http_host, self.http_port)]
+        if self.provider is ProviderName.LOCAL:
+            ports += [("RTMP_PORT", self.rtmp_host, self.rtmp_port), ("RTMPS_PORT", self.rtmp_host, self.rtmps_port)]
+        return [(PREFIX + name, url_host(host).strip("[]"), port) for name, host, port in ports if port is not None]
+
 
 def url_host(host: str) -> str:
     """A host as it stands in a URL: IPv6 in brackets; "all addresses" cannot be called, so it becomes the loopback one."""

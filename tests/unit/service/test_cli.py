@@ -63,13 +63,14 @@ def test_revoking_an_unknown_token_fails_in_one_line(environment: dict[str, str]
 
 def test_addresses_are_printed_one_a_line(environment: dict[str, str]) -> None:
     done = run({**environment, "CONFERENCE_HTTP_HOST": "0.0.0.0", "CONFERENCE_RTMP_PORT": "off"}, "addresses")
-    told = dict(line.split(" ", 1) for line in done.stdout.splitlines())
-    assert told == {
-        "http": "http://127.0.0.1:8080",
-        "listening": "http://127.0.0.1:8080",
-        "rtmps": "rtmps://127.0.0.1:1936/live",
-        "data": environment["CONFERENCE_DATA_DIR"],
-    }
+    assert done.stdout.splitlines() == [
+        "http http://127.0.0.1:8080",
+        "listening http://127.0.0.1:8080",
+        "rtmps rtmps://127.0.0.1:1936/live",
+        "listen CONFERENCE_HTTP_PORT 127.0.0.1 8080",
+        "listen CONFERENCE_RTMPS_PORT 127.0.0.1 1936",
+        f"data {environment['CONFERENCE_DATA_DIR']}",
+    ]
 
 
 def test_a_data_directory_that_cannot_be_made_is_a_fault_of_the_settings(

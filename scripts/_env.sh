@@ -1,0 +1,63 @@
+# shellcheck shell=bash
+# What the scripts share: a Python, an environment with locked requirements, system packages where they are missing.
+# Sourced with the repository's root as the working directory.
+
+export LC_ALL=C.UTF-8 PYTHONUTF8=1
+
+say() { printf '%s\n' "$*" >&2; }
+
+fail() {
+  say "$@"
+  exit 1
+}
+
+has() { command -v "$1" >/dev/null 2>&1; }
+
+# apt_install PACKAGE...: installs them when we may, else says how. Services of the packages are not started (RUNLEVEL=1).
+apt_install() {
+  if [ "$(id -u)" -ne 0 ] || ! has apt-get; then
+    say "Missing on this machine. Please install:  sudo apt-get install --no-install-recommends $*"
+    return 1
+  fi
+  say "Installing system packages: $*"
+  local output
+  output=$(
+    export DEBIAN_FRONTEND=noninteractive RUNLEVEL=1
+    { apt-get install -y --no-install-recommends "$@" || { apt-get update && apt-get install -y --no-install-recommends "$@"; }; } 2>&1
+  ) || {
+    say "$(tail -n 5 <<<"$output")"
+    say "apt-get could not install: $*"
+    return 1
+  }
+}
+
+# find_python: prints a Python of at least 3.11 that can make environments.
+find_python() {
+  local candidate
+  for candidate in ${PYTHON:+"$PYTHON"} python3 python3.11 python3.12 python3.13; do
+    if has "$candidate" && "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+      command -v "$candidate"
+      return
+    fi
+  done
+  return 1
+}
+
+# make_environment DIRECTORY LOCK: an environment with exactly what LOCK names, checked by hash; nothing to do when it is there.
+make_environment() {
+  local directory=$1 lock=$2 python stamp
+  python=$(find_python) || { apt_install python3 python3-venv && python=$(find_python); } ||
+    fail "Python 3.11 or newer is needed."
+  stamp="$(sha256sum <"$lock") $("$python" --version)"
+  if [ -x "$directory/bin/python" ] && [ "$(cat "$directory/.installed" 2>/dev/null)" = "$stamp" ]; then
+    return
+  fi
+  "$python" -c 'import ensurepip, venv' 2>/dev/null || apt_install python3-venv || exit 1
+  say "Installing $lock into $directory …"
+  [ -x "$directory/bin/python" ] || "$python" -m venv "$directory" || fail "The environment $directory could not be made."
+  "$directory/bin/python" -m pip --version >/dev/null 2>&1 || "$directory/bin/python" -m ensurepip -q
+  "$directory/bin/python" -m pip install -q --disable-pip-version-check --no-input --require-hashes -r "$lock" ||
+    fail "The requirements in $lock could not be installed."
+  echo '*' >"$directory/.gitignore"
+  printf '%s\n' "$stamp" >"$directory/.installed"
+}
