@@ -81,9 +81,11 @@ class Resume:
 
     `generation` is the next one to use, `sequence` the next segment number of each track, `decode_time` the moment on the
     media timeline, in seconds, where the new generation starts (at least the end of everything before it).
+    `target_duration`, whole seconds, holds for the whole broadcast; 0 before its first segment is out.
     """
 
     generation: int = 0
     video_sequence: int = 0
     audio_sequence: int = 0
     decode_time: float = 0.0
+    target_duration: int = 0

@@ -1,0 +1,273 @@
+"""The packager: FLV tags of one stream in; CMAF init segments, parts and segment ends out (design §7).
+
+It has two states: *waiting* for the start of a generation, and *running* one (`self._run`). A generation starts with the
+first keyframe; sound before it is dropped, because players would show nothing for it. Where no video comes, sound waits for
+it only so long (VIDEO_WAIT_MS) and then starts alone; the other track joins whenever it comes, on the same timeline.
+A new sequence header and a jump of the clock end the generation.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil
+
+from providers.local.media import FlvTag, TagKind
+from providers.local.packager import audio, flv, video
+from providers.local.packager.aac import AacConfig, parse_aac_config
+from providers.local.packager.avc import AvcConfig, parse_avc_config
+from providers.local.packager.cutting import PackagerSettings, SegmentRule
+from providers.local.packager.errors import MalformedMedia
+from providers.local.packager.events import PackagerEvent, Resume
+from providers.local.packager.timeline import Order, Timeline
+
+MAX_TAG_SIZE = 16 * 1024 * 1024 - 1
+"""The largest payload, in bytes, that is taken: what an FLV tag can hold."""
+
+MAX_COMPOSITION_MS = 5_000
+"""The longest time between decoding and showing a frame that is believed."""
+
+VIDEO_WAIT_MS = 1_000
+"""How much sound is let go while nobody has said whether there will be video."""
+
+ANNOUNCED_VIDEO_WAIT_MS = 5_000
+"""How much sound is let go while announced video has not brought its first keyframe."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """A running generation: its number, the tag time (ms) of its zero, where zero is on the media timeline (seconds), and
+    the Unix time of zero."""
+
+    number: int
+    zero: int
+    position: float
+    program_zero: float
+
+
+class Packager:
+    """Packages one stream. Feed it every tag in order; what it raises concerns one tag, after which it can go on.
+
+    MalformedMedia: the tag was ignored, nothing else is lost. UnsupportedCodec: so was this tag, but the stream cannot be
+    carried, the encoder should be told.
+    """
+
+    def __init__(self, settings: PackagerSettings, resume: Resume = Resume()) -> None:  # noqa: B008 (frozen)
+        self._events: list[PackagerEvent] = []
+        self._rule = SegmentRule(settings, resume.target_duration)
+        self._video = video.VideoTrack(settings, self._rule, resume.video_sequence, self._events.append)
+        self._audio = audio.AudioTrack(settings, self._rule, resume.audio_sequence, self._events.append)
+        self._timeline = Timeline()
+        self._run: _Run | None = None
+        self._next_generation = resume.generation
+        self._begin_position = resume.decode_time
+        self._video_config: AvcConfig | None = None
+        self._audio_config: AacConfig | None = None
+        self._video_announced: bool | None = None
+        self._sound_since: int | None = None
+        self._keyframe_time: int | None = None
+        self.keyframe_interval: float | None = None
+
+    @property
+    def started(self) -> bool:
+        """Whether any media was taken into a track."""
+        return self._video.begun or self._audio.begun
+
+    @property
+    def first_segment_done(self) -> bool:
+        """Whether the first segment of the broadcast is out."""
+        return self._rule.target_duration > 0
+
+    @property
+    def target_duration(self) -> int:
+        """EXT-X-TARGETDURATION in seconds, constant for the whole broadcast; 0 before its first segment is out."""
+        return self._rule.target_duration
+
+    @property
+    def video_position(self) -> float:
+        """Where the next part of the video track begins at the latest, in seconds on the media timeline."""
+        return self._video.end_seconds
+
+    @property
+    def frame_rate(self) -> float | None:
+        """Frames a second as the SPS says; None where it does not."""
+        return self._video_config.frame_rate or None if self._video_config else None
+
+    @property
+    def media_seconds_since_first_keyframe(self) -> float:
+        """Media time since this packager's first frame, from the encoder's timestamps; 0.0 before it."""
+        return max(0.0, self._position() - self._begin_position)
+
+    @property
+    def resume(self) -> Resume:
+        """Where a later packager goes on. Call `flush` before: an open segment is left behind."""
+        return Resume(
+            self._next_generation,
+            self._video.next_sequence,
+            self._audio.next_sequence,
+            self._position(),
+            self._rule.target_duration,
+        )
+
+    def feed(self, tag: FlvTag, arrived: float) -> list[PackagerEvent]:
+        """Take the next tag; what it completed. `arrived`: Unix time (seconds) at which it was taken in.
+
+        Errors: UnsupportedCodec, MalformedMedia.
+        """
+        kind, timestamp, payload = tag
+        if len(payload) > MAX_TAG_SIZE:
+            raise MalformedMedia(f"a tag of {len(payload)} bytes")
+        if kind is TagKind.VIDEO:
+            self._take_video(timestamp, payload, arrived)
+        elif kind is TagKind.AUDIO:
+            self._take_audio(timestamp, payload, arrived)
+        else:
+            self._take_script(payload)
+        return self._drain()
+
+    def flush(self) -> list[PackagerEvent]:
+        """The encoder is gone: close what is open. Tags may follow; they start a new generation."""
+        self._end_generation()
+        self._timeline = Timeline()
+        return self._drain()
+
+    def _drain(self) -> list[PackagerEvent]:
+        events = self._events[:]
+        self._events.clear()
+        return events
+
+    def _take_script(self, payload: bytes) -> None:
+        # Only the presence of the name matters, and only for how long sound waits, so AMF is not parsed here.
+        if b"onMetaData" in payload:
+            self._video_announced = b"videocodecid" in payload or b"width" in payload
+
+    def _take_video(self, timestamp: int, payload: bytes, arrived: float) -> None:
+        head = flv.parse_video(payload)
+        if head.type is flv.PacketType.HEADER:
+            self._take_video_header(payload[flv.VIDEO_HEADER_SIZE :])
+        elif head.type is flv.PacketType.FRAME and self._video_config is not None:
+            if abs(head.composition_time) > MAX_COMPOSITION_MS:
+                raise MalformedMedia(f"a frame is to be shown {head.composition_time} ms after it is decoded")
+            time = self._place(TagKind.VIDEO, timestamp)
+            if time is not None and (self._video.active or self._start_video(time, head, self._video_config, arrived)):
+                self._take_frame(time, head, memoryview(payload)[flv.VIDEO_HEADER_SIZE :])
+
+    def _take_video_header(self, record: bytes) -> None:
+        if self._video_config is None or self._video_config.record != record:
+            config = parse_avc_config(record)
+            if self._video.active:
+                self._end_generation()
+            self._video_config = config
+
+    def _start_video(self, time: int, head: flv.VideoTag, config: AvcConfig, arrived: float) -> bool:
+        """Begin the video track of a generation, and the generation if need be; False when this frame cannot."""
+        if not head.keyframe:
+            return False
+        run = self._run or self._start_generation(time, arrived)
+        if time < run.zero:
+            return False
+        origin = _first_tick(run.position, video.TIMESCALE)
+        start = origin + (time - run.zero) * video.TICKS_PER_MS
+        self._video.begin(video.init_of(config, run.number), origin, start, run.program_zero)
+        self._audio.alone = False
+        self._keyframe_time = None
+        return True
+
+    def _take_frame(self, time: int, head: flv.VideoTag, data: memoryview) -> None:
+        run, track = self._run, self._video
+        assert run is not None  # noqa: S101 (the track is active)
+        decode_time = track.origin + (time - run.zero) * video.TICKS_PER_MS
+        shown = decode_time + head.composition_time * video.TICKS_PER_MS
+        if track.holding:
+            decode_time = max(decode_time, track.latest + video.TICKS_PER_MS)
+            if track.passes(self._rule.longest, decode_time):
+                self._cut(track.latest)
+            track.settle(decode_time)
+        if head.keyframe:
+            self._keyframe(decode_time)
+        track.hold(video.Frame(decode_time, shown - decode_time, head.keyframe, data))
+
+    def _keyframe(self, decode_time: int) -> None:
+        """End the segment in front of a keyframe, or at least the part."""
+        if self._keyframe_time is not None:
+            self.keyframe_interval = (decode_time - self._keyframe_time) / video.TIMESCALE
+        self._keyframe_time = decode_time
+        elapsed = self._video.segment_seconds
+        if not elapsed:
+            return
+        if self._rule.ends_at_keyframe(elapsed, self.keyframe_interval or elapsed):
+            self._cut(decode_time)
+        else:
+            self._video.end_part()
+
+    def _cut(self, decode_time: int) -> None:
+        """End the segments of both tracks at this tick of the video."""
+        self._video.end_segment()
+        if self._audio.active:
+            self._audio.cut((decode_time - self._video.origin) // video.TICKS_PER_MS)
+
+    def _take_audio(self, timestamp: int, payload: bytes, arrived: float) -> None:
+        packet = flv.parse_audio(payload)
+        if packet is flv.PacketType.HEADER:
+            self._take_audio_header(payload[flv.AUDIO_HEADER_SIZE :])
+        elif packet is flv.PacketType.FRAME and self._audio_config is not None:
+            time = self._place(TagKind.AUDIO, timestamp)
+            if time is not None and (self._audio.active or self._start_audio(time, self._audio_config, arrived)):
+                assert self._run is not None  # noqa: S101 (the track is active)
+                self._audio.put(time - self._run.zero, memoryview(payload)[flv.AUDIO_HEADER_SIZE :])
+
+    def _take_audio_header(self, record: bytes) -> None:
+        if self._audio_config is None or self._audio_config.config != record:
+            config = parse_aac_config(record)
+            if self._audio.active:
+                self._end_generation()
+            self._audio_config = config
+
+    def _start_audio(self, time: int, config: AacConfig, arrived: float) -> bool:
+        """Begin the audio track of a generation, and the generation if need be; False when this frame cannot."""
+        if self._run is None and self._waits_for_video(time):
+            return False
+        run = self._run or self._start_generation(time, arrived)
+        if time < run.zero:
+            return False
+        origin = _first_tick(run.position, config.sample_rate)
+        start = origin + round((time - run.zero) * config.sample_rate / 1000)
+        self._audio.take(config)
+        self._audio.begin(audio.init_of(config, run.number), origin, start, run.program_zero)
+        self._audio.alone = not self._video.active
+        return True
+
+    def _waits_for_video(self, time: int) -> bool:
+        if self._sound_since is None:
+            self._sound_since = time
+        if self._video_config is not None or self._video_announced:
+            return time - self._sound_since < ANNOUNCED_VIDEO_WAIT_MS
+        return self._video_announced is None and time - self._sound_since < VIDEO_WAIT_MS
+
+    def _place(self, kind: TagKind, timestamp: int) -> int | None:
+        """The tag's time in ms; None when it is to be dropped. A jump ends the generation."""
+        order, time = self._timeline.place(kind, timestamp)
+        if order is Order.JUMPS:
+            self._end_generation()
+        return None if order is Order.STRAGGLES else time
+
+    def _start_generation(self, zero: int, arrived: float) -> _Run:
+        self._run = _Run(self._next_generation, zero, self._position(), arrived)
+        self._next_generation += 1
+        return self._run
+
+    def _end_generation(self) -> None:
+        """Close everything that is open; the next generation goes on where the longer track ends."""
+        self._video.settle_last()
+        self._video.end_segment()
+        self._audio.end_segment()
+        self._video.active = self._audio.active = False
+        self._run = self._sound_since = None
+
+    def _position(self) -> float:
+        """Where the media timeline has come to, in seconds."""
+        return max(self._begin_position, self._video.end_seconds, self._audio.end_seconds)
+
+
+def _first_tick(position: float, timescale: int) -> int:
+    """The first whole tick at or after a moment; float noise below a millionth of a tick is not a moment."""
+    return ceil(position * timescale - 1e-6)
