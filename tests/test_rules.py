@@ -1,0 +1,217 @@
+"""The house rules, read off the source itself: who may import whom, who may start tasks and processes, and how long files get."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+MAX_LINES = 400
+"""Look twice at 300; nothing is longer than this."""
+
+MAX_TEST_LINES = 500
+"""Tests hold tables."""
+
+IO_MODULES = {"asyncio", "socket", "ssl", "time", "threading", "subprocess", "select", "selectors", "aiohttp"}
+
+# In pieces, so that this file does not contain what it forbids.
+REGISTRY_HOSTS = [
+    ".".join(parts)
+    for parts in [
+        ("py" + "pi", "org"),
+        ("python" + "hosted", "org"),
+        ("registry", "npm" + "js", "org"),
+        ("npm" + "js", "com"),
+        ("deb", "debian", "org"),
+        ("ghcr", "io"),
+        ("docker", "io"),
+        ("quay", "io"),
+    ]
+]
+
+
+@cache
+def tracked() -> tuple[Path, ...]:
+    """Every file of the repository that is there."""
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True, text=True).stdout
+    return tuple(path for name in listed.split("\0") if name and (path := ROOT / name).is_file())
+
+
+def sources(*below: str) -> list[Path]:
+    return [
+        path
+        for path in tracked()
+        if path.suffix == ".py" and any(path.is_relative_to(ROOT / part) for part in below or ("service", "providers"))
+    ]
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+@cache
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"), name_of(path))
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Every imported module, and every `module.name` of a from-import, in full."""
+    package = path.relative_to(ROOT).parent.parts
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else ()
+            module = ".".join([*base, *([node.module] if node.module else [])])
+            yield module
+            yield from (f"{module}.{alias.name}" for alias in node.names)
+
+
+def imported(path: Path, *modules: str) -> list[str]:
+    """What `path` imports of these modules, or below them."""
+    return [
+        each for each in imports(path) if any(each == module or each.startswith(f"{module}.") for module in modules)
+    ]
+
+
+def dotted(node: ast.AST) -> str:
+    """`a.b.c` for an attribute chain, else ""."""
+    if isinstance(node, ast.Name):
+        return node.id
+    if isinstance(node, ast.Attribute) and (before := dotted(node.value)):
+        return f"{before}.{node.attr}"
+    return ""
+
+
+def uses(path: Path, *names: str) -> list[str]:
+    """Lines on which one of these dotted names is used, or a name imported from there."""
+    found = [dotted(node) for node in ast.walk(tree(path)) if isinstance(node, ast.Attribute)]
+    return [name for name in names if name in found or name in set(imports(path))]
+
+
+def offenders(paths: list[Path], rule: str) -> dict[str, list[str]]:
+    modules = rule.split()
+    return {name_of(path): found for path in paths if (found := imported(path, *modules))}
+
+
+def test_providers_do_not_know_the_service() -> None:
+    assert offenders(sources("providers"), "service") == {}
+
+
+def test_the_domain_knows_only_ports() -> None:
+    allowed = {"providers.base", "service.viewers.port", "service.domain"}
+    wrong = {}
+    for path in sources("service/domain"):
+        known = [each for each in imported(path, "service", "providers") if each not in {"service", "providers"}]
+        beyond = [each for each in known if not any(each == good or each.startswith(f"{good}.") for good in allowed)]
+        if beyond := [each for each in beyond if each != "service.viewers"]:
+            wrong[name_of(path)] = beyond
+    assert wrong == {}
+
+
+def test_the_domain_does_no_input_or_output() -> None:
+    assert offenders(sources("service/domain"), "aiohttp redis sqlalchemy socket ssl subprocess") == {}
+
+
+@pytest.mark.parametrize("driver", ["service/store", "service/viewers"])
+def test_drivers_do_not_know_the_api_or_each_other(driver: str) -> None:
+    others = {"service/store": "service.viewers.redis service.viewers.memory", "service/viewers": "service.store"}
+    assert offenders(sources(driver), f"service.api service.app {others[driver]}") == {}
+
+
+def test_the_api_does_not_know_the_drivers() -> None:
+    drivers = "service.store service.viewers.redis service.viewers.memory providers.local providers.cloudflare redis sqlalchemy"
+    assert offenders(sources("service/api"), drivers) == {}
+
+
+@pytest.mark.parametrize("package", ["providers/local/rtmp", "providers/local/packager"])
+def test_protocol_code_does_no_input_or_output(package: str) -> None:
+    assert offenders(sources(package), " ".join(IO_MODULES)) == {}
+
+
+def test_the_rtmp_protocol_stands_on_nothing_of_ours() -> None:
+    wrong = {}
+    for path in sources("providers/local/rtmp"):
+        ours = [each for each in imported(path, "providers", "service") if not each.startswith("providers.local.rtmp")]
+        if beyond := [each for each in ours if not each.startswith("providers.local.media")]:
+            wrong[name_of(path)] = beyond
+    assert wrong == {}
+
+
+def only_in(allowed: set[str], *names: str) -> dict[str, list[str]]:
+    paths = [path for path in sources() if not any(name_of(path).startswith(place) for place in allowed)]
+    return {name_of(path): found for path in paths if (found := uses(path, *names))}
+
+
+def test_only_the_settings_read_the_environment() -> None:
+    assert only_in({"service/settings.py"}, "os.environ", "os.getenv", "os.environb") == {}
+
+
+def test_only_one_file_starts_tasks() -> None:
+    starters = [path for path in sources() if name_of(path) != "service/tasks.py"]
+    found = [
+        f"{name_of(path)}:{node.lineno}"
+        for path in starters
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.Call)
+        and (name := dotted(node.func) or getattr(node.func, "attr", ""))
+        and name.rpartition(".")[2] in {"create_task", "ensure_future"}
+        and not name.startswith(
+            ("group.", "tasks.", "task_group.")
+        )  # asyncio.TaskGroup owns and watches what it starts
+    ]
+    assert found == []
+
+
+def test_processes_are_started_in_two_places_only() -> None:
+    starters = (
+        "asyncio.create_subprocess_exec",
+        "asyncio.create_subprocess_shell",
+        "subprocess",
+        "os.system",
+        "os.popen",
+    )
+    allowed = {"providers/local/transcoder/", "service/redis_child.py"}
+    assert only_in(allowed, *starters) == {}
+
+
+def test_every_module_says_what_it_is() -> None:
+    assert [
+        name_of(path) for path in sources("service", "providers", "tests") if not ast.get_docstring(tree(path))
+    ] == []
+
+
+@pytest.mark.parametrize(
+    ("folder", "limit"), [("service", MAX_LINES), ("providers", MAX_LINES), ("tests", MAX_TEST_LINES)]
+)
+def test_no_file_is_too_long(folder: str, limit: int) -> None:
+    lengths = {name_of(path): len(path.read_bytes().splitlines()) for path in sources(folder)}
+    assert {name: lines for name, lines in lengths.items() if lines > limit} == {}
+
+
+def test_no_tracked_file_names_a_package_registry() -> None:
+    forbidden = re.compile("|".join(re.escape(host) for host in REGISTRY_HOSTS).encode())
+    found = {name_of(path): hit[0] for path in tracked() if (hit := forbidden.search(path.read_bytes()))}
+    assert found == {}
+
+
+@pytest.mark.parametrize("lock", ["requirements.lock", "tests/requirements.lock"])
+def test_every_locked_requirement_has_hashes_and_nothing_else(lock: str) -> None:
+    text = re.sub(r"(?m)^\s*#.*\n?", "", (ROOT / lock).read_text()).replace("\\\n", " ")
+    requirement = re.compile(
+        r"[a-z0-9._-]+(\[[a-z0-9,-]+\])?==\S+( ; [^#]*?)?( +--hash=sha256:[0-9a-f]{64})+", re.IGNORECASE
+    )
+    assert [line for line in text.splitlines() if line.strip() and not requirement.fullmatch(line.strip())] == []
+
+
+def test_what_the_service_needs_is_locked_alike_for_the_tests() -> None:
+    def pins(lock: str) -> set[str]:
+        return set(re.findall(r"(?m)^[a-z0-9._-]+(?:\[[a-z0-9,-]+\])?==[^\s;\\]+", (ROOT / lock).read_text()))
+
+    assert pins("requirements.lock") <= pins("tests/requirements.lock")
