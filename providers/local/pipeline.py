@@ -6,8 +6,9 @@ not depend on the renditions: when ffmpeg dies, the source goes on, and the rend
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import structlog
@@ -58,6 +59,17 @@ class Transcoding:
     renditions: tuple[Rendition, ...]
     slots: TranscodeSlots
     spawn: Spawn
+    _closing: set[asyncio.Task[None]] = field(default_factory=set)
+
+    def close(self, name: str, ladder: Ladder) -> None:
+        """End a ladder in the background."""
+        task = self.spawn(ladder.aclose(), name=f"close the transcoder of {name}")
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
+
+    async def aclose(self) -> None:
+        """Wait for the ladders that are being ended; each bounds its own end."""
+        await asyncio.gather(*self._closing, return_exceptions=True)
 
     @property
     def passthrough(self) -> bool:
@@ -251,7 +263,7 @@ class Pipeline:
     def close(self) -> None:
         """The encoder is gone: put the rest on the shelf. What ffmpeg has not handed out by now is left out."""
         if self._ladder is not None:
-            self._transcoding.spawn(self._ladder.aclose(), name=f"close the transcoder of {self._name}")
+            self._transcoding.close(self._name, self._ladder)
             self._ladder = None
         try:
             for lane in self._all():

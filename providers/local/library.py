@@ -1,0 +1,88 @@
+"""What the playback routes may show: running broadcasts, finished recordings, and a picture of either."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from providers.local.broadcasts import Broadcasts
+from providers.local.manifest.views import SegmentView, init_name, segment_name
+from providers.local.packager.events import TrackKind
+from providers.local.pipeline import SOURCE
+from providers.local.shelf.broadcast import Broadcast
+from providers.local.shelf.shelf import Shelf
+from providers.local.shelf.track import Track
+from providers.local.transcoder.thumbnail import ThumbnailError, Thumbnails
+
+DEFAULT_WIDTH, DEFAULT_HEIGHT = 640, 360
+"""Pixels of a thumbnail nobody asked a size of (Cloudflare: 640 wide)."""
+
+RECORDING_MOMENT = 0.3
+"""How far into a recording its thumbnail is taken: beginnings are black screens and slides."""
+
+
+class Library:
+    """Implements `providers.local.playback.Library`."""
+
+    def __init__(self, broadcasts: Broadcasts, shelf: Shelf, thumbnails: Thumbnails) -> None:
+        self._broadcasts = broadcasts
+        self._shelf = shelf
+        self._thumbnails = thumbnails
+
+    def find_live(self, input_uid: str) -> Broadcast | None:
+        """The running broadcast of a live input."""
+        return self._broadcasts.of_input(input_uid)
+
+    def find_broadcast(self, uid: str) -> Broadcast | None:
+        """The running broadcast with this uid of its own."""
+        return self._broadcasts.of_uid(uid)
+
+    async def find_recording(self, uid: str) -> Broadcast | None:
+        """The finished broadcast with this uid."""
+        return await self._shelf.open(uid)
+
+    async def thumbnail(self, uid: str, width: int | None, height: int | None, fit: str) -> bytes | None:
+        """A JPEG of an input uid (live) or a recording uid; None when there is no picture."""
+        running = self.find_live(uid) or self.find_broadcast(uid)
+        broadcast = running or await self.find_recording(uid)
+        track = _pictures(broadcast) if broadcast is not None else None
+        if broadcast is None or track is None:
+            return None
+        at = len(track.segments) - 1 if running else int(len(track.segments) * RECORDING_MOMENT)
+        keyframe = next((segment for segment in reversed(track.segments[: at + 1]) if segment.independent), None)
+        if keyframe is None:
+            return None
+        media = await asyncio.to_thread(_read, broadcast.folder, track, keyframe)
+        try:
+            return await self._thumbnails.of(uid, media, *_size(track, width, height), fit)
+        except ThumbnailError:
+            return None
+
+
+def _pictures(broadcast: Broadcast) -> Track | None:
+    """The video track to take a picture from: the source's, else the first rendition's."""
+    videos = {rendition: track for (rendition, kind), track in broadcast.tracks.items() if kind is TrackKind.VIDEO}
+    track = videos.get(SOURCE) or next(iter(videos.values()), None)
+    return track if track is not None and track.segments else None
+
+
+def _read(folder: Path, track: Track, segment: SegmentView) -> bytes:
+    """A segment that decodes by itself: with its init segment in front."""
+    init = (folder / init_name(track.name, segment.generation)).read_bytes()
+    return init + (folder / segment_name(track.name, segment.sequence)).read_bytes()
+
+
+def _size(track: Track, width: int | None, height: int | None) -> tuple[int, int]:
+    """What was asked for; a missing side follows the picture's shape."""
+    init = track.inits[max(track.inits)]
+    shape = init.width / init.height if init.height else DEFAULT_WIDTH / DEFAULT_HEIGHT
+    if width is None and height is None:
+        width = DEFAULT_WIDTH
+    if width is None:
+        assert height is not None  # noqa: S101 (one of them is there)
+        width = _even(height * shape)
+    return width, _even(width / shape) if height is None else height
+
+
+def _even(pixels: float) -> int:
+    return max(16, round(pixels / 2) * 2)

@@ -1,0 +1,315 @@
+"""The local provider: implements `providers.base.Provider` on our own ingest, packager and shelf."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import ssl
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import uuid4
+
+from aiohttp import web
+
+from providers.base import (
+    MAX_RECONNECT_TIMEOUT,
+    EventListener,
+    InputNotFound,
+    InputOptions,
+    InputRequest,
+    InputState,
+    LiveInput,
+    OptionRefused,
+    Phase,
+    Playback,
+    ProviderEvent,
+    ProviderUnavailable,
+    Recording,
+    RecordingPosition,
+    Spawn,
+)
+from providers.local import playback
+from providers.local.broadcasts import APP, DISABLED, Broadcasts
+from providers.local.ingest.limits import IngestCounters, IngestLimits
+from providers.local.ingest.server import IngestServer
+from providers.local.library import Library
+from providers.local.pipeline import Transcoding
+from providers.local.ports import InputStore, StoredInput
+from providers.local.recordings import Recordings, StoredRecording
+from providers.local.shelf.errors import ShelfFull
+from providers.local.shelf.shelf import Shelf, ShelfLimits
+from providers.local.transcoder.renditions import Rendition
+from providers.local.transcoder.slots import TranscodeSlots
+from providers.local.transcoder.thumbnail import Thumbnails
+
+KEY_BYTES = 24
+"""Random bytes of a stream key: nobody guesses 192 bits."""
+
+KEY_CHANGED = ("NetStream.Publish.Denied", "The stream key of this channel was changed. Copy the new one.")
+DELETED = ("NetStream.Publish.Denied", "This live input was deleted.")
+
+
+@dataclass(frozen=True, slots=True)
+class LocalConfig:
+    """Where and how. `rtmp_port` None switches the plain port off; ports of 0 are any free ones.
+
+    `public_url` is the origin players fetch from, without a trailing slash; `public_rtmp_host` the host encoders are told.
+    """
+
+    directory: Path
+    public_url: str
+    public_rtmp_host: str
+    rtmp_host: str
+    rtmp_port: int | None
+    rtmps_port: int
+    tls: ssl.SSLContext
+    renditions: tuple[Rendition, ...]
+    max_transcodes: int
+    ingest_limits: IngestLimits = field(default_factory=IngestLimits)
+    shelf_limits: ShelfLimits = field(default_factory=ShelfLimits)
+
+
+class LocalProvider:
+    """Live inputs on this machine."""
+
+    name = "local"
+
+    def __init__(
+        self,
+        config: LocalConfig,
+        inputs: InputStore,
+        spawn: Spawn,
+        *,
+        clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._config = config
+        self._inputs = inputs
+        self._spawn = spawn
+        self._clock = clock
+        self._listeners: list[EventListener] = []
+        self._known: set[str] = set()
+        self._ports: dict[str, int] = {}
+        self._watch: asyncio.Task[None] | None = None
+        self._shelf = Shelf(config.directory, config.shelf_limits)
+        self._recordings = Recordings()
+        self._transcoding = Transcoding(config.renditions, TranscodeSlots(config.max_transcodes), spawn)
+        self._broadcasts = Broadcasts(
+            self._shelf,
+            self._recordings,
+            inputs,
+            self._transcoding,
+            spawn,
+            self._tell,
+            clock=clock,
+            monotonic=monotonic,
+        )
+        self._ingest = IngestServer(self._broadcasts, spawn, config.ingest_limits)
+        self._library = Library(self._broadcasts, self._shelf, Thumbnails())
+
+    # Life
+
+    async def start(self) -> None:
+        """Read the recordings, take up what a stop or a crash interrupted, then listen."""
+        await asyncio.to_thread(self._recordings.load, self._config.directory)
+        await self._broadcasts.recover()
+        self._watch = self._spawn(self._broadcasts.watch(), name="broadcast clock")
+        host, config = self._config.rtmp_host, self._config
+        self._ports["rtmps"] = await self._ingest.listen(host, config.rtmps_port, config.tls)
+        if config.rtmp_port is not None:
+            self._ports["rtmp"] = await self._ingest.listen(host, config.rtmp_port)
+
+    async def aclose(self) -> None:
+        """Send the encoders away (they come back after the restart) and let go of the shelf."""
+        await self._ingest.aclose()
+        if self._watch is not None:
+            self._watch.cancel()
+        self._broadcasts.suspend()
+        await self._transcoding.aclose()
+        await asyncio.to_thread(self._shelf.close)
+
+    async def check(self) -> None:
+        """Raise ProviderUnavailable when a new broadcast could not be taken."""
+        if "rtmps" not in self._ports:
+            raise ProviderUnavailable("the ingest does not listen yet")
+        try:
+            self._shelf.check_space()
+        except ShelfFull as full:
+            raise ProviderUnavailable(str(full)) from full
+
+    def listen(self, listener: EventListener) -> None:
+        """Call `listener` on every event from now on."""
+        self._listeners.append(listener)
+
+    def routes(self) -> list[web.RouteDef]:
+        """The playback routes, for the root of the HTTP server."""
+        return playback.routes(self._library)
+
+    # Addresses
+
+    @property
+    def rtmps_url(self) -> str:
+        """Where encoders push to over TLS."""
+        return self._address("rtmps", self._config.rtmps_port)
+
+    @property
+    def rtmp_url(self) -> str | None:
+        """The plain port; None when it is switched off."""
+        return None if self._config.rtmp_port is None else self._address("rtmp", self._config.rtmp_port)
+
+    def _address(self, scheme: str, port: int) -> str:
+        return f"{scheme}://{self._config.public_rtmp_host}:{self._ports.get(scheme, port)}/{APP}"
+
+    def playback(self, uid: str) -> Playback:
+        """Playback addresses of an input or a recording; they mirror Cloudflare's."""
+        base = f"{self._config.public_url}/{uid}"
+        return Playback(f"{base}/manifest/video.m3u8", f"{base}/manifest/video.mpd", f"{base}/thumbnails/thumbnail.jpg")
+
+    # Live inputs
+
+    async def ensure_input(self, request: InputRequest) -> LiveInput:
+        """The live input made for the request id; made if there is none. Errors: InputGone, OptionRefused."""
+        _check(request.options)
+        stored = await self._inputs.add(
+            StoredInput(
+                uid=uuid4().hex,
+                request_id=request.request_id,
+                owner=request.owner,
+                name=request.name,
+                stream_key=_new_key(),
+                options=request.options,
+                created=datetime.fromtimestamp(self._clock(), UTC),
+            )
+        )
+        return self._live_input(stored)
+
+    async def get_input(self, uid: str) -> LiveInput:
+        """Errors: InputNotFound."""
+        return self._live_input(_found(await self._inputs.get(uid), uid))
+
+    async def update_input(self, uid: str, options: InputOptions) -> LiveInput:
+        """Store the options. A running broadcast takes the reconnect timeout at once, the latency mode at its next start."""
+        _check(options)
+        return self._changed(_found(await self._inputs.change(uid, options=options), uid))
+
+    async def set_enabled(self, uid: str, enabled: bool) -> LiveInput:
+        """Let encoders publish, or stop them. Errors: InputNotFound."""
+        stored = _found(await self._inputs.change(uid, enabled=enabled), uid)
+        session = self._broadcasts.session(uid)
+        if session is not None and not enabled:
+            session.stop("disabled", DISABLED.code, DISABLED.description)
+        return self._changed(stored)
+
+    async def rotate_key(self, uid: str) -> LiveInput:
+        """Give the input a new key; the encoder on the old one is sent away. Errors: InputNotFound."""
+        live = self._changed(_found(await self._inputs.change(uid, stream_key=_new_key()), uid))
+        if (session := self._broadcasts.session(uid)) is not None:
+            session.drop_encoder(*KEY_CHANGED)
+        return live
+
+    async def delete_input(self, uid: str) -> None:
+        """End what runs and forget the input; its recordings stay. Errors: InputNotFound."""
+        if not await self._inputs.delete(uid):
+            raise InputNotFound(uid)
+        self._known.discard(uid)
+        if (session := self._broadcasts.session(uid)) is not None:
+            session.stop("deleted", *DELETED)
+
+    def _changed(self, stored: StoredInput) -> LiveInput:
+        if (session := self._broadcasts.session(stored.uid)) is not None:
+            session.stored = stored
+        return self._live_input(stored)
+
+    def _live_input(self, stored: StoredInput) -> LiveInput:
+        self._known.add(stored.uid)
+        return LiveInput(
+            uid=stored.uid,
+            rtmps_url=self.rtmps_url,
+            rtmp_url=self.rtmp_url,
+            stream_key=stored.stream_key,
+            playback=self.playback(stored.uid),
+            options=stored.options,
+            created=stored.created,
+            enabled=stored.enabled,
+        )
+
+    # What players are told
+
+    async def state(self, uid: str) -> InputState:
+        """Errors: InputNotFound. Asks the store only for an input it has not heard of."""
+        if (session := self._broadcasts.session(uid)) is not None:
+            return session.state()
+        if uid not in self._known:
+            await self.get_input(uid)
+        latest = next(iter(self._recordings.page(uid, limit=1)), None)
+        return InputState(
+            phase=Phase.OFFLINE if latest is None else Phase.ENDED,
+            is_connected=False,
+            is_watchable=False,
+            seconds_until_watchable=0.0,
+            as_of=datetime.fromtimestamp(self._clock(), UTC),
+            since=None if latest is None else latest.modified,
+        )
+
+    async def recordings(
+        self, input_uid: str, *, after: RecordingPosition | None = None, limit: int = 25
+    ) -> list[Recording]:
+        """Finished recordings, newest first."""
+        return [self._recording(each) for each in self._recordings.page(input_uid, after=after, limit=limit)]
+
+    async def recording(self, uid: str) -> Recording:
+        """Errors: RecordingNotFound."""
+        return self._recording(self._recordings.get(uid))
+
+    def _recording(self, stored: StoredRecording) -> Recording:
+        return Recording(
+            uid=stored.uid,
+            input_uid=stored.input_uid,
+            name=stored.name,
+            created=stored.created,
+            modified=stored.modified,
+            size=stored.size,
+            duration=stored.duration,
+            width=stored.width or None,
+            height=stored.height or None,
+            playback=self.playback(stored.uid),
+        )
+
+    # Who listens, what is measured
+
+    def _tell(self, event: ProviderEvent) -> None:
+        for listener in self._listeners:
+            listener(event)
+
+    @property
+    def ingest_counters(self) -> IngestCounters:
+        """For metrics."""
+        return self._ingest.counters
+
+    @property
+    def transcodes(self) -> int:
+        """How many transcoders hold a slot, for metrics."""
+        return self._transcoding.slots.used
+
+    @property
+    def broadcasting(self) -> int:
+        """How many broadcasts run, for metrics."""
+        return len(self._broadcasts)
+
+
+def _new_key() -> str:
+    return secrets.token_hex(KEY_BYTES)
+
+
+def _check(options: InputOptions) -> None:
+    if not 0 <= options.reconnect_timeout <= MAX_RECONNECT_TIMEOUT:
+        raise OptionRefused("reconnect_timeout", f"must be between 0 and {MAX_RECONNECT_TIMEOUT} seconds")
+
+
+def _found(stored: StoredInput | None, uid: str) -> StoredInput:
+    if stored is None:
+        raise InputNotFound(uid)
+    return stored
