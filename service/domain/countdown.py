@@ -1,0 +1,90 @@
+"""What `stream_status` says of a live input: the state table and the countdown (design §6; contract §3 "Stream status").
+
+Pure: the provider's `InputState` in, a `Status` out. The rules:
+
+- `seconds_until_watchable` is 0 exactly when a player can play, and while nobody is expected to play (offline, ended);
+- else it is at least 1, and never rises while nothing changes for the worse.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import datetime
+
+from providers.base import InputState, Phase
+
+NOISE = 1
+"""A countdown that would rise by this many seconds stands still instead: that much is rounding. More is news, and is told."""
+
+POLL_AT_THE_END_MS = 500
+"""How soon to ask again in the last second of the countdown."""
+
+POLL_WAITING_MS = 2_000
+"""The longest a waiting player should wait before it asks again: an estimate may turn out too long."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """`expected`: a player that cannot play yet may soon. `poll_after_ms`: unless it waits for the countdown's end."""
+
+    expected: bool
+    poll_after_ms: int
+
+
+STATES = {
+    Phase.OFFLINE: _Row(expected=False, poll_after_ms=10_000),
+    Phase.CONNECTING: _Row(expected=True, poll_after_ms=POLL_WAITING_MS),
+    Phase.STARTING: _Row(expected=True, poll_after_ms=POLL_WAITING_MS),
+    Phase.LIVE: _Row(expected=True, poll_after_ms=5_000),
+    Phase.RECONNECTING: _Row(expected=True, poll_after_ms=2_000),
+    Phase.ENDED: _Row(expected=False, poll_after_ms=10_000),
+}
+"""Every state, and what follows from it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What a player is told. `degraded`: the provider is away, and this is the last it said, at `as_of`."""
+
+    state: Phase
+    is_connected: bool
+    is_watchable: bool
+    seconds_until_watchable: int
+    poll_after_ms: int
+    as_of: datetime
+    reason: str | None = None
+    degraded: bool = False
+
+
+def never_streamed(now: datetime) -> InputState:
+    """The state of a channel that has no live input: offline, all-false (contract §4 "Streams")."""
+    return InputState(Phase.OFFLINE, False, False, 0.0, as_of=now)
+
+
+def status_of(state: InputState, before: Status | None, now: datetime) -> Status:
+    """The answer for `state` at the moment `now`, when `before` was the answer until now."""
+    seconds = _countdown(state, before, now)
+    poll_after_ms = STATES[state.phase].poll_after_ms
+    if seconds > 0:
+        poll_after_ms = max(POLL_AT_THE_END_MS, min(POLL_WAITING_MS, (seconds - 1) * 1000))
+    return Status(
+        state=state.phase,
+        is_connected=state.is_connected,
+        is_watchable=state.is_watchable,
+        seconds_until_watchable=seconds,
+        poll_after_ms=poll_after_ms,
+        as_of=state.as_of,
+        reason=state.reason,
+        degraded=state.degraded,
+    )
+
+
+def _countdown(state: InputState, before: Status | None, now: datetime) -> int:
+    if state.is_watchable or not STATES[state.phase].expected:
+        return 0
+    passed = max(0.0, (now - state.as_of).total_seconds())
+    seconds = max(1, math.ceil(state.seconds_until_watchable - passed))
+    if before is not None and 0 < before.seconds_until_watchable < seconds <= before.seconds_until_watchable + NOISE:
+        return before.seconds_until_watchable
+    return seconds

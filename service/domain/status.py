@@ -1,0 +1,339 @@
+"""The status board: what every watched channel's visitors are told, held in the process (design §4).
+
+    visitor ─▶ find ─▶ Snapshot                                  no await: a dictionary look-up
+                         ▲
+    one task a channel: timer, provider event, newcomer ─▶ store, provider, viewer window
+
+The first visitor of a channel waits for one load, shared by all who ask meanwhile. The task ends when nobody has asked for a while.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from providers.base import InputNotFound, InputState, Provider, ProviderEvent, ProviderUnavailable, Spawn
+from service.domain.countdown import Status, never_streamed, status_of
+from service.domain.errors import DomainError, NotFound, Unavailable
+from service.domain.ports import LiveSummary, StreamLookup
+from service.domain.summaries import Summaries
+from service.viewers.port import ViewerCount, ViewerWindow
+
+
+@dataclass(frozen=True, slots=True)
+class BoardLimits:
+    """Every wait (seconds) and size of the board."""
+
+    refresh_every: float = 1.0
+    """Between two looks at the provider and the viewer window."""
+    look_up_every: float = 5.0
+    """Between two looks at the store for the channel's live input; at every refresh while it has none."""
+    recount_after: float = 0.05
+    """From a newcomer to a count that includes him: the time to gather more of them."""
+    unasked_refreshes: int = 60
+    """Refreshes without a visitor before a channel is dropped."""
+    max_watched: int = 2_000
+    """Channels on the board; beyond, the one not asked for the longest time is dropped."""
+    max_loading: int = 500
+    """Channels waiting to come on the board; beyond, visitors are told to come back."""
+    loads_at_once: int = 16
+    """Channels being looked up at the same moment."""
+    load_timeout: float = 3.0
+    """For the store and the provider to answer, and for a visitor to wait for it."""
+    unknown_for_ms: int = 1_500
+    """How long a channel that is not there is not looked for again, in ms."""
+    max_unknown: int = 10_000
+    """Such channels remembered."""
+
+
+@dataclass(slots=True, eq=False)
+class Snapshot:
+    """What visitors are told until the next refresh. `renderings` is for whoever shows it, to keep what he made of it."""
+
+    status: Status
+    viewers: ViewerCount
+    renderings: dict[Any, Any] = field(default_factory=dict)
+
+
+_Key = tuple[str, str]
+"""Organization id and channel id, canonical."""
+
+
+class Watched:
+    """A channel on the board."""
+
+    __slots__ = (
+        "asked", "due", "input_uid", "key", "loaded", "look_up_due", "recount", "snapshot", "state", "task", "unasked", "wake",
+    )  # fmt: skip
+
+    def __init__(self, key: _Key, loaded: asyncio.Future[DomainError | None], snapshot: Snapshot) -> None:
+        self.key = key
+        self.loaded = loaded
+        self.snapshot = snapshot
+        self.state: InputState | None = None
+        self.input_uid: str | None = None
+        self.asked = True
+        self.unasked = 0
+        self.wake = asyncio.Event()
+        self.recount = False
+        self.due = 0.0
+        self.look_up_due = 0.0
+        self.task: asyncio.Task[None] | None = None
+
+
+class StatusBoard:
+    """`clock`: Unix ms, the one the viewer window uses. Safe to use until `aclose`."""
+
+    def __init__(
+        self,
+        streams: StreamLookup,
+        provider: Provider,
+        viewers: ViewerWindow,
+        spawn: Spawn,
+        clock: Callable[[], int],
+        limits: BoardLimits | None = None,
+    ) -> None:
+        self._streams = streams
+        self._provider = provider
+        self._viewers = viewers
+        self._spawn = spawn
+        self._clock = clock
+        self._limits = limits or BoardLimits()
+        self._watched: dict[_Key, Watched] = {}
+        self._loading: dict[_Key, Watched] = {}
+        self._unknown: OrderedDict[_Key, int] = OrderedDict()
+        self._by_uid: dict[str, Watched] = {}
+        self._slots = asyncio.Semaphore(self._limits.loads_at_once)
+        self._summaries = Summaries(provider, viewers, spawn, clock)
+        self._loop = asyncio.get_running_loop()
+        provider.listen(self._happened)
+
+    # What visitors call.
+
+    def find(self, organization_id: str, channel_id: str) -> Watched | None:
+        """The channel if it is on the board (ids as canonical UUIDs). Never waits."""
+        watched = self._watched.get((organization_id, channel_id))
+        if watched is not None:
+            watched.asked = True
+        return watched
+
+    async def watch(self, organization_id: str, channel_id: str) -> Watched:
+        """The channel, put on the board if need be. Errors: NotFound, Unavailable (nothing is known within load_timeout)."""
+        key = (_canonical(organization_id), _canonical(channel_id))
+        watched = self.find(*key)
+        if watched is not None:
+            return watched
+        if self._unknown.get(key, 0) > self._clock():
+            raise NotFound
+        watched = self._loading.get(key) or self._load(key)
+        try:
+            async with asyncio.timeout(self._limits.load_timeout):
+                failure = await asyncio.shield(watched.loaded)
+        except TimeoutError:
+            raise Unavailable("The state of the stream is not known yet.", retry_after=1.0) from None
+        if failure is not None:
+            raise failure
+        return watched
+
+    def heartbeat(self, watched: Watched, visitor_id: str, *, newcomer: bool = False) -> None:
+        """The visitor's player asked: he counts if there was something to watch (design §5).
+
+        `newcomer`: the count should show him soon, without waiting for the next refresh.
+        """
+        if watched.input_uid is None or not watched.snapshot.status.is_watchable:
+            return
+        self._viewers.seen(watched.input_uid, visitor_id, self._clock())
+        if newcomer and not watched.recount:
+            watched.recount = True
+            self._loop.call_later(self._limits.recount_after, watched.wake.set)
+
+    async def states(self, uids: Sequence[str]) -> dict[str, LiveSummary]:
+        """`service.domain.ports.StateView`: from the board where watched, else asked for now. Errors: Unavailable."""
+        known = {
+            uid: LiveSummary(watched.snapshot.status.state, watched.snapshot.viewers.value)
+            for uid in uids
+            if (watched := self._by_uid.get(uid)) is not None and watched.loaded.done()
+        }
+        return known | await self._summaries.of([uid for uid in uids if uid not in known])
+
+    # What the rest of the service calls.
+
+    def changed(self, organization_id: UUID, channel_id: UUID) -> None:
+        """The channel was made, deleted, or has another live input: look again at once."""
+        key = (str(organization_id), str(channel_id))
+        self._unknown.pop(key, None)
+        watched = self._watched.get(key)
+        if watched is not None:
+            watched.look_up_due = watched.due = 0.0
+            watched.wake.set()
+
+    async def aclose(self) -> None:
+        """Stop refreshing. Safe to call twice."""
+        tasks = [each.task for each in (*self._watched.values(), *self._loading.values()) if each.task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, self._summaries.aclose(), return_exceptions=True)
+        self._watched.clear()
+        self._by_uid.clear()
+
+    # One task a channel.
+
+    def _happened(self, event: ProviderEvent) -> None:
+        """Flip on the event, never on the timer."""
+        watched = self._by_uid.get(event.input_uid)
+        if watched is not None:
+            watched.due = 0.0
+            watched.wake.set()
+
+    def _load(self, key: _Key) -> Watched:
+        if len(self._loading) >= self._limits.max_loading:
+            raise Unavailable("Too many streams are being looked up.", retry_after=1.0)
+        now = self._now()
+        unknown = Snapshot(status_of(never_streamed(now), None, now), ViewerCount(0, self._clock()))
+        watched = self._loading[key] = Watched(key, self._loop.create_future(), unknown)
+        watched.task = self._spawn(self._keep(watched), name=f"status of channel {key[1]}")
+        return watched
+
+    async def _keep(self, watched: Watched) -> None:
+        """The life of a channel on the board."""
+        failure: DomainError | None = Unavailable("The service is stopping.")
+        try:
+            async with self._slots:
+                await self._look(watched)
+            failure = None
+            self._admit(watched)
+        except DomainError as error:
+            failure = error
+        finally:
+            del self._loading[watched.key]
+            watched.loaded.set_result(failure)
+            if failure is not None:
+                self._drop(watched)
+        if failure is None:
+            try:
+                await self._refresh_while_asked(watched)
+            finally:
+                self._drop(watched)
+        elif isinstance(failure, NotFound):
+            self._remember_unknown(watched.key)
+
+    async def _refresh_while_asked(self, watched: Watched) -> None:
+        while watched.unasked < self._limits.unasked_refreshes:
+            with suppress(TimeoutError):
+                async with asyncio.timeout_at(watched.due):
+                    await watched.wake.wait()
+            watched.wake.clear()
+            watched.recount = False
+            if self._loop.time() < watched.due:
+                await self._count(watched)
+                continue
+            watched.unasked = 0 if watched.asked else watched.unasked + 1
+            watched.asked = False
+            try:
+                await self._look(watched)
+            except NotFound:
+                self._remember_unknown(watched.key)
+                return
+            except Unavailable:
+                self._publish_last_known(watched)
+
+    def _admit(self, watched: Watched) -> None:
+        if len(self._watched) >= self._limits.max_watched:
+            oldest = max(self._watched.values(), key=lambda each: (not each.asked, each.unasked))
+            self._drop(oldest)
+            if oldest.task is not None:
+                oldest.task.cancel()
+        self._watched[watched.key] = watched
+
+    def _drop(self, watched: Watched) -> None:
+        if self._watched.get(watched.key) is watched:
+            del self._watched[watched.key]
+        self._set_input(watched, None)
+
+    def _set_input(self, watched: Watched, input_uid: str | None) -> None:
+        if watched.input_uid == input_uid:
+            return
+        if watched.input_uid is not None:
+            self._by_uid.pop(watched.input_uid, None)
+        if input_uid is not None:
+            self._by_uid[input_uid] = watched
+        watched.input_uid = input_uid
+        watched.state = None
+
+    def _remember_unknown(self, key: _Key) -> None:
+        self._unknown[key] = self._clock() + self._limits.unknown_for_ms
+        self._unknown.move_to_end(key)
+        if len(self._unknown) > self._limits.max_unknown:
+            self._unknown.popitem(last=False)
+
+    # One refresh: where is the stream, how does it stand, who watches.
+
+    async def _look(self, watched: Watched) -> None:
+        """Errors: NotFound, Unavailable."""
+        watched.due = self._loop.time() + self._limits.refresh_every
+        try:
+            async with asyncio.timeout(self._limits.load_timeout):
+                await self._look_up(watched)
+                state = await self._state(watched)
+        except TimeoutError:
+            raise Unavailable("The state of the stream could not be read in time.") from None
+        self._publish(watched, state)
+        await self._count(watched)
+
+    async def _look_up(self, watched: Watched) -> None:
+        if watched.input_uid is not None and self._loop.time() < watched.look_up_due:
+            return
+        watched.look_up_due = self._loop.time() + self._limits.look_up_every
+        try:
+            found = await self._streams.find_stream(UUID(watched.key[0]), UUID(watched.key[1]))
+        except Unavailable:
+            if watched.state is None:
+                raise
+            return  # the store is away: the live input is still the one it was
+        if found is None:
+            raise NotFound
+        self._set_input(watched, found.input_uid)
+
+    async def _state(self, watched: Watched) -> InputState:
+        if watched.input_uid is None:
+            return never_streamed(self._now())
+        try:
+            return await self._provider.state(watched.input_uid)
+        except InputNotFound:
+            watched.look_up_due = 0.0
+            return never_streamed(self._now())
+        except ProviderUnavailable as failure:
+            raise Unavailable("The live stream provider does not answer.", failure.retry_after) from failure
+
+    def _now(self) -> datetime:
+        return datetime.fromtimestamp(self._clock() / 1000, UTC)
+
+    def _publish_last_known(self, watched: Watched) -> None:
+        if watched.state is not None:
+            self._publish(watched, replace(watched.state, degraded=True))
+
+    def _publish(self, watched: Watched, state: InputState) -> None:
+        """Show the state at once: a flip does not wait for the count."""
+        watched.state = state
+        status = status_of(state, watched.snapshot.status, self._now())
+        watched.snapshot = Snapshot(status, watched.snapshot.viewers)
+
+    async def _count(self, watched: Watched) -> None:
+        now = self._clock()
+        uid = watched.input_uid
+        viewers = ViewerCount(0, now) if uid is None else await self._viewers.count(uid, now)
+        watched.snapshot = Snapshot(watched.snapshot.status, viewers)
+
+
+def _canonical(identifier: str) -> str:
+    """A UUID with dashes in lower case. Errors: NotFound for anything else."""
+    with suppress(ValueError):
+        if str(UUID(identifier)) == identifier.lower():
+            return identifier.lower()
+    raise NotFound

@@ -1,0 +1,98 @@
+"""What tests of the public endpoints stand on: a channel with a live input, the status board, and a clock the test moves."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from uuid import UUID, uuid4
+
+from providers.base import InputRequest
+from providers.memory import MemoryProvider
+from service.api.public_stream import PublicStream
+from service.domain.errors import Unavailable
+from service.domain.newcomers import NewcomerLimits, Newcomers
+from service.domain.ports import StreamRef
+from service.domain.status import BoardLimits, StatusBoard, Watched
+from service.tasks import Tasks
+from service.viewers.memory import MemoryViewers
+
+UNHURRIED = BoardLimits(refresh_every=3600.0)
+"""Nothing happens on the timer: whatever changes does so on an event."""
+
+
+@dataclass
+class Clock:
+    """Unix ms, as the test says."""
+
+    now_ms: int = 1_795_000_000_000
+
+    def __call__(self) -> int:
+        return self.now_ms
+
+    def moment(self) -> datetime:
+        return datetime.fromtimestamp(self.now_ms / 1000, UTC)
+
+
+@dataclass
+class Channels:
+    """The store of channels, as far as the board asks for it."""
+
+    inputs: dict[tuple[UUID, UUID], str | None] = field(default_factory=dict)
+    away: bool = False
+    asked: int = 0
+
+    async def find_stream(self, organization_id: UUID, channel_id: UUID) -> StreamRef | None:
+        self.asked += 1
+        await asyncio.sleep(0)
+        if self.away:
+            raise Unavailable("The store is away.")
+        key = (organization_id, channel_id)
+        return StreamRef(*key, self.inputs[key]) if key in self.inputs else None
+
+
+class Stage:
+    """Everything put together. `channel` has a live input, `silent` never streamed."""
+
+    def __init__(self, tasks: Tasks, limits: BoardLimits = UNHURRIED, newcomers: NewcomerLimits | None = None) -> None:
+        self.clock = Clock()
+        self.channels = Channels()
+        self.provider = MemoryProvider(clock=self.clock.moment)
+        self.viewers = MemoryViewers(digest_key=b"key")
+        self.board = StatusBoard(self.channels, self.provider, self.viewers, tasks.spawn, self.clock, limits)
+        self.public = PublicStream(
+            self.board,
+            Newcomers(newcomers),
+            clock=self.clock,
+            visitor_of=lambda bearer: bearer.removeprefix("visitor-") if bearer.startswith("visitor-") else None,
+        )
+        self.organization = uuid4()
+        self.channel = uuid4()
+        self.silent = uuid4()
+        self.channels.inputs[self.organization, self.silent] = None
+        self.uid = ""
+
+    async def open(self) -> Stage:
+        made = await self.provider.ensure_input(InputRequest(uuid4().hex, "owner", "name"))
+        self.uid = made.uid
+        self.channels.inputs[self.organization, self.channel] = made.uid
+        return self
+
+    async def watch(self, channel: UUID | None = None) -> Watched:
+        return await self.board.watch(str(self.organization), str(channel or self.channel))
+
+    def go_live(self) -> None:
+        self.provider.connect(self.uid)
+        self.provider.make_watchable(self.uid)
+
+    def path(self, endpoint: str = "stream_status", channel: UUID | None = None) -> str:
+        channel = channel or self.channel
+        return f"/api/pub/public/v1/orgs/{self.organization}/channels/{channel}/conference/{endpoint}"
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    """Let background tasks run until it holds."""
+    async with asyncio.timeout(10):
+        while not holds():  # noqa: ASYNC110 - what is waited for has no event
+            await asyncio.sleep(0.002)

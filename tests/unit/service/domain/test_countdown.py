@@ -1,0 +1,86 @@
+"""The countdown keeps its promises."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from providers.base import InputState, Phase
+from service.domain.countdown import POLL_AT_THE_END_MS, STATES, Status, never_streamed, status_of
+
+NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
+
+
+def starting(seconds: float, *, as_of: datetime = NOW, phase: Phase = Phase.STARTING) -> InputState:
+    return InputState(phase, True, False, seconds, as_of=as_of)
+
+
+def shown(seconds: float, before: Status | None = None) -> Status:
+    return status_of(starting(seconds), before, NOW)
+
+
+def test_a_channel_that_never_streamed_is_all_false() -> None:
+    status = status_of(never_streamed(NOW), None, NOW)
+    assert (status.is_connected, status.is_watchable, status.seconds_until_watchable) == (False, False, 0)
+
+
+def test_a_countdown_is_at_least_one_until_a_player_can_play() -> None:
+    assert shown(0.01).seconds_until_watchable == 1
+
+
+def test_a_watchable_stream_counts_nothing_down_whatever_the_estimate() -> None:
+    state = InputState(Phase.LIVE, True, True, 3.0, as_of=NOW)
+    assert status_of(state, shown(3.0), NOW).seconds_until_watchable == 0
+
+
+def test_part_seconds_are_rounded_up() -> None:
+    assert shown(2.2).seconds_until_watchable == 3
+
+
+def test_an_old_estimate_has_been_running_since() -> None:
+    state = starting(5.0, as_of=NOW - timedelta(seconds=3))
+    assert status_of(state, None, NOW).seconds_until_watchable == 2
+
+
+def test_noise_does_not_raise_the_countdown() -> None:
+    assert shown(2.4, shown(2.0)).seconds_until_watchable == 2
+
+
+def test_news_raises_it() -> None:
+    assert shown(6.3, shown(1.0)).seconds_until_watchable == 7
+
+
+@pytest.mark.parametrize("phase", [Phase.OFFLINE, Phase.ENDED])
+def test_nothing_is_counted_down_while_nobody_streams(phase: Phase) -> None:
+    state = InputState(phase, False, False, 4.0, as_of=NOW)
+    assert status_of(state, None, NOW).seconds_until_watchable == 0
+
+
+def test_a_lost_encoder_without_anything_to_play_keeps_the_player_waiting() -> None:
+    state = InputState(Phase.RECONNECTING, False, False, 0.0, as_of=NOW)
+    assert status_of(state, None, NOW).seconds_until_watchable == 1
+
+
+def test_every_state_has_a_row() -> None:
+    assert set(STATES) == set(Phase)
+
+
+def test_players_ask_soon_at_the_end_of_the_countdown_and_rarely_when_offline() -> None:
+    live = status_of(InputState(Phase.LIVE, True, True, 0.0, as_of=NOW), None, NOW).poll_after_ms
+    offline = status_of(never_streamed(NOW), None, NOW).poll_after_ms
+    assert POLL_AT_THE_END_MS == shown(0.5).poll_after_ms < shown(5).poll_after_ms < live < offline
+
+
+@given(st.floats(0.05, 60), st.lists(st.floats(-0.5, 0.5), max_size=40))
+def test_it_never_rises_while_only_the_estimate_trembles(start: float, noise: list[float]) -> None:
+    before: Status | None = None
+    for passed, tremble in enumerate(noise):
+        now = NOW + timedelta(seconds=passed)
+        estimate = max(0.05, start - passed + tremble)
+        status = status_of(starting(estimate, as_of=now), before, now)
+        assert status.seconds_until_watchable >= 1
+        assert before is None or status.seconds_until_watchable <= before.seconds_until_watchable
+        before = status

@@ -1,0 +1,248 @@
+"""The board tells the truth about every watched channel, and asks for it once."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from uuid import uuid4
+
+import pytest
+
+from providers.base import Phase
+from service.domain.errors import NotFound, Unavailable
+from service.domain.status import BoardLimits, Watched
+from service.tasks import Tasks
+from tests.stream_stage import UNHURRIED, Stage, until
+
+HURRIED = BoardLimits(refresh_every=0.01, look_up_every=0.0)
+
+
+def state(watched: Watched) -> Phase:
+    return watched.snapshot.status.state
+
+
+async def test_a_channel_that_never_streamed_is_offline(tasks: Tasks) -> None:
+    stage = await Stage(tasks).open()
+    status = (await stage.watch(stage.silent)).snapshot.status
+    assert (status.is_connected, status.is_watchable, status.seconds_until_watchable) == (False, False, 0)
+
+
+@pytest.mark.parametrize("spelling", ["00000000-0000-0000-0000-000000000000", "x", "", "0" * 32])
+async def test_an_unknown_channel_is_not_found(tasks: Tasks, spelling: str) -> None:
+    stage = await Stage(tasks).open()
+    with pytest.raises(NotFound):
+        await stage.board.watch(str(stage.organization), spelling)
+
+
+async def test_a_channel_of_another_organization_is_not_found(tasks: Tasks) -> None:
+    stage = await Stage(tasks).open()
+    with pytest.raises(NotFound):
+        await stage.board.watch(str(uuid4()), str(stage.channel))
+
+
+async def test_an_unknown_channel_is_not_looked_for_again_at_once(tasks: Tasks) -> None:
+    stage = await Stage(tasks).open()
+    unknown = uuid4()
+    for _ in range(5):
+        with pytest.raises(NotFound):
+            await stage.watch(unknown)
+    assert stage.channels.asked == 1
+
+
+async def test_a_channel_made_meanwhile_is_found_when_the_board_is_told(tasks: Tasks) -> None:
+    stage = await Stage(tasks).open()
+    made = uuid4()
+    with pytest.raises(NotFound):
+        await stage.watch(made)
+    stage.channels.inputs[stage.organization, made] = None
+    stage.board.changed(stage.organization, made)
+    assert state(await stage.watch(made)) is Phase.OFFLINE
+
+
+async def test_a_crowd_that_arrives_together_causes_one_look_up(tasks: Tasks) -> None:
+    stage = await Stage(tasks).open()
+    await asyncio.gather(*(stage.watch() for _ in range(100)))
+    assert (stage.channels.asked, stage.provider.calls["state"]) == (1, 1)
+
+
+async def test_a_watched_channel_is_found_without_waiting_and_without_asking(tasks: Tasks) -> None:
+    stage = await Stage(tasks).open()
+    watched = await stage.watch()
+    found = [stage.board.find(str(stage.organization), str(stage.channel)) for _ in range(100)]
+    assert found == [watched] * 100
+    assert stage.provider.calls["state"] == 1
+
+
+async def test_it_flips_on_the_event_and_not_on_the_timer(tasks: Tasks) -> None:
+    stage = await Stage(tasks).open()
+    watched = await stage.watch()
+    stage.provider.connect(stage.uid)
+    await until(lambda: watched.snapshot.status.is_connected)
+    assert watched.snapshot.status.seconds_until_watchable == 30
+    stage.provider.make_watchable(stage.uid)
+    await until(lambda: watched.snapshot.status.is_watchable)
+    assert watched.snapshot.status.seconds_until_watchable == 0
+
+
+async def test_a_drop_is_a_pause(tasks: Tasks) -> None:
+    stage = await Stage(tasks).open()
+    stage.go_live()
+    watched = await stage.watch()
+    stage.provider.drop(stage.uid)
+    await until(lambda: state(watched) is Phase.RECONNECTING)
+    assert (watched.snapshot.status.is_connected, watched.snapshot.status.is_watchable) == (False, True)
+
+
+async def test_the_countdown_runs_on_the_timer(tasks: Tasks) -> None:
+    stage = await Stage(tasks, HURRIED).open()
+    stage.provider.connect(stage.uid)
+    watched = await stage.watch()
+    stage.clock.now_ms += 10_000
+    await until(lambda: watched.snapshot.status.seconds_until_watchable == 20)
+
+
+async def test_a_heartbeat_counts_while_the_stream_is_watchable(tasks: Tasks) -> None:
+    stage = await Stage(tasks).open()
+    stage.go_live()
+    watched = await stage.watch()
+    for visitor in ("ann", "bob", "ann"):
+        stage.board.heartbeat(watched, visitor, newcomer=True)
+    await until(lambda: watched.snapshot.viewers.value == 2)
+
+
+async def test_a_heartbeat_before_there_is_something_to_watch_does_not_count(tasks: Tasks) -> None:
+    stage = await Stage(tasks).open()
+    stage.provider.connect(stage.uid)
+    watched = await stage.watch()
+    stage.board.heartbeat(watched, "ann", newcomer=True)
+    assert (await stage.viewers.count(stage.uid, stage.clock())).value == 0
+
+
+async def test_visitors_who_left_are_gone_two_minutes_later(tasks: Tasks) -> None:
+    stage = await Stage(tasks, HURRIED).open()
+    stage.go_live()
+    watched = await stage.watch()
+    stage.board.heartbeat(watched, "ann")
+    await until(lambda: watched.snapshot.viewers.value == 1)
+    stage.clock.now_ms += 120_001
+    await until(lambda: watched.snapshot.viewers.value == 0)
+
+
+async def test_newcomers_do_not_make_it_ask_the_provider(tasks: Tasks) -> None:
+    stage = await Stage(tasks).open()
+    stage.go_live()
+    watched = await stage.watch()
+    asked = stage.provider.calls["state"]
+    stage.board.heartbeat(watched, "ann", newcomer=True)
+    await until(lambda: watched.snapshot.viewers.value == 1)
+    assert stage.provider.calls["state"] == asked
+
+
+async def test_the_last_good_answer_stands_while_the_provider_is_away(tasks: Tasks) -> None:
+    stage = await Stage(tasks, HURRIED).open()
+    stage.go_live()
+    watched = await stage.watch()
+    stage.provider.fail()
+    await until(lambda: watched.snapshot.status.degraded)
+    assert watched.snapshot.status.is_watchable
+    stage.provider.recover()
+    await until(lambda: not watched.snapshot.status.degraded)
+
+
+async def test_the_last_good_answer_stands_while_the_store_is_away(tasks: Tasks) -> None:
+    stage = await Stage(tasks, HURRIED).open()
+    watched = await stage.watch()
+    stage.channels.away = True
+    stage.go_live()
+    await until(lambda: watched.snapshot.status.is_watchable)
+
+
+@pytest.mark.parametrize("part", ["store", "provider"])
+async def test_without_a_last_good_answer_it_is_unavailable(tasks: Tasks, part: str) -> None:
+    stage = await Stage(tasks).open()
+    stage.channels.away = part == "store"
+    if part == "provider":
+        stage.provider.fail()
+    with pytest.raises(Unavailable):
+        await stage.watch()
+
+
+async def test_a_visitor_waits_for_a_first_answer_only_so_long(tasks: Tasks) -> None:
+    stage = await Stage(tasks, replace(UNHURRIED, load_timeout=0.02)).open()
+    stage.channels.find_stream = lambda *_: asyncio.sleep(3600)  # type: ignore[method-assign,assignment]
+    with pytest.raises(Unavailable):
+        await stage.watch()
+
+
+async def test_a_new_live_input_is_taken_up(tasks: Tasks) -> None:
+    stage = await Stage(tasks).open()
+    watched = await stage.watch(stage.silent)
+    stage.go_live()
+    stage.channels.inputs[stage.organization, stage.silent] = stage.uid
+    stage.board.changed(stage.organization, stage.silent)
+    await until(lambda: watched.snapshot.status.is_watchable)
+
+
+async def test_an_input_deleted_at_the_provider_is_offline(tasks: Tasks) -> None:
+    stage = await Stage(tasks, HURRIED).open()
+    stage.go_live()
+    watched = await stage.watch()
+    await stage.provider.delete_input(stage.uid)
+    await until(lambda: state(watched) is Phase.OFFLINE)
+
+
+async def test_a_deleted_channel_leaves_the_board(tasks: Tasks) -> None:
+    stage = await Stage(tasks, HURRIED).open()
+    await stage.watch()
+    del stage.channels.inputs[stage.organization, stage.channel]
+    await until(lambda: stage.board.find(str(stage.organization), str(stage.channel)) is None)
+    with pytest.raises(NotFound):
+        await stage.watch()
+
+
+async def test_a_channel_nobody_asks_for_leaves_the_board(tasks: Tasks) -> None:
+    stage = await Stage(tasks, replace(HURRIED, unasked_refreshes=2)).open()
+    watched = await stage.watch()
+    assert watched.task is not None
+    await asyncio.wait_for(watched.task, 10)
+    assert stage.board.find(str(stage.organization), str(stage.channel)) is None
+
+
+async def test_the_board_is_bounded_and_the_least_asked_for_channel_goes(tasks: Tasks) -> None:
+    stage = await Stage(tasks, replace(HURRIED, max_watched=2)).open()
+    others = [uuid4() for _ in range(2)]
+    for other in others:
+        stage.channels.inputs[stage.organization, other] = None
+    quiet = await stage.watch(others[0])
+    await stage.watch(others[1])
+    await until(lambda: stage.board.find(str(stage.organization), str(others[1])) is not None and quiet.unasked > 1)
+    await stage.watch()
+    on_the_board = [stage.board.find(str(stage.organization), str(each)) is not None for each in others]
+    assert on_the_board == [False, True]
+
+
+async def test_summaries_of_many_streams_ask_once_for_each(tasks: Tasks) -> None:
+    stage = await Stage(tasks).open()
+    stage.go_live()
+    stage.viewers.seen(stage.uid, "ann", stage.clock())
+    answers = await asyncio.gather(*(stage.board.states([stage.uid, "unknown"]) for _ in range(10)))
+    summary = answers[0]
+    assert (summary[stage.uid].state, summary[stage.uid].viewer_count) == (Phase.LIVE, 1)
+    assert (summary["unknown"].state, summary["unknown"].viewer_count) == (Phase.OFFLINE, 0)
+    assert stage.provider.calls["state"] == 2
+
+
+async def test_summaries_say_so_when_the_provider_is_away(tasks: Tasks) -> None:
+    stage = await Stage(tasks).open()
+    stage.provider.fail()
+    with pytest.raises(Unavailable):
+        await stage.board.states([stage.uid])
+
+
+async def test_closes_twice_and_leaves_no_task(tasks: Tasks) -> None:
+    stage = await Stage(tasks).open()
+    watched = await stage.watch()
+    await stage.board.aclose()
+    await stage.board.aclose()
+    assert watched.task is not None
+    assert watched.task.done()
