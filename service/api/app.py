@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
-from service.api import channels, conference, docs, health, users
+from service.api import channels, conference, docs, health, public_schemas, users
 from service.api.binding import MAX_BODY, bind
-from service.api.contract import Operation
 from service.api.health import Readiness
 from service.api.middleware import Figures, envelope
 from service.api.openapi import document
@@ -27,8 +26,7 @@ TITLE = "Live-stream conference"
 class ApiDependencies:
     """Everything the API stands on.
 
-    `public_routes` are served as they are, without credentials (the public status, playback, webhooks, pages);
-    `public_operations` document those of them that belong to the contract.
+    `public_routes` are served as they are, without our credentials: `public_stream.routes(…)`, playback, webhooks, pages.
     """
 
     authenticator: Authenticator
@@ -40,7 +38,6 @@ class ApiDependencies:
     origin: Origin = field(default_factory=Origin)
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
     public_routes: Sequence[web.AbstractRouteDef] = ()
-    public_operations: Sequence[Operation] = ()
 
 
 def build_app(deps: ApiDependencies) -> web.Application:
@@ -51,7 +48,7 @@ def build_app(deps: ApiDependencies) -> web.Application:
         *conference.operations(deps.channels, deps.streams, deps.catalogue),
         *health.operations(deps.readiness),
     ]
-    described = document([*operations, *deps.public_operations], title=TITLE, version=deps.version)
+    described = document([*operations, *public_schemas.operations()], title=TITLE, version=deps.version)
     app = web.Application(middlewares=[envelope(Figures(deps.registry))], client_max_size=MAX_BODY)
     app.add_routes(deps.public_routes)
     app.add_routes(bind(operations, deps.authenticator, deps.origin))

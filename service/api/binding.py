@@ -24,13 +24,11 @@ _NOTHING = Nothing()
 
 
 def bind(operations: Iterable[Operation], authenticator: Authenticator, origin: Origin) -> list[web.RouteDef]:
-    """Routes for the operations, each with and without a trailing slash, HEAD beside GET."""
+    """Routes for the operations, each with and without a trailing slash; aiohttp adds HEAD to GET."""
     routes: list[web.RouteDef] = []
     for each in operations:
         handler = _handler(each, authenticator, origin)
-        methods = ("GET", "HEAD") if each.method == "GET" else (each.method,)
-        for path in (each.path, f"{each.path}/"):
-            routes += [web.route(method, path, handler) for method in methods]
+        routes += [web.route(each.method, path, handler) for path in (each.path, f"{each.path}/")]
     return routes
 
 

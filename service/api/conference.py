@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 
 from providers.base import DEFAULT_RECONNECT_TIMEOUT, MAX_RECONNECT_TIMEOUT, LatencyMode, LiveInput, Phase, Recording
 from service.api.contract import Call, Nothing, Operation, Reply, operation
-from service.api.fields import HttpUrl, Moment, Whole
+from service.api.fields import TEXT_PATTERN, HttpUrl, Moment, Whole
 from service.api.pagination import PageQuery, links, results
 from service.api.schemas import Answer, PageAnswer
 from service.domain.catalogue import Catalogue, ListedStream
@@ -99,7 +99,9 @@ class ListedStreamPage(PageAnswer):
 
 
 class StreamQuery(PageQuery):
-    search: str = Field("", max_length=MAX_SEARCH, description="Part of the channel's name, in any case.")
+    search: str = Field(
+        "", max_length=MAX_SEARCH, pattern=TEXT_PATTERN, description="Part of the channel's name, in any case."
+    )
     state: Phase | Literal[""] = Field("", description="Only streams in this state; pages may be short then.")
 
 

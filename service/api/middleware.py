@@ -28,7 +28,9 @@ CORS = {
     "Access-Control-Expose-Headers": "ETag, Retry-After, X-Request-Id",
 }
 PREFLIGHT = {
-    "Access-Control-Allow-Headers": "authorization, content-type, accept, x-request-id, x-visitor-id, x-giosg-visitor-id",
+    "Access-Control-Allow-Headers": (
+        "authorization, content-type, accept, if-none-match, x-request-id, x-visitor-id, x-giosg-visitor-id"
+    ),
     "Access-Control-Allow-Methods": "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS",
     "Access-Control-Max-Age": str(PREFLIGHT_MAX_AGE),
 }

@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 from service.domain.entities import Channel, ChannelType
 from service.domain.errors import NotFound
 from service.domain.paging import Anchor, Page, PageRequest, cut
-from service.domain.ports import ChannelStore
+from service.domain.ports import ChannelStore, StreamListener
 
 MAX_NAME = 255
 """The longest name of a channel, in characters."""
@@ -41,6 +41,11 @@ class Channels:
     def __init__(self, store: ChannelStore, clock: Callable[[], datetime]) -> None:
         self._store = store
         self._clock = clock
+        self._listeners: list[StreamListener] = []
+
+    def listen(self, listener: StreamListener) -> None:
+        """Call `listener` after every channel made from now on."""
+        self._listeners.append(listener)
 
     async def create(self, organization_id: UUID, creator_id: UUID | None, new: NewChannel) -> Channel:
         now = self._clock()
@@ -58,6 +63,8 @@ class Channels:
             latest_message_created_at=now,
         )
         await self._store.add_channel(channel)
+        for listener in self._listeners:
+            listener(organization_id, channel.id)
         return channel
 
     async def get(self, organization_id: UUID, channel_id: UUID) -> Channel:

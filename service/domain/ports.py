@@ -6,7 +6,7 @@ both databases.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -46,6 +46,10 @@ class StateView(Protocol):
 
     async def states(self, uids: Sequence[str]) -> dict[str, LiveSummary]:
         """One summary for every uid asked for; a stream nothing is known of is offline. Errors: Unavailable."""
+
+
+StreamListener = Callable[[UUID, UUID], None]
+"""Told the organization and the channel after a channel was made or got another live input. Returns at once, never raises."""
 
 
 class AccountStore(Protocol):

@@ -26,7 +26,7 @@ from providers.base import (
 from service.domain.entities import Channel, ClaimedInput
 from service.domain.errors import DomainError, NotFound, Unavailable
 from service.domain.flights import Flights
-from service.domain.ports import ChannelStore, ClaimStore, StreamRef
+from service.domain.ports import ChannelStore, ClaimStore, StreamListener, StreamRef
 from service.domain.provider_errors import provider_errors
 
 log = structlog.get_logger(__name__)
@@ -90,6 +90,11 @@ class Streams:
         self._claims = claims
         self._clock = clock
         self._flights: Flights[UUID, LiveInput] = Flights()
+        self._listeners: list[StreamListener] = []
+
+    def listen(self, listener: StreamListener) -> None:
+        """Call `listener` whenever a channel got another live input from now on."""
+        self._listeners.append(listener)
 
     async def ensure(self, channel: Channel, changes: OptionChanges = NO_CHANGES) -> Ensured:
         """The channel's live input, made when it has none or when the provider has lost it. Errors: Invalid, Unavailable.
@@ -101,6 +106,9 @@ class Streams:
         async def work() -> LiveInput:
             nonlocal created
             live_input, created = await self._ensure(channel, changes)
+            if created:
+                for listener in self._listeners:
+                    listener(channel.organization_id, channel.id)
             return live_input
 
         with provider_errors():

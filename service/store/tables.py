@@ -56,7 +56,7 @@ organizations = Table(
     "organizations",
     metadata,
     Column("id", Uuid, primary_key=True),
-    Column("name", String(255), nullable=False),
+    Column("name", String(256), nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
 )
 
@@ -65,12 +65,12 @@ users = Table(
     metadata,
     Column("id", Uuid, primary_key=True),
     Column("organization_id", ForeignKey(organizations.c.id), nullable=False, index=True),
-    Column("first_name", String(255), nullable=False),
-    Column("last_name", String(255), nullable=False),
+    Column("first_name", String(256), nullable=False),
+    Column("last_name", String(256), nullable=False),
     Column("full_name", String(512), nullable=False),
     Column("email", String(320)),
-    Column("alias", String(255)),
-    Column("title", String(255)),
+    Column("alias", String(256)),
+    Column("title", String(256)),
     Column("phone", String(64)),
     Column("gender", String(16)),
     Column("birthday", Date),
@@ -92,7 +92,7 @@ tokens = Table(
     Column("digest", String(64), nullable=False, unique=True),
     Column("organization_id", ForeignKey(organizations.c.id), nullable=False),
     Column("user_id", ForeignKey(users.c.id)),
-    Column("name", String(255), nullable=False),
+    Column("name", String(256), nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Column("revoked_at", UtcDateTime),
 )
@@ -103,7 +103,7 @@ channels = Table(
     Column("id", Uuid, primary_key=True),
     Column("organization_id", ForeignKey(organizations.c.id), nullable=False),
     Column("creator_id", ForeignKey(users.c.id)),
-    Column("name", String(255), nullable=False),
+    Column("name", String(256), nullable=False),
     Column("name_folded", Text, nullable=False),  # SQLite's LIKE knows no case beyond ASCII: searches look here
     Column("description", Text, nullable=False),
     Column("avatar_url", String(2048)),
@@ -148,7 +148,7 @@ local_inputs = Table(
     Column("request_id", String(32), nullable=False, unique=True),
     Column("owner", String(64), nullable=False),
     Column("name", String(512), nullable=False),
-    Column("stream_key", String(255)),  # NULL once deleted: what stays is the request_id
+    Column("stream_key", String(256)),  # NULL once deleted: what stays is the request_id
     Column("key_digest", String(64), unique=True),
     Column("slate_image_url", String(2048)),
     Column("reconnect_timeout", Integer, nullable=False),

@@ -1,0 +1,109 @@
+"""The API on a real port, over each database, with the in-memory provider behind it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from aiohttp.test_utils import TestClient, TestServer
+
+from providers.memory import MemoryProvider
+from service.api.app import ApiDependencies, build_app
+from service.api.health import Readiness
+from service.domain.accounts import Accounts
+from service.domain.catalogue import Catalogue
+from service.domain.channels import Channels
+from service.domain.streams import Streams
+from service.store import Store, migrate
+from tests.api.states import ProviderStates
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass
+class Api:
+    """A running API and what a test needs around it. `get` and `post` send the first user's token."""
+
+    client: TestClient[Any, Any]
+    store: Store
+    accounts: Accounts
+    provider: MemoryProvider
+    readiness: Readiness
+    organization: UUID
+    user: UUID
+    token: str
+
+    @property
+    def auth(self) -> dict[str, str]:
+        return {"Authorization": f"Token {self.token}"}
+
+    @property
+    def base(self) -> str:
+        return f"/api/pub/v1/orgs/{self.organization}"
+
+    async def get(self, path: str, **more: Any) -> tuple[int, Any]:
+        """`path` may also be an absolute link the API gave."""
+        path = path.removeprefix(str(self.client.make_url("")).rstrip("/"))
+        async with self.client.get(path, headers=self.auth, **more) as response:
+            return response.status, await response.json()
+
+    async def post(self, path: str, body: Any = None) -> tuple[int, Any]:
+        async with self.client.post(path, headers=self.auth, json=body) as response:
+            return response.status, await response.json()
+
+    async def channel(self, name: str = "News") -> str:
+        status, body = await self.post(f"{self.base}/channels", {"name": name})
+        assert status == 201
+        return str(body["id"])
+
+    def conference(self, channel: str) -> str:
+        return f"{self.base}/channels/{channel}/conference"
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+async def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A fresh database with the newest schema, of each kind."""
+    if request.param == "sqlite":
+        url = f"sqlite:///{tmp_path / 'store.db'}"
+    else:
+        url = str(request.getfixturevalue("postgres_url"))
+    await migrate(url)
+    return url
+
+
+@pytest.fixture
+async def store(database_url: str) -> AsyncIterator[Store]:
+    opened = Store(database_url)
+    yield opened
+    await opened.aclose()
+
+
+@pytest.fixture
+def provider() -> MemoryProvider:
+    return MemoryProvider()
+
+
+@pytest.fixture
+async def api(store: Store, provider: MemoryProvider) -> AsyncIterator[Api]:
+    accounts = Accounts(store.accounts, store.accounts, now)
+    readiness = Readiness({"store": store.check, "provider": provider.check})
+    app = build_app(
+        ApiDependencies(
+            authenticator=accounts,
+            channels=Channels(store.channels, now),
+            streams=Streams(provider, store.channels, store.claims, now),
+            catalogue=Catalogue(provider, store.claims, ProviderStates(provider)),
+            readiness=readiness,
+        )
+    )
+    organization, user = uuid4(), uuid4()
+    issued = await accounts.create_token(organization, user, organization_name="Acme", full_name="Ada Byron Lovelace")
+    async with TestClient(TestServer(app)) as client:
+        yield Api(client, store, accounts, provider, readiness, organization, user, issued.secret)

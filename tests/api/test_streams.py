@@ -1,0 +1,255 @@
+"""create_stream, recorded_streams and the organization's list."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from datetime import UTC, datetime
+from uuid import UUID, uuid4
+
+import pytest
+
+from providers.memory import MemoryProvider
+from service.domain.streams import Streams
+from service.store import Store
+from tests.api.conftest import Api, now
+
+MEMBERS = {
+    "rtmps_url", "rtmp_url", "view_url", "stream_key", "stream_uid", "slate_image_url", "reconnect_timeout", "latency_mode",
+}  # fmt: skip
+
+
+async def test_first_call_makes_the_input_and_later_ones_return_it(api: Api) -> None:
+    path = api.conference(await api.channel()) + "/create_stream"
+    async with api.client.post(path, headers=api.auth) as response:
+        assert response.status == 201
+        first = await response.json()
+    assert set(first) == MEMBERS
+    assert first["rtmps_url"].startswith("rtmps://")
+    assert first["view_url"].endswith(".m3u8")
+    assert (first["slate_image_url"], first["reconnect_timeout"], first["latency_mode"]) == (None, 30, "standard")
+    assert await api.post(path, {}) == (200, first)
+    assert await api.get(path) == (200, first)
+
+
+async def test_reading_before_anybody_made_one_is_a_404(api: Api) -> None:
+    assert await api.get(api.conference(await api.channel()) + "/create_stream") == (404, {"detail": "Not found."})
+
+
+async def test_a_hundred_calls_at_once_give_one_input_and_one_of_them_made_it(api: Api) -> None:
+    path = api.conference(await api.channel()) + "/create_stream"
+    answers = await asyncio.gather(*(api.post(path) for _ in range(100)))
+    assert sorted(status for status, _ in answers) == [200] * 99 + [201]
+    assert len({(body["stream_uid"], body["stream_key"]) for _, body in answers}) == 1
+    assert api.provider.calls["ensure_input"] == 1
+
+
+async def test_processes_that_race_for_the_claim_get_one_input(api: Api, database_url: str) -> None:
+    channel = await api.channel()
+    stores = [Store(database_url) for _ in range(10)]
+    try:
+        found = await stores[0].channels.channel(api.organization, UUID(channel))
+        assert found is not None
+        processes = [Streams(api.provider, each.channels, each.claims, now) for each in stores]
+        answers = await asyncio.gather(*(process.ensure(found) for process in processes for _ in range(10)))
+    finally:
+        for each in stores:
+            await each.aclose()
+    assert len({(each.input.uid, each.input.stream_key) for each in answers}) == 1
+    assert sum(each.created for each in answers) == 1
+
+
+async def test_options_sent_are_changed_and_the_others_stay(api: Api) -> None:
+    path = api.conference(await api.channel()) + "/create_stream"
+    status, first = await api.post(path, {"latency_mode": "low", "reconnect_timeout": 12.0})
+    assert (status, first["latency_mode"], first["reconnect_timeout"]) == (201, "low", 12)
+    status, second = await api.post(path, {"slate_image_url": "https://example.com/slate.png"})
+    assert status == 200
+    assert second == {**first, "slate_image_url": "https://example.com/slate.png"}
+    status, third = await api.post(path, {"slate_image_url": None})
+    assert third == first
+    assert (await api.get(path))[1] == first
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"reconnect_timeout": -1}, "reconnect_timeout"),
+        ({"reconnect_timeout": 1801}, "reconnect_timeout"),
+        ({"reconnect_timeout": "5"}, "reconnect_timeout"),
+        ({"reconnect_timeout": True}, "reconnect_timeout"),
+        ({"reconnect_timeout": 1.5}, "reconnect_timeout"),
+        ({"reconnect_timeout": None}, "reconnect_timeout"),
+        ({"reconnect_timeout": 10**400}, "reconnect_timeout"),
+        ({"latency_mode": "fast"}, "latency_mode"),
+        ({"latency_mode": None}, "latency_mode"),
+        ({"slate_image_url": "ftp://example.com/x"}, "slate_image_url"),
+        ({"slate_image_url": "https://example.com/" + "x" * 2048}, "slate_image_url"),
+        ({"slate_image_url": "https://example.com/\u0000"}, "slate_image_url"),
+        ({"slate_image_url": 7}, "slate_image_url"),
+    ],
+)
+async def test_a_bad_option_is_named_and_nothing_is_made(api: Api, body: object, field: str) -> None:
+    path = api.conference(await api.channel()) + "/create_stream"
+    status, answer = await api.post(path, body)
+    assert (status, list(answer)) == (400, [field])
+    assert isinstance(answer[field][0], str)
+    assert (await api.get(path))[0] == 404
+
+
+async def test_an_input_deleted_at_the_provider_is_made_again_with_its_options(api: Api) -> None:
+    path = api.conference(await api.channel()) + "/create_stream"
+    _, first = await api.post(path, {"latency_mode": "reduced"})
+    await api.provider.delete_input(first["stream_uid"])
+    assert (await api.get(path))[0] == 404
+    answers = await asyncio.gather(*(api.post(path) for _ in range(20)))
+    assert sorted(status for status, _ in answers) == [200] * 19 + [201]
+    assert len({body["stream_uid"] for _, body in answers} | {first["stream_uid"]}) == 2
+    assert answers[0][1]["latency_mode"] == "reduced"
+
+
+async def test_recordings_of_an_earlier_input_stay_listed(api: Api) -> None:
+    channel = await api.channel()
+    path = api.conference(channel) + "/create_stream"
+    recorded = []
+    for _ in range(2):
+        _, live = await api.post(path)
+        api.provider.connect(live["stream_uid"])
+        api.provider.make_watchable(live["stream_uid"])
+        recording = api.provider.end(live["stream_uid"])
+        assert recording is not None
+        recorded.append(recording.uid)
+        await api.provider.delete_input(live["stream_uid"])
+    await api.post(path)
+    status, page = await api.get(api.conference(channel) + "/recorded_streams")
+    assert status == 200
+    assert [each["uid"] for each in page["results"]] == recorded[::-1]
+
+
+async def test_a_recording_has_the_members_of_the_contract(api: Api) -> None:
+    channel = await api.channel("Show")
+    _, live = await api.post(api.conference(channel) + "/create_stream")
+    api.provider.connect(live["stream_uid"])
+    api.provider.make_watchable(live["stream_uid"])
+    api.provider.end(live["stream_uid"])
+    _, page = await api.get(api.conference(channel) + "/recorded_streams")
+    assert set(page) == {"next", "previous", "results"}
+    (item,) = page["results"]
+    assert set(item) == {"uid", "thumbnail", "created", "modified", "size", "duration", "input", "playback", "meta"}
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", item["created"])
+    assert isinstance(item["size"], int) and isinstance(item["duration"], float)
+    assert set(item["input"]) == {"width", "height"} and set(item["playback"]) == {"hls", "dash"}
+
+
+async def test_recordings_page_forward_and_back(api: Api) -> None:
+    channel = await api.channel()
+    _, live = await api.post(api.conference(channel) + "/create_stream")
+    for _ in range(7):
+        api.provider.connect(live["stream_uid"])
+        api.provider.make_watchable(live["stream_uid"])
+        api.provider.end(live["stream_uid"])
+    first_url = api.conference(channel) + "/recorded_streams?page_size=3"
+    pages, url = [], first_url
+    while url:
+        _, page = await api.get(url)
+        pages.append(page)
+        url = page["next"]
+    assert [len(page["results"]) for page in pages] == [3, 3, 1]
+    assert len({item["uid"] for page in pages for item in page["results"]}) == 7
+    _, back = await api.get(pages[2]["previous"])
+    assert back["results"] == pages[1]["results"]
+    _, back = await api.get(back["previous"])
+    assert back["results"] == pages[0]["results"]
+    assert back["previous"] is None
+
+
+async def test_the_organizations_list_shows_streams_newest_first_and_never_a_key(api: Api) -> None:
+    made = {}
+    for name in ("one", "two", "three"):
+        channel = await api.channel(name)
+        _, made[name] = await api.post(api.conference(channel) + "/create_stream")
+    await api.channel("without a stream")
+    api.provider.connect(made["two"]["stream_uid"])
+    status, page = await api.get(f"{api.base}/conference/streams")
+    assert status == 200
+    assert [each["channel_name"] for each in page["results"]] == ["three", "two", "one"]
+    assert set(page["results"][0]) == {
+        "channel", "channel_name", "created", "uid", "rtmps_url", "view_url", "thumbnail", "state", "viewer_count",
+    }  # fmt: skip
+    assert [each["state"] for each in page["results"]] == ["offline", "connecting", "offline"]
+    for live in made.values():
+        assert live["stream_key"] not in str(page)
+
+
+async def test_the_list_is_searched_in_any_case_and_literally(api: Api) -> None:
+    for name in ("Ääkköset 100%", "aakkoset 1000", "under_score", "underXscore"):
+        await api.post(api.conference(await api.channel(name)) + "/create_stream")
+
+    async def search(text: str) -> list[str]:
+        _, page = await api.get(f"{api.base}/conference/streams", params={"search": text})
+        return [each["channel_name"] for each in page["results"]]
+
+    assert await search("ÄÄKKÖ") == ["Ääkköset 100%"]
+    assert await search("0%") == ["Ääkköset 100%"]
+    assert await search("R_S") == ["under_score"]
+    assert await search("nothing like it") == []
+    assert (await api.get(f"{api.base}/conference/streams", params={"search": "\x00"}))[0] == 400
+
+
+async def test_the_list_is_filtered_by_state_through_all_pages(api: Api) -> None:
+    live = []
+    for number in range(9):
+        channel = await api.channel(f"channel {number}")
+        _, made = await api.post(api.conference(channel) + "/create_stream")
+        if number % 2:
+            api.provider.connect(made["stream_uid"])
+            live.append(f"channel {number}")
+    names, url, last = [], f"{api.base}/conference/streams?state=connecting&page_size=3", None
+    while url:
+        _, last = await api.get(url)
+        names += [each["channel_name"] for each in last["results"]]
+        url = last["next"]
+    assert names == live[::-1]
+    assert last is not None
+    _, back = await api.get(last["previous"])
+    assert [each["channel_name"] for each in back["results"]] == live[:0:-1]
+    status, answer = await api.get(f"{api.base}/conference/streams?state=bogus")
+    assert (status, list(answer)) == (400, ["state"])
+
+
+async def test_streams_of_one_moment_page_without_loss(api: Api) -> None:
+    moment = datetime(2026, 1, 1, tzinfo=UTC)
+    api.provider._clock = lambda: moment
+    expected = set()
+    for number in range(6):
+        channel = await api.channel(f"{number}")
+        expected.add(channel)
+        await api.post(api.conference(channel) + "/create_stream")
+    seen, url = [], f"{api.base}/conference/streams?page_size=2"
+    while url:
+        _, page = await api.get(url)
+        seen += [each["channel"] for each in page["results"]]
+        url = page["next"]
+    assert len(seen) == 6 and set(seen) == expected
+
+
+async def test_a_channel_of_another_organization_is_not_found(api: Api) -> None:
+    other = await api.accounts.create_token(uuid4(), uuid4())
+    async with api.client.post(
+        f"/api/pub/v1/orgs/{other.token.organization_id}/channels",
+        headers={"Authorization": f"Token {other.secret}"},
+        json={"name": "Theirs"},
+    ) as response:
+        theirs = (await response.json())["id"]
+    for path in ("create_stream", "recorded_streams"):
+        assert (await api.get(f"{api.base}/channels/{theirs}/conference/{path}"))[0] == 404
+    assert (await api.post(f"{api.base}/channels/{theirs}/conference/create_stream"))[0] == 404
+
+
+async def test_a_provider_that_is_away_is_a_503_with_retry_after(api: Api, provider: MemoryProvider) -> None:
+    path = api.conference(await api.channel()) + "/create_stream"
+    provider.fail("away", retry_after=7.2)
+    async with api.client.post(path, headers=api.auth) as response:
+        assert (response.status, response.headers["Retry-After"]) == (503, "8")
+    provider.recover()
+    assert (await api.post(path))[0] == 201
