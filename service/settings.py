@@ -232,6 +232,16 @@ class Settings(BaseSettings):
         public = urlsplit(self.public_url).hostname if self.public_url else None
         return url_host(public or self.rtmp_host)
 
+    @property
+    def tls_dir(self) -> Path:
+        """Where the local certificate authority and its certificate live."""
+        return self.data_dir / "tls"
+
+    @property
+    def redis_dir(self) -> Path:
+        """Where a private Redis keeps its socket and its data."""
+        return self.data_dir / "redis"
+
     def listens(self) -> list[tuple[str, str, int]]:
         """What is listened on: the variable that sets the port, the address to call (not "all addresses"), the port."""
         ports: list[tuple[str, str, int | None]] = [("HTTP_PORT", self.http_host, self.http_port)]
