@@ -1,0 +1,271 @@
+"""The composition root: the only place that knows everybody. Opens in order, closes in reverse, creates nothing at import.
+
+    store ─▶ viewers (Redis) ─▶ provider ─▶ domain ─▶ HTTP ─▶ the provider starts to listen
+
+A stop runs the other way round: readiness says "draining", encoders are sent away (they come back after the restart), then HTTP
+finishes what it is answering, then everything else is closed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import signal
+import socket
+import ssl
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import structlog
+from aiohttp import web
+from prometheus_client import CollectorRegistry
+
+from providers.base import Provider, Spawn
+from providers.cloudflare.config import CloudflareConfig
+from providers.local.ingest import tls
+from providers.local.provider import LocalConfig, LocalProvider
+from providers.local.transcoder.renditions import parse_renditions
+from service import metrics
+from service.api.app import ApiDependencies, build_app
+from service.api.express import ExpressLane
+from service.api.health import Readiness
+from service.api.origin import Origin
+from service.api.public_stream import PublicStream
+from service.api.public_stream import routes as public_routes
+from service.domain.accounts import Accounts
+from service.domain.catalogue import Catalogue
+from service.domain.channels import Channels
+from service.domain.newcomers import NewcomerLimits, Newcomers
+from service.domain.status import StatusBoard
+from service.domain.streams import Streams
+from service.redis_child import PrivateRedis, PrivateRedisError
+from service.redis_child import installed as redis_is_installed
+from service.settings import ProviderName, Settings, url_host
+from service.store import Store, migrate
+from service.tasks import Tasks
+from service.viewers.memory import MemoryViewers
+from service.viewers.port import ViewerWindow
+from service.viewers.redis import RedisViewers
+
+log = structlog.get_logger(__name__)
+
+VERSION = "0.1.0"
+
+DRAIN_SECONDS = 0.5
+"""Between saying "draining" and closing the first door."""
+
+HTTP_SHUTDOWN_TIMEOUT = 5.0
+"""Seconds running requests have to finish."""
+
+NEWCOMER_BURST_SECONDS = 100
+"""A full bucket of newcomers is worth this many seconds of its rate: 5,000 at the default."""
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """The service while it runs. `http_port` is the one bound."""
+
+    http_port: int
+    provider: Provider
+    failed: asyncio.Event
+
+
+async def serve(settings: Settings) -> int:
+    """Run until SIGTERM or SIGINT (exit code 0), or until a background task dies (1)."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with running(settings) as service:
+        log.info("serving", http=settings.http_url(service.http_port), provider=service.provider.name)
+        waiting = {asyncio.ensure_future(each.wait()) for each in (stop, service.failed)}  # noqa: TID251 (awaited here)
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        for each in waiting:
+            each.cancel()
+        failed = service.failed.is_set() and not stop.is_set()
+        log.info("stopping", because="a background task died" if failed else "asked to")
+    return 1 if failed else 0
+
+
+@asynccontextmanager
+async def running(settings: Settings) -> AsyncIterator[Running]:
+    """The whole service, ready to answer; stopped in order at the end. Errors: OSError (a port is taken), Unavailable (store)."""
+    async with AsyncExitStack() as stack:
+        failed = asyncio.Event()
+        tasks = Tasks(on_failure=lambda _: failed.set())
+        stack.push_async_callback(tasks.aclose)
+        port = settings.http_port or _free_port(settings.http_host)
+
+        store = await _open_store(settings, stack)
+        accounts = Accounts(store.accounts, store.accounts, _now)
+        viewers = await _open_viewers(settings, store, tasks.spawn, stack)
+        provider, provider_routes = await _make_provider(settings, port, store, tasks.spawn)
+        registry = CollectorRegistry()
+        if isinstance(provider, LocalProvider):
+            registry.register(metrics.IngestFigures(provider))
+
+        streams = Streams(provider, store.channels, store.claims, _now)
+        board = StatusBoard(streams, provider, viewers, tasks.spawn, _unix_ms)
+        stack.push_async_callback(board.aclose)
+        public = PublicStream(board, _newcomers(settings), clock=_unix_ms, trusted_proxies=settings.trusted_proxies)
+        readiness = Readiness({"store": store.check, "viewers": viewers.check, "provider": provider.check})
+        app = build_app(
+            ApiDependencies(
+                authenticator=accounts,
+                channels=Channels(store.channels, _now),
+                streams=streams,
+                catalogue=Catalogue(provider, store.claims, board),
+                readiness=readiness,
+                version=VERSION,
+                origin=Origin(settings.public_url, trust_proxy=bool(settings.trusted_proxies)),
+                registry=registry,
+                public_routes=[*public_routes(public, board), *provider_routes],
+            )
+        )
+        await _open_http(settings, port, app, public, registry, tasks.spawn, stack)
+        stack.push_async_callback(provider.aclose)
+        await provider.start()
+        if reconciled := await streams.reconcile():
+            log.info("claims reconciled", count=reconciled)
+        try:
+            yield Running(port, provider, failed)
+        finally:
+            readiness.draining = True
+            await asyncio.sleep(DRAIN_SECONDS)
+
+
+async def _open_store(settings: Settings, stack: AsyncExitStack) -> Store:
+    await migrate(settings.database_url)
+    store = Store(settings.database_url)
+    stack.push_async_callback(store.aclose)
+    return store
+
+
+async def _open_viewers(settings: Settings, store: Store, spawn: Spawn, stack: AsyncExitStack) -> ViewerWindow:
+    """The Redis that was set, else a private one, else memory."""
+    key = bytes.fromhex(await store.accounts.secret("visitor_digest_key", secrets.token_hex(32)))
+    url = settings.redis_url
+    if url is None and redis_is_installed():
+        private = PrivateRedis(settings.data_dir / "redis", spawn)
+        try:
+            await private.start()
+        except PrivateRedisError as problem:
+            log.warning("the private Redis does not start", problem=str(problem))
+        else:
+            stack.push_async_callback(private.aclose)
+            url = private.url
+    if url is None:
+        log.warning("no Redis: viewers are counted in this process alone and forgotten when it stops")
+        memory = MemoryViewers(digest_key=key)
+        stack.push_async_callback(memory.aclose)
+        return memory
+    viewers = RedisViewers(url, spawn=spawn, digest_key=key)
+    stack.push_async_callback(viewers.aclose)
+    return viewers
+
+
+async def _make_provider(
+    settings: Settings, http_port: int, store: Store, spawn: Spawn
+) -> tuple[Provider, Sequence[web.AbstractRouteDef]]:
+    if settings.provider is ProviderName.CLOUDFLARE:
+        from providers.cloudflare.provider import CloudflareProvider
+
+        from providers.cloudflare import webhooks  # a server of its own streams need not load it
+
+        cloudflare = CloudflareProvider(_cloudflare_config(settings), spawn)
+        return cloudflare, webhooks.routes(cloudflare)
+    context = await asyncio.to_thread(_tls, settings)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, _reload_certificate, settings, context)
+    local = LocalProvider(_local_config(settings, http_port, context), store.local_inputs, spawn)
+    return local, local.routes()
+
+
+def _cloudflare_config(settings: Settings) -> CloudflareConfig:
+    assert settings.cloudflare_account_id and settings.cloudflare_api_token  # noqa: S101 (the settings require them)
+    secret = settings.cloudflare_webhook_secret
+    return CloudflareConfig(
+        account_id=settings.cloudflare_account_id,
+        api_token=settings.cloudflare_api_token.get_secret_value(),
+        base_url=settings.cloudflare_base_url,
+        customer_url=settings.cloudflare_customer_url,
+        live_webhook_secret=secret.get_secret_value() if secret else None,
+    )
+
+
+def _local_config(settings: Settings, http_port: int, context: ssl.SSLContext) -> LocalConfig:
+    return LocalConfig(
+        directory=settings.data_dir / "recordings",
+        public_url=settings.http_url(http_port),
+        public_rtmp_host=settings.rtmp_public_host(),
+        rtmp_host=settings.rtmp_host,
+        rtmp_port=settings.rtmp_port,
+        rtmps_port=settings.rtmps_port,
+        tls=context,
+        renditions=parse_renditions(",".join(settings.renditions)),
+        max_transcodes=settings.max_transcodes,
+    )
+
+
+def certificate_files(settings: Settings) -> tls.CertificateFiles:
+    """The operator's certificate, else the local authority's, made when it is not there. Blocking."""
+    if settings.tls_cert and settings.tls_key:
+        return tls.CertificateFiles(settings.tls_cert, settings.tls_key)
+    names = dict.fromkeys(
+        ("localhost", "127.0.0.1", "::1", settings.rtmp_public_host().strip("[]"), socket.gethostname())
+    )
+    return tls.ensure_local_certificate(settings.data_dir / "tls", list(names))
+
+
+def _tls(settings: Settings) -> ssl.SSLContext:
+    files = certificate_files(settings)
+    return tls.server_context(files.certificate, files.key)
+
+
+def _reload_certificate(settings: Settings, context: ssl.SSLContext) -> None:
+    """SIGHUP: a renewed certificate counts from the next encoder on; after an error the old one stays."""
+    try:
+        tls.reload(context, certificate_files(settings))
+    except (tls.CertificateUnusable, OSError) as problem:
+        log.error("certificate not reloaded", problem=str(problem))
+    else:
+        log.info("certificate reloaded")
+
+
+async def _open_http(
+    settings: Settings,
+    port: int,
+    app: web.Application,
+    public: PublicStream,
+    registry: CollectorRegistry,
+    spawn: Spawn,
+    stack: AsyncExitStack,
+) -> None:
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=HTTP_SHUTDOWN_TIMEOUT)
+    await runner.setup()
+    stack.push_async_callback(runner.cleanup)
+    assert runner.server is not None  # noqa: S101 (after setup)
+    lane = ExpressLane(runner.server, public.answer, spawn=spawn, on_reply=metrics.polls(registry))
+    stack.push_async_callback(lane.aclose)
+    await lane.listen(settings.http_host, port)
+
+
+def _newcomers(settings: Settings) -> Newcomers:
+    per_second = settings.new_visitors_per_address / 60
+    return Newcomers(NewcomerLimits(burst=per_second * NEWCOMER_BURST_SECONDS, per_second=per_second))
+
+
+def _free_port(host: str) -> int:
+    """What port 0 stands for: addresses are told before the socket is bound."""
+    with socket.create_server((url_host(host).strip("[]"), 0)) as probe:
+        return int(probe.getsockname()[1])
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _unix_ms() -> int:
+    return time.time_ns() // 1_000_000
