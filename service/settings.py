@@ -185,7 +185,7 @@ class Settings(BaseSettings):
     ] = 2
     new_visitors_per_address: Annotated[
         int, Field(ge=1, le=1_000_000), Rule("a number of visitors per minute from 1 to 1000000")
-    ] = 600
+    ] = 3000
     cloudflare_account_id: Annotated[
         str, Field(pattern=r"^[0-9A-Za-z_-]{1,64}$"), Rule("the account id as the dashboard shows it (letters and digits)")
     ] | None = None  # fmt: skip
