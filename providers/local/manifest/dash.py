@@ -2,7 +2,8 @@
 
 A Period is a generation of the primary track (the first rendition's video, or the audio when there is no picture). Live, it
 starts at the wall-clock time its first frame was taken in, so that a reconnect's gap stays a gap and every viewer is at the
-same place; in a recording Periods follow each other without one.
+same place; in a recording Periods follow each other without one, and generations whose init segments are the same bytes (an
+encoder that came back as it was) share a Period: many players and ffmpeg know only one.
 """
 
 from __future__ import annotations
@@ -36,12 +37,16 @@ CLOCK = "urn:mpeg:dash:utc:http-xsdate:2014"
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """A stretch of media under one set of init segments. Media times and `start` (in the presentation) in seconds."""
+    """A stretch of media under one set of init segments; `final` when no more will be added.
+
+    Media times and `start` (in the presentation) in seconds.
+    """
 
     generation: int
     start: float
     media_start: float
     tracks: Sequence[tuple[TrackView, Sequence[SegmentView]]]
+    final: bool = False
 
     @property
     def media_end(self) -> float:
@@ -61,7 +66,7 @@ def live_mpd(view: BroadcastView, now: float, *, segments: str, location: str, c
     update = max(MIN_UPDATE_PERIOD, view.target_duration / 2)
     attributes = {
         "type": "static" if view.ended else "dynamic",
-        "availabilityStartTime": utc(view.created.timestamp()),
+        "availabilityStartTime": utc(_epoch(view)),
         "publishTime": utc(now),
         "suggestedPresentationDelay": _duration(DELAY_SEGMENTS * view.target_duration),
         "minBufferTime": _duration(view.target_duration),
@@ -82,10 +87,10 @@ def vod_mpd(view: BroadcastView, segments: str) -> str:
     """The MPD of a finished recording; `segments` is a relative URL."""
     periods: list[Period] = []
     start = 0.0
-    for generation in _generations(view):
-        tracks = _runs(view, generation)
+    for together in _alike(view):
+        tracks = _runs(view, together)
         media_start = min(track.start(run[0]) for track, run in tracks)
-        periods.append(Period(generation, start, media_start, tracks))
+        periods.append(Period(together[0], start, media_start, tracks, final=True))
         start += periods[-1].media_end - media_start
     attributes = {
         "type": "static",
@@ -101,19 +106,34 @@ def _generations(view: BroadcastView) -> list[int]:
     return [run[0].generation for run in generations(view.primary)]
 
 
-def _runs(view: BroadcastView, generation: int) -> list[tuple[TrackView, list[SegmentView]]]:
-    """What each track has in the Period of the primary track's `generation`.
+def _alike(view: BroadcastView) -> list[list[int]]:
+    """The primary track's generations, those together that every track can play under one init segment."""
+
+    def formats(generation: int) -> list[str]:
+        return [track.inits[generation].digest for track in view.presented if generation in track.starts]
+
+    groups: list[list[int]] = []
+    for generation in _generations(view):
+        if groups and formats(groups[-1][-1]) == formats(generation):
+            groups[-1].append(generation)
+        else:
+            groups.append([generation])
+    return groups
+
+
+def _runs(view: BroadcastView, together: Sequence[int]) -> list[tuple[TrackView, list[SegmentView]]]:
+    """What each track has in the Period of these generations of the primary track.
 
     Tracks of one packager change generation together. A transcoded rendition counts its own: of it, what lies within the
     Period and under one init segment (the newest) is listed; a Representation cannot have two.
     """
     primary = view.primary
-    own = [segment for segment in primary.segments if segment.generation == generation]
+    own = [segment for segment in primary.segments if segment.generation in together]
     begin, end = primary.start(own[0]), primary.start(own[-1]) + primary.seconds(own[-1])
     found: list[tuple[TrackView, list[SegmentView]]] = []
     for track in view.presented:
         if track.rendition == primary.rendition:
-            run = [segment for segment in track.segments if segment.generation == generation]
+            run = [segment for segment in track.segments if segment.generation in together]
         else:
             within = [each for each in track.segments if begin <= track.start(each) + track.seconds(each) / 2 < end]
             run = [each for each in within if each.generation == within[-1].generation]
@@ -124,8 +144,13 @@ def _runs(view: BroadcastView, generation: int) -> list[tuple[TrackView, list[Se
 
 def _live_period(view: BroadcastView, generation: int) -> Period:
     first = view.primary.starts[generation]
-    start = max(0.0, first.program_time - view.created.timestamp())
-    return Period(generation, start, view.primary.start(first), _runs(view, generation))
+    start = max(0.0, first.program_time - _epoch(view))
+    return Period(generation, start, view.primary.start(first), _runs(view, [generation]))
+
+
+def _epoch(view: BroadcastView) -> float:
+    """availabilityStartTime, the same in every MPD of the broadcast: when it was begun, or its first frame taken in."""
+    return min(view.created.timestamp(), *(first.program_time for first in view.primary.starts.values()))
 
 
 def _first_start(period: Period) -> float:
@@ -141,7 +166,9 @@ def _mpd(attributes: dict[str, str], body: list[str]) -> str:
 
 
 def _period(period: Period, segments: str) -> str:
-    lines = [f'<Period id="g{period.generation}" start="{_duration(period.start)}">']
+    # Readers that know one Period only (ffmpeg's) take the one that says it is the longest.
+    length = f' duration="{_duration(period.media_end - period.media_start)}"' if period.final else ""
+    lines = [f'<Period id="g{period.generation}" start="{_duration(period.start)}"{length}>']
     for number, kind in enumerate(TrackKind):
         tracks = [(track, run) for track, run in period.tracks if track.kind is kind]
         if tracks:

@@ -25,7 +25,7 @@ RENDITION_NAME = re.compile(r"[a-z0-9]{1,16}")
 
 @dataclass(frozen=True, slots=True)
 class InitView:
-    """An init segment, as `packager.events.TrackInit` tells it, without its bytes."""
+    """An init segment, as `packager.events.TrackInit` tells it; `digest` instead of its bytes."""
 
     generation: int
     codec: str
@@ -35,6 +35,7 @@ class InitView:
     frame_rate: float = 0.0
     sample_rate: int = 0
     channels: int = 0
+    digest: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,11 +16,15 @@ from providers.local.recordings import RECORDING_FILE, StoredRecording, encode, 
 from providers.local.shelf import index
 from providers.local.shelf.disk import Syncer, replace_file, write_whole
 from providers.local.shelf.errors import ShelfError
-from providers.local.shelf.index import INDEX_FILE, BroadcastInfo, LossLine, SegmentLine
+from providers.local.shelf.index import INDEX_FILE, BroadcastInfo, LossLine, SegmentLine, TargetLine
 from providers.local.shelf.track import Track
 
 MAX_RENDITIONS = 8
 """Renditions of one broadcast; more is a mistake in the settings."""
+
+MIN_TARGET_DURATION = 2
+"""Whole seconds: what playlists say as long as nobody promised more. It only grows, and only before the first segment is listed
+if the packager keeps its promise."""
 
 KINDS = {kind.value: kind for kind in TrackKind}
 
@@ -39,7 +43,7 @@ class Broadcast:
         self.info = info
         self.folder = folder
         self.tracks: dict[TrackKey, Track] = {}
-        self.target_duration = info.target_duration
+        self.target_duration = MIN_TARGET_DURATION
         self.lost_at: float | None = None
         self.last_write = info.created.timestamp()
         self.version = 0
@@ -103,6 +107,14 @@ class Broadcast:
         if isinstance(line, SegmentLine) and line.kind is TrackKind.VIDEO:
             self._syncer.close(self._fd, keep=True)
 
+    def promise(self, target_duration: int) -> None:
+        """No segment will be longer than this many whole seconds (`Packager.target_duration`); call it before the first
+        SegmentEnd is taken, again as often as you like. Errors: ShelfError.
+        """
+        if target_duration > self.target_duration:
+            self._write_line(TargetLine(target_duration))
+            self.target_duration = target_duration
+
     def lost(self, at: float) -> None:
         """The encoder is gone, `at` seconds since the Unix epoch; it may come back. Errors: ShelfError."""
         self._write_line(LossLine(True, at))
@@ -114,19 +126,20 @@ class Broadcast:
         self.lost_at = None
 
     def resume(self, rendition: str) -> Resume:
-        """Where a packager for `rendition` goes on: after everything there is, in a generation of its own."""
-        tracks = list(self.tracks.values())
-        generations = [generation for track in tracks for generation in track.inits]
+        """Where a packager for `rendition` goes on: after everything there is, in a generation of its own.
 
-        def following(kind: TrackKind) -> int:
-            track = self.tracks.get((rendition, kind))
-            return track.next_sequence if track else 0
-
+        A rendition that is behind the others joins their newest generation, so that all count alike after a reconnect.
+        """
+        newest = max((max(track.inits, default=-1) for track in self.tracks.values()), default=-1)
+        own = {kind: self.tracks.get((rendition, kind)) for kind in TrackKind}
+        latest = max((max(track.inits, default=-1) for track in own.values() if track), default=-1)
+        video, audio = own[TrackKind.VIDEO], own[TrackKind.AUDIO]
         return Resume(
-            generation=max(generations, default=-1) + 1,
-            video_sequence=following(TrackKind.VIDEO),
-            audio_sequence=following(TrackKind.AUDIO),
-            decode_time=max((track.end_time for track in tracks), default=0.0),
+            generation=max(newest, latest + 1, 0),
+            video_sequence=video.next_sequence if video else 0,
+            audio_sequence=audio.next_sequence if audio else 0,
+            decode_time=max((track.end_time for track in self.tracks.values()), default=0.0),
+            target_duration=self.target_duration if any(track.segments for track in self.tracks.values()) else 0,
         )
 
     def finish(self, at: float) -> StoredRecording | None:
@@ -235,6 +248,9 @@ class Broadcast:
         for line in lines:
             if isinstance(line, LossLine):
                 self.lost_at = line.at if line.lost else None
+                continue
+            if isinstance(line, TargetLine):
+                self.target_duration = max(self.target_duration, line.seconds)
                 continue
             key = (line.rendition, line.kind)
             track = self.tracks.get(key) or Track(self.folder, *key, self._write_line, self._syncer)

@@ -1,6 +1,7 @@
 """A broadcast's index: one JSON line for everything that must outlive the process, appended to and never rewritten.
 
-Lines by their `is`: `broadcast` (first; who and how), `init`, `segment` (all of its bytes are in its file), `lost`, `resumed`.
+Lines by their `is`: `broadcast` (first; who and how), `init`, `segment` (all of its bytes are in its file), `lost`, `resumed`,
+`target`.
 A line is one `write`, so a kill leaves whole lines; a power cut may leave half of the last one, or zeros: reading stops there.
 """
 
@@ -31,8 +32,7 @@ class BroadcastInfo:
     """What a broadcast is, as it begins.
 
     `uid`: 32 lower-case hex digits, made by the caller, and the recording's uid later. `name` is the input's. `created` is
-    aware (UTC). `target_duration` (whole seconds) is what the packager promises no segment to exceed; when one does, the shelf
-    raises it. `part_target` (seconds) is the packager's longest part.
+    aware (UTC) and not after the first frame. `part_target` (seconds) is the packager's longest part.
     """
 
     uid: str
@@ -40,8 +40,7 @@ class BroadcastInfo:
     name: str
     created: datetime
     latency_mode: LatencyMode = LatencyMode.STANDARD
-    target_duration: int = 2
-    part_target: float = 0.34
+    part_target: float = 0.334
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +69,14 @@ class LossLine:
     at: float
 
 
-Line = InitLine | SegmentLine | LossLine
+@dataclass(frozen=True, slots=True)
+class TargetLine:
+    """EXT-X-TARGETDURATION, in whole seconds, from now on."""
+
+    seconds: int
+
+
+Line = InitLine | SegmentLine | LossLine | TargetLine
 
 
 def begin_line(info: BroadcastInfo) -> bytes:
@@ -85,6 +91,8 @@ def encode(line: Line) -> bytes:
             return _line({"is": "init", "rendition": line.rendition, "track": line.kind, **asdict(line.init)})
         case SegmentLine():
             return _line({"is": "segment", "rendition": line.rendition, "track": line.kind, **asdict(line.segment)})
+        case TargetLine():
+            return _line({"is": "target", "seconds": line.seconds})
         case LossLine():
             return _line({"is": "lost" if line.lost else "resumed", "at": line.at})
 
@@ -122,6 +130,8 @@ def _decode_line(fields: dict[str, Any]) -> Line:
     kind = fields.pop("is")
     if kind in ("lost", "resumed"):
         return LossLine(kind == "lost", float(fields["at"]))
+    if kind == "target":
+        return TargetLine(int(fields["seconds"]))
     rendition, track = fields.pop("rendition"), TrackKind(fields.pop("track"))
     if not RENDITION_NAME.fullmatch(rendition):
         raise ValueError("not a rendition")

@@ -18,7 +18,7 @@ from providers.local.recordings import RECORDING_FILE
 from providers.local.shelf import boxes, index
 from providers.local.shelf.broadcast import Broadcast, open_index
 from providers.local.shelf.disk import Syncer, replace_file
-from providers.local.shelf.index import INDEX_FILE, UID, BrokenIndex, InitLine, Line, LossLine, SegmentLine
+from providers.local.shelf.index import INDEX_FILE, UID, BrokenIndex, InitLine, Line, LossLine, SegmentLine, TargetLine
 from providers.local.shelf.track import Track
 
 log = structlog.get_logger(__name__)
@@ -87,7 +87,7 @@ def consistent(lines: Iterable[Line], keep: Callable[[Line], bool] = lambda _: T
     following: dict[tuple[object, ...], int] = {}
     cut: set[tuple[object, ...]] = set()
     for line in lines:
-        if isinstance(line, LossLine):
+        if isinstance(line, LossLine | TargetLine):
             yield line
             continue
         track = (line.rendition, line.kind)
@@ -109,7 +109,7 @@ def consistent(lines: Iterable[Line], keep: Callable[[Line], bool] = lambda _: T
 
 def _on_disk(folder: Path, line: Line) -> bool:
     """Whether a line's bytes are all there: after a power cut they need not be."""
-    if isinstance(line, LossLine):
+    if isinstance(line, LossLine | TargetLine):
         return True
     name = track_name(line.rendition, line.kind)
     try:

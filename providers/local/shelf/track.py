@@ -6,6 +6,7 @@ A segment's file is written part by part from its first part on, but is listed o
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -121,7 +122,9 @@ class Track:
             write_whole(fd, event.data, 0, "an init segment")
         finally:
             self._syncer.close(fd)
-        line = InitLine(self.rendition, self.kind, InitView(**{name: getattr(event, name) for name in INIT_FIELDS}))
+        told = {name: getattr(event, name) for name in INIT_FIELDS}
+        digest = hashlib.sha256(event.data).hexdigest()[:16]
+        line = InitLine(self.rendition, self.kind, InitView(**told, digest=digest))
         self._log(line)
         self.restore(line)
 
