@@ -313,12 +313,8 @@ def publish_target(app: str, name: str) -> tuple[str, str]:
     """App and stream key out of what encoders make of their settings.
 
     A query is cut off both. Who puts everything into one URL sends the key as the end of the app, or the app before the key:
-    ("live", "key"), ("live/key", "") and ("", "live/key") are all ("live", "key").
+    ("live", "key"), ("live/key", "") and ("", "live/key") are all ("live", "key"). A single word is taken for a key, so that
+    it is kept secret.
     """
     parts = [part for text in (app, name) for part in text.partition("?")[0].split("/") if part]
-    match parts:
-        case []:
-            return "", ""
-        case [key]:
-            return (key, "") if app.partition("?")[0].strip("/") else ("", key)
-    return parts[0], parts[-1]
+    return (parts[0] if len(parts) > 1 else "", parts[-1] if parts else "")

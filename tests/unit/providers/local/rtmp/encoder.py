@@ -19,7 +19,14 @@ FLASH_VERSION = "FMLE/3.0 (compatible; FMSc/1.0)"
 C1 = bytes(8) + bytes(range(256)) * 5 + bytes(248)
 HANDSHAKE = b"\x03" + C1 + bytes(PACKET_SIZE)
 METADATA = amf0.EcmaArray(
-    duration=0.0, fileSize=0.0, width=1280.0, height=720.0, videocodecid=7.0, framerate=30.0, audiocodecid=10.0, encoder="obs-output"
+    duration=0.0,
+    fileSize=0.0,
+    width=1280.0,
+    height=720.0,
+    videocodecid=7.0,
+    framerate=30.0,
+    audiocodecid=10.0,
+    encoder="obs-output",
 )
 AVC_HEADER = bytes.fromhex("1700000000") + b"\x01\x64\x00\x1f\xff"
 AAC_HEADER = bytes.fromhex("af001190")

@@ -1,0 +1,305 @@
+"""One encoder's connection: moves bytes between its socket and its RTMP session, and the session's question to the gate.
+
+The steps are always the same, in `_turn`: flush answers, handle events, and, when the session failed, say why and close; feeding
+comes before it and waiting for the writer is the transport's back-pressure (`pause_writing`). All times are looked at in `check`,
+which the server calls for every connection, so that an idle socket costs nothing but its memory.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any, Protocol, cast
+
+import structlog
+
+from providers.local.ingest.limits import IngestCounters, IngestLimits
+from providers.local.ingest.ports import ADMIT_TIMEOUT, Publication, PublishGate, PublishRefused, PublishRequest
+from providers.local.media import FlvTag, TagKind
+from providers.local.rtmp.errors import HandshakeFailed, RtmpError
+from providers.local.rtmp.messages import MessageType
+from providers.local.rtmp.session import Media, PublishWanted, ServerSession, State, Unpublished
+
+log = structlog.get_logger(__name__)
+
+DENIED = "NetStream.Publish.Denied"
+FAILED = "NetStream.Publish.Failed"
+SHUTDOWN = "NetConnection.Connect.AppShutdown"
+
+TAG_KINDS = {MessageType.AUDIO: TagKind.AUDIO, MessageType.VIDEO: TagKind.VIDEO, MessageType.DATA: TagKind.SCRIPT}
+
+
+class Owner(Protocol):
+    """What a connection needs of the server it belongs to."""
+
+    limits: IngestLimits
+    counters: IngestCounters
+    gate: PublishGate
+
+    def spawn(self, work: Coroutine[Any, Any, None], *, name: str) -> asyncio.Task[None]:
+        """Start a task that the owner waits for when it closes."""
+
+    def begin_publish(self, connection: Connection) -> str | None:
+        """Count the connection among the publishers; a sentence when there is no room."""
+
+    def end_publish(self, connection: Connection) -> None:
+        """Stop counting it; safe for one that was not counted."""
+
+    def forget(self, connection: Connection) -> None:
+        """The connection is gone."""
+
+
+class Connection(asyncio.Protocol):
+    """One socket, plain or TLS. `address` is the peer's, without the port."""
+
+    def __init__(self, owner: Owner, address: str, encrypted: bool, clock: Callable[[], float]) -> None:
+        self.address = address
+        self._encrypted = encrypted
+        self._owner = owner
+        self._clock = clock
+        self._session = ServerSession(owner.limits.messages)
+        self._transport: asyncio.Transport | None = None
+        self._publication: Publication | None = None
+        self._reasons_to_wait: set[str] = set()
+        self._lingering = False
+        self._bytes_in = self._bytes_checked = 0
+        self._bits_over = 0.0
+        self._phase = self._session.state
+        self._checked = clock()
+        self._deadline = self._checked + owner.limits.handshake_timeout
+
+    # The socket's side
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)  # what asyncio.Protocol promises
+        self._deadline = self._clock() + self._owner.limits.handshake_timeout
+
+    def data_received(self, data: bytes) -> None:
+        self._bytes_in += len(data)
+        if not self._lingering:
+            self._turn(self._session.receive, data)
+
+    def pause_writing(self) -> None:
+        """The encoder does not read our answers: it is not read either."""
+        self._wait_for("writer")
+
+    def resume_writing(self) -> None:
+        self._go_on("writer")
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._transport = None
+        self._lingering = True
+        self._count_bytes()
+        self._end("closed")
+        self._owner.forget(self)
+
+    # The server's side
+
+    def check(self, now: float) -> None:
+        """Look at all limits that have to do with time."""
+        if self._transport is None:
+            return
+        fresh = self._count_bytes()
+        elapsed, self._checked = now - self._checked, now
+        if self._session.state is not self._phase or (fresh and self._phase is State.PUBLISHING):
+            self._phase = self._session.state
+            self._deadline = now + self._timeout(self._phase)
+        if self._publication is not None and self._too_fast(fresh * 8, elapsed):
+            limit = self._owner.limits.bitrate / 1e6
+            self._refuse("bitrate", DENIED, f"The stream is above {limit:g} Mbit/s: lower the bitrate.")
+        elif now >= self._deadline:
+            self._expire()
+
+    def stop(self) -> None:
+        """The service ends: tell a publisher so, close in any case."""
+        self._refuse("stopping", SHUTDOWN, "The server is stopping: reconnect in a few seconds.")
+
+    def abort(self) -> None:
+        """Cut the connection off."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    # What happens in between
+
+    def _turn(self, feed: Callable[..., None], *data: bytes) -> None:
+        """Feed, flush answers, handle events; an error of the protocol ends the connection."""
+        failure: RtmpError | None = None
+        try:
+            feed(*data)
+        except RtmpError as error:
+            failure = error
+        self._flush()
+        for event in self._session.events():
+            self._handle(event)
+            if self._lingering:
+                return
+        if failure is not None:
+            self._fail(failure)
+
+    def _flush(self) -> None:
+        answer = self._session.data_to_send()
+        if answer and self._transport is not None and not self._transport.is_closing():
+            self._transport.write(answer)
+
+    def _handle(self, event: PublishWanted | Media | Unpublished) -> None:
+        match event:
+            case Media(kind, timestamp, payload):
+                self._media(FlvTag(TAG_KINDS[kind], timestamp, payload))
+            case PublishWanted():
+                self._ask(event)
+            case Unpublished():
+                self._end("unpublished")
+
+    def _media(self, tag: FlvTag) -> None:
+        if self._publication is None:
+            return
+        try:
+            self._publication.media(tag)
+        except PublishRefused as refusal:
+            self._refuse("media", refusal.code, refusal.description)
+        except Exception:
+            # One stream's trouble must not take the others with it; the encoder reconnects.
+            log.exception("media could not be taken", address=self.address)
+            self._refuse("internal", FAILED, "The server failed to take this stream: see its log.")
+
+    def _ask(self, wanted: PublishWanted) -> None:
+        """Ask the gate; nothing more is read until it has answered."""
+        if (no_room := self._owner.begin_publish(self)) is not None:
+            self._refuse("publishers", DENIED, no_room)
+            return
+        self._wait_for("gate")
+        request = PublishRequest(
+            app=wanted.app,
+            stream_key=wanted.name,
+            address=self.address,
+            encrypted=self._encrypted,
+            encoder=wanted.encoder,
+            close=self._close_from_outside,
+        )
+        self._owner.spawn(self._admit(request), name=f"admit {self.address}")
+
+    async def _admit(self, request: PublishRequest) -> None:
+        try:
+            async with asyncio.timeout(ADMIT_TIMEOUT):
+                publication = await self._owner.gate.admit(request)
+        except PublishRefused as refusal:
+            self._refuse("gate", refusal.code, refusal.description)
+        except TimeoutError:
+            self._refuse("gate_timeout", FAILED, "The stream key could not be checked in time: try again.")
+        except Exception:
+            log.exception("the publish gate failed", address=self.address)
+            self._refuse("internal", FAILED, "The stream key could not be checked: try again.")
+        else:
+            self._begin(publication, request)
+
+    def _begin(self, publication: Publication, request: PublishRequest) -> None:
+        if self._lingering:  # the encoder left, or was sent away, while the gate was thinking
+            publication.ended("closed")
+            return
+        self._publication = publication
+        log.info("publish begins", address=self.address, app=request.app, encoder=request.encoder, tls=self._encrypted)
+        self._turn(self._session.accept)
+        self._go_on("gate")
+
+    def _close_from_outside(self, code: str, description: str) -> None:
+        self._refuse("closed_by_service", code, description)
+
+    def _fail(self, error: RtmpError) -> None:
+        log.info("protocol error", address=self.address, error=type(error).__name__, detail=str(error))
+        self._owner.counters.refused["protocol_error"] += 1
+        self._end("protocol_error")
+        if isinstance(error, HandshakeFailed):
+            self._close()  # whoever this is does not wait for an answer of ours
+        else:
+            self._linger()
+
+    def _refuse(self, reason: str, code: str, description: str) -> None:
+        """Say a last word if there is a publish to say it on, then close. Late calls do nothing."""
+        if self._lingering:
+            return
+        self._owner.counters.refused[reason] += 1
+        if self._session.state in (State.DECIDING, State.PUBLISHING):
+            log.info("publish refused", address=self.address, reason=reason, code=code, description=description)
+            self._session.refuse(code, description)
+            self._flush()
+            self._end("refused")
+            self._linger()
+        else:
+            self._close()
+
+    def _expire(self) -> None:
+        if self._lingering:
+            self.abort()
+            return
+        log.info("timeout", address=self.address, state=str(self._session.state))
+        self._owner.counters.refused[f"timeout_{self._session.state}"] += 1
+        self._end("timeout")
+        self._close()
+
+    def _end(self, reason: str) -> None:
+        """The publish is over, if there was one."""
+        publication, self._publication = self._publication, None
+        self._owner.end_publish(self)
+        if publication is None:
+            return
+        log.info("publish ended", address=self.address, reason=reason, bytes_in=self._bytes_in)
+        try:
+            publication.ended(reason)
+        except Exception:
+            log.exception("the end of a publish could not be taken", address=self.address)
+
+    def _linger(self) -> None:
+        """Let the last word reach the encoder: end our side, drop what still comes in until it hangs up, for a limited time.
+
+        Closing with unread bytes would reset the connection and may destroy the answer before it is read (RFC 1122 §4.2.2.13).
+        """
+        if self._transport is None or self._lingering:
+            return
+        self._lingering = True
+        self._deadline = self._clock() + self._owner.limits.linger_timeout
+        for reason in list(self._reasons_to_wait):
+            self._go_on(reason)
+        if self._transport.can_write_eof() and not self._transport.is_closing():
+            self._transport.write_eof()
+
+    def _close(self) -> None:
+        self._lingering = True
+        self._deadline = self._clock() + self._owner.limits.linger_timeout
+        if self._transport is not None:
+            self._transport.close()
+
+    def _wait_for(self, reason: str) -> None:
+        self._reasons_to_wait.add(reason)
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.pause_reading()
+
+    def _go_on(self, reason: str) -> None:
+        self._reasons_to_wait.discard(reason)
+        if not self._reasons_to_wait and self._transport is not None and not self._transport.is_closing():
+            self._transport.resume_reading()
+
+    def _count_bytes(self) -> int:
+        """How many bytes came in since the last time."""
+        fresh = self._bytes_in - self._bytes_checked
+        self._bytes_checked = self._bytes_in
+        self._owner.counters.bytes_in += fresh
+        return fresh
+
+    def _timeout(self, state: State) -> float:
+        limits = self._owner.limits
+        match state:
+            case State.HANDSHAKING:
+                return limits.handshake_timeout
+            case State.DECIDING:
+                return ADMIT_TIMEOUT + limits.linger_timeout
+            case State.PUBLISHING:
+                return limits.idle_timeout
+            case State.CLOSED:
+                return limits.linger_timeout
+        return limits.publish_timeout
+
+    def _too_fast(self, bits: int, elapsed: float) -> bool:
+        """A bucket that leaks at the allowed rate and holds what it lets through in `bitrate_window`."""
+        limits = self._owner.limits
+        self._bits_over = max(0.0, self._bits_over + bits - elapsed * limits.bitrate)
+        return self._bits_over > limits.bitrate * limits.bitrate_window

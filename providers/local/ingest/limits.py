@@ -1,0 +1,49 @@
+"""Every limit of the ingest by name, and what it counts."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from providers.local.rtmp.chunks import ChunkLimits
+
+
+@dataclass(frozen=True, slots=True)
+class IngestLimits:
+    """Times in seconds, looked at every `sweep_interval`; `bitrate` in bits per second.
+
+    handshake_timeout    from the connection (over TLS: from the end of its handshake) to the end of the RTMP handshake
+    tls_handshake_timeout  the same for the TLS handshake
+    publish_timeout      from the RTMP handshake, or from an unpublish, to the next publish
+    idle_timeout         without a byte from a publisher
+    linger_timeout       from our last word to the encoder's good-bye; then the connection is cut
+    stop_timeout         for all connections to end when the ingest stops
+    bitrate              of one publisher, on average over `bitrate_window`
+    publishers, publishers_per_address, connections, connections_per_address   at the same time
+    messages             what one connection may make us hold while messages are incomplete
+    """
+
+    handshake_timeout: float = 10.0
+    tls_handshake_timeout: float = 10.0
+    publish_timeout: float = 10.0
+    idle_timeout: float = 30.0
+    linger_timeout: float = 2.0
+    stop_timeout: float = 5.0
+    sweep_interval: float = 0.5
+    bitrate: int = 50_000_000
+    bitrate_window: float = 10.0
+    publishers: int = 200
+    publishers_per_address: int = 100
+    connections: int = 4096
+    connections_per_address: int = 2048
+    messages: ChunkLimits = field(default_factory=ChunkLimits)
+
+
+@dataclass(slots=True)
+class IngestCounters:
+    """What the ingest has seen since it was made. `refused` counts by one machine-readable word, never by a key."""
+
+    connections: int = 0
+    publishers: int = 0
+    bytes_in: int = 0
+    refused: Counter[str] = field(default_factory=Counter)

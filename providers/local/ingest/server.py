@@ -1,0 +1,217 @@
+"""The ingest server: listens for RTMP and RTMPS, owns every connection, and ends them all when it stops.
+
+Connections are accepted here rather than by `loop.create_server`, because that shows a TLS client only after its handshake:
+limits by address must hold before. Nothing waits for ever: `_sweep` looks at each connection's times.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from collections import Counter
+from collections.abc import Coroutine, Iterable
+from typing import Any
+
+import structlog
+
+from providers.base import Spawn
+from providers.local.ingest.connection import Connection
+from providers.local.ingest.limits import IngestCounters, IngestLimits
+from providers.local.ingest.ports import PublishGate
+
+log = structlog.get_logger(__name__)
+
+BACKLOG = 1024
+"""Connections the kernel holds before we accept them."""
+
+ACCEPT_RETRY = 1.0
+"""Seconds until the next try when the kernel gives no connection, for want of file descriptors or memory."""
+
+
+ABORT_TIMEOUT = 1.0
+"""Seconds connections have to go after they were cut off."""
+
+
+class IngestServer:
+    """Encoders' way in. `counters` may be read at any time."""
+
+    def __init__(self, gate: PublishGate, spawn: Spawn, limits: IngestLimits = IngestLimits()) -> None:  # noqa: B008  # frozen
+        self.gate = gate
+        self.limits = limits
+        self.counters = IngestCounters()
+        self._spawn = spawn
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._opening: set[asyncio.Task[None]] = set()
+        self._accepting: list[asyncio.Task[None]] = []
+        self._sweeping: asyncio.Task[None] | None = None
+        self._listeners: list[socket.socket] = []
+        self._connections: set[Connection] = set()
+        self._per_address: Counter[str] = Counter()
+        self._publishers: set[Connection] = set()
+        self._publishers_per_address: Counter[str] = Counter()
+        self._gone = asyncio.Event()
+
+    async def listen(self, host: str, port: int, ssl_context: ssl.SSLContext | None = None) -> int:
+        """Accept encoders on `host` (a name or address; "" for all, IPv4 and IPv6) and `port` (0: any free one).
+
+        Returns the port. With `ssl_context` it is RTMPS. May be called several times. Errors: OSError.
+        """
+        listener = await _bind(host, port)
+        self._listeners.append(listener)
+        if self._sweeping is None:
+            self._sweeping = self._spawn(self._sweep(), name="ingest sweep")
+        bound = int(listener.getsockname()[1])
+        self._accepting.append(self._spawn(self._accept(listener, ssl_context), name=f"ingest accept {bound}"))
+        log.info("ingest listens", host=host, port=bound, tls=ssl_context is not None)
+        return bound
+
+    async def aclose(self) -> None:
+        """Take no more encoders, tell the publishers and end all connections within `stop_timeout`. Safe to call twice."""
+        await _cancel(self._accepting)
+        for listener in self._listeners:
+            listener.close()
+        self._listeners.clear()
+        await _cancel(self._opening)
+        for connection in list(self._connections):
+            connection.stop()
+        await self._all_gone(self.limits.stop_timeout)
+        for connection in list(self._connections):
+            connection.abort()
+        await self._all_gone(ABORT_TIMEOUT)
+        await _cancel([*self._tasks, *([self._sweeping] if self._sweeping else [])])
+
+    # What connections ask (connection.Owner)
+
+    def spawn(self, work: Coroutine[Any, Any, None], *, name: str) -> asyncio.Task[None]:
+        """Start a task that `aclose` waits for."""
+        task = self._spawn(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    def begin_publish(self, connection: Connection) -> str | None:
+        """Count the connection among the publishers; a sentence for the streamer when there is no room."""
+        if len(self._publishers) >= self.limits.publishers:
+            return "The server takes no more streams at the moment."
+        if self._publishers_per_address[connection.address] >= self.limits.publishers_per_address:
+            return "The server takes no more streams from this address."
+        self._publishers.add(connection)
+        self._publishers_per_address[connection.address] += 1
+        self.counters.publishers = len(self._publishers)
+        return None
+
+    def end_publish(self, connection: Connection) -> None:
+        """Stop counting it; safe for one that was not counted."""
+        if connection in self._publishers:
+            self._publishers.discard(connection)
+            _release(self._publishers_per_address, connection.address)
+            self.counters.publishers = len(self._publishers)
+
+    def forget(self, connection: Connection) -> None:
+        """The connection is gone."""
+        if connection in self._connections:
+            self._connections.discard(connection)
+            _release(self._per_address, connection.address)
+            self.counters.connections = len(self._connections)
+            self._gone.set()
+
+    # Inside
+
+    async def _accept(self, listener: socket.socket, context: ssl.SSLContext | None) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                client, peer = await loop.sock_accept(listener)
+            except OSError as error:
+                log.warning("no connection can be accepted", error=error.strerror)
+                await asyncio.sleep(ACCEPT_RETRY)
+                continue
+            self._take(client, str(peer[0]), context)
+
+    def _take(self, client: socket.socket, address: str, context: ssl.SSLContext | None) -> None:
+        """Register the connection before it runs, or hang up when there is no room."""
+        if (reason := self._no_room(address)) is not None:
+            self.counters.refused[reason] += 1
+            client.close()
+            return
+        connection = Connection(self, address, context is not None, asyncio.get_running_loop().time)
+        self._connections.add(connection)
+        self._per_address[address] += 1
+        self.counters.connections = len(self._connections)
+        opening = self._spawn(self._open(connection, client, context), name=f"open {address}")
+        self._opening.add(opening)
+        opening.add_done_callback(self._opening.discard)
+
+    def _no_room(self, address: str) -> str | None:
+        if len(self._connections) >= self.limits.connections:
+            return "connections"
+        if self._per_address[address] >= self.limits.connections_per_address:
+            return "connections_per_address"
+        return None
+
+    async def _open(self, connection: Connection, client: socket.socket, context: ssl.SSLContext | None) -> None:
+        """Hand the socket to the connection, over TLS after its handshake."""
+        tls = {}
+        if context is not None:
+            tls["ssl_handshake_timeout"] = self.limits.tls_handshake_timeout
+            tls["ssl_shutdown_timeout"] = self.limits.linger_timeout
+        try:
+            await asyncio.get_running_loop().connect_accepted_socket(lambda: connection, client, ssl=context, **tls)
+        except OSError as error:
+            log.info("TLS handshake failed", address=connection.address, error=type(error).__name__)
+            self.counters.refused["tls_handshake"] += 1
+            self.forget(connection)
+        except asyncio.CancelledError:
+            self.forget(connection)
+            raise
+
+    async def _sweep(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(self.limits.sweep_interval)
+            now = loop.time()
+            for connection in list(self._connections):
+                connection.check(now)
+
+    async def _all_gone(self, limit: float) -> None:
+        """Return when no connection and no question to the gate is left, or after `limit` seconds."""
+        try:
+            async with asyncio.timeout(limit):
+                while self._tasks:
+                    await asyncio.wait(self._tasks)
+                while self._connections:
+                    self._gone.clear()
+                    await self._gone.wait()
+        except TimeoutError:
+            log.warning("connections do not end", connections=len(self._connections), questions=len(self._tasks))
+
+
+async def _bind(host: str, port: int) -> socket.socket:
+    """A listening socket on the first address `host` resolves to."""
+    if not host:
+        listener = socket.create_server(
+            ("", port), family=socket.AF_INET6, backlog=BACKLOG, dualstack_ipv6=socket.has_dualstack_ipv6()
+        )
+    else:
+        found = await asyncio.get_running_loop().getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )
+        listener = socket.create_server(found[0][4][:2], family=found[0][0], backlog=BACKLOG)
+    listener.setblocking(False)
+    return listener
+
+
+async def _cancel(tasks: Iterable[asyncio.Task[None]]) -> None:
+    """End `tasks` and wait for them; their owner reports what went wrong in them."""
+    waited = list(tasks)
+    for task in waited:
+        task.cancel()
+    await asyncio.gather(*waited, return_exceptions=True)
+
+
+def _release(counter: Counter[str], address: str) -> None:
+    """One less; addresses that are not there any more are not remembered."""
+    counter[address] -= 1
+    if not counter[address]:
+        del counter[address]

@@ -1,0 +1,68 @@
+"""Publish gates for tests: they keep what came."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from providers.local.ingest.ports import PublishRefused, PublishRequest
+from providers.local.media import FlvTag, TagKind
+
+
+@dataclass
+class Recorded:
+    """A publication that keeps its tags, and refuses when `take` says so."""
+
+    request: PublishRequest
+    take: Callable[[FlvTag], None] = lambda tag: None
+    tags: list[FlvTag] = field(default_factory=list)
+    reasons: list[str] = field(default_factory=list)
+    over: asyncio.Event = field(default_factory=asyncio.Event)
+    grown: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def media(self, tag: FlvTag) -> None:
+        self.tags.append(tag)
+        self.grown.set()
+        self.take(tag)
+
+    def ended(self, reason: str) -> None:
+        self.reasons.append(reason)
+        self.over.set()
+
+    def frames(self, kind: TagKind) -> list[bytes]:
+        """Coded frames alone, without sequence headers (AVCPacketType and AACPacketType 1)."""
+        return [tag.payload for tag in self.tags if tag.kind == kind and tag.payload[1] == 1]
+
+    async def has(self, count: int) -> None:
+        """Wait for `count` tags."""
+        while len(self.tags) < count:
+            self.grown.clear()
+            await self.grown.wait()
+
+
+@dataclass
+class RecordingGate:
+    """Lets `key` in and nobody else."""
+
+    key: str = "secret"
+    take: Callable[[FlvTag], None] = lambda tag: None
+    requests: list[PublishRequest] = field(default_factory=list)
+    publications: list[Recorded] = field(default_factory=list)
+    asked: asyncio.Event = field(default_factory=asyncio.Event)
+    begun: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def admit(self, request: PublishRequest) -> Recorded:
+        self.requests.append(request)
+        self.asked.set()
+        if request.stream_key != self.key:
+            raise PublishRefused("NetStream.Publish.BadName", "No stream has this key: copy it again.")
+        publication = Recorded(request, self.take)
+        self.publications.append(publication)
+        self.begun.set()
+        return publication
+
+    async def first(self) -> Recorded:
+        """Wait for the first publication."""
+        await self.begun.wait()
+        return self.publications[0]
