@@ -68,7 +68,8 @@ async def encode(
         codecs += [*X264, "-g", str(round(gop * rate)), "-keyint_min", str(round(gop * rate)), "-sc_threshold", "0"]
     if audio:
         inputs += ["-f", "lavfi", "-i", f"sine=frequency=440:sample_rate={audio_rate}"]
-        codecs += ["-c:a", "aac", "-b:a", "64k", "-ac", "2"]
+        # Without noise substitution: a decoder's noise depends on all it decoded before, so hashes would, too.
+        codecs += ["-c:a", "aac", "-b:a", "64k", "-ac", "2", "-aac_pns", "0"]
     out = await run("ffmpeg", "-v", "error", *inputs, *codecs, "-t", str(seconds), "-f", "flv", "pipe:1")
     return FlvReader().feed(out)
 
@@ -205,3 +206,141 @@ async def test_odd_sizes_and_rates(size: str, rate: int, audio_rate: int, tmp_pa
     assert f"{init.width}x{init.height}" == size
     assert init.frame_rate == rate
     await assert_same(tags, packaged, tmp_path)
+
+
+def shifted(tags: Iterable[FlvTag], milliseconds: int) -> list[FlvTag]:
+    """The same media that many ms later, on a clock of 32 bits; headers too."""
+    return [tag._replace(timestamp=(tag.timestamp + milliseconds) % 2**32) for tag in tags]
+
+
+def without(tags: Iterable[FlvTag], kind: TagKind) -> list[FlvTag]:
+    return [tag for tag in tags if tag.kind is not kind]
+
+
+@pytest.mark.parametrize("kind", [TagKind.AUDIO, TagKind.VIDEO])
+@MODES
+async def test_a_single_track_is_enough(kind: TagKind, settings: PackagerSettings, tmp_path: Path) -> None:
+    tags = await encode(6, video=kind is TagKind.VIDEO, audio=kind is TagKind.AUDIO)
+    track = TrackKind.VIDEO if kind is TagKind.VIDEO else TrackKind.AUDIO
+
+    packaged = package(tags, settings)
+
+    assert {each.track for each in packaged.inits} == {track}
+    assert len(packaged.ends) >= 3
+    assert_in_order(packaged, settings)
+    source = await source_frames(tags, tmp_path / "source.flv", track[0])
+    assert hashes(await packaged_frames(packaged, track, tmp_path)) == hashes(source)
+
+
+async def test_sound_that_begins_seconds_after_the_picture_stays_in_time(tmp_path: Path) -> None:
+    tags = [tag for tag in await encode(7) if tag.kind is not TagKind.AUDIO or tag.timestamp >= 2_800]
+    header = next(tag for tag in await encode(1, video=False) if tag.kind is TagKind.AUDIO and tag.payload[1] == 0)
+    tags.insert(next(i for i, tag in enumerate(tags) if tag.kind is TagKind.AUDIO), header._replace(timestamp=2_800))
+
+    packaged = package(tags)
+
+    await assert_same(tags, packaged, tmp_path)
+    first = packaged.ends_of(TrackKind.AUDIO)[0]
+    assert 2.75 < first.decode_time / 48_000 < 2.85
+    assert_in_order(packaged, STANDARD)
+
+
+async def test_a_picture_that_begins_after_the_sound_stays_in_time(tmp_path: Path) -> None:
+    """The sound started alone, since nothing announced video."""
+    both = [tag for tag in await encode(8, gop=1) if tag.kind is not TagKind.SCRIPT]
+    is_header = [tag.payload[1] == 0 for tag in both]
+    tags = [
+        tag
+        for tag, header in zip(both, is_header, strict=True)
+        if tag.kind is TagKind.AUDIO or (tag.timestamp >= 3_000 and not header)
+    ]
+    video_header = next(tag for tag in both if tag.kind is TagKind.VIDEO)
+    tags.insert(next(i for i, tag in enumerate(tags) if tag.kind is TagKind.VIDEO), video_header)
+
+    packaged = package(tags)
+
+    video = await source_frames(tags, tmp_path / "source.flv", "v")
+    sound = await source_frames(tags, tmp_path / "source.flv", "a")
+    ours_video = await packaged_frames(packaged, TrackKind.VIDEO, tmp_path)
+    ours_sound = await packaged_frames(packaged, TrackKind.AUDIO, tmp_path)
+    assert ours_video[-1][1] == video[-1][1]
+    assert ours_sound[-1][1] == sound[-1][1]
+    offset = ours_video[-1][0] - ours_sound[-1][0]
+    assert abs(offset - (video[-1][0] - sound[-1][0])) <= SYNC_TOLERANCE
+    assert_in_order(packaged, STANDARD)
+
+
+async def test_another_picture_size_begins_a_generation_where_the_last_one_ended(tmp_path: Path) -> None:
+    small, large = await encode(3.5), await encode(3.5, size="320x180")
+    tags = [*small, *shifted(large, small[-1].timestamp + 30)]
+
+    packaged = package(tags)
+
+    assert [(each.track, each.generation) for each in packaged.inits] == [
+        (TrackKind.VIDEO, 0),
+        (TrackKind.AUDIO, 0),
+        (TrackKind.VIDEO, 1),
+        (TrackKind.AUDIO, 1),
+    ]
+    frames = await packaged_frames(packaged, TrackKind.VIDEO, tmp_path)
+    expected = [
+        *await source_frames(small, tmp_path / "small.flv", "v"),
+        *await source_frames(large, tmp_path / "large.flv", "v"),
+    ]
+    assert hashes(frames) == hashes(expected)
+    assert_in_order(packaged, STANDARD)
+    assert_joined(packaged)
+
+
+async def test_a_jump_of_the_clock_begins_a_generation(tmp_path: Path) -> None:
+    one = await encode(3.5)
+    media = [tag for tag in one if tag.kind is not TagKind.SCRIPT and tag.payload[1] == 1]
+    for distance in (600_000, -2_000):
+        tags = [*shifted(one, 100_000), *shifted(media, 100_000 + distance)]
+
+        packaged = package(tags)
+
+        assert {each.generation for each in packaged.inits} == {0, 1}
+        twice = hashes(await source_frames(one, tmp_path / "one.flv", "v")) * 2
+        assert hashes(await packaged_frames(packaged, TrackKind.VIDEO, tmp_path)) == twice
+        assert_in_order(packaged, STANDARD)
+        assert_joined(packaged)
+
+
+@pytest.mark.parametrize("edge", [2**24, 2**31, 2**32])
+async def test_wraps_of_the_clock_are_not_noticed(edge: int, tmp_path: Path) -> None:
+    tags = await encode(6)
+
+    packaged = package(shifted(tags, edge - 3_000))
+
+    assert {each.generation for each in packaged.inits} == {0}
+    assert packaged.files == package(tags).files
+    await assert_same(tags, packaged, tmp_path)
+
+
+async def test_sound_lost_for_a_while_is_made_up_with_silence(tmp_path: Path) -> None:
+    whole = await encode(7)
+    tags = [tag for tag in whole if tag.kind is not TagKind.AUDIO or not 2_000 <= tag.timestamp < 4_500]
+
+    packaged = package(tags)
+
+    before = await packaged_frames(package(whole), TrackKind.AUDIO, tmp_path)
+    after = await packaged_frames(packaged, TrackKind.AUDIO, tmp_path)
+    assert len(after) == len(before)
+    assert [at for at, _ in after] == pytest.approx([at for at, _ in before], abs=0.012)
+    assert hashes(after)[-40:] == hashes(before)[-40:]
+    middle = hashes(after)[110:200]
+    assert len(set(middle)) == 1
+    assert_in_order(packaged, STANDARD)
+
+
+def assert_joined(packaged: Packaged) -> None:
+    """Decode times never go back, and the first track of a generation begins where the longest of the last one ended."""
+    timescales = {(each.track, each.generation): each.timescale for each in packaged.inits}
+    edges = defaultdict(list)
+    for end in packaged.ends:
+        scale = timescales[end.track, end.generation]
+        edges[end.generation].append((end.decode_time / scale, (end.decode_time + end.duration) / scale))
+    for generation in range(1, max(edges) + 1):
+        last = max(end for _, end in edges[generation - 1])
+        assert min(start for start, _ in edges[generation]) == pytest.approx(last, abs=0.0001)

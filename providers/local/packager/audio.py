@@ -63,6 +63,11 @@ class AudioTrack(Track):
         self._behind = False
         self._add(payload)
 
+    def seconds_until(self, milliseconds: int) -> float:
+        """How long the segment will be when it is cut at this moment: parts that are out stay in it."""
+        until = max(self.part_start, min(self.end, self.ticks(milliseconds)))
+        return (until - self.segment_start) / self.timescale
+
     def cut(self, milliseconds: int) -> None:
         """End the segment at this moment of the generation, as video does."""
         at = self.ticks(milliseconds)

@@ -168,8 +168,10 @@ class Packager:
         origin = _first_tick(run.position, video.TIMESCALE)
         start = origin + (time - run.zero) * video.TICKS_PER_MS
         self._video.begin(video.init_of(config, run.number), origin, start, run.program_zero)
-        self._audio.alone = False
         self._keyframe_time = None
+        if self._audio.active:
+            self._audio.cut(time - run.zero)
+        self._audio.alone = False
         return True
 
     def _take_frame(self, time: int, head: flv.VideoTag, data: memoryview) -> None:
@@ -201,9 +203,12 @@ class Packager:
 
     def _cut(self, decode_time: int) -> None:
         """End the segments of both tracks at this tick of the video."""
+        milliseconds = (decode_time - self._video.origin) // video.TICKS_PER_MS
+        sound = self._audio.seconds_until(milliseconds) if self._audio.active else 0.0
+        self._rule.ended(max(self._video.segment_seconds, sound))
         self._video.end_segment()
         if self._audio.active:
-            self._audio.cut((decode_time - self._video.origin) // video.TICKS_PER_MS)
+            self._audio.cut(milliseconds)
 
     def _take_audio(self, timestamp: int, payload: bytes, arrived: float) -> None:
         packet = flv.parse_audio(payload)
