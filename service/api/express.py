@@ -6,8 +6,9 @@ the answer itself costs (design §4). So a small protocol stands in front of aio
     socket ─▶ a complete, plain GET or OPTIONS that `answer` knows ─▶ the answer's bytes
                  └─ anything else: the connection goes to aiohttp for good, with every byte not answered yet
 
-"Anything else" is meant literally: other paths and methods, a channel that is not on the board, an error, a body, HTTP/1.0, `Connection:
-close`, a header that is doubled, folded or not ASCII. The strict parser here never has to decide about a doubtful request.
+"Anything else" is meant literally: other paths and methods, a channel that is not on the board, an error, a body, HTTP/1.0,
+`Connection: close`, a header that is doubled, folded or not ASCII. The strict parser here never has to decide about a doubtful
+request.
 
 Wiring, with aiohttp's public interface only::
 
@@ -25,16 +26,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-
-import structlog
+from typing import cast
 
 from providers.base import Spawn
-from service.api.reply import Reply
+from service.api.wire import WireReply
 from service.domain.errors import DomainError
 
-log = structlog.get_logger(__name__)
-
-Answer = Callable[[str, str, Mapping[str, str], str], Reply | None]
+Answer = Callable[[str, str, Mapping[str, str], str], WireReply | None]
 """Method, raw target, headers with lower-case names, peer address. None or a DomainError: let aiohttp do it."""
 
 _METHODS = (b"GET /", b"OPTIONS /")
@@ -64,7 +62,7 @@ class ExpressLimits:
 
 
 class ExpressLane:
-    """A factory of protocols for one listening socket. `next_factory` makes the protocol that takes the rest (`AppRunner.server`)."""
+    """Listens in front of another server; `next_factory` makes the protocol that takes the rest (`AppRunner.server`)."""
 
     def __init__(
         self,
@@ -73,7 +71,7 @@ class ExpressLane:
         *,
         spawn: Spawn,
         limits: ExpressLimits | None = None,
-        on_reply: Callable[[Reply], None] = lambda reply: None,
+        on_reply: Callable[[WireReply], None] = lambda reply: None,
     ) -> None:
         self.answer = answer
         self.on_reply = on_reply
@@ -174,13 +172,12 @@ class _Connection(asyncio.Protocol):
     # asyncio.Protocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - what a TCP server is given
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's are none by name
         self._seen = self._lane.now
         peer = transport.get_extra_info("peername")
         self._peer = peer[0] if isinstance(peer, tuple) else ""
         if not self._lane.enter(self):
-            transport.abort()
+            self._transport.abort()
 
     def data_received(self, data: bytes) -> None:
         if not self._buffer:
@@ -241,7 +238,7 @@ class _Connection(asyncio.Protocol):
         if self._handing_over and not self._paused:
             self._hand_over()
 
-    def _answer(self, head: bytes) -> Reply | None:
+    def _answer(self, head: bytes) -> WireReply | None:
         line, _, block = head.partition(b"\r\n")
         if len(head) > self._lane.limits.max_head:
             return None

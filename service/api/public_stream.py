@@ -11,28 +11,24 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import unquote_plus
 
 from aiohttp import web
-from pydantic import AwareDatetime, BaseModel, Field
 
-from providers.base import Phase
 from service.api.client_address import Networks, client_address
-from service.api.reply import Reply
+from service.api.public_schemas import PATH, PREFIX, STATUS, VIEWER_COUNT
+from service.api.wire import WireReply
 from service.domain.errors import Throttled, Unavailable
 from service.domain.newcomers import Newcomers
 from service.domain.status import Snapshot, StatusBoard, Watched
 
-PREFIX = "/api/pub/public/v1/orgs/"
-
 MAX_VISITOR_ID = 128
 """Characters; a longer visitor id is not counted (contract §6)."""
 
-STATUS = "stream_status"
-VIEWER_COUNT = "stream_viewer_count"
 METHODS = "GET, HEAD, OPTIONS"
 
 _CORS = (
@@ -52,28 +48,6 @@ _PREFLIGHT = (
 _VARY = ("Vary", "Authorization, X-Visitor-Id, X-Giosg-Visitor-Id")
 _CACHED = ("Cache-Control", "public, max-age=1")
 _HEARTBEAT = ("Cache-Control", "no-store")
-
-
-class StreamStatus(BaseModel):
-    """What stream_status answers. The first three are the contract's."""
-
-    is_connected: bool
-    is_watchable: bool
-    seconds_until_watchable: int = Field(ge=0, description="0 once a player can play.")
-    state: Phase
-    reason: str | None
-    poll_after_ms: int = Field(ge=0, description="Ask again after this many milliseconds.")
-    viewer_count: int = Field(ge=0, description="Distinct visitors of the last two minutes.")
-    as_of: AwareDatetime | None = Field(None, description="Only when degraded: when the state was last known.")
-    viewer_count_as_of: AwareDatetime | None = Field(None, description="Only when the count stands still: since when.")
-    degraded: Literal[True] | None = Field(None, description="Something this rests on is away; the last good answer.")
-
-
-class StreamViewerCount(BaseModel):
-    """What stream_viewer_count answers."""
-
-    viewer_count: int = Field(ge=0, description="Distinct visitors of the last two minutes.")
-    as_of: AwareDatetime | None = Field(None, description="Only when the count stands still: since when.")
 
 
 class PublicStream:
@@ -98,7 +72,7 @@ class PublicStream:
         self._visitor_of = visitor_of
         self._trusted = trusted_proxies
 
-    def answer(self, method: str, target: str, headers: Mapping[str, str], peer: str) -> Reply | None:
+    def answer(self, method: str, target: str, headers: Mapping[str, str], peer: str) -> WireReply | None:
         """The answer to a poll, or None: not an endpoint or a method of these, or a channel that is not on the board.
 
         `target` is the raw path and query, `headers` has lower-case names, `peer` is the address at the other end of the socket.
@@ -110,7 +84,7 @@ class PublicStream:
             return None
         organization, channel, route = named
         if method == "OPTIONS":
-            return Reply(route, 204, _PREFLIGHT)
+            return WireReply(route, 204, _PREFLIGHT)
         if method not in ("GET", "HEAD"):
             return None
         watched = self._board.find(organization, channel)
@@ -122,7 +96,7 @@ class PublicStream:
         reply = _rendered(watched.snapshot, route, visitor is not None)
         asked_with = headers.get("if-none-match")
         if asked_with is not None and _matches(asked_with, reply.headers[0][1]):
-            return Reply(route, 304, reply.headers[:-1])
+            return WireReply(route, 304, reply.headers[:-1])
         return reply
 
     def _heartbeat(self, watched: Watched, visitor: str, headers: Mapping[str, str], peer: str) -> None:
@@ -135,7 +109,7 @@ class PublicStream:
             address = client_address(peer, headers.get("x-forwarded-for", ""), self._trusted)
             wait = self._newcomers.admit(uid, visitor, address, now)
             if wait > 0:
-                raise Throttled(wait)
+                raise Throttled(math.ceil(wait))
         self._board.heartbeat(watched, visitor, newcomer=newcomer)
 
     def _visitor(self, query: str, headers: Mapping[str, str]) -> str | None:
@@ -179,15 +153,15 @@ def _matches(if_none_match: str, etag: str) -> bool:
     return if_none_match == "*" or etag in (tag.strip().removeprefix("W/") for tag in if_none_match.split(","))
 
 
-def _rendered(snapshot: Snapshot, route: str, counted: bool) -> Reply:
-    reply: Reply | None = snapshot.renderings.get((route, counted))
+def _rendered(snapshot: Snapshot, route: str, counted: bool) -> WireReply:
+    reply: WireReply | None = snapshot.renderings.get((route, counted))
     if reply is None:
         members = _status(snapshot) if route == STATUS else _viewer_count(snapshot)
         body = json.dumps(members, separators=(",", ":")).encode()
         etag = ("ETag", f'"{hashlib.blake2b(body, digest_size=8).hexdigest()}"')
         caching = _HEARTBEAT if counted else _CACHED
         content = ("Content-Type", "application/json; charset=utf-8")
-        reply = Reply(route, 200, (etag, caching, _VARY, *_CORS, content), body)
+        reply = WireReply(route, 200, (etag, caching, _VARY, *_CORS, content), body)
         snapshot.renderings[route, counted] = reply
     return reply
 
@@ -237,11 +211,9 @@ def routes(public: PublicStream, board: StatusBoard) -> list[web.RouteDef]:
         reply = public.answer(*asked)
         if reply is None:
             await board.watch(request.match_info["organization_id"], request.match_info["channel_id"])
-            # An id in another spelling (no dashes) is on the board under its canonical one: as good as not found.
             reply = public.answer(*asked)
         if reply is None:
             raise Unavailable("The state of the stream is not known yet.", retry_after=1.0)
         return web.Response(status=reply.status, headers=reply.headers, body=reply.body or None)
 
-    path = PREFIX + "{organization_id}/channels/{channel_id}/conference/"
-    return [web.route("*", path + endpoint + slash, poll) for endpoint in (STATUS, VIEWER_COUNT) for slash in ("", "/")]
+    return [web.route("*", PATH + endpoint + slash, poll) for endpoint in (STATUS, VIEWER_COUNT) for slash in ("", "/")]

@@ -1,0 +1,27 @@
+"""An answer that is ready to be sent, by aiohttp or by the express lane."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from email.utils import formatdate
+from functools import cached_property
+from http import HTTPStatus
+
+
+@dataclass(frozen=True)
+class WireReply:
+    """`route` names the endpoint for the metrics. The headers hold what is particular, not Content-Length and Date."""
+
+    route: str
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    body: bytes = b""
+
+    @cached_property
+    def wire(self) -> bytes:
+        """The whole HTTP/1.1 response (RFC 9112). Made once: keep a reply no longer than its Date may be old."""
+        lines = [f"HTTP/1.1 {self.status} {HTTPStatus(self.status).phrase}", f"Date: {formatdate(usegmt=True)}"]
+        lines += [f"{name}: {value}" for name, value in self.headers]
+        if self.status not in (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED):
+            lines.append(f"Content-Length: {len(self.body)}")
+        return "\r\n".join([*lines, "", ""]).encode("latin-1") + self.body

@@ -1,0 +1,239 @@
+"""The two public endpoints over HTTP, through the express lane and without it (contract §4 "Streams", §6, §7 checks 26 and 27)."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from aiohttp import ClientResponse, ClientSession, web
+from prometheus_client import CollectorRegistry
+
+from service.api.express import ExpressLane
+from service.api.middleware import Figures, envelope
+from service.api.public_schemas import StreamStatus, StreamViewerCount
+from service.api.public_stream import routes
+from service.api.wire import WireReply
+from service.domain.newcomers import NewcomerLimits
+from service.tasks import Tasks
+from tests.stream_stage import Stage, until
+
+
+class Site:
+    """The stage behind HTTP. With a lane, `fast` counts what it answered."""
+
+    def __init__(self, stage: Stage, base: str, session: ClientSession) -> None:
+        self.stage = stage
+        self.fast: list[WireReply] = []
+        self._base = base
+        self._session = session
+
+    async def ask(self, path: str, method: str = "GET", **more: Any) -> ClientResponse:
+        async with self._session.request(method, self._base + path, **more) as response:
+            await response.read()
+        return response
+
+    async def status(self, query: str = "", **more: Any) -> Any:
+        return await (await self.ask(self.stage.path() + query, **more)).json()
+
+    async def viewer_count(self) -> int:
+        answer = await (await self.ask(self.stage.path("stream_viewer_count"))).json()
+        return int(answer["viewer_count"])
+
+
+@pytest.fixture(params=["express", "aiohttp"])
+async def site(request: pytest.FixtureRequest, tasks: Tasks) -> AsyncIterator[Site]:
+    stage = await Stage(tasks, newcomers=NewcomerLimits(burst=20, per_second=1)).open()
+    app = web.Application(middlewares=[envelope(Figures(CollectorRegistry()))])
+    app.add_routes(routes(stage.public, stage.board))
+    runner = web.AppRunner(app)
+    await runner.setup()
+    fast: list[WireReply] = []
+    answer = stage.public.answer if request.param == "express" else lambda *_: None
+    assert runner.server is not None
+    lane = ExpressLane(runner.server, answer, spawn=tasks.spawn, on_reply=fast.append)
+    port = await lane.listen("127.0.0.1", 0)
+    async with ClientSession() as session:
+        site = Site(stage, f"http://127.0.0.1:{port}", session)
+        site.fast = fast
+        yield site
+    await lane.aclose()
+    await runner.cleanup()
+    await stage.board.aclose()
+
+
+async def warm(site: Site) -> None:
+    """The channel is on the board: from now on the lane may answer."""
+    await site.stage.watch()
+
+
+async def test_the_status_needs_no_credentials_and_has_the_contracts_types(site: Site) -> None:
+    response = await site.ask(site.stage.path(channel=site.stage.silent))
+    answer = await response.json()
+    assert response.status == 200
+    assert (answer["is_connected"], answer["is_watchable"], answer["seconds_until_watchable"]) == (False, False, 0)
+    assert type(answer["seconds_until_watchable"]) is int
+    StreamStatus.model_validate(answer)
+
+
+async def test_the_answers_have_exactly_the_declared_members(site: Site) -> None:
+    assert set(await site.status()) | {"degraded", "as_of", "viewer_count_as_of"} == set(StreamStatus.model_fields)
+    count = await (await site.ask(site.stage.path("stream_viewer_count"))).json()
+    assert set(count) | {"as_of"} == set(StreamViewerCount.model_fields)
+
+
+async def test_two_visitors_one_of_whom_polls_twice_are_two_viewers(site: Site) -> None:
+    site.stage.go_live()
+    for visitor in ("ann", "bob", "ann"):
+        await site.status(f"?visitor_id={visitor}")
+    watched = await site.stage.watch()
+    await until(lambda: watched.snapshot.viewers.value == 2)
+    assert await site.viewer_count() == 2
+    site.stage.clock.now_ms += 121_000
+    site.stage.board.changed(site.stage.organization, site.stage.channel)
+    await until(lambda: watched.snapshot.viewers.value == 0)
+    assert await site.viewer_count() == 0
+
+
+@pytest.mark.parametrize(
+    ("query", "headers", "visitor"),
+    [
+        ("?visitor_id=query", {"Authorization": "Bearer visitor-token", "X-Visitor-Id": "header"}, "token"),
+        ("?visitor_id=query", {"X-Visitor-Id": "header"}, "query"),
+        ("?visitor_id=query", {"Authorization": "Bearer somebody-else's"}, "query"),
+        ("?format=json&visitor_id=a%20b%2B", {}, "a b+"),
+        ("", {"X-Visitor-Id": "header", "X-Giosg-Visitor-Id": "old"}, "header"),
+        ("", {"X-Giosg-Visitor-Id": "old"}, "old"),
+        ("?visitor_id=", {"X-Visitor-Id": "header"}, "header"),
+        ("?visitor_id=" + "x" * 128, {}, "x" * 128),
+        ("?visitor_id=" + "x" * 129, {}, None),
+        ("", {}, None),
+    ],
+)
+async def test_the_visitor_id_is_taken_from_token_query_and_header_in_this_order(
+    site: Site, monkeypatch: pytest.MonkeyPatch, query: str, headers: dict[str, str], visitor: str | None
+) -> None:
+    seen: list[str] = []
+    monkeypatch.setattr(site.stage.viewers, "seen", lambda uid, visitor_id, now_ms: seen.append(visitor_id))
+    site.stage.go_live()
+    await warm(site)
+    await site.status(query, headers=headers)
+    assert seen == ([] if visitor is None else [visitor])
+
+
+async def test_asking_for_the_count_does_not_make_a_viewer(site: Site) -> None:
+    site.stage.go_live()
+    await warm(site)
+    await site.ask(site.stage.path("stream_viewer_count") + "?visitor_id=ann")
+    assert (await site.stage.viewers.count(site.stage.uid, site.stage.clock())).value == 0
+
+
+async def test_an_unknown_channel_is_404_in_the_contracts_shape(site: Site) -> None:
+    response = await site.ask(site.stage.path(channel=uuid4()))
+    assert (response.status, await response.json()) == (404, {"detail": "Not found."})
+    assert response.headers["Access-Control-Allow-Origin"] == "*"
+
+
+@pytest.mark.parametrize("endpoint", ["stream_status", "stream_viewer_count"])
+async def test_a_trailing_slash_and_upper_case_ids_are_answered(site: Site, endpoint: str) -> None:
+    await warm(site)
+    path = site.stage.path(endpoint) + "/"
+    upper = path.replace(str(site.stage.channel), str(site.stage.channel).upper())
+    assert [(await site.ask(each, allow_redirects=False)).status for each in (path, upper)] == [200, 200]
+
+
+async def test_a_browser_on_any_site_may_ask(site: Site) -> None:
+    await warm(site)
+    asked = {"Origin": "https://example.com", "Access-Control-Request-Headers": "x-visitor-id"}
+    preflight = await site.ask(site.stage.path(), "OPTIONS", headers=asked)
+    assert preflight.status == 204
+    assert "x-visitor-id" in preflight.headers["Access-Control-Allow-Headers"]
+    assert (await site.ask(site.stage.path())).headers.getall("Access-Control-Allow-Origin") == ["*"]
+
+
+async def test_head_answers_the_headers_alone(site: Site) -> None:
+    response = await site.ask(site.stage.path(), "HEAD")
+    assert response.status == 200
+    assert int(response.headers["Content-Length"]) > 0
+    assert "is_connected" in await site.status()  # the connection is not out of step
+
+
+async def test_other_methods_are_refused(site: Site) -> None:
+    response = await site.ask(site.stage.path(), "POST", data=b"x")
+    assert response.status == 405
+    assert response.headers["Allow"] == "GET, HEAD, OPTIONS"
+
+
+async def test_a_poll_without_a_visitor_may_be_answered_by_a_cache_for_a_second(site: Site) -> None:
+    await warm(site)
+    headers = (await site.ask(site.stage.path())).headers
+    assert headers["Cache-Control"] == "public, max-age=1"
+    assert "X-Visitor-Id" in headers["Vary"]
+
+
+@pytest.mark.parametrize("more", [{"params": {"visitor_id": "ann"}}, {"headers": {"X-Visitor-Id": "ann"}}])
+async def test_a_heartbeat_is_never_answered_by_a_cache(site: Site, more: dict[str, Any]) -> None:
+    await warm(site)
+    assert (await site.ask(site.stage.path(), **more)).headers["Cache-Control"] == "no-store"
+
+
+async def test_an_unchanged_answer_is_304(site: Site) -> None:
+    await warm(site)
+    etag = (await site.ask(site.stage.path())).headers["ETag"]
+    response = await site.ask(site.stage.path(), headers={"If-None-Match": f'"other", W/{etag}'})
+    assert response.status == 304
+    assert "is_connected" in await site.status()  # the connection is not out of step
+
+
+async def test_a_changed_answer_is_not_304(site: Site) -> None:
+    await warm(site)
+    etag = (await site.ask(site.stage.path())).headers["ETag"]
+    site.stage.go_live()
+    watched = await site.stage.watch()
+    await until(lambda: watched.snapshot.status.is_watchable)
+    assert (await site.ask(site.stage.path(), headers={"If-None-Match": etag})).status == 200
+
+
+async def test_made_up_visitors_of_one_address_are_refused_and_known_ones_are_not(site: Site) -> None:
+    site.stage.go_live()
+    await warm(site)
+    statuses = [(await site.ask(site.stage.path(), params={"visitor_id": str(n)})).status for n in range(22)]
+    assert statuses == [200] * 20 + [429] * 2
+    refused = await site.ask(site.stage.path(), params={"visitor_id": "21"})
+    assert refused.headers["Retry-After"] == "1"
+    assert await refused.json() == {"detail": "Request was throttled. Expected available in 1 seconds."}
+    assert (await site.ask(site.stage.path(), params={"visitor_id": "3"})).status == 200
+
+
+async def test_made_up_visitors_are_not_refused_while_nobody_can_watch(site: Site) -> None:
+    await warm(site)
+    statuses = {(await site.ask(site.stage.path(), params={"visitor_id": str(n)})).status for n in range(30)}
+    assert statuses == {200}
+
+
+async def test_says_so_when_what_it_rests_on_is_away(site: Site) -> None:
+    site.stage.go_live()
+    watched = await site.stage.watch()
+    site.stage.provider.fail()
+    site.stage.board.changed(site.stage.organization, site.stage.channel)
+    await until(lambda: watched.snapshot.status.degraded)
+    answer = await site.status()
+    assert (answer["is_watchable"], answer["degraded"]) == (True, True)
+    assert StreamStatus.model_validate(answer).as_of == site.stage.clock.moment()
+
+
+async def test_nothing_known_is_503(site: Site) -> None:
+    site.stage.channels.away = True
+    response = await site.ask(site.stage.path())
+    assert response.status == 503
+    assert int(response.headers["Retry-After"]) >= 1
+
+
+@pytest.mark.parametrize("site", ["express"], indirect=True)
+async def test_polls_of_a_watched_channel_take_the_lane(site: Site) -> None:
+    site.stage.go_live()
+    await warm(site)
+    for visitor in range(10):
+        await site.status(f"?visitor_id={visitor}")
+    assert [reply.status for reply in site.fast] == [200] * 10
