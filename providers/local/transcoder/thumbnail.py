@@ -1,0 +1,179 @@
+"""Thumbnails: one short ffmpeg run on a keyframe's segment, seldom, few at a time, and remembered for a while.
+
+Errors::
+
+    ThumbnailError
+    ├── BadThumbnailRequest   a size or fit we do not make (the message says the rule)
+    ├── ThumbnailBusy         too many different ones of this stream at once (carries retry_after, seconds)
+    └── ThumbnailFailed       ffmpeg could not make a picture of this media
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import structlog
+
+from providers.local.transcoder.command import Fit, thumbnail_arguments
+from providers.local.transcoder.process import ProcessError, run_to_end
+
+log = structlog.get_logger(__name__)
+
+MIN_SIDE, MAX_SIDE = 16, 1920
+"""Pixels of a side."""
+
+KEEP_SECONDS = 10.0
+"""A picture, and a failure, stands for this long: at most one run per stream, size and fit in that time."""
+
+MAX_VARIANTS = 4
+"""Different sizes of one stream that are made within KEEP_SECONDS."""
+
+MAX_RUNS = 2
+"""ffmpeg processes for thumbnails at the same time, for all streams; each takes some 80 MB and 150 ms."""
+
+MAX_WAITING = 64
+"""Requests that wait for a run at the same time."""
+
+RUN_TIMEOUT = 5.0
+"""Seconds a run may take."""
+
+MAX_JPEG_BYTES = 4 * 1024 * 1024
+MAX_CACHE_BYTES = 16 * 1024 * 1024
+MAX_STREAMS = 1_000
+"""The most streams whose thumbnails are remembered."""
+
+
+class ThumbnailError(Exception):
+    """There is no thumbnail."""
+
+
+class BadThumbnailRequest(ThumbnailError):
+    """The request breaks a rule."""
+
+
+class ThumbnailBusy(ThumbnailError):
+    """Try again after `retry_after` seconds."""
+
+    def __init__(self, reason: str, *, retry_after: float) -> None:
+        super().__init__(reason)
+        self.retry_after = retry_after
+
+
+class ThumbnailFailed(ThumbnailError):
+    """ffmpeg made none."""
+
+
+Variant = tuple[int, int, Fit]
+
+
+@dataclass(slots=True)
+class _Made:
+    """A picture, or why there is none, and when it was made."""
+
+    at: float
+    result: bytes | ThumbnailFailed
+
+    @property
+    def size(self) -> int:
+        return len(self.result) if isinstance(self.result, bytes) else 0
+
+
+@dataclass(slots=True)
+class _Stream:
+    """What is remembered of one stream. The lock lets one request make what the others wait for."""
+
+    variants: dict[Variant, _Made] = field(default_factory=dict)
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    users: int = 0
+
+    @property
+    def size(self) -> int:
+        return sum(made.size for made in self.variants.values())
+
+
+class Thumbnails:
+    """Makes and remembers thumbnails. `clock` in seconds."""
+
+    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._streams: OrderedDict[str, _Stream] = OrderedDict()
+        self._runs = asyncio.Semaphore(MAX_RUNS)
+        self._waiting = 0
+
+    async def of(self, key: str, media: bytes | Path, width: int = 640, height: int = 360, fit: str = "crop") -> bytes:
+        """A JPEG of the first keyframe in `media`: init segment and segment in one, or the path of a file.
+
+        `key` names the stream or recording (and its moment). `width` and `height` in pixels. `fit`, as Cloudflare has it:
+        crop cuts off what is too much, clip makes one side smaller than asked, scale distorts, fill adds black. Errors: see above.
+        """
+        variant = _variant(width, height, fit)
+        stream = self._streams.setdefault(key, _Stream())
+        self._streams.move_to_end(key)
+        if (made := self._fresh(stream).get(variant)) is None:
+            made = await self._make_once(stream, variant, media)
+            self._tidy()
+        if isinstance(made.result, ThumbnailFailed):
+            raise ThumbnailFailed(*made.result.args)
+        return made.result
+
+    def forget(self, key: str) -> None:
+        """Drop what is remembered of a stream."""
+        self._streams.pop(key, None)
+
+    def _fresh(self, stream: _Stream) -> dict[Variant, _Made]:
+        oldest = self._clock() - KEEP_SECONDS
+        stream.variants = {variant: made for variant, made in stream.variants.items() if made.at > oldest}
+        return stream.variants
+
+    async def _make_once(self, stream: _Stream, variant: Variant, media: bytes | Path) -> _Made:
+        if self._waiting >= MAX_WAITING:
+            raise ThumbnailBusy("too many thumbnails are being made", retry_after=1.0)
+        self._waiting += 1
+        stream.users += 1
+        try:
+            async with stream.lock:
+                variants = self._fresh(stream)
+                if variant not in variants:
+                    if len(variants) >= MAX_VARIANTS:
+                        raise ThumbnailBusy("too many sizes of one stream", retry_after=KEEP_SECONDS)
+                    result = await self._make(variant, media)
+                    stream.variants[variant] = _Made(self._clock(), result)
+                return stream.variants[variant]
+        finally:
+            stream.users -= 1
+            self._waiting -= 1
+
+    async def _make(self, variant: Variant, media: bytes | Path) -> bytes | ThumbnailFailed:
+        source, stdin = ("pipe:0", media) if isinstance(media, bytes) else (f"file:{media}", b"")
+        async with self._runs:
+            try:
+                image = await run_to_end(
+                    thumbnail_arguments(source, *variant), stdin=stdin, timeout=RUN_TIMEOUT, max_output=MAX_JPEG_BYTES
+                )
+            except ProcessError as failure:
+                log.warning("no thumbnail", reason=str(failure))
+                return ThumbnailFailed("the media gave no picture")
+        return image or ThumbnailFailed("the media holds no keyframe")
+
+    def _tidy(self) -> None:
+        """Forget the streams nobody asked for lately, as long as the cache is too large."""
+        size = sum(stream.size for stream in self._streams.values())
+        for key, stream in list(self._streams.items()):
+            if size <= MAX_CACHE_BYTES and len(self._streams) <= MAX_STREAMS:
+                return
+            if stream.users == 0:
+                size -= stream.size
+                del self._streams[key]
+
+
+def _variant(width: int, height: int, fit: str) -> Variant:
+    if not (MIN_SIDE <= width <= MAX_SIDE and MIN_SIDE <= height <= MAX_SIDE):
+        raise BadThumbnailRequest(f"width and height are {MIN_SIDE} to {MAX_SIDE} pixels")
+    if fit not in list(Fit):
+        raise BadThumbnailRequest(f"fit is one of {', '.join(Fit)}")
+    return width, height, Fit(fit)
