@@ -13,7 +13,7 @@ from aiohttp import web
 
 from providers.cloudflare.fake.config import FakeConfig
 from providers.cloudflare.fake.server import make_app
-from tests.contract.provider_stages import MovableClock
+from tests.contract.clock import MovableClock
 
 
 @dataclass(frozen=True)

@@ -6,14 +6,21 @@ A `Stage` is a started provider together with what a test needs to publish to it
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
-from providers.base import LiveInput, Phase, Provider
+from aiohttp import web
+
+from providers.base import EventKind, LiveInput, Phase, Provider, ProviderEvent
+from providers.cloudflare import webhooks
+from providers.cloudflare.config import CloudflareConfig
+from providers.cloudflare.provider import CloudflareProvider
 from providers.memory import MemoryProvider
 from service.tasks import Tasks
+from tests.contract.clock import MovableClock
+from tests.contract.fake_hand import FakeHand, fake_cloudflare, serving
 
 
 class Stage(Protocol):
@@ -35,19 +42,6 @@ class Stage(Protocol):
 
     async def advance(self, seconds: float) -> None:
         """Let time pass, in the provider's eyes."""
-
-
-class MovableClock:
-    """A clock that only moves when it is told to."""
-
-    def __init__(self) -> None:
-        self.now = datetime(2026, 11, 20, 12, tzinfo=UTC)
-
-    def __call__(self) -> datetime:
-        return self.now
-
-    def advance(self, seconds: float) -> None:
-        self.now += timedelta(seconds=seconds)
 
 
 class MemoryStage:
@@ -89,4 +83,76 @@ async def memory_stage(tasks: Tasks) -> AsyncIterator[Stage]:
     await stage.provider.aclose()
 
 
-STAGES: dict[str, Callable[[Tasks], AbstractAsyncContextManager[Stage]]] = {"memory": memory_stage}
+class CloudflareStage:
+    """The Cloudflare provider against the fake, with both kinds of webhook delivered over a socket."""
+
+    def __init__(self, provider: CloudflareProvider, fake: FakeHand) -> None:
+        self.provider: Provider = provider
+        self._fake = fake
+        self._ready: dict[str, asyncio.Event] = {}
+        provider.listen(self._hear)
+
+    async def connect(self, live: LiveInput) -> bool:
+        path = f"/inputs/{live.uid}/connect"
+        let_in = (await self._fake.admin(path, stream_key=live.stream_key)).status == 200
+        await self._look(live)
+        return let_in
+
+    async def watchable(self, live: LiveInput) -> None:
+        await self.advance(self._fake.config.switches.watchable_delay)
+        await self._look(live)
+
+    async def drop(self, live: LiveInput) -> None:
+        await self.advance(2)
+        await self._fake.admin(f"/inputs/{live.uid}/drop")
+        await self._look(live)
+
+    async def end(self, live: LiveInput) -> None:
+        ready = self._ready[live.uid] = asyncio.Event()
+        switches = self._fake.config.switches
+        await self._fake.admin(f"/inputs/{live.uid}/drop")
+        await self._look(live)
+        await self.advance(live.options.reconnect_timeout + switches.hold_margin)
+        await self._look(live)
+        await self.advance(switches.ready_delay)
+        async with asyncio.timeout(10):
+            await ready.wait()
+        await self._look(live)
+
+    async def advance(self, seconds: float) -> None:
+        await self._fake.advance(seconds)
+
+    async def _look(self, live: LiveInput) -> None:
+        """Read the state, as players do all the time: Cloudflare tells no one by itself that a stream became watchable."""
+        await self.provider.state(live.uid)
+
+    def _hear(self, event: ProviderEvent) -> None:
+        if event.kind is EventKind.RECORDING_READY and event.input_uid in self._ready:
+            self._ready[event.input_uid].set()
+
+
+@asynccontextmanager
+async def cloudflare_stage(tasks: Tasks) -> AsyncIterator[Stage]:
+    async with fake_cloudflare() as fake:
+        config = CloudflareConfig(
+            account_id=fake.config.account_id,
+            api_token=fake.config.api_token,
+            base_url=fake.base_url,
+            live_webhook_secret="secret of the destination",
+        )
+        provider = CloudflareProvider(config, tasks.spawn, clock=fake.clock)
+        app = web.Application()
+        app.add_routes(webhooks.routes(provider))
+        async with serving(app) as origin:
+            url = f"{origin}/webhooks/cloudflare"
+            await fake.admin("/destination", url=f"{url}/live", secret=config.live_webhook_secret)
+            await fake.api("PUT", "/webhook", json={"notificationUrl": f"{url}/video"})
+            await provider.start()
+            yield CloudflareStage(provider, fake)
+            await provider.aclose()
+
+
+STAGES: dict[str, Callable[[Tasks], AbstractAsyncContextManager[Stage]]] = {
+    "memory": memory_stage,
+    "cloudflare": cloudflare_stage,
+}

@@ -1,0 +1,214 @@
+"""Talks to Cloudflare: the API in its envelope, and the delivery host. Bounded in time, size, attempts and rate.
+
+Errors::
+
+    providers.base.ProviderError
+    ├── ProviderUnavailable   no usable answer, refused credentials, or no budget left
+    └── Refused               Cloudflare said no (4xx); carries status, codes, attempt
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+import structlog
+
+from providers.base import ProviderError, ProviderUnavailable
+from providers.cloudflare.budget import Budget
+from providers.cloudflare.config import CONNECT_TIMEOUT, MAX_ANSWER, MAX_ATTEMPTS, MAX_BACKOFF, CloudflareConfig
+
+log = structlog.get_logger(__name__)
+
+FIRST_BACKOFF = 0.25
+"""Seconds; doubled with every attempt, and spread by chance so that clients do not march in step."""
+
+RETRY_AFTER_429 = 300.0
+"""Seconds, when a 429 does not say: what Cloudflare blocks for."""
+
+CHUNK = 64 * 1024
+
+
+class Refused(ProviderError):
+    """A 4xx. `codes` are the numbers in its envelope (often empty); `attempt` counts from 1."""
+
+    def __init__(self, status: int, codes: tuple[int, ...], message: str, attempt: int) -> None:
+        super().__init__(f"Cloudflare refused: HTTP {status} {message}")
+        self.status = status
+        self.codes = codes
+        self.message = message
+        self.attempt = attempt
+
+
+class _Transient(Exception):
+    """Worth another attempt, after `wait` seconds when Cloudflare said so."""
+
+    def __init__(self, reason: str, wait: float | None = None) -> None:
+        super().__init__(reason)
+        self.wait = wait
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    status: int
+    body: Any
+    retry_after: float | None
+    ray: str
+
+
+class Client:
+    """One account's API. `sleep` waits between attempts."""
+
+    def __init__(
+        self,
+        config: CloudflareConfig,
+        http: aiohttp.ClientSession,
+        budget: Budget,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._http = http
+        self._budget = budget
+        self._sleep = sleep
+        self._root = f"{config.base_url.rstrip('/')}/accounts/{config.account_id}/stream"
+        self._authorization = {"Authorization": f"Bearer {config.api_token}"}
+        self._api_timeout = aiohttp.ClientTimeout(total=config.api_timeout, sock_connect=CONNECT_TIMEOUT)
+        self._delivery_timeout = aiohttp.ClientTimeout(total=config.delivery_timeout, sock_connect=CONNECT_TIMEOUT)
+
+    async def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Mapping[str, Any] | None = None,
+        params: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        idempotent: bool = True,
+        polling: bool = False,
+    ) -> Any:
+        """`result` of the envelope, None when the answer is empty. `path` is below /accounts/{a}/stream.
+
+        `idempotent` allows more attempts; `polling` leaves the reserve of the budget alone. Errors: see the module.
+        """
+        attempts = MAX_ATTEMPTS if idempotent else 1
+        for attempt in range(1, attempts + 1):
+            self._spend(polling)
+            try:
+                answer = await self._once(method, path, body, params, headers)
+                return _result(answer, attempt, f"{method} {path}")
+            except _Transient as failure:
+                wait = _backoff(attempt) if failure.wait is None else failure.wait
+                if wait > MAX_BACKOFF:
+                    self._budget.block(wait)
+                if attempt == attempts or wait > MAX_BACKOFF:
+                    raise ProviderUnavailable(f"Cloudflare: {failure}", retry_after=max(1.0, wait)) from None
+                await self._sleep(wait)
+        raise AssertionError("the last attempt returns or raises")
+
+    async def deliver(self, url: str) -> tuple[int, Any]:
+        """Status and JSON (None when it is not) of a GET on the delivery host: no credentials, no budget, one attempt.
+
+        Errors: ProviderUnavailable.
+        """
+        try:
+            answer = await self._send("GET", url, self._delivery_timeout)
+        except _Transient as failure:
+            raise ProviderUnavailable(f"Cloudflare's delivery host: {failure}") from None
+        if answer.status >= 500 or answer.status == 429:
+            raise ProviderUnavailable(f"Cloudflare's delivery host: HTTP {answer.status}")
+        return answer.status, answer.body
+
+    def _spend(self, polling: bool) -> None:
+        wait = self._budget.take(polling=polling)
+        if wait:
+            raise ProviderUnavailable("Cloudflare: the request budget is used up", retry_after=wait)
+
+    async def _once(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None,
+        params: Mapping[str, str] | None,
+        headers: Mapping[str, str] | None,
+    ) -> _Answer:
+        sent = {**self._authorization, **(headers or {})}
+        answer = await self._send(method, self._root + path, self._api_timeout, json=body, params=params, headers=sent)
+        if answer.status < 400:
+            return answer
+        log.warning(
+            "cloudflare refused",
+            request=f"{method} {path}",
+            status=answer.status,
+            codes=_codes(answer.body),
+            ray=answer.ray,
+        )
+        if answer.status == 429:
+            raise _Transient("HTTP 429", answer.retry_after or RETRY_AFTER_429)
+        if answer.status >= 500:
+            raise _Transient(f"HTTP {answer.status}", answer.retry_after)
+        return answer
+
+    async def _send(self, method: str, url: str, timeout: aiohttp.ClientTimeout, **options: Any) -> _Answer:
+        try:
+            # A redirect would carry the token to wherever it points.
+            async with self._http.request(method, url, timeout=timeout, allow_redirects=False, **options) as answer:
+                raw = await _read(answer)
+                retry_after = answer.headers.get("retry-after", "")
+                wait = float(retry_after) if retry_after.isdecimal() else None
+                return _Answer(answer.status, _parse(raw), wait, answer.headers.get("cf-ray", ""))
+        except TimeoutError:
+            raise _Transient("no answer in time") from None
+        except aiohttp.ClientError as failure:
+            # Only its kind: the errors of aiohttp carry the request, and with it the token.
+            raise _Transient(type(failure).__name__) from None
+
+
+def _backoff(attempt: int) -> float:
+    return random.uniform(0.5, 1) * FIRST_BACKOFF * float(2 ** (attempt - 1))  # noqa: S311 - not a secret
+
+
+async def _read(answer: aiohttp.ClientResponse) -> bytes:
+    raw = bytearray()
+    async for chunk in answer.content.iter_chunked(CHUNK):
+        raw += chunk
+        if len(raw) > MAX_ANSWER:
+            raise _Transient(f"an answer of more than {MAX_ANSWER} bytes")
+    return bytes(raw)
+
+
+def _parse(raw: bytes) -> Any:
+    """None for an empty body; Ellipsis for one that is not JSON."""
+    if not raw.strip():
+        return None
+    try:
+        return json.loads(raw)
+    except ValueError:
+        return ...
+
+
+def _result(answer: _Answer, attempt: int, request: str) -> Any:
+    body = answer.body
+    if answer.status < 300:
+        if body is ...:
+            raise _Transient("an answer that is not JSON")
+        return body.get("result") if isinstance(body, dict) else None
+    if answer.status in {401, 403}:
+        raise ProviderUnavailable(f"Cloudflare refused our API token: HTTP {answer.status}", retry_after=60.0)
+    raise Refused(answer.status, _codes(body), _message(body) or request, attempt)
+
+
+def _errors(body: Any) -> list[dict[str, Any]]:
+    errors = body.get("errors") if isinstance(body, dict) else None
+    return [each for each in errors if isinstance(each, dict)] if isinstance(errors, list) else []
+
+
+def _codes(body: Any) -> tuple[int, ...]:
+    return tuple(each["code"] for each in _errors(body) if isinstance(each.get("code"), int))
+
+
+def _message(body: Any) -> str:
+    return "; ".join(each["message"] for each in _errors(body) if isinstance(each.get("message"), str))[:200]

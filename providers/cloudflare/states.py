@@ -1,0 +1,254 @@
+"""Keeps the states of live inputs: reads them when asked, follows those on the air, and tells what changed.
+
+The delivery host's /lifecycle is read each time (it is not counted against the budget); the API only when it can have news.
+When Cloudflare is away the last good answer is given again, marked degraded, for a while.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+import structlog
+
+from providers.base import (
+    EventKind,
+    EventListener,
+    InputNotFound,
+    InputState,
+    ProviderError,
+    ProviderEvent,
+    ProviderUnavailable,
+)
+from providers.cloudflare import mapping
+from providers.cloudflare.tracking import Tracked, compose, happened
+
+log = structlog.get_logger(__name__)
+
+STATE_TTL = timedelta(seconds=1)
+"""An answer this fresh is given again."""
+
+CONNECTION_TTL = timedelta(seconds=15)
+"""The API is asked again for a connection this old while the input is on the air."""
+
+IDLE_CONNECTION_TTL = timedelta(seconds=60)
+"""The same while it is not: webhooks wake us, so this is only for where none are configured."""
+
+MAX_STALE = timedelta(minutes=5)
+"""A last good answer older than this is not given any more."""
+
+RECORDING_WAIT = timedelta(minutes=10)
+"""How long a recording is waited for; Cloudflare says within 60 s."""
+
+FOLLOW_INTERVAL = 5.0
+"""Seconds between looks at inputs on the air that nobody asks for."""
+
+MAX_TRACKED = 10_000
+"""Live inputs remembered."""
+
+MAX_FOLLOWED = 500
+"""Live inputs followed at once."""
+
+FOLLOWED_AT_ONCE = 10
+
+MAX_TOLD = 1000
+"""Recordings remembered as told."""
+
+
+class Source(Protocol):
+    """What the states need of Cloudflare; the provider is it."""
+
+    async def deliver(self, path: str) -> tuple[int, Any]:
+        """Status and JSON of a GET on the delivery host. Errors: ProviderUnavailable."""
+
+    async def input_shape(self, uid: str, *, polling: bool = False) -> mapping.Shape:
+        """Errors: InputNotFound, ProviderUnavailable."""
+
+    async def video(self, uid: str, *, polling: bool = False) -> mapping.Shape | None:
+        """None when there is none. Errors: ProviderUnavailable."""
+
+
+class States:
+    """All tracked inputs of one account."""
+
+    def __init__(self, source: Source, clock: Callable[[], datetime]) -> None:
+        self._source = source
+        self._clock = clock
+        self._tracked: OrderedDict[str, Tracked] = OrderedDict()
+        self._followed: set[str] = set()
+        self._told: OrderedDict[str, None] = OrderedDict()
+        self._news = asyncio.Event()
+        self.listeners: list[EventListener] = []
+
+    async def state(self, uid: str) -> InputState:
+        """Errors: InputNotFound, ProviderUnavailable."""
+        tracked = self._track(uid)
+        async with tracked.lock:
+            now = self._clock()
+            if tracked.answer is not None and _is_fresh(tracked, now):
+                return tracked.answer
+            try:
+                await self._refresh(tracked, now)
+            except InputNotFound:
+                self.ended(uid)
+                raise
+            except ProviderError as failure:
+                _degrade(tracked, now, failure)
+            if tracked.answer is None:
+                raise ProviderUnavailable("Cloudflare has not told the state yet")
+            return tracked.answer
+
+    def wake(self, uid: str) -> None:
+        """Something happened to it: read the API again, soon."""
+        self._track(uid).woken = True
+        self._follow(uid)
+
+    def trouble(self, uid: str, code: str) -> None:
+        """Cloudflare finds fault with the encoder; shown as the reason until the next connection."""
+        self._track(uid).trouble = code
+        self.wake(uid)
+
+    def recorded(self, uid: str, video_uid: str) -> None:
+        """A video of this input changed: look whether it is ready."""
+        if video_uid not in self._told:
+            self._track(uid).recordings.setdefault(video_uid, self._clock())
+            self._follow(uid)
+
+    def ended(self, uid: str) -> None:
+        """The input was deleted: end what ran, forget it, and go on waiting for its recording only."""
+        gone = self._tracked.pop(uid, None)
+        if gone is None:
+            return
+        if gone.on_air:
+            self._tell(EventKind.ENDED, uid)
+        if gone.video_uid is not None:
+            gone.recordings.setdefault(gone.video_uid, self._clock())
+        self._followed.discard(uid)
+        if gone.recordings:
+            self._track(uid).recordings.update(gone.recordings)
+            self._follow(uid)
+
+    async def follow(self) -> None:
+        """Look after the inputs on the air and the recordings on their way, for ever."""
+        while True:
+            try:
+                async with asyncio.timeout(FOLLOW_INTERVAL):
+                    await self._news.wait()
+            except TimeoutError:
+                pass
+            self._news.clear()
+            uids = sorted(self._followed)
+            for start in range(0, len(uids), FOLLOWED_AT_ONCE):
+                await asyncio.gather(*(self._look_after(uid) for uid in uids[start : start + FOLLOWED_AT_ONCE]))
+
+    async def _look_after(self, uid: str) -> None:
+        tracked = self._track(uid)
+        try:
+            await self.state(uid)
+        except InputNotFound:
+            tracked = self._track(uid)
+            tracked.woken = False
+        except ProviderError:
+            return  # the next look comes by itself
+        await self._look_for_recordings(tracked)
+        if not tracked.on_air and not tracked.recordings and not tracked.woken:
+            self._followed.discard(uid)
+
+    async def _refresh(self, tracked: Tracked, now: datetime) -> None:
+        if tracked.connection is None:
+            # First the API: it knows whether the input is there at all, and teaches the delivery host's name.
+            await self._read_connection(tracked, now)
+        status, lifecycle = await self._source.deliver(f"/{tracked.uid}/lifecycle")
+        video_uid = mapping.live_video(lifecycle) if status == 200 else None
+        if self._has_news(tracked, video_uid, status, lifecycle, now):
+            await self._read_connection(tracked, now)
+        if tracked.connection is None:
+            raise ProviderUnavailable("Cloudflare has not told the connection yet")
+        self._settle(tracked, video_uid, now)
+
+    def _has_news(self, tracked: Tracked, video_uid: str | None, status: int, lifecycle: Any, now: datetime) -> bool:
+        """Whether the API can know more than we do; what it says costs a request of the budget."""
+        if tracked.woken or tracked.connection is None or tracked.connection_read is None or status != 200:
+            return True
+        word = lifecycle.get("status") if isinstance(lifecycle, dict) else None
+        hint = mapping.connection(word).connected if isinstance(word, str) else None
+        contradicted = hint is not None and hint != tracked.connection.connected
+        age = CONNECTION_TTL if tracked.on_air or video_uid else IDLE_CONNECTION_TTL
+        return contradicted or video_uid != tracked.video_uid or now - tracked.connection_read >= age
+
+    async def _read_connection(self, tracked: Tracked, now: datetime) -> None:
+        try:
+            shape = await self._source.input_shape(tracked.uid, polling=True)
+        except ProviderUnavailable:
+            old = tracked.connection_read is None or now - tracked.connection_read >= MAX_STALE
+            if tracked.woken or old:
+                raise
+            return  # what we know of the connection still holds as far as anyone can tell
+        tracked.connection, tracked.connection_read, tracked.woken = mapping.connection(shape.get("status")), now, False
+
+    def _settle(self, tracked: Tracked, video_uid: str | None, now: datetime) -> None:
+        before, connection = tracked.answer, tracked.connection or mapping.Connection(None)
+        if before is not None and connection.connected and not before.is_connected:
+            tracked.trouble = None
+        after = compose(before, connection, video_uid, tracked.trouble, now)
+        other_video = None not in (tracked.video_uid, video_uid) and tracked.video_uid != video_uid
+        if tracked.video_uid is not None and tracked.video_uid != video_uid:
+            tracked.recordings.setdefault(tracked.video_uid, now)
+        tracked.video_uid, tracked.answer, tracked.asked = video_uid, after, now
+        if tracked.on_air or tracked.recordings:
+            self._follow(tracked.uid, soon=False)
+        for kind in happened(before, after, other_video=other_video):
+            self._tell(kind, tracked.uid)
+
+    async def _look_for_recordings(self, tracked: Tracked) -> None:
+        for video_uid, since in list(tracked.recordings.items()):
+            try:
+                shape = await self._source.video(video_uid, polling=True)
+            except ProviderError:
+                return
+            ready = shape is not None and mapping.is_ready(shape)
+            if ready and video_uid not in self._told:
+                self._told[video_uid] = None
+                self._tell(EventKind.RECORDING_READY, tracked.uid, video_uid)
+            if ready or shape is None or self._clock() - since >= RECORDING_WAIT:
+                tracked.recordings.pop(video_uid, None)
+        while len(self._told) > MAX_TOLD:
+            self._told.popitem(last=False)
+
+    def _track(self, uid: str) -> Tracked:
+        tracked = self._tracked.setdefault(uid, Tracked(uid))
+        self._tracked.move_to_end(uid)
+        while len(self._tracked) > MAX_TRACKED:
+            forgotten, _ = self._tracked.popitem(last=False)
+            self._followed.discard(forgotten)
+        return tracked
+
+    def _follow(self, uid: str, *, soon: bool = True) -> None:
+        if len(self._followed) < MAX_FOLLOWED:
+            self._followed.add(uid)
+        if soon:
+            self._news.set()
+
+    def _tell(self, kind: EventKind, uid: str, recording_uid: str | None = None) -> None:
+        event = ProviderEvent(kind, uid, self._clock(), recording_uid)
+        for listener in self.listeners:
+            listener(event)
+
+
+def _is_fresh(tracked: Tracked, now: datetime) -> bool:
+    """Whether the answer may be given again; one from an outage also when woken, or every poll would go out."""
+    degraded = tracked.answer is not None and tracked.answer.degraded
+    return tracked.asked is not None and now - tracked.asked < STATE_TTL and (degraded or not tracked.woken)
+
+
+def _degrade(tracked: Tracked, now: datetime, failure: ProviderError) -> None:
+    """Keep the last good answer if it is not too old. Raises the failure when there is none."""
+    if tracked.answer is None or now - tracked.answer.as_of > MAX_STALE:
+        raise failure if isinstance(failure, ProviderUnavailable) else ProviderUnavailable(str(failure)) from failure
+    if not tracked.answer.degraded:
+        log.warning("cloudflare is away: the last state is given", input=tracked.uid, reason=str(failure))
+    tracked.answer, tracked.asked = replace(tracked.answer, degraded=True), now

@@ -1,0 +1,97 @@
+"""What is known of a live input over time: its phase from what Cloudflare says, and which events the change is. Pure.
+
+Two facts come from two hosts: the API knows the encoder (`Connection`), the delivery host knows the video players get.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from providers.base import EventKind, InputState, Phase
+from providers.cloudflare.mapping import Connection
+
+TIME_TO_WATCHABLE = 30.0
+"""Seconds from connected to playable by Cloudflare's own word, "wait thirty seconds" (contract §7)."""
+
+PHASES: dict[tuple[bool, bool], Phase] = {
+    # (connected, watchable)
+    (True, False): Phase.STARTING,
+    (True, True): Phase.LIVE,
+    # The hold: the encoder is gone and the same video stays live for timeoutSeconds and a little.
+    (False, True): Phase.RECONNECTING,
+    (False, False): Phase.OFFLINE,
+}
+
+ON_AIR = frozenset({Phase.STARTING, Phase.LIVE, Phase.RECONNECTING})
+
+
+@dataclass(slots=True)
+class Tracked:
+    """One live input's record. `answer` is the last good one; `woken` says that it is known to be out of date.
+
+    `recordings` are videos whose broadcast ended and which are not ready yet, with the moment the waiting began.
+    """
+
+    uid: str
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    connection: Connection | None = None
+    connection_read: datetime | None = None
+    video_uid: str | None = None
+    answer: InputState | None = None
+    asked: datetime | None = None
+    woken: bool = True
+    trouble: str | None = None
+    recordings: dict[str, datetime] = field(default_factory=dict)
+
+    @property
+    def on_air(self) -> bool:
+        return self.answer is not None and self.answer.phase in ON_AIR
+
+
+def compose(
+    before: InputState | None, connection: Connection, video_uid: str | None, trouble: str | None, now: datetime
+) -> InputState:
+    """The state from the two facts. An unknown word for the connection: as before, else by whether one can watch."""
+    watchable = video_uid is not None
+    connected = connection.connected
+    if connected is None:
+        connected = before.is_connected if before is not None else watchable
+    phase = PHASES[connected, watchable]
+    was_on_air = before is not None and before.phase in ON_AIR | {Phase.ENDED}
+    if phase is Phase.OFFLINE and (was_on_air or connection.since is not None):
+        phase = Phase.ENDED
+    if before is None or before.phase is phase:
+        since = before.since if before is not None else connection.since or now
+    else:
+        # Live begins when players can play, everything else when the encoder came or went.
+        since = now if phase is Phase.LIVE else connection.since or now
+    waited = (now - (connection.since or since or now)).total_seconds()
+    return InputState(
+        phase=phase,
+        is_connected=connected,
+        is_watchable=watchable,
+        seconds_until_watchable=max(1.0, TIME_TO_WATCHABLE - waited) if phase is Phase.STARTING else 0.0,
+        as_of=now,
+        since=None if phase is Phase.OFFLINE else since,
+        reason=trouble if phase is Phase.STARTING and trouble else connection.reason,
+    )
+
+
+def happened(before: InputState | None, after: InputState, *, other_video: bool) -> list[EventKind]:
+    """The events between two states, in order. `other_video`: another broadcast than before, its end was missed."""
+    was_connected, was_watchable = (before.is_connected, before.is_watchable) if before else (False, False)
+    was_on_air = before is not None and before.phase in ON_AIR
+    if was_on_air and other_video:
+        return [EventKind.ENDED, *happened(None, after, other_video=False)]
+    events = []
+    if after.is_connected and not was_connected:
+        events.append(EventKind.CONNECTED)
+    if after.is_watchable and not was_watchable:
+        events.append(EventKind.WATCHABLE)
+    if was_connected and not after.is_connected:
+        events.append(EventKind.LOST)
+    if was_on_air and after.phase not in ON_AIR:
+        events.append(EventKind.ENDED)
+    return events

@@ -1,0 +1,147 @@
+"""Cloudflare's two kinds of webhook (contract §5). Each is a wake-up only: nothing in it is believed, the state is read again."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import re
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+from aiohttp import web
+
+from providers.base import ProviderError
+from providers.cloudflare import mapping
+from providers.cloudflare.provider import CloudflareProvider
+
+log = structlog.get_logger(__name__)
+
+MAX_BODY = 64 * 1024
+"""Bytes; a video object is about 2 kB."""
+
+TOLERANCE = timedelta(minutes=5)
+"""How far a signature's time may be off. Cloudflare leaves it to us; this is the customary value."""
+
+_SIGNATURE = re.compile(r"time=(\d{1,12}),sig1=([0-9a-f]{64})")
+_TROUBLE = re.compile(r"ERR_[A-Z_]{1,60}")
+
+
+class _Rejected(Exception):
+    def __init__(self, status: int, detail: str) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail
+
+
+def routes(provider: CloudflareProvider) -> list[web.RouteDef]:
+    """POST /webhooks/cloudflare/live (notifications) and /webhooks/cloudflare/video (the Stream webhook).
+
+    204 when taken, 400, 401 or 413 with {"detail": …} when not.
+    """
+
+    async def live(request: web.Request) -> web.Response:
+        _take_live(provider, request.headers.get("cf-webhook-auth", ""), await _body(request))
+        return web.Response(status=204)
+
+    async def video(request: web.Request) -> web.Response:
+        await _take_video(provider, request.headers.get("Webhook-Signature", ""), await _body(request))
+        return web.Response(status=204)
+
+    return [
+        web.post("/webhooks/cloudflare/live", _answering(live)),
+        web.post("/webhooks/cloudflare/video", _answering(video)),
+    ]
+
+
+def signature_is_good(secret: str, header: str, body: bytes, now: datetime) -> bool:
+    """Whether `Webhook-Signature` is HMAC-SHA256 of "<time>.<body>" with `secret`, and its time near `now`."""
+    found = _SIGNATURE.fullmatch(header.strip())
+    if found is None or abs(now.timestamp() - int(found[1])) > TOLERANCE.total_seconds():
+        return False
+    expected = hmac.new(secret.encode(), f"{found[1]}.".encode() + body, hashlib.sha256).hexdigest()
+    return hmac.compare_digest(expected, found[2])
+
+
+def _answering(
+    handler: Callable[[web.Request], Awaitable[web.Response]],
+) -> Callable[[web.Request], Awaitable[web.Response]]:
+    async def answer(request: web.Request) -> web.Response:
+        try:
+            return await handler(request)
+        except _Rejected as rejected:
+            return web.json_response({"detail": rejected.detail}, status=rejected.status)
+
+    return answer
+
+
+async def _body(request: web.Request) -> bytes:
+    raw = bytearray()
+    async for chunk in request.content.iter_chunked(MAX_BODY):
+        raw += chunk
+        if len(raw) > MAX_BODY:
+            raise _Rejected(413, f"At most {MAX_BODY} bytes.")
+    return bytes(raw)
+
+
+def _take_live(provider: CloudflareProvider, secret: str, body: bytes) -> None:
+    expected = provider.config.live_webhook_secret
+    if not expected or not hmac.compare_digest(secret.encode(), expected.encode()):
+        raise _Rejected(401, "The secret is missing or wrong.")
+    data = _object(body).get("data")
+    if not isinstance(data, dict) or data.get("event_type") is None:
+        return  # the test that saving the destination sends
+    event, uid = data["event_type"], data.get("input_id")
+    if not isinstance(event, str) or not mapping.is_uid(uid):
+        raise _Rejected(400, "data: event_type and input_id are needed.")
+    code = _trouble(data) if event == "live_input.errored" else None
+    log.info("cloudflare told of a live input", event_type=event[:40], input=uid, trouble=code)
+    if code is None:
+        provider.states.wake(str(uid))
+    else:
+        provider.states.trouble(str(uid), code)
+
+
+async def _take_video(provider: CloudflareProvider, header: str, body: bytes) -> None:
+    if not await _is_signed(provider, header, body):
+        raise _Rejected(401, "The signature is missing, wrong or too old.")
+    video = _object(body)
+    uid, input_uid = video.get("uid"), video.get("liveInput")
+    if not mapping.is_uid(uid):
+        raise _Rejected(400, "uid: a video's uid is needed.")
+    if mapping.is_uid(input_uid):  # a video nobody streamed is none of ours
+        provider.states.recorded(str(input_uid), str(uid))
+
+
+async def _is_signed(provider: CloudflareProvider, header: str, body: bytes) -> bool:
+    """Only what looks like a fresh signature makes us ask Cloudflare for the secret, and that rarely (`video_secret`)."""
+    if _SIGNATURE.fullmatch(header.strip()) is None:
+        return False
+    for again in (False, True):
+        try:
+            secret = await provider.video_secret(again=again)
+        except ProviderError:
+            return False
+        if secret and signature_is_good(secret, header, body, provider.clock()):
+            return True
+    return False
+
+
+def _trouble(data: dict[str, Any]) -> str | None:
+    """The code of an errored event as one word of ours: ERR_GOP_OUT_OF_RANGE is gop_out_of_range."""
+    errored = data.get("live_input_errored")
+    error = errored.get("error") if isinstance(errored, dict) else None
+    code = error.get("code") if isinstance(error, dict) else None
+    return code[4:].lower() if isinstance(code, str) and _TROUBLE.fullmatch(code) else None
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    try:
+        parsed = json.loads(body)
+    except ValueError:
+        parsed = None
+    if not isinstance(parsed, dict):
+        raise _Rejected(400, "A JSON object is needed.")
+    return parsed
