@@ -1,0 +1,123 @@
+"""Channels over HTTP."""
+
+from __future__ import annotations
+
+import re
+from uuid import uuid4
+
+import pytest
+
+from tests.api.conftest import Api
+
+TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
+
+
+async def test_a_new_channel_has_the_members_of_the_contract(api: Api) -> None:
+    status, channel = await api.post(f"{api.base}/channels", {"name": " News ", "description": "What happens"})
+    assert status == 201
+    assert (channel["name"], channel["description"], channel["avatar_url"]) == ("News", "What happens", None)
+    assert (channel["is_direct_message"], channel["latest_message"], channel["member_count"]) == (False, None, 1)
+    assert (channel["type"], channel["is_private"]) == (2, False)
+    for name in ("created_at", "updated_at", "latest_message_created_at"):
+        assert TIME.fullmatch(channel[name])
+    assert await api.get(f"{api.base}/channels/{channel['id']}") == (200, channel)
+
+
+async def test_a_private_channel_says_so(api: Api) -> None:
+    _, channel = await api.post(f"{api.base}/channels", {"name": "Staff", "is_private": True})
+    assert (channel["type"], channel["is_private"]) == (4, True)
+
+
+@pytest.mark.parametrize(
+    ("body", "answer"),
+    [
+        ({}, {"name": ["This field is required."]}),
+        ({"name": None}, {"name": ["This field may not be null."]}),
+        ({"name": 5}, {"name": ["Not a valid string."]}),
+        ({"name": ["a"]}, {"name": ["Not a valid string."]}),
+        ({"name": "x" * 256}, {"name": ["Ensure this field has no more than 255 characters."]}),
+        ({"name": "a", "is_private": "yes"}, {"is_private": ["Must be a valid boolean."]}),
+        ({"name": " \n"}, {"name": ["Enter a valid value."]}),
+        ({"name": "a\u0000b"}, {"name": ["Enter a valid value."]}),
+        ({"name": "a", "description": "\u0000"}, {"description": ["Enter a valid value."]}),
+        ({"name": "a", "avatar_url": "javascript:alert(1)"}, {"avatar_url": ["Enter a valid value."]}),
+        ([], {"non_field_errors": ["Invalid data. Expected a dictionary, but got list."]}),
+        ("a", {"non_field_errors": ["Invalid data. Expected a dictionary, but got str."]}),
+    ],
+)
+async def test_a_wrong_body_is_answered_by_field(api: Api, body: object, answer: object) -> None:
+    assert await api.post(f"{api.base}/channels", body) == (400, answer)
+
+
+async def test_members_nobody_knows_are_ignored(api: Api) -> None:
+    status, channel = await api.post(f"{api.base}/channels", {"name": "A", "id": "mine", "\u0000": 10**400})
+    assert (status, channel["name"]) == (201, "A")
+
+
+async def test_an_upper_case_id_is_the_same_id(api: Api) -> None:
+    channel = await api.channel()
+    status, found = await api.get(f"/api/pub/v1/orgs/{str(api.organization).upper()}/channels/{channel.upper()}")
+    assert (status, found["id"]) == (200, channel)
+
+
+@pytest.mark.parametrize("bad", ["x", "%00", "%ff", "0" * 32, "{channel_id}", "..%2f..", str(uuid4())])
+async def test_an_id_that_names_nothing_is_a_404(api: Api, bad: str) -> None:
+    assert await api.get(f"{api.base}/channels/{bad}") == (404, {"detail": "Not found."})
+
+
+async def test_following_next_gives_every_channel_once(api: Api) -> None:
+    made = [await api.channel(f"{number}") for number in range(60)]
+    seen, url = [], f"{api.base}/channels?ordering=created_at&page_size=25&format=json"
+    while url:
+        _, page = await api.get(url)
+        assert list(page) == ["next", "previous", "results"]
+        seen += [each["id"] for each in page["results"]]
+        url = page["next"]
+        assert url is None or ("ordering=created_at" in url and "page_size=25" in url and url.startswith("http://127"))
+    assert seen == made
+    _, newest_first = await api.get(f"{api.base}/channels?ordering=-created_at&page_size=100")
+    assert [each["id"] for each in newest_first["results"]] == made[::-1]
+    assert (newest_first["next"], newest_first["previous"]) == (None, None)
+
+
+async def test_a_channel_made_while_paging_moves_nothing(api: Api) -> None:
+    made = [await api.channel(f"{number}") for number in range(4)]
+    _, first = await api.get(f"{api.base}/channels?page_size=2")
+    late = await api.channel("late")
+    _, second = await api.get(first["next"])
+    assert [each["id"] for page in (first, second) for each in page["results"]] == made[::-1]
+    _, back = await api.get(second["previous"])
+    assert [each["id"] for each in back["results"]] == [made[3], made[2]]
+    _, start = await api.get(back["previous"])
+    assert [each["id"] for each in start["results"]] == [late]
+
+
+async def test_an_unknown_ordering_is_the_default_one(api: Api) -> None:
+    for name in "ab":
+        await api.channel(name)
+    _, default = await api.get(f"{api.base}/channels")
+    _, unknown = await api.get(f"{api.base}/channels?ordering=name,%00")
+    assert unknown["results"] == default["results"]
+
+
+@pytest.mark.parametrize(("size", "items"), [("0", 1), ("-5", 1), ("1", 1), ("2", 2), ("9" * 5000, 3), ("+2", 2)])
+async def test_the_page_size_is_brought_into_its_range(api: Api, size: str, items: int) -> None:
+    for name in "abc":
+        await api.channel(name)
+    _, page = await api.get(f"{api.base}/channels", params={"page_size": size})
+    assert len(page["results"]) == items
+
+
+@pytest.mark.parametrize("size", ["", "x", "1.5", "1e3", "٣", "0x10", "null"])
+async def test_a_page_size_that_is_no_number_is_refused(api: Api, size: str) -> None:
+    status, answer = await api.get(f"{api.base}/channels", params={"page_size": size})
+    assert (status, answer) == (400, {"page_size": ["A valid integer is required."]})
+
+
+@pytest.mark.parametrize(
+    "cursor", ["", "x", "ä", "bjE3", "bjEuLi8uLg", "\x00", "A" * 2000, "bjk5OTk5OTk5OTk5OTk5OTk5OS54", "bjEueA"]
+)
+async def test_a_bad_cursor_is_a_404(api: Api, cursor: str) -> None:
+    for path in ("channels", "conference/streams"):
+        answer = await api.get(f"{api.base}/{path}", params={"cursor": cursor})
+        assert answer == (404, {"detail": "Invalid cursor"})

@@ -1,0 +1,193 @@
+"""What holds for every endpoint: ids, errors, CORS, slashes, limits, links."""
+
+from __future__ import annotations
+
+import asyncio
+from uuid import UUID
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import make_mocked_request
+
+from service.api.binding import MAX_BODY
+from service.api.middleware import Figures, envelope
+from service.api.origin import Origin
+from tests.api.conftest import Api
+
+
+async def test_a_request_id_is_taken_over_or_made(api: Api) -> None:
+    async with api.client.get("/healthz", headers={"X-Request-Id": "abc-1.2_3"}) as response:
+        assert response.headers["X-Request-Id"] == "abc-1.2_3"
+    for bad in ("", "a b", "x" * 129):
+        async with api.client.get("/nowhere", headers={"X-Request-Id": bad}) as response:
+            assert UUID(response.headers["X-Request-Id"])
+
+
+async def test_an_unknown_route_is_a_404_in_json(api: Api) -> None:
+    assert await api.get("/api/pub/v1/nowhere") == (404, {"detail": "Not found."})
+
+
+async def test_a_wrong_method_is_a_405_that_names_the_right_ones(api: Api) -> None:
+    async with api.client.put(f"{api.base}/channels", headers=api.auth) as response:
+        assert response.status == 405
+        assert await response.json() == {"detail": 'Method "PUT" not allowed.'}
+        assert response.headers["Allow"] == "GET, HEAD, OPTIONS, POST"
+
+
+async def test_a_trailing_slash_is_answered_and_never_redirected(api: Api) -> None:
+    async with api.client.post(
+        f"{api.base}/channels/", headers=api.auth, json={"name": "A"}, allow_redirects=False
+    ) as response:
+        assert response.status == 201
+    assert (await api.get("/api/v5/users/me/"))[0] == 200
+
+
+async def test_head_answers_like_get_without_a_body(api: Api) -> None:
+    async with api.client.head(f"{api.base}/channels", headers=api.auth) as response:
+        assert (response.status, await response.read()) == (200, b"")
+        assert int(response.headers["Content-Length"]) > 0
+
+
+async def test_a_preflight_is_answered_everywhere(api: Api) -> None:
+    wanted = {
+        "Origin": "https://shop.example",
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": "authorization,content-type",
+    }
+    for path in (f"{api.base}/channels", "/api/v5/users/me"):
+        async with api.client.options(path, headers=wanted) as response:
+            assert response.status == 204
+            assert response.headers["Access-Control-Allow-Origin"] == "*"
+            allowed = response.headers["Access-Control-Allow-Headers"]
+            assert "authorization" in allowed and "content-type" in allowed
+            assert "PATCH" in response.headers["Access-Control-Allow-Methods"]
+
+
+async def test_errors_carry_cors_headers_too(api: Api) -> None:
+    async with api.client.get("/api/v5/users/me") as response:
+        assert (response.status, response.headers["Access-Control-Allow-Origin"]) == (401, "*")
+
+
+async def test_a_get_with_a_content_type_and_no_body_is_fine(api: Api) -> None:
+    headers = {**api.auth, "Content-Type": "application/json"}
+    async with api.client.get(f"{api.base}/channels", headers=headers) as response:
+        assert response.status == 200
+
+
+@pytest.mark.parametrize(
+    ("raw", "content_type", "status"),
+    [
+        (b"", "application/json", 400),
+        (b"", "text/plain", 400),
+        (b'{"name": "A"}', "application/json; charset=utf-8", 201),
+        (b'{"name": "A"}', "application/vnd.api+json", 201),
+        (b'{"name": "A"}', "text/plain", 415),
+        (b"name=A", "application/x-www-form-urlencoded", 415),
+        (b"{", "application/json", 400),
+        (b'{"name": "\xff"}', "application/json", 400),
+        (b'{"name": "\\ud800"}', "application/json", 400),
+        (b'{"name": NaN}', "application/json", 400),
+        (b"[" * 30_000, "application/json", 400),
+        (b'{"name": "' + b"x" * MAX_BODY + b'"}', "application/json", 413),
+    ],
+)
+async def test_a_body_is_read_as_json_or_refused(api: Api, raw: bytes, content_type: str, status: int) -> None:
+    headers = {**api.auth, "Content-Type": content_type}
+    async with api.client.post(f"{api.base}/channels", headers=headers, data=raw) as response:
+        assert response.status == status
+        if status != 201:
+            assert isinstance(await response.json(), dict)
+
+
+async def test_bad_json_says_so(api: Api) -> None:
+    headers = {**api.auth, "Content-Type": "application/json"}
+    async with api.client.post(f"{api.base}/channels", headers=headers, data=b"{") as response:
+        assert (await response.json())["detail"].startswith("JSON parse error - ")
+
+
+async def test_an_unsupported_type_is_named(api: Api) -> None:
+    headers = {**api.auth, "Content-Type": "text/plain"}
+    async with api.client.post(f"{api.base}/channels", headers=headers, data=b"a") as response:
+        assert await response.json() == {"detail": 'Unsupported media type "text/plain" in request.'}
+
+
+async def test_links_use_the_host_the_client_used(api: Api) -> None:
+    for name in "ab":
+        await api.channel(name)
+    path = f"{api.base}/channels?page_size=1"
+    async with api.client.get(path, headers={**api.auth, "Host": "api.example.com:8443"}) as response:
+        assert (await response.json())["next"].startswith("http://api.example.com:8443/api/pub/v1/")
+    async with api.client.get(path, headers={**api.auth, "Host": "a/b?c"}) as response:
+        assert (await response.json())["next"].startswith("http://localhost/api/pub/v1/")
+    async with api.client.get(path, headers={**api.auth, "X-Forwarded-Host": "evil.example"}) as response:
+        assert "evil" not in (await response.json())["next"]
+
+
+@pytest.mark.parametrize(
+    ("origin", "headers", "expected"),
+    [
+        (Origin("https://live.example.com/"), {"Host": "10.0.0.1"}, "https://live.example.com"),
+        (Origin("https://live.example.com/base"), {"Host": "10.0.0.1"}, "https://live.example.com/base"),
+        (Origin(None, True), {"Host": "a", "X-Forwarded-Proto": "https", "X-Forwarded-Host": "b"}, "https://b"),
+        (Origin(None, True), {"Host": "a", "X-Forwarded-Proto": "https"}, "https://a"),
+        (Origin(None, True), {"Host": "a", "X-Forwarded-Host": "b, c"}, "http://b"),
+        (Origin("https://p", True), {"Host": "a"}, "https://p"),
+        (Origin("https://p", True), {"Host": "a", "X-Forwarded-Host": "<b>"}, "https://p"),
+        (Origin(None, True), {"Host": "a", "X-Forwarded-Proto": "gopher"}, "http://a"),
+        (Origin(None), {"Host": "[::1]:80"}, "http://[::1]:80"),
+        (Origin(None), {}, "http://localhost"),
+    ],
+)
+def test_the_origin_follows_proxies_only_when_they_are_trusted(
+    origin: Origin, headers: dict[str, str], expected: str
+) -> None:
+    assert origin.of(make_mocked_request("GET", "/", headers=headers)) == expected
+
+
+async def test_an_unforeseen_error_is_a_500_without_details(aiohttp_client, caplog) -> None:  # type: ignore[no-untyped-def]
+    async def broken(_request: web.Request) -> web.Response:
+        raise ZeroDivisionError("the secret reason")
+
+    from prometheus_client import CollectorRegistry
+
+    app = web.Application(middlewares=[envelope(Figures(CollectorRegistry()))])
+    app.router.add_get("/", broken)
+    client = await aiohttp_client(app)
+    async with client.get("/") as response:
+        assert (response.status, await response.json()) == (500, {"detail": "Internal server error."})
+
+
+async def test_health_readiness_and_draining(api: Api) -> None:
+    assert await api.get("/healthz") == (200, {"status": "ok"})
+    assert await api.get("/readyz") == (200, {"status": "ready", "checks": {"store": "ok", "provider": "ok"}})
+    api.provider.fail()
+    status, body = await api.get("/readyz")
+    assert (status, body["status"], body["checks"]["provider"]) == (503, "unready", "unavailable")
+    api.provider.recover()
+    api.readiness.draining = True
+    assert (await api.get("/readyz"))[1]["status"] == "draining"
+
+
+async def test_a_check_that_hangs_is_not_waited_for(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("service.api.health.CHECK_TIMEOUT", 0.01)
+    api.readiness._checks["redis"] = asyncio.Event().wait  # type: ignore[assignment]
+    assert (await api.get("/readyz"))[1]["checks"]["redis"] == "no answer"
+
+
+async def test_metrics_name_routes_not_paths(api: Api) -> None:
+    await api.get(f"{api.base}/channels/")
+    await api.get("/nowhere/at/all")
+    async with api.client.get("/metrics") as response:
+        text = await response.text()
+    assert 'route="/api/pub/v1/orgs/{organization_id}/channels",status="200"' in text
+    assert 'route="unmatched",status="404"' in text
+    assert str(api.organization) not in text
+
+
+async def test_the_docs_need_nothing_from_elsewhere(api: Api) -> None:
+    async with api.client.get("/docs") as response:
+        page = await response.text()
+        assert response.status == 200
+        assert "//" not in page.replace("<!doctype", "")
+    async with api.client.get("/docs/rapidoc-min.js") as response:
+        assert (response.status, response.content_type) == (200, "text/javascript")
