@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import asyncio
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from providers.local.media import FlvTag, TagKind
+from providers.local.transcoder.backlog import Backlog
+from providers.local.transcoder.tags import is_keyframe
+
+
+def key(moment: int, size: int = 10) -> FlvTag:
+    return FlvTag(TagKind.VIDEO, moment, b"\x17\x01".ljust(size, b"k"))
+
+
+def delta(moment: int, size: int = 10) -> FlvTag:
+    return FlvTag(TagKind.VIDEO, moment, b"\x27\x01".ljust(size, b"d"))
+
+
+def moments(tags: list[FlvTag]) -> list[int]:
+    return [tag.timestamp for tag in tags]
+
+
+def fill(backlog: Backlog, *tags: FlvTag) -> Backlog:
+    for tag in tags:
+        backlog.push(tag)
+    return backlog
+
+
+def test_it_begins_at_a_keyframe() -> None:
+    assert moments(fill(Backlog(), delta(0), key(40), delta(80)).take()) == [40, 80]
+
+
+def test_while_nobody_takes_only_the_newest_group_is_kept() -> None:
+    assert moments(fill(Backlog(), key(0), delta(40), key(80), delta(120)).take()) == [80, 120]
+
+
+def test_while_it_flows_everything_is_kept() -> None:
+    backlog = Backlog()
+    backlog.flowing = True
+    assert moments(fill(backlog, key(0), delta(40), key(80), delta(120)).take()) == [0, 40, 80, 120]
+
+
+def test_over_its_limit_of_bytes_the_older_groups_go() -> None:
+    backlog = Backlog(max_bytes=45)
+    backlog.flowing = True
+    fill(backlog, key(0), delta(40), key(80), delta(120), delta(160))
+    assert (moments(backlog.take()), backlog.dropped) == ([80, 120, 160], 2)
+
+
+def test_over_its_limit_of_time_the_older_groups_go() -> None:
+    backlog = Backlog(max_ms=100)
+    backlog.flowing = True
+    assert moments(fill(backlog, key(0), delta(40), key(80), delta(120)).take()) == [80, 120]
+
+
+def test_a_group_larger_than_the_limit_is_let_go_until_the_next_keyframe() -> None:
+    backlog = Backlog(max_bytes=25)
+    backlog.flowing = True
+    assert moments(fill(backlog, key(0), delta(40), delta(80), delta(120), key(160)).take()) == [160]
+
+
+def test_after_clear_it_goes_on_at_a_keyframe() -> None:
+    backlog = fill(Backlog(), key(0))
+    backlog.clear()
+    assert moments(fill(backlog, delta(40), key(80)).take()) == [80]
+
+
+def test_tags_are_taken_in_chunks_of_at_least_one() -> None:
+    backlog = fill(Backlog(), key(0, 100), delta(40), delta(80))
+    assert [moments(backlog.take(20)) for _ in range(3)] == [[0], [40, 80], []]
+
+
+async def test_who_waits_is_told_when_there_is_something() -> None:
+    backlog = Backlog()
+    async with asyncio.timeout(5), asyncio.TaskGroup() as group:
+        group.create_task(backlog.filled())
+        await asyncio.sleep(0)
+        backlog.push(key(0))
+
+
+@given(st.lists(st.tuples(st.booleans(), st.integers(2, 60), st.integers(0, 200), st.booleans())), st.booleans())
+def test_it_never_passes_its_limits_and_never_begins_within_a_group(
+    pushes: list[tuple[bool, int, int, bool]], flowing: bool
+) -> None:
+    backlog = Backlog(max_bytes=200, max_ms=500)
+    backlog.flowing = flowing
+    clock, untouched = 0, True
+    for keyframe, size, step, take in pushes:
+        clock += step
+        backlog.push(key(clock, size) if keyframe else delta(clock, size))
+        assert backlog.size <= 200
+        assert backlog.milliseconds <= 500
+        if take and (taken := backlog.take()):
+            assert is_keyframe(taken[0]) or not untouched
+            untouched = False

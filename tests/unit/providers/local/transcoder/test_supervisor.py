@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from providers.local.transcoder.process import Child, ProcessError, start_child
+from providers.local.transcoder.supervisor import MOVES, Delays, IllegalMove, Patience, State, Supervisor, Watchdog
+from service.tasks import Tasks
+
+
+class Script:
+    """Work for a supervisor: a shell script, and a record of what it was told."""
+
+    def __init__(self, script: str) -> None:
+        self.script = script
+        self.told: list[str] = []
+        self.ends = asyncio.Semaphore(0)
+
+    async def ready(self) -> None:
+        self.told.append("ready")
+
+    async def start(self) -> Child:
+        if not self.script:
+            raise ProcessError("no script")
+        return await start_child(lambda _: ["sh", "-c", self.script])
+
+    async def attend(self, child: Child) -> None:
+        self.told.append("attend")
+        await asyncio.Event().wait()
+
+    def last_words(self, child: Child) -> None:
+        self.told.append("last words")
+
+    def ended(self) -> None:
+        self.told.append("ended")
+        self.ends.release()
+
+    def closed(self) -> None:
+        self.told.append("closed")
+
+
+async def reach(supervisor: Supervisor, state: State) -> None:
+    async with asyncio.timeout(10):
+        while supervisor.state is not state:  # noqa: ASYNC110 - nobody but a test asks for states
+            await asyncio.sleep(0)
+
+
+async def test_a_process_that_ends_by_itself_is_started_again(tasks: Tasks) -> None:
+    work = Script("exit 1")
+    supervisor = Supervisor("test", work, spawn=tasks.spawn, patience=Patience(first_delay=0.01))
+    async with asyncio.timeout(10):
+        for _ in range(3):
+            await work.ends.acquire()
+    await supervisor.aclose()
+    assert "last words" not in work.told
+
+
+async def test_a_process_that_does_not_start_is_tried_again(tasks: Tasks) -> None:
+    work = Script("")
+    supervisor = Supervisor("test", work, spawn=tasks.spawn, patience=Patience(first_delay=0.01))
+    async with asyncio.timeout(10):
+        for _ in range(3):
+            await work.ends.acquire()
+    await supervisor.aclose()
+
+
+async def test_closing_ends_the_process_in_good_order(tasks: Tasks) -> None:
+    work = Script("cat")
+    supervisor = Supervisor("test", work, spawn=tasks.spawn)
+    await reach(supervisor, State.RUNNING)
+    await supervisor.aclose()
+    assert work.told == ["ready", "attend", "last words", "ended", "closed"]
+
+
+async def test_renewing_ends_one_run_in_good_order_and_begins_another(tasks: Tasks) -> None:
+    work = Script("cat")
+    supervisor = Supervisor("test", work, spawn=tasks.spawn, patience=Patience(first_delay=0.01))
+    await reach(supervisor, State.RUNNING)
+    supervisor.renew()
+    async with asyncio.timeout(10):
+        await work.ends.acquire()
+    await reach(supervisor, State.RUNNING)
+    await supervisor.aclose()
+    assert work.told.count("last words") == 2
+
+
+async def test_a_stalled_process_is_killed(tasks: Tasks) -> None:
+    work = Script("exec sleep 60")
+    supervisor = Supervisor("test", work, spawn=tasks.spawn, patience=Patience(stall=0.0, first_delay=60))
+    await reach(supervisor, State.RUNNING)
+    supervisor.watchdog.input_seen(asyncio.get_running_loop().time())
+    async with asyncio.timeout(10):
+        await work.ends.acquire()
+    await supervisor.aclose()
+    assert "last words" not in work.told
+
+
+@pytest.mark.parametrize("to", sorted(set(State) - MOVES[State.WAITING]))
+async def test_an_illegal_move_is_an_error(tasks: Tasks, to: State) -> None:
+    supervisor = Supervisor("test", Script(""), spawn=tasks.spawn)
+    with pytest.raises(IllegalMove):
+        supervisor._move(to)
+    await supervisor.aclose()
+
+
+def test_every_state_can_come_to_closed() -> None:
+    reached = {State.CLOSED}
+    for _ in State:
+        reached |= {state for state, moves in MOVES.items() if moves & reached}
+    assert reached == set(State)
+
+
+def test_the_watchdog_barks_when_input_flows_and_nothing_comes_out() -> None:
+    dog = Watchdog(10)
+    for second in range(12):
+        dog.input_seen(second)
+    assert dog.stalled(11)
+
+
+def test_the_watchdog_is_quiet_after_output() -> None:
+    dog = Watchdog(10)
+    for second in range(12):
+        dog.input_seen(second)
+    dog.output_seen()
+    dog.input_seen(12)
+    assert not dog.stalled(12)
+
+
+def test_the_watchdog_expects_nothing_while_no_input_flows() -> None:
+    dog = Watchdog(10)
+    dog.input_seen(0)
+    assert not dog.stalled(60)
+
+
+def test_the_watchdog_begins_anew_after_a_pause_of_the_input() -> None:
+    dog = Watchdog(10)
+    dog.input_seen(0)
+    dog.input_seen(60)
+    assert not dog.stalled(60)
+
+
+def test_the_delay_doubles_up_to_its_limit_and_starts_anew_after_a_good_run() -> None:
+    delays = Delays(Patience(first_delay=1, longest_delay=5, good_run=30))
+    assert [delays.after(run) for run in (0, 0, 0, 0, 29, 30, 0)] == [1, 2, 4, 5, 5, 1, 2]
