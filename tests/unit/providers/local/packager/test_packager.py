@@ -1,0 +1,312 @@
+"""Tags in, segments out."""
+
+from __future__ import annotations
+
+import pytest
+
+from providers.local.media import FlvTag, TagKind
+from providers.local.packager.cutting import PART_TARGET_LOW_LATENCY, PackagerSettings
+from providers.local.packager.errors import MalformedMedia, UnsupportedCodec
+from providers.local.packager.events import Part, Resume, SegmentEnd, TrackInit, TrackKind
+from providers.local.packager.packager import (
+    ANNOUNCED_VIDEO_WAIT_MS,
+    MAX_COMPOSITION_MS,
+    MAX_TAG_SIZE,
+    VIDEO_WAIT_MS,
+    Packager,
+)
+from tests.unit.providers.local.packager.tags import (
+    ARRIVED,
+    audio_header,
+    avc_record,
+    ends,
+    feed,
+    frame,
+    frames,
+    inits,
+    metadata,
+    parts,
+    samples,
+    sound,
+    sounds,
+    sps,
+    stream,
+    video_header,
+)
+
+VIDEO, AUDIO = TrackKind.VIDEO, TrackKind.AUDIO
+
+
+def packager(resume: Resume | None = None, **settings: float) -> Packager:
+    return Packager(PackagerSettings(**settings), resume or Resume())
+
+
+def seconds(events: list[SegmentEnd]) -> list[float]:
+    return [each.duration / (90_000 if each.track is VIDEO else 48_000) for each in events]
+
+
+def test_a_segment_is_out_the_moment_the_next_keyframe_arrives() -> None:
+    subject = packager()
+    assert ends(feed(subject, [video_header(), *frames(0, 1.0)], flush=False), VIDEO) == []
+
+    events = subject.feed(frame(1_000, key=True), ARRIVED)
+
+    assert [type(each) for each in events] == [Part, SegmentEnd]
+    assert subject.first_segment_done
+    assert subject.target_duration == 2
+
+
+def test_the_first_segment_is_one_keyframe_interval_and_later_ones_are_near_the_target() -> None:
+    events = feed(packager(segment_target=2.0), stream(7.5))
+
+    assert seconds(ends(events, VIDEO)) == pytest.approx([1.0, 2.0, 2.0, 2.0, 0.5], abs=0.002)
+
+
+def test_reduced_latency_cuts_at_every_keyframe() -> None:
+    assert seconds(ends(feed(packager(segment_target=0), stream(3.5)), VIDEO)) == pytest.approx(
+        [1.0, 1.0, 1.0, 0.5], abs=0.002
+    )
+
+
+def test_sound_is_cut_where_the_picture_is() -> None:
+    events = feed(packager(), stream(6.0))
+
+    for video, audio in zip(ends(events, VIDEO), ends(events, AUDIO), strict=True):
+        assert 0 <= audio.decode_time / 48_000 - video.decode_time / 90_000 < 1024 / 48_000
+
+
+def test_a_segment_without_a_keyframe_ends_before_it_passes_the_target_duration() -> None:
+    tags = [video_header(), *frames(0, 1.0), *frames(1_000, 9.0, gop=100)]
+
+    events = ends(feed(packager(), tags), VIDEO)
+
+    assert [each.independent for each in events] == [True, True, False, False, False]
+    assert all(length <= 2.49 for length in seconds(events))
+
+
+def test_a_first_segment_without_an_end_is_cut_after_the_longest_allowed() -> None:
+    events = feed(packager(max_segment=5.0), [video_header(), *frames(0, 11.0, gop=100)])
+
+    assert max(seconds(ends(events, VIDEO))) <= 5.49
+    assert len(ends(events, VIDEO)) == 3
+
+
+def test_parts_of_low_latency_fill_their_target_and_never_pass_it() -> None:
+    events = feed(packager(part_target=PART_TARGET_LOW_LATENCY), stream(4.0, gop=2))
+
+    for each in parts(events, VIDEO):
+        assert each.duration <= PART_TARGET_LOW_LATENCY * 90_000
+    assert [each.index for each in parts(events, VIDEO)] == [*range(6), *range(6)]
+
+
+def test_a_keyframe_inside_a_segment_begins_a_part() -> None:
+    events = feed(packager(part_target=5.0), [video_header(), *frames(0, 3.0)])
+
+    assert [(each.sequence, each.index, each.independent) for each in parts(events, VIDEO)] == [
+        (0, 0, True),
+        (1, 0, True),
+        (1, 1, True),
+    ]
+
+
+def test_program_time_is_the_arrival_of_the_first_frame_plus_media_time() -> None:
+    events = feed(packager(), stream(5.0, start=77_000))
+
+    assert [each.program_time for each in ends(events, VIDEO)] == [ARRIVED, ARRIVED + 1, ARRIVED + 3]
+
+
+def test_frames_before_the_first_keyframe_and_sound_before_it_are_dropped() -> None:
+    tags = [
+        video_header(),
+        audio_header(),
+        frame(0),
+        sound(0),
+        sound(21),
+        frame(33),
+        frame(66, key=True),
+        sound(64),
+        sound(85),
+    ]
+
+    events = feed(packager(), tags)
+
+    assert [each.data for each in samples(parts(events, VIDEO)[0].data)] == [b"frame"]
+    assert len(samples(parts(events, AUDIO)[0].data)) == 1
+
+
+@pytest.mark.parametrize(
+    ("script", "wait"),
+    [
+        ([], VIDEO_WAIT_MS),
+        ([metadata(b"audiocodecid")], 0),
+        ([metadata(b"videocodecid", b"audiocodecid")], ANNOUNCED_VIDEO_WAIT_MS),
+        ([video_header()], ANNOUNCED_VIDEO_WAIT_MS),
+    ],
+    ids=["nothing is known", "no video", "video announced", "video header seen"],
+)
+def test_sound_waits_for_the_picture_only_so_long(script: list[FlvTag], wait: int) -> None:
+    subject = packager()
+    feed(subject, [*script, audio_header()], flush=False)
+    started_at = next(tag.timestamp for tag in sounds(0, 8.0) if feed(subject, [tag], flush=False) or subject.started)
+
+    assert wait <= started_at < wait + 25
+
+
+def test_the_other_track_joins_on_the_same_timeline() -> None:
+    late = [video_header(timestamp=3_000), *frames(3_000, 2.0)]
+    tags = [metadata(), audio_header(), *sounds(0, 3.0), *late]
+
+    events = feed(packager(), tags)
+
+    assert {each.generation for each in inits(events)} == {0}
+    assert parts(events, VIDEO)[0].decode_time == 3 * 90_000
+
+
+def test_the_same_header_again_changes_nothing() -> None:
+    tags = stream(2.0)
+
+    events = feed(packager(), [*tags[:60], video_header(), audio_header(), *tags[60:]])
+
+    assert len(inits(events)) == 2
+    assert events == feed(packager(), tags)
+
+
+@pytest.mark.parametrize("header", [video_header(avc_record(sps(20, 20))), audio_header(bytes.fromhex("1210"))])
+def test_another_header_begins_a_generation_of_all_tracks(header: FlvTag) -> None:
+    events = feed(packager(), [*stream(1.5), header, *stream(1.5, start=1_500)[2:]])
+
+    assert [(each.track, each.generation) for each in inits(events)] == [(VIDEO, 0), (AUDIO, 0), (VIDEO, 1), (AUDIO, 1)]
+    closed = next(index for index, each in enumerate(events) if isinstance(each, TrackInit) and each.generation == 1)
+    assert isinstance(events[closed - 1], SegmentEnd)
+    assert [each.sequence for each in ends(events, VIDEO)] == list(range(len(ends(events, VIDEO))))
+
+
+def test_decode_times_go_on_across_a_jump() -> None:
+    events = feed(packager(), [*stream(1.5, start=50_000), *stream(1.5, start=9_000_000)])
+
+    before = [each for each in ends(events, VIDEO) + ends(events, AUDIO) if each.generation == 0]
+    after = [each for each in ends(events, VIDEO) if each.generation == 1]
+    latest = max((each.decode_time + each.duration) / (90_000 if each.track is VIDEO else 48_000) for each in before)
+    assert after[0].decode_time / 90_000 == pytest.approx(latest, abs=0.0001)
+    assert after[0].decode_time / 90_000 >= latest
+
+
+def test_times_that_stand_still_or_go_back_a_little_are_straightened() -> None:
+    times = [0, 33, 33, 20, 100]
+    tags = [video_header(), *(frame(time, key=time == 0, cts=40) for time in times)]
+
+    found = [each for part in parts(feed(packager(), tags), VIDEO) for each in samples(part.data)]
+
+    assert [each.decode_time // 90 for each in found] == [0, 33, 34, 35, 100]
+    assert [(each.decode_time + each.offset) // 90 for each in found] == [40, 73, 73, 60, 140]
+
+
+def test_sound_that_is_counted_follows_the_encoder_s_clock_when_it_drifts() -> None:
+    late = [sound(tag.timestamp + 100) for tag in sounds(1_024, 1.0)]
+    tags = [metadata(), audio_header(), *sounds(0, 1.024), *late]
+
+    found = [each.data for part in parts(feed(packager(), tags), AUDIO) for each in samples(part.data)]
+
+    assert len(found) == len(tags) - 2 + 5  # 100 ms are 4.7 frames
+
+
+def test_sound_that_comes_twice_is_dropped() -> None:
+    tags = [metadata(), audio_header(), *sounds(0, 1.0), *sounds(500, 1.0)]
+
+    found = [each.data for part in parts(feed(packager(), tags), AUDIO) for each in samples(part.data)]
+
+    assert 69 <= len(found) <= 71
+
+
+def test_a_later_packager_goes_on_where_one_ended() -> None:
+    first = packager()
+    events = feed(first, stream(5.0, gop=2.0))
+    resume = first.resume
+    last = [ends(events, VIDEO)[-1], ends(events, AUDIO)[-1]]
+    end = max((each.decode_time + each.duration) / (90_000 if each.track is VIDEO else 48_000) for each in last)
+    assert resume == Resume(1, last[0].sequence + 1, last[1].sequence + 1, end, 2)
+
+    second = packager(resume)
+    assert second.target_duration == 2
+    more = feed(second, stream(3.0))
+
+    assert inits(more)[0].generation == 1
+    assert ends(more, VIDEO)[0].sequence == resume.video_sequence
+    assert ends(more, AUDIO)[0].sequence == resume.audio_sequence
+    assert ends(more, VIDEO)[0].decode_time / 90_000 >= resume.decode_time
+
+
+def test_an_open_segment_is_left_behind_by_resume() -> None:
+    subject = packager(part_target=0.2)
+    feed(subject, [video_header(), *frames(0, 0.9)], flush=False)
+
+    assert subject.resume.video_sequence == 1
+    assert subject.resume.generation == 1
+
+
+def test_the_facts_for_the_countdown_are_measured_in_media_time() -> None:
+    subject = packager()
+    assert (subject.started, subject.keyframe_interval, subject.media_seconds_since_first_keyframe) == (
+        False,
+        None,
+        0.0,
+    )
+
+    feed(subject, stream(3.5, start=500_000, gop=1.5), flush=False)
+
+    assert subject.started
+    assert subject.keyframe_interval == 1.5
+    assert subject.media_seconds_since_first_keyframe == pytest.approx(3.5, abs=0.05)
+
+
+def test_a_malformed_tag_is_lost_alone() -> None:
+    tags = stream(2.0)
+    subject, events = packager(), []
+    for number, tag in enumerate(tags):
+        events += subject.feed(tag, ARRIVED)
+        if number == 50:
+            for bad in (video_header(b"\1broken!"), audio_header(b"\x10"), FlvTag(TagKind.VIDEO, 0, b"\x17\1")):
+                with pytest.raises(MalformedMedia):
+                    subject.feed(bad, ARRIVED)
+
+    assert events + subject.flush() == feed(packager(), tags)
+
+
+@pytest.mark.parametrize(
+    "tag",
+    [
+        FlvTag(TagKind.VIDEO, 0, bytes(MAX_TAG_SIZE + 1)),
+        frame(0, key=True, cts=MAX_COMPOSITION_MS + 1),
+        frame(0, key=True, cts=-MAX_COMPOSITION_MS - 1),
+    ],
+    ids=["more than 16 MB", "shown too late", "shown too early"],
+)
+def test_impossible_frames_are_refused(tag: FlvTag) -> None:
+    subject = packager()
+    subject.feed(video_header(), ARRIVED)
+
+    with pytest.raises(MalformedMedia):
+        subject.feed(tag, ARRIVED)
+
+
+def test_hevc_over_enhanced_rtmp_is_refused_with_a_sentence() -> None:
+    with pytest.raises(UnsupportedCodec) as error:
+        packager().feed(FlvTag(TagKind.VIDEO, 0, b"\x90hvc1..."), ARRIVED)
+    assert error.value.description == "HEVC over enhanced RTMP is not supported here: set the encoder to H.264."
+
+
+def test_frames_without_a_header_are_ignored() -> None:
+    assert feed(packager(), [frame(0, key=True), sound(0)]) == []
+
+
+def test_flush_twice_gives_nothing_more() -> None:
+    subject = packager()
+    assert feed(subject, stream(1.0)) != []
+    assert subject.flush() == []
+
+
+def test_a_clock_that_stands_still_does_not_fill_the_memory() -> None:
+    big = bytes(1_000_000)
+    tags = [video_header(), frame(0, key=True), *(frame(0, data=big) for _ in range(40))]
+
+    assert max(len(each.data) for each in parts(feed(packager(), tags), VIDEO)) < 18_000_000
