@@ -7,6 +7,7 @@ because transaction and stream ids of a fresh connection are known.
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from dataclasses import dataclass, field
 
 from providers.local.rtmp import amf0
@@ -86,22 +87,33 @@ class Encoder:
         return HANDSHAKE + self.connect() + self.publish(key)
 
 
-def messages(data: bytes) -> list[Message]:
-    """All messages in a server's answer (without the handshake); Set Chunk Size acts and is not among them."""
-    buffer = ReceiveBuffer()
-    reader = ChunkReader(buffer, ChunkLimits())
-    found: list[Message] = []
+class Answers:
+    """What a server says, from the first byte on: it remembers chunk headers as the server does."""
 
-    def read() -> object:
+    def __init__(self) -> None:
+        self._buffer = ReceiveBuffer()
+        self._found: list[Message] = []
+        self._parser = self._read()
+
+    def messages(self, data: bytes) -> list[Message]:
+        """The messages in `data`, which follows what was heard before; Set Chunk Size acts and is not among them."""
+        self._buffer.feed(data)
+        next(self._parser)
+        found, self._found = self._found, []
+        return found
+
+    def commands(self, data: bytes) -> list[Command]:
+        """The commands among `messages(data)`."""
+        return [Command.parse(each.payload) for each in self.messages(data) if each.type_id == MessageType.COMMAND]
+
+    def statuses(self, data: bytes) -> list[tuple[str, str]]:
+        """(level, code) of each onStatus in `data`."""
+        found = [each.members(1) for each in self.commands(data) if each.name == "onStatus"]
+        return [(str(status["level"]), str(status["code"])) for status in found]
+
+    def _read(self) -> Generator[None, None, None]:
+        yield from self._buffer.exactly(1 + 2 * PACKET_SIZE)
+        reader = ChunkReader(self._buffer, ChunkLimits())
         while True:
-            found.append((yield from reader.message()))
-
-    buffer.feed(data)
-    next(read())  # type: ignore[call-overload]
-    assert not buffer, "the answer ends in the middle of a chunk"
-    return found
-
-
-def commands(data: bytes) -> list[Command]:
-    """The commands among `messages(data)`."""
-    return [Command.parse(message.payload) for message in messages(data) if message.type_id == MessageType.COMMAND]
+            message = yield from reader.message()
+            self._found.append(message)

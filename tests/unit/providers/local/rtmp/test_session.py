@@ -1,0 +1,301 @@
+"""The server session as transcripts: bytes in, events and bytes out."""
+
+import pytest
+
+from providers.local.rtmp import amf0
+from providers.local.rtmp.errors import IllegalMove, LimitExceeded, NotOffered, RtmpError
+from providers.local.rtmp.messages import Command, MessageType, SetChunkSize
+from providers.local.rtmp.session import (
+    CHUNK_SIZE,
+    MAX_HELD,
+    MOVES,
+    WINDOW_SIZE,
+    Event,
+    Media,
+    Move,
+    PublishWanted,
+    ServerSession,
+    State,
+    Unpublished,
+    publish_target,
+)
+from tests.unit.providers.local.rtmp.encoder import (
+    AAC_HEADER,
+    AVC_HEADER,
+    FLASH_VERSION,
+    HANDSHAKE,
+    METADATA,
+    Answers,
+    Encoder,
+)
+
+
+@pytest.fixture
+def encoder() -> Encoder:
+    return Encoder()
+
+
+@pytest.fixture
+def session() -> ServerSession:
+    return ServerSession()
+
+
+@pytest.fixture
+def answers() -> Answers:
+    return Answers()
+
+
+@pytest.fixture
+def publishing(session: ServerSession, encoder: Encoder, answers: Answers) -> ServerSession:
+    """A session with an accepted publish, nothing left to take."""
+    session.receive(encoder.opening())
+    session.accept()
+    session.events()
+    answers.messages(session.data_to_send())
+    return session
+
+
+def test_connect_is_answered_with_window_bandwidth_chunk_size_and_success(
+    session: ServerSession, encoder: Encoder, answers: Answers
+) -> None:
+    session.receive(HANDSHAKE)
+    session.receive(encoder.connect())
+    raw = session.data_to_send()
+
+    window, bandwidth, answer = answers.messages(raw)
+    assert (window.type_id, bandwidth.type_id) == (MessageType.WINDOW_ACK_SIZE, MessageType.SET_PEER_BANDWIDTH)
+    assert SetChunkSize(CHUNK_SIZE).serialize() in raw
+    result = Command.parse(answer.payload)
+    assert (result.name, result.transaction) == ("_result", 1.0)
+    assert result.members(1)["code"] == "NetConnection.Connect.Success"
+    assert "fourCcList" not in result.members(0)
+
+
+def test_the_calls_of_obs_before_publish_are_answered_with_their_transactions(
+    session: ServerSession, encoder: Encoder, answers: Answers
+) -> None:
+    session.receive(HANDSHAKE)
+    session.receive(encoder.connect())
+    answers.messages(session.data_to_send())
+    session.receive(encoder.publish("secret"))
+
+    answers = [(command.name, command.transaction) for command in answers.commands(session.data_to_send())]
+    assert answers == [("_result", 2.0), ("_result", 3.0), ("_result", 4.0)]
+
+
+def test_a_publish_is_asked_for_and_waits(session: ServerSession, encoder: Encoder) -> None:
+    session.receive(encoder.opening("secret?ad=1"))
+
+    assert session.events() == [PublishWanted("live", "secret", FLASH_VERSION)]
+    assert session.state is State.DECIDING
+
+
+def test_a_wanted_publish_does_not_show_its_key() -> None:
+    assert "secret" not in repr(PublishWanted("live", "secret", ""))
+
+
+def test_an_accepted_publish_is_told_so(session: ServerSession, encoder: Encoder, answers: Answers) -> None:
+    session.receive(encoder.opening())
+    answers.messages(session.data_to_send())
+    session.accept()
+
+    assert answers.statuses(session.data_to_send()) == [("status", "NetStream.Publish.Start")]
+
+
+def test_what_is_sent_before_the_answer_is_held_until_it(session: ServerSession, encoder: Encoder) -> None:
+    session.receive(encoder.opening() + encoder.audio(0, AAC_HEADER))
+    session.receive(encoder.video(0, AVC_HEADER))
+    assert len(session.events()) == 1
+
+    session.accept()
+    assert session.events() == [Media(MessageType.AUDIO, 0, AAC_HEADER), Media(MessageType.VIDEO, 0, AVC_HEADER)]
+
+
+def test_only_so_much_is_held(session: ServerSession, encoder: Encoder) -> None:
+    session.receive(encoder.opening())
+    with pytest.raises(LimitExceeded, match="before the publish was answered"):
+        session.receive(bytes(MAX_HELD + 1))
+
+
+def test_a_refused_publish_is_told_why_and_hears_nothing_more(
+    session: ServerSession, encoder: Encoder, answers: Answers
+) -> None:
+    session.receive(encoder.opening())
+    answers.messages(session.data_to_send())
+    session.refuse("NetStream.Publish.BadName", "Wrong key.")
+    answer = session.data_to_send()
+    session.receive(b"\xff" * 100)
+
+    (message,) = answers.messages(answer)
+    status = Command.parse(message.payload)
+    assert status.members(1) == {"level": "error", "code": "NetStream.Publish.BadName", "description": "Wrong key."}
+    assert message.stream_id == 1
+    assert session.data_to_send() == b""
+
+
+def test_a_running_publish_can_be_refused(publishing: ServerSession, answers: Answers) -> None:
+    publishing.refuse("NetStream.Publish.Denied", "Use H.264.")
+
+    assert answers.statuses(publishing.data_to_send()) == [("error", "NetStream.Publish.Denied")]
+    assert publishing.state is State.CLOSED
+
+
+def test_media_comes_with_absolute_timestamps(publishing: ServerSession, encoder: Encoder) -> None:
+    times = [0, 33, 66, 0xFFFFFF, 0x01000000, 0xFFFFFFFF]
+    for time in times:
+        publishing.receive(encoder.video(time, AVC_HEADER))
+
+    assert publishing.events() == [Media(MessageType.VIDEO, time, AVC_HEADER) for time in times]
+
+
+def test_metadata_comes_without_its_wrapper(publishing: ServerSession, encoder: Encoder) -> None:
+    publishing.receive(encoder.metadata())
+
+    (event,) = publishing.events()
+    assert isinstance(event, Media)
+    assert event.kind is MessageType.DATA
+    assert amf0.decode(event.payload) == ["onMetaData", METADATA]
+
+
+def test_a_good_bye_ends_the_publish_once(publishing: ServerSession, encoder: Encoder, answers: Answers) -> None:
+    publishing.receive(encoder.unpublish("secret"))
+
+    assert publishing.events() == [Unpublished()]
+    assert answers.statuses(publishing.data_to_send()) == [("status", "NetStream.Unpublish.Success")]
+
+
+def test_after_a_good_bye_the_encoder_may_publish_again(publishing: ServerSession, encoder: Encoder) -> None:
+    publishing.receive(encoder.unpublish("secret"))
+    publishing.events()
+    publishing.receive(encoder.publish("other"))
+
+    assert publishing.events() == [PublishWanted("live", "other", FLASH_VERSION)]
+
+
+def test_a_ping_is_answered_with_its_own_data(publishing: ServerSession, encoder: Encoder, answers: Answers) -> None:
+    publishing.receive(encoder.message(2, MessageType.USER_CONTROL, b"\x00\x06abcd"))
+
+    assert [message.payload for message in answers.messages(publishing.data_to_send())] == [b"\x00\x07abcd"]
+
+
+def test_bytes_are_acknowledged_once_a_window(publishing: ServerSession, encoder: Encoder, answers: Answers) -> None:
+    video = encoder.video(0, bytes(WINDOW_SIZE))
+    publishing.receive(video)
+    (acknowledgement,) = answers.messages(publishing.data_to_send())
+    publishing.receive(encoder.audio(0, AAC_HEADER))
+
+    assert acknowledgement.type_id == MessageType.ACKNOWLEDGEMENT
+    assert int.from_bytes(acknowledgement.payload, "big") == len(Encoder().opening()) + len(video)
+    assert publishing.data_to_send() == b""
+
+
+def test_the_encoder_may_ask_for_a_smaller_window(
+    publishing: ServerSession, encoder: Encoder, answers: Answers
+) -> None:
+    publishing.receive(encoder.message(2, MessageType.WINDOW_ACK_SIZE, (8192).to_bytes(4, "big")))
+    answers.messages(publishing.data_to_send())
+    publishing.receive(encoder.video(0, bytes(8192)))
+
+    assert [message.type_id for message in answers.messages(publishing.data_to_send())] == [MessageType.ACKNOWLEDGEMENT]
+
+
+def test_an_unknown_call_is_answered_with_an_error(
+    publishing: ServerSession, encoder: Encoder, answers: Answers
+) -> None:
+    publishing.receive(encoder.command("getStreamLength", 9.0, None, "x"))
+
+    (error,) = answers.commands(publishing.data_to_send())
+    assert (error.name, error.transaction) == ("_error", 9.0)
+    assert error.members(1)["code"] == "NetConnection.Call.Failed"
+
+
+@pytest.mark.parametrize(("name", "transaction"), [("onBWDone", 0.0), ("_error", 9.0), ("_result", 9.0)])
+def test_notices_and_answers_are_not_answered(
+    publishing: ServerSession, encoder: Encoder, name: str, transaction: float
+) -> None:
+    publishing.receive(encoder.command(name, transaction, None))
+
+    assert publishing.data_to_send() == b""
+
+
+def test_playing_is_refused_clearly(session: ServerSession, encoder: Encoder, answers: Answers) -> None:
+    session.receive(HANDSHAKE)
+    session.receive(encoder.connect() + encoder.command("createStream", 2.0, None))
+    answers.messages(session.data_to_send())
+    with pytest.raises(NotOffered):
+        session.receive(encoder.command("play", 3.0, None, "secret", stream_id=1))
+
+    assert answers.statuses(session.data_to_send()) == [("error", "NetStream.Play.Failed")]
+
+
+def test_what_came_before_an_error_is_not_lost(publishing: ServerSession, encoder: Encoder) -> None:
+    with pytest.raises(RtmpError):
+        publishing.receive(encoder.video(7, AVC_HEADER) + encoder.command("connect", 8.0, {}))
+
+    assert publishing.events() == [Media(MessageType.VIDEO, 7, AVC_HEADER)]
+
+
+def test_media_before_a_publish_is_illegal(session: ServerSession, encoder: Encoder) -> None:
+    session.receive(HANDSHAKE)
+    with pytest.raises(IllegalMove) as caught:
+        session.receive(encoder.connect() + encoder.video(0, AVC_HEADER))
+
+    assert (caught.value.state, caught.value.move) == (State.IDLE, Move.MEDIA)
+
+
+def test_an_unknown_peer_cannot_send_a_large_message(session: ServerSession, encoder: Encoder) -> None:
+    session.receive(HANDSHAKE)
+    with pytest.raises(LimitExceeded):
+        session.receive(encoder.connect() + encoder.video(0, bytes(100_000)))
+
+
+def test_message_streams_are_limited(publishing: ServerSession, encoder: Encoder) -> None:
+    with pytest.raises(LimitExceeded, match="message streams"):
+        publishing.receive(b"".join(encoder.command("createStream", 9.0, None) for _ in range(9)))
+
+
+@pytest.mark.parametrize(
+    ("state", "move"), [(state, move) for state in State for move in Move if move not in MOVES[state]], ids=str
+)
+def test_a_move_that_is_not_in_the_table_is_illegal(session: ServerSession, state: State, move: Move) -> None:
+    session.state = state
+    with pytest.raises(IllegalMove):
+        session._move(move)
+
+    assert session.state is state
+
+
+@pytest.mark.parametrize(
+    ("app", "name", "target"),
+    [
+        ("live", "key", ("live", "key")),
+        ("live", "key?x=y", ("live", "key")),
+        ("live?x=y", "key", ("live", "key")),
+        ("live/", "key", ("live", "key")),
+        ("live/key", "", ("live", "key")),
+        ("", "live/key", ("live", "key")),
+        ("live", "live/key", ("live", "key")),
+        ("", "key", ("", "key")),
+        ("key", "", ("", "key")),
+        ("", "", ("", "")),
+        ("", "?x", ("", "")),
+    ],
+)
+def test_app_and_key_are_found_in_what_encoders_send(app: str, name: str, target: tuple[str, str]) -> None:
+    assert publish_target(app, name) == target
+
+
+def test_events_of_a_whole_obs_publish(session: ServerSession, encoder: Encoder) -> None:
+    seen: list[Event] = []
+    for piece in (
+        encoder.opening(),
+        encoder.metadata() + encoder.audio(0, AAC_HEADER) + encoder.video(0, AVC_HEADER),
+        encoder.video(0, b"\x17\x01" + bytes(9000)) + encoder.audio(5, b"\xaf\x01" + bytes(300)),
+        encoder.unpublish("secret"),
+    ):
+        session.receive(piece)
+        seen += session.events()
+        if session.state is State.DECIDING:
+            session.accept()
+
+    assert [type(event) for event in seen] == [PublishWanted] + [Media] * 5 + [Unpublished]
