@@ -1,0 +1,156 @@
+"""`scripts/run` as a newcomer meets it: it prints lines that work, and Ctrl-C leaves nothing behind."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests import servers
+
+pytestmark = pytest.mark.e2e
+
+ROOT = Path(__file__).parent.parent.parent
+START_PATIENCE = 60.0
+STOP_PATIENCE = 30.0
+
+
+class Run:
+    """One `scripts/run` in a process group of its own, as a terminal would have it."""
+
+    def __init__(self, checkout: Path, environment: dict[str, str], *arguments: str) -> None:
+        self._log = checkout / "output.txt"
+        with self._log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [checkout / "scripts" / "run", *arguments],
+                env=environment,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    @property
+    def output(self) -> str:
+        return self._log.read_text(errors="replace")
+
+    def wait_for(self, text: str) -> None:
+        deadline = time.monotonic() + START_PATIENCE
+        while text not in self.output:
+            assert self.process.poll() is None, self.output
+            assert time.monotonic() < deadline, self.output
+            time.sleep(0.05)
+
+    def stop(self, how: signal.Signals) -> int:
+        os.killpg(self.process.pid, how)
+        return self.process.wait(STOP_PATIENCE)
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """The parts of the repository that run, with an environment that is already installed: this one."""
+    home = tmp_path / "checkout"
+    for part in ("service", "providers", "scripts"):
+        shutil.copytree(ROOT / part, home / part, ignore=shutil.ignore_patterns("__pycache__"))
+    lock = shutil.copy(ROOT / "requirements.lock", home)
+    python = home / ".venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    python.chmod(0o755)
+    version = ".".join(map(str, sys.version_info[:3]))
+    stamp = f"{hashlib.sha256(Path(lock).read_bytes()).hexdigest()}  - Python {version}"
+    (home / ".venv" / ".installed").write_text(stamp + "\n")
+    return home
+
+
+@pytest.fixture
+def environment(checkout: Path) -> dict[str, str]:
+    dropped = ("CONFERENCE_", "PYTHONDONTWRITEBYTECODE")  # compiled modules halve the time of the later starts
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
+    ports = {f"CONFERENCE_{name}_PORT": str(servers.free_port()) for name in ("HTTP", "RTMP", "RTMPS")}
+    return {**kept, **ports, "PYTHON": sys.executable}
+
+
+@pytest.fixture
+def started(checkout: Path, environment: dict[str, str]) -> Iterator[Run]:
+    run = Run(checkout, environment)
+    yield run
+    if run.process.poll() is None:
+        run.stop(signal.SIGTERM)
+
+
+def family(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
+    return psutil.Process(process.pid).children(recursive=True)
+
+
+def test_the_lines_it_prints_work_when_pasted(started: Run, checkout: Path) -> None:
+    started.wait_for("stream_status\n")
+    lines = re.findall(r"(?m)^(?:CHANNEL=\$\()?curl .*$", started.output)
+    assert len(lines) == 3
+    done = subprocess.run(["bash", "-c", "\n".join(lines)], capture_output=True, text=True, timeout=30, check=True)
+    channel, *answers = done.stdout.split("\n", 1)
+    assert len(channel) == 36
+    decoder = json.JSONDecoder()
+    stream, end = decoder.raw_decode(answers[0])
+    status, _ = decoder.raw_decode(answers[0][end:].lstrip())
+    assert stream["rtmps_url"].startswith("rtmps://")
+    assert (status["is_connected"], status["is_watchable"]) == (False, False)
+
+
+@pytest.mark.parametrize(("how", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_it_stops_everything_it_started(started: Run, how: signal.Signals, code: int) -> None:
+    started.wait_for("stream_status\n")
+    children = family(started.process)
+    assert children
+    assert started.stop(how) == code
+    _, left = psutil.wait_procs(children, timeout=STOP_PATIENCE)
+    assert left == []
+
+
+def test_even_killed_it_leaves_nothing_running(started: Run) -> None:
+    started.wait_for("stream_status\n")
+    children = family(started.process)
+    started.process.kill()
+    started.process.wait(STOP_PATIENCE)
+    _, left = psutil.wait_procs(children, timeout=STOP_PATIENCE)
+    assert left == []
+
+
+def test_the_token_is_made_once_and_only_its_owner_can_read_it(checkout: Path, environment: dict[str, str]) -> None:
+    tokens = []
+    for _ in range(2):
+        run = Run(checkout, environment)
+        run.wait_for("stream_status\n")
+        tokens.append(re.findall(r"API token +(\w+)", run.output))
+        run.stop(signal.SIGTERM)
+    assert tokens[0] == tokens[1]
+    assert len(tokens[0]) == 1
+    assert (checkout / "data" / "first-token").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_taken_port_is_one_clear_line(checkout: Path, environment: dict[str, str]) -> None:
+    with socket.create_server(("127.0.0.1", int(environment["CONFERENCE_RTMP_PORT"]))):
+        run = Run(checkout, environment)
+        assert run.process.wait(START_PATIENCE) == 1
+    port = environment["CONFERENCE_RTMP_PORT"]
+    sentence = (
+        f"Port {port} of 127.0.0.1 is taken: stop what listens there, or set CONFERENCE_RTMP_PORT to another port."
+    )
+    assert run.output.splitlines() == [sentence]
+
+
+def test_a_bad_setting_is_one_clear_line(checkout: Path, environment: dict[str, str]) -> None:
+    run = Run(checkout, {**environment, "CONFERENCE_LOG_LEVEL": "loud"})
+    assert run.process.wait(START_PATIENCE) == 2
+    assert run.output == "CONFERENCE_LOG_LEVEL must be debug, info, warning or error, not 'loud'\n"
