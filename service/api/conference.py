@@ -28,7 +28,7 @@ class StreamBody(BaseModel):
     """Options of a live input. What is not sent stays as it is."""
 
     slate_image_url: HttpUrl | None = None
-    reconnect_timeout: Annotated[Whole, Field(ge=0, le=MAX_RECONNECT_TIMEOUT)] = DEFAULT_RECONNECT_TIMEOUT
+    reconnect_timeout: Annotated[int, Field(ge=0, le=MAX_RECONNECT_TIMEOUT), Whole] = DEFAULT_RECONNECT_TIMEOUT
     latency_mode: LatencyMode = LatencyMode.STANDARD
 
     def changes(self) -> OptionChanges:

@@ -38,6 +38,7 @@ def _whole(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-Whole = Annotated[int, BeforeValidator(_whole)]
+Whole = BeforeValidator(_whole)
+"""Beside an int field: `Annotated[int, Field(ge=0), Whole]`, in this order, or the schema loses the limits."""
 
 Trimmed = AfterValidator(lambda text: text.strip(" \t\r\n"))

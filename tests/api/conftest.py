@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,18 +14,26 @@ import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
 from providers.memory import MemoryProvider
+from service.api import public_stream
 from service.api.app import ApiDependencies, build_app
 from service.api.health import Readiness
 from service.domain.accounts import Accounts
 from service.domain.catalogue import Catalogue
 from service.domain.channels import Channels
+from service.domain.newcomers import Newcomers
+from service.domain.status import StatusBoard
 from service.domain.streams import Streams
 from service.store import Store, migrate
-from tests.api.states import ProviderStates
+from service.tasks import Tasks
+from service.viewers.memory import MemoryViewers
 
 
 def now() -> datetime:
     return datetime.now(UTC)
+
+
+def unix_ms() -> int:
+    return time.time_ns() // 1_000_000
 
 
 @dataclass
@@ -91,16 +100,31 @@ def provider() -> MemoryProvider:
 
 
 @pytest.fixture
-async def api(store: Store, provider: MemoryProvider) -> AsyncIterator[Api]:
+async def board(store: Store, provider: MemoryProvider, tasks: Tasks) -> AsyncIterator[tuple[StatusBoard, Streams]]:
+    """The real status board over the store and the provider, and the streams it looks up."""
+    streams = Streams(provider, store.channels, store.claims, now)
+    opened = StatusBoard(streams, provider, MemoryViewers(digest_key=bytes(16)), tasks.spawn, unix_ms)
+    streams.listen(opened.changed)
+    yield opened, streams
+    await opened.aclose()
+
+
+@pytest.fixture
+async def api(store: Store, provider: MemoryProvider, board: tuple[StatusBoard, Streams]) -> AsyncIterator[Api]:
+    status_board, streams = board
+    channels = Channels(store.channels, now)
+    channels.listen(status_board.changed)
+    public = public_stream.PublicStream(status_board, Newcomers(), clock=unix_ms)
     accounts = Accounts(store.accounts, store.accounts, now)
     readiness = Readiness({"store": store.check, "provider": provider.check})
     app = build_app(
         ApiDependencies(
             authenticator=accounts,
-            channels=Channels(store.channels, now),
-            streams=Streams(provider, store.channels, store.claims, now),
-            catalogue=Catalogue(provider, store.claims, ProviderStates(provider)),
+            channels=channels,
+            streams=streams,
+            catalogue=Catalogue(provider, store.claims, status_board),
             readiness=readiness,
+            public_routes=public_stream.routes(public, status_board),
         )
     )
     organization, user = uuid4(), uuid4()
