@@ -115,8 +115,10 @@ class Thumbnails:
         stream = self._streams.setdefault(key, _Stream())
         self._streams.move_to_end(key)
         if (made := self._fresh(stream).get(variant)) is None:
-            made = await self._make_once(stream, variant, media)
-            self._tidy()
+            try:
+                made = await self._make_once(stream, variant, media)
+            finally:
+                self._tidy()
         if isinstance(made.result, ThumbnailFailed):
             raise ThumbnailFailed(*made.result.args)
         return made.result
