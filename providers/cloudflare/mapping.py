@@ -32,6 +32,9 @@ DISCONNECTED = frozenset(
 NO_VIDEO = (None, "", "unknown")
 """What `videoUID` says when there is none: "unknown" comes with live:true on idle inputs."""
 
+LARGEST = 1e15
+"""Bytes or seconds; more is no measure of a recording."""
+
 _UID = re.compile(r"[A-Za-z0-9]{1,32}")
 _FRACTION = re.compile(r"\.(\d+)")
 
@@ -233,8 +236,10 @@ def _part(shape: Shape, name: str) -> Shape:
 
 
 def _known(number: object) -> float | None:
-    is_number = isinstance(number, int | float) and not isinstance(number, bool)
-    return float(number) if is_number and number > 0 else None  # type: ignore[operator, arg-type]
+    """A number above 0, else None. JSON as Python reads it has infinity and NaN, too."""
+    if isinstance(number, bool) or not isinstance(number, int | float):
+        return None
+    return float(number) if 0 < number < LARGEST else None
 
 
 def _whole(number: object) -> int | None:

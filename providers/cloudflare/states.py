@@ -60,7 +60,7 @@ MAX_TOLD = 1000
 
 
 class Source(Protocol):
-    """What the states need of Cloudflare; the provider is it."""
+    """What the states need of Cloudflare; `Account` is it."""
 
     async def deliver(self, path: str) -> tuple[int, Any]:
         """Status and JSON of a GET on the delivery host. Errors: ProviderUnavailable."""
@@ -141,9 +141,13 @@ class States:
             except TimeoutError:
                 pass
             self._news.clear()
-            uids = sorted(self._followed)
-            for start in range(0, len(uids), FOLLOWED_AT_ONCE):
-                await asyncio.gather(*(self._look_after(uid) for uid in uids[start : start + FOLLOWED_AT_ONCE]))
+            await self.look_around()
+
+    async def look_around(self) -> None:
+        """Look once at every followed input."""
+        uids = sorted(self._followed)
+        for start in range(0, len(uids), FOLLOWED_AT_ONCE):
+            await asyncio.gather(*(self._look_after(uid) for uid in uids[start : start + FOLLOWED_AT_ONCE]))
 
     async def _look_after(self, uid: str) -> None:
         tracked = self._track(uid)

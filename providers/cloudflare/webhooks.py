@@ -116,12 +116,12 @@ async def _take_video(provider: CloudflareProvider, header: str, body: bytes) ->
 
 
 async def _is_signed(provider: CloudflareProvider, header: str, body: bytes) -> bool:
-    """Only what looks like a fresh signature makes us ask Cloudflare for the secret, and that rarely (`video_secret`)."""
+    """Only what looks like a fresh signature makes us ask Cloudflare for the secret, and that rarely (`webhook_secret`)."""
     if _SIGNATURE.fullmatch(header.strip()) is None:
         return False
     for again in (False, True):
         try:
-            secret = await provider.video_secret(again=again)
+            secret = await provider.webhook_secret(again=again)
         except ProviderError:
             return False
         if secret and signature_is_good(secret, header, body, provider.clock()):

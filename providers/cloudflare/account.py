@@ -1,0 +1,168 @@
+"""One Cloudflare account: the calls the provider makes, by name; and what the answers teach on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from types import TracebackType
+from typing import Any
+
+import aiohttp
+
+from providers.base import InputNotFound, ProviderUnavailable
+from providers.cloudflare import mapping
+from providers.cloudflare.budget import Budget
+from providers.cloudflare.client import Client, Refused
+from providers.cloudflare.config import CloudflareConfig
+
+CHECK_FRESH = 30.0
+"""Seconds a good answer of the API counts as readiness."""
+
+SECRET_AGE = 60.0
+"""Seconds between two times the webhook's secret is asked for."""
+
+LIST_PAGE = 100
+"""Videos asked for at once."""
+
+
+class Account:
+    """An async context manager: open while the connection pool is. `monotonic` and `sleep` as in the provider."""
+
+    def __init__(
+        self, config: CloudflareConfig, monotonic: Callable[[], float], sleep: Callable[[float], Awaitable[None]]
+    ) -> None:
+        self._config = config
+        self._monotonic = monotonic
+        self._sleep = sleep
+        self._http: aiohttp.ClientSession | None = None
+        self._client: Client | None = None
+        self._customer_url = config.customer_url and config.customer_url.rstrip("/")
+        self._answered_at: float | None = None
+        self._secret = config.video_webhook_secret
+        self._secret_asked: float | None = None
+
+    async def __aenter__(self) -> Account:
+        self._http = aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar())
+        # aiohttp repeats idempotent requests once by itself: outside the budget, and a repeated DELETE answers 404.
+        self._http._retry_connection = False
+        self._client = Client(self._config, self._http, Budget(self._monotonic), self._sleep)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, raised: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        http, self._http, self._client = self._http, None, None
+        if http is not None:
+            await http.close()
+
+    @property
+    def customer_url(self) -> str:
+        """The delivery host, without a slash at the end. Raises ProviderUnavailable until it is known."""
+        if self._customer_url is None:
+            raise ProviderUnavailable("Cloudflare has not told its delivery host yet; set the customer URL")
+        return self._customer_url
+
+    async def check(self) -> None:
+        """Return when the API answers; one small call, unless it has answered just now. Errors: ProviderUnavailable."""
+        if self._answered_at is not None and self._monotonic() - self._answered_at < CHECK_FRESH:
+            return
+        if self._customer_url is None:
+            await self.learn_customer_url()
+        else:
+            await self.call("GET", "", params={"limit": "1"})
+
+    async def call(self, method: str, path: str, **options: Any) -> Any:
+        """`Client.call`, remembering that Cloudflare answered and what its answer teaches."""
+        if self._client is None:
+            raise ProviderUnavailable("the Cloudflare provider is not running")
+        try:
+            result = await self._client.call(method, path, **options)
+        except Refused:
+            self._answered_at = self._monotonic()
+            raise
+        self._answered_at = self._monotonic()
+        if self._customer_url is None:
+            sample = result[0] if isinstance(result, list) and result else result
+            self._customer_url = mapping.customer_url(sample)
+        return result
+
+    async def deliver(self, path: str) -> tuple[int, Any]:
+        """Status and JSON of a GET on the delivery host. Errors: ProviderUnavailable."""
+        if self._client is None:
+            raise ProviderUnavailable("the Cloudflare provider is not running")
+        return await self._client.deliver(self.customer_url + path)
+
+    async def input_shape(self, uid: str, *, polling: bool = False) -> mapping.Shape:
+        """A live input in Cloudflare's words. Errors: InputNotFound."""
+        return await self.of_input(uid, "GET", polling=polling)
+
+    async def video(self, uid: str, *, polling: bool = False) -> mapping.Shape | None:
+        """A video in Cloudflare's words, None when there is none."""
+        if not mapping.is_uid(uid):
+            return None
+        try:
+            shape = await self.call("GET", f"/{uid}", polling=polling)
+        except Refused as refused:
+            if refused.status != 404:
+                raise
+            return None
+        return shape if isinstance(shape, dict) else None
+
+    async def webhook_secret(self, *, again: bool = False) -> str | None:
+        """The secret of the Stream webhook, asked of the API when it was not configured; `again`: it may have changed.
+
+        None when there is none. Asked for at most every SECRET_AGE seconds.
+        """
+        asked = self._secret_asked is not None and self._monotonic() - self._secret_asked < SECRET_AGE
+        if self._config.video_webhook_secret or asked or (self._secret and not again):
+            return self._secret
+        self._secret_asked = self._monotonic()
+        try:
+            webhook = await self.call("GET", "/webhook")
+        except Refused:
+            return None
+        secret = webhook.get("secret") if isinstance(webhook, dict) else None
+        self._secret = secret if isinstance(secret, str) and secret else None
+        return self._secret
+
+    async def learn_customer_url(self) -> None:
+        """Ask for something that shows the delivery host: an input, since lists of them do not (§1)."""
+        listed = mapping.listed(await self.call("GET", "/live_inputs"))
+        uid = listed[0].get("uid") if listed and self._customer_url is None else None
+        if mapping.is_uid(uid):
+            await self.input_shape(str(uid))
+
+    async def find(self, request_id: str) -> str | None:
+        """The uid of the input that was made for this order, by its `meta`; None when there is none."""
+        listed = mapping.listed(await self.call("GET", "/live_inputs"))
+        uids = (each.get("uid") for each in listed if mapping.request_id(each) == request_id)
+        return next((str(uid) for uid in uids if mapping.is_uid(uid)), None)
+
+    async def of_input(self, uid: str, method: str, action: str = "", **options: Any) -> mapping.Shape:
+        """A request on one live input; the input as it is after. Errors: InputNotFound."""
+        require_uid(uid)
+        try:
+            shape = await self.call(method, f"/live_inputs/{uid}{action}", **options)
+        except Refused as refused:
+            if refused.status != 404:
+                raise
+            raise InputNotFound(uid) from None
+        if not isinstance(shape, dict):
+            raise ProviderUnavailable("Cloudflare answered with something that is not a live input")
+        return shape
+
+    async def ready_videos(self, input_uid: str, before: datetime | None) -> list[mapping.Shape]:
+        """A page of at most LIST_PAGE ready videos of an input, newest first, none newer than `before`."""
+        params = {"live_input_id": input_uid, "status": "ready", "limit": str(LIST_PAGE)}
+        if before is not None:
+            # A microsecond later, so that those of the same moment come whether the bound counts or not (§2).
+            params["before"] = f"{before.astimezone(UTC) + timedelta(microseconds=1):%Y-%m-%dT%H:%M:%S.%fZ}"
+        result = await self.call("GET", "", params=params)
+        page = [each for each in result if isinstance(each, dict)] if isinstance(result, list) else []
+        return [each for each in page if each.get("liveInput") == input_uid]
+
+
+def require_uid(uid: str) -> None:
+    """Raise InputNotFound for what cannot be a uid: it must not get into a path."""
+    if not mapping.is_uid(uid):
+        raise InputNotFound(uid)

@@ -1,0 +1,387 @@
+"""The Cloudflare provider when things go wrong, against the fake."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from providers.base import (
+    EventKind,
+    InputGone,
+    InputNotFound,
+    InputOptions,
+    InputRequest,
+    LiveInput,
+    OptionRefused,
+    Phase,
+    ProviderEvent,
+    ProviderUnavailable,
+    RecordingPosition,
+)
+from providers.cloudflare.config import CloudflareConfig
+from providers.cloudflare.provider import CloudflareProvider
+from service.tasks import Tasks
+from tests.contract.fake_hand import FakeHand, fake_cloudflare
+
+REQUEST = InputRequest("a" * 32, "channel 7", "Show", InputOptions(reconnect_timeout=10))
+API = "/client/v4"
+MANY = 10_000
+
+Make = Callable[..., CloudflareProvider]
+
+
+@pytest.fixture
+async def fake() -> AsyncIterator[FakeHand]:
+    async with fake_cloudflare() as hand:
+        yield hand
+
+
+@pytest.fixture
+def waits() -> list[float]:
+    """How long the provider waited between attempts, in seconds; no test does."""
+    return []
+
+
+@pytest.fixture
+async def make(fake: FakeHand, tasks: Tasks, waits: list[float]) -> AsyncIterator[Make]:
+    """Another provider of the same account, as after a restart; start it yourself."""
+
+    async def sleep(seconds: float) -> None:
+        waits.append(seconds)
+
+    async with AsyncExitStack() as close:
+
+        def make(**settings: Any) -> CloudflareProvider:
+            known = {
+                "account_id": fake.config.account_id,
+                "api_token": fake.config.api_token,
+                "base_url": fake.base_url,
+            }
+            config = CloudflareConfig(**(known | settings))
+            provider = CloudflareProvider(config, tasks.spawn, clock=fake.clock, sleep=sleep)
+            close.push_async_callback(provider.aclose)
+            return provider
+
+        yield make
+
+
+@pytest.fixture
+async def provider(make: Make) -> CloudflareProvider:
+    provider = make()
+    await provider.start()
+    return provider
+
+
+@pytest.fixture
+async def live(provider: CloudflareProvider) -> LiveInput:
+    return await provider.ensure_input(REQUEST)
+
+
+async def push(fake: FakeHand, live: LiveInput) -> None:
+    await fake.admin(f"/inputs/{live.uid}/connect", stream_key=live.stream_key)
+    await fake.advance(fake.config.switches.watchable_delay)
+
+
+async def inputs(fake: FakeHand) -> list[str]:
+    await fake.admin("/faults", "DELETE")
+    return [each["uid"] for each in (await fake.api("GET", "/live_inputs")).result]
+
+
+async def api_requests(fake: FakeHand) -> int:
+    lines = (await fake.request("GET", f"{fake.origin}/__admin/requests")).json
+    return sum(API in line for line in lines)
+
+
+# Making an input.
+
+
+@pytest.mark.parametrize("list_shape", ["array", "documented"])
+async def test_a_create_whose_answer_is_lost_is_adopted(
+    fake: FakeHand, provider: CloudflareProvider, list_shape: str
+) -> None:
+    await fake.admin("/switches", list_shape=list_shape)
+    await fake.admin("/faults", kind="reset_after", match="POST")
+    live = await provider.ensure_input(REQUEST)
+    await fake.admin("/switches", list_shape="array")
+    assert await inputs(fake) == [live.uid]
+    assert await provider.get_input(live.uid) == live
+
+
+async def test_a_create_that_answers_too_late_makes_one_input(fake: FakeHand, make: Make) -> None:
+    provider = make(api_timeout=0.3)
+    await provider.start()
+    await fake.admin("/faults", kind="slow", seconds=0.6, match="POST")
+    live = await provider.ensure_input(REQUEST)
+    assert await inputs(fake) == [live.uid]
+
+
+async def test_an_order_is_found_again_when_its_idempotency_key_is_forgotten(
+    fake: FakeHand, live: LiveInput, make: Make
+) -> None:
+    await fake.advance(7 * 3600)
+    restarted = make()
+    await restarted.start()
+    assert await restarted.ensure_input(REQUEST) == live
+    assert await inputs(fake) == [live.uid]
+
+
+async def test_an_input_deleted_behind_our_back_is_gone(
+    fake: FakeHand, provider: CloudflareProvider, live: LiveInput
+) -> None:
+    await fake.api("DELETE", f"/live_inputs/{live.uid}")
+    with pytest.raises(InputGone):
+        await provider.ensure_input(REQUEST)
+    with pytest.raises(InputNotFound):
+        await provider.state(live.uid)
+
+
+async def test_a_declined_option_is_refused_and_leaves_nothing_behind(
+    fake: FakeHand, provider: CloudflareProvider
+) -> None:
+    await fake.admin("/switches", decline_timeout=True)
+    with pytest.raises(OptionRefused) as refused:
+        await provider.ensure_input(REQUEST)
+    assert refused.value.option == "reconnect_timeout"
+    assert await inputs(fake) == []
+
+
+async def test_who_ordered_an_input_is_written_on_it(
+    fake: FakeHand, provider: CloudflareProvider, live: LiveInput
+) -> None:
+    await provider.update_input(live.uid, InputOptions(reconnect_timeout=60))
+    (listed,) = (await fake.api("GET", "/live_inputs")).result
+    assert listed["meta"]["owner"] == "channel 7"
+    assert listed["meta"]["request_id"] == REQUEST.request_id
+
+
+async def test_the_delivery_host_is_learned_from_an_older_kind_of_answer(
+    fake: FakeHand, provider: CloudflareProvider
+) -> None:
+    await fake.admin("/switches", omit=["playback", "enabled", "preferLowLatency"])
+    live = await provider.ensure_input(REQUEST)
+    assert live.playback.hls == f"{fake.customer_url}/{live.uid}/manifest/video.m3u8"
+
+
+async def test_the_delivery_host_is_known_again_after_a_restart(fake: FakeHand, live: LiveInput, make: Make) -> None:
+    restarted = make()
+    await restarted.start()
+    assert restarted.playback(live.uid) == live.playback
+
+
+async def test_where_enable_is_unknown_an_update_does_it(
+    fake: FakeHand, provider: CloudflareProvider, live: LiveInput
+) -> None:
+    await fake.admin("/switches", enable_routes=False)
+    assert not (await provider.set_enabled(live.uid, False)).enabled
+
+
+async def test_a_delete_whose_answer_is_lost_is_done(
+    fake: FakeHand, provider: CloudflareProvider, live: LiveInput
+) -> None:
+    await fake.admin("/faults", kind="reset_after", match="DELETE")
+    await provider.delete_input(live.uid)
+    assert await inputs(fake) == []
+
+
+# Talking to Cloudflare.
+
+
+@pytest.mark.parametrize("fault", [{"kind": "status"}, {"kind": "reset"}, {"kind": "garbage"}])
+async def test_a_passing_fault_is_tried_again(
+    fake: FakeHand, provider: CloudflareProvider, live: LiveInput, waits: list[float], fault: dict[str, Any]
+) -> None:
+    await fake.admin("/faults", times=2, match=API, **fault)
+    assert await provider.get_input(live.uid) == live
+    assert len(waits) == 2
+
+
+async def test_a_lasting_fault_is_given_up(fake: FakeHand, provider: CloudflareProvider, live: LiveInput) -> None:
+    await fake.admin("/faults", kind="status", status=503, times=MANY, match=API)
+    with pytest.raises(ProviderUnavailable):
+        await provider.get_input(live.uid)
+
+
+async def test_what_is_not_idempotent_is_sent_once(
+    fake: FakeHand, provider: CloudflareProvider, live: LiveInput
+) -> None:
+    before = await api_requests(fake)
+    await fake.admin("/faults", kind="status", match="rotate_keys")
+    with pytest.raises(ProviderUnavailable):
+        await provider.rotate_key(live.uid)
+    assert await api_requests(fake) == before + 1
+
+
+async def test_a_429_stops_all_requests_for_as_long_as_it_says(
+    fake: FakeHand, provider: CloudflareProvider, live: LiveInput
+) -> None:
+    await fake.admin("/faults", kind="status", status=429, retry_after=120, match=API)
+    with pytest.raises(ProviderUnavailable) as first:
+        await provider.get_input(live.uid)
+    before = await api_requests(fake)
+    with pytest.raises(ProviderUnavailable) as second:
+        await provider.recordings(live.uid)
+    assert (first.value.retry_after, round(second.value.retry_after)) == (120, 120)
+    assert await api_requests(fake) == before
+
+
+@pytest.mark.parametrize("fault", [{"kind": "null_messages"}, {"kind": "no_code", "status": 500}])
+async def test_odd_envelopes_are_read(
+    fake: FakeHand, provider: CloudflareProvider, live: LiveInput, fault: dict[str, Any]
+) -> None:
+    await fake.admin("/faults", match=API, **fault)
+    assert await provider.get_input(live.uid) == live
+
+
+async def test_a_refused_token_is_unavailability_and_is_never_shown(fake: FakeHand, make: Make) -> None:
+    provider = make(api_token="wrong-token-wrong-token")
+    with capture_logs() as logs:
+        await provider.start()
+        with pytest.raises(ProviderUnavailable) as refused:
+            await provider.check()
+    shown = f"{logs} {refused.value!r} {provider.config!r}"
+    assert "wrong-token" not in shown
+    assert any(each.get("ray") for each in logs)
+
+
+async def test_no_secret_is_logged_or_shown(fake: FakeHand, provider: CloudflareProvider, live: LiveInput) -> None:
+    await fake.admin("/faults", kind="status", times=2, match=API)
+    with capture_logs() as logs:
+        again = await provider.get_input(live.uid)
+    assert logs
+    assert not re.search(r"[0-9a-f]{32}k[0-9a-f]{32}", f"{logs} {again!r} {live!r}")
+
+
+async def test_readiness_costs_little(fake: FakeHand, provider: CloudflareProvider, live: LiveInput) -> None:
+    before = await api_requests(fake)
+    for _ in range(20):
+        await provider.check()
+    assert await api_requests(fake) == before
+
+
+async def test_a_start_without_cloudflare_is_a_start_that_is_not_ready(fake: FakeHand, make: Make) -> None:
+    await fake.admin("/faults", kind="reset", times=MANY, match=API)
+    provider = make()
+    await provider.start()
+    with pytest.raises(ProviderUnavailable):
+        await provider.check()
+    await fake.admin("/faults", "DELETE")
+    await provider.check()
+
+
+@pytest.mark.parametrize("uid", ["", "../webhook", "a/b", "x" * 33, "ä"])
+async def test_what_cannot_be_a_uid_never_reaches_cloudflare(
+    fake: FakeHand, provider: CloudflareProvider, uid: str
+) -> None:
+    before = await api_requests(fake)
+    for method in (provider.get_input, provider.state, provider.delete_input, provider.rotate_key):
+        with pytest.raises(InputNotFound):
+            await method(uid)
+    assert await provider.recordings(uid) == []
+    assert await api_requests(fake) == before
+
+
+# The state.
+
+
+async def test_watching_a_broadcast_leaves_the_budget_alone(
+    fake: FakeHand, provider: CloudflareProvider, live: LiveInput
+) -> None:
+    await push(fake, live)
+    await provider.state(live.uid)
+    before = await api_requests(fake)
+    for _ in range(60):
+        await fake.advance(1)
+        assert (await provider.state(live.uid)).phase is Phase.LIVE
+    assert await api_requests(fake) - before <= 5
+
+
+async def test_the_last_good_answer_is_given_while_cloudflare_is_away(
+    fake: FakeHand, provider: CloudflareProvider, live: LiveInput
+) -> None:
+    await push(fake, live)
+    good = await provider.state(live.uid)
+    await fake.admin("/faults", kind="reset", times=MANY)
+    await fake.advance(10)
+    stale = await provider.state(live.uid)
+    assert (stale.phase, stale.is_watchable, stale.degraded) == (Phase.LIVE, True, True)
+    assert stale.as_of == good.as_of
+    await fake.advance(300)
+    with pytest.raises(ProviderUnavailable):
+        await provider.state(live.uid)
+    await fake.admin("/faults", "DELETE")
+    await fake.advance(2)
+    assert not (await provider.state(live.uid)).degraded
+
+
+async def test_without_any_answer_the_state_is_unavailable(
+    fake: FakeHand, provider: CloudflareProvider, live: LiveInput
+) -> None:
+    await fake.admin("/faults", kind="reset", times=MANY)
+    with pytest.raises(ProviderUnavailable):
+        await provider.state(live.uid)
+
+
+async def test_an_idle_input_that_claims_to_be_live_is_not(
+    fake: FakeHand, provider: CloudflareProvider, live: LiveInput
+) -> None:
+    await fake.admin("/switches", idle_lifecycle="unknown")
+    assert (await provider.state(live.uid)).phase is Phase.OFFLINE
+
+
+async def test_a_status_told_as_a_word_is_understood(
+    fake: FakeHand, provider: CloudflareProvider, live: LiveInput
+) -> None:
+    await fake.admin("/switches", status_shape="string")
+    await push(fake, live)
+    assert (await provider.state(live.uid)).phase is Phase.LIVE
+
+
+async def test_the_countdown_never_rises_and_stays_above_zero(
+    fake: FakeHand, provider: CloudflareProvider, live: LiveInput
+) -> None:
+    await fake.admin("/switches", watchable_delay=90)
+    await fake.admin(f"/inputs/{live.uid}/connect", stream_key=live.stream_key)
+    told = []
+    for _ in range(12):
+        told.append((await provider.state(live.uid)).seconds_until_watchable)
+        await fake.advance(5)
+    assert told == sorted(told, reverse=True)
+    assert (told[0], told[-1]) == (30, 1)
+
+
+async def test_the_recording_of_a_deleted_input_is_still_told(
+    fake: FakeHand, provider: CloudflareProvider, live: LiveInput
+) -> None:
+    told: list[ProviderEvent] = []
+    provider.listen(told.append)
+    await push(fake, live)
+    await provider.state(live.uid)
+    await provider.delete_input(live.uid)
+    assert told[-1].kind is EventKind.ENDED
+    (recording,) = (await fake.api("GET", f"?live_input_id={live.uid}")).result
+    await fake.advance(60)
+    await provider.states.look_around()
+    assert (told[-1].kind, told[-1].recording_uid) == (EventKind.RECORDING_READY, recording["uid"])
+
+
+# Recordings.
+
+
+@pytest.mark.parametrize("inclusive", [False, True])
+async def test_recordings_page_whether_or_not_the_bound_counts(
+    fake: FakeHand, provider: CloudflareProvider, live: LiveInput, inclusive: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("providers.cloudflare.provider.LIST_PAGE", 2)
+    monkeypatch.setattr("providers.cloudflare.account.LIST_PAGE", 2)
+    await fake.admin("/switches", before_inclusive=inclusive)
+    shape = await fake.get({"uid": live.uid})
+    made = [await fake.record(shape) for _ in range(5)]
+    assert [each.uid for each in await provider.recordings(live.uid)] == made[::-1]
+    first = await provider.recordings(live.uid, limit=3)
+    rest = await provider.recordings(live.uid, after=RecordingPosition(first[-1].created, first[-1].uid))
+    assert [each.uid for each in first + rest] == made[::-1]
