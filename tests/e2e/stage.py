@@ -43,7 +43,7 @@ async def eventually(
     seen: Any = "nothing"
     try:
         async with asyncio.timeout(timeout):
-            while not wanted(seen := await look()):
+            while not wanted(seen := await look()):  # noqa: ASYNC110 (another process is looked at)
                 await asyncio.sleep(every)
     except TimeoutError:
         raise AssertionError(f"not seen within {timeout} s; last seen: {seen!r}") from None

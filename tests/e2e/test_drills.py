@@ -1,0 +1,155 @@
+"""Drills: something dies in the middle of the show."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.e2e.stage import eventually, service
+from tests.e2e.test_broadcast import decoded_frames, duration_of
+from tests.servers import PostgresServer, RedisServer
+
+pytestmark = pytest.mark.e2e
+
+
+async def test_after_kill_9_of_the_service_the_same_recording_goes_on(tmp_path: Path) -> None:
+    async with service(tmp_path) as live:
+        channel, stream = await live.channel(reconnect_timeout=30)
+        encoder = await live.push(stream, gop=1)
+        await live.until(channel, state="live")
+        await asyncio.sleep(3)  # some media on the shelf
+
+        await live.kill()
+        await encoder.output()
+        await live.start()
+        again = await live.api("GET", f"channels/{channel}/conference/create_stream")
+        waiting = await live.status(channel)
+        encoder = await live.push(again, seconds=4, gop=1)
+        await live.until(channel, state="live", is_connected=True)
+        await encoder.finished()
+        await live.api("POST", f"channels/{channel}/conference/create_stream", {"reconnect_timeout": 1})
+        await live.until(channel, state="ended")
+
+        assert again == stream
+        assert (waiting["state"], waiting["is_watchable"]) == ("reconnecting", True)
+        (recording,) = await live.recordings(channel)
+        assert recording["duration"] > 6
+        assert await duration_of(recording["playback"]["hls"]) == pytest.approx(recording["duration"], abs=0.3)
+        assert await decoded_frames(recording["playback"]["hls"]) > 180
+
+
+async def test_after_kill_9_of_everything_the_recording_is_there_up_to_the_last_part(tmp_path: Path) -> None:
+    async with service(tmp_path) as live:
+        channel, stream = await live.channel(reconnect_timeout=0)
+        encoder = await live.push(stream, gop=1)
+        await live.until(channel, state="live")
+        await asyncio.sleep(3)  # some media on the shelf
+
+        await live.kill()
+        await encoder.kill()
+        await live.start()
+
+        (recording,) = await live.recordings(channel)
+        assert recording["duration"] > 2.5
+        assert await decoded_frames(recording["playback"]["hls"]) == pytest.approx(recording["duration"] * 30, abs=3)
+        assert (await live.status(channel))["state"] == "ended"
+
+
+async def test_a_stop_is_in_time_and_leaves_nothing_running(tmp_path: Path) -> None:
+    async with service(tmp_path, renditions="source,240p") as live:
+        channel, stream = await live.channel()
+        await live.push(stream)
+        await live.until(channel, state="live")
+        assert live.process is not None
+        family = psutil.Process(live.process.pid).children(recursive=True)
+        assert any("ffmpeg" in each.name() for each in family)
+
+        async with asyncio.timeout(15):
+            code = await live.stop()
+
+        assert code == 0
+        _, alive = psutil.wait_procs(family, timeout=5)
+        assert alive == []
+
+
+async def test_the_source_goes_on_when_ffmpeg_is_killed_and_the_renditions_come_back(tmp_path: Path) -> None:
+    async with service(tmp_path, renditions="source,240p") as live:
+        channel, stream = await live.channel()
+        await live.push(stream, gop=1)
+        await live.until(channel, state="live")
+        async with live.http.get(stream["view_url"]) as answer:
+            multivariant = await answer.text()
+        uris = [line for line in multivariant.splitlines() if line and not line.startswith("#")]
+        base = stream["view_url"].rsplit("/", 1)[0]
+        assert ["240p" in uri for uri in uris].count(True) == 1
+        assert live.process is not None
+        transcoder = next(
+            each for each in psutil.Process(live.process.pid).children(recursive=True) if each.name() == "ffmpeg"
+        )
+
+        os.kill(transcoder.pid, signal.SIGKILL)
+
+        async def newest(rendition: str) -> int:
+            uri = next(each for each in uris if rendition in each)
+            async with live.http.get(f"{base}/{uri}") as playlist:
+                lines = (await playlist.text()).splitlines()
+            return int(next(line for line in reversed(lines) if line.endswith(".m4s")).rsplit("-", 1)[1].split(".")[0])
+
+        source, rendition = await newest("source"), await newest("240p")
+        await eventually(lambda: newest("source"), lambda number: number > source + 1, 10)
+        await eventually(lambda: newest("240p"), lambda number: number > rendition + 1, 20)
+        assert (await live.status(channel))["state"] == "live"
+
+
+async def test_without_redis_polls_are_answered_and_the_count_is_exact_again_afterwards(
+    tmp_path: Path, redis_server: RedisServer
+) -> None:
+    async with service(tmp_path, redis_url=redis_server.url) as live:
+        channel, stream = await live.channel()
+        await live.push(stream)
+        await live.until(channel, state="live")
+        for visitor in range(10):
+            await live.status(channel, f"before-{visitor}")
+        await live.until(channel, viewer_count=10)
+
+        redis_server.stop()
+        for visitor in range(5):
+            await live.status(channel, f"meanwhile-{visitor}")
+        away = await eventually(lambda: live.status(channel), lambda status: "viewer_count_as_of" in status, 10)
+        redis_server.start()
+
+        assert (away["viewer_count"], away["state"]) == (10, "live")
+        back = await live.until(channel, viewer_count=15, timeout=15)
+        assert "viewer_count_as_of" not in back
+
+
+async def test_a_restart_of_postgresql_is_survived(tmp_path: Path, postgres_server: PostgresServer) -> None:
+    with postgres_server.database() as url:
+        async with service(tmp_path, database_url=url) as live:
+            channel, stream = await live.channel()
+            await live.push(stream)
+            await live.until(channel, state="live")
+
+            postgres_server.stop()
+            try:
+                refused = await live.api("GET", "channels", expect=503)
+                status = await live.status(channel)
+            finally:
+                postgres_server.start()
+
+            assert "detail" in refused
+            assert status["state"] == "live"
+
+            async def list_channels() -> int:
+                async with live.http.get(
+                    f"{live.base}/api/pub/v1/orgs/{live.organization}/channels",
+                    headers={"Authorization": f"Token {live.token}"},
+                ) as answer:
+                    return answer.status
+
+            await eventually(list_channels, lambda code: code == 200, 10)
