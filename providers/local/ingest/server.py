@@ -78,8 +78,9 @@ class IngestServer:
         await self._all_gone(self.limits.stop_timeout)
         for connection in list(self._connections):
             connection.abort()
+        await _cancel(self._tasks)
         await self._all_gone(ABORT_TIMEOUT)
-        await _cancel([*self._tasks, *([self._sweeping] if self._sweeping else [])])
+        await _cancel([self._sweeping] if self._sweeping else [])
 
     # What connections ask (connection.Owner)
 
