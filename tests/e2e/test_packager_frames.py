@@ -17,8 +17,12 @@ import pytest
 
 from providers.local.flvfile import FlvReader, flv_header, serialize
 from providers.local.media import FlvTag, TagKind
+from providers.local.packager.aac import parse_aac_config
+from providers.local.packager.bits import pack_bits
+from providers.local.packager.boxes import audio_init
 from providers.local.packager.cutting import PART_TARGET_LOW_LATENCY, PackagerSettings
 from providers.local.packager.events import Part, SegmentEnd, TrackInit, TrackKind
+from providers.local.packager.fragments import audio_fragment
 from providers.local.packager.packager import Packager
 
 pytestmark = pytest.mark.e2e
@@ -344,3 +348,44 @@ def assert_joined(packaged: Packaged) -> None:
     for generation in range(1, max(edges) + 1):
         last = max(end for _, end in edges[generation - 1])
         assert min(start for start, _ in edges[generation]) == pytest.approx(last, abs=0.0001)
+
+
+def fragmented(config: bytes, frames: int = 50) -> bytes:
+    """An audio file of nothing but the silence the packager makes for this AudioSpecificConfig."""
+    parsed = parse_aac_config(config)
+    silence = [parsed.silence] * frames
+    return audio_init(parsed) + audio_fragment(1, 0, parsed.frame_samples, [len(each) for each in silence], silence)
+
+
+@pytest.mark.parametrize("layout", range(1, 8))
+async def test_silence_decodes_to_zeros_in_every_channel_layout(layout: int, tmp_path: Path) -> None:
+    path = tmp_path / "silence.mp4"
+    path.write_bytes(fragmented(pack_bits((2, 5), (3, 4), (layout, 4), (0, 3))))
+
+    sound = await run("ffmpeg", "-v", "error", "-xerror", "-i", str(path), "-f", "s16le", "pipe:1")
+
+    assert len(sound) == 50 * 1024 * 2 * (8 if layout == 7 else layout)
+    assert not any(sound)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        ((5, 5), (6, 4), (2, 4), (3, 4), (2, 5), (0, 3)),
+        ((2, 5), (6, 4), (2, 4), (0, 3), (0x2B7, 11), (5, 5), (1, 1), (3, 4)),
+        ((29, 5), (6, 4), (1, 4), (3, 4), (2, 5), (0, 3)),
+    ],
+    ids=["HE-AAC", "HE-AAC, compatible", "HE-AAC v2"],
+)
+async def test_he_aac_is_decoded_at_the_full_rate(fields: tuple[tuple[int, int], ...], tmp_path: Path) -> None:
+    path = tmp_path / "he.mp4"
+    path.write_bytes(fragmented(pack_bits(*fields)))
+
+    facts = await run(
+        "ffprobe", "-v", "error", "-of", "default=nw=1",
+        "-show_entries", "stream=sample_rate,channels,time_base", str(path),
+    )  # fmt: skip
+
+    assert set(facts.decode().split()) == {"sample_rate=48000", "channels=2", "time_base=1/48000"}
+    sound = await run("ffmpeg", "-v", "error", "-i", str(path), "-f", "s16le", "pipe:1")
+    assert len(sound) == 50 * 2048 * 2 * 2

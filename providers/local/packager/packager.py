@@ -32,6 +32,12 @@ VIDEO_WAIT_MS = 1_000
 ANNOUNCED_VIDEO_WAIT_MS = 5_000
 """How much sound is let go while announced video has not brought its first keyframe."""
 
+FRESH = Resume()
+"""A broadcast that begins."""
+
+_VIDEO_PROPERTIES = (b"\0\x0cvideocodecid", b"\0\x05width")
+"""Names in onMetaData, as AMF writes them, that announce video."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Run:
@@ -51,7 +57,7 @@ class Packager:
     carried, the encoder should be told.
     """
 
-    def __init__(self, settings: PackagerSettings, resume: Resume = Resume()) -> None:  # noqa: B008 (frozen)
+    def __init__(self, settings: PackagerSettings, resume: Resume = FRESH) -> None:
         self._events: list[PackagerEvent] = []
         self._rule = SegmentRule(settings, resume.target_duration)
         self._video = video.VideoTrack(settings, self._rule, resume.video_sequence, self._events.append)
@@ -138,7 +144,7 @@ class Packager:
     def _take_script(self, payload: bytes) -> None:
         # Only the presence of the name matters, and only for how long sound waits, so AMF is not parsed here.
         if b"onMetaData" in payload:
-            self._video_announced = b"videocodecid" in payload or b"width" in payload
+            self._video_announced = any(name in payload for name in _VIDEO_PROPERTIES)
 
     def _take_video(self, timestamp: int, payload: bytes, arrived: float) -> None:
         head = flv.parse_video(payload)

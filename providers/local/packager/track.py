@@ -14,6 +14,7 @@ MAX_PART_SAMPLES = 2_000
 """Samples at which a part ends, for the same reason."""
 
 _PARTS_OF_A_SEGMENT = 1 << 12
+"""Room for part numbers in `mfhd`, which must rise: no segment has more parts."""
 
 Emit = Callable[[PackagerEvent], None]
 

@@ -64,7 +64,9 @@ def sound(timestamp: int, data: bytes = b"sound") -> FlvTag:
 
 
 def metadata(*names: bytes) -> FlvTag:
-    return FlvTag(TagKind.SCRIPT, 0, b"\x02\0\x0aonMetaData" + b"".join(names))
+    """An onMetaData that has these properties; their values do not matter here."""
+    properties = b"".join(len(name).to_bytes(2, "big") + name + b"\0" + bytes(8) for name in names)
+    return FlvTag(TagKind.SCRIPT, 0, b"\x02\0\x0aonMetaData\x08\0\0\0\0" + properties + b"\0\0\x09")
 
 
 def frames(start: int, seconds: float, *, gop: float = 1.0, fps: int = 30) -> list[FlvTag]:

@@ -138,7 +138,7 @@ def test_frames_before_the_first_keyframe_and_sound_before_it_are_dropped() -> N
     ("script", "wait"),
     [
         ([], VIDEO_WAIT_MS),
-        ([metadata(b"audiocodecid")], 0),
+        ([metadata(b"audiocodecid", b"bandwidth")], 0),
         ([metadata(b"videocodecid", b"audiocodecid")], ANNOUNCED_VIDEO_WAIT_MS),
         ([video_header()], ANNOUNCED_VIDEO_WAIT_MS),
     ],
