@@ -108,10 +108,10 @@ def _name(text: str) -> str:
 
 def _serve(_: argparse.Namespace) -> int:
     given = _begin()
-    from service import app
+    from service.app import serve
 
     try:
-        return _run(app.serve(given))
+        return _run(serve(given))
     except OSError as error:
         if error.errno != errno.EADDRINUSE:
             raise
@@ -129,9 +129,9 @@ def _migrate(_: argparse.Namespace) -> int:
 
 def _doctor(_: argparse.Namespace) -> int:
     given = _begin(quiet=True)
-    from service import doctor
+    from service.doctor import examine
 
-    return _run(doctor.examine(given))
+    return _run(examine(given))
 
 
 def _addresses(_: argparse.Namespace) -> int:
