@@ -59,8 +59,11 @@ class AccountStore(Protocol):
 
     async def user(self, user_id: UUID) -> User | None: ...
 
-    async def add_token(self, organization: Organization, user: User | None, token: Token) -> User | None:
-        """Store the token, and the organization and the user where they are new; return the user as stored. One transaction."""
+    async def add_token(self, organization: Organization, user: User | None, token: Token) -> None:
+        """Store the token, and the organization and the user where they are new. One transaction.
+
+        Errors: Conflict when the user belongs to another organization; then nothing is stored.
+        """
 
     async def token_by_digest(self, digest: str) -> Token | None: ...
 

@@ -9,6 +9,7 @@ from sqlalchemy import RowMapping, Table, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.domain.entities import Organization, Token, User
+from service.domain.errors import Conflict
 from service.store import tables
 from service.store.database import Database
 from service.store.statements import insert_new, values_of
@@ -35,20 +36,17 @@ class StoredAccounts:
 
         return await self._database.read(query)
 
-    async def add_token(self, organization: Organization, user: User | None, token: Token) -> User | None:
-        async def change(connection: AsyncConnection) -> User | None:
+    async def add_token(self, organization: Organization, user: User | None, token: Token) -> None:
+        async def change(connection: AsyncConnection) -> None:
             await connection.execute(insert_new(connection, tables.organizations, values_of(organization)))
-            stored = None
             if user is not None:
                 await connection.execute(insert_new(connection, tables.users, values_of(user)))
-                found = await connection.execute(select(tables.users).where(tables.users.c.id == user.id))
-                stored = User(**found.mappings().one())
-                if stored.organization_id != organization.id:
-                    return stored
+                home = select(tables.users.c.organization_id).where(tables.users.c.id == user.id)
+                if (await connection.execute(home)).scalar_one() != organization.id:
+                    raise Conflict(f"The user {user.id} belongs to another organization.")
             await connection.execute(tables.tokens.insert().values(values_of(token)))
-            return stored
 
-        return await self._database.write(change)
+        await self._database.write(change)
 
     async def token_by_digest(self, digest: str) -> Token | None:
         async def query(connection: AsyncConnection) -> Token | None:

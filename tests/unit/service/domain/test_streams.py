@@ -1,0 +1,232 @@
+"""One live input per channel, whatever dies and whoever deletes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import pytest
+
+from providers.base import InputOptions, InputRequest, LatencyMode, LiveInput
+from providers.memory import MemoryProvider
+from service.domain.channels import Channels, NewChannel
+from service.domain.entities import Channel
+from service.domain.errors import Invalid, NotFound, Unavailable
+from service.domain.ports import StreamRef
+from service.domain.streams import ENSURE_ATTEMPTS, OptionChanges, Streams
+from service.store import Store, migrate
+
+
+class Died(BaseException):
+    """The process is gone: nothing may catch this."""
+
+
+class Treacherous(MemoryProvider):
+    """Makes the input, then the process dies, or the input vanishes, before anybody has the answer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.deaths = 0
+        self.vanishings = 0
+        self.gate: asyncio.Event | None = None
+
+    async def ensure_input(self, request: InputRequest) -> LiveInput:
+        if self.gate is not None:
+            await self.gate.wait()
+        made = await super().ensure_input(request)
+        if self.deaths:
+            self.deaths -= 1
+            raise Died
+        return made
+
+    async def get_input(self, uid: str) -> LiveInput:
+        if self.vanishings:
+            self.vanishings -= 1
+            await self.delete_input(uid)
+        return await super().get_input(uid)
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[Store]:
+    url = f"sqlite:///{tmp_path / 'store.db'}"
+    await migrate(url)
+    opened = Store(url)
+    yield opened
+    await opened.aclose()
+
+
+@pytest.fixture
+def provider() -> Treacherous:
+    return Treacherous()
+
+
+@pytest.fixture
+def streams(store: Store, provider: Treacherous) -> Streams:
+    return Streams(provider, store.channels, store.claims, now)
+
+
+@pytest.fixture
+async def channel(store: Store) -> Channel:
+    from service.domain.accounts import Accounts
+
+    organization = uuid4()
+    await Accounts(store.accounts, store.accounts, now).create_token(organization, uuid4())
+    return await Channels(store.channels, now).create(organization, None, NewChannel("News"))
+
+
+async def test_a_death_between_answer_and_commit_leaves_no_second_input(
+    streams: Streams, provider: Treacherous, store: Store, channel: Channel
+) -> None:
+    provider.deaths = 1
+    with pytest.raises(Died):
+        await streams.ensure(channel)
+    claim = await store.claims.claimed(channel.id)
+    assert claim is not None and claim.uid is None
+    after_restart = Streams(provider, store.channels, store.claims, now)
+    ensured = await after_restart.ensure(channel)
+    assert ensured.created
+    assert len(provider._books.inputs) == 1
+
+
+async def test_claims_without_an_answer_are_answered_at_start(
+    streams: Streams, provider: Treacherous, store: Store, channel: Channel
+) -> None:
+    provider.deaths = 1
+    with pytest.raises(Died):
+        await streams.ensure(channel)
+    assert await streams.reconcile() == 1
+    assert await streams.reconcile() == 0
+    assert (await streams.get(channel)).uid in provider._books.inputs
+    assert not (await streams.ensure(channel)).created
+
+
+async def test_a_reconciliation_that_fails_leaves_the_claim_for_the_next_caller(
+    streams: Streams, provider: Treacherous, channel: Channel
+) -> None:
+    provider.deaths = 1
+    with pytest.raises(Died):
+        await streams.ensure(channel)
+    provider.fail()
+    assert await streams.reconcile() == 0
+    provider.recover()
+    assert (await streams.ensure(channel)).created
+
+
+async def test_an_input_deleted_before_its_answer_was_stored_is_made_anew(
+    streams: Streams, provider: Treacherous, channel: Channel
+) -> None:
+    provider.deaths = 1
+    with pytest.raises(Died):
+        await streams.ensure(channel)
+    (lost,) = provider._books.inputs
+    await provider.delete_input(lost)
+    ensured = await streams.ensure(channel)
+    assert ensured.created and ensured.input.uid != lost
+
+
+async def test_inputs_that_keep_vanishing_are_given_up_on_for_now(
+    streams: Streams, provider: Treacherous, channel: Channel
+) -> None:
+    await streams.ensure(channel)
+    provider.vanishings = 1
+    assert (await streams.ensure(channel)).created
+
+    async def always_gone(request: InputRequest) -> LiveInput:
+        made = await MemoryProvider.ensure_input(provider, request)
+        await provider.delete_input(made.uid)
+        return await MemoryProvider.ensure_input(provider, request)
+
+    provider.ensure_input = always_gone  # type: ignore[method-assign]
+    provider.vanishings = 1
+    with pytest.raises(Unavailable):
+        await streams.ensure(channel)
+    assert provider.calls["ensure_input"] <= 2 * ENSURE_ATTEMPTS + 2
+
+
+async def test_callers_share_the_answer_of_the_one_under_way(
+    streams: Streams, provider: Treacherous, channel: Channel
+) -> None:
+    provider.gate = asyncio.Event()
+    callers = [asyncio.create_task(streams.ensure(channel)) for _ in range(5)]
+    await asyncio.sleep(0)
+    provider.gate.set()
+    answers = await asyncio.gather(*callers)
+    assert sum(each.created for each in answers) == 1
+    assert provider.calls["ensure_input"] == 1
+    assert provider.calls["get_input"] == 0
+
+
+async def test_when_the_one_who_works_is_cancelled_another_takes_over(
+    streams: Streams, provider: Treacherous, channel: Channel
+) -> None:
+    provider.gate = asyncio.Event()
+    leader = asyncio.create_task(streams.ensure(channel))
+    await asyncio.sleep(0)
+    follower = asyncio.create_task(streams.ensure(channel))
+    await asyncio.sleep(0)
+    leader.cancel()
+    provider.gate.set()
+    assert (await follower).created
+    assert leader.cancelled()
+
+
+async def test_an_error_is_told_to_all_who_waited_and_not_remembered(
+    streams: Streams, provider: Treacherous, channel: Channel
+) -> None:
+    provider.fail(retry_after=3.0)
+    answers = await asyncio.gather(*(streams.ensure(channel) for _ in range(5)), return_exceptions=True)
+    assert [type(each) for each in answers] == [Unavailable] * 5
+    provider.recover()
+    assert (await streams.ensure(channel)).created
+
+
+async def test_options_that_were_sent_are_the_first_inputs_options(streams: Streams, channel: Channel) -> None:
+    ensured = await streams.ensure(channel, OptionChanges(latency_mode=LatencyMode.LOW))
+    assert ensured.input.options == InputOptions(latency_mode=LatencyMode.LOW)
+
+
+async def test_different_options_sent_at_once_all_arrive(streams: Streams, channel: Channel) -> None:
+    await asyncio.gather(
+        streams.ensure(channel, OptionChanges(latency_mode=LatencyMode.LOW)),
+        streams.ensure(channel, OptionChanges(reconnect_timeout=5)),
+        streams.ensure(channel, OptionChanges(slate_image_url="https://example.com/a.png")),
+    )
+    assert (await streams.get(channel)).options == InputOptions("https://example.com/a.png", 5, LatencyMode.LOW)
+
+
+async def test_an_option_the_provider_refuses_is_named(
+    streams: Streams, provider: Treacherous, channel: Channel
+) -> None:
+    await streams.ensure(channel)
+    with pytest.raises(Invalid) as refused:
+        await streams.ensure(channel, OptionChanges(reconnect_timeout=10**6))
+    assert list(refused.value.fields) == ["reconnect_timeout"]
+
+
+async def test_listeners_hear_of_a_new_input_once(streams: Streams, channel: Channel) -> None:
+    heard: list[tuple[UUID, UUID]] = []
+    streams.listen(lambda organization_id, channel_id: heard.append((organization_id, channel_id)))
+    await streams.ensure(channel)
+    await streams.ensure(channel)
+    assert heard == [(channel.organization_id, channel.id)]
+
+
+async def test_a_stream_is_found_by_organization_and_channel(streams: Streams, channel: Channel) -> None:
+    organization_id = channel.organization_id
+    assert await streams.find_stream(organization_id, uuid4()) is None
+    assert await streams.find_stream(organization_id, channel.id) == StreamRef(organization_id, channel.id, None)
+    uid = (await streams.ensure(channel)).input.uid
+    assert await streams.find_stream(organization_id, channel.id) == StreamRef(organization_id, channel.id, uid)
+    assert await streams.find_stream(uuid4(), channel.id) is None
+
+
+async def test_a_channel_without_an_input_has_none_to_show(streams: Streams, channel: Channel) -> None:
+    with pytest.raises(NotFound):
+        await streams.get(channel)
