@@ -17,6 +17,7 @@ from service.domain.ports import StreamRef
 from service.domain.status import BoardLimits, StatusBoard, Watched
 from service.tasks import Tasks
 from service.viewers.memory import MemoryViewers
+from service.viewers.port import ViewerWindow
 
 UNHURRIED = BoardLimits(refresh_every=3600.0)
 """Nothing happens on the timer: whatever changes does so on an event."""
@@ -55,11 +56,18 @@ class Channels:
 class Stage:
     """Everything put together. `channel` has a live input, `silent` never streamed."""
 
-    def __init__(self, tasks: Tasks, limits: BoardLimits = UNHURRIED, newcomers: NewcomerLimits | None = None) -> None:
-        self.clock = Clock()
+    def __init__(
+        self,
+        tasks: Tasks,
+        limits: BoardLimits = UNHURRIED,
+        newcomers: NewcomerLimits | None = None,
+        viewers: ViewerWindow | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        self.clock = clock or Clock()
         self.channels = Channels()
         self.provider = MemoryProvider(clock=self.clock.moment)
-        self.viewers = MemoryViewers(digest_key=b"key")
+        self.viewers = viewers or MemoryViewers(digest_key=b"key")
         self.board = StatusBoard(self.channels, self.provider, self.viewers, tasks.spawn, self.clock, limits)
         self.public = PublicStream(
             self.board,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -17,6 +18,7 @@ from service.api.public_stream import routes
 from service.api.wire import WireReply
 from service.domain.newcomers import NewcomerLimits
 from service.tasks import Tasks
+from service.viewers.port import ViewerCount
 from tests.stream_stage import Stage, until
 
 
@@ -221,6 +223,19 @@ async def test_says_so_when_what_it_rests_on_is_away(site: Site) -> None:
     answer = await site.status()
     assert (answer["is_watchable"], answer["degraded"]) == (True, True)
     assert StreamStatus.model_validate(answer).as_of == site.stage.clock.moment()
+
+
+async def test_a_count_that_stands_still_says_since_when(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def last_good(uid: str, now_ms: int) -> ViewerCount:
+        return ViewerCount(7, site.stage.clock() - 5_000, degraded=True)
+
+    monkeypatch.setattr(site.stage.viewers, "count", last_good)
+    await warm(site)
+    since = site.stage.clock.moment() - timedelta(seconds=5)
+    status = StreamStatus.model_validate(await site.status())
+    count = StreamViewerCount.model_validate(await (await site.ask(site.stage.path("stream_viewer_count"))).json())
+    assert (status.viewer_count, status.degraded, status.viewer_count_as_of) == (7, True, since)
+    assert (count.viewer_count, count.as_of) == (7, since)
 
 
 async def test_nothing_known_is_503(site: Site) -> None:

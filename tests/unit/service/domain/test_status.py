@@ -12,7 +12,10 @@ from providers.base import Phase
 from service.domain.errors import NotFound, Unavailable
 from service.domain.status import BoardLimits, Watched
 from service.tasks import Tasks
-from tests.stream_stage import UNHURRIED, Stage, until
+from service.viewers.port import ViewerCount
+from service.viewers.redis import RedisViewers
+from tests.servers import RedisServer
+from tests.stream_stage import UNHURRIED, Clock, Stage, until
 
 HURRIED = BoardLimits(refresh_every=0.01, look_up_every=0.0)
 
@@ -126,6 +129,32 @@ async def test_visitors_who_left_are_gone_two_minutes_later(tasks: Tasks) -> Non
     await until(lambda: watched.snapshot.viewers.value == 1)
     stage.clock.now_ms += 120_001
     await until(lambda: watched.snapshot.viewers.value == 0)
+
+
+async def test_the_count_stands_still_while_redis_is_away_and_is_exact_when_it_is_back(
+    tasks: Tasks, redis_server: RedisServer
+) -> None:
+    clock = Clock()
+
+    async def shared_time(_: object) -> int:
+        return clock()
+
+    viewers = RedisViewers(redis_server.url, spawn=tasks.spawn, digest_key=b"key", clock=clock, time_source=shared_time)
+    stage = await Stage(tasks, HURRIED, viewers=viewers, clock=clock).open()
+    stage.go_live()
+    watched = await stage.watch()
+    stage.board.heartbeat(watched, "ann")
+    await until(lambda: watched.snapshot.viewers.value == 1)
+
+    redis_server.stop()
+    await until(lambda: watched.snapshot.viewers.degraded)
+    stage.board.heartbeat(watched, "bob")
+    assert (watched.snapshot.viewers.value, watched.snapshot.status.is_watchable) == (1, True)
+
+    redis_server.start()
+    await until(lambda: watched.snapshot.viewers == ViewerCount(2, clock()))
+    await stage.board.aclose()
+    await viewers.aclose()
 
 
 async def test_newcomers_do_not_make_it_ask_the_provider(tasks: Tasks) -> None:

@@ -117,6 +117,16 @@ async def test_answers_the_last_good_count_while_redis_is_away(
     assert await viewers.count("stream", unix_ms()) == ViewerCount(1, good.as_of_ms, degraded=True)
 
 
+async def test_answers_the_last_good_count_while_redis_hangs(viewers: RedisViewers, redis: aioredis.Redis) -> None:
+    viewers.seen("stream", "ann", unix_ms())
+    await viewers.count("stream", unix_ms())
+    await redis.execute_command("CLIENT", "PAUSE", "2500", "ALL")
+    viewers.seen("stream", "bob", unix_ms())
+    count = await viewers.count("stream", unix_ms())
+    assert (count.value, count.degraded) == (1, True)
+    assert (await exact(viewers, "stream")).value == 2
+
+
 async def test_is_exact_again_after_redis_came_back_empty(viewers: RedisViewers, redis_server: RedisServer) -> None:
     for visitor in ("ann", "bob"):
         viewers.seen("stream", visitor, unix_ms())
