@@ -16,7 +16,7 @@ import ssl
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import structlog
@@ -27,6 +27,7 @@ from providers.base import Provider, Spawn
 from providers.cloudflare.config import CloudflareConfig
 from providers.local.ingest import tls
 from providers.local.provider import LocalConfig, LocalProvider
+from providers.local.transcoder.facts import probe_ffmpeg
 from providers.local.transcoder.renditions import parse_renditions
 from service import metrics
 from service.api.app import ApiDependencies, build_app
@@ -171,15 +172,17 @@ async def _make_provider(
     settings: Settings, http_port: int, store: Store, spawn: Spawn
 ) -> tuple[Provider, Sequence[web.AbstractRouteDef]]:
     if settings.provider is ProviderName.CLOUDFLARE:
-        from providers.cloudflare.provider import CloudflareProvider
-
         from providers.cloudflare import webhooks  # a server of its own streams need not load it
+        from providers.cloudflare.provider import CloudflareProvider
 
         cloudflare = CloudflareProvider(_cloudflare_config(settings), spawn)
         return cloudflare, webhooks.routes(cloudflare)
     context = await asyncio.to_thread(_tls, settings)
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, _reload_certificate, settings, context)
-    local = LocalProvider(_local_config(settings, http_port, context), store.local_inputs, spawn)
+    config = _local_config(settings, http_port, context)
+    if settings.renditions != ("source",):
+        config = replace(config, reads_enhanced_rtmp=(await probe_ffmpeg()).reads_enhanced_rtmp)
+    local = LocalProvider(config, store.local_inputs, spawn)
     return local, local.routes()
 
 

@@ -9,23 +9,23 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import structlog
 
 from providers.base import Spawn
 from providers.local.ingest.ports import PublishRefused
+from providers.local.lane import Anchor, Lane, Shelf
 from providers.local.media import FlvTag, TagKind
 from providers.local.packager.cutting import PackagerSettings
-from providers.local.packager.errors import MalformedMedia, UnsupportedCodec
-from providers.local.packager.events import PackagerEvent, Resume, SegmentEnd, TrackInit, TrackKind
+from providers.local.packager.errors import UnsupportedCodec
+from providers.local.packager.events import Resume, TrackInit, TrackKind
 from providers.local.packager.flv import parse_video
 from providers.local.packager.packager import Packager
 from providers.local.shelf.errors import ShelfError
 from providers.local.transcoder.ladder import Ladder
 from providers.local.transcoder.renditions import Rendition, fitting, made
 from providers.local.transcoder.slots import TranscodeSlots
-from providers.local.transcoder.tags import is_header, is_keyframe, milliseconds_between
+from providers.local.transcoder.tags import is_enhanced, is_header, is_keyframe
 
 log = structlog.get_logger(__name__)
 
@@ -41,15 +41,10 @@ NO_SLOT = PublishRefused(
 )
 DISK = PublishRefused("NetStream.Failed", "This server cannot store the stream right now: its disk is full or failing.")
 
-
-class Shelf(Protocol):
-    """Where a broadcast's media goes: `shelf.broadcast.Broadcast`."""
-
-    def take(self, rendition: str, event: PackagerEvent) -> None:
-        """Store an event of a rendition's packager. Raises ShelfError."""
-
-    def resume(self, rendition: str) -> Resume:
-        """Where the rendition's next packager goes on."""
+OLD_FFMPEG = PublishRefused(
+    "NetStream.Publish.Denied",
+    "HEVC, AV1 and VP9 need ffmpeg 6.1 or newer on this server. Set the encoder to H.264.",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +54,8 @@ class Transcoding:
     renditions: tuple[Rendition, ...]
     slots: TranscodeSlots
     spawn: Spawn
+    reads_enhanced_rtmp: bool = False
+    """This ffmpeg understands HEVC, AV1 and VP9 in FLV (since 6.1)."""
     _closing: set[asyncio.Task[None]] = field(default_factory=set)
 
     def close(self, name: str, ladder: Ladder) -> None:
@@ -77,72 +74,6 @@ class Transcoding:
         return any(each.is_source for each in self.renditions)
 
 
-@dataclass(frozen=True, slots=True)
-class _Anchor:
-    """One moment on three clocks: the encoder's timestamp (ms), arrival (Unix seconds), the media timeline (seconds)."""
-
-    timestamp: int
-    arrived: float
-    decode_time: float
-
-    def at(self, timestamp: int) -> tuple[float, float]:
-        """Arrival and media time of another timestamp."""
-        passed = milliseconds_between(self.timestamp, timestamp) / 1000
-        return self.arrived + passed, max(0.0, self.decode_time + passed)
-
-
-class _Lane:
-    """One rendition: its packager and what of it can be played."""
-
-    def __init__(self, rendition: str, shelf: Shelf, settings: PackagerSettings) -> None:
-        self.rendition = rendition
-        self._shelf = shelf
-        self._settings = settings
-        self._tracks: set[TrackKind] = set()
-        self._listed: set[TrackKind] = set()
-        self.packager: Packager | None = None
-
-    def begin(self, decode_time: float | None = None) -> Packager:
-        """Go on under a new generation, at `decode_time` on the timeline (seconds) or after everything there is."""
-        resume = self._shelf.resume(self.rendition)
-        if decode_time is not None:
-            resume = Resume(
-                resume.generation, resume.video_sequence, resume.audio_sequence, decode_time, resume.target_duration
-            )
-        self.packager = Packager(self._settings, resume)
-        return self.packager
-
-    def take(self, tag: FlvTag, arrived: float) -> list[PackagerEvent]:
-        """Package a tag. A malformed one is lost, alone. Raises UnsupportedCodec, ShelfError."""
-        try:
-            events = (self.packager or self.begin()).feed(tag, arrived)
-        except MalformedMedia as fault:
-            log.info("malformed media", rendition=self.rendition, fault=str(fault))
-            return []
-        if events:
-            self._store(events)
-        return events
-
-    def flush(self) -> None:
-        """Put what is open on the shelf; the lane may begin again."""
-        if self.packager is not None:
-            self._store(self.packager.flush())
-            self.packager = None
-
-    def _store(self, events: Sequence[PackagerEvent]) -> None:
-        for event in events:
-            self._shelf.take(self.rendition, event)
-            if isinstance(event, TrackInit):
-                self._tracks.add(event.track)
-            elif isinstance(event, SegmentEnd):
-                self._listed.add(event.track)
-
-    @property
-    def playable(self) -> bool:
-        """Every track there is has its first segment."""
-        return bool(self._tracks) and self._tracks == self._listed
-
-
 class Pipeline:
     """One encoder's stretch of a broadcast."""
 
@@ -154,17 +85,17 @@ class Pipeline:
         self._settings = settings
         self._transcoding = transcoding
         self._ladder: Ladder | None = None
-        self._lanes: dict[str, _Lane] = {}
+        self._lanes: dict[str, Lane] = {}
         self._headers: dict[TagKind, FlvTag] = {}
         self._pending: dict[str, list[FlvTag]] = {}
-        self._anchor: _Anchor | None = None
+        self._anchor: Anchor | None = None
         self._arrived = 0.0
         self._playable_since: float | None = None
         self._closed = False
         self._facts = Packager(settings, Resume())
-        self._source: _Lane | None = None
+        self._source: Lane | None = None
         if transcoding.passthrough:
-            self._source = _Lane(SOURCE, shelf, settings)
+            self._source = Lane(SOURCE, shelf, settings)
             self._facts = self._source.begin()
         else:
             if transcoding.slots.used >= transcoding.slots.limit:
@@ -179,6 +110,8 @@ class Pipeline:
         try:
             if self._source is not None:
                 self._passthrough(self._source, tag, arrived)
+            elif is_enhanced(tag) and not self._transcoding.reads_enhanced_rtmp:
+                raise PublishRefused(OLD_FFMPEG.code, OLD_FFMPEG.description)
             if self._ladder is not None:
                 self._ladder.feed(tag)
         except UnsupportedCodec as refused:
@@ -187,7 +120,7 @@ class Pipeline:
             log.error("shelf failed", input=self._name, problem=str(full))
             raise PublishRefused(DISK.code, DISK.description) from full
 
-    def _passthrough(self, source: _Lane, tag: FlvTag, arrived: float) -> None:
+    def _passthrough(self, source: Lane, tag: FlvTag, arrived: float) -> None:
         events = source.take(tag, arrived)
         if not made(self._transcoding.renditions):
             return
@@ -200,7 +133,7 @@ class Pipeline:
     def _begin_generation(self, init: TrackInit, tag: FlvTag, arrived: float) -> None:
         """The source's timeline starts anew; the renditions are put on it by their timestamps."""
         shown = tag.timestamp + parse_video(tag.payload).composition_time & 0xFFFF_FFFF
-        self._anchor = _Anchor(shown, arrived, self._facts.video_position)
+        self._anchor = Anchor(shown, arrived, self._facts.video_position)
         if self._ladder is None:
             self._start_ladder(fitting(made(self._transcoding.renditions), init.width, init.height))
             if self._ladder is not None:
@@ -210,7 +143,7 @@ class Pipeline:
     # Renditions
 
     def _start_ladder(self, renditions: Sequence[Rendition]) -> None:
-        self._lanes = {each.name: _Lane(each.name, self._shelf, self._settings) for each in renditions}
+        self._lanes = {each.name: Lane(each.name, self._shelf, self._settings) for each in renditions}
         self._pending = {each.name: [] for each in renditions}
         also_source = [each for each in self._transcoding.renditions if each.is_source]
         self._ladder = Ladder(
@@ -236,14 +169,14 @@ class Pipeline:
             log.error("rendition lost", input=self._name, rendition=rendition, problem=str(problem))
             del self._lanes[rendition]
 
-    def _begin_lane(self, lane: _Lane, tag: FlvTag) -> bool:
+    def _begin_lane(self, lane: Lane, tag: FlvTag) -> bool:
         """A run's headers wait for its first keyframe, whose time says where on the timeline the run begins."""
         if not is_keyframe(tag):
             self._pending[lane.rendition].append(tag)
             return False
         waiting = self._pending.pop(lane.rendition)
         if self._anchor is None:
-            self._anchor = _Anchor(tag.timestamp, self._arrived, self._shelf.resume(lane.rendition).decode_time)
+            self._anchor = Anchor(tag.timestamp, self._arrived, self._shelf.resume(lane.rendition).decode_time)
         arrived, decode_time = self._anchor.at(tag.timestamp)
         packager = lane.begin(decode_time)
         if self._source is None and lane is self._main:
@@ -311,8 +244,8 @@ class Pipeline:
         return self._facts.frame_rate
 
     @property
-    def _main(self) -> _Lane | None:
+    def _main(self) -> Lane | None:
         return self._source or next(iter(self._lanes.values()), None)
 
-    def _all(self) -> list[_Lane]:
+    def _all(self) -> list[Lane]:
         return ([self._source] if self._source is not None else []) + list(self._lanes.values())

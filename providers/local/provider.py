@@ -68,6 +68,7 @@ class LocalConfig:
     tls: ssl.SSLContext
     renditions: tuple[Rendition, ...]
     max_transcodes: int
+    reads_enhanced_rtmp: bool = False
     ingest_limits: IngestLimits = field(default_factory=IngestLimits)
     shelf_limits: ShelfLimits = field(default_factory=ShelfLimits)
 
@@ -96,7 +97,8 @@ class LocalProvider:
         self._watch: asyncio.Task[None] | None = None
         self._shelf = Shelf(config.directory, config.shelf_limits)
         self._recordings = Recordings()
-        self._transcoding = Transcoding(config.renditions, TranscodeSlots(config.max_transcodes), spawn)
+        slots = TranscodeSlots(config.max_transcodes)
+        self._transcoding = Transcoding(config.renditions, slots, spawn, config.reads_enhanced_rtmp)
         self._broadcasts = Broadcasts(
             self._shelf,
             self._recordings,

@@ -32,6 +32,11 @@ def is_header(tag: FlvTag) -> bool:
     return False
 
 
+def is_enhanced(tag: FlvTag) -> bool:
+    """Whether it is video of enhanced RTMP: HEVC, AV1, VP9."""
+    return tag.kind is TagKind.VIDEO and bool(tag.payload) and bool(tag.payload[0] & _EX_VIDEO)
+
+
 def is_keyframe(tag: FlvTag) -> bool:
     """Whether decoding can begin here."""
     if tag.kind is not TagKind.VIDEO or len(tag.payload) < 2:

@@ -1,0 +1,92 @@
+"""One rendition on its way to the shelf: its packager, and what of it can be played already."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import structlog
+
+from providers.local.media import FlvTag
+from providers.local.packager.cutting import PackagerSettings
+from providers.local.packager.errors import MalformedMedia
+from providers.local.packager.events import PackagerEvent, Resume, SegmentEnd, TrackInit, TrackKind
+from providers.local.packager.packager import Packager
+from providers.local.transcoder.tags import milliseconds_between
+
+log = structlog.get_logger(__name__)
+
+
+class Shelf(Protocol):
+    """Where a broadcast's media goes: `shelf.broadcast.Broadcast`."""
+
+    def take(self, rendition: str, event: PackagerEvent) -> None:
+        """Store an event of a rendition's packager. Raises ShelfError."""
+
+    def resume(self, rendition: str) -> Resume:
+        """Where the rendition's next packager goes on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """One moment on three clocks: the encoder's timestamp (ms), arrival (Unix seconds), the media timeline (seconds)."""
+
+    timestamp: int
+    arrived: float
+    decode_time: float
+
+    def at(self, timestamp: int) -> tuple[float, float]:
+        """Arrival and media time of another timestamp."""
+        passed = milliseconds_between(self.timestamp, timestamp) / 1000
+        return self.arrived + passed, max(0.0, self.decode_time + passed)
+
+
+class Lane:
+    """One rendition: its packager and what of it can be played."""
+
+    def __init__(self, rendition: str, shelf: Shelf, settings: PackagerSettings) -> None:
+        self.rendition = rendition
+        self._shelf = shelf
+        self._settings = settings
+        self._tracks: set[TrackKind] = set()
+        self._listed: set[TrackKind] = set()
+        self.packager: Packager | None = None
+
+    def begin(self, decode_time: float | None = None) -> Packager:
+        """Go on under a new generation, at `decode_time` on the timeline (seconds) or after everything there is."""
+        resume = self._shelf.resume(self.rendition)
+        if decode_time is not None:
+            resume = replace(resume, decode_time=decode_time)
+        self.packager = Packager(self._settings, resume)
+        return self.packager
+
+    def take(self, tag: FlvTag, arrived: float) -> list[PackagerEvent]:
+        """Package a tag. A malformed one is lost, alone. Raises UnsupportedCodec, ShelfError."""
+        try:
+            events = (self.packager or self.begin()).feed(tag, arrived)
+        except MalformedMedia as fault:
+            log.info("malformed media", rendition=self.rendition, fault=str(fault))
+            return []
+        if events:
+            self._store(events)
+        return events
+
+    def flush(self) -> None:
+        """Put what is open on the shelf; the lane may begin again."""
+        if self.packager is not None:
+            self._store(self.packager.flush())
+            self.packager = None
+
+    def _store(self, events: Sequence[PackagerEvent]) -> None:
+        for event in events:
+            self._shelf.take(self.rendition, event)
+            if isinstance(event, TrackInit):
+                self._tracks.add(event.track)
+            elif isinstance(event, SegmentEnd):
+                self._listed.add(event.track)
+
+    @property
+    def playable(self) -> bool:
+        """Every track there is has its first segment."""
+        return bool(self._tracks) and self._tracks == self._listed
