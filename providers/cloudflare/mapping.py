@@ -111,6 +111,14 @@ def read_back(wanted: InputOptions, shape: Shape) -> None:
         raise OptionRefused("latency_mode", "Cloudflare did not take low latency")
 
 
+def refused_option(message: str) -> OptionRefused | None:
+    """The option a 400 of Cloudflare's is about, if it names one."""
+    for member, option in (("timeoutSeconds", "reconnect_timeout"), ("preferLowLatency", "latency_mode")):
+        if member in message:
+            return OptionRefused(option, f"Cloudflare refused it: {message}")
+    return None
+
+
 def options(shape: Shape) -> InputOptions:
     """The three options: from where Cloudflare keeps them, the rest from `meta`."""
     meta, seconds = _part(shape, "meta"), _part(shape, "recording").get("timeoutSeconds")

@@ -116,6 +116,7 @@ class CloudflareProvider:
         return mapping.playback(uid, self._account.customer_url)
 
     async def ensure_input(self, request: InputRequest) -> LiveInput:
+        """As the port says; InputGone is known for the six hours Cloudflare remembers an order, after that a new one is made."""
         mapping.judge(request.options)
         order = self._orders.setdefault(request.request_id, _Order())
         async with order.lock:
@@ -129,8 +130,15 @@ class CloudflareProvider:
     async def update_input(self, uid: str, options: InputOptions) -> LiveInput:
         mapping.judge(options)
         current = await self._account.of_input(uid, "GET")
-        changed = await self._account.of_input(uid, "PUT", body=mapping.update_body(current, options))
-        mapping.read_back(options, changed)
+        try:
+            changed = await self._account.of_input(uid, "PUT", body=mapping.update_body(current, options))
+            mapping.read_back(options, changed)
+        except Refused as refused:
+            raise mapping.refused_option(refused.message) or refused from None
+        except OptionRefused:
+            # Half of it may have been taken: put back what was, so that the input says what it does.
+            await self._account.of_input(uid, "PUT", body=mapping.update_body(current, mapping.options(current)))
+            raise
         return self._input(changed)
 
     async def set_enabled(self, uid: str, enabled: bool) -> LiveInput:
@@ -216,7 +224,7 @@ class CloudflareProvider:
         except Refused as refused:
             if refused.status == 409:
                 raise InputGone(request.request_id) from None
-            raise
+            raise mapping.refused_option(refused.message) or refused from None
         live = self._input(shape)
         try:
             mapping.read_back(request.options, shape)

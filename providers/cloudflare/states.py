@@ -176,29 +176,32 @@ class States:
 
     def _has_news(self, tracked: Tracked, video_uid: str | None, status: int, lifecycle: Any, now: datetime) -> bool:
         """Whether the API can know more than we do; what it says costs a request of the budget."""
-        if tracked.woken or tracked.connection is None or tracked.connection_read is None or status != 200:
+        if tracked.woken or tracked.connection is None or tracked.connection_read is None:
             return True
         word = lifecycle.get("status") if isinstance(lifecycle, dict) else None
         hint = mapping.connection(word).connected if isinstance(word, str) else None
         contradicted = hint is not None and hint != tracked.connection.connected
-        age = CONNECTION_TTL if tracked.on_air or video_uid else IDLE_CONNECTION_TTL
+        age = CONNECTION_TTL if tracked.on_air or video_uid or status != 200 else IDLE_CONNECTION_TTL
         return contradicted or video_uid != tracked.video_uid or now - tracked.connection_read >= age
 
     async def _read_connection(self, tracked: Tracked, now: datetime) -> None:
         try:
             shape = await self._source.input_shape(tracked.uid, polling=True)
         except ProviderUnavailable:
-            old = tracked.connection_read is None or now - tracked.connection_read >= MAX_STALE
-            if tracked.woken or old:
+            if tracked.connection is None:
                 raise
-            return  # what we know of the connection still holds as far as anyone can tell
+            # What we know of the connection goes on, marked when it is known to be out of date or simply old.
+            old = tracked.connection_read is None or now - tracked.connection_read >= MAX_STALE
+            tracked.stale = tracked.woken or old
+            return
+        tracked.stale = False
         tracked.connection, tracked.connection_read, tracked.woken = mapping.connection(shape.get("status")), now, False
 
     def _settle(self, tracked: Tracked, video_uid: str | None, now: datetime) -> None:
         before, connection = tracked.answer, tracked.connection or mapping.Connection(None)
         if before is not None and connection.connected and not before.is_connected:
             tracked.trouble = None
-        after = compose(before, connection, video_uid, tracked.trouble, now)
+        after = replace(compose(before, connection, video_uid, tracked.trouble, now), degraded=tracked.stale)
         other_video = None not in (tracked.video_uid, video_uid) and tracked.video_uid != video_uid
         if tracked.video_uid is not None and tracked.video_uid != video_uid:
             tracked.recordings.setdefault(tracked.video_uid, now)

@@ -29,7 +29,8 @@ ON_AIR = frozenset({Phase.STARTING, Phase.LIVE, Phase.RECONNECTING})
 
 @dataclass(slots=True)
 class Tracked:
-    """One live input's record. `answer` is the last good one; `woken` says that it is known to be out of date.
+    """One live input's record. `answer` is the last good one; `woken` says that it is known to be out of date,
+    `stale` that the API could not be asked about that.
 
     `recordings` are videos whose broadcast ended and which are not ready yet, with the moment the waiting began.
     """
@@ -42,6 +43,7 @@ class Tracked:
     answer: InputState | None = None
     asked: datetime | None = None
     woken: bool = True
+    stale: bool = False
     trouble: str | None = None
     recordings: dict[str, datetime] = field(default_factory=dict)
 

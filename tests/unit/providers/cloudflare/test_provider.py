@@ -150,6 +150,16 @@ async def test_a_declined_option_is_refused_and_leaves_nothing_behind(
     assert await inputs(fake) == []
 
 
+async def test_an_update_that_is_declined_is_taken_back(
+    fake: FakeHand, provider: CloudflareProvider, live: LiveInput
+) -> None:
+    await fake.admin("/switches", decline_timeout=True)
+    with pytest.raises(OptionRefused):
+        await provider.update_input(live.uid, InputOptions("https://example.com/slate.png", 600))
+    await fake.admin("/switches", decline_timeout=False)
+    assert (await provider.get_input(live.uid)).options == live.options
+
+
 async def test_who_ordered_an_input_is_written_on_it(
     fake: FakeHand, provider: CloudflareProvider, live: LiveInput
 ) -> None:
@@ -316,6 +326,18 @@ async def test_the_last_good_answer_is_given_while_cloudflare_is_away(
     await fake.admin("/faults", "DELETE")
     await fake.advance(2)
     assert not (await provider.state(live.uid)).degraded
+
+
+async def test_while_only_the_api_is_away_the_delivery_host_still_tells_who_can_watch(
+    fake: FakeHand, provider: CloudflareProvider, live: LiveInput
+) -> None:
+    await push(fake, live)
+    await provider.state(live.uid)
+    await fake.admin("/faults", kind="reset", times=MANY, match=API)
+    await fake.advance(600)
+    state = await provider.state(live.uid)
+    assert (state.phase, state.degraded) == (Phase.LIVE, True)
+    assert state.as_of == fake.clock()
 
 
 async def test_without_any_answer_the_state_is_unavailable(
