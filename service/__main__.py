@@ -16,15 +16,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
-from service import logs, settings
+from service import VERSION, logs, settings
 from service.settings import ProviderName, Settings, SettingsError
 
 if TYPE_CHECKING:
     from service.domain.accounts import Accounts
 
 T = TypeVar("T")
-
-VERSION = "0.1.0"
 
 FAILURE = 1
 MISUSE = 2

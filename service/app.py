@@ -14,7 +14,7 @@ import signal
 import socket
 import ssl
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -29,7 +29,7 @@ from providers.local.ingest import tls
 from providers.local.provider import LocalConfig, LocalProvider
 from providers.local.transcoder.facts import probe_ffmpeg
 from providers.local.transcoder.renditions import parse_renditions
-from service import metrics
+from service import VERSION, metrics
 from service.api.app import ApiDependencies, build_app
 from service.api.express import ExpressLane
 from service.api.health import Readiness
@@ -53,8 +53,6 @@ from service.viewers.redis import RedisViewers
 
 log = structlog.get_logger(__name__)
 
-VERSION = "0.1.0"
-
 DRAIN_SECONDS = 0.5
 """Between saying "draining" and closing the first door."""
 
@@ -71,32 +69,34 @@ class Running:
 
     http_port: int
     provider: Provider
-    failed: asyncio.Event
 
 
 async def serve(settings: Settings) -> int:
     """Run until SIGTERM or SIGINT (exit code 0), or until a background task dies (1)."""
-    stop = asyncio.Event()
     loop = asyncio.get_running_loop()
+    code: asyncio.Future[int] = loop.create_future()
+
+    def end(with_code: int) -> None:
+        if not code.done():
+            code.set_result(with_code)
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    async with running(settings) as service:
+        loop.add_signal_handler(number, end, 0)
+    async with running(settings, on_failure=lambda _: end(1)) as service:
         log.info("serving", http=settings.http_url(service.http_port), provider=service.provider.name)
-        waiting = {asyncio.ensure_future(each.wait()) for each in (stop, service.failed)}  # noqa: TID251 (awaited here)
-        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-        for each in waiting:
-            each.cancel()
-        failed = service.failed.is_set() and not stop.is_set()
-        log.info("stopping", because="a background task died" if failed else "asked to")
-    return 1 if failed else 0
+        await code
+        log.info("stopping", because="a background task died" if code.result() else "asked to")
+    return code.result()
 
 
 @asynccontextmanager
-async def running(settings: Settings) -> AsyncIterator[Running]:
-    """The whole service, ready to answer; stopped in order at the end. Errors: OSError (a port is taken), Unavailable (store)."""
+async def running(settings: Settings, on_failure: Callable[[BaseException], None]) -> AsyncIterator[Running]:
+    """The whole service, ready to answer; stopped in order at the end. Errors: OSError (a port is taken), Unavailable (store).
+
+    `on_failure` hears of a background task that died: the service is not to go on then.
+    """
     async with AsyncExitStack() as stack:
-        failed = asyncio.Event()
-        tasks = Tasks(on_failure=lambda _: failed.set())
+        tasks = Tasks(on_failure=on_failure)
         stack.push_async_callback(tasks.aclose)
         port = settings.http_port or _free_port(settings.http_host)
 
@@ -132,7 +132,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         if reconciled := await streams.reconcile():
             log.info("claims reconciled", count=reconciled)
         try:
-            yield Running(port, provider, failed)
+            yield Running(port, provider)
         finally:
             readiness.draining = True
             await asyncio.sleep(DRAIN_SECONDS)
@@ -150,7 +150,7 @@ async def _open_viewers(settings: Settings, store: Store, spawn: Spawn, stack: A
     key = bytes.fromhex(await store.accounts.secret("visitor_digest_key", secrets.token_hex(32)))
     url = settings.redis_url
     if url is None and redis_is_installed():
-        private = PrivateRedis(settings.data_dir / "redis", spawn)
+        private = PrivateRedis(settings.redis_dir, spawn)
         try:
             await private.start()
         except PrivateRedisError as problem:
@@ -219,7 +219,7 @@ def certificate_files(settings: Settings) -> tls.CertificateFiles:
     names = dict.fromkeys(
         ("localhost", "127.0.0.1", "::1", settings.rtmp_public_host().strip("[]"), socket.gethostname())
     )
-    return tls.ensure_local_certificate(settings.data_dir / "tls", list(names))
+    return tls.ensure_local_certificate(settings.tls_dir, list(names))
 
 
 def _tls(settings: Settings) -> ssl.SSLContext:
