@@ -1,0 +1,81 @@
+"""The document says what the service does."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from service.api import channels, conference, health, public_schemas, users
+from service.api.health import Readiness
+from service.api.openapi import document
+
+NOBODY: Any = None
+
+
+@pytest.fixture
+def described() -> dict[str, Any]:
+    operations = [
+        *users.operations(),
+        *channels.operations(NOBODY),
+        *conference.operations(NOBODY, NOBODY, NOBODY),
+        *health.operations(Readiness({})),
+        *public_schemas.operations(),
+    ]
+    return document(operations, title="Test", version="1")
+
+
+def each_operation(described: dict[str, Any]) -> list[tuple[str, str, dict[str, Any]]]:
+    return [
+        (path, method, operation) for path, item in described["paths"].items() for method, operation in item.items()
+    ]
+
+
+def test_every_operation_names_the_errors_that_can_occur(described: dict[str, Any]) -> None:
+    for path, method, operation in each_operation(described):
+        expected = {"404", "405", "429", "500", "503"}
+        if operation["security"]:
+            expected |= {"401", "403"}
+        if "requestBody" in operation:
+            expected |= {"400", "413", "415"}
+        assert expected <= set(operation["responses"]), (path, method)
+
+
+def test_operation_ids_are_unique(described: dict[str, Any]) -> None:
+    ids = [operation["operationId"] for _, _, operation in each_operation(described)]
+    assert len(ids) == len(set(ids))
+
+
+def test_every_reference_leads_somewhere(described: dict[str, Any]) -> None:
+    def references(node: Any) -> list[str]:
+        if isinstance(node, dict):
+            own = [node["$ref"]] if isinstance(node.get("$ref"), str) else []
+            return own + [found for value in node.values() for found in references(value)]
+        return [found for value in node for found in references(value)] if isinstance(node, list) else []
+
+    for reference in references(described):
+        node: Any = described
+        for step in reference.removeprefix("#/").split("/"):
+            node = node[step]
+
+
+def test_the_limits_of_a_field_are_in_its_schema(described: dict[str, Any]) -> None:
+    options = described["components"]["schemas"]["StreamBody"]["properties"]
+    assert (options["reconnect_timeout"]["minimum"], options["reconnect_timeout"]["maximum"]) == (0, 1800)
+    assert described["components"]["schemas"]["LatencyMode"]["enum"] == ["standard", "reduced", "low"]
+
+
+def test_a_query_parameter_keeps_its_choices(described: dict[str, Any]) -> None:
+    listed = described["paths"]["/api/pub/v1/orgs/{organization_id}/conference/streams"]["get"]
+    state = next(each for each in listed["parameters"] if each["name"] == "state")
+    assert "reconnecting" in str(state["schema"]) or "Phase" in str(state["schema"])
+
+
+def test_the_vendored_script_is_the_one_that_was_checked_in() -> None:
+    import hashlib
+    from importlib import resources
+
+    vendor = resources.files("service.web").joinpath("vendor")
+    for line in vendor.joinpath("SHA256SUMS").read_text().splitlines():
+        digest, name = line.split()
+        assert hashlib.sha256(vendor.joinpath(name).read_bytes()).hexdigest() == digest

@@ -1,0 +1,28 @@
+"""Cursors come back as they went out, and nothing else comes in."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from datetime import UTC, datetime
+from uuid import UUID
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.api.pagination import decode_cursor, encode_cursor
+from service.domain.errors import NotFound
+from service.domain.paging import Anchor
+
+moments = st.datetimes(datetime(1970, 1, 2), datetime(9000, 1, 1), timezones=st.just(UTC))
+
+
+@given(moments, st.uuids(), st.booleans())
+def test_a_cursor_comes_back_as_it_went_out(at: datetime, identity: UUID, backward: bool) -> None:
+    anchor = Anchor(at, str(identity), backward)
+    assert decode_cursor(encode_cursor(anchor), by_uuid=True) == anchor
+
+
+@given(st.text(max_size=600) | st.binary(max_size=60).map(lambda raw: raw.decode("latin-1")), st.booleans())
+def test_any_text_is_a_cursor_or_not_found(text: str, by_uuid: bool) -> None:
+    with suppress(NotFound):
+        decode_cursor(text, by_uuid=by_uuid)

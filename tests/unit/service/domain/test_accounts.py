@@ -1,0 +1,129 @@
+"""Tokens: issued once, believed for a moment, never shown again."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from service.domain.accounts import CACHE_SECONDS, Accounts, token_digest
+from service.domain.errors import Conflict, NotAuthenticated, NotFound
+from service.store import Store, migrate
+
+
+class Clock:
+    """A clock the test moves."""
+
+    def __init__(self) -> None:
+        self.at = datetime(2026, 1, 1, tzinfo=UTC)
+
+    def now(self) -> datetime:
+        return self.at
+
+    def monotonic(self) -> float:
+        return self.at.timestamp()
+
+    def move(self, seconds: float) -> None:
+        self.at += timedelta(seconds=seconds)
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[Store]:
+    url = f"sqlite:///{tmp_path / 'store.db'}"
+    await migrate(url)
+    opened = Store(url)
+    yield opened
+    await opened.aclose()
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def accounts(store: Store, clock: Clock) -> Accounts:
+    return Accounts(store.accounts, store.accounts, clock.now, clock.monotonic)
+
+
+async def test_a_token_is_forty_random_characters_and_stored_as_a_digest(accounts: Accounts) -> None:
+    issued = await accounts.create_token(uuid4(), uuid4(), name="laptop")
+    assert re.fullmatch("[0-9a-f]{40}", issued.secret)
+    (listed,) = await accounts.list_tokens()
+    assert (listed.name, listed.digest) == ("laptop", token_digest(issued.secret))
+    assert issued.secret not in repr(issued)
+
+
+async def test_a_user_belongs_to_one_organization(accounts: Accounts) -> None:
+    user = uuid4()
+    await accounts.create_token(uuid4(), user)
+    with pytest.raises(Conflict):
+        await accounts.create_token(uuid4(), user)
+
+
+async def test_a_token_revoked_elsewhere_is_believed_for_a_few_seconds_at_most(
+    accounts: Accounts, store: Store, clock: Clock
+) -> None:
+    issued = await accounts.create_token(uuid4(), uuid4())
+    header = f"Token {issued.secret}"
+    await accounts.authenticate(header)
+    elsewhere = Accounts(store.accounts, store.accounts, clock.now, clock.monotonic)
+    await elsewhere.revoke_token(issued.token.id)
+    clock.move(CACHE_SECONDS - 0.001)
+    await accounts.authenticate(header)
+    clock.move(0.001)
+    with pytest.raises(NotAuthenticated):
+        await accounts.authenticate(header)
+
+
+async def test_an_access_token_is_not_believed_a_moment_longer_than_it_lives(accounts: Accounts, clock: Clock) -> None:
+    organization, user = uuid4(), uuid4()
+    await accounts.create_token(organization, user)
+    bearer = f"Bearer {await accounts.issue_bearer(organization, user, lifetime=10)}"
+    clock.move(9)
+    await accounts.authenticate(bearer)
+    clock.move(1)
+    with pytest.raises(NotAuthenticated, match="expired"):
+        await accounts.authenticate(bearer)
+
+
+async def test_another_process_knows_the_access_tokens(accounts: Accounts, store: Store, clock: Clock) -> None:
+    organization, user = uuid4(), uuid4()
+    await accounts.create_token(organization, user)
+    bearer = await accounts.issue_bearer(organization, user)
+    elsewhere = Accounts(store.accounts, store.accounts, clock.now, clock.monotonic)
+    identity = await elsewhere.authenticate(f"Bearer {bearer}")
+    assert identity.user is not None and identity.user.id == user
+
+
+async def test_nobody_unknown_gets_an_access_token(accounts: Accounts) -> None:
+    organization, user = uuid4(), uuid4()
+    await accounts.create_token(organization, user)
+    for where, who in ((organization, uuid4()), (uuid4(), user)):
+        with pytest.raises(NotFound):
+            await accounts.issue_bearer(where, who)
+
+
+@pytest.mark.parametrize("lifetime", [0, -1, 86_401])
+async def test_a_lifetime_out_of_range_is_refused(accounts: Accounts, lifetime: int) -> None:
+    with pytest.raises(ValueError, match="lifetime"):
+        await accounts.issue_bearer(uuid4(), uuid4(), lifetime=lifetime)
+
+
+async def test_no_more_tokens_are_remembered_than_the_limit(
+    accounts: Accounts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("service.domain.accounts.CACHE_SIZE", 3)
+    for _ in range(10):
+        issued = await accounts.create_token(uuid4(), uuid4())
+        await accounts.authenticate(f"Token {issued.secret}")
+    assert len(accounts._cache) == 3
+
+
+async def test_revoking_what_never_was_says_so(accounts: Accounts) -> None:
+    with pytest.raises(NotFound):
+        await accounts.revoke_token(uuid4())
