@@ -21,7 +21,7 @@ TIMESCALES = {TrackKind.VIDEO: 90_000, TrackKind.AUDIO: 48_000}
 
 def info(uid: str = UID, mode: LatencyMode = LatencyMode.STANDARD, **more: object) -> BroadcastInfo:
     """A broadcast that began at EPOCH."""
-    fields = {"target_duration": 2, "part_target": 0.5} | more
+    fields = {"part_target": 0.5} | more
     return BroadcastInfo(uid, INPUT, "Lesson", datetime.fromtimestamp(EPOCH, UTC), mode, **fields)  # type: ignore[arg-type]
 
 

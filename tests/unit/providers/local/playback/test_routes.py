@@ -1,0 +1,279 @@
+"""What the playback routes answer, over real HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from aiohttp import ClientSession, web
+from aiohttp.test_utils import TestClient, TestServer
+from yarl import URL
+
+from providers.base import LatencyMode
+from providers.local.manifest import reload
+from providers.local.packager.events import Part
+from providers.local.playback import routes
+from providers.local.shelf.broadcast import Broadcast
+from providers.local.shelf.shelf import Shelf, ShelfLimits
+from tests.simulated_packager import INPUT, UID, SimulatedPackager, info
+from tests.strict_playlist import read_media, read_multivariant
+
+Client = TestClient[web.Request, web.Application]
+
+
+class Library:
+    """One broadcast on a real shelf."""
+
+    def __init__(self, folder: Path) -> None:
+        self.shelf = Shelf(folder, ShelfLimits(min_free=0), sync=False)
+        self.broadcast: Broadcast | None = None
+        self.packager = SimulatedPackager()
+
+    def begin(self, mode: LatencyMode = LatencyMode.STANDARD) -> Broadcast:
+        self.broadcast = self.shelf.begin(info(mode=mode))
+        return self.broadcast
+
+    def push(self, count: int = 1) -> None:
+        for _ in range(count):
+            for event in self.packager.segment():
+                self.running.take("source", event)
+
+    def push_part(self) -> Part:
+        """The first part of the next segment of the picture."""
+        part = next(event for event in self.packager.segment() if isinstance(event, Part))
+        self.running.take("source", part)
+        return part
+
+    @property
+    def running(self) -> Broadcast:
+        assert self.broadcast is not None
+        return self.broadcast
+
+    def finish(self) -> None:
+        self.running.finish(self.packager.wall)
+        self.broadcast = None
+
+    def find_live(self, input_uid: str) -> Broadcast | None:
+        return self.broadcast if input_uid == INPUT else None
+
+    def find_broadcast(self, uid: str) -> Broadcast | None:
+        return self.broadcast if uid == UID else None
+
+    async def find_recording(self, uid: str) -> Broadcast | None:
+        return await self.shelf.open(uid)
+
+    async def thumbnail(self, uid: str, width: int | None, height: int | None, fit: str) -> bytes | None:
+        return f"{width}x{height} {fit}".encode() if uid == UID else None
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> Library:
+    return Library(tmp_path)
+
+
+@pytest.fixture
+async def client(library: Library) -> AsyncIterator[Client]:
+    app = web.Application()
+    app.add_routes(routes(library))
+    async with TestClient(TestServer(app)) as client:
+        yield client
+
+
+async def text(client: Client, path: str) -> str:
+    answer = await client.get(path)
+    assert answer.status == 200, path
+    return await answer.text()
+
+
+async def test_an_idle_input_is_not_found_and_may_be_asked_again_in_a_second(client: Client) -> None:
+    answer = await client.get(f"/{INPUT}/manifest/video.m3u8")
+    assert answer.status == 404
+    assert "detail" in await answer.json()
+    assert answer.headers["Cache-Control"] == "public, max-age=1"
+    assert answer.headers["Access-Control-Allow-Origin"] == "*"
+
+
+async def test_a_broadcast_with_parts_only_is_not_served_yet(client: Client, library: Library) -> None:
+    library.begin(LatencyMode.LOW)
+    for event in [*library.packager.segment()][:6]:
+        library.running.take("source", event)
+    for path in (f"{INPUT}/manifest/video.m3u8", f"{UID}/live/source-video.m3u8", f"{INPUT}/manifest/video.mpd"):
+        assert (await client.get(f"/{path}")).status == 404
+
+
+@pytest.mark.parametrize("uid", [INPUT, UID])
+async def test_a_running_broadcast_is_found_by_its_input_and_by_its_own_uid(
+    client: Client, library: Library, uid: str
+) -> None:
+    library.begin()
+    library.push(2)
+    variants, media = read_multivariant(await text(client, f"/{uid}/manifest/video.m3u8"))
+    assert variants[0]["RESOLUTION"] == "1280x720"
+    for uri in (variants[0]["URI"], media[0]["URI"]):
+        assert uri.startswith(f"../../{UID}/live/")
+        assert len(read_media(await text(client, f"/{uid}/manifest/{uri}")).segments) == 2
+
+
+async def test_everything_a_playlist_names_can_be_fetched(client: Client, library: Library) -> None:
+    library.begin(LatencyMode.LOW)
+    library.push(20)
+    library.push_part()
+    playlist = read_media(await text(client, f"/{UID}/live/source-video.m3u8"))
+    parts = [part["URI"] for segment in playlist.segments for part in segment.parts]
+    assert parts
+    uris = [segment.uri for segment in playlist.segments] + [playlist.segments[0].map] + parts
+    for uri in [*uris, playlist.open_parts[0]["URI"]]:
+        answer = await client.get(f"/{UID}/live/{uri}")
+        assert (answer.status, answer.content_type) == (200, "video/mp4"), uri
+        assert "immutable" in answer.headers["Cache-Control"]
+        assert answer.headers["Access-Control-Allow-Origin"] == "*"
+
+
+async def test_the_live_playlist_goes_on_with_an_end_after_the_end(client: Client, library: Library) -> None:
+    library.begin()
+    library.push(3)
+    assert not read_media(await text(client, f"/{UID}/live/source-video.m3u8")).ended
+    library.finish()
+    assert read_media(await text(client, f"/{UID}/live/source-video.m3u8")).ended
+    assert 'type="static"' in await text(client, f"/{UID}/live/video.mpd")
+
+
+async def test_a_recording_has_whole_playlists(client: Client, library: Library) -> None:
+    library.begin()
+    library.push(30)
+    library.finish()
+    variants, _ = read_multivariant(await text(client, f"/{UID}/manifest/video.m3u8"))
+    playlist = read_media(await text(client, f"/{UID}/manifest/{variants[0]['URI']}"))
+    assert playlist.vod and playlist.ended and len(playlist.segments) == 30
+    assert 'type="static"' in await text(client, f"/{UID}/manifest/video.mpd")
+
+
+async def test_a_range_of_a_segment_is_the_same_from_memory_and_from_disk(client: Client, library: Library) -> None:
+    library.begin()
+    library.push(12)
+    for sequence in (0, 11):
+        path = f"/{UID}/segments/source-video-{sequence}.m4s"
+        whole = await (await client.get(path)).read()
+        answer = await client.get(path, headers={"Range": "bytes=10-19"})
+        assert answer.status == 206
+        assert await answer.read() == whole[10:20]
+        assert answer.headers["Content-Range"] == f"bytes 10-19/{len(whole)}"
+        assert (await client.get(path, headers={"Range": f"bytes={len(whole)}-"})).status == 416
+        head = await client.head(path)
+        assert int(head.headers["Content-Length"]) == len(whole)
+
+
+async def test_a_blocking_request_is_answered_when_the_part_is_there(client: Client, library: Library) -> None:
+    library.begin(LatencyMode.LOW)
+    library.push(3)
+    waiting = asyncio.ensure_future(text(client, f"/{UID}/live/source-video.m3u8?_HLS_msn=3&_HLS_part=0"))
+    await client.get(f"/{UID}/live/source-video.m3u8")
+    assert not waiting.done()
+    library.push_part()
+    assert len(read_media(await waiting).open_parts) == 1
+
+
+async def test_a_blocking_request_is_answered_when_the_broadcast_ends(client: Client, library: Library) -> None:
+    library.begin(LatencyMode.LOW)
+    library.push(3)
+    waiting = asyncio.ensure_future(text(client, f"/{UID}/live/source-video.m3u8?_HLS_msn=3"))
+    await client.get(f"/{UID}/live/source-video.m3u8")
+    library.finish()
+    assert read_media(await waiting).ended
+
+
+async def test_a_hinted_part_is_waited_for(client: Client, library: Library) -> None:
+    library.begin(LatencyMode.LOW)
+    library.push(3)
+    playlist = read_media(await text(client, f"/{UID}/live/source-video.m3u8"))
+    assert playlist.hint is not None
+    waiting = asyncio.ensure_future(client.get(f"/{UID}/live/{playlist.hint['URI']}"))
+    await client.get(f"/{UID}/live/source-video.m3u8")
+    part = library.push_part()
+    assert await (await waiting).read() == part.data
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "_HLS_part=1",
+        "_HLS_msn=x",
+        "_HLS_msn=-1",
+        "_HLS_msn=9",
+        "_HLS_msn=2&_HLS_part=99",
+        "_HLS_msn=99999999999999999999",
+    ],
+)
+async def test_absurd_blocking_requests_are_refused(client: Client, library: Library, query: str) -> None:
+    library.begin(LatencyMode.LOW)
+    library.push(3)
+    assert (await client.get(f"/{UID}/live/source-video.m3u8?{query}")).status == 400
+
+
+async def test_outside_low_latency_the_directives_are_ignored(client: Client, library: Library) -> None:
+    library.begin()
+    library.push(3)
+    await text(client, f"/{UID}/live/source-video.m3u8?_HLS_msn=999")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "segments/index.jsonl",
+        "segments/..%2Findex.jsonl",
+        "segments/source-video-99.m4s",
+        "segments/source-video-init-9.mp4",
+        "segments/source-video-0.99.m4s",
+        "segments/other-video-0.m4s",
+        "segments/source-subtitles-0.m4s",
+        "live/source-video.mp4",
+        "live/%2e%2e%2findex.jsonl",
+        "manifest/recording.json",
+    ],
+)
+async def test_other_names_are_not_found(client: Client, library: Library, path: str) -> None:
+    library.begin()
+    library.push(2)
+    async with ClientSession() as session:
+        url = URL(f"{client.make_url('/')}{UID}/{path}", encoded=True)
+        async with session.get(url) as answer:
+            assert answer.status == 404
+
+
+async def test_a_playlist_the_client_has_is_not_sent_again(client: Client, library: Library) -> None:
+    library.begin()
+    library.push(3)
+    path = f"/{UID}/live/source-video.m3u8"
+    etag = (await client.get(path)).headers["ETag"]
+    assert (await client.get(path, headers={"If-None-Match": etag})).status == 304
+    library.push()
+    assert (await client.get(path, headers={"If-None-Match": etag})).status == 200
+
+
+async def test_pages_of_other_origins_may_ask_for_ranges(client: Client) -> None:
+    answer = await client.options(f"/{UID}/segments/source-video-0.m4s")
+    assert answer.status == 204
+    assert "Range" in answer.headers["Access-Control-Allow-Headers"]
+
+
+async def test_a_thumbnail_has_the_size_that_was_asked_for(client: Client) -> None:
+    answer = await client.get(f"/{UID}/thumbnails/thumbnail.jpg?width=320&height=180&fit=clip")
+    assert (await answer.read(), answer.content_type) == (b"320x180 clip", "image/jpeg")
+    assert (await client.get(f"/{INPUT}/thumbnails/thumbnail.jpg")).status == 404
+
+
+@pytest.mark.parametrize("query", ["width=0", "width=2001", "height=x", "fit=zoom", "width=%C2%B2"])
+async def test_a_senseless_thumbnail_is_refused(client: Client, query: str) -> None:
+    assert (await client.get(f"/{UID}/thumbnails/thumbnail.jpg?{query}")).status == 400
+
+
+async def test_a_blocking_request_is_given_up_after_a_while(
+    client: Client, library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reload, "WAIT_TARGETS", 0)
+    library.begin(LatencyMode.LOW)
+    library.push(3)
+    answer = await client.get(f"/{UID}/live/source-video.m3u8?_HLS_msn=3")
+    assert (answer.status, answer.headers["Retry-After"]) == (503, "1")

@@ -1,0 +1,219 @@
+"""A broadcast on the shelf, from its first part to its recording, and what the disk can do to it."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from providers.local.manifest.views import window_start
+from providers.local.packager.events import Part, SegmentEnd, TrackInit, TrackKind
+from providers.local.shelf.broadcast import Broadcast
+from providers.local.shelf.errors import ShelfError, ShelfFull
+from providers.local.shelf.shelf import Shelf, ShelfLimits
+from tests.simulated_packager import EPOCH, UID, SimulatedPackager, info
+
+
+@pytest.fixture
+def shelf(tmp_path: Path) -> Shelf:
+    return Shelf(tmp_path, ShelfLimits(min_free=0))
+
+
+def push(broadcast: Broadcast, packager: SimulatedPackager, count: int = 1, rendition: str = "source") -> None:
+    for _ in range(count):
+        for event in packager.segment():
+            broadcast.take(rendition, event)
+
+
+def test_a_full_disk_refuses_a_new_broadcast_with_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(ShelfFull, match="nearly full"):
+        Shelf(tmp_path, ShelfLimits(min_free=1 << 60)).begin(info())
+
+
+def test_a_uid_is_used_once(shelf: Shelf) -> None:
+    shelf.begin(info())
+    with pytest.raises(ShelfError):
+        shelf.begin(info())
+
+
+def test_a_broadcast_is_watchable_with_its_first_segment_in_every_track(shelf: Shelf) -> None:
+    broadcast = shelf.begin(info())
+    states = []
+    for event in SimulatedPackager().segment():
+        broadcast.take("source", event)
+        states.append(broadcast.watchable)
+    assert states == [False] * (len(states) - 1) + [True]
+
+
+def test_a_track_that_stays_silent_does_not_hold_the_broadcast_up(shelf: Shelf) -> None:
+    broadcast, packager = shelf.begin(info()), SimulatedPackager()
+    for _ in range(2):
+        for event in packager.segment():
+            if isinstance(event, TrackInit) or event.track is TrackKind.VIDEO:
+                broadcast.take("source", event)
+    assert broadcast.watchable
+
+
+async def test_the_recording_has_the_size_and_duration_of_its_segments(shelf: Shelf) -> None:
+    broadcast = shelf.begin(info())
+    push(broadcast, SimulatedPackager(), 3)
+    recording = broadcast.finish(EPOCH + 6)
+    assert recording is not None
+    assert recording.size == sum(file.stat().st_size for file in broadcast.folder.glob("*.m4s"))
+    assert (recording.duration, recording.width, recording.height) == (6.0, 1280, 720)
+    opened = await shelf.open(UID)
+    assert opened is not None and opened.ended
+
+
+def test_a_broadcast_without_media_leaves_nothing(shelf: Shelf) -> None:
+    broadcast = shelf.begin(info())
+    assert broadcast.finish(EPOCH) is None
+    assert not broadcast.folder.exists()
+
+
+def test_finishing_twice_changes_nothing(shelf: Shelf) -> None:
+    broadcast = shelf.begin(info())
+    push(broadcast, SimulatedPackager())
+    assert broadcast.finish(EPOCH + 2) is not None
+    assert broadcast.finish(EPOCH + 3) is None
+    assert not shelf.recover()
+
+
+def test_an_ended_broadcast_takes_no_more(shelf: Shelf) -> None:
+    broadcast = shelf.begin(info())
+    broadcast.finish(EPOCH)
+    with pytest.raises(ShelfError):
+        push(broadcast, SimulatedPackager())
+
+
+def test_the_segment_left_open_at_the_end_belongs_to_the_recording(shelf: Shelf) -> None:
+    broadcast, packager = shelf.begin(info()), SimulatedPackager()
+    push(broadcast, packager)
+    for event in packager.segment():
+        if not isinstance(event, SegmentEnd):
+            broadcast.take("source", event)
+    recording = broadcast.finish(EPOCH + 4)
+    assert recording is not None and recording.duration == 4.0
+
+
+def test_a_write_that_fails_ends_the_broadcast_and_keeps_what_was_written(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broadcast, packager = shelf.begin(info()), SimulatedPackager()
+    push(broadcast, packager, 2)
+
+    def full(fd: int, data: bytes) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "write", full)
+        with pytest.raises(ShelfError, match="No space left"):
+            push(broadcast, packager)
+    with pytest.raises(ShelfError):
+        push(broadcast, packager)
+    recording = broadcast.finish(EPOCH + 4)
+    assert recording is not None and recording.duration == 4.0
+
+
+def test_a_lost_encoder_is_remembered_through_a_restart(shelf: Shelf) -> None:
+    broadcast = shelf.begin(info())
+    push(broadcast, SimulatedPackager())
+    broadcast.lost(EPOCH + 2)
+    broadcast.suspend()
+    (again,) = shelf.recover()
+    assert (again.info, again.lost_at) == (broadcast.info, EPOCH + 2)
+    again.resumed(EPOCH + 3)
+    again.suspend()
+    assert shelf.recover()[0].lost_at is None
+
+
+def test_the_promised_target_duration_is_kept_through_a_restart(shelf: Shelf) -> None:
+    broadcast = shelf.begin(info())
+    broadcast.promise(9)
+    push(broadcast, SimulatedPackager())
+    broadcast.suspend()
+    (again,) = shelf.recover()
+    assert again.target_duration == 9
+    assert again.resume("source").target_duration == 9
+
+
+def test_a_resumed_packager_goes_on_in_a_generation_of_its_own(shelf: Shelf) -> None:
+    broadcast = shelf.begin(info())
+    assert broadcast.resume("source").generation == 0
+    push(broadcast, SimulatedPackager(), 2)
+    resume = broadcast.resume("source")
+    assert (resume.generation, resume.video_sequence, resume.audio_sequence, resume.decode_time) == (1, 2, 2, 4.0)
+
+
+def test_a_rendition_that_comes_late_joins_the_generation_of_the_others(shelf: Shelf) -> None:
+    broadcast = shelf.begin(info())
+    push(broadcast, SimulatedPackager(), 2)
+    assert broadcast.resume("720p").generation == 0
+
+
+def test_only_young_media_stays_in_memory(shelf: Shelf) -> None:
+    broadcast = shelf.begin(info())
+    push(broadcast, SimulatedPackager(), 20)
+    track = broadcast.track("source-video")
+    assert track is not None
+    assert [sequence for sequence in range(20) if track.stored(sequence)] == [16, 17, 18, 19]
+
+
+def test_waiters_are_told_of_every_part(shelf: Shelf) -> None:
+    broadcast, told = shelf.begin(info()), 0
+    for event in SimulatedPackager().segment():
+        track = broadcast.track("source-video")
+        waiting = track.changed if track else None
+        broadcast.take("source", event)
+        told += bool(waiting and waiting.is_set())
+    assert told == 4 + 1
+
+
+def test_a_broken_recording_is_set_aside(shelf: Shelf) -> None:
+    broadcast = shelf.begin(info())
+    push(broadcast, SimulatedPackager())
+    broadcast.suspend()
+    (broadcast.folder / "index.jsonl").write_bytes(b"garbage\n")
+    assert shelf.recover() == []
+    assert len(list((shelf.root / "broken").iterdir())) == 1
+
+
+def test_a_broadcast_that_was_killed_before_its_first_line_is_swept_away(shelf: Shelf) -> None:
+    (shelf.root / UID).mkdir()
+    (shelf.root / UID / "index.jsonl").touch()
+    assert shelf.recover() == []
+    assert list(shelf.root.iterdir()) == []
+
+
+def test_a_segment_missing_after_a_power_cut_ends_its_track_there(shelf: Shelf) -> None:
+    broadcast = shelf.begin(info())
+    push(broadcast, SimulatedPackager(), 5)
+    broadcast.suspend()
+    os.truncate(broadcast.folder / "source-video-3.m4s", 0)
+    (again,) = shelf.recover()
+    track = again.track("source-video")
+    assert track is not None and [segment.sequence for segment in track.segments] == [0, 1, 2]
+
+
+def test_a_part_of_a_segment_that_is_not_open_is_refused(shelf: Shelf) -> None:
+    broadcast = shelf.begin(info())
+    push(broadcast, SimulatedPackager())
+    with pytest.raises(ShelfError):
+        broadcast.take("source", SegmentEnd(TrackKind.VIDEO, 0, 7, 0, 0, True, EPOCH))
+
+
+@pytest.mark.parametrize("rendition", ["../x", "Source", "", "a-b"])
+def test_a_rendition_has_a_safe_name(shelf: Shelf, rendition: str) -> None:
+    event = next(event for event in SimulatedPackager().segment() if not isinstance(event, Part))
+    with pytest.raises(ShelfError):
+        shelf.begin(info()).take(rendition, event)
+
+
+@pytest.mark.parametrize(
+    ("durations", "target", "start"),
+    [([2.0] * 5, 2, 0), ([2.0] * 20, 2, 8), ([0.5] * 100, 2, 52), ([8.0] * 10, 9, 4), ([], 2, 0)],
+)
+def test_the_live_window_is_long_enough(durations: list[float], target: int, start: int) -> None:
+    assert window_start(durations, target) == start
