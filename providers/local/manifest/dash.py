@@ -60,7 +60,9 @@ def live_mpd(view: BroadcastView, now: float, *, segments: str, location: str, c
     `now` is publishTime in seconds since the Unix epoch; `segments`, `location` (where to ask again, which names this
     broadcast) and `clock` (answers the time as xs:dateTime) are relative URLs.
     """
-    periods = [_live_period(view, generation) for generation in _generations(view)]
+    listed = _generations(view)
+    # A Period that is over says how long it was: else dash.js waits in the gap of a reconnect for media that will not come.
+    periods = [_live_period(view, generation, final=generation != listed[-1]) for generation in listed]
     end = periods[-1].start + periods[-1].media_end - periods[-1].media_start
     window = end - periods[0].start - (_first_start(periods[0]) - periods[0].media_start)
     update = max(MIN_UPDATE_PERIOD, view.target_duration / 2)
@@ -142,10 +144,10 @@ def _runs(view: BroadcastView, together: Sequence[int]) -> list[tuple[TrackView,
     return found
 
 
-def _live_period(view: BroadcastView, generation: int) -> Period:
+def _live_period(view: BroadcastView, generation: int, *, final: bool) -> Period:
     first = view.primary.starts[generation]
     start = max(0.0, first.program_time - _epoch(view))
-    return Period(generation, start, view.primary.start(first), _runs(view, [generation]))
+    return Period(generation, start, view.primary.start(first), _runs(view, [generation]), final)
 
 
 def _epoch(view: BroadcastView) -> float:
