@@ -19,7 +19,6 @@ from providers.local.media import FlvTag, TagKind
 from providers.local.packager.cutting import PackagerSettings
 from providers.local.packager.errors import UnsupportedCodec
 from providers.local.packager.events import Resume, TrackInit, TrackKind
-from providers.local.packager.flv import parse_video
 from providers.local.packager.packager import Packager
 from providers.local.shelf.errors import ShelfError
 from providers.local.transcoder.ladder import Ladder
@@ -132,8 +131,7 @@ class Pipeline:
 
     def _begin_generation(self, init: TrackInit, tag: FlvTag, arrived: float) -> None:
         """The source's timeline starts anew; the renditions are put on it by their timestamps."""
-        shown = tag.timestamp + parse_video(tag.payload).composition_time & 0xFFFF_FFFF
-        self._anchor = Anchor(shown, arrived, self._facts.video_position)
+        self._anchor = Anchor(tag.timestamp, arrived, self._facts.video_position)
         if self._ladder is None:
             self._start_ladder(fitting(made(self._transcoding.renditions), init.width, init.height))
             if self._ladder is not None:

@@ -21,6 +21,7 @@ from providers.memory import MemoryProvider
 from service.tasks import Tasks
 from tests.contract.clock import MovableClock
 from tests.contract.fake_hand import FakeHand, fake_cloudflare, serving
+from tests.contract.local_stage import local_stage
 
 
 class Stage(Protocol):
@@ -155,4 +156,5 @@ async def cloudflare_stage(tasks: Tasks) -> AsyncIterator[Stage]:
 STAGES: dict[str, Callable[[Tasks], AbstractAsyncContextManager[Stage]]] = {
     "memory": memory_stage,
     "cloudflare": cloudflare_stage,
+    "local": local_stage,
 }
