@@ -24,6 +24,7 @@ Wiring, with aiohttp's public interface only::
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import cast
@@ -271,14 +272,14 @@ def _may_be_ours(buffer: bytes, start: int) -> bool:
     return any(buffer.startswith(method[: len(buffer) - start], start) for method in _METHODS)
 
 
+_REQUEST_LINE = re.compile(rb"(GET|OPTIONS) (/[!-\"$-~]*) HTTP/1\.1")
+"""Method and target: visible ASCII but for the #, which no request may carry."""
+
+
 def parse_request_line(line: bytes) -> tuple[str, str] | None:
     """Method and target of a plain HTTP/1.1 GET or OPTIONS (RFC 9112 §3), None for anything else."""
-    if not line.endswith(b" HTTP/1.1") or not line.startswith(_METHODS) or not line.isascii():
-        return None
-    method, _, target = line[: -len(b" HTTP/1.1")].decode("ascii").partition(" ")
-    if not target.isprintable() or " " in target or "#" in target:
-        return None
-    return method, target
+    found = _REQUEST_LINE.fullmatch(line)
+    return None if found is None else (found[1].decode("ascii"), found[2].decode("ascii"))
 
 
 def parse_headers(block: bytes) -> dict[str, str] | None:

@@ -14,6 +14,7 @@ import json
 import math
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote_plus
 
@@ -28,6 +29,12 @@ from service.domain.status import Snapshot, StatusBoard, Watched
 
 MAX_VISITOR_ID = 128
 """Characters; a longer visitor id is not counted (contract §6)."""
+
+MAX_PATHS = 4_096
+"""Paths whose parts are remembered: the channels on the board, with room."""
+
+MAX_PATH = 200
+"""Characters; ours are shorter, and a longer one is not worth remembering."""
 
 METHODS = "GET, HEAD, OPTIONS"
 
@@ -79,7 +86,7 @@ class PublicStream:
         Errors: Throttled.
         """
         path, _, query = target.partition("?")
-        named = parse_path(path)
+        named = parse_path(path) if len(path) <= MAX_PATH else None
         if named is None:
             return None
         organization, channel, route = named
@@ -119,12 +126,17 @@ class PublicStream:
             visitor = self._visitor_of(authorization[7:].strip())
             if _is_countable(visitor):
                 return visitor
-        for visitor in (_from_query(query), headers.get("x-visitor-id"), headers.get("x-giosg-visitor-id")):
+        visitor = _from_query(query)
+        if _is_countable(visitor):
+            return visitor
+        for name in ("x-visitor-id", "x-giosg-visitor-id"):
+            visitor = headers.get(name)
             if _is_countable(visitor):
                 return visitor
         return None
 
 
+@lru_cache(MAX_PATHS)
 def parse_path(path: str) -> tuple[str, str, str] | None:
     """Organization id, channel id (lower case, unchecked) and endpoint; None for any other path."""
     if not path.startswith(PREFIX):
