@@ -1,0 +1,116 @@
+"""A headless Chromium driven through W3C WebDriver (chromedriver), with nothing but HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import shutil
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from aiohttp import ClientSession, ClientTimeout
+
+START_TIMEOUT = 20.0
+COMMAND_TIMEOUT = 40.0
+STOP_TIMEOUT = 10.0
+
+FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-dev-shm-usage",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--autoplay-policy=no-user-gesture-required",
+)
+
+
+def missing() -> str | None:
+    """What is not installed, if anything."""
+    return next((name for name in ("chromium", "chromedriver") if shutil.which(name) is None), None)
+
+
+class BrowserError(Exception):
+    """The browser or its driver refused a command."""
+
+
+class Browser:
+    """One browser window. Commands: W3C WebDriver §10, §13."""
+
+    def __init__(self, http: ClientSession, session: str) -> None:
+        self._http = http
+        self._session = session
+
+    async def _post(self, command: str, **arguments: Any) -> Any:
+        async with self._http.post(f"{self._session}/{command}", json=arguments) as answer:
+            value = (await answer.json())["value"]
+        if answer.status != 200:
+            raise BrowserError(f"{command}: {value.get('message', value)}")
+        return value
+
+    async def open(self, url: str) -> None:
+        """Load a page and wait for it."""
+        await self._post("url", url=url)
+
+    async def run(self, script: str, *arguments: Any) -> Any:
+        """What the function body `script` returns."""
+        return await self._post("execute/sync", script=script, args=list(arguments))
+
+    async def until(self, script: str, timeout: float = 20.0) -> Any:
+        """The first truthy answer of `script`. Errors: TimeoutError."""
+        async with asyncio.timeout(timeout):
+            while not (value := await self.run(script)):  # noqa: ASYNC110 (a page sends no events)
+                await asyncio.sleep(0.1)
+        return value
+
+
+@asynccontextmanager
+async def chromium() -> AsyncIterator[Browser]:
+    """A fresh browser with a profile of its own; gone, with its driver and its profile, at the end."""
+    driver = await asyncio.create_subprocess_exec(
+        "chromedriver",
+        "--port=0",
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    profile = tempfile.mkdtemp(prefix="chromium-")
+    try:
+        address = f"http://127.0.0.1:{await _port(driver)}"
+        options = {"args": [*FLAGS, f"--user-data-dir={profile}"], "binary": shutil.which("chromium")}
+        wanted = {"capabilities": {"alwaysMatch": {"browserName": "chrome", "goog:chromeOptions": options}}}
+        async with ClientSession(timeout=ClientTimeout(total=COMMAND_TIMEOUT)) as http:
+            async with http.post(f"{address}/session", json=wanted) as answer:
+                value = (await answer.json())["value"]
+            if answer.status != 200:
+                raise BrowserError(value["message"])
+            session = f"{address}/session/{value['sessionId']}"
+            try:
+                yield Browser(http, session)
+            finally:
+                async with http.delete(session):
+                    pass
+    finally:
+        driver.terminate()
+        try:
+            await asyncio.wait_for(driver.wait(), STOP_TIMEOUT)
+        except TimeoutError:
+            driver.kill()
+            await driver.wait()
+        shutil.rmtree(profile, ignore_errors=True)
+
+
+async def _port(driver: asyncio.subprocess.Process) -> int:
+    """The free port the driver chose, from what it says."""
+    assert driver.stdout is not None
+    async with asyncio.timeout(START_TIMEOUT):
+        async for line in driver.stdout:
+            found = re.search(rb"started successfully on port (\d+)", line)
+            if found:
+                return int(found[1])
+    raise BrowserError("chromedriver did not start")

@@ -1,0 +1,122 @@
+"""A broadcast of a test pattern on a real shelf, served over real HTTP, without RTMP: for tests of what players meet."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from aiohttp import web
+
+from providers.base import LatencyMode
+from providers.local.flvfile import FlvReader
+from providers.local.media import FlvTag
+from providers.local.packager.cutting import PART_TARGET_LOW_LATENCY, PackagerSettings
+from providers.local.packager.events import PackagerEvent
+from providers.local.packager.packager import Packager
+from providers.local.playback import routes
+from providers.local.shelf.broadcast import Broadcast
+from providers.local.shelf.index import BroadcastInfo
+from providers.local.shelf.shelf import Shelf, ShelfLimits
+
+INPUT = "1" * 32
+BROADCAST = "2" * 32
+
+PARTS = {LatencyMode.LOW: PART_TARGET_LOW_LATENCY}
+"""Longest part, in seconds, of a mode; a second elsewhere."""
+
+
+def moving_pattern(folder: Path, seconds: int) -> list[FlvTag]:
+    """A moving picture with a tone, keyframes every second, as an encoder would send it."""
+    command = (
+        "ffmpeg -v error -f lavfi -i testsrc2=s=320x180:r=25 -f lavfi -i sine=f=440:r=48000 -t {0} -threads 1"
+        " -c:v libx264 -preset ultrafast -pix_fmt yuv420p -g 25 -bf 2 -c:a aac -ac 2 -f flv pipe:1"
+    )
+    made = subprocess.run(command.format(seconds).split(), capture_output=True, check=True, timeout=60, cwd=folder)
+    return FlvReader().feed(made.stdout)
+
+
+class Showing:
+    """One broadcast, running or finished, and the library the playback routes ask."""
+
+    def __init__(self, folder: Path, mode: LatencyMode = LatencyMode.STANDARD) -> None:
+        self.shelf = Shelf(folder, ShelfLimits(min_free=0), sync=False)
+        self.part_target = PARTS.get(mode, 1.0)
+        self.watchable = asyncio.Event()
+        created = datetime.fromtimestamp(time.time(), UTC)
+        self.running: Broadcast | None = self.shelf.begin(
+            BroadcastInfo(BROADCAST, INPUT, "Pattern", created, mode, self.part_target)
+        )
+
+    def packager(self) -> Packager:
+        """A packager that goes on where the broadcast is."""
+        assert self.running is not None
+        return Packager(PackagerSettings(part_target=self.part_target), self.running.resume("source"))
+
+    def feed(self, packager: Packager, tag: FlvTag, arrived: float) -> None:
+        self._take(packager, packager.feed(tag, arrived))
+
+    def flush(self, packager: Packager) -> None:
+        self._take(packager, packager.flush())
+
+    def _take(self, packager: Packager, events: list[PackagerEvent]) -> None:
+        assert self.running is not None
+        self.running.promise(packager.target_duration)
+        for event in events:
+            self.running.take("source", event)
+        if self.running.watchable:
+            self.watchable.set()
+
+    def push(self, tags: list[FlvTag], began: float) -> None:
+        """All at once, as if it had begun at `began`."""
+        packager = self.packager()
+        for tag in tags:
+            self.feed(packager, tag, began + tag.timestamp / 1000)
+        self.flush(packager)
+
+    async def push_live(self, tags: list[FlvTag]) -> None:
+        """In real time."""
+        packager, began = self.packager(), time.time()
+        for tag in tags:
+            await asyncio.sleep(began + tag.timestamp / 1000 - time.time())
+            self.feed(packager, tag, time.time())
+        self.flush(packager)
+
+    def finish(self) -> None:
+        assert self.running is not None
+        assert self.running.finish(time.time()) is not None
+        self.running = None
+
+    # providers.local.playback.Library
+
+    def find_live(self, input_uid: str) -> Broadcast | None:
+        return self.running if input_uid == INPUT else None
+
+    def find_broadcast(self, uid: str) -> Broadcast | None:
+        return self.running if uid == BROADCAST else None
+
+    async def find_recording(self, uid: str) -> Broadcast | None:
+        return await self.shelf.open(uid)
+
+    async def thumbnail(self, uid: str, width: int | None, height: int | None, fit: str) -> bytes | None:
+        return b"a picture" if uid in (INPUT, BROADCAST) else None
+
+
+@asynccontextmanager
+async def served(showing: Showing, *more: web.RouteDef) -> AsyncIterator[str]:
+    """The address the showing is served at."""
+    app = web.Application()
+    app.add_routes([*routes(showing), *more])
+    runner = web.AppRunner(app, shutdown_timeout=1.0)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()
+        showing.shelf.close()

@@ -1,0 +1,156 @@
+"""Real players play what is on the shelf: ffmpeg, and hls.js and dash.js in Chromium."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+
+from providers.base import LatencyMode
+from service.tasks import Tasks
+from tests.e2e.browser import Browser, chromium, missing
+from tests.e2e.showing import BROADCAST, INPUT, Showing, served, moving_pattern
+
+pytestmark = pytest.mark.e2e
+
+VENDOR = Path(__file__).parent / "vendor"
+
+PAGE = """<!doctype html><video id=v muted autoplay playsinline width=320></video>
+<script src=/vendor/hls.min.js></script><script src=/vendor/dash.all.min.js></script>
+<script>
+const video = document.getElementById('v'), url = new URLSearchParams(location.search).get('url');
+window.errors = [];
+if (url.endsWith('.mpd')) {
+  const player = window.player = dashjs.MediaPlayer().create();
+  player.on('error', e => errors.push(JSON.stringify(e.error)));
+  player.initialize(video, url, true);
+} else {
+  const player = window.player = new Hls();
+  player.on(Hls.Events.ERROR, (_, e) => { if (e.fatal) errors.push(e.type + ' ' + e.details); });
+  player.loadSource(url);
+  player.attachMedia(video);
+}
+window.facts = () => ({
+  time: video.currentTime, ended: video.ended, duration: video.duration, errors,
+  frames: video.getVideoPlaybackQuality().totalVideoFrames,
+  sound: video.webkitAudioDecodedByteCount,
+  left: video.buffered.length ? video.buffered.end(video.buffered.length - 1) - video.currentTime : NaN,
+});
+</script>"""
+
+ENTRIES = ["video.m3u8", "video.mpd"]
+
+
+def player_files() -> list[web.RouteDef]:
+    async def page(_: web.Request) -> web.Response:
+        return web.Response(text=PAGE, content_type="text/html")
+
+    async def vendor(request: web.Request) -> web.Response:
+        name = request.match_info["name"]
+        return web.Response(body=(VENDOR / name).read_bytes(), content_type="text/javascript")
+
+    return [web.get("/player", page), web.get(r"/vendor/{name:[a-z.]+\.js}", vendor)]
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    if missing():
+        pytest.skip(f"{missing()} is not installed")
+    async with chromium() as browser:
+        yield browser
+
+
+async def ffmpeg(*arguments: str) -> str:
+    process = await asyncio.create_subprocess_exec(
+        "ffmpeg", "-v", "error", *arguments, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+    )
+    try:
+        told, _ = await asyncio.wait_for(process.communicate(), 60)
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    assert process.returncode == 0, told
+    return told.decode()
+
+
+def test_the_vendored_players_are_the_ones_that_were_checked() -> None:
+    for line in (VENDOR / "SHA256SUMS").read_text().splitlines():
+        digest, name = line.split()
+        assert hashlib.sha256((VENDOR / name).read_bytes()).hexdigest() == digest
+
+
+@pytest.mark.parametrize("entry", ENTRIES)
+async def test_ffmpeg_decodes_every_frame_of_a_recording_with_a_reconnect(tmp_path: Path, entry: str) -> None:
+    showing, tags = Showing(tmp_path), moving_pattern(tmp_path, 5)
+    showing.push(tags, time.time())
+    showing.push(tags, time.time() + 8)
+    showing.finish()
+    async with served(showing) as base:
+        frames = await ffmpeg(
+            "-i",
+            f"{base}/{BROADCAST}/manifest/{entry}",
+            "-map",
+            "0:v",
+            "-fps_mode",
+            "passthrough",
+            "-f",
+            "framemd5",
+            "-",
+        )
+    pictures = [line.split(",")[-1] for line in frames.splitlines() if not line.startswith("#")]
+    assert len(pictures) == 2 * 5 * 25
+    assert pictures[:125] == pictures[125:]
+
+
+@pytest.mark.parametrize("entry", ENTRIES)
+async def test_a_finished_broadcast_plays_in_a_browser_to_its_end(tmp_path: Path, browser: Browser, entry: str) -> None:
+    showing = Showing(tmp_path)
+    showing.push(moving_pattern(tmp_path, 6), time.time())
+    showing.finish()
+    async with served(showing, *player_files()) as base:
+        await browser.open(f"{base}/player?url={base}/{BROADCAST}/manifest/{entry}")
+        await browser.until("return facts().ended")
+        facts = await browser.run("return facts()")
+    assert facts["errors"] == []
+    assert facts["time"] == pytest.approx(6.0, abs=0.3)
+    assert facts["frames"] >= 100
+    assert facts["sound"] > 0
+
+
+@pytest.mark.parametrize(
+    ("mode", "entry"),
+    [
+        (LatencyMode.STANDARD, "video.m3u8"),
+        (LatencyMode.LOW, "video.m3u8"),
+        (LatencyMode.STANDARD, "video.mpd"),
+    ],
+)
+async def test_a_running_broadcast_plays_in_a_browser_through_a_reconnect_to_its_end(
+    tmp_path: Path, browser: Browser, tasks: Tasks, mode: LatencyMode, entry: str
+) -> None:
+    showing, tags = Showing(tmp_path, mode), moving_pattern(tmp_path, 5)
+
+    async def show() -> None:
+        await showing.push_live(tags)
+        await asyncio.sleep(1)
+        await showing.push_live(tags)
+
+    async with served(showing, *player_files()) as base:
+        shown = tasks.spawn(show(), name="show")
+        await showing.watchable.wait()
+        await browser.open(f"{base}/player?url={base}/{INPUT}/manifest/{entry}")
+        await browser.until("return facts().time > 2")
+        before = await browser.run("return facts()")
+        await shown
+        showing.finish()
+        await browser.until("return facts().frames > 200 && facts().left < 0.2", timeout=30.0)
+        after = await browser.run("return facts()")
+    assert after["errors"] == []
+    assert after["time"] > before["time"]
+    assert after["sound"] > before["sound"] > 0
