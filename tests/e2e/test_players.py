@@ -14,7 +14,7 @@ from aiohttp import web
 from providers.base import LatencyMode
 from service.tasks import Tasks
 from tests.e2e.browser import Browser, chromium, missing
-from tests.e2e.showing import BROADCAST, INPUT, Showing, served, moving_pattern
+from tests.e2e.showing import BROADCAST, INPUT, Showing, moving_pattern, served
 
 pytestmark = pytest.mark.e2e
 
