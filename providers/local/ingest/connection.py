@@ -8,7 +8,9 @@ which the server calls for every connection, so that an idle socket costs nothin
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from typing import Any, Protocol, cast
 
 import structlog
@@ -25,6 +27,13 @@ log = structlog.get_logger(__name__)
 DENIED = "NetStream.Publish.Denied"
 FAILED = "NetStream.Publish.Failed"
 SHUTDOWN = "NetConnection.Connect.AppShutdown"
+
+WAKE_INTERVAL = 0.04
+"""Seconds of media the kernel collects before it wakes us (SO_RCVLOWAT): one turn of the loop for several messages halves the
+cost of a stream, and nobody sees 40 ms. A stream that slows down waits for the next `check` at most."""
+
+MAX_WAKE_BYTES = 64 * 1024
+"""The most the kernel collects, so that it stays well below a socket's receive buffer."""
 
 TAG_KINDS = {MessageType.AUDIO: TagKind.AUDIO, MessageType.VIDEO: TagKind.VIDEO, MessageType.DATA: TagKind.SCRIPT}
 
@@ -52,8 +61,11 @@ class Owner(Protocol):
 class Connection(asyncio.Protocol):
     """One socket, plain or TLS. `address` is the peer's, without the port."""
 
-    def __init__(self, owner: Owner, address: str, encrypted: bool, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, owner: Owner, client: socket.socket, address: str, encrypted: bool, clock: Callable[[], float]
+    ) -> None:
         self.address = address
+        self._socket = client
         self._encrypted = encrypted
         self._owner = owner
         self._clock = clock
@@ -63,6 +75,7 @@ class Connection(asyncio.Protocol):
         self._reasons_to_wait: set[str] = set()
         self._lingering = False
         self._bytes_in = self._bytes_checked = 0
+        self._wake_size = 1
         self._bits_over = 0.0
         self._phase = self._session.state
         self._checked = clock()
@@ -104,6 +117,7 @@ class Connection(asyncio.Protocol):
         if self._session.state is not self._phase or (fresh and self._phase is State.PUBLISHING):
             self._phase = self._session.state
             self._deadline = now + self._timeout(self._phase)
+        self._wake_after(int(fresh / elapsed * WAKE_INTERVAL) if self._publication and elapsed else 1)
         if self._publication is not None and self._too_fast(fresh * 8, elapsed):
             limit = self._owner.limits.bitrate / 1e6
             self._refuse("bitrate", DENIED, f"The stream is above {limit:g} Mbit/s: lower the bitrate.")
@@ -260,7 +274,10 @@ class Connection(asyncio.Protocol):
         for reason in list(self._reasons_to_wait):
             self._go_on(reason)
         if self._transport.can_write_eof() and not self._transport.is_closing():
-            self._transport.write_eof()
+            try:
+                self._transport.write_eof()
+            except OSError:  # the encoder reset the connection, and nobody has read that yet
+                self._transport.abort()
 
     def _close(self) -> None:
         self._lingering = True
@@ -277,6 +294,14 @@ class Connection(asyncio.Protocol):
         self._reasons_to_wait.discard(reason)
         if not self._reasons_to_wait and self._transport is not None and not self._transport.is_closing():
             self._transport.resume_reading()
+
+    def _wake_after(self, size: int) -> None:
+        """Have the kernel wake us once this many bytes are here, or the encoder has hung up."""
+        size = max(1, min(size, MAX_WAKE_BYTES))
+        if size != self._wake_size:
+            self._wake_size = size
+            with suppress(OSError):  # a closed socket, or a system without it: then we are woken as ever
+                self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, size)
 
     def _count_bytes(self) -> int:
         """How many bytes came in since the last time."""

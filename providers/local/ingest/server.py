@@ -136,7 +136,7 @@ class IngestServer:
             self.counters.refused[reason] += 1
             client.close()
             return
-        connection = Connection(self, address, context is not None, asyncio.get_running_loop().time)
+        connection = Connection(self, client, address, context is not None, asyncio.get_running_loop().time)
         self._connections.add(connection)
         self._per_address[address] += 1
         self.counters.connections = len(self._connections)

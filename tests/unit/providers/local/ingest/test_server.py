@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 
@@ -255,6 +256,43 @@ async def test_an_encoder_that_does_not_hang_up_is_cut_off(gate: RecordingGate, 
     client.publish("wrong")
     await until(lambda: server.counters.refused["gate"] == 1)
     await until(lambda: server.counters.connections == 0)
+    await client.close()
+
+
+async def test_refusing_an_encoder_that_has_reset_its_connection_unseen_is_harmless(
+    gate: RecordingGate, listening: Listening, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, answer = asyncio.Event(), asyncio.Event()
+
+    async def refuse(request: PublishRequest) -> Publication:
+        asked.set()
+        await answer.wait()
+        raise PublishRefused("NetStream.Publish.Denied", "No.")
+
+    monkeypatch.setattr(gate, "admit", refuse)
+    server, port = await listening()
+    client = await Client.connect(port)
+    client.publish()
+    await asked.wait()
+    hang_up_at_once = struct.pack("ii", 1, 0)
+    client.writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, hang_up_at_once)
+    client.writer.transport.abort()
+    await client.close()
+    answer.set()
+
+    await until(lambda: server.counters.connections == 0)
+
+
+async def test_what_follows_a_burst_arrives_however_little_it_is(gate: RecordingGate, listening: Listening) -> None:
+    _, port = await listening()
+    client = await Client.connect(port)
+    client.publish()
+    await client.hear()
+    publication = await gate.first()
+    for turn in range(1, 6):
+        client.send(b"".join(client.encoder.video(turn, bytes(20_000)) for _ in range(20)))
+        client.send(client.encoder.audio(turn, AAC_HEADER))
+        await asyncio.wait_for(publication.has(turn * 21), PATIENCE)
     await client.close()
 
 
