@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
 import re
 import shutil
+import signal
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -102,6 +105,8 @@ async def chromium() -> AsyncIterator[Browser]:
         except TimeoutError:
             driver.kill()
             await driver.wait()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(driver.pid, signal.SIGKILL)
         shutil.rmtree(profile, ignore_errors=True)
 
 
