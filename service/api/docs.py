@@ -20,10 +20,10 @@ PAGE = """<!doctype html>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>API reference</title>
-<script type="module" src="docs/{script}"></script>
+<script type="module" src="{root}docs/{script}"></script>
 </head>
 <body>
-<rapi-doc spec-url="openapi.json" load-fonts="false" render-style="read" theme="light"
+<rapi-doc spec-url="{root}openapi.json" load-fonts="false" render-style="read" theme="light"
  allow-spec-url-load="false" allow-spec-file-load="false" show-header="false"></rapi-doc>
 </body>
 </html>
@@ -38,16 +38,16 @@ CONTENT_SECURITY_POLICY = (
 def routes(description: dict[str, Any]) -> list[web.RouteDef]:
     """Routes for the document, the page and its script. `description` is the OpenAPI document."""
     document = json.dumps(description).encode()
-    page = PAGE.format(script=SCRIPT)
+    pages = {slash: PAGE.format(script=SCRIPT, root="../" if slash else "") for slash in (False, True)}
     script = resources.files("service.web").joinpath(VENDOR, SCRIPT).read_bytes()
     packed = gzip.compress(script, mtime=0)
 
     async def get_document(_request: web.Request) -> web.Response:
         return web.Response(body=document, content_type="application/json", headers={"Cache-Control": "no-cache"})
 
-    async def get_page(_request: web.Request) -> web.Response:
+    async def get_page(request: web.Request) -> web.Response:
         headers = {"Cache-Control": "no-cache", "Content-Security-Policy": CONTENT_SECURITY_POLICY}
-        return web.Response(text=page, content_type="text/html", headers=headers)
+        return web.Response(text=pages[request.path.endswith("/")], content_type="text/html", headers=headers)
 
     async def get_script(request: web.Request) -> web.Response:
         headers = {"Cache-Control": f"public, max-age={SCRIPT_MAX_AGE}", "Vary": "Accept-Encoding"}
@@ -59,5 +59,6 @@ def routes(description: dict[str, Any]) -> list[web.RouteDef]:
     return [
         web.get("/openapi.json", get_document),
         web.get("/docs", get_page),
+        web.get("/docs/", get_page),
         web.get(f"/docs/{SCRIPT}", get_script),
     ]

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from uuid import UUID
 
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import make_mocked_request
+from prometheus_client import CollectorRegistry
+from yarl import URL
 
 from service.api.binding import MAX_BODY
 from service.api.middleware import Figures, envelope
@@ -144,11 +147,9 @@ def test_the_origin_follows_proxies_only_when_they_are_trusted(
     assert origin.of(make_mocked_request("GET", "/", headers=headers)) == expected
 
 
-async def test_an_unforeseen_error_is_a_500_without_details(aiohttp_client, caplog) -> None:  # type: ignore[no-untyped-def]
+async def test_an_unforeseen_error_is_a_500_without_details(aiohttp_client) -> None:  # type: ignore[no-untyped-def]
     async def broken(_request: web.Request) -> web.Response:
         raise ZeroDivisionError("the secret reason")
-
-    from prometheus_client import CollectorRegistry
 
     app = web.Application(middlewares=[envelope(Figures(CollectorRegistry()))])
     app.router.add_get("/", broken)
@@ -185,9 +186,11 @@ async def test_metrics_name_routes_not_paths(api: Api) -> None:
 
 
 async def test_the_docs_need_nothing_from_elsewhere(api: Api) -> None:
-    async with api.client.get("/docs") as response:
-        page = await response.text()
-        assert response.status == 200
-        assert "//" not in page.replace("<!doctype", "")
+    for path in ("/docs", "/docs/"):
+        async with api.client.get(path) as response:
+            assert response.status == 200
+            assert "//" not in await response.text()
+            script = response.url.join(URL(re.findall('src="([^"]+)"', await response.text())[0]))
+            assert script.path == "/docs/rapidoc-min.js"
     async with api.client.get("/docs/rapidoc-min.js") as response:
         assert (response.status, response.content_type) == (200, "text/javascript")
