@@ -35,6 +35,16 @@ cost of a stream, and nobody sees 40 ms. A stream that slows down waits for the 
 MAX_WAKE_BYTES = 64 * 1024
 """The most the kernel collects, so that it stays well below a socket's receive buffer."""
 
+TIME_LIMITS = {
+    State.HANDSHAKING: "handshake_timeout",
+    State.CONNECTING: "publish_timeout",
+    State.IDLE: "publish_timeout",
+    State.DECIDING: "idle_timeout",  # never reached: ADMIT_TIMEOUT is shorter
+    State.PUBLISHING: "idle_timeout",
+    State.CLOSED: "linger_timeout",
+}
+"""Which of the IngestLimits ends a connection in which state. The time runs on from state to state under the same limit."""
+
 TAG_KINDS = {MessageType.AUDIO: TagKind.AUDIO, MessageType.VIDEO: TagKind.VIDEO, MessageType.DATA: TagKind.SCRIPT}
 
 
@@ -77,7 +87,7 @@ class Connection(asyncio.Protocol):
         self._bytes_in = self._bytes_checked = 0
         self._wake_size = 1
         self._bits_over = 0.0
-        self._phase = self._session.state
+        self._time_limit = TIME_LIMITS[self._session.state]
         self._checked = clock()
         self._deadline = self._checked + owner.limits.handshake_timeout
 
@@ -114,13 +124,14 @@ class Connection(asyncio.Protocol):
             return
         fresh = self._count_bytes()
         elapsed, self._checked = now - self._checked, now
-        if self._session.state is not self._phase or (fresh and self._phase is State.PUBLISHING):
-            self._phase = self._session.state
-            self._deadline = now + self._timeout(self._phase)
+        limit = TIME_LIMITS[self._session.state]
+        if limit != self._time_limit or (fresh and self._publication is not None):
+            self._time_limit = limit
+            self._deadline = now + float(getattr(self._owner.limits, limit))
         self._wake_after(int(fresh / elapsed * WAKE_INTERVAL) if self._publication and elapsed else 1)
         if self._publication is not None and self._too_fast(fresh * 8, elapsed):
-            limit = self._owner.limits.bitrate / 1e6
-            self._refuse("bitrate", DENIED, f"The stream is above {limit:g} Mbit/s: lower the bitrate.")
+            ceiling = self._owner.limits.bitrate / 1e6
+            self._refuse("bitrate", DENIED, f"The stream is above {ceiling:g} Mbit/s: lower the bitrate.")
         elif now >= self._deadline:
             self._expire()
 
@@ -309,19 +320,6 @@ class Connection(asyncio.Protocol):
         self._bytes_checked = self._bytes_in
         self._owner.counters.bytes_in += fresh
         return fresh
-
-    def _timeout(self, state: State) -> float:
-        limits = self._owner.limits
-        match state:
-            case State.HANDSHAKING:
-                return limits.handshake_timeout
-            case State.DECIDING:
-                return ADMIT_TIMEOUT + limits.linger_timeout
-            case State.PUBLISHING:
-                return limits.idle_timeout
-            case State.CLOSED:
-                return limits.linger_timeout
-        return limits.publish_timeout
 
     def _too_fast(self, bits: int, elapsed: float) -> bool:
         """A bucket that leaks at the allowed rate and holds what it lets through in `bitrate_window`."""

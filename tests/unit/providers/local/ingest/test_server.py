@@ -13,6 +13,7 @@ import uvloop
 from structlog.testing import capture_logs
 
 from providers.local.ingest import connection as connection_module
+from providers.local.ingest.connection import Connection
 from providers.local.ingest.limits import IngestLimits
 from providers.local.ingest.ports import Publication, PublishRefused, PublishRequest
 from providers.local.ingest.server import IngestServer
@@ -20,7 +21,7 @@ from providers.local.media import FlvTag, TagKind
 from service.tasks import Tasks
 from tests.unit.providers.local.ingest.clients import PATIENCE, Client
 from tests.unit.providers.local.ingest.gates import RecordingGate
-from tests.unit.providers.local.rtmp.encoder import AAC_HEADER, AVC_HEADER, FLASH_VERSION, HANDSHAKE
+from tests.unit.providers.local.rtmp.encoder import AAC_HEADER, AVC_HEADER, FLASH_VERSION, HANDSHAKE, Encoder
 
 LIMITS = IngestLimits(sweep_interval=0.02)
 
@@ -328,6 +329,34 @@ async def test_a_connection_that_gets_nowhere_is_closed(
 
     assert server.counters.refused == {reason: 1}
     await client.close()
+
+
+async def test_a_connection_that_only_connects_is_closed(listening: Listening) -> None:
+    server, port = await listening(publish_timeout=0.1)
+    client = await Client.connect(port)
+    client.send(HANDSHAKE + client.encoder.connect())
+    await client.hear_to_the_end()
+
+    assert server.counters.refused == {"timeout_idle": 1}
+    await client.close()
+
+
+async def test_the_time_to_publish_runs_on_after_connect(gate: RecordingGate) -> None:
+    now = 100.0
+    server = IngestServer(gate, Tasks().spawn, LIMITS)
+    mine, theirs = socket.socketpair()
+    connection = Connection(server, mine, "127.0.0.1", False, lambda: now)
+    transport, _ = await asyncio.get_running_loop().connect_accepted_socket(lambda: connection, mine)
+    connection.data_received(HANDSHAKE)
+    connection.check(now)
+    connection.data_received(Encoder().connect())
+    connection.check(now + LIMITS.publish_timeout - 0.1)
+    assert not transport.is_closing()
+
+    connection.check(now + LIMITS.publish_timeout)
+    assert transport.is_closing()
+    theirs.close()
+    await asyncio.sleep(0)
 
 
 async def test_a_publisher_that_falls_silent_is_closed(gate: RecordingGate, listening: Listening) -> None:
