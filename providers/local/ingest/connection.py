@@ -10,12 +10,12 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable, Coroutine
-from contextlib import suppress
 from typing import Any, Protocol, cast
 
 import structlog
 
 from providers.local.ingest.limits import IngestCounters, IngestLimits
+from providers.local.ingest.meter import Meter
 from providers.local.ingest.ports import ADMIT_TIMEOUT, Publication, PublishGate, PublishRefused, PublishRequest
 from providers.local.media import FlvTag, TagKind
 from providers.local.rtmp.errors import HandshakeFailed, RtmpError
@@ -27,13 +27,6 @@ log = structlog.get_logger(__name__)
 DENIED = "NetStream.Publish.Denied"
 FAILED = "NetStream.Publish.Failed"
 SHUTDOWN = "NetConnection.Connect.AppShutdown"
-
-WAKE_INTERVAL = 0.04
-"""Seconds of media the kernel collects before it wakes us (SO_RCVLOWAT): one turn of the loop for several messages halves the
-cost of a stream, and nobody sees 40 ms. A stream that slows down waits for the next `check` at most."""
-
-MAX_WAKE_BYTES = 64 * 1024
-"""The most the kernel collects, so that it stays well below a socket's receive buffer."""
 
 TIME_LIMITS = {
     State.HANDSHAKING: "handshake_timeout",
@@ -75,7 +68,6 @@ class Connection(asyncio.Protocol):
         self, owner: Owner, client: socket.socket, address: str, encrypted: bool, clock: Callable[[], float]
     ) -> None:
         self.address = address
-        self._socket = client
         self._encrypted = encrypted
         self._owner = owner
         self._clock = clock
@@ -84,12 +76,9 @@ class Connection(asyncio.Protocol):
         self._publication: Publication | None = None
         self._reasons_to_wait: set[str] = set()
         self._lingering = False
-        self._bytes_in = self._bytes_checked = 0
-        self._wake_size = 1
-        self._bits_over = 0.0
         self._time_limit = TIME_LIMITS[self._session.state]
-        self._checked = clock()
-        self._deadline = self._checked + owner.limits.handshake_timeout
+        self._meter = Meter(client, owner.limits, owner.counters, clock())
+        self._deadline = clock() + owner.limits.handshake_timeout
 
     # The socket's side
 
@@ -98,7 +87,7 @@ class Connection(asyncio.Protocol):
         self._deadline = self._clock() + self._owner.limits.handshake_timeout
 
     def data_received(self, data: bytes) -> None:
-        self._bytes_in += len(data)
+        self._meter.bytes_in += len(data)
         if not self._lingering:
             self._turn(self._session.receive, data)
 
@@ -112,7 +101,7 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
         self._lingering = True
-        self._count_bytes()
+        self._meter.count()
         self._end("closed")
         self._owner.forget(self)
 
@@ -122,14 +111,12 @@ class Connection(asyncio.Protocol):
         """Look at all limits that have to do with time."""
         if self._transport is None:
             return
-        fresh = self._count_bytes()
-        elapsed, self._checked = now - self._checked, now
+        fresh, too_fast = self._meter.check(now, publishing=self._publication is not None)
         limit = TIME_LIMITS[self._session.state]
         if limit != self._time_limit or (fresh and self._publication is not None):
             self._time_limit = limit
             self._deadline = now + float(getattr(self._owner.limits, limit))
-        self._wake_after(int(fresh / elapsed * WAKE_INTERVAL) if self._publication and elapsed else 1)
-        if self._publication is not None and self._too_fast(fresh * 8, elapsed):
+        if too_fast:
             ceiling = self._owner.limits.bitrate / 1e6
             self._refuse("bitrate", DENIED, f"The stream is above {ceiling:g} Mbit/s: lower the bitrate.")
         elif now >= self._deadline:
@@ -267,7 +254,7 @@ class Connection(asyncio.Protocol):
         self._owner.end_publish(self)
         if publication is None:
             return
-        log.info("publish ended", address=self.address, reason=reason, bytes_in=self._bytes_in)
+        log.info("publish ended", address=self.address, reason=reason, bytes_in=self._meter.bytes_in)
         try:
             publication.ended(reason)
         except Exception:
@@ -305,24 +292,3 @@ class Connection(asyncio.Protocol):
         self._reasons_to_wait.discard(reason)
         if not self._reasons_to_wait and self._transport is not None and not self._transport.is_closing():
             self._transport.resume_reading()
-
-    def _wake_after(self, size: int) -> None:
-        """Have the kernel wake us once this many bytes are here, or the encoder has hung up."""
-        size = max(1, min(size, MAX_WAKE_BYTES))
-        if size != self._wake_size:
-            self._wake_size = size
-            with suppress(OSError):  # a closed socket, or a system without it: then we are woken as ever
-                self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, size)
-
-    def _count_bytes(self) -> int:
-        """How many bytes came in since the last time."""
-        fresh = self._bytes_in - self._bytes_checked
-        self._bytes_checked = self._bytes_in
-        self._owner.counters.bytes_in += fresh
-        return fresh
-
-    def _too_fast(self, bits: int, elapsed: float) -> bool:
-        """A bucket that leaks at the allowed rate and holds what it lets through in `bitrate_window`."""
-        limits = self._owner.limits
-        self._bits_over = max(0.0, self._bits_over + bits - elapsed * limits.bitrate)
-        return self._bits_over > limits.bitrate * limits.bitrate_window

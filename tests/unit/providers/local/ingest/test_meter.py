@@ -1,0 +1,75 @@
+"""The meter on a clock of the test's own."""
+
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from providers.local.ingest.limits import IngestCounters, IngestLimits
+from providers.local.ingest.meter import MAX_WAKE_BYTES, Meter
+
+LIMITS = IngestLimits(bitrate=8_000_000, bitrate_window=10.0)
+
+
+@pytest.fixture
+def client() -> Iterator[socket.socket]:
+    mine, theirs = socket.socketpair()
+    yield mine
+    mine.close()
+    theirs.close()
+
+
+@pytest.fixture
+def meter(client: socket.socket) -> Meter:
+    return Meter(client, LIMITS, IngestCounters(), 0.0)
+
+
+def wake_size(client: socket.socket) -> int:
+    return client.getsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT)
+
+
+def run(meter: Meter, seconds: int, bytes_a_second: int) -> list[bool]:
+    """Whether it was too fast after each second."""
+    results = []
+    for second in range(1, seconds + 1):
+        meter.bytes_in += bytes_a_second
+        results.append(meter.check(float(second), publishing=True)[1])
+    return results
+
+
+def test_a_stream_at_the_ceiling_goes_on_for_ever(meter: Meter) -> None:
+    assert not any(run(meter, 1000, 1_000_000))
+
+
+def test_a_burst_of_less_than_the_window_is_let_through(meter: Meter) -> None:
+    assert run(meter, 1, 11_000_000) == [False]
+
+
+def test_twice_the_ceiling_is_too_fast_after_the_window(meter: Meter) -> None:
+    assert run(meter, 12, 2_000_000).index(True) == 10
+
+
+def test_the_kernel_collects_what_a_publisher_sends_in_the_wake_interval(meter: Meter, client: socket.socket) -> None:
+    run(meter, 1, 200_000)
+
+    assert wake_size(client) == 8_000
+
+
+def test_the_kernel_never_collects_too_much(meter: Meter, client: socket.socket) -> None:
+    run(meter, 1, 1_000_000_000)
+
+    assert wake_size(client) == MAX_WAKE_BYTES
+
+
+def test_a_stream_that_falls_silent_is_read_byte_by_byte(meter: Meter, client: socket.socket) -> None:
+    run(meter, 1, 200_000)
+    meter.check(2.0, publishing=True)
+
+    assert wake_size(client) == 1
+
+
+def test_nobody_but_a_publisher_is_measured(meter: Meter, client: socket.socket) -> None:
+    meter.bytes_in += 1_000_000_000
+
+    assert meter.check(1.0, publishing=False) == (1_000_000_000, False)
+    assert wake_size(client) == 1
