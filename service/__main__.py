@@ -52,6 +52,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=VERSION)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _command(commands, "serve", _serve, "run the service until it is told to stop (SIGTERM, Ctrl-C)")
+    _command(
+        commands, "prepare", _prepare, "bring the database up to date and make the local certificate (serve does it)"
+    )
     _command(commands, "migrate", _migrate, "bring the database up to date")
     _command(commands, "doctor", _doctor, "check everything the service stands on and say what to do")
     _command(commands, "addresses", _addresses, "print the addresses the settings lead to, one `name value` a line")
@@ -116,6 +119,13 @@ def _serve(_: argparse.Namespace) -> int:
         _say(f"cannot listen: {error.strerror}. Stop what listens there, or set CONFERENCE_HTTP_PORT, "
              "CONFERENCE_RTMP_PORT or CONFERENCE_RTMPS_PORT.")  # fmt: skip
         return FAILURE
+
+
+def _prepare(_: argparse.Namespace) -> int:
+    given = _begin()
+    from service.prepare import prepare
+
+    return _run(_told(prepare(given)))
 
 
 def _migrate(_: argparse.Namespace) -> int:

@@ -24,6 +24,9 @@ class Shelf(Protocol):
     def take(self, rendition: str, event: PackagerEvent) -> None:
         """Store an event of a rendition's packager. Raises ShelfError."""
 
+    def promise(self, target_duration: int) -> None:
+        """No segment will be longer than this many whole seconds. Raises ShelfError."""
+
     def resume(self, rendition: str) -> Resume:
         """Where the rendition's next packager goes on."""
 
@@ -63,22 +66,25 @@ class Lane:
 
     def take(self, tag: FlvTag, arrived: float) -> list[PackagerEvent]:
         """Package a tag. A malformed one is lost, alone. Raises UnsupportedCodec, ShelfError."""
+        packager = self.packager or self.begin()
         try:
-            events = (self.packager or self.begin()).feed(tag, arrived)
+            events = packager.feed(tag, arrived)
         except MalformedMedia as fault:
             log.info("malformed media", rendition=self.rendition, fault=str(fault))
             return []
         if events:
-            self._store(events)
+            self._store(packager, events)
         return events
 
     def flush(self) -> None:
         """Put what is open on the shelf; the lane may begin again."""
         if self.packager is not None:
-            self._store(self.packager.flush())
+            self._store(self.packager, self.packager.flush())
             self.packager = None
 
-    def _store(self, events: Sequence[PackagerEvent]) -> None:
+    def _store(self, packager: Packager, events: Sequence[PackagerEvent]) -> None:
+        if packager.target_duration:
+            self._shelf.promise(packager.target_duration)
         for event in events:
             self._shelf.take(self.rendition, event)
             if isinstance(event, TrackInit):

@@ -91,6 +91,7 @@ class Pipeline:
         self._arrived = 0.0
         self._playable_since: float | None = None
         self._closed = False
+        self._transcodes = bool(made(transcoding.renditions))
         self._facts = Packager(settings, Resume())
         self._source: Lane | None = None
         if transcoding.passthrough:
@@ -121,7 +122,7 @@ class Pipeline:
 
     def _passthrough(self, source: Lane, tag: FlvTag, arrived: float) -> None:
         events = source.take(tag, arrived)
-        if not made(self._transcoding.renditions):
+        if not self._transcodes:
             return
         if tag.kind is TagKind.SCRIPT or is_header(tag):
             self._headers[tag.kind] = tag

@@ -11,8 +11,6 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 from uuid import UUID, uuid4
 
-import jwt
-
 from service.domain.entities import Organization, Token, User
 from service.domain.errors import NotAuthenticated, NotFound
 from service.domain.ports import AccountStore, SecretStore
@@ -125,6 +123,8 @@ class Accounts:
         user = await self._store.user(user_id)
         if user is None or user.organization_id != organization_id or user.deleted_at is not None:
             raise NotFound("There is no such user in that organization.")
+        import jwt  # brings cryptography along, 8 MiB, which who has no access token need not carry
+
         now = self._clock()
         claims = {
             "iss": "conference",
@@ -203,6 +203,8 @@ def _split(header: str | None) -> tuple[str, str]:
 
 def _claims(encoded: str, secret: str, now: datetime) -> dict[str, Any]:
     """The claims of a valid access token. The expiry is checked against our clock, not the library's."""
+    import jwt
+
     try:
         claims: dict[str, Any] = jwt.decode(
             encoded,

@@ -1,7 +1,6 @@
 """The store: SQLAlchemy Core over SQLite or PostgreSQL. About 1 ms a query: never on a hot path (design §3, §4)."""
 
 from service.store.database import Database
-from service.store.migrate import migrate
 from service.store.repository import Store
 
-__all__ = ["Database", "Store", "migrate"]
+__all__ = ["Database", "Store"]

@@ -23,7 +23,8 @@ from service.domain.channels import Channels
 from service.domain.newcomers import Newcomers
 from service.domain.status import StatusBoard
 from service.domain.streams import Streams
-from service.store import Store, migrate
+from service.store import Store
+from service.store.migrate import migrate
 from service.tasks import Tasks
 from service.viewers.memory import MemoryViewers
 

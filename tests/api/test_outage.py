@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from service.store import migrate
+from service.store.migrate import migrate
 from tests.api.conftest import Api
 from tests.servers import PostgresServer
 

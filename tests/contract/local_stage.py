@@ -10,6 +10,7 @@ from pathlib import Path
 
 from providers.base import LiveInput, Phase, Provider
 from providers.local.ingest import tls
+from providers.local.ingest.authority import ensure_local_certificate
 from providers.local.media import TagKind
 from providers.local.ports import MemoryInputStore
 from providers.local.provider import LocalConfig, LocalProvider
@@ -79,7 +80,7 @@ class LocalStage:
 async def local_stage(tasks: Tasks) -> AsyncIterator[LocalStage]:
     clock = MovableClock()
     with tempfile.TemporaryDirectory() as home:
-        files = tls.ensure_local_certificate(Path(home) / "tls", ["localhost"])
+        files = ensure_local_certificate(Path(home) / "tls", ["localhost"])
         config = LocalConfig(
             directory=Path(home) / "recordings",
             public_url="http://127.0.0.1:1",

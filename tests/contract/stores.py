@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from service.store import Store, migrate
+from service.store import Store
+from service.store.migrate import migrate
 
 
 @asynccontextmanager

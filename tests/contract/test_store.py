@@ -17,7 +17,8 @@ from providers.base import InputOptions, LatencyMode
 from service.domain.entities import Channel, ChannelType, ClaimedInput, Organization, Token, User
 from service.domain.errors import Conflict
 from service.domain.paging import Anchor, PageRequest, cut
-from service.store import Store, migrate
+from service.store import Store
+from service.store.migrate import migrate
 from service.store.tables import live_inputs
 from tests.contract.stores import opened_store
 

@@ -16,8 +16,9 @@ from typing import NoReturn
 
 import pytest
 
+from providers.local.ingest.authority import ensure_local_certificate
 from providers.local.ingest.server import IngestServer
-from providers.local.ingest.tls import CertificateFiles, ensure_local_certificate, server_context
+from providers.local.ingest.tls import CertificateFiles, server_context
 from providers.local.media import TagKind
 from service.tasks import Tasks
 from tests.unit.providers.local.ingest.gates import Recorded, RecordingGate

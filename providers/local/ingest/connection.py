@@ -154,13 +154,13 @@ class Connection(asyncio.Protocol):
             self._transport.write(answer)
 
     def _handle(self, event: PublishWanted | Media | Unpublished) -> None:
-        match event:
-            case Media(kind, timestamp, payload):
-                self._media(FlvTag(TAG_KINDS[kind], timestamp, payload))
-            case PublishWanted():
-                self._ask(event)
-            case Unpublished():
-                self._end("unpublished")
+        if isinstance(event, Media):
+            kind, timestamp, payload = event
+            self._media(FlvTag(TAG_KINDS[kind], timestamp, payload))
+        elif isinstance(event, PublishWanted):
+            self._ask(event)
+        else:
+            self._end("unpublished")
 
     def _media(self, tag: FlvTag) -> None:
         if self._publication is None:

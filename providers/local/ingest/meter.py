@@ -7,9 +7,9 @@ from contextlib import suppress
 
 from providers.local.ingest.limits import IngestCounters, IngestLimits
 
-WAKE_INTERVAL = 0.04
+WAKE_INTERVAL = 0.08
 """Seconds of media the kernel collects before it wakes us (SO_RCVLOWAT): one turn of the loop for several messages halves the
-cost of a stream, and nobody sees 40 ms. A stream that slows down waits for the next `check` at most."""
+cost of a stream, and nobody sees 80 ms. A stream that slows down waits for the next `check` at most."""
 
 MAX_WAKE_BYTES = 64 * 1024
 """The most the kernel collects, so that it stays well below a socket's receive buffer."""

@@ -42,7 +42,8 @@ class Timeline:
     def place(self, kind: TagKind, timestamp: int) -> tuple[Order, int]:
         """Where a tag belongs, and its time in ms on the clock that holds after it."""
         time = self._unroll(timestamp)
-        if self._latest is None:
+        last = self._last.get(kind)
+        if self._latest is None or (last is not None and 0 <= time - last <= MAX_GAP_MS):  # nearly every tag
             order = Order.CONTINUES
         elif not self._is_jump(kind, time):
             order = Order.CONTINUES

@@ -58,6 +58,10 @@ class _ChunkStream:
     partial: bytearray = field(default_factory=bytearray)
 
 
+HEADER_SIZES = (11, 7, 3)
+"""Bytes of the message headers of types 0, 1 and 2 (§5.3.1.2)."""
+
+
 class ChunkReader:
     """Takes chunks from `buffer`, gives messages. Set Chunk Size and Abort (§5.4.1, §5.4.2) act here and are not handed on.
 
@@ -88,7 +92,7 @@ class ChunkReader:
     def _header(self) -> Generator[None, None, _ChunkStream]:
         """Basic header, message header and extended timestamp (§5.3.1)."""
         buffer = self._buffer
-        first = (yield from buffer.exactly(1))[0]
+        first = (buffer.take(1) if len(buffer) else (yield from buffer.exactly(1)))[0]
         chunk_stream_id = first & 0x3F
         if chunk_stream_id < 2:
             chunk_stream_id = yield from self._long_id(chunk_stream_id)
@@ -101,7 +105,8 @@ class ChunkReader:
             return stream
         if stream.partial:
             raise ChunkMalformed("a new message begins inside another one of the same chunk stream")
-        header = yield from buffer.exactly((11, 7, 3)[kind])
+        size = HEADER_SIZES[kind]
+        header = buffer.take(size) if len(buffer) >= size else (yield from buffer.exactly(size))
         stamp = int.from_bytes(header[:3], "big")
         stream.extension = b""
         if stamp == EXTENDED:

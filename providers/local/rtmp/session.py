@@ -97,6 +97,8 @@ MOVES: dict[State, dict[Move, State]] = {
 }
 """The legal moves and where they lead. Everything else is an IllegalMove; every state may end in an error, which closes."""
 
+_AUDIO_VIDEO = {int(kind): kind for kind in (MessageType.AUDIO, MessageType.VIDEO)}
+
 
 @dataclass(frozen=True, slots=True)
 class PublishWanted:
@@ -208,9 +210,11 @@ class ServerSession:
             raise IllegalMove(self.state, move) from None
 
     def _handle(self, message: Message) -> None:
-        match message.type_id:
-            case MessageType.VIDEO | MessageType.AUDIO:
-                self._media(MessageType(message.type_id), message.timestamp, message.payload)
+        kind = message.type_id
+        if kind in _AUDIO_VIDEO:  # all but a few messages of a connection
+            self._media(_AUDIO_VIDEO[kind], message.timestamp, message.payload)
+            return
+        match kind:
             case MessageType.DATA | MessageType.DATA_AMF3:
                 self._media(MessageType.DATA, message.timestamp, script_of(message))
             case MessageType.COMMAND | MessageType.COMMAND_AMF3:

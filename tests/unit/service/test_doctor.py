@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from providers.local.ingest.tls import ensure_local_certificate
+from providers.local.ingest.authority import ensure_local_certificate
 from service import doctor
 from service.doctor import Finding, Level
 from service.settings import ProviderName, Settings

@@ -12,7 +12,8 @@ import pytest
 
 from service.domain.accounts import CACHE_SECONDS, Accounts, token_digest
 from service.domain.errors import Conflict, NotAuthenticated, NotFound
-from service.store import Store, migrate
+from service.store import Store
+from service.store.migrate import migrate
 
 
 class Clock:

@@ -17,7 +17,8 @@ from service.domain.entities import Channel
 from service.domain.errors import Invalid, NotFound, Unavailable
 from service.domain.ports import StreamRef
 from service.domain.streams import ENSURE_ATTEMPTS, OptionChanges, Streams
-from service.store import Store, migrate
+from service.store import Store
+from service.store.migrate import migrate
 
 
 class Died(BaseException):

@@ -11,17 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from providers.local.ingest.authority import SERVER_LIFETIME, describe, ensure_local_certificate
 from providers.local.ingest.limits import IngestLimits
 from providers.local.ingest.server import IngestServer
-from providers.local.ingest.tls import (
-    SERVER_LIFETIME,
-    CertificateFiles,
-    CertificateUnusable,
-    describe,
-    ensure_local_certificate,
-    reload,
-    server_context,
-)
+from providers.local.ingest.tls import CertificateFiles, CertificateUnusable, reload, server_context
 from service.tasks import Tasks
 from tests.unit.providers.local.ingest.clients import PATIENCE, Client
 from tests.unit.providers.local.ingest.gates import RecordingGate

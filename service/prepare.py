@@ -1,0 +1,60 @@
+"""What must be so before the service can serve: the database is up to date, and there is a certificate.
+
+`serve` has this done by a process of its own (`python -m service prepare`): the libraries for it (alembic, cryptography) take
+20 MiB, which would stay for as long as the service runs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import sys
+
+from providers.local.ingest.tls import CertificateFiles
+from service.settings import ProviderName, Settings
+
+PREPARE_TIMEOUT = 300.0
+"""Seconds a preparation may take: a migration of a large database takes its time."""
+
+
+class PreparationFailed(Exception):
+    """The service cannot be started. Why was said on stderr; `code` is the exit code."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(f"the preparation ended with {code}")
+        self.code = code
+
+
+async def prepare(settings: Settings) -> None:
+    """Migrate, and make or renew the local certificate. Errors: Unavailable, OSError."""
+    from service.store.migrate import migrate
+
+    await migrate(settings.database_url)
+    if settings.provider is ProviderName.LOCAL and settings.tls_cert is None:
+        from providers.local.ingest.authority import ensure_local_certificate
+
+        own = (settings.rtmp_public_host().strip("[]"), socket.gethostname())
+        names = dict.fromkeys(("localhost", "127.0.0.1", "::1", *own))
+        await asyncio.to_thread(ensure_local_certificate, settings.tls_dir, list(names))
+
+
+async def prepare_elsewhere() -> None:
+    """The same in a process of its own, with the same environment. Errors: PreparationFailed."""
+    process = await asyncio.create_subprocess_exec(sys.executable, "-m", "service", "prepare")
+    try:
+        async with asyncio.timeout(PREPARE_TIMEOUT):
+            code = await process.wait()
+    except BaseException:
+        process.kill()
+        await process.wait()
+        raise
+    if code:
+        raise PreparationFailed(code)
+
+
+def certificate_files(settings: Settings) -> CertificateFiles:
+    """The operator's certificate, else the one `prepare` makes."""
+    if settings.tls_cert and settings.tls_key:
+        return CertificateFiles(settings.tls_cert, settings.tls_key)
+    directory = settings.tls_dir
+    return CertificateFiles(directory / "server.pem", directory / "server.key", directory / "ca.pem")
