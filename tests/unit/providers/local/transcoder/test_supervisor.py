@@ -1,3 +1,5 @@
+"""The supervisor and its parts: restarts, renewals, the table of states, the watchdog and the growing delay."""
+
 from __future__ import annotations
 
 import asyncio
