@@ -170,7 +170,11 @@ class Broadcasts:
             self._happened(EventKind.RECORDING_READY, recording.input_uid, recording.uid)
 
     async def _learn(self, uid: str, keyframe_interval: float | None) -> None:
-        await self._inputs.change(uid, keyframe_interval=keyframe_interval)
+        try:
+            await self._inputs.change(uid, keyframe_interval=keyframe_interval)
+        # It only makes the next countdown better: a store that is away must not bring the service down.
+        except Exception as problem:
+            log.warning("keyframe interval not stored", input=uid, problem=type(problem).__name__)
 
     # Start, time, stop
 
