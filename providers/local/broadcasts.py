@@ -70,6 +70,7 @@ class Broadcasts:
         self._monotonic = monotonic
         self._sessions: dict[str, LiveSession] = {}
         self._running: dict[str, Broadcast] = {}
+        self._changes = 0
 
     # The gate
 
@@ -77,7 +78,7 @@ class Broadcasts:
         """Let an encoder in or raise PublishRefused."""
         if request.app.strip("/") != APP:
             raise UNKNOWN_APP
-        stored = await self._inputs.by_key(request.stream_key)
+        stored = await self._look_up(request.stream_key)
         if stored is None:
             raise UNKNOWN_KEY
         if not stored.enabled:
@@ -92,6 +93,18 @@ class Broadcasts:
             raise PublishRefused("NetStream.Publish.Denied", f"{full}.") from full
         finally:
             self._forget_unstarted(session)
+
+    async def _look_up(self, stream_key: str) -> StoredInput | None:
+        """The input of this key as it is when this returns: a change that overtook the store's answer makes us ask again."""
+        while True:
+            seen = self._changes
+            stored = await self._inputs.by_key(stream_key)
+            if seen == self._changes:
+                return stored
+
+    def changed(self) -> None:
+        """An input was changed or deleted in the store: what is being looked up right now may be out of date."""
+        self._changes += 1
 
     def _begin(self, stored: StoredInput) -> LiveSession:
         session = LiveSession(stored, self._surroundings(stored))

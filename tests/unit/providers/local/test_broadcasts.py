@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 
 from providers.base import InputOptions, Phase, ProviderEvent, Spawn
 from providers.local.broadcasts import Broadcasts
-from providers.local.ingest.ports import Publication, PublishRequest
+from providers.local.ingest.ports import Publication, PublishRefused, PublishRequest
 from providers.local.media import FlvTag
 from providers.local.pipeline import Transcoding
 from providers.local.ports import MemoryInputStore, StoredInput
@@ -128,3 +129,15 @@ async def test_a_store_that_is_away_at_the_end_of_a_broadcast_stops_nothing(stag
     stage.store.away = True
     stage.after(30)  # the fixture `tasks` fails when what was learnt could not be stored and a task died of it
     assert len(stage.recordings) == 1
+
+
+async def test_a_key_that_is_changed_while_it_is_looked_up_is_refused(stage: Stage) -> None:
+    stored = await stage.add_input()
+
+    def rotate() -> None:
+        stage.store._inputs[INPUT] = replace(stored, stream_key="another")
+        stage.broadcasts.changed()
+
+    stage.store.meanwhile.append(rotate)
+    with pytest.raises(PublishRefused, match="not known"):
+        await stage.connect()
