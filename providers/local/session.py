@@ -92,12 +92,13 @@ class LiveSession:
 
     def admit(self, request: PublishRequest) -> EncoderLink:
         """Give the key to this encoder. Raises PublishRefused while a healthy one has it."""
-        if self._encoder is not None:
-            if not self._encoder.frozen:
+        if (frozen := self._encoder) is not None:
+            if not frozen.frozen:
                 raise PublishRefused(BUSY.code, BUSY.description)
-            self._close_pipeline(self._encoder)
-            self._encoder.close(*TAKEN_OVER)
+            # First of all: closing it comes back to us as `left`, which must not count as a loss of the newcomer.
             self._encoder = None
+            self._close_pipeline(frozen)
+            frozen.close(*TAKEN_OVER)
         encoder = _Encoder(request.close, self._around.monotonic(), self._around.new_pipeline())
         self._enter(Happening.RETURN if self._shown else Happening.CONNECT, reason=None)
         self._lost_at = None

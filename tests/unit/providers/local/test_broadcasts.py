@@ -16,6 +16,7 @@ from providers.local.media import FlvTag
 from providers.local.pipeline import Transcoding
 from providers.local.ports import MemoryInputStore, StoredInput
 from providers.local.recordings import Recordings
+from providers.local.session import FROZEN_AFTER
 from providers.local.shelf.broadcast import Broadcast
 from providers.local.shelf.shelf import Shelf, ShelfLimits
 from providers.local.transcoder.renditions import parse_renditions
@@ -141,3 +142,15 @@ async def test_a_key_that_is_changed_while_it_is_looked_up_is_refused(stage: Sta
     stage.store.meanwhile.append(rotate)
     with pytest.raises(PublishRefused, match="not known"):
         await stage.connect()
+
+
+async def test_a_frozen_encoder_whose_window_was_shortened_to_nothing_can_be_taken_over(stage: Stage) -> None:
+    stored = await stage.add_input(reconnect_timeout=30)
+    first = await stage.connect()
+    stage.send(first, stream(3.0))
+    stage.after(FROZEN_AFTER)
+    stage.store._inputs[INPUT] = replace(stored, options=InputOptions(reconnect_timeout=0))
+    await stage.connect()
+    assert stage.broadcasts.session(INPUT) is not None
+    assert stage.phase in (Phase.RECONNECTING, Phase.CONNECTING)
+    assert len(stage.closed) == 1
