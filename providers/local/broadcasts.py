@@ -207,6 +207,14 @@ class Broadcasts:
             self._sessions[stored.uid] = LiveSession.resumed(
                 stored, self._surroundings(stored), lost_since=lost_since, shown=broadcast.watchable
             )
+            if broadcast.lost_at is None:  # after a kill: the next start must not count from our own writing
+                self._mark_lost(broadcast, self._clock() - lost_since)
+
+    def _mark_lost(self, broadcast: Broadcast, at: float) -> None:
+        try:
+            broadcast.lost(at)
+        except ShelfError as problem:
+            log.error("shelf failed", input=broadcast.info.input_uid, problem=str(problem))
 
     async def watch(self) -> None:
         """Look at the clock for every session, for ever."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -154,3 +155,17 @@ async def test_a_frozen_encoder_whose_window_was_shortened_to_nothing_can_be_tak
     assert stage.broadcasts.session(INPUT) is not None
     assert stage.phase in (Phase.RECONNECTING, Phase.CONNECTING)
     assert len(stage.closed) == 1
+
+
+async def test_a_second_restart_does_not_lengthen_the_reconnect_window(stage: Stage) -> None:
+    await stage.add_input(reconnect_timeout=30)
+    publication = await stage.connect()
+    stage.send(publication, stream(3.5))
+    lost_at = stage.running.last_write
+    stage.now = lost_at + 20
+    await stage.restart()
+    os.utime(stage.running.folder / "index.jsonl", (stage.now, stage.now))
+    stage.now = lost_at + 31
+    await stage.restart()
+    assert stage.phase is None
+    assert len(stage.recordings) == 1
