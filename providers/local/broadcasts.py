@@ -15,7 +15,7 @@ import structlog
 from providers.base import EventKind, LatencyMode, ProviderEvent, Spawn
 from providers.local.ingest.ports import Publication, PublishRefused, PublishRequest
 from providers.local.packager.cutting import PackagerSettings
-from providers.local.pipeline import Pipeline, Transcoding
+from providers.local.pipeline import DISK, Pipeline, Transcoding
 from providers.local.ports import InputStore, StoredInput
 from providers.local.recordings import Recordings
 from providers.local.session import CHECK_INTERVAL, LiveSession, Surroundings
@@ -91,6 +91,9 @@ class Broadcasts:
             return session.admit(request)
         except ShelfFull as full:
             raise PublishRefused("NetStream.Publish.Denied", f"{full}.") from full
+        except ShelfError as problem:
+            log.error("shelf failed", input=stored.uid, problem=str(problem))
+            raise PublishRefused(DISK.code, DISK.description) from problem
         finally:
             self._forget_unstarted(session)
 
@@ -131,6 +134,9 @@ class Broadcasts:
         broadcast = self._running.get(stored.uid)
         if broadcast is None:
             broadcast = self._running[stored.uid] = self._shelf.begin(self._info(stored))
+        elif broadcast.failed:
+            self._shelf.check_space()
+            broadcast.retry(self._clock())
         mode = broadcast.info.latency_mode
         settings = PackagerSettings(segment_target=SEGMENT_TARGET[mode], part_target=PART_TARGET[mode])
         return Pipeline(stored.uid, broadcast, settings, self._transcoding)

@@ -35,8 +35,8 @@ class Broadcast:
     """One showing of a live input, reconnects included; `Shelf` makes them.
 
     While it runs: `take` what the packagers hand out, then `finish`. A finished one is read only. After a ShelfError from
-    `take` nothing more is taken; what was written stays and `finish` may still make a recording of it. `version` counts the
-    changes that playlists show; `low_latency` is whether they list parts.
+    `take` nothing more is taken until `retry`; what was written stays and `finish` may still make a recording of it. `version`
+    counts the changes that playlists show; `low_latency` is whether they list parts.
     """
 
     def __init__(self, folder: Path, info: BroadcastInfo, syncer: Syncer, fd: int | None, index_size: int = 0) -> None:
@@ -78,11 +78,22 @@ class Broadcast:
             self.version += 1
         self.last_write = time.time()
 
+    @property
+    def failed(self) -> bool:
+        """A ShelfError ended the taking."""
+        return self._failed
+
+    def retry(self, at: float) -> None:
+        """Take media again after a ShelfError, from new packagers (`resume`); what was open is closed as far as it was written.
+
+        `at` in seconds since the Unix epoch. Errors: ShelfError, when the disk still fails.
+        """
+        for track in self.tracks.values():
+            self._end_open(track, at)
+        self._failed = False
+
     def _begin_generation(self, track: Track, event: TrackInit) -> None:
-        before = len(track.segments)
-        track.end_open(time.time())
-        if len(track.segments) > before:
-            self._listed(track)
+        self._end_open(track, time.time())
         track.begin(event)
 
     def _track(self, rendition: str, kind: TrackKind) -> Track:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -14,7 +15,7 @@ from providers.base import InputOptions, Phase, ProviderEvent, Spawn
 from providers.local.broadcasts import Broadcasts
 from providers.local.ingest.ports import Publication, PublishRefused, PublishRequest
 from providers.local.media import FlvTag
-from providers.local.pipeline import Transcoding
+from providers.local.pipeline import DISK, Transcoding
 from providers.local.ports import MemoryInputStore, StoredInput
 from providers.local.recordings import Recordings
 from providers.local.session import FROZEN_AFTER
@@ -143,6 +144,34 @@ async def test_a_key_that_is_changed_while_it_is_looked_up_is_refused(stage: Sta
     stage.store.meanwhile.append(rotate)
     with pytest.raises(PublishRefused, match="not known"):
         await stage.connect()
+
+
+async def test_a_broadcast_goes_on_when_the_disk_takes_media_again(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await stage.add_input()
+    first = await stage.connect()
+    stage.send(first, stream(3.0))
+    with monkeypatch.context() as patch:
+
+        def full(fd: int, data: bytes) -> int:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+        patch.setattr(os, "write", full)
+        with pytest.raises(PublishRefused, match="cannot store"):
+            stage.send(first, stream(3.0, start=3000)[2:])
+        first.ended("refused")
+        with pytest.raises(PublishRefused) as refused:
+            await stage.connect()
+        assert refused.value.code == DISK.code
+    listed = sum(len(track.segments) for track in stage.running.tracks.values())
+    second = await stage.connect()
+    stage.send(second, stream(3.0))
+
+    assert stage.phase is Phase.LIVE
+    for track in stage.running.tracks.values():
+        assert [each.sequence for each in track.segments] == list(range(len(track.segments)))
+    assert sum(len(track.segments) for track in stage.running.tracks.values()) > listed
 
 
 async def test_a_frozen_encoder_whose_window_was_shortened_to_nothing_can_be_taken_over(stage: Stage) -> None:
