@@ -118,6 +118,8 @@ class Broadcasts:
         """A session whose first encoder could not be let in never began."""
         if not session.began:
             self._sessions.pop(session.stored.uid, None)
+            if (broadcast := self._running.pop(session.stored.uid, None)) is not None:
+                self._record(broadcast)  # there is nothing to record: its folder goes
 
     def _surroundings(self, stored: StoredInput) -> Surroundings:
         uid = stored.uid

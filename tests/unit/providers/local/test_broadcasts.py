@@ -59,10 +59,11 @@ class Stage:
         self.told: list[ProviderEvent] = []
         self.recordings = Recordings()
         self.closed: list[str] = []
+        self.renditions = "source"
         self.broadcasts = self._broadcasts()
 
     def _broadcasts(self) -> Broadcasts:
-        transcoding = Transcoding(parse_renditions("source"), TranscodeSlots(0), self.spawn)
+        transcoding = Transcoding(parse_renditions(self.renditions), TranscodeSlots(0), self.spawn)
         shelf = Shelf(self.folder, ShelfLimits(min_free=0), sync=False)
         clock = lambda: self.now  # noqa: E731
         return Broadcasts(
@@ -198,3 +199,13 @@ async def test_a_second_restart_does_not_lengthen_the_reconnect_window(stage: St
     await stage.restart()
     assert stage.phase is None
     assert len(stage.recordings) == 1
+
+
+async def test_an_encoder_refused_for_want_of_a_transcoder_leaves_no_broadcast_behind(stage: Stage) -> None:
+    await stage.add_input()
+    stage.renditions = "720p"
+    await stage.restart()
+    with pytest.raises(PublishRefused, match="transcodes as many"):
+        await stage.connect()
+    assert stage.broadcasts.of_input(INPUT) is None
+    assert list(stage.folder.iterdir()) == []
