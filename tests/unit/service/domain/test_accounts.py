@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -13,7 +11,6 @@ import pytest
 from service.domain.accounts import CACHE_SECONDS, Accounts, token_digest
 from service.domain.errors import Conflict, NotAuthenticated, NotFound
 from service.store import Store
-from service.store.migrate import migrate
 
 
 class Clock:
@@ -30,15 +27,6 @@ class Clock:
 
     def move(self, seconds: float) -> None:
         self.at += timedelta(seconds=seconds)
-
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    url = f"sqlite:///{tmp_path / 'store.db'}"
-    await migrate(url)
-    opened = Store(url)
-    yield opened
-    await opened.aclose()
 
 
 @pytest.fixture

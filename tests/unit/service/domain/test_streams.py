@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
@@ -18,7 +16,6 @@ from service.domain.errors import Invalid, NotFound, Unavailable
 from service.domain.ports import StreamRef
 from service.domain.streams import ENSURE_ATTEMPTS, OptionChanges, Streams
 from service.store import Store
-from service.store.migrate import migrate
 
 
 class Died(BaseException):
@@ -52,15 +49,6 @@ class Treacherous(MemoryProvider):
 
 def now() -> datetime:
     return datetime.now(UTC)
-
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    url = f"sqlite:///{tmp_path / 'store.db'}"
-    await migrate(url)
-    opened = Store(url)
-    yield opened
-    await opened.aclose()
 
 
 @pytest.fixture
