@@ -151,7 +151,7 @@ class Streams:
         return answered
 
     async def _ensure(self, channel: Channel, changes: OptionChanges) -> tuple[LiveInput, bool]:
-        claim = await self._claims.claimed(channel.id) or await self._claims.claim(self._first_claim(channel, changes))
+        claim = await self._claims.claimed(channel.id) or await self._claims.claim(self._first_claim(channel))
         for _ in range(ENSURE_ATTEMPTS):
             try:
                 live_input, created = await self._answer(channel, claim, changes)
@@ -192,7 +192,8 @@ class Streams:
             raise NotFound
         return claim
 
-    def _first_claim(self, channel: Channel, changes: OptionChanges) -> ClaimedInput:
+    def _first_claim(self, channel: Channel) -> ClaimedInput:
+        """With the default options: what this caller wants the provider may refuse, and that must not stick to the channel."""
         return ClaimedInput(
             channel_id=channel.id,
             organization_id=channel.organization_id,
@@ -200,6 +201,6 @@ class Streams:
             request_id=uuid4().hex,
             generation=1,
             uid=None,
-            options=changes.on(InputOptions()),
+            options=InputOptions(),
             created_at=self._clock(),
         )

@@ -190,6 +190,15 @@ async def test_different_options_sent_at_once_all_arrive(streams: Streams, chann
     assert (await streams.get(channel)).options == InputOptions("https://example.com/a.png", 5, LatencyMode.LOW)
 
 
+async def test_an_option_that_was_refused_does_not_stick_to_the_channel(
+    streams: Streams, provider: Treacherous, channel: Channel
+) -> None:
+    provider.refuse("latency_mode", "not on this account")
+    with pytest.raises(Invalid):
+        await streams.ensure(channel, OptionChanges(latency_mode=LatencyMode.LOW))
+    assert (await streams.ensure(channel)).input.options == InputOptions()
+
+
 async def test_an_option_the_provider_refuses_is_named(
     streams: Streams, provider: Treacherous, channel: Channel
 ) -> None:
