@@ -27,8 +27,8 @@ class Shelf(Protocol):
     def promise(self, target_duration: int) -> None:
         """No segment will be longer than this many whole seconds. Raises ShelfError."""
 
-    def resume(self, rendition: str) -> Resume:
-        """Where the rendition's next packager goes on."""
+    def resume(self, rendition: str, *, joins: bool = True) -> Resume:
+        """Where the rendition's next packager goes on; `joins` what the others have begun, or begins for all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class Lane:
 
     def begin(self, decode_time: float | None = None) -> Packager:
         """Go on under a new generation, at `decode_time` on the timeline (seconds) or after everything there is."""
-        resume = self._shelf.resume(self.rendition)
+        resume = self._shelf.resume(self.rendition, joins=decode_time is not None)
         if decode_time is not None:
             resume = replace(resume, decode_time=decode_time)
         self.packager = Packager(self._settings, resume)

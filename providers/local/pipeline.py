@@ -128,11 +128,11 @@ class Pipeline:
             self._headers[tag.kind] = tag
         for event in events:
             if isinstance(event, TrackInit) and event.track is TrackKind.VIDEO:
-                self._begin_generation(event, tag, arrived)
+                self._begin_generation(event, tag)
 
-    def _begin_generation(self, init: TrackInit, tag: FlvTag, arrived: float) -> None:
+    def _begin_generation(self, init: TrackInit, tag: FlvTag) -> None:
         """The source's timeline starts anew; the renditions are put on it by their timestamps."""
-        self._anchor = Anchor(tag.timestamp, arrived, self._facts.video_position)
+        self._anchor = Anchor(tag.timestamp, self._facts.video_program_time, self._facts.video_position)
         if self._ladder is None:
             self._start_ladder(fitting(made(self._transcoding.renditions), init.width, init.height))
             if self._ladder is not None:

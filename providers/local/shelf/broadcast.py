@@ -136,21 +136,23 @@ class Broadcast:
         self._write_line(LossLine(False, at))
         self.lost_at = None
 
-    def resume(self, rendition: str) -> Resume:
+    def resume(self, rendition: str, *, joins: bool = True) -> Resume:
         """Where a packager for `rendition` goes on: after everything there is, in a generation of its own.
 
-        A rendition that is behind the others joins their newest generation, so that all count alike after a reconnect.
+        A rendition that `joins` and is behind the others goes into their newest generation; one that does not (the source, at
+        a reconnect) begins a new one, ahead of all. So all count alike after a reconnect.
         """
         newest = max((max(track.inits, default=-1) for track in self.tracks.values()), default=-1)
         own = {kind: self.tracks.get((rendition, kind)) for kind in TrackKind}
         latest = max((max(track.inits, default=-1) for track in own.values() if track), default=-1)
         video, audio = own[TrackKind.VIDEO], own[TrackKind.AUDIO]
         return Resume(
-            generation=max(newest, latest + 1, 0),
+            generation=max(newest if joins else newest + 1, latest + 1, 0),
             video_sequence=video.next_sequence if video else 0,
             audio_sequence=audio.next_sequence if audio else 0,
             decode_time=max((track.end_time for track in self.tracks.values()), default=0.0),
             target_duration=self.target_duration if any(track.segments for track in self.tracks.values()) else 0,
+            program_time=max((track.end_program_time for track in own.values() if track), default=0.0),
         )
 
     def finish(self, at: float) -> StoredRecording | None:

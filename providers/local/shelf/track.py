@@ -205,6 +205,12 @@ class Track:
         return ends
 
     @property
+    def end_program_time(self) -> float:
+        """The wall-clock time where its last segment ends, in seconds since the Unix epoch; 0.0 without one."""
+        last = self.segments[-1] if self.segments else None
+        return 0.0 if last is None else last.program_time + last.duration / self.timescale(last.generation)
+
+    @property
     def next_sequence(self) -> int:
         if self._open is not None:
             return self._open.sequence + 1

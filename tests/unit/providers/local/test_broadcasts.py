@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,8 @@ from providers.base import InputOptions, Phase, ProviderEvent, Spawn
 from providers.local.broadcasts import Broadcasts
 from providers.local.ingest.ports import Publication, PublishRefused, PublishRequest
 from providers.local.media import FlvTag
-from providers.local.pipeline import DISK, Transcoding
+from providers.local.packager.events import TrackKind
+from providers.local.pipeline import DISK, SOURCE, Transcoding
 from providers.local.ports import MemoryInputStore, StoredInput
 from providers.local.recordings import Recordings
 from providers.local.session import FROZEN_AFTER
@@ -209,3 +211,17 @@ async def test_an_encoder_refused_for_want_of_a_transcoder_leaves_no_broadcast_b
         await stage.connect()
     assert stage.broadcasts.of_input(INPUT) is None
     assert list(stage.folder.iterdir()) == []
+
+
+async def test_a_clock_that_was_set_back_does_not_turn_the_program_back(stage: Stage) -> None:
+    await stage.add_input()
+    for _ in range(2):
+        publication = await stage.connect()
+        stage.send(publication, stream(4.0))
+        publication.ended("closed")
+        stage.now -= 3600
+    for track in stage.running.tracks.values():
+        times = [(each.program_time, each.duration / track.timescale(each.generation)) for each in track.segments]
+        for (time, duration), (following, _) in pairwise(times):
+            assert following >= time + duration - 0.001
+    assert {segment.generation for segment in stage.running.tracks[SOURCE, TrackKind.VIDEO].segments} == {0, 1}

@@ -217,3 +217,14 @@ def test_a_rendition_has_a_safe_name(shelf: Shelf, rendition: str) -> None:
 )
 def test_the_live_window_is_long_enough(durations: list[float], target: int, start: int) -> None:
     assert window_start(durations, target) == start
+
+
+def test_after_a_reconnect_all_renditions_count_their_generations_alike(shelf: Shelf) -> None:
+    broadcast = shelf.begin(info())
+    push(broadcast, SimulatedPackager(broadcast.resume("source", joins=False)), 2)
+    for _ in range(2):  # its ffmpeg died once
+        push(broadcast, SimulatedPackager(broadcast.resume("low"), tracks=(TrackKind.VIDEO,)), rendition="low")
+
+    resumed = broadcast.resume("source", joins=False)
+    push(broadcast, SimulatedPackager(resumed))
+    assert broadcast.resume("low").generation == resumed.generation
