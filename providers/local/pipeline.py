@@ -112,6 +112,8 @@ class Pipeline:
                 self._passthrough(self._source, tag, arrived)
             elif is_enhanced(tag) and not self._transcoding.reads_enhanced_rtmp:
                 raise PublishRefused(OLD_FFMPEG.code, OLD_FFMPEG.description)
+            elif not self._lanes:
+                raise ShelfError("every rendition was lost")
             if self._ladder is not None:
                 self._ladder.feed(tag)
         except UnsupportedCodec as refused:

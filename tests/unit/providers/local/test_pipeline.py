@@ -1,0 +1,41 @@
+"""A pipeline whose disk or ffmpeg fails it."""
+
+from __future__ import annotations
+
+import pytest
+
+from providers.local.ingest.ports import PublishRefused
+from providers.local.packager.cutting import PackagerSettings
+from providers.local.packager.events import PackagerEvent, Resume
+from providers.local.pipeline import DISK, Pipeline, Transcoding
+from providers.local.shelf.errors import ShelfError
+from providers.local.transcoder.renditions import parse_renditions
+from providers.local.transcoder.slots import TranscodeSlots
+from service.tasks import Tasks
+from tests.unit.providers.local.packager.tags import metadata, stream
+
+
+class FullShelf:
+    """Takes nothing."""
+
+    def take(self, rendition: str, event: PackagerEvent) -> None:
+        raise ShelfError("the disk is full")
+
+    def promise(self, target_duration: int) -> None:
+        raise ShelfError("the disk is full")
+
+    def resume(self, rendition: str, *, joins: bool = True) -> Resume:
+        return Resume()
+
+
+async def test_a_normalised_stream_whose_every_rendition_is_lost_is_refused(tasks: Tasks) -> None:
+    transcoding = Transcoding(parse_renditions("720p"), TranscodeSlots(1), tasks.spawn)
+    pipeline = Pipeline("input", FullShelf(), PackagerSettings(), transcoding)
+    for tag in stream(3.0):
+        pipeline._rendition_tag("720p", tag)  # what ffmpeg would have made
+
+    with pytest.raises(PublishRefused) as refused:
+        pipeline.take(metadata(), 1_790_000_000.0)
+    assert refused.value.code == DISK.code
+    pipeline.close()
+    await transcoding.aclose()
