@@ -75,21 +75,30 @@ class Running:
 
 
 async def serve(settings: Settings) -> int:
-    """Run until SIGTERM or SIGINT (exit code 0), or until a background task dies (1)."""
+    """Run until SIGTERM or SIGINT (exit code 0), or until a background task dies (1). Errors: as `running`."""
     loop = asyncio.get_running_loop()
     code: asyncio.Future[int] = loop.create_future()
+    starting = asyncio.current_task()
 
     def end(with_code: int) -> None:
         if not code.done():
             code.set_result(with_code)
+            if starting is not None:
+                starting.cancel()
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, end, 0)
-    async with running(settings, on_failure=lambda _: end(1)) as service:
-        _settle_memory()
-        log.info("serving", http=settings.http_url(service.http_port), provider=service.provider.name)
-        await code
-        log.info("stopping", because="a background task died" if code.result() else "asked to")
+    try:
+        async with running(settings, on_failure=lambda _: end(1)) as service:
+            starting = None
+            _settle_memory()
+            log.info("serving", http=settings.http_url(service.http_port), provider=service.provider.name)
+            await code
+            log.info("stopping", because="a background task died" if code.result() else "asked to")
+    except asyncio.CancelledError:
+        if starting is None or not code.done():
+            raise
+        log.info("stopped while it was starting")
     return code.result()
 
 
@@ -271,7 +280,8 @@ def _newcomers(settings: Settings) -> Newcomers:
 
 def _free_port(host: str) -> int:
     """What port 0 stands for: addresses are told before the socket is bound."""
-    with socket.create_server((url_host(host).strip("[]"), 0)) as probe:
+    address = url_host(host).strip("[]")
+    with socket.create_server((address, 0), family=socket.AF_INET6 if ":" in address else socket.AF_INET) as probe:
         return int(probe.getsockname()[1])
 
 
