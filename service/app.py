@@ -33,7 +33,7 @@ from providers.local.transcoder.facts import probe_ffmpeg
 from providers.local.transcoder.renditions import parse_renditions
 from service import VERSION, metrics
 from service.api.app import ApiDependencies, build_app
-from service.api.express import ExpressLane
+from service.api.express import ExpressLane, ExpressLimits
 from service.api.health import Readiness
 from service.api.origin import Origin
 from service.api.public_stream import PublicStream
@@ -264,7 +264,9 @@ async def _open_http(
     spawn: Spawn,
     stack: AsyncExitStack,
 ) -> None:
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=HTTP_SHUTDOWN_TIMEOUT)
+    runner = web.AppRunner(
+        app, access_log=None, shutdown_timeout=HTTP_SHUTDOWN_TIMEOUT, keepalive_timeout=ExpressLimits().idle_timeout
+    )
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
     assert runner.server is not None  # noqa: S101 (after setup)
