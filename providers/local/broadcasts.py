@@ -186,6 +186,7 @@ class Broadcasts:
             log.error("recording not finished; the next start will", recording=broadcast.info.uid, problem=str(problem))
             return
         if recording is not None:
+            self._shelf.keep(broadcast)
             self._recordings.add(recording)
             log.info("recording ready", input=recording.input_uid, recording=recording.uid, duration=recording.duration)
             self._happened(EventKind.RECORDING_READY, recording.input_uid, recording.uid)

@@ -138,9 +138,7 @@ class _Playback:
             text, content_type = _recording_text(recording, name)
             if text is None:
                 return problem(404, "No such manifest.")
-            # In a thread: a recording of a day has 80,000 lines.
-            rendered = await asyncio.to_thread(text)
-            found = self._documents.render(recording, name, content_type, lambda: rendered)
+            found = await self._documents.render_aside(recording, name, content_type, text)
         return answers.document(request, found, max_age(RECORDING_MAX_AGE))
 
     async def live(self, request: web.Request) -> web.Response:

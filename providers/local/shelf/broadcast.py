@@ -179,6 +179,7 @@ class Broadcast:
             self.version += 1
             for track in self.tracks.values():
                 track.release()
+                track.forget_media()
                 track.tell()
         if recording is None:
             shutil.rmtree(self.folder, ignore_errors=True)
@@ -234,6 +235,11 @@ class Broadcast:
     def _complete(self, rendition: str) -> bool:
         counts = [len(track.segments) for (name, _), track in self.tracks.items() if name == rendition]
         return min(counts) > 0 or max(counts) > 1
+
+    @property
+    def segments(self) -> int:
+        """How many segments it has, of all tracks: what it takes in memory."""
+        return sum(len(track.segments) for track in self.tracks.values())
 
     def view(self, *, live: bool) -> BroadcastView:
         """What the manifests show: the live window or the whole."""

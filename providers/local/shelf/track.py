@@ -292,6 +292,10 @@ class Track:
             self._parts.pop(self._open.sequence, None)
         self._open = self._fd = None
 
+    def forget_media(self) -> None:
+        """Everything is in the files, and nobody lists parts any more."""
+        self._parts.clear()
+
     def _forget_old(self) -> None:
         young, size = 0.0, 0
         for segment in reversed(self.segments):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import os
 from pathlib import Path
@@ -228,3 +229,36 @@ def test_after_a_reconnect_all_renditions_count_their_generations_alike(shelf: S
     resumed = broadcast.resume("source", joins=False)
     push(broadcast, SimulatedPackager(resumed))
     assert broadcast.resume("low").generation == resumed.generation
+
+
+async def test_a_recording_many_ask_for_at_once_is_read_once(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    broadcast = shelf.begin(info())
+    push(broadcast, SimulatedPackager(), 3)
+    broadcast.finish(EPOCH + 6)
+    read: list[str] = []
+    load = shelf._load
+    monkeypatch.setattr(shelf, "_load", lambda uid: (read.append(uid), load(uid))[1])
+
+    opened = await asyncio.gather(*(shelf.open(UID) for _ in range(20)))
+    assert read == [UID]
+    assert len({id(each) for each in opened}) == 1
+
+
+async def test_a_broadcast_that_was_kept_as_it_ended_shows_what_a_reader_of_its_files_finds(shelf: Shelf) -> None:
+    broadcast = shelf.begin(info())
+    push(broadcast, SimulatedPackager(), 30)
+    broadcast.finish(EPOCH + 60)
+    read = await shelf.open(UID)
+    assert read is not None and read is not broadcast
+    assert broadcast.view(live=True) == read.view(live=True)
+    assert broadcast.view(live=False) == read.view(live=False)
+
+
+async def test_long_recordings_make_room_for_each_other_in_memory(tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path, ShelfLimits(min_free=0, open_segments=10))
+    for number in range(3):
+        broadcast = shelf.begin(info(uid=f"{number:032x}"))
+        push(broadcast, SimulatedPackager(), 4)
+        broadcast.finish(EPOCH + 8)
+        assert await shelf.open(broadcast.info.uid) is not None
+    assert len(shelf._opened) == 1
