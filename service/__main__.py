@@ -176,14 +176,12 @@ def _fake_cloudflare(given: argparse.Namespace) -> int:
 
 def _token_create(given: argparse.Namespace) -> int:
     async def create(accounts: Accounts) -> None:
-        known = {"name": given.name, "full_name": given.full_name}
-        if not given.bearer:
-            print((await accounts.create_token(given.org, given.user, **known)).secret)
+        if given.bearer:
+            await accounts.register(given.org, given.user, full_name=given.full_name)
+            print(await accounts.issue_bearer(given.org, given.user))
             return
-        # An access token needs its user to be there; a token nobody was shown is how one is made.
-        hidden = await accounts.create_token(given.org, given.user, **known)
-        await accounts.revoke_token(hidden.token.id)
-        print(await accounts.issue_bearer(given.org, given.user))
+        issued = await accounts.create_token(given.org, given.user, name=given.name, full_name=given.full_name)
+        print(issued.secret)
 
     return _with_accounts(create)
 

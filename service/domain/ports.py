@@ -59,6 +59,9 @@ class AccountStore(Protocol):
 
     async def user(self, user_id: UUID) -> User | None: ...
 
+    async def add_user(self, organization: Organization, user: User) -> None:
+        """Store the user and the organization where they are new. Errors: as `add_token`."""
+
     async def add_token(self, organization: Organization, user: User | None, token: Token) -> None:
         """Store the token, and the organization and the user where they are new. One transaction.
 

@@ -53,10 +53,11 @@ def test_a_token_stands_alone_on_stdout_and_works_before_the_service_ever_ran(en
     assert "\trevoked " in run(environment, "token", "list", "--org", organization).stdout
 
 
-def test_bearer_prints_an_access_token(environment: dict[str, str]) -> None:
+def test_bearer_prints_an_access_token_and_leaves_no_other_token(environment: dict[str, str]) -> None:
     done = run(environment, "token", "create", "--org", str(uuid4()), "--user", str(uuid4()), "--bearer")
     assert done.returncode == 0
     assert done.stdout.count(".") == 2
+    assert run(environment, "token", "list").stdout == ""
 
 
 def test_revoking_an_unknown_token_fails_in_one_line(environment: dict[str, str]) -> None:

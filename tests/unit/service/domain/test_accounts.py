@@ -31,6 +31,16 @@ async def test_a_token_is_forty_random_characters_and_stored_as_a_digest(account
     assert issued.secret not in repr(issued)
 
 
+async def test_a_registered_user_may_have_an_access_token_without_an_api_token(accounts: Accounts) -> None:
+    organization, user = uuid4(), uuid4()
+    await accounts.register(organization, user, full_name="Ada Lovelace")
+    await accounts.register(organization, user)
+    identity = await accounts.authenticate(f"Bearer {await accounts.issue_bearer(organization, user)}")
+    assert (identity.user and identity.user.full_name, await accounts.list_tokens()) == ("Ada Lovelace", [])
+    with pytest.raises(Conflict):
+        await accounts.register(uuid4(), user)
+
+
 async def test_a_user_belongs_to_one_organization(accounts: Accounts) -> None:
     user = uuid4()
     await accounts.create_token(uuid4(), user)
