@@ -278,3 +278,9 @@ async def test_the_list_is_a_503_while_the_provider_has_not_told_its_delivery_ho
     await api.post(api.conference(await api.channel()) + "/create_stream")
     monkeypatch.setattr(api.provider, "playback", playback)
     assert (await api.get(f"{api.base}/conference/streams"))[0] == 503
+
+
+async def test_an_unknown_state_to_filter_by_is_named_like_any_other_field(api: Api) -> None:
+    status, body = await api.get(f"{api.base}/conference/streams?state=asleep")
+    assert (status, list(body), isinstance(body["state"], list)) == (400, ["state"], True)
+    assert (await api.get(f"{api.base}/conference/streams?state="))[0] == 200
