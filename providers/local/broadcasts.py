@@ -30,7 +30,7 @@ APP = "live"
 """The RTMP application: rtmps://HOST:PORT/live."""
 
 SEGMENT_TARGET = {LatencyMode.STANDARD: 2.0, LatencyMode.REDUCED: 0.0, LatencyMode.LOW: 2.0}
-"""Seconds a segment should last; 0 is one for every keyframe (design §7)."""
+"""Seconds a segment should last; 0 is one for every keyframe."""
 
 PART_TARGET = {LatencyMode.STANDARD: 1.0, LatencyMode.REDUCED: 1.0, LatencyMode.LOW: 0.334}
 """Seconds. Outside `low` parts are not listed; they only bound what a kill -9 can lose."""

@@ -1,4 +1,4 @@
-"""From one encoder's tags to the shelf: a packager for the source and one for each rendition ffmpeg makes of it (design §7).
+"""From one encoder's tags to the shelf: a packager for the source and one for each rendition ffmpeg makes of it.
 
 A pipeline lives as long as its encoder's connection; the next one of the same broadcast goes on where it stopped. Passthrough does
 not depend on the renditions: when ffmpeg dies, the source goes on, and the renditions come back under a new generation.

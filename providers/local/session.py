@@ -1,4 +1,4 @@
-"""A broadcast as it happens: one live input, one encoder at a time, drops and freezes included (design §6).
+"""A broadcast as it happens: one live input, one encoder at a time, drops and freezes included.
 
 The session decides; it does no I/O of its own. Bytes come from the ingest through `EncoderLink`, go through a `Pipeline` to the
 shelf, and `check` is called by the clock (`CHECK_INTERVAL`), so that every rule here can be tested with a time of one's own.
@@ -23,7 +23,8 @@ from providers.local.ports import StoredInput
 log = structlog.get_logger(__name__)
 
 FROZEN_AFTER = 5.0
-"""Seconds without an audio or video message after which an encoder is frozen and its key free for another (design §6)."""
+"""Seconds without an audio or video message after which an encoder is frozen and its key free for another: a dead encoder's
+socket may look open for minutes."""
 
 CHECK_INTERVAL = 0.25
 """Seconds between two looks at the clock; an expiry is late by this much at most."""

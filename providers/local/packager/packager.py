@@ -1,4 +1,4 @@
-"""The packager: FLV tags of one stream in; CMAF init segments, parts and segment ends out (design §7).
+"""The packager: FLV tags of one stream in; CMAF init segments, parts and segment ends out.
 
 It has two states: *waiting* for the start of a generation, and *running* one (`self._run`). A generation starts with the
 first keyframe; sound before it is dropped, because players would show nothing for it. Where no video comes, sound waits for

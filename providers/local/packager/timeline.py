@@ -1,4 +1,4 @@
-"""The time of FLV tags: 32-bit wraps are unrolled, jumps are found (RTMP 1.0, 5.3.1.1; design §7).
+"""The time of FLV tags: 32-bit wraps are unrolled, jumps are found (RTMP 1.0, 5.3.1.1).
 
 A timestamp is in ms, unsigned 32 bits. Both tracks share one clock, but each has its own order: encoders and muxers
 interleave them only roughly.

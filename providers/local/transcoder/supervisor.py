@@ -1,4 +1,4 @@
-"""Keeps a process running: states in one table, a watchdog, a growing restart delay, a bounded stop (style.md, habit 16)."""
+"""Keeps a process running: states in one table, a watchdog, a growing restart delay, a bounded stop."""
 
 from __future__ import annotations
 
