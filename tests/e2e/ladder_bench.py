@@ -6,6 +6,8 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 
+import psutil
+
 from providers.local.media import FlvTag
 from providers.local.transcoder.backlog import Backlog
 from providers.local.transcoder.ladder import Ladder
@@ -15,6 +17,12 @@ from providers.local.transcoder.supervisor import Patience, State
 from providers.local.transcoder.tags import is_keyframe
 from service.tasks import Tasks
 from tests.e2e.clips import LIMIT
+
+
+def running_ffmpegs() -> list[psutil.Process]:
+    """The ffmpegs we started that are still there; the test session's own servers are children of ours, too."""
+    return [child for child in psutil.Process().children(recursive=True) if child.name() == "ffmpeg"]
+
 
 QUICK = Patience(stall=2.0, first_delay=0.05, longest_delay=0.2)
 

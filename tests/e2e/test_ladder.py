@@ -33,7 +33,7 @@ from tests.e2e.clips import (
     presentation,
     shown,
 )
-from tests.e2e.ladder_bench import Bench, feed, play, reach
+from tests.e2e.ladder_bench import Bench, feed, play, reach, running_ffmpegs
 
 SOURCE = Rendition("source", 0, 0, 0)
 SMALL = Rendition("small", 90, 100_000, 64_000)
@@ -52,7 +52,7 @@ async def bench(tasks: Tasks) -> AsyncIterator[Bench]:
     yield bench
     for ladder in bench.ladders:
         await ladder.aclose()
-    assert psutil.Process().children(recursive=True) == []
+    assert running_ffmpegs() == []
 
 
 async def test_every_frame_of_the_source_comes_out_in_every_rendition_at_the_same_moment(
@@ -281,7 +281,7 @@ async def test_cancelled_with_its_owner_the_ladder_leaves_no_process(tags: list[
     await bench.until(lambda: bench.made["small"])
     await owner.aclose()
     assert ladder.state is State.CLOSED
-    assert psutil.Process().children(recursive=True) == []
+    assert running_ffmpegs() == []
 
 
 async def test_ffmpeg_ends_by_itself_when_we_are_killed(tmp_path: Path) -> None:
