@@ -14,7 +14,7 @@ from providers.local.manifest.views import RENDITION_NAME, BroadcastView
 from providers.local.packager.events import PackagerEvent, Part, Resume, SegmentEnd, TrackInit, TrackKind
 from providers.local.recordings import RECORDING_FILE, StoredRecording, encode, recording_name
 from providers.local.shelf import index
-from providers.local.shelf.disk import Syncer, replace_file, write_whole
+from providers.local.shelf.disk import Syncer, write_whole
 from providers.local.shelf.errors import ShelfError
 from providers.local.shelf.index import INDEX_FILE, BroadcastInfo, LossLine, SegmentLine, TargetLine
 from providers.local.shelf.track import Track
@@ -172,7 +172,7 @@ class Broadcast:
                     self._end_open(track, at)
             recording = self._recording(at)
             if recording is not None:
-                replace_file(self.folder / RECORDING_FILE, encode(recording))
+                self._syncer.replace(self.folder / RECORDING_FILE, encode(recording))
         finally:
             self._fd, self.ended = None, True
             self._syncer.close(fd)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import threading
 from pathlib import Path
 
 import pytest
 
 from providers.local.manifest.views import window_start
 from providers.local.packager.events import Part, SegmentEnd, TrackInit, TrackKind
+from providers.local.recordings import RECORDING_FILE
 from providers.local.shelf.broadcast import Broadcast
 from providers.local.shelf.errors import ShelfError, ShelfFull
 from providers.local.shelf.shelf import Shelf, ShelfLimits
@@ -262,3 +264,25 @@ async def test_long_recordings_make_room_for_each_other_in_memory(tmp_path: Path
         broadcast.finish(EPOCH + 8)
         assert await shelf.open(broadcast.info.uid) is not None
     assert len(shelf._opened) == 1
+
+
+async def test_the_event_loop_never_waits_for_the_disk_to_sync(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    waited: list[threading.Thread] = []
+    for name in ("fsync", "fdatasync"):
+        monkeypatch.setattr(os, name, lambda fd: waited.append(threading.current_thread()))
+    shelf = Shelf(tmp_path, ShelfLimits(min_free=0))
+    broadcast = shelf.begin(info())
+    push(broadcast, SimulatedPackager(), 3)
+    broadcast.finish(EPOCH + 6)
+    await asyncio.to_thread(shelf.close)
+    assert len(waited) > 3
+    assert threading.current_thread() not in waited
+
+
+def test_a_recording_whose_description_a_power_cut_left_empty_is_described_again(shelf: Shelf) -> None:
+    broadcast = shelf.begin(info())
+    push(broadcast, SimulatedPackager(), 3)
+    recording = broadcast.finish(EPOCH + 6)
+    (broadcast.folder / RECORDING_FILE).write_bytes(b"")
+    again = [each.finish(EPOCH + 6) for each in shelf.recover()]
+    assert again == [recording]
