@@ -246,7 +246,7 @@ async def _told(work: Coroutine[Any, Any, int | None]) -> int:
 
 
 def _run(work: Coroutine[Any, Any, T]) -> T:
-    """Run to the end, on uvloop where it is installed (8 to 40 % less CPU, design §3)."""
+    """Run to the end, on uvloop where it is installed (8 to 40 % less CPU)."""
     factory = None
     if find_spec("uvloop"):
         import uvloop

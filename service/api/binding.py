@@ -61,7 +61,7 @@ def _path(found: Mapping[str, str]) -> dict[str, UUID]:
 
 
 def _permit(identity: Identity, path: Mapping[str, UUID]) -> None:
-    """A token opens its own organization only; an unknown one looks the same from outside (contract §1.4)."""
+    """A token opens its own organization only; an unknown one looks the same from outside."""
     wanted = path.get("organization_id")
     if wanted is not None and wanted != identity.organization.id:
         raise Forbidden

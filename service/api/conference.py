@@ -63,7 +63,7 @@ class Meta(Answer):
 
 
 class RecordingAnswer(Answer):
-    """A finished broadcast (contract §3)."""
+    """A finished broadcast, in the shape the Pub API shares with Cloudflare's videos."""
 
     uid: str
     thumbnail: str

@@ -1,4 +1,4 @@
-"""/openapi.json and /docs: the contract for machines and for people. Everything the page needs is served from here."""
+"""/openapi.json and /docs: the API for machines and for people. Everything the page needs is served from here."""
 
 from __future__ import annotations
 

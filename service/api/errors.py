@@ -1,4 +1,4 @@
-"""Errors become HTTP here and nowhere else, in the contract's shape (§1.8)."""
+"""Errors become HTTP here and nowhere else, in the shape the Pub API uses: {"detail": …}, or messages by field."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def _message(problem: ErrorDetails) -> str:
 
 
 def error_response(error: Exception) -> web.Response | None:
-    """The answer to an error that is part of the contract; None for one that is not."""
+    """The answer to an error a client is told about; None for one that is not."""
     match error:
         case domain.Invalid():
             return _json(400, nested(error.fields.items()))

@@ -1,4 +1,4 @@
-"""The address clients know us by: what absolute links must begin with (contract §1.5)."""
+"""The address clients know us by: what absolute links must begin with, or a client could not follow `next`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Paginated collections on the wire: opaque cursors and absolute links (contract §1.5)."""
+"""Paginated collections on the wire: opaque cursors and absolute links, as in the Pub API."""
 
 from __future__ import annotations
 

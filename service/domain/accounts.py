@@ -1,4 +1,4 @@
-"""Who is calling: API tokens and the short-lived access tokens made from them (contract §1.3)."""
+"""Who is calling: API tokens and the short-lived access tokens for the same users."""
 
 from __future__ import annotations
 
@@ -194,7 +194,7 @@ class Accounts:
 
 
 def _split(header: str | None) -> tuple[str, str]:
-    """Scheme (lower case) and credentials. Errors: NotAuthenticated, in the contract's words (§1.8)."""
+    """Scheme (lower case) and credentials. Errors: NotAuthenticated, in the words clients of the Pub API know."""
     words = (header or "").split()
     if not words or words[0].lower() not in ("token", "bearer"):
         raise NotAuthenticated

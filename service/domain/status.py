@@ -1,4 +1,4 @@
-"""The status board: what every watched channel's visitors are told, held in the process (design §4).
+"""The status board: what every watched channel's visitors are told, held in the process.
 
     visitor ─▶ find ─▶ Snapshot                                  no await: a dictionary look-up
                          ▲
@@ -143,7 +143,7 @@ class StatusBoard:
         return watched
 
     def heartbeat(self, watched: Watched, visitor_id: str, *, newcomer: bool = False) -> None:
-        """The visitor's player asked: he counts if there was something to watch (design §5).
+        """The visitor's player asked: he counts if there was something to watch.
 
         `newcomer`: the count should show him soon, without waiting for the next refresh.
         """

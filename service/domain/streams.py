@@ -48,7 +48,7 @@ UNSET = _Unset()
 
 @dataclass(frozen=True, slots=True)
 class OptionChanges:
-    """What a caller wants changed; what was not sent stays (contract §4)."""
+    """What a caller wants changed; what was not sent stays."""
 
     slate_image_url: str | _Unset | None = UNSET
     reconnect_timeout: int | _Unset = UNSET
