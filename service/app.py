@@ -88,6 +88,8 @@ async def serve(settings: Settings) -> int:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, end, 0)
+    # With a certificate of our own it will mean "read it again"; it must never mean the end.
+    loop.add_signal_handler(signal.SIGHUP, log.info, "nothing to reload")
     try:
         async with running(settings, on_failure=lambda _: end(1)) as service:
             starting = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -141,7 +142,7 @@ def test_an_address_of_another_machine_is_told_in_one_line(environment: dict[str
     assert "Traceback" not in done.stderr
 
 
-def test_a_service_that_is_told_to_stop_while_it_starts_stops(environment: dict[str, str]) -> None:
+def test_a_service_told_to_stop_while_it_starts_stops_and_to_reload_it_goes_on(environment: dict[str, str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:  # takes connections and never answers
         silent.settimeout(PATIENCE)
         given = {
@@ -154,7 +155,9 @@ def test_a_service_that_is_told_to_stop_while_it_starts_stops(environment: dict[
             [sys.executable, "-m", "service", "serve"], env={**environment, **NO_PORTS, **given}, stderr=subprocess.PIPE
         ) as process:
             with silent.accept()[0]:  # the provider asks: the service is starting
+                process.send_signal(signal.SIGHUP)
                 process.terminate()
                 _, told = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0
+    assert b"nothing to reload" in told
     assert b"stopped while it was starting" in told
