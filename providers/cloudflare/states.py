@@ -176,15 +176,22 @@ class States:
             self._followed.discard(uid)
 
     async def _refresh(self, tracked: Tracked, now: datetime) -> None:
+        away: ProviderUnavailable | None = None
         if tracked.connection is None:
             # First the API: it knows whether the input is there at all, and teaches the delivery host's name.
-            await self._read_connection(tracked, now)
+            try:
+                await self._read_connection(tracked, now)
+            except ProviderUnavailable as failure:
+                away = failure
         status, lifecycle = await self._source.deliver(f"/{tracked.uid}/lifecycle")
         video_uid = mapping.live_video(lifecycle) if status == 200 else None
-        if self._has_news(tracked, video_uid, status, lifecycle, now):
+        if away is not None:
+            # The delivery host alone tells what can be watched; an account's list of inputs outgrows the request budget.
+            if status != 200:
+                raise away
+            tracked.stale = True
+        elif self._has_news(tracked, video_uid, status, lifecycle, now):
             await self._read_connection(tracked, now)
-        if tracked.connection is None:
-            raise ProviderUnavailable("Cloudflare has not told the connection yet")
         self._settle(tracked, video_uid, now)
 
     def _has_news(self, tracked: Tracked, video_uid: str | None, status: int, lifecycle: Any, now: datetime) -> bool:
