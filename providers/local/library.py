@@ -82,9 +82,13 @@ def _size(track: Track, width: int | None, height: int | None) -> tuple[int, int
         width = DEFAULT_WIDTH
     if width is None:
         assert height is not None  # noqa: S101 (one of them is there)
-        width = round(height * shape)
-    return _possible(width), _possible(width / shape if height is None else height)
+        width = _even(height * shape)
+    return _possible(width), _possible(_even(width / shape) if height is None else height)
 
 
-def _possible(pixels: float) -> int:
-    return max(MIN_SIDE, min(round(pixels / 2) * 2, MAX_SIDE))
+def _even(pixels: float) -> int:
+    return round(pixels / 2) * 2
+
+
+def _possible(pixels: int) -> int:
+    return max(MIN_SIDE, min(pixels, MAX_SIDE))
