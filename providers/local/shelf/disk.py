@@ -50,8 +50,15 @@ class Syncer:
             if not keep:
                 os.close(fd)
             return
+        try:
+            synced = os.dup(fd) if keep else fd
+        except (
+            OSError
+        ) as problem:  # no descriptor left: the kernel writes it back in its own time, and the stream goes on
+            log.warning("not synced", problem=problem.strerror)
+            return
         self._waiting += 1
-        self._thread.submit(self._sync, os.dup(fd) if keep else fd)
+        self._thread.submit(self._sync, synced)
 
     def _sync(self, fd: int) -> None:
         try:

@@ -266,6 +266,17 @@ async def test_long_recordings_make_room_for_each_other_in_memory(tmp_path: Path
     assert len(shelf._opened) == 1
 
 
+def test_a_process_without_a_free_descriptor_goes_on_unsynced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def dup(fd: int) -> int:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    shelf = Shelf(tmp_path, ShelfLimits(min_free=0))
+    broadcast = shelf.begin(info())
+    monkeypatch.setattr(os, "dup", dup)
+    push(broadcast, SimulatedPackager(), 3)
+    assert broadcast.finish(EPOCH + 6) is not None
+
+
 async def test_the_event_loop_never_waits_for_the_disk_to_sync(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     waited: list[threading.Thread] = []
     for name in ("fsync", "fdatasync"):
