@@ -258,14 +258,15 @@ def _is_hinted(track: Track, sequence: int, index: int) -> bool:
 
 
 async def _wait(broadcast: Broadcast, track: Track, done: Callable[[], bool]) -> bool:
-    """Wait for `done` or the end of the broadcast; False when neither came within WAIT_TARGETS target durations."""
+    """Wait for `done` or the end of the broadcast; False when neither came within WAIT_TARGETS target durations, or the service
+    stops: it waits for its requests."""
     try:
         async with asyncio.timeout(reload.WAIT_TARGETS * broadcast.target_duration):
-            while not done() and not broadcast.ended:
+            while not done() and broadcast.running:
                 await track.changed.wait()
     except TimeoutError:
         return False
-    return True
+    return broadcast.running or broadcast.ended
 
 
 def _is_side(text: str) -> bool:

@@ -215,12 +215,18 @@ class Broadcast:
         Call it when the packagers have been flushed; what they left open is recovered as after a crash.
         """
         if self._fd is not None:
-            for track in self.tracks.values():
-                track.release()
             os.close(self._fd)
             self._fd = None
+            for track in self.tracks.values():
+                track.release()
+                track.tell()
 
     # Reading
+
+    @property
+    def running(self) -> bool:
+        """More may come: it was neither finished nor suspended."""
+        return self._fd is not None
 
     @property
     def watchable(self) -> bool:

@@ -184,6 +184,16 @@ async def test_a_blocking_request_is_answered_when_the_broadcast_ends(client: Cl
     assert read_media(await waiting).ended
 
 
+async def test_a_stop_of_the_service_does_not_wait_for_blocking_requests(client: Client, library: Library) -> None:
+    library.begin(LatencyMode.LOW)
+    library.push(3)
+    waiting = asyncio.ensure_future(client.get(f"/{UID}/live/source-video.m3u8?_HLS_msn=3"))
+    await client.get(f"/{UID}/live/source-video.m3u8")
+    library.running.suspend()
+    async with asyncio.timeout(reload.WAIT_TARGETS):  # half of what the answer may take
+        assert (await waiting).status == 503
+
+
 async def test_a_hinted_part_is_waited_for(client: Client, library: Library) -> None:
     library.begin(LatencyMode.LOW)
     library.push(3)
