@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import logging
@@ -10,6 +11,8 @@ from typing import Any
 
 import pytest
 import structlog
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
 from service import logs
 
@@ -138,3 +141,14 @@ def test_secrets_are_taken_out_of_the_lines_of_libraries() -> None:
     logs.configure("info", "json", out)
     logging.getLogger("library").warning("with %s", f"Bearer {SECRET}")
     assert SECRET not in out.getvalue()
+
+
+async def test_bytes_that_are_no_http_leave_no_traceback() -> None:
+    out = io.StringIO()
+    logs.configure("info", "json", out)
+    async with TestServer(web.Application()) as server:
+        reader, writer = await asyncio.open_connection(server.host, server.port)
+        writer.write(b"BREW /coffee HTTP/9.9\r\n\r\n")
+        assert (await reader.read()).split()[1] == b"400"
+        writer.close()
+    assert out.getvalue() == ""
