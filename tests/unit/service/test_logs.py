@@ -148,7 +148,7 @@ async def test_bytes_that_are_no_http_leave_no_traceback() -> None:
     logs.configure("info", "json", out)
     async with TestServer(web.Application()) as server:
         reader, writer = await asyncio.open_connection(server.host, server.port)
-        writer.write(b"BREW /coffee HTTP/9.9\r\n\r\n")
+        writer.write(b"GET / HTTP/9.9\r\n\r\n")
         assert (await reader.read()).split()[1] == b"400"
         writer.close()
     assert out.getvalue() == ""
