@@ -41,8 +41,12 @@ class Anchor:
 
     def at(self, timestamp: int) -> tuple[float, float]:
         """Arrival and media time of another timestamp."""
-        passed = milliseconds_between(self.timestamp, timestamp) / 1000
-        return self.arrived + passed, max(0.0, self.decode_time + passed)
+        decode_time = self.decode_time_of(timestamp)
+        return self.arrived + decode_time - self.decode_time, max(0.0, decode_time)
+
+    def decode_time_of(self, timestamp: int) -> float:
+        """Media time of another timestamp; negative when that is before the beginning."""
+        return self.decode_time + milliseconds_between(self.timestamp, timestamp) / 1000
 
 
 class Lane:

@@ -34,6 +34,10 @@ LADDER_GRACE = 3.0
 """Seconds players are kept waiting for the renditions' first segments once the source's is there: whoever comes before that
 would be shown a multivariant playlist with the source alone, for as long as he watches."""
 
+MAX_STEP_BACK, MAX_REST = 1.0, 60.0
+"""Seconds a normalised run may begin before the end of what there is (another rendition was quicker), and after it (ffmpeg
+rested). Beyond, the encoder's clock was set anew, and the run follows what there is."""
+
 NO_SLOT = PublishRefused(
     "NetStream.Publish.Denied",
     "This server transcodes as many streams as it can. Try again when another one has ended.",
@@ -176,15 +180,23 @@ class Pipeline:
             self._pending[lane.rendition].append(tag)
             return False
         waiting = self._pending.pop(lane.rendition)
-        if self._anchor is None:
-            self._anchor = Anchor(tag.timestamp, self._arrived, self._shelf.resume(lane.rendition).decode_time)
-        arrived, decode_time = self._anchor.at(tag.timestamp)
+        arrived, decode_time = self._placed(lane, tag.timestamp)
         packager = lane.begin(decode_time)
         if self._source is None and lane is self._main:
             self._facts = packager
         for each in waiting:
             lane.take(each, arrived)
         return True
+
+    def _placed(self, lane: Lane, timestamp: int) -> tuple[float, float]:
+        """Arrival and media time of a run's first keyframe: the source's, as far as its clock can be believed."""
+        anchor = self._anchor
+        if self._source is None:
+            end = self._shelf.resume(lane.rendition).decode_time
+            if anchor is None or not -MAX_STEP_BACK <= anchor.decode_time_of(timestamp) - end <= MAX_REST:
+                anchor = self._anchor = Anchor(timestamp, self._arrived, end)
+        assert anchor is not None  # noqa: S101 (the ladder starts with the source's first generation)
+        return anchor.at(timestamp)
 
     def _rendition_restarted(self, rendition: str) -> None:
         lane = self._lanes.get(rendition)
