@@ -111,8 +111,11 @@ class ClaimStore(Protocol):
     ) -> bool:
         """Store the provider's answer if the claim is still that request's and unanswered."""
 
-    async def renew_claim(self, before: ClaimedInput, request_id: str, at: datetime) -> bool:
-        """Begin the next generation under a new request id, if the claim still is as it was; the old uid is kept as retired."""
+    async def renew_claim(self, before: ClaimedInput, provider: str, request_id: str, at: datetime) -> bool:
+        """Begin the next generation, with this provider and a new request id, if the claim still is as it was.
+
+        The old uid is kept as retired.
+        """
 
     async def note_options(self, channel_id: UUID, uid: str, options: InputOptions) -> None:
         """Remember the input's options, for the day it must be made again."""

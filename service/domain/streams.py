@@ -158,7 +158,7 @@ class Streams:
                 return await self._with_options(channel, live_input, changes), created
             except (InputGone, InputNotFound):
                 # Deleted behind our back. Whoever wins begins the next generation; everybody goes on with what is there then.
-                if await self._claims.renew_claim(claim, uuid4().hex, self._clock()):
+                if await self._claims.renew_claim(claim, self._provider.name, uuid4().hex, self._clock()):
                     log.info("live input is made again", channel=str(channel.id), generation=claim.generation + 1)
                 claim = await self._present_claim(channel)
         raise Unavailable("The live input keeps vanishing at the provider.")

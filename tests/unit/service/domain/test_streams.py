@@ -96,6 +96,20 @@ async def test_claims_without_an_answer_are_answered_at_start(
     assert not (await streams.ensure(channel)).created
 
 
+async def test_a_channel_goes_over_to_another_provider_with_its_claim(
+    streams: Streams, store: Store, channel: Channel
+) -> None:
+    await streams.ensure(channel)
+    other = Treacherous()
+    other.name = "other"
+    other.deaths = 1
+    moved = Streams(other, store.channels, store.claims, now)
+    with pytest.raises(Died):
+        await moved.ensure(channel)
+    assert await moved.reconcile() == 1
+    assert (await moved.get(channel)).uid in other.input_uids
+
+
 async def test_a_reconciliation_that_fails_leaves_the_claim_for_the_next_caller(
     streams: Streams, provider: Treacherous, channel: Channel
 ) -> None:
