@@ -86,9 +86,9 @@ def _route_standard_logging(level: int, shared: list[Processor], renderer: Proce
 
 
 def _is_our_fault(record: logging.LogRecord) -> bool:
-    """Not what is no HTTP at all: aiohttp writes a traceback for each, and who sends them could fill the disk."""
+    """Not what is no HTTP, or a body that is not what it says: aiohttp writes a traceback for each, enough to fill a disk."""
     failure = record.exc_info[1] if record.exc_info else None
-    return type(failure).__module__ != "aiohttp.http_exceptions"
+    return type(failure).__module__ not in ("aiohttp.http_exceptions", "aiohttp.web_protocol")
 
 
 def _add_logger_name(_: WrappedLogger, __: str, event: EventDict) -> EventDict:

@@ -143,12 +143,17 @@ def test_secrets_are_taken_out_of_the_lines_of_libraries() -> None:
     assert SECRET not in out.getvalue()
 
 
-async def test_bytes_that_are_no_http_leave_no_traceback() -> None:
+NO_HTTP = b"GET / HTTP/9.9\r\n\r\n"
+NO_GZIP = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}"
+
+
+@pytest.mark.parametrize(("sent", "status"), [(NO_HTTP, b"400"), (NO_GZIP, b"404")])
+async def test_a_client_that_sends_nonsense_leaves_no_traceback(sent: bytes, status: bytes) -> None:
     out = io.StringIO()
     logs.configure("info", "json", out)
     async with TestServer(web.Application()) as server:
         reader, writer = await asyncio.open_connection(server.host, server.port)
-        writer.write(b"GET / HTTP/9.9\r\n\r\n")
-        assert (await reader.read()).split()[1] == b"400"
+        writer.write(sent)
+        assert (await reader.read()).split()[1] == status
         writer.close()
     assert out.getvalue() == ""
