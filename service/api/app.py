@@ -53,5 +53,5 @@ def build_app(deps: ApiDependencies) -> web.Application:
     app.add_routes(deps.public_routes)
     app.add_routes(bind(operations, deps.authenticator, deps.origin))
     app.add_routes(docs.routes(described))
-    app.add_routes([health.metrics_route(deps.registry)])
+    app.add_routes(health.metrics_routes(deps.registry))
     return app

@@ -58,6 +58,7 @@ def routes(description: dict[str, Any]) -> list[web.RouteDef]:
 
     return [
         web.get("/openapi.json", get_document),
+        web.get("/openapi.json/", get_document),
         web.get("/docs", get_page),
         web.get("/docs/", get_page),
         web.get(f"/docs/{SCRIPT}", get_script),

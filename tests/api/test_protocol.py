@@ -228,3 +228,9 @@ async def test_a_client_that_goes_away_amid_its_body_is_no_fault_of_ours(api: Ap
         await writer.wait_closed()
         await api.get("/api/v5/users/me")
     assert [each for each in logs if each["event"] == "request failed"] == []
+
+
+@pytest.mark.parametrize("path", ["/openapi.json/", "/metrics/", "/healthz/", "/readyz/"])
+async def test_the_operators_paths_are_answered_with_a_slash_too(api: Api, path: str) -> None:
+    async with api.client.get(path, allow_redirects=False) as response:
+        assert response.status == 200
