@@ -44,6 +44,7 @@ from service.domain.channels import Channels
 from service.domain.newcomers import NewcomerLimits, Newcomers
 from service.domain.status import StatusBoard
 from service.domain.streams import Streams
+from service.domain.visitors import VisitorLimits, Visitors
 from service.prepare import certificate_files, prepare_elsewhere
 from service.redis_child import PrivateRedis, PrivateRedisError
 from service.redis_child import installed as redis_is_installed
@@ -119,7 +120,14 @@ async def running(settings: Settings, on_failure: Callable[[BaseException], None
         stack.push_async_callback(board.aclose)
         streams.listen(board.changed)
         channels.listen(board.changed)
-        public = PublicStream(board, _newcomers(settings), clock=_unix_ms, trusted_proxies=settings.trusted_proxies)
+        visitors = await Visitors(store.accounts, store.accounts, _now, _visitor_limits(settings)).open()
+        public = PublicStream(
+            board,
+            _newcomers(settings),
+            clock=_unix_ms,
+            visitor_of=visitors.visitor_of,
+            trusted_proxies=settings.trusted_proxies,
+        )
         readiness = Readiness({"store": store.check, "viewers": viewers.check, "provider": provider.check})
         app = build_app(
             ApiDependencies(
@@ -128,6 +136,8 @@ async def running(settings: Settings, on_failure: Callable[[BaseException], None
                 streams=streams,
                 catalogue=Catalogue(provider, store.claims, board),
                 readiness=readiness,
+                visitors=visitors,
+                trusted_proxies=settings.trusted_proxies,
                 version=VERSION,
                 origin=Origin(settings.public_url, trust_proxy=bool(settings.trusted_proxies)),
                 registry=registry,
@@ -262,6 +272,11 @@ async def _open_http(
     lane = ExpressLane(runner.server, public.answer, spawn=spawn, on_reply=metrics.polls(registry))
     stack.push_async_callback(lane.aclose)
     await lane.listen(settings.http_host, port)
+
+
+def _visitor_limits(settings: Settings) -> VisitorLimits:
+    per_second = settings.new_visitors_per_address / 60
+    return VisitorLimits(burst=per_second * NEWCOMER_BURST_SECONDS, per_second=per_second)
 
 
 def _newcomers(settings: Settings) -> Newcomers:

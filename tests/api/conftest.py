@@ -23,6 +23,7 @@ from service.domain.channels import Channels
 from service.domain.newcomers import Newcomers
 from service.domain.status import StatusBoard
 from service.domain.streams import Streams
+from service.domain.visitors import Visitors
 from service.store import Store
 from service.store.migrate import migrate
 from service.tasks import Tasks
@@ -46,6 +47,7 @@ class Api:
     accounts: Accounts
     provider: MemoryProvider
     readiness: Readiness
+    board: StatusBoard
     organization: UUID
     user: UUID
     token: str
@@ -115,7 +117,8 @@ async def api(store: Store, provider: MemoryProvider, board: tuple[StatusBoard, 
     status_board, streams = board
     channels = Channels(store.channels, now)
     channels.listen(status_board.changed)
-    public = public_stream.PublicStream(status_board, Newcomers(), clock=unix_ms)
+    visitors = await Visitors(store.accounts, store.accounts, now).open()
+    public = public_stream.PublicStream(status_board, Newcomers(), clock=unix_ms, visitor_of=visitors.visitor_of)
     accounts = Accounts(store.accounts, store.accounts, now)
     readiness = Readiness({"store": store.check, "provider": provider.check})
     app = build_app(
@@ -125,10 +128,11 @@ async def api(store: Store, provider: MemoryProvider, board: tuple[StatusBoard, 
             streams=streams,
             catalogue=Catalogue(provider, store.claims, status_board),
             readiness=readiness,
+            visitors=visitors,
             public_routes=public_stream.routes(public, status_board),
         )
     )
     organization, user = uuid4(), uuid4()
     issued = await accounts.create_token(organization, user, organization_name="Acme", full_name="Ada Byron Lovelace")
     async with TestClient(TestServer(app)) as client:
-        yield Api(client, store, accounts, provider, readiness, organization, user, issued.secret)
+        yield Api(client, store, accounts, provider, readiness, status_board, organization, user, issued.secret)
