@@ -42,6 +42,8 @@ from service.domain.accounts import Accounts
 from service.domain.catalogue import Catalogue
 from service.domain.channels import Channels
 from service.domain.newcomers import NewcomerLimits, Newcomers
+from service.domain.session_keeper import SessionKeeper
+from service.domain.sessions import Sessions
 from service.domain.status import StatusBoard
 from service.domain.streams import Streams
 from service.domain.visitors import VisitorLimits, Visitors
@@ -118,6 +120,9 @@ async def running(settings: Settings, on_failure: Callable[[BaseException], None
         channels = Channels(store.channels, _now)
         board = StatusBoard(streams, provider, viewers, tasks.spawn, _unix_ms)
         stack.push_async_callback(board.aclose)
+        keeper = SessionKeeper(store.sessions, provider, board, viewers, tasks.spawn, _now)
+        provider.listen(keeper.happened)
+        stack.push_async_callback(keeper.aclose)
         streams.listen(board.changed)
         channels.listen(board.changed)
         visitors = await Visitors(store.accounts, store.accounts, _now, _visitor_limits(settings)).open()
@@ -137,6 +142,7 @@ async def running(settings: Settings, on_failure: Callable[[BaseException], None
                 catalogue=Catalogue(provider, store.claims, board),
                 readiness=readiness,
                 visitors=visitors,
+                sessions=Sessions(store.sessions, keeper, _now),
                 trusted_proxies=settings.trusted_proxies,
                 version=VERSION,
                 origin=Origin(settings.public_url, trust_proxy=bool(settings.trusted_proxies)),
@@ -147,6 +153,7 @@ async def running(settings: Settings, on_failure: Callable[[BaseException], None
         await _open_http(settings, port, app, public, registry, tasks.spawn, stack)
         stack.push_async_callback(provider.aclose)
         await provider.start()
+        keeper.start()
         if reconciled := await streams.reconcile():
             log.info("claims reconciled", count=reconciled)
         try:
