@@ -41,12 +41,14 @@ from service.api.public_stream import routes as public_routes
 from service.domain.accounts import Accounts
 from service.domain.catalogue import Catalogue
 from service.domain.channels import Channels
+from service.domain.meetings import Meetings
 from service.domain.newcomers import NewcomerLimits, Newcomers
 from service.domain.session_keeper import SessionKeeper
 from service.domain.sessions import Sessions
 from service.domain.status import StatusBoard
 from service.domain.streams import Streams
 from service.domain.visitors import VisitorLimits, Visitors
+from service.jitsi import meeting_signer
 from service.prepare import certificate_files, prepare_elsewhere
 from service.redis_child import PrivateRedis, PrivateRedisError
 from service.redis_child import installed as redis_is_installed
@@ -143,6 +145,7 @@ async def running(settings: Settings, on_failure: Callable[[BaseException], None
                 readiness=readiness,
                 visitors=visitors,
                 sessions=Sessions(store.sessions, keeper, _now),
+                meetings=Meetings(store.presence, store.accounts, await meeting_signer(settings, store.accounts), _now),
                 trusted_proxies=settings.trusted_proxies,
                 version=VERSION,
                 origin=Origin(settings.public_url, trust_proxy=bool(settings.trusted_proxies)),

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
-from service.api import channels, conference, docs, health, public_schemas, stream_sessions, users, visitors
+from service.api import channels, conference, docs, health, meetings, public_schemas, stream_sessions, users, visitors
 from service.api.binding import MAX_BODY, bind
 from service.api.client_address import Networks
 from service.api.health import Readiness
@@ -18,6 +18,7 @@ from service.api.origin import Origin
 from service.domain.accounts import Authenticator
 from service.domain.catalogue import Catalogue
 from service.domain.channels import Channels
+from service.domain.meetings import Meetings
 from service.domain.sessions import Sessions
 from service.domain.streams import Streams
 from service.domain.visitors import Visitors
@@ -39,6 +40,7 @@ class ApiDependencies:
     readiness: Readiness
     visitors: Visitors
     sessions: Sessions
+    meetings: Meetings
     trusted_proxies: Networks = ()
     version: str = "0"
     origin: Origin = field(default_factory=Origin)
@@ -53,6 +55,7 @@ def build_app(deps: ApiDependencies) -> web.Application:
         *channels.operations(deps.channels),
         *conference.operations(deps.channels, deps.streams, deps.catalogue, deps.sessions),
         *stream_sessions.operations(deps.channels, deps.streams, deps.sessions),
+        *meetings.operations(deps.channels, deps.meetings),
         *visitors.operations(deps.visitors, deps.trusted_proxies),
         *health.operations(deps.readiness),
     ]

@@ -20,6 +20,7 @@ from service.api.health import Readiness
 from service.domain.accounts import Accounts
 from service.domain.catalogue import Catalogue
 from service.domain.channels import Channels
+from service.domain.meetings import Meetings, MeetingSigner
 from service.domain.newcomers import Newcomers
 from service.domain.session_keeper import SessionKeeper
 from service.domain.sessions import Sessions
@@ -30,6 +31,8 @@ from service.store import Store
 from service.store.migrate import migrate
 from service.tasks import Tasks
 from service.viewers.memory import MemoryViewers
+
+MEETING_SIGNER = MeetingSigner("our-app", "jitsi", "meet.example.com", "the secret shared with Jitsi, long enough")
 
 
 def now() -> datetime:
@@ -158,6 +161,7 @@ async def api(
             readiness=readiness,
             visitors=visitors,
             sessions=Sessions(store.sessions, keeper, now),
+            meetings=Meetings(store.presence, store.accounts, MEETING_SIGNER, now),
             public_routes=public_stream.routes(public, status_board),
         )
     )

@@ -20,6 +20,7 @@ CONFIG = """
 [parameters]
 "path.organization_id" = "{organization}"
 "path.channel_id" = "{channel}"
+"path.user_id" = "{user}"
 
 [checks]
 # An unknown id in the path is a 404, and so is a bad cursor.
@@ -32,7 +33,7 @@ async def test_schemathesis_finds_nothing(api: Api, tmp_path: Path) -> None:
     channel = await api.channel()
     await api.post(api.conference(channel) + "/create_stream")
     config = tmp_path / "schemathesis.toml"
-    config.write_text(CONFIG.format(organization=api.organization, channel=channel))
+    config.write_text(CONFIG.format(organization=api.organization, channel=channel, user=api.user))
     runner = await asyncio.create_subprocess_exec(
         str(Path(sys.executable).parent / "schemathesis"),
         *("--config-file", str(config), "run", str(api.client.make_url("/openapi.json"))),

@@ -106,3 +106,9 @@ def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stopped:
         cli.main(["--version"])
     assert (stopped.value.code, capsys.readouterr().out) == (0, f"{cli.VERSION}\n")
+
+
+def test_what_jitsi_has_to_be_told_is_the_same_every_time(environment: dict[str, str]) -> None:
+    first, second = run(environment, "jitsi"), run(environment, "jitsi")
+    assert (first.returncode, first.stdout) == (0, second.stdout)
+    assert 'app_id = "jitsi"' in first.stdout.splitlines()
