@@ -94,10 +94,8 @@ def test_another_key_is_refused_in_one_line(tmp_path: Path, monkeypatch: pytest.
     [
         ({"APP_SECRET": "short"}, "CONFERENCE_JITSI_APP_SECRET must be a secret of at least 32 characters"),
         ({"KEY_ID": "k"}, "CONFERENCE_JITSI_PRIVATE_KEY is required when CONFERENCE_JITSI_KEY_ID is set"),
-        (
-            {"DOMAIN": "a b"},
-            "CONFERENCE_JITSI_DOMAIN must be a text of at most 256 characters without blanks, not 'a b'",
-        ),
+        ({"DOMAIN": "a b"}, f"CONFERENCE_JITSI_DOMAIN must be {settings.JITSI_RULE.text}, not 'a b'"),
+        ({"APP_ID": 'a"b'}, f"CONFERENCE_JITSI_APP_ID must be {settings.JITSI_RULE.text}, not 'a\"b'"),
     ],
 )
 def test_what_does_not_fit_is_one_line(monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], line: str) -> None:
