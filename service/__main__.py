@@ -1,4 +1,4 @@
-"""The command line: `python -m service serve|migrate|doctor|addresses|token|fake-cloudflare`.
+"""The command line: `python -m service serve|migrate|doctor|addresses|token|jitsi|fake-cloudflare`.
 
 Exit codes: 0 done, 1 it could not be done, 2 wrong usage or settings. What a script wants to read goes to stdout, everything
 else to stderr. Each command imports what it needs when it runs, so that the light ones start fast.
@@ -62,6 +62,9 @@ def _parser() -> argparse.ArgumentParser:
     _command(commands, "migrate", _migrate, "bring the database up to date")
     _command(commands, "doctor", _doctor, "check everything the service stands on and say what to do")
     _command(commands, "addresses", _addresses, "print the addresses the settings lead to, one `name value` a line")
+    _command(
+        commands, "jitsi", _jitsi, "print what Jitsi's Prosody has to be told: with the shared secret, if there is one"
+    )
     fake = _command(commands, "fake-cloudflare", _fake_cloudflare, "run a stand-in for the Cloudflare Stream API")
     fake.add_argument("--port", type=_port, required=True, help="0: any free one")
     fake.add_argument("--host", default="127.0.0.1")
@@ -164,6 +167,23 @@ def _addresses(_: argparse.Namespace) -> int:
         print(f"listen {name} {host} {port}")
     print(f"data {given.data_dir}")
     return 0
+
+
+def _jitsi(_: argparse.Namespace) -> int:
+    given = _begin(quiet=True)
+    from service.jitsi import meeting_signer, prosody_lines
+    from service.store.migrate import migrate
+    from service.store.repository import Store
+
+    async def show() -> None:
+        await migrate(given.database_url)
+        store = Store(given.database_url)
+        try:
+            print(*prosody_lines(await meeting_signer(given, store.accounts)), sep="\n")
+        finally:
+            await store.aclose()
+
+    return _run(_told(show()))
 
 
 def _fake_cloudflare(given: argparse.Namespace) -> int:

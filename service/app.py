@@ -41,9 +41,14 @@ from service.api.public_stream import routes as public_routes
 from service.domain.accounts import Accounts
 from service.domain.catalogue import Catalogue
 from service.domain.channels import Channels
+from service.domain.meetings import Meetings
 from service.domain.newcomers import NewcomerLimits, Newcomers
+from service.domain.session_keeper import SessionKeeper
+from service.domain.sessions import Sessions
 from service.domain.status import StatusBoard
 from service.domain.streams import Streams
+from service.domain.visitors import VisitorLimits, Visitors
+from service.jitsi import meeting_signer
 from service.prepare import certificate_files, prepare_elsewhere
 from service.redis_child import PrivateRedis, PrivateRedisError
 from service.redis_child import installed as redis_is_installed
@@ -128,9 +133,19 @@ async def running(settings: Settings, on_failure: Callable[[BaseException], None
         channels = Channels(store.channels, _now)
         board = StatusBoard(streams, provider, viewers, tasks.spawn, _unix_ms)
         stack.push_async_callback(board.aclose)
+        keeper = SessionKeeper(store.sessions, provider, board, viewers, tasks.spawn, _now)
+        provider.listen(keeper.happened)
+        stack.push_async_callback(keeper.aclose)
         streams.listen(board.changed)
         channels.listen(board.changed)
-        public = PublicStream(board, _newcomers(settings), clock=_unix_ms, trusted_proxies=settings.trusted_proxies)
+        visitors = await Visitors(store.accounts, store.accounts, _now, _visitor_limits(settings)).open()
+        public = PublicStream(
+            board,
+            _newcomers(settings),
+            clock=_unix_ms,
+            visitor_of=visitors.visitor_of,
+            trusted_proxies=settings.trusted_proxies,
+        )
         readiness = Readiness({"store": store.check, "viewers": viewers.check, "provider": provider.check})
         app = build_app(
             ApiDependencies(
@@ -139,6 +154,10 @@ async def running(settings: Settings, on_failure: Callable[[BaseException], None
                 streams=streams,
                 catalogue=Catalogue(provider, store.claims, board),
                 readiness=readiness,
+                visitors=visitors,
+                sessions=Sessions(store.sessions, keeper, _now),
+                meetings=Meetings(store.presence, store.accounts, await meeting_signer(settings, store.accounts), _now),
+                trusted_proxies=settings.trusted_proxies,
                 version=VERSION,
                 origin=Origin(settings.public_url, trust_proxy=bool(settings.trusted_proxies)),
                 registry=registry,
@@ -148,6 +167,7 @@ async def running(settings: Settings, on_failure: Callable[[BaseException], None
         await _open_http(settings, port, app, public, registry, tasks.spawn, stack)
         stack.push_async_callback(provider.aclose)
         await provider.start()
+        keeper.start()
         if reconciled := await streams.reconcile():
             log.info("claims reconciled", count=reconciled)
         try:
@@ -275,6 +295,11 @@ async def _open_http(
     lane = ExpressLane(runner.server, public.answer, spawn=spawn, on_reply=metrics.polls(registry))
     stack.push_async_callback(lane.aclose)
     await lane.listen(settings.http_host, port)
+
+
+def _visitor_limits(settings: Settings) -> VisitorLimits:
+    per_second = settings.new_visitors_per_address / 60
+    return VisitorLimits(burst=per_second * NEWCOMER_BURST_SECONDS, per_second=per_second)
 
 
 def _newcomers(settings: Settings) -> Newcomers:

@@ -27,6 +27,9 @@ PREFIX = "CONFERENCE_"
 MAX_TRANSCODES_LIMIT = 64
 """The most encoder processes a machine may be told to run."""
 
+MIN_JITSI_SECRET = 32
+"""Characters: a shorter key would be easier to guess than the signature (RFC 7518 §3.2)."""
+
 DATABASE_SCHEMES = ("sqlite", "postgresql", "postgres", "sqlite+aiosqlite", "postgresql+asyncpg")
 
 ORCHESTRATOR_VARIABLES = re.compile(r"CONFERENCE_(SERVICE_(HOST|PORT\w*)|PORT(_\d+_(TCP|UDP)\w*)?)")
@@ -114,6 +117,19 @@ def _readable_file(value: Path) -> Path:
     return value
 
 
+def _rsa_key(value: Path) -> Path:
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+    try:
+        key = load_pem_private_key(_readable_file(value).read_bytes(), password=None)
+    except TypeError:
+        raise ValueError("it has a password") from None
+    if not isinstance(key, RSAPrivateKey):
+        raise ValueError("not an RSA key")
+    return value
+
+
 def _lower(value: object) -> object:
     return value.lower() if isinstance(value, str) else value
 
@@ -125,6 +141,10 @@ def _origin(example: str) -> Rule:
 Port = Annotated[int, Field(ge=0, le=65535), Rule("a port from 0 to 65535 (0: any free one)")]
 Host = Annotated[str, AfterValidator(_host), Rule("a host name or an IP address, without a port")]
 PublicUrl = Annotated[str, AfterValidator(_url(("http", "https"), origin=True)), _origin("https://live.example.com")]
+
+
+JITSI_NAME = r"^[!#-\[\]-~]{1,256}$"
+JITSI_RULE = Rule("a text of at most 256 characters without blanks, quotes and backslashes")
 
 
 class Settings(BaseSettings):
@@ -201,6 +221,18 @@ class Settings(BaseSettings):
         _origin("https://customer-CODE.cloudflarestream.com"),
     ] | None = None  # fmt: skip
     cloudflare_webhook_secret: SecretStr | None = None
+    jitsi_app_id: Annotated[str, Field(pattern=JITSI_NAME), JITSI_RULE] = "jitsi"
+    jitsi_app_secret: Annotated[
+        SecretStr, Field(min_length=MIN_JITSI_SECRET), Rule(f"a secret of at least {MIN_JITSI_SECRET} characters")
+    ] | None = None  # fmt: skip
+    jitsi_private_key: Annotated[
+        Path, AfterValidator(_rsa_key), Rule("a readable file (PEM, an RSA private key without a password)")
+    ] | None = None  # fmt: skip
+    jitsi_key_id: Annotated[str, Field(pattern=JITSI_NAME), JITSI_RULE] | None = None
+    jitsi_domain: Annotated[str, Field(pattern=JITSI_NAME), JITSI_RULE] = "*"
+    jitsi_audience: Annotated[str, Field(pattern=JITSI_NAME), JITSI_RULE] = Field(
+        default_factory=lambda data: str(data.get("jitsi_app_id", "jitsi"))
+    )
     log_level: Annotated[LogLevel, BeforeValidator(_lower), Rule("debug, info, warning or error")] = LogLevel.INFO
     log_format: Annotated[LogFormat, BeforeValidator(_lower), Rule("auto, json or console")] = LogFormat.AUTO
 
@@ -217,6 +249,11 @@ class Settings(BaseSettings):
                 for name, value in needed.items()
                 if value is None
             ]
+        if (self.jitsi_private_key is None) != (self.jitsi_key_id is None):
+            missing, given = ("KEY_ID", "PRIVATE_KEY") if self.jitsi_key_id is None else ("PRIVATE_KEY", "KEY_ID")
+            faults.append(f"{PREFIX}JITSI_{missing} is required when {PREFIX}JITSI_{given} is set")
+        if self.jitsi_private_key is not None and self.jitsi_app_secret is not None:
+            faults.append(f"{PREFIX}JITSI_APP_SECRET must not be set when {PREFIX}JITSI_PRIVATE_KEY is")
         if faults:
             raise ValueError("\n".join(faults))
         return self

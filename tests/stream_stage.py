@@ -72,7 +72,7 @@ class Stage:
             self.board,
             Newcomers(newcomers),
             clock=self.clock,
-            visitor_of=lambda bearer: bearer.removeprefix("visitor-") if bearer.startswith("visitor-") else None,
+            visitor_of=lambda _, bearer: bearer.removeprefix("visitor-") if bearer.startswith("visitor-") else None,
         )
         self.organization = uuid4()
         self.channel = uuid4()

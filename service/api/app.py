@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
-from service.api import channels, conference, docs, health, public_schemas, users
+from service.api import channels, conference, docs, health, meetings, public_schemas, stream_sessions, users, visitors
 from service.api.binding import MAX_BODY, bind
+from service.api.client_address import Networks
 from service.api.health import Readiness
 from service.api.middleware import Figures, envelope
 from service.api.openapi import document
@@ -17,7 +18,10 @@ from service.api.origin import Origin
 from service.domain.accounts import Authenticator
 from service.domain.catalogue import Catalogue
 from service.domain.channels import Channels
+from service.domain.meetings import Meetings
+from service.domain.sessions import Sessions
 from service.domain.streams import Streams
+from service.domain.visitors import Visitors
 
 TITLE = "Live-stream conference"
 
@@ -34,6 +38,10 @@ class ApiDependencies:
     streams: Streams
     catalogue: Catalogue
     readiness: Readiness
+    visitors: Visitors
+    sessions: Sessions
+    meetings: Meetings
+    trusted_proxies: Networks = ()
     version: str = "0"
     origin: Origin = field(default_factory=Origin)
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
@@ -45,7 +53,10 @@ def build_app(deps: ApiDependencies) -> web.Application:
     operations = [
         *users.operations(),
         *channels.operations(deps.channels),
-        *conference.operations(deps.channels, deps.streams, deps.catalogue),
+        *conference.operations(deps.channels, deps.streams, deps.catalogue, deps.sessions),
+        *stream_sessions.operations(deps.channels, deps.streams, deps.sessions),
+        *meetings.operations(deps.channels, deps.meetings),
+        *visitors.operations(deps.visitors, deps.trusted_proxies),
         *health.operations(deps.readiness),
     ]
     described = document([*operations, *public_schemas.operations()], title=TITLE, version=deps.version)

@@ -14,6 +14,7 @@ from service.api.pagination import PageQuery, links, results
 from service.api.schemas import Answer, PageAnswer
 from service.domain.catalogue import Catalogue, ListedStream
 from service.domain.channels import Channels
+from service.domain.sessions import Sessions
 from service.domain.streams import OptionChanges, Streams
 
 ORGANIZATION = "/api/pub/v1/orgs/{organization_id}"
@@ -74,6 +75,7 @@ class RecordingAnswer(Answer):
     input: Size
     playback: PlaybackAnswer
     meta: Meta
+    stream_session_id: UUID | None = Field(description="The session it was made in.")
 
 
 class RecordingPage(PageAnswer):
@@ -113,7 +115,7 @@ class StreamQuery(PageQuery):
     state: State = Field(None, description="Only streams in this state; pages may be short then.")
 
 
-def operations(channels: Channels, streams: Streams, catalogue: Catalogue) -> list[Operation]:
+def operations(channels: Channels, streams: Streams, catalogue: Catalogue, sessions: Sessions) -> list[Operation]:
     """The operations of this resource."""
 
     @operation(
@@ -153,7 +155,9 @@ def operations(channels: Channels, streams: Streams, catalogue: Catalogue) -> li
     async def list_recordings(call: Call[PageQuery, Nothing]) -> Reply:
         channel = await channels.get(call.path["organization_id"], call.path["channel_id"])
         page = await catalogue.recordings(channel, call.query.request(by_uuid=False))
-        return Reply(RecordingPage(**links(call, page), results=results(page, _recording)))
+        made_in = await sessions.of_recordings(channel, page.items)
+        shown = results(page, lambda each: _recording(each, made_in.get(each.uid)))
+        return Reply(RecordingPage(**links(call, page), results=shown))
 
     @operation(
         "GET",
@@ -188,7 +192,7 @@ def _stream(live_input: LiveInput) -> StreamAnswer:
     )
 
 
-def _recording(recording: Recording) -> RecordingAnswer:
+def _recording(recording: Recording, session_id: UUID | None) -> RecordingAnswer:
     return RecordingAnswer(
         uid=recording.uid,
         thumbnail=recording.playback.thumbnail,
@@ -199,6 +203,7 @@ def _recording(recording: Recording) -> RecordingAnswer:
         input=Size(width=_known(recording.width, -1), height=_known(recording.height, -1)),
         playback=PlaybackAnswer(hls=recording.playback.hls, dash=recording.playback.dash),
         meta=Meta(name=recording.name),
+        stream_session_id=session_id,
     )
 
 

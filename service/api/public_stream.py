@@ -60,8 +60,8 @@ _HEARTBEAT = ("Cache-Control", "no-store")
 class PublicStream:
     """Answers the polls from the board.
 
-    `clock`: Unix ms. `visitor_of` reads the visitor id out of a Bearer visitor token, None for any other token. Networks in
-    `trusted_proxies` are believed about whom they speak for.
+    `clock`: Unix ms. `visitor_of` reads the visitor id out of a Bearer visitor token, None for any token that is not a visitor's of
+    that organization (its id in lower case). Networks in `trusted_proxies` are believed about whom they speak for.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class PublicStream:
         newcomers: Newcomers,
         *,
         clock: Callable[[], int],
-        visitor_of: Callable[[str], str | None] = lambda bearer: None,
+        visitor_of: Callable[[str, str], str | None] = lambda organization, bearer: None,
         trusted_proxies: Networks = (),
     ) -> None:
         self._board = board
@@ -97,7 +97,7 @@ class PublicStream:
         watched = self._board.find(organization, channel)
         if watched is None:
             return None
-        visitor = self._visitor(query, headers) if route == STATUS else None
+        visitor = self._visitor(organization, query, headers) if route == STATUS else None
         if visitor is not None and method == "GET":
             self._heartbeat(watched, visitor, headers, peer)
         reply = _rendered(watched.snapshot, route, visitor is not None)
@@ -119,11 +119,11 @@ class PublicStream:
                 raise Throttled(math.ceil(wait))
         self._board.heartbeat(watched, visitor, newcomer=newcomer)
 
-    def _visitor(self, query: str, headers: Mapping[str, str]) -> str | None:
+    def _visitor(self, organization: str, query: str, headers: Mapping[str, str]) -> str | None:
         """Who asks: the visitor token, the query, the header, in this order; None: nobody to count."""
         authorization = headers.get("authorization")
         if authorization is not None and authorization[:7].lower() == "bearer ":
-            visitor = self._visitor_of(authorization[7:].strip())
+            visitor = self._visitor_of(organization, authorization[7:].strip())
             if _is_countable(visitor):
                 return visitor
         visitor = _from_query(query)

@@ -8,14 +8,10 @@ him 200 and leave him out would make the count untrue without anybody knowing, a
 
 from __future__ import annotations
 
-import ipaddress
-from collections import OrderedDict
 from dataclasses import dataclass
 
+from service.domain.buckets import AddressBuckets
 from service.viewers.port import WINDOW_MS
-
-IPV6_SITE = 64
-"""Leading bits of an IPv6 address that name one household or office; the rest it chooses freely."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +35,7 @@ class Newcomers:
         self._young: set[int] = set()
         self._old: set[int] = set()
         self._turned_ms = 0
-        self._buckets: OrderedDict[str, tuple[float, int]] = OrderedDict()
+        self._buckets = AddressBuckets(self._limits.burst, self._limits.per_second, self._limits.max_addresses)
 
     def knows(self, stream: str, visitor_id: str, now_ms: int) -> bool:
         """The visitor was let in to this stream within the last window, and stays known for another one."""
@@ -61,28 +57,7 @@ class Newcomers:
 
     def admit(self, stream: str, visitor_id: str, address: str, now_ms: int) -> float:
         """Let a newcomer in: 0.0, or the seconds after which there is room for him again."""
-        site = _site(address)
-        tokens, at = self._buckets.get(site, (self._limits.burst, now_ms))
-        tokens = min(self._limits.burst, tokens + max(0, now_ms - at) / 1000 * self._limits.per_second)
-        admitted = tokens >= 1.0
-        self._buckets[site] = (tokens - 1.0 if admitted else tokens, now_ms)
-        self._buckets.move_to_end(site)
-        if len(self._buckets) > self._limits.max_addresses:
-            self._buckets.popitem(last=False)
-        if admitted:
+        wait = self._buckets.take(address, now_ms)
+        if wait == 0.0:
             self._young.add(hash((stream, visitor_id)))
-            return 0.0
-        return (1.0 - tokens) / self._limits.per_second
-
-
-def _site(address: str) -> str:
-    """What has one bucket: an IPv4 address, an IPv6 /64, or, where there is neither (a unix socket), everybody."""
-    try:
-        parsed = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return ""
-    if isinstance(parsed, ipaddress.IPv4Address):
-        return str(parsed)
-    if parsed.ipv4_mapped is not None:
-        return str(parsed.ipv4_mapped)
-    return str(ipaddress.ip_network((parsed, IPV6_SITE), strict=False))
+        return wait

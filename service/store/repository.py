@@ -10,6 +10,8 @@ from service.store.channels import StoredChannels
 from service.store.database import Database
 from service.store.live_inputs import StoredClaims
 from service.store.local_inputs import StoredInputs
+from service.store.presence import StoredPresence
+from service.store.sessions import StoredSessions
 
 
 class Store:
@@ -21,6 +23,8 @@ class Store:
         self.channels = StoredChannels(self.database)
         self.claims = StoredClaims(self.database)
         self.local_inputs = StoredInputs(self.database)
+        self.sessions = StoredSessions(self.database)
+        self.presence = StoredPresence(self.database)
 
     async def check(self) -> None:
         """Return when the database answers (readiness). Errors: domain.errors.Unavailable."""

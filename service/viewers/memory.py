@@ -91,6 +91,10 @@ class MemoryViewers:
             del self._windows[stream_uid]
         return ViewerCount(len(window.seen), now_ms)
 
+    async def visitors(self, stream_uid: str, since_ms: int) -> set[bytes]:
+        window = self._windows.get(stream_uid)
+        return set() if window is None else {visitor for visitor, at in window.seen.items() if at >= since_ms}
+
     async def forget(self, stream_uid: str) -> None:
         window = self._windows.pop(stream_uid, None)
         if window is not None:

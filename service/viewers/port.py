@@ -30,6 +30,11 @@ class ViewerWindow(Protocol):
         Answers the last good count, marked degraded, when the store of counts is away.
         """
 
+    async def visitors(self, stream_uid: str, since_ms: int) -> set[bytes]:
+        """Digests of those whose newest heartbeat is not older than `since_ms`, as far as the window reaches back; all heartbeats
+        taken before this call included. Errors: Unavailable.
+        """
+
     async def forget(self, stream_uid: str) -> None:
         """Drop the stream's window (its live input was deleted)."""
 

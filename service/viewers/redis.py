@@ -31,6 +31,7 @@ from providers.base import Spawn
 from service.domain.errors import Unavailable
 from service.viewers.digest import visitor_digest
 from service.viewers.port import WINDOW_MS, ViewerCount
+from service.viewers.roll import members_since
 
 log = structlog.get_logger(__name__)
 
@@ -177,6 +178,15 @@ class RedisViewers:
     def _last_good(self, stream_uid: str, now_ms: int) -> ViewerCount:
         last = self._last.get(stream_uid)
         return ViewerCount(0, now_ms, degraded=True) if last is None else ViewerCount(last.value, last.as_of_ms, True)
+
+    async def visitors(self, stream_uid: str, since_ms: int) -> set[bytes]:
+        flushed = await self.count(stream_uid, self._clock())
+        if flushed.degraded:
+            raise Unavailable("Redis does not answer.")
+        try:
+            return await members_since(self._redis, _key(stream_uid), since_ms + (self._offset_ms or 0))
+        except _AWAY as failure:
+            raise Unavailable("Redis does not answer.") from failure
 
     async def forget(self, stream_uid: str) -> None:
         """Drop the stream's window; while Redis is away, its set goes by itself after EXPIRE_MS."""

@@ -20,13 +20,19 @@ from service.api.health import Readiness
 from service.domain.accounts import Accounts
 from service.domain.catalogue import Catalogue
 from service.domain.channels import Channels
+from service.domain.meetings import Meetings, MeetingSigner
 from service.domain.newcomers import Newcomers
+from service.domain.session_keeper import SessionKeeper
+from service.domain.sessions import Sessions
 from service.domain.status import StatusBoard
 from service.domain.streams import Streams
+from service.domain.visitors import Visitors
 from service.store import Store
 from service.store.migrate import migrate
 from service.tasks import Tasks
 from service.viewers.memory import MemoryViewers
+
+MEETING_SIGNER = MeetingSigner("our-app", "jitsi", "meet.example.com", "the secret shared with Jitsi, long enough")
 
 
 def now() -> datetime:
@@ -46,6 +52,8 @@ class Api:
     accounts: Accounts
     provider: MemoryProvider
     readiness: Readiness
+    board: StatusBoard
+    keeper: SessionKeeper
     organization: UUID
     user: UUID
     token: str
@@ -101,21 +109,47 @@ def provider() -> MemoryProvider:
 
 
 @pytest.fixture
-async def board(store: Store, provider: MemoryProvider, tasks: Tasks) -> AsyncIterator[tuple[StatusBoard, Streams]]:
+def viewers() -> MemoryViewers:
+    return MemoryViewers(digest_key=bytes(16))
+
+
+@pytest.fixture
+async def board(
+    store: Store, provider: MemoryProvider, viewers: MemoryViewers, tasks: Tasks
+) -> AsyncIterator[tuple[StatusBoard, Streams]]:
     """The real status board over the store and the provider, and the streams it looks up."""
     streams = Streams(provider, store.channels, store.claims, now)
-    opened = StatusBoard(streams, provider, MemoryViewers(digest_key=bytes(16)), tasks.spawn, unix_ms)
+    opened = StatusBoard(streams, provider, viewers, tasks.spawn, unix_ms)
     streams.listen(opened.changed)
     yield opened, streams
     await opened.aclose()
 
 
 @pytest.fixture
-async def api(store: Store, provider: MemoryProvider, board: tuple[StatusBoard, Streams]) -> AsyncIterator[Api]:
+async def keeper(
+    store: Store,
+    provider: MemoryProvider,
+    viewers: MemoryViewers,
+    board: tuple[StatusBoard, Streams],
+    tasks: Tasks,
+) -> AsyncIterator[SessionKeeper]:
+    """Keeps the stream sessions, on the provider's events and every two seconds."""
+    opened = SessionKeeper(store.sessions, provider, board[0], viewers, tasks.spawn, now)
+    provider.listen(opened.happened)
+    opened.start()
+    yield opened
+    await opened.aclose()
+
+
+@pytest.fixture
+async def api(
+    store: Store, provider: MemoryProvider, board: tuple[StatusBoard, Streams], keeper: SessionKeeper
+) -> AsyncIterator[Api]:
     status_board, streams = board
     channels = Channels(store.channels, now)
     channels.listen(status_board.changed)
-    public = public_stream.PublicStream(status_board, Newcomers(), clock=unix_ms)
+    visitors = await Visitors(store.accounts, store.accounts, now).open()
+    public = public_stream.PublicStream(status_board, Newcomers(), clock=unix_ms, visitor_of=visitors.visitor_of)
     accounts = Accounts(store.accounts, store.accounts, now)
     readiness = Readiness({"store": store.check, "provider": provider.check})
     app = build_app(
@@ -125,10 +159,13 @@ async def api(store: Store, provider: MemoryProvider, board: tuple[StatusBoard, 
             streams=streams,
             catalogue=Catalogue(provider, store.claims, status_board),
             readiness=readiness,
+            visitors=visitors,
+            sessions=Sessions(store.sessions, keeper, now),
+            meetings=Meetings(store.presence, store.accounts, MEETING_SIGNER, now),
             public_routes=public_stream.routes(public, status_board),
         )
     )
     organization, user = uuid4(), uuid4()
     issued = await accounts.create_token(organization, user, organization_name="Acme", full_name="Ada Byron Lovelace")
     async with TestClient(TestServer(app)) as client:
-        yield Api(client, store, accounts, provider, readiness, organization, user, issued.secret)
+        yield Api(client, store, accounts, provider, readiness, status_board, keeper, organization, user, issued.secret)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from service.api.conference import CONFERENCE
 from tests.api.conftest import Api
 
 EXAMPLES = 25
@@ -20,10 +21,16 @@ CONFIG = """
 [parameters]
 "path.organization_id" = "{organization}"
 "path.channel_id" = "{channel}"
+"path.user_id" = "{user}"
 
 [checks]
 # An unknown id in the path is a 404, and so is a bad cursor.
 positive_data_acceptance.expected-statuses = ["2xx", 304, 404, 409]
+
+[[operations]]
+# A group that is not the organization is refused (contract §4 row 31).
+include-path = "{meeting_token}"
+checks.positive_data_acceptance.expected-statuses = ["2xx", 403, 404, 409]
 """
 
 
@@ -32,7 +39,11 @@ async def test_schemathesis_finds_nothing(api: Api, tmp_path: Path) -> None:
     channel = await api.channel()
     await api.post(api.conference(channel) + "/create_stream")
     config = tmp_path / "schemathesis.toml"
-    config.write_text(CONFIG.format(organization=api.organization, channel=channel))
+    config.write_text(
+        CONFIG.format(
+            organization=api.organization, channel=channel, user=api.user, meeting_token=CONFERENCE + "/token"
+        )
+    )
     runner = await asyncio.create_subprocess_exec(
         str(Path(sys.executable).parent / "schemathesis"),
         *("--config-file", str(config), "run", str(api.client.make_url("/openapi.json"))),

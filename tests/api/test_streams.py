@@ -136,7 +136,9 @@ async def test_a_recording_has_the_members_of_the_contract(api: Api) -> None:
     _, page = await api.get(api.conference(channel) + "/recorded_streams")
     assert set(page) == {"next", "previous", "results"}
     (item,) = page["results"]
-    assert set(item) == {"uid", "thumbnail", "created", "modified", "size", "duration", "input", "playback", "meta"}
+    assert set(item) == {
+        "uid", "thumbnail", "created", "modified", "size", "duration", "input", "playback", "meta", "stream_session_id",
+    }  # fmt: skip
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", item["created"])
     assert isinstance(item["size"], int) and isinstance(item["duration"], float)
     assert set(item["input"]) == {"width", "height"} and set(item["playback"]) == {"hls", "dash"}
@@ -149,6 +151,7 @@ async def test_recordings_page_forward_and_back(api: Api) -> None:
         api.provider.connect(live["stream_uid"])
         api.provider.make_watchable(live["stream_uid"])
         api.provider.end(live["stream_uid"])
+    await api.keeper.settled()
     first_url = api.conference(channel) + "/recorded_streams?page_size=3"
     pages, url = [], first_url
     while url:

@@ -10,6 +10,7 @@ import pytest
 from redis import asyncio as aioredis
 
 from service.tasks import Tasks
+from service.viewers.digest import visitor_digest
 from service.viewers.memory import MemoryViewers
 from service.viewers.port import WINDOW_MS, ViewerCount, ViewerWindow
 from service.viewers.redis import RedisViewers, unix_ms
@@ -51,6 +52,23 @@ async def test_counts_distinct_visitors(viewers: ViewerWindow, clock: Clock) -> 
     for visitor in ("ann", "bob", "ann"):
         viewers.seen("stream", visitor, clock.now_ms)
     assert await viewers.count("stream", clock.now_ms) == ViewerCount(2, START_MS)
+
+
+async def test_names_the_visitors_since_a_moment(viewers: ViewerWindow, clock: Clock) -> None:
+    viewers.seen("stream", "ann", clock.now_ms)
+    clock.now_ms += 5_000
+    viewers.seen("stream", "bob", clock.now_ms)
+    viewers.seen("another stream", "cat", clock.now_ms)
+    bob = {visitor_digest("bob", b"key")}
+    assert await viewers.visitors("stream", START_MS) == bob | {visitor_digest("ann", b"key")}
+    assert await viewers.visitors("stream", START_MS + 1) == bob
+    assert await viewers.visitors("nobody's stream", START_MS) == set()
+
+
+async def test_names_every_one_of_a_crowd(viewers: ViewerWindow, clock: Clock) -> None:
+    for number in range(5_000):
+        viewers.seen("stream", str(number), clock.now_ms)
+    assert len(await viewers.visitors("stream", START_MS)) == 5_000
 
 
 async def test_a_stream_nobody_watched_has_no_viewers(viewers: ViewerWindow, clock: Clock) -> None:

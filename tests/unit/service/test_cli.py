@@ -161,3 +161,9 @@ def test_a_service_told_to_stop_while_it_starts_stops_and_to_reload_it_goes_on(e
     assert process.returncode == 0
     assert b"nothing to reload" in told
     assert b"stopped while it was starting" in told
+
+
+def test_what_jitsi_has_to_be_told_is_the_same_every_time(environment: dict[str, str]) -> None:
+    first, second = run(environment, "jitsi"), run(environment, "jitsi")
+    assert (first.returncode, first.stdout) == (0, second.stdout)
+    assert 'app_id = "jitsi"' in first.stdout.splitlines()

@@ -1,0 +1,104 @@
+"""Meetings: a token to join a channel's, and where one is going on (contract §4 rows 31 and 32)."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, Field
+
+from service.api.conference import CONFERENCE, ORGANIZATION
+from service.api.contract import Call, Nothing, Operation, Reply, operation
+from service.api.fields import TEXT_PATTERN
+from service.api.pagination import PageQuery, links, results
+from service.api.schemas import Answer, PageAnswer
+from service.domain.channels import MAX_URL, Channels
+from service.domain.meetings import MAX_PARTICIPANT, ActiveConference, Guest, Meetings
+
+TAG = "Meetings"
+
+MAX_NAME = 512
+MAX_EMAIL = 320
+"""In characters, like those of the user directory."""
+
+
+def _text(limit: int) -> object:
+    return Field(max_length=limit, pattern=TEXT_PATTERN)
+
+
+class MeetingUser(BaseModel):
+    """Who is going to join. `id` and `email` count only where the token that asks belongs to no user."""
+
+    id: Annotated[str, _text(MAX_PARTICIPANT)] | None = None
+    name: Annotated[str, _text(MAX_NAME)] | None = None
+    email: Annotated[str, _text(MAX_EMAIL)] | None = None
+    avatar: Annotated[str, _text(MAX_URL)] | None = None
+
+
+class MeetingBody(BaseModel):
+    group: UUID | None = Field(None, description="The organization, as in the path.")
+    user: MeetingUser = MeetingUser()
+
+
+class MeetingTokenAnswer(Answer):
+    """For Jitsi's token authentication; `room` in it is the channel's id."""
+
+    token_type: Literal["bearer"] = "bearer"  # noqa: S105 - a kind of token
+    access_token: str = Field(repr=False)
+    expires_in: int = Field(description="Seconds.")
+
+
+class ActiveConferenceAnswer(Answer):
+    """A channel with somebody in its meeting."""
+
+    channel_id: UUID
+    participant_count: int
+    joined: bool = Field(description="Whether the user in the path is in it.")
+
+
+class ActiveConferencePage(PageAnswer):
+    results: list[ActiveConferenceAnswer]
+
+
+def operations(channels: Channels, meetings: Meetings) -> list[Operation]:
+    """The operations of this resource."""
+
+    @operation(
+        "POST",
+        CONFERENCE + "/token",
+        body=MeetingBody,
+        answers={200: MeetingTokenAnswer},
+        tag=TAG,
+        summary="A token to join the channel's meeting",
+    )
+    async def issue_meeting_token(call: Call[Nothing, MeetingBody]) -> Reply:
+        """No body is needed: what is not sent comes from the user directory."""
+        channel = await channels.get(call.path["organization_id"], call.path["channel_id"])
+        who = call.body.user
+        guest = Guest(who.id, who.name, who.email, who.avatar)
+        token = await meetings.issue(channel, call.caller, call.body.group, guest)
+        return Reply(MeetingTokenAnswer(access_token=token.access_token, expires_in=token.expires_in))
+
+    @operation(
+        "GET",
+        ORGANIZATION + "/users/{user_id}/active_conferences",
+        query=PageQuery,
+        answers={200: ActiveConferencePage},
+        tag=TAG,
+        summary="Meetings going on in the organization",
+    )
+    async def list_active_conferences(call: Call[PageQuery, Nothing]) -> Reply:
+        """As far as the caller may see them; the newest channel first."""
+        organization_id, user_id = call.path["organization_id"], call.path["user_id"]
+        page = await meetings.active(organization_id, user_id, call.caller, call.query.request(by_uuid=True))
+        return Reply(ActiveConferencePage(**links(call, page), results=results(page, _active)))
+
+    return [issue_meeting_token, list_active_conferences]
+
+
+def _active(conference: ActiveConference) -> ActiveConferenceAnswer:
+    return ActiveConferenceAnswer(
+        channel_id=conference.channel_id,
+        participant_count=conference.participant_count,
+        joined=conference.joined,
+    )

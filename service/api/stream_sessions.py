@@ -1,0 +1,95 @@
+"""Stream sessions: start, stop, and what there was (contract §4 row 30)."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from uuid import UUID
+
+from pydantic import BaseModel, Field
+
+from service.api.conference import CONFERENCE, TAG
+from service.api.contract import Call, Nothing, Operation, Reply, operation
+from service.api.fields import Moment
+from service.api.pagination import PageQuery, links, results
+from service.api.schemas import Answer, PageAnswer
+from service.domain.channels import Channels
+from service.domain.sessions import Sessions, StreamSession
+from service.domain.streams import Streams
+
+
+class Action(StrEnum):
+    """What to do with the session."""
+
+    START = "start"
+    STOP = "stop"
+
+
+class SessionBody(BaseModel):
+    action: Action
+
+
+class SessionAnswer(Answer):
+    """The session that runs now."""
+
+    stream_session_id: UUID | None = Field(description="null when none runs.")
+
+
+class ListedSessionAnswer(Answer):
+    """A session and its audience."""
+
+    id: UUID
+    started_at: Moment
+    stopped_at: Moment | None = Field(description="null while it runs.")
+    peak_viewers: int = Field(description="The most viewers at once.")
+    unique_viewers: int = Field(description="Distinct visitors in all; up to some seconds old while it runs.")
+
+
+class ListedSessionPage(PageAnswer):
+    results: list[ListedSessionAnswer]
+
+
+def operations(channels: Channels, streams: Streams, sessions: Sessions) -> list[Operation]:
+    """The operations of this resource."""
+
+    @operation(
+        "POST",
+        CONFERENCE + "/stream_session",
+        body=SessionBody,
+        answers={200: SessionAnswer},
+        tag=TAG,
+        summary="Start or stop the channel's stream session",
+    )
+    async def change_stream_session(call: Call[Nothing, SessionBody]) -> Reply:
+        """Starting while one runs answers the running one, stopping when none runs is no error. A session also starts by itself
+        when an encoder connects, and stops when its broadcast has ended."""
+        channel = await channels.get(call.path["organization_id"], call.path["channel_id"])
+        if call.body.action is Action.START:
+            return Reply(SessionAnswer(stream_session_id=(await sessions.start(channel)).id))
+        stream = await streams.find_stream(channel.organization_id, channel.id)
+        await sessions.stop(channel, None if stream is None else stream.input_uid)
+        return Reply(SessionAnswer(stream_session_id=None))
+
+    @operation(
+        "GET",
+        CONFERENCE + "/stream_sessions",
+        query=PageQuery,
+        answers={200: ListedSessionPage},
+        tag=TAG,
+        summary="Stream sessions of the channel, newest first",
+    )
+    async def list_stream_sessions(call: Call[PageQuery, Nothing]) -> Reply:
+        channel = await channels.get(call.path["organization_id"], call.path["channel_id"])
+        page = await sessions.list(channel, call.query.request(by_uuid=True))
+        return Reply(ListedSessionPage(**links(call, page), results=results(page, _listed)))
+
+    return [change_stream_session, list_stream_sessions]
+
+
+def _listed(session: StreamSession) -> ListedSessionAnswer:
+    return ListedSessionAnswer(
+        id=session.id,
+        started_at=session.started_at,
+        stopped_at=session.stopped_at,
+        peak_viewers=session.peak_viewers,
+        unique_viewers=session.unique_viewers,
+    )

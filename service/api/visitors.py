@@ -1,0 +1,72 @@
+"""POST /api/v5/public/orgs/<org>/auth: a visitor of an organization's pages gets an identity (contract §6)."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import BaseModel, Field
+
+from service.api.client_address import Networks, client_address
+from service.api.contract import Call, Nothing, Operation, Reply, operation
+from service.api.schemas import Answer
+from service.domain.visitors import SECRET_LENGTH, TOKEN_LIFETIME, VisitorIdentity, Visitors, show_expiry
+
+MINIMAL_BAR_VERSION = 3
+"""What the documented answer says; nothing here depends on it."""
+
+SECRET_PATTERN = f"^[0-9a-fA-F]{{{SECRET_LENGTH}}}$"
+
+
+class VisitorBody(BaseModel):
+    """Who comes back says so with the secret he was given; a new visitor sends none, or null."""
+
+    visitor_secret_id: Annotated[str, Field(pattern=SECRET_PATTERN)] | None = None
+
+
+class VisitorAnswer(Answer):
+    """A visitor's identity. The secret is for him alone: whoever has it is this visitor."""
+
+    visitor_id: str = Field(description="32 hex digits; public, another one in every organization.")
+    visitor_secret_id: str = Field(repr=False, description="50 hex digits; to be kept for the next visit.")
+    organization_id: UUID
+    socket_url: str | None
+    access_token: str = Field(repr=False, description="Send it as `Authorization: Bearer …` with every public call.")
+    expires_at: str = Field(json_schema_extra={"format": "date-time"})
+    expires_in: int = Field(description="Seconds.")
+    minimal_bar_version: int
+
+
+def operations(visitors: Visitors, trusted_proxies: Networks = ()) -> list[Operation]:
+    """The operations of this resource."""
+
+    @operation(
+        "POST",
+        "/api/v5/public/orgs/{organization_id}/auth",
+        body=VisitorBody,
+        answers={200: VisitorAnswer},
+        public=True,
+        tag="Public",
+        summary="Identify a visitor",
+    )
+    async def authenticate_visitor(call: Call[Nothing, VisitorBody]) -> Reply:
+        """No credentials needed. The same secret gives the same visitor_id, with a new access token."""
+        forwarded = ", ".join(call.request.headers.getall("X-Forwarded-For", []))
+        address = client_address(call.request.remote or "", forwarded, trusted_proxies)
+        identity = await visitors.identify(call.path["organization_id"], call.body.visitor_secret_id, address)
+        return Reply(_visitor(identity), headers={"Cache-Control": "no-store"})
+
+    return [authenticate_visitor]
+
+
+def _visitor(identity: VisitorIdentity) -> VisitorAnswer:
+    return VisitorAnswer(
+        visitor_id=identity.visitor_id,
+        visitor_secret_id=identity.secret,
+        organization_id=identity.organization_id,
+        socket_url=None,
+        access_token=identity.access_token,
+        expires_at=show_expiry(identity.expires_at),
+        expires_in=TOKEN_LIFETIME,
+        minimal_bar_version=MINIMAL_BAR_VERSION,
+    )

@@ -1,0 +1,44 @@
+"""A bucket of tokens for each address: so many at once, then so many a second."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections import OrderedDict
+
+IPV6_SITE = 64
+"""Leading bits of an IPv6 address that name one household or office; the rest it chooses freely."""
+
+
+class AddressBuckets:
+    """`burst` at once, then `per_second`; beyond `max_addresses` the one that took nothing for the longest time starts afresh."""
+
+    def __init__(self, burst: float, per_second: float, max_addresses: int) -> None:
+        self._burst = burst
+        self._per_second = per_second
+        self._max_addresses = max_addresses
+        self._buckets: OrderedDict[str, tuple[float, int]] = OrderedDict()
+
+    def take(self, address: str, now_ms: int) -> float:
+        """Take one token at this moment (Unix ms): 0.0, or, when there is none, the seconds until there is."""
+        site = _site(address)
+        tokens, at = self._buckets.get(site, (self._burst, now_ms))
+        tokens = min(self._burst, tokens + max(0, now_ms - at) / 1000 * self._per_second)
+        taken = tokens >= 1.0
+        self._buckets[site] = (tokens - 1.0 if taken else tokens, now_ms)
+        self._buckets.move_to_end(site)
+        if len(self._buckets) > self._max_addresses:
+            self._buckets.popitem(last=False)
+        return 0.0 if taken else (1.0 - tokens) / self._per_second
+
+
+def _site(address: str) -> str:
+    """What has one bucket: an IPv4 address, an IPv6 /64, or, where there is neither (a unix socket), everybody."""
+    try:
+        parsed = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return ""
+    if isinstance(parsed, ipaddress.IPv4Address):
+        return str(parsed)
+    if parsed.ipv4_mapped is not None:
+        return str(parsed.ipv4_mapped)
+    return str(ipaddress.ip_network((parsed, IPV6_SITE), strict=False))

@@ -1,0 +1,209 @@
+"""Keeps stream sessions in step with the streams: opens and closes them on the provider's events, and counts their audience.
+
+    provider event ─▶ queue ─▶ one task, in order: connected opens, ended closes; waits while the store is away
+    every SAMPLE_EVERY ─▶ running sessions ─▶ the board's count (peak), the viewer window's visitors (unique), a missed end
+
+**Unique viewers are exact.** The viewer window keeps everybody for two minutes after the last heartbeat, so reading it several
+times in that span, from the session's beginning on, misses nobody; the digests go into the store, where the key (session, visitor)
+lets each count once, over restarts of the service and of Redis, and for any number of processes. It costs the polls nothing. It is
+bounded by MAX_VISITORS a session, and by the end of the session: then only the number is kept.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import structlog
+
+from providers.base import EventKind, InputNotFound, Phase, Provider, ProviderEvent, ProviderUnavailable, Spawn
+from service.domain.errors import Unavailable
+from service.domain.ports import StateView
+from service.domain.sessions import RunningSession, SessionStore, StreamSession, open_session
+from service.viewers.port import WINDOW_MS, ViewerWindow
+
+log = structlog.get_logger(__name__)
+
+SAMPLE_EVERY = 2.0
+"""Seconds between two looks at the running sessions."""
+
+AUDIENCE_EVERY = 7
+"""Every so many looks the visitors themselves are read: far more often than they leave the window."""
+
+MAX_RUNNING = 1_000
+"""Running sessions looked at; the oldest come first."""
+
+MAX_EVENTS = 10_000
+"""Events waiting for the store to come back; beyond, new ones are dropped."""
+
+RETRY_AFTER = 2.0
+"""Seconds until an event is tried again when the store is away."""
+
+MAX_VISITORS = 1_000_000
+"""Visitors of one session told apart (about 100 bytes each while it runs); later ones no longer add to `unique_viewers`."""
+
+ABANDONED_AFTER = timedelta(seconds=60)
+"""A session that began with an encoder is closed when, this long after its beginning, nothing is on air: its end was missed."""
+
+OFF_AIR = frozenset({Phase.OFFLINE, Phase.ENDED})
+SHOWN = frozenset({Phase.LIVE, Phase.RECONNECTING})
+
+
+class SessionKeeper:
+    """Implements `sessions.SessionCloser`. Hand `happened` to the provider, then `start`."""
+
+    def __init__(
+        self,
+        store: SessionStore,
+        provider: Provider,
+        states: StateView,
+        viewers: ViewerWindow,
+        spawn: Spawn,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._store = store
+        self._provider = provider
+        self._states = states
+        self._viewers = viewers
+        self._spawn = spawn
+        self._clock = clock
+        self._events: asyncio.Queue[ProviderEvent] = asyncio.Queue(MAX_EVENTS)
+        self._noted: dict[UUID, set[bytes]] = {}
+        self._peaks: dict[UUID, int] = {}
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        """Take up work."""
+        self._tasks = [
+            self._spawn(self._follow_events(), name="stream session events"),
+            self._spawn(self._sample_forever(), name="stream session audience"),
+        ]
+
+    async def aclose(self) -> None:
+        """Stop; what runs goes on with the next start. Safe to call twice."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def happened(self, event: ProviderEvent) -> None:
+        """`providers.base.EventListener`."""
+        if event.kind not in (EventKind.CONNECTED, EventKind.ENDED):
+            return
+        try:
+            self._events.put_nowait(event)
+        except asyncio.QueueFull:
+            log.warning("stream session event dropped", input=event.input_uid, kind=event.kind)
+
+    async def settled(self) -> None:
+        """Return when every event so far has been dealt with."""
+        await self._events.join()
+
+    async def finish(self, session: StreamSession, input_uid: str | None, at: datetime) -> None:
+        """Count the audience once more, then close. Errors: Unavailable."""
+        if input_uid is not None:
+            await self._note_visitors(session, input_uid)
+        if await self._store.close_session(session.id, at):
+            log.info("stream session closed", session=str(session.id), channel=str(session.channel_id))
+        self._forget(session.id)
+
+    # Events.
+
+    async def _follow_events(self) -> None:
+        while True:
+            event = await self._events.get()
+            while True:
+                try:
+                    await self._take(event)
+                    break
+                except Unavailable:
+                    await asyncio.sleep(RETRY_AFTER)
+            self._events.task_done()
+
+    async def _take(self, event: ProviderEvent) -> None:
+        owner = await self._store.input_owner(event.input_uid)
+        if owner is None:
+            return
+        organization_id, channel_id = owner
+        if event.kind is EventKind.CONNECTED:
+            await open_session(self._store, organization_id, channel_id, event.at, by_encoder=True)
+            return
+        running = await self._store.running_session(channel_id)
+        if running is not None and running.started_at <= event.at:
+            await self.finish(running, event.input_uid, event.at)
+
+    # The audience.
+
+    async def _sample_forever(self) -> None:
+        looks = 0
+        while True:
+            with suppress(Unavailable):
+                await self.sample(visitors=looks % AUDIENCE_EVERY == 0)
+            looks += 1
+            await asyncio.sleep(SAMPLE_EVERY)
+
+    async def sample(self, *, visitors: bool) -> None:
+        """Look at every running session once; at its visitors, too, if asked. Errors: Unavailable (the store)."""
+        running = await self._store.running_sessions(MAX_RUNNING)
+        for gone in self._peaks.keys() - {each.session.id for each in running}:
+            self._forget(gone)
+        await asyncio.gather(*(self._look(each, visitors) for each in running))
+
+    async def _look(self, running: RunningSession, visitors: bool) -> None:
+        session, uid = running.session, running.input_uid
+        if uid is None:
+            return
+        with suppress(Unavailable):
+            summary = (await self._states.states([uid]))[uid]
+            if summary.state in OFF_AIR:
+                await self._close_if_over(session, uid)
+            elif summary.state in SHOWN:
+                if visitors:
+                    await self._note_visitors(session, uid)
+                if self._clock() >= session.started_at + timedelta(milliseconds=WINDOW_MS):
+                    # Before that the board's count still holds visitors of what came before the session.
+                    await self._note_peak(session, summary.viewer_count)
+
+    async def _close_if_over(self, session: StreamSession, uid: str) -> None:
+        """The end of its broadcast went by unseen: we were not running, or the provider could not tell."""
+        try:
+            state = await self._provider.state(uid)
+        except (InputNotFound, ProviderUnavailable):
+            return
+        if state.phase not in OFF_AIR:
+            return
+        ended = state.phase is Phase.ENDED and state.since is not None and state.since >= session.started_at
+        abandoned = session.by_encoder and self._clock() >= session.started_at + ABANDONED_AFTER
+        if ended or abandoned:
+            await self.finish(session, uid, state.since if ended and state.since is not None else self._clock())
+
+    async def _note_visitors(self, session: StreamSession, uid: str) -> None:
+        """Everybody who has been here since the session began and is still in the window. While Redis is away: next time."""
+        now_ms = _unix_ms(self._clock())
+        since_ms = max(_unix_ms(session.started_at), now_ms - WINDOW_MS)
+        try:
+            present = await self._viewers.visitors(uid, since_ms)
+        except Unavailable:
+            return
+        noted = self._noted.setdefault(session.id, set())
+        fresh = list(present - noted)[: max(0, MAX_VISITORS - len(noted))]
+        peak = max(len(present), self._peaks.get(session.id, 0))
+        if fresh or peak > self._peaks.get(session.id, -1):
+            await self._store.note_audience(session.id, peak, fresh)
+            noted.update(fresh)
+            self._peaks[session.id] = peak
+
+    async def _note_peak(self, session: StreamSession, viewers: int) -> None:
+        if viewers > self._peaks.get(session.id, session.peak_viewers):
+            await self._store.note_audience(session.id, viewers, ())
+            self._peaks[session.id] = viewers
+
+    def _forget(self, session_id: UUID) -> None:
+        self._noted.pop(session_id, None)
+        self._peaks.pop(session_id, None)
+
+
+def _unix_ms(at: datetime) -> int:
+    return int(at.timestamp() * 1000)

@@ -1,0 +1,177 @@
+"""Visitors of an organization's pages: who they are, without an account and without a row in the store (contract §6).
+
+    secret (50 hex digits, the visitor keeps it) ─▶ keyed hash with the organization ─▶ visitor_id (32 hex digits, public)
+    visitor_id ─▶ a signed token for half an hour ─▶ read back at every poll, from memory after the first time
+
+Nothing about a visitor is stored: the same secret gives the same id as long as the installation keeps its own secret, which
+every process shares through the store. Whoever knows only a visitor_id cannot find the secret, nor the visitor's id in another
+organization.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from service.domain.buckets import AddressBuckets
+from service.domain.errors import NotFound, Throttled
+from service.domain.ports import AccountStore, SecretStore
+
+SECRET_LENGTH = 50
+"""Hex digits of a visitor's secret: 200 random bits."""
+
+ID_BYTES = 16
+"""Bytes of a visitor id, shown as twice as many hex digits."""
+
+TOKEN_LIFETIME = 1800
+"""Seconds a visitor token is valid (contract §6)."""
+
+MAX_TOKEN = 1024
+"""The longest visitor token looked at, in characters; ours have about 350."""
+
+MAX_REMEMBERED = 50_000
+"""Visitor tokens whose visitor is remembered (about 350 bytes each); beyond, the one met first is read anew."""
+
+MAX_ORGANIZATIONS = 10_000
+"""Organizations remembered to exist."""
+
+ID_SECRET = "visitor-id"  # noqa: S105 - the name of a secret, not one
+TOKEN_SECRET = "visitor-token-signing"  # noqa: S105 - the name of a secret, not one
+AUDIENCE = "conference-visitor"
+ALGORITHM = "HS256"
+
+
+@dataclass(frozen=True, slots=True)
+class VisitorIdentity:
+    """A visitor as he is told about himself."""
+
+    organization_id: UUID
+    visitor_id: str
+    secret: str = field(repr=False)
+    access_token: str = field(repr=False)
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class VisitorLimits:
+    """Visitors one address may bring: `burst` at once, then `per_second`."""
+
+    burst: float = 5_000
+    per_second: float = 50
+    max_addresses: int = 50_000
+
+
+class Visitors:
+    """Says who a visitor is and reads his tokens. `open` before use."""
+
+    def __init__(
+        self,
+        accounts: AccountStore,
+        secret_store: SecretStore,
+        clock: Callable[[], datetime],
+        limits: VisitorLimits | None = None,
+    ) -> None:
+        limits = limits or VisitorLimits()
+        self._accounts = accounts
+        self._secrets = secret_store
+        self._clock = clock
+        self._buckets = AddressBuckets(limits.burst, limits.per_second, limits.max_addresses)
+        self._organizations: dict[UUID, None] = {}
+        self._id_key = b""
+        self._signing_secret = ""
+        self._remembered: dict[bytes, tuple[str, str, float]] = {}
+
+    async def open(self) -> Visitors:
+        """Learn the installation's secrets, made when there are none. Errors: Unavailable."""
+        self._id_key = bytes.fromhex(await self._secrets.secret(ID_SECRET, secrets.token_hex(32)))
+        self._signing_secret = await self._secrets.secret(TOKEN_SECRET, secrets.token_hex(32))
+        return self
+
+    async def identify(self, organization_id: UUID, secret: str | None, address: str) -> VisitorIdentity:
+        """The visitor with that secret (SECRET_LENGTH hex digits; None: a new one), who calls from `address`.
+
+        Errors: Throttled, NotFound (no such organization), Unavailable.
+        """
+        now = self._clock()
+        wait = self._buckets.take(address, int(now.timestamp() * 1000))
+        if wait > 0:
+            raise Throttled(math.ceil(wait))
+        await self._require(organization_id)
+        secret = secrets.token_hex(SECRET_LENGTH // 2) if secret is None else secret.lower()
+        visitor_id = self._id_of(organization_id, secret)
+        expires_at = now + timedelta(seconds=TOKEN_LIFETIME)
+        token = self._issue(organization_id, visitor_id, now, expires_at)
+        return VisitorIdentity(organization_id, visitor_id, secret, token, expires_at)
+
+    def visitor_of(self, organization_id: str, token: str) -> str | None:
+        """The visitor id in a valid visitor token of that organization (a canonical UUID), else None. Never waits."""
+        digest = hashlib.blake2b(token.encode(errors="replace"), digest_size=16).digest()
+        known = self._remembered.get(digest)
+        if known is None:
+            known = self._read(token)
+            if known is None:
+                return None
+            while len(self._remembered) >= MAX_REMEMBERED:
+                del self._remembered[next(iter(self._remembered))]
+            self._remembered[digest] = known
+        home, visitor_id, expires = known
+        if self._clock().timestamp() >= expires:
+            self._remembered.pop(digest, None)
+            return None
+        return visitor_id if home == organization_id else None
+
+    async def _require(self, organization_id: UUID) -> None:
+        """Organizations are never deleted, so one that was found stays found."""
+        if organization_id in self._organizations:
+            return
+        if await self._accounts.organization(organization_id) is None:
+            raise NotFound
+        if len(self._organizations) >= MAX_ORGANIZATIONS:
+            self._organizations.clear()
+        self._organizations[organization_id] = None
+
+    def _id_of(self, organization_id: UUID, secret: str) -> str:
+        told = organization_id.bytes + secret.encode()
+        return hashlib.blake2b(told, digest_size=ID_BYTES, key=self._id_key).hexdigest()
+
+    def _issue(self, organization_id: UUID, visitor_id: str, now: datetime, expires_at: datetime) -> str:
+        import jwt  # brings cryptography along, 8 MiB, which who meets no visitor need not carry
+
+        claims = {
+            "iss": "conference",
+            "aud": AUDIENCE,
+            "iat": now,
+            "exp": expires_at,
+            "organization_id": str(organization_id),
+            "visitor_id": visitor_id,
+        }
+        return jwt.encode(claims, self._signing_secret, algorithm=ALGORITHM)
+
+    def _read(self, token: str) -> tuple[str, str, float] | None:
+        """Organization, visitor id and expiry (Unix seconds) of a token we signed; the caller looks at the expiry."""
+        if len(token) > MAX_TOKEN:
+            return None
+        import jwt
+
+        try:
+            claims: dict[str, Any] = jwt.decode(
+                token,
+                self._signing_secret,
+                algorithms=[ALGORITHM],
+                audience=AUDIENCE,
+                options={"require": ["exp", "aud"], "verify_exp": False, "verify_iat": False},
+            )
+            return str(claims["organization_id"]), str(claims["visitor_id"]), float(claims["exp"])
+        except (jwt.PyJWTError, KeyError, ValueError, TypeError):
+            return None
+
+
+def show_expiry(at: datetime) -> str:
+    """ISO 8601 with milliseconds, as the documented answer has it: 2015-08-31T16:32:17.879Z."""
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

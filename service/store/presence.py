@@ -1,0 +1,89 @@
+"""Who is in which call: one row for a participant and channel, the newest word about him."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Column, Index, Insert, String, Table, Uuid, case, delete, func, or_, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from service.domain.entities import ChannelType
+from service.domain.meetings import MAX_PARTICIPANT, ActiveConference, Presence
+from service.domain.paging import PageRequest
+from service.store.database import Database
+from service.store.statements import paged, values_of
+from service.store.tables import UtcDateTime, channels, metadata
+
+call_presences = Table(
+    "call_presences",
+    metadata,
+    Column("channel_id", Uuid, primary_key=True),
+    Column("participant", String(MAX_PARTICIPANT), primary_key=True),
+    Column("organization_id", Uuid, nullable=False),
+    Column("noted_at", UtcDateTime, nullable=False),
+    Column("leaves_at", UtcDateTime, nullable=False),
+    Index(None, "organization_id", "leaves_at"),
+    Index(None, "leaves_at"),
+)
+
+KEY = ("channel_id", "participant")
+
+
+class StoredPresence:
+    """Implements `domain.meetings.PresenceStore`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def note(self, presence: Presence, forget_before: datetime) -> None:
+        async def change(connection: AsyncConnection) -> None:
+            await connection.execute(_newest(connection, values_of(presence)))
+            await connection.execute(delete(call_presences).where(call_presences.c.leaves_at < forget_before))
+
+        await self._database.write(change)
+
+    async def active(
+        self, organization_id: UUID, user_id: UUID, viewer_id: UUID, at: datetime, request: PageRequest
+    ) -> list[ActiveConference]:
+        here = call_presences.c.leaves_at > at
+        joined = func.max(case((call_presences.c.participant == str(user_id), 1), else_=0))
+        open_to_all = channels.c.is_private.is_(False) & (channels.c.type != int(ChannelType.DIRECT))
+        viewers_own = select(call_presences.c.channel_id).where(here, call_presences.c.participant == str(viewer_id))
+        wanted = (
+            select(
+                channels.c.id.label("channel_id"),
+                channels.c.created_at.label("channel_created_at"),
+                func.count().label("participant_count"),
+                joined.label("joined"),
+            )
+            .join(call_presences, call_presences.c.channel_id == channels.c.id)
+            .where(call_presences.c.organization_id == organization_id, here)
+            .where(or_(open_to_all, channels.c.creator_id == viewer_id, channels.c.id.in_(viewers_own)))
+            .group_by(channels.c.id, channels.c.created_at)
+        )
+        anchor_id = None if request.anchor is None else UUID(request.anchor.id)
+        wanted = paged(wanted, channels.c.created_at, channels.c.id, anchor_id, request, descending=True)
+
+        async def query(connection: AsyncConnection) -> list[ActiveConference]:
+            rows = (await connection.execute(wanted)).mappings()
+            return [ActiveConference(**{**row, "joined": bool(row["joined"])}) for row in rows]
+
+        return await self._database.read(query)
+
+
+def _newest(connection: AsyncConnection, row: dict[str, Any]) -> Insert:
+    """INSERT, or overwrite what is not newer."""
+    changed = {name: row[name] for name in ("noted_at", "leaves_at")}
+    older = call_presences.c.noted_at <= row["noted_at"]
+    if connection.dialect.name == "postgresql":
+        return (
+            postgresql.insert(call_presences)
+            .values(row)
+            .on_conflict_do_update(index_elements=KEY, set_=changed, where=older)
+        )
+    return (
+        sqlite.insert(call_presences).values(row).on_conflict_do_update(index_elements=KEY, set_=changed, where=older)
+    )

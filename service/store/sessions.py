@@ -1,0 +1,194 @@
+"""Stream sessions. That a channel has one running session at most is the partial unique index."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Index,
+    Insert,
+    Integer,
+    LargeBinary,
+    RowMapping,
+    Select,
+    Table,
+    Uuid,
+    delete,
+    func,
+    select,
+    update,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from service.domain.paging import PageRequest
+from service.domain.sessions import RunningSession, StreamSession
+from service.store.database import Database
+from service.store.statements import insert_new, paged, values_of
+from service.store.tables import UtcDateTime, live_inputs, metadata, retired_inputs
+from service.store.tables import channels as channels_table
+
+VISITORS_AT_ONCE = 2_000
+"""Visitors stored in one transaction: other writers get their turn in between."""
+
+stream_sessions = Table(
+    "stream_sessions",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("organization_id", Uuid, nullable=False),
+    Column("channel_id", Uuid, nullable=False),  # no foreign key: what was streamed outlives its channel
+    Column("by_encoder", Boolean, nullable=False),
+    Column("started_at", UtcDateTime, nullable=False),
+    Column("stopped_at", UtcDateTime),
+    Column("peak_viewers", Integer, nullable=False),
+    Column("unique_viewers", Integer, nullable=False),
+    Index(None, "channel_id", "started_at", "id"),
+)
+Index(
+    "uq_stream_sessions_running",
+    stream_sessions.c.channel_id,
+    unique=True,
+    sqlite_where=stream_sessions.c.stopped_at.is_(None),
+    postgresql_where=stream_sessions.c.stopped_at.is_(None),
+)
+
+stream_session_visitors = Table(
+    "stream_session_visitors",
+    metadata,
+    Column("session_id", Uuid, primary_key=True),
+    Column("visitor", LargeBinary(16), primary_key=True),
+)
+
+
+class StoredSessions:
+    """Implements `domain.sessions.SessionStore`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def open_session(self, new: StreamSession) -> None:
+        async def change(connection: AsyncConnection) -> None:
+            await connection.execute(insert_new(connection, stream_sessions, values_of(new)))
+
+        await self._database.write(change)
+
+    async def running_session(self, channel_id: UUID) -> StreamSession | None:
+        running = _running().where(stream_sessions.c.channel_id == channel_id)
+        found = await self._sessions(running)
+        return found[0] if found else None
+
+    async def close_session(self, session_id: UUID, at: datetime) -> bool:
+        async def change(connection: AsyncConnection) -> bool:
+            running = (stream_sessions.c.id == session_id, stream_sessions.c.stopped_at.is_(None))
+            done = await connection.execute(update(stream_sessions).where(*running).values(stopped_at=at))
+            if done.rowcount != 1:
+                return False
+            theirs = stream_session_visitors.c.session_id == session_id
+            await connection.execute(delete(stream_session_visitors).where(theirs))
+            return True
+
+        return await self._database.write(change)
+
+    async def running_sessions(self, limit: int) -> list[RunningSession]:
+        wanted = (
+            _running()
+            .add_columns(live_inputs.c.uid)
+            .outerjoin(live_inputs, live_inputs.c.channel_id == stream_sessions.c.channel_id)
+            .order_by(stream_sessions.c.started_at, stream_sessions.c.id)
+            .limit(limit)
+        )
+
+        async def query(connection: AsyncConnection) -> list[RunningSession]:
+            rows = (await connection.execute(wanted)).mappings()
+            return [RunningSession(_session(row), row["uid"]) for row in rows]
+
+        return await self._database.read(query)
+
+    async def input_owner(self, input_uid: str) -> tuple[UUID, UUID] | None:
+        present = select(live_inputs.c.channel_id).where(live_inputs.c.uid == input_uid)
+        retired = select(retired_inputs.c.channel_id).where(retired_inputs.c.uid == input_uid)
+        wanted = select(channels_table.c.organization_id, channels_table.c.id).where(
+            channels_table.c.id.in_(present.union_all(retired))
+        )
+
+        async def query(connection: AsyncConnection) -> tuple[UUID, UUID] | None:
+            row = (await connection.execute(wanted)).first()
+            return None if row is None else (row[0], row[1])
+
+        return await self._database.read(query)
+
+    async def note_audience(self, session_id: UUID, viewers: int, visitors: Collection[bytes]) -> None:
+        waiting = list(visitors)
+        while True:
+            part, waiting = waiting[:VISITORS_AT_ONCE], waiting[VISITORS_AT_ONCE:]
+            await self._note(session_id, viewers, part)
+            if not waiting:
+                return
+
+    async def _note(self, session_id: UUID, viewers: int, visitors: list[bytes]) -> None:
+        running = (stream_sessions.c.id == session_id, stream_sessions.c.stopped_at.is_(None))
+
+        async def change(connection: AsyncConnection) -> None:
+            peak = _larger(connection)(stream_sessions.c.peak_viewers, viewers)
+            # This first: it holds the row, so that nobody is added to a session that was closed meanwhile.
+            done = await connection.execute(update(stream_sessions).where(*running).values(peak_viewers=peak))
+            if done.rowcount != 1 or not visitors:
+                return
+            rows = [{"session_id": session_id, "visitor": visitor} for visitor in visitors]
+            await connection.execute(_insert_visitors(connection), rows)
+            theirs = stream_session_visitors.c.session_id == session_id
+            count = select(func.count()).select_from(stream_session_visitors).where(theirs).scalar_subquery()
+            await connection.execute(update(stream_sessions).where(*running).values(unique_viewers=count))
+
+        await self._database.write(change)
+
+    async def sessions_between(
+        self, channel_id: UUID, begin: datetime, end: datetime, limit: int
+    ) -> list[StreamSession]:
+        return await self._sessions(
+            select(stream_sessions)
+            .where(
+                stream_sessions.c.channel_id == channel_id,
+                stream_sessions.c.started_at <= end,
+                stream_sessions.c.stopped_at.is_(None) | (stream_sessions.c.stopped_at >= begin),
+            )
+            .order_by(stream_sessions.c.started_at.desc(), stream_sessions.c.id.desc())
+            .limit(limit)
+        )
+
+    async def sessions(self, channel_id: UUID, request: PageRequest) -> list[StreamSession]:
+        wanted = select(stream_sessions).where(stream_sessions.c.channel_id == channel_id)
+        anchor_id = None if request.anchor is None else UUID(request.anchor.id)
+        at, identity = stream_sessions.c.started_at, stream_sessions.c.id
+        return await self._sessions(paged(wanted, at, identity, anchor_id, request, descending=True))
+
+    async def _sessions(self, wanted: Select[Any]) -> list[StreamSession]:
+        async def query(connection: AsyncConnection) -> list[StreamSession]:
+            return [_session(row) for row in (await connection.execute(wanted)).mappings()]
+
+        return await self._database.read(query)
+
+
+def _running() -> Select[Any]:
+    return select(stream_sessions).where(stream_sessions.c.stopped_at.is_(None))
+
+
+def _insert_visitors(connection: AsyncConnection) -> Insert:
+    """For many rows; those already there change nothing."""
+    if connection.dialect.name == "postgresql":
+        return postgresql.insert(stream_session_visitors).on_conflict_do_nothing()
+    return sqlite.insert(stream_session_visitors).on_conflict_do_nothing()
+
+
+def _larger(connection: AsyncConnection) -> Any:
+    """The larger of two values: SQLite's two-argument max, PostgreSQL's greatest."""
+    return func.greatest if connection.dialect.name == "postgresql" else func.max
+
+
+def _session(row: RowMapping) -> StreamSession:
+    return StreamSession(**{column.name: row[column.name] for column in stream_sessions.c})

@@ -1,0 +1,239 @@
+"""Sessions follow their streams: opened by the encoder, closed by the end, their audience counted exactly."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import pytest
+
+from providers.memory import MemoryProvider
+from service.domain import session_keeper as module
+from service.domain.accounts import Accounts
+from service.domain.channels import Channels, NewChannel
+from service.domain.entities import Channel
+from service.domain.errors import Unavailable
+from service.domain.paging import PageRequest
+from service.domain.session_keeper import ABANDONED_AFTER, SessionKeeper
+from service.domain.sessions import Sessions, StreamSession
+from service.domain.status import StatusBoard
+from service.domain.streams import Streams
+from service.store import Store
+from service.store.migrate import migrate
+from service.tasks import Tasks
+from service.viewers.memory import MemoryViewers
+from service.viewers.port import WINDOW_MS
+from tests.stream_stage import UNHURRIED, Clock
+
+
+@dataclass
+class Stage:
+    """A channel with a live input; what happens on a timer is done by `sample`."""
+
+    store: Store
+    provider: MemoryProvider
+    viewers: MemoryViewers
+    board: StatusBoard
+    tasks: Tasks
+    clock: Clock
+    channel: Channel
+    uid: str
+
+    def keeper(self, *, listen: bool = True) -> SessionKeeper:
+        """As a process of its own has it."""
+        made = SessionKeeper(
+            self.store.sessions, self.provider, self.board, self.viewers, self.tasks.spawn, self.clock.moment
+        )
+        if listen:
+            self.provider.listen(made.happened)
+        return made
+
+    def sessions(self, keeper: SessionKeeper) -> Sessions:
+        return Sessions(self.store.sessions, keeper, self.clock.moment)
+
+    async def all(self) -> list[StreamSession]:
+        return await self.store.sessions.sessions(self.channel.id, PageRequest(100))
+
+    async def only(self) -> StreamSession:
+        (session,) = await self.all()
+        return session
+
+    def go_live(self) -> None:
+        self.provider.connect(self.uid)
+        self.provider.make_watchable(self.uid)
+
+    def watch(self, *visitors: str) -> None:
+        for visitor in visitors:
+            self.viewers.seen(self.uid, visitor, self.clock())
+
+    def pass_time(self, seconds: float) -> None:
+        self.clock.now_ms += int(seconds * 1000)
+
+
+@pytest.fixture
+async def stage(tmp_path: Path, tasks: Tasks, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Stage]:
+    monkeypatch.setattr(module, "SAMPLE_EVERY", 3600.0)
+    monkeypatch.setattr(module, "RETRY_AFTER", 0.01)
+    monkeypatch.setattr("service.domain.summaries.FRESH_FOR", 0.0)
+    url = f"sqlite:///{tmp_path / 'store.db'}"
+    await migrate(url)
+    store, clock = Store(url), Clock()
+    provider, viewers = MemoryProvider(clock=clock.moment), MemoryViewers(digest_key=b"key")
+    streams = Streams(provider, store.channels, store.claims, clock.moment)
+    board = StatusBoard(streams, provider, viewers, tasks.spawn, clock, UNHURRIED)
+    organization: UUID = uuid4()
+    await Accounts(store.accounts, store.accounts, clock.moment).create_token(organization, None)
+    channel = await Channels(store.channels, clock.moment).create(organization, None, NewChannel("News"))
+    made = await streams.ensure(channel)
+    yield Stage(store, provider, viewers, board, tasks, clock, channel, made.input.uid)
+    await board.aclose()
+    await store.aclose()
+
+
+async def test_an_encoder_opens_a_session_and_its_broadcasts_end_closes_it(stage: Stage) -> None:
+    keeper = stage.keeper()
+    keeper.start()
+    began = stage.clock.moment()
+    stage.go_live()
+    stage.pass_time(60)
+    stage.provider.drop(stage.uid)
+    stage.provider.connect(stage.uid)
+    await keeper.settled()
+    assert (await stage.only()).stopped_at is None  # a drop within the reconnect window changes nothing
+    stage.pass_time(60)
+    ended = stage.clock.moment()
+    stage.provider.end(stage.uid)
+    await keeper.settled()
+    session = await stage.only()
+    assert (session.by_encoder, session.started_at, session.stopped_at) == (True, began, ended)
+
+
+async def test_an_encoder_that_comes_into_a_started_session_does_not_open_another(stage: Stage) -> None:
+    keeper = stage.keeper()
+    keeper.start()
+    started = await stage.sessions(keeper).start(stage.channel)
+    stage.pass_time(1)
+    stage.go_live()
+    await keeper.settled()
+    assert (await stage.only()).id == started.id
+
+
+async def test_a_session_goes_on_over_a_restart(stage: Stage) -> None:
+    keeper = stage.keeper()
+    keeper.start()
+    stage.go_live()
+    stage.watch("ann")
+    await keeper.settled()
+    await keeper.sample(visitors=True)
+    await keeper.aclose()
+    again = stage.keeper(listen=False)
+    stage.watch("ann", "bob")
+    await again.sample(visitors=True)
+    session = await stage.only()
+    assert (session.stopped_at, session.unique_viewers, session.peak_viewers) == (None, 2, 2)
+
+
+async def test_an_end_nobody_heard_of_closes_the_session_all_the_same(stage: Stage) -> None:
+    keeper = stage.keeper()
+    keeper.start()
+    stage.go_live()
+    await keeper.settled()
+    await keeper.aclose()
+    stage.pass_time(30)
+    ended = stage.clock.moment()
+    stage.provider.end(stage.uid)
+    stage.pass_time(30)
+    await stage.keeper(listen=False).sample(visitors=False)
+    assert (await stage.only()).stopped_at == ended
+
+
+async def test_a_session_started_before_its_encoder_is_left_open(stage: Stage) -> None:
+    keeper = stage.keeper()
+    stage.go_live()
+    stage.provider.end(stage.uid)
+    stage.pass_time(1)
+    await stage.sessions(keeper).start(stage.channel)
+    stage.pass_time(2 * ABANDONED_AFTER / timedelta(seconds=1))
+    await keeper.sample(visitors=True)
+    assert (await stage.only()).stopped_at is None
+
+
+async def test_an_event_waits_for_the_store_to_come_back(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    keeper, failures = stage.keeper(), [Unavailable("away"), Unavailable("away")]
+    really = stage.store.sessions.input_owner
+
+    async def owner(uid: str) -> tuple[UUID, UUID] | None:
+        if failures:
+            raise failures.pop()
+        return await really(uid)
+
+    monkeypatch.setattr(stage.store.sessions, "input_owner", owner)
+    keeper.start()
+    stage.go_live()
+    await keeper.settled()
+    assert (await stage.only()).stopped_at is None
+
+
+async def test_unique_viewers_are_counted_once_however_long_they_stay(stage: Stage) -> None:
+    keeper = stage.keeper()
+    keeper.start()
+    stage.watch("earlier")
+    stage.pass_time(1)
+    stage.go_live()
+    await keeper.settled()
+    for crowd in (("ann", "bob"), ("bob", "cat"), ("ann",)):
+        stage.watch(*crowd)
+        stage.pass_time(100)
+        await keeper.sample(visitors=True)
+    stage.watch("last")
+    stage.provider.end(stage.uid)
+    await keeper.settled()
+    assert (await stage.only()).unique_viewers == 4
+
+
+async def test_the_peak_is_the_most_at_once_within_the_session(stage: Stage) -> None:
+    keeper = stage.keeper()
+    keeper.start()
+    stage.watch("a", "b", "c", "d")  # of a broadcast before: they do not count, though the window still has them
+    stage.pass_time(1)
+    stage.go_live()
+    stage.watch("ann", "bob")
+    await keeper.settled()
+    await keeper.sample(visitors=True)
+    assert (await stage.only()).peak_viewers == 2
+    stage.pass_time(WINDOW_MS / 1000 + 1)
+    stage.watch("ann", "bob", "cat")
+    await keeper.sample(visitors=False)
+    stage.pass_time(WINDOW_MS / 1000 + 1)
+    stage.watch("ann")
+    await keeper.sample(visitors=True)
+    assert (await stage.only()).peak_viewers == 3
+
+
+async def test_stopping_counts_who_came_last(stage: Stage) -> None:
+    keeper = stage.keeper()
+    keeper.start()
+    stage.go_live()
+    await keeper.settled()
+    stage.watch("ann")
+    await stage.sessions(keeper).stop(stage.channel, stage.uid)
+    session = await stage.only()
+    assert session.stopped_at is not None
+    assert (session.unique_viewers, session.peak_viewers) == (1, 1)
+
+
+async def test_visitors_beyond_the_limit_are_no_longer_told_apart(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MAX_VISITORS", 2)
+    keeper = stage.keeper()
+    keeper.start()
+    stage.go_live()
+    await keeper.settled()
+    stage.watch("ann", "bob", "cat")
+    await keeper.sample(visitors=True)
+    session = await stage.only()
+    assert (session.unique_viewers, session.peak_viewers) == (2, 3)
