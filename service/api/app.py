@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
-from service.api import channels, conference, docs, health, public_schemas, users
+from service.api import channels, conference, docs, health, public_schemas, stream_control, users
 from service.api.binding import MAX_BODY, bind
 from service.api.health import Readiness
 from service.api.middleware import Figures, envelope
@@ -46,6 +46,7 @@ def build_app(deps: ApiDependencies) -> web.Application:
         *users.operations(),
         *channels.operations(deps.channels),
         *conference.operations(deps.channels, deps.streams, deps.catalogue),
+        *stream_control.operations(deps.channels, deps.streams),
         *health.operations(deps.readiness),
     ]
     described = document([*operations, *public_schemas.operations()], title=TITLE, version=deps.version)
