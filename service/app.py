@@ -38,6 +38,7 @@ from service.api.health import Readiness
 from service.api.origin import Origin
 from service.api.public_stream import PublicStream
 from service.api.public_stream import routes as public_routes
+from service.api.stream_events import StreamEvents
 from service.domain.accounts import Accounts
 from service.domain.catalogue import Catalogue
 from service.domain.channels import Channels
@@ -120,6 +121,7 @@ async def running(settings: Settings, on_failure: Callable[[BaseException], None
         streams.listen(board.changed)
         channels.listen(board.changed)
         public = PublicStream(board, _newcomers(settings), clock=_unix_ms, trusted_proxies=settings.trusted_proxies)
+        events = StreamEvents(board, public)
         readiness = Readiness({"store": store.check, "viewers": viewers.check, "provider": provider.check})
         app = build_app(
             ApiDependencies(
@@ -131,11 +133,12 @@ async def running(settings: Settings, on_failure: Callable[[BaseException], None
                 version=VERSION,
                 origin=Origin(settings.public_url, trust_proxy=bool(settings.trusted_proxies)),
                 registry=registry,
-                public_routes=[*public_routes(public, board), *provider_routes],
+                public_routes=[*public_routes(public, board), *events.routes(), *provider_routes],
             )
         )
         await _open_http(settings, port, app, public, registry, tasks.spawn, stack)
         stack.push_async_callback(provider.aclose)
+        stack.push_async_callback(events.aclose)
         await provider.start()
         if reconciled := await streams.reconcile():
             log.info("claims reconciled", count=reconciled)
