@@ -43,6 +43,7 @@ from service.domain.accounts import Accounts
 from service.domain.catalogue import Catalogue
 from service.domain.channels import Channels
 from service.domain.newcomers import NewcomerLimits, Newcomers
+from service.domain.showcase import Showcase
 from service.domain.status import StatusBoard
 from service.domain.streams import Streams
 from service.prepare import certificate_files, prepare_elsewhere
@@ -122,13 +123,17 @@ async def running(settings: Settings, on_failure: Callable[[BaseException], None
         channels.listen(board.changed)
         public = PublicStream(board, _newcomers(settings), clock=_unix_ms, trusted_proxies=settings.trusted_proxies)
         events = StreamEvents(board, public)
+        catalogue = Catalogue(provider, store.claims, board)
+        showcase = Showcase(provider, store.channels, store.claims, catalogue)
+        streams.listen(showcase.changed)
         readiness = Readiness({"store": store.check, "viewers": viewers.check, "provider": provider.check})
         app = build_app(
             ApiDependencies(
                 authenticator=accounts,
                 channels=channels,
                 streams=streams,
-                catalogue=Catalogue(provider, store.claims, board),
+                catalogue=catalogue,
+                showcase=showcase,
                 readiness=readiness,
                 version=VERSION,
                 origin=Origin(settings.public_url, trust_proxy=bool(settings.trusted_proxies)),

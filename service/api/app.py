@@ -8,7 +8,18 @@ from dataclasses import dataclass, field
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
-from service.api import channels, conference, docs, health, public_schemas, stream_control, users
+from service.api import (
+    channels,
+    conference,
+    docs,
+    health,
+    public_player,
+    public_schemas,
+    stream_control,
+    users,
+    watch,
+    web_files,
+)
 from service.api.binding import MAX_BODY, bind
 from service.api.health import Readiness
 from service.api.middleware import Figures, envelope
@@ -17,6 +28,7 @@ from service.api.origin import Origin
 from service.domain.accounts import Authenticator
 from service.domain.catalogue import Catalogue
 from service.domain.channels import Channels
+from service.domain.showcase import Showcase
 from service.domain.streams import Streams
 
 TITLE = "Live-stream conference"
@@ -33,6 +45,7 @@ class ApiDependencies:
     channels: Channels
     streams: Streams
     catalogue: Catalogue
+    showcase: Showcase
     readiness: Readiness
     version: str = "0"
     origin: Origin = field(default_factory=Origin)
@@ -47,6 +60,7 @@ def build_app(deps: ApiDependencies) -> web.Application:
         *channels.operations(deps.channels),
         *conference.operations(deps.channels, deps.streams, deps.catalogue),
         *stream_control.operations(deps.channels, deps.streams),
+        *public_player.operations(deps.showcase),
         *health.operations(deps.readiness),
     ]
     described = document([*operations, *public_schemas.operations()], title=TITLE, version=deps.version)
@@ -54,5 +68,7 @@ def build_app(deps: ApiDependencies) -> web.Application:
     app.add_routes(deps.public_routes)
     app.add_routes(bind(operations, deps.authenticator, deps.origin))
     app.add_routes(docs.routes(described))
+    app.add_routes(web_files.routes())
+    app.add_routes(watch.routes(deps.showcase, deps.origin))
     app.add_routes([health.metrics_route(deps.registry)])
     return app

@@ -21,6 +21,7 @@ from service.domain.accounts import Accounts
 from service.domain.catalogue import Catalogue
 from service.domain.channels import Channels
 from service.domain.newcomers import Newcomers
+from service.domain.showcase import Showcase
 from service.domain.status import StatusBoard
 from service.domain.streams import Streams
 from service.store import Store
@@ -118,12 +119,16 @@ async def api(store: Store, provider: MemoryProvider, board: tuple[StatusBoard, 
     public = public_stream.PublicStream(status_board, Newcomers(), clock=unix_ms)
     accounts = Accounts(store.accounts, store.accounts, now)
     readiness = Readiness({"store": store.check, "provider": provider.check})
+    catalogue = Catalogue(provider, store.claims, status_board)
+    showcase = Showcase(provider, store.channels, store.claims, catalogue)
+    streams.listen(showcase.changed)
     app = build_app(
         ApiDependencies(
             authenticator=accounts,
             channels=channels,
             streams=streams,
-            catalogue=Catalogue(provider, store.claims, status_board),
+            catalogue=catalogue,
+            showcase=showcase,
             readiness=readiness,
             public_routes=public_stream.routes(public, status_board),
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import os
 import re
@@ -11,6 +12,7 @@ import signal
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 from aiohttp import ClientSession, ClientTimeout
@@ -63,6 +65,24 @@ class Browser:
     async def run(self, script: str, *arguments: Any) -> Any:
         """What the function body `script` returns."""
         return await self._post("execute/sync", script=script, args=list(arguments))
+
+    async def resize(self, width: int, height: int, *, dark: bool = False) -> None:
+        """Make the page this large, in CSS pixels, and ask for its light or dark colours."""
+        await self._devtools(
+            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False
+        )
+        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        await self._devtools("Emulation.setEmulatedMedia", features=[scheme])
+
+    async def screenshot(self, file: Path) -> None:
+        """What is to be seen, as a PNG."""
+        async with self._http.get(f"{self._session}/screenshot") as answer:
+            picture = base64.b64decode((await answer.json())["value"])
+        await asyncio.to_thread(file.write_bytes, picture)
+
+    async def _devtools(self, command: str, **parameters: Any) -> None:
+        """Chromium's own command (not W3C's)."""
+        await self._post("goog/cdp/execute", cmd=command, params=parameters)
 
     async def until(self, script: str, timeout: float = 20.0) -> Any:
         """The first truthy answer of `script`. Errors: TimeoutError."""
