@@ -16,6 +16,9 @@ const TICK_MS = 500;
 /** What was buffered when a broadcast ended is played for this long at most. */
 const LAST_PICTURES_MS = 15_000;
 
+/** Over a picture, so that words can be read on it. */
+const VEIL = "linear-gradient(rgb(0 0 0 / .6), rgb(0 0 0 / .6))";
+
 /** What there is to see, by state of affairs. `screen`: words instead of the picture; `plays`: the playback it needs. */
 const VIEWS = {
   loading: { screen: true, spinner: true, says: "Loading the stream…" },
@@ -72,11 +75,10 @@ class LiveStream extends HTMLElement {
       make("button", "golive", { type: "button", onclick: () => this.#goLive() }, "Live now"),
       make("p", "said", { role: "status" }),
     );
-    const { video, slate } = this.#parts;
+    const { video } = this.#parts;
     video.setAttribute("aria-label", "Live stream");
     video.addEventListener("loadedmetadata", () => this.#begin()); // also after an error that made it start over
     video.addEventListener("ended", () => this.#decide());
-    slate.addEventListener("error", () => (slate.hidden = true));
   }
 
   /** The last status heard (as stream_status answers it), or null. */
@@ -219,12 +221,16 @@ class LiveStream extends HTMLElement {
     const { video, slate, screen, spinner, message, count, button, badge, viewers, golive, said } = this.#parts;
     this.#play(view.plays);
     const seconds = Math.max(1, Math.ceil((this.#startsAt - Date.now()) / 1_000));
-    const slateUrl = view.slate && this.#source?.slate_image_url;
+    const slateUrl = this.#source?.slate_image_url;
+    if (slateUrl && slate.getAttribute("src") !== slateUrl) slate.src = slateUrl; // early: it must be there when it is needed
+    const slated = Boolean(view.slate && slateUrl && slate.complete && slate.naturalWidth);
     video.hidden = !view.plays;
-    slate.hidden = !slateUrl;
-    if (slateUrl && slate.src !== slateUrl) slate.src = slateUrl;
-    screen.hidden = !view.screen && (!view.slate || Boolean(slateUrl && !slate.hidden));
-    screen.classList.toggle("veil", Boolean(view.slate));
+    video.controls = !view.slate;
+    slate.hidden = !slated;
+    screen.hidden = !view.screen && (!view.slate || slated);
+    const poster = view.offers && this.#recording?.thumbnail;
+    screen.style.backgroundImage = poster ? `${VEIL}, url(${JSON.stringify(poster)})` : "";
+    screen.classList.toggle("veil", Boolean(view.slate || poster));
     spinner.hidden = !view.spinner && !view.slate;
     message.textContent = view.countdown ? "Starts in" : view.says;
     count.hidden = !view.countdown;

@@ -74,6 +74,15 @@ class Browser:
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         await self._devtools("Emulation.setEmulatedMedia", features=[scheme])
 
+    async def click(self, x: int, y: int) -> None:
+        """Press and release the mouse there (W3C WebDriver §15)."""
+        steps = [
+            {"type": "pointerMove", "x": x, "y": y},
+            {"type": "pointerDown", "button": 0},
+            {"type": "pointerUp", "button": 0},
+        ]
+        await self._post("actions", actions=[{"type": "pointer", "id": "mouse", "actions": steps}])
+
     async def screenshot(self, file: Path) -> None:
         """What is to be seen, as a PNG."""
         async with self._http.get(f"{self._session}/screenshot") as answer:
@@ -93,8 +102,8 @@ class Browser:
 
 
 @asynccontextmanager
-async def chromium() -> AsyncIterator[Browser]:
-    """A fresh browser with a profile of its own; gone, with its driver and its profile, at the end."""
+async def chromium(*flags: str) -> AsyncIterator[Browser]:
+    """A fresh browser with a profile of its own; gone, with its driver and its profile, at the end. Later flags win."""
     driver = await asyncio.create_subprocess_exec(
         "chromedriver",
         "--port=0",
@@ -105,7 +114,7 @@ async def chromium() -> AsyncIterator[Browser]:
     profile = tempfile.mkdtemp(prefix="chromium-")
     try:
         address = f"http://127.0.0.1:{await _port(driver)}"
-        options = {"args": [*FLAGS, f"--user-data-dir={profile}"], "binary": shutil.which("chromium")}
+        options = {"args": [*FLAGS, *flags, f"--user-data-dir={profile}"], "binary": shutil.which("chromium")}
         wanted = {"capabilities": {"alwaysMatch": {"browserName": "chrome", "goog:chromeOptions": options}}}
         async with ClientSession(timeout=ClientTimeout(total=COMMAND_TIMEOUT)) as http:
             async with http.post(f"{address}/session", json=wanted) as answer:

@@ -56,6 +56,22 @@ class Visitor:
             f"facts.time >= {before['time']} + {seconds} && facts.frames > {before['frames']} + 10 * {seconds}", timeout
         )
 
+    async def hide(self) -> None:
+        """Make the page believe that its tab is in the background."""
+        await self.browser.run(
+            "Object.defineProperty(document, 'hidden', { value: true });"
+            "document.dispatchEvent(new Event('visibilitychange'));"
+        )
+
+    async def click(self, part: str) -> None:
+        """As with a hand: the browser takes it for the visitor's own wish."""
+        x, y = await self.browser.run(
+            "const box = document.querySelector('live-stream').shadowRoot.querySelector(arguments[0])"
+            ".getBoundingClientRect(); return [Math.round(box.x + box.width / 2), Math.round(box.y + box.height / 2)]",
+            f".{part}",
+        )
+        await self.browser.click(x, y)
+
     async def press(self, part: str) -> None:
         await self.browser.run(
             "document.querySelector('live-stream').shadowRoot.querySelector(arguments[0]).click()", f".{part}"

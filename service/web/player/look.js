@@ -4,7 +4,7 @@ export const sheet = new CSSStyleSheet();
 sheet.replaceSync(`
 :host {
   --accent: var(--live-stream-accent, #d92d3a);
-  --ground: var(--live-stream-background, light-dark(#eef0f3, #14161a));
+  --ground: var(--live-stream-background, light-dark(#e4e8ee, #16191e));
   --ink: var(--live-stream-color, light-dark(#1c2026, #f2f4f7));
   color-scheme: light dark;
   display: block;
