@@ -70,5 +70,5 @@ def build_app(deps: ApiDependencies) -> web.Application:
     app.add_routes(docs.routes(described))
     app.add_routes(web_files.routes())
     app.add_routes(watch.routes(deps.showcase, deps.origin))
-    app.add_routes([health.metrics_route(deps.registry)])
+    app.add_routes(health.metrics_routes(deps.registry))
     return app

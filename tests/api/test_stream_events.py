@@ -20,7 +20,8 @@ from service.api.public_stream import routes
 from service.api.stream_events import EventLimits, StreamEvents
 from service.domain.newcomers import NewcomerLimits
 from service.tasks import Tasks
-from tests.stream_stage import Stage, until
+from tests.stream_stage import Stage
+from tests.waiting import until
 
 PATIENCE = 5.0
 
