@@ -29,6 +29,9 @@ DEFAULT_RECONNECT_TIMEOUT = 30
 MAX_RECONNECT_TIMEOUT = 1800
 """The longest reconnect window, in seconds, a live input may ask for."""
 
+MAX_KEY_OVERLAP = 86_400
+"""The longest time, in seconds, a rotated stream key may go on working beside the new one."""
+
 MAX_PAGE = 100
 """The most recordings one `recordings` call returns."""
 
@@ -248,8 +251,12 @@ class Provider(Protocol):
     async def set_enabled(self, uid: str, enabled: bool) -> LiveInput:
         """Let encoders publish, or stop them: a running broadcast is ended and its encoder told why. Errors: InputNotFound."""
 
-    async def rotate_key(self, uid: str) -> LiveInput:
-        """Give the input a new stream key; the old one stops working at once and its encoder is told why. Errors: InputNotFound."""
+    async def rotate_key(self, uid: str, overlap: int = 0) -> LiveInput:
+        """Give the input a new stream key. The old one works for `overlap` seconds more (0..MAX_KEY_OVERLAP; any older one stops at
+        once); then its encoder is sent away and told why, and the broadcast waits as after a drop.
+
+        Errors: InputNotFound, OptionRefused ("overlap") where the provider cannot keep two keys.
+        """
 
     async def delete_input(self, uid: str) -> None:
         """End what runs and forget the input; its recordings stay. Errors: InputNotFound."""

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from providers.base import (
+    MAX_KEY_OVERLAP,
     MAX_PAGE,
     MAX_RECONNECT_TIMEOUT,
     EventKind,
@@ -56,6 +57,9 @@ class _Held:
     since: datetime | None = None
     reason: str | None = None
     watchable_since: datetime | None = None
+    old_key: str | None = field(default=None, repr=False)
+    old_key_until: datetime | None = None
+    encoder_key: str | None = field(default=None, repr=False)
 
 
 @dataclass(slots=True)
@@ -99,9 +103,10 @@ class MemoryProvider:
     def connect(self, uid: str, stream_key: str | None = None) -> bool:
         """An encoder pushes with `stream_key` (None: the right one). False when it is refused."""
         held = self._settled(uid)
-        right_key = stream_key is None or secrets.compare_digest(stream_key, held.live.stream_key)
-        if not held.live.enabled or not right_key or self._publishing(held):
+        given = held.live.stream_key if stream_key is None else stream_key
+        if not held.live.enabled or given not in self._keys(held) or self._publishing(held):
             return False
+        held.encoder_key = given
         self._enter(held, Phase.CONNECTING if held.watchable_since is None else Phase.LIVE)
         self._tell(EventKind.CONNECTED, uid)
         return True
@@ -207,13 +212,16 @@ class MemoryProvider:
             self._end(held, "disabled")
         return held.live
 
-    async def rotate_key(self, uid: str) -> LiveInput:
+    async def rotate_key(self, uid: str, overlap: int = 0) -> LiveInput:
         await self._called("rotate_key")
+        if not 0 <= overlap <= MAX_KEY_OVERLAP:
+            raise OptionRefused("overlap", f"must be between 0 and {MAX_KEY_OVERLAP} seconds")
+        if "overlap" in self._refused and overlap:
+            raise OptionRefused("overlap", self._refused["overlap"])
         held = self._settled(uid)
+        held.old_key, held.old_key_until = held.live.stream_key, self._clock() + timedelta(seconds=overlap)
         held.live = replace(held.live, stream_key=secrets.token_hex(self._key_bytes))
-        if self._publishing(held):
-            self.drop(uid, "key_rotated")
-        return held.live
+        return self._settled(uid).live
 
     async def delete_input(self, uid: str) -> None:
         await self._called("delete_input")
@@ -287,7 +295,7 @@ class MemoryProvider:
         if not 0 <= options.reconnect_timeout <= MAX_RECONNECT_TIMEOUT:
             raise OptionRefused("reconnect_timeout", f"must be between 0 and {MAX_RECONNECT_TIMEOUT} seconds")
         for option, rule in self._refused.items():
-            if getattr(options, option) != getattr(InputOptions(), option):
+            if option != "overlap" and getattr(options, option) != getattr(InputOptions(), option):
                 raise OptionRefused(option, rule)
 
     def _held(self, uid: str) -> _Held:
@@ -297,12 +305,20 @@ class MemoryProvider:
             raise InputNotFound(uid) from None
 
     def _settled(self, uid: str) -> _Held:
-        """The input after what time alone has done to it: a reconnect window that passed."""
+        """The input after what time alone has done to it: a key that ran out, a reconnect window that passed."""
         held = self._held(uid)
+        if self._publishing(held) and held.encoder_key not in self._keys(held):
+            self._enter(held, Phase.RECONNECTING, "key_rotated")
+            self._tell(EventKind.LOST, uid)
         window = timedelta(seconds=held.live.options.reconnect_timeout)
         if held.phase is Phase.RECONNECTING and held.since is not None and self._clock() >= held.since + window:
             self._end(held, held.reason)
         return held
+
+    def _keys(self, held: _Held) -> set[str | None]:
+        """The keys that work now."""
+        old_works = held.old_key_until is not None and self._clock() < held.old_key_until
+        return {held.live.stream_key, held.old_key} if old_works else {held.live.stream_key}
 
     def _publishing(self, held: _Held) -> bool:
         return held.phase in ON_AIR and held.phase is not Phase.RECONNECTING

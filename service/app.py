@@ -38,6 +38,7 @@ from service.api.health import Readiness
 from service.api.origin import Origin
 from service.api.public_stream import PublicStream
 from service.api.public_stream import routes as public_routes
+from service.api.stream_events import StreamEvents
 from service.domain.accounts import Accounts
 from service.domain.catalogue import Catalogue
 from service.domain.channels import Channels
@@ -45,6 +46,7 @@ from service.domain.meetings import Meetings
 from service.domain.newcomers import NewcomerLimits, Newcomers
 from service.domain.session_keeper import SessionKeeper
 from service.domain.sessions import Sessions
+from service.domain.showcase import Showcase
 from service.domain.status import StatusBoard
 from service.domain.streams import Streams
 from service.domain.visitors import VisitorLimits, Visitors
@@ -146,13 +148,18 @@ async def running(settings: Settings, on_failure: Callable[[BaseException], None
             visitor_of=visitors.visitor_of,
             trusted_proxies=settings.trusted_proxies,
         )
+        events = StreamEvents(board, public)
+        catalogue = Catalogue(provider, store.claims, board)
+        showcase = Showcase(provider, store.channels, store.claims, catalogue)
+        streams.listen(showcase.changed)
         readiness = Readiness({"store": store.check, "viewers": viewers.check, "provider": provider.check})
         app = build_app(
             ApiDependencies(
                 authenticator=accounts,
                 channels=channels,
                 streams=streams,
-                catalogue=Catalogue(provider, store.claims, board),
+                catalogue=catalogue,
+                showcase=showcase,
                 readiness=readiness,
                 visitors=visitors,
                 sessions=Sessions(store.sessions, keeper, _now),
@@ -161,11 +168,12 @@ async def running(settings: Settings, on_failure: Callable[[BaseException], None
                 version=VERSION,
                 origin=Origin(settings.public_url, trust_proxy=bool(settings.trusted_proxies)),
                 registry=registry,
-                public_routes=[*public_routes(public, board), *provider_routes],
+                public_routes=[*public_routes(public, board), *events.routes(), *provider_routes],
             )
         )
         await _open_http(settings, port, app, public, registry, tasks.spawn, stack)
         stack.push_async_callback(provider.aclose)
+        stack.push_async_callback(events.aclose)
         await provider.start()
         keeper.start()
         if reconciled := await streams.reconcile():

@@ -150,7 +150,9 @@ class CloudflareProvider:
         self.states.wake(uid)
         return self._input(shape)
 
-    async def rotate_key(self, uid: str) -> LiveInput:
+    async def rotate_key(self, uid: str, overlap: int = 0) -> LiveInput:
+        if overlap:
+            raise OptionRefused("overlap", "Cloudflare stops the old key at once: leave this out.")
         shape = await self._account.of_input(uid, "POST", "/rotate_keys", idempotent=False)
         self.states.wake(uid)
         return self._input(shape)

@@ -16,9 +16,9 @@ from providers.base import EventKind, LatencyMode, ProviderEvent, Spawn
 from providers.local.ingest.ports import Publication, PublishRefused, PublishRequest
 from providers.local.packager.cutting import PackagerSettings
 from providers.local.pipeline import DISK, Pipeline, Transcoding
-from providers.local.ports import InputStore, StoredInput
+from providers.local.ports import InputStore, StoredInput, key_digest
 from providers.local.recordings import Recordings
-from providers.local.session import CHECK_INTERVAL, LiveSession, Surroundings
+from providers.local.session import CHECK_INTERVAL, KEY_CHANGED, LiveSession, Surroundings
 from providers.local.shelf.broadcast import Broadcast
 from providers.local.shelf.errors import ShelfError, ShelfFull
 from providers.local.shelf.index import BroadcastInfo
@@ -81,6 +81,8 @@ class Broadcasts:
         stored = await self._look_up(request.stream_key)
         if stored is None:
             raise UNKNOWN_KEY
+        if not stored.accepts(key_digest(request.stream_key), datetime.fromtimestamp(self._clock(), UTC)):
+            raise PublishRefused(*KEY_CHANGED)
         if not stored.enabled:
             raise DISABLED
         session = self._sessions.get(stored.uid)

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol
@@ -18,7 +19,8 @@ class StoredInput:
     """A live input as the local provider remembers it.
 
     `request_id`, `owner` and `name` come from the `InputRequest`. `keyframe_interval` (seconds) is what was measured in the
-    last broadcast, None before the first: the countdown starts from it.
+    last broadcast, None before the first: the countdown starts from it. `old_key_digest` (`key_digest`) is of the key before this
+    one, which works until `old_key_until`; both None when only one key works.
     """
 
     uid: str
@@ -30,6 +32,14 @@ class StoredInput:
     created: datetime
     enabled: bool = True
     keyframe_interval: float | None = None
+    old_key_digest: str | None = field(default=None, repr=False)
+    old_key_until: datetime | None = None
+
+    def accepts(self, digest: str, now: datetime) -> bool:
+        """The key with this digest works at that moment: it is the present one, or the old one in its overlap."""
+        if hmac.compare_digest(digest, key_digest(self.stream_key)):
+            return True
+        return digest == self.old_key_digest and self.old_key_until is not None and now < self.old_key_until
 
 
 class InputStore(Protocol):
@@ -45,7 +55,10 @@ class InputStore(Protocol):
         """The input, or None when it never was or is deleted."""
 
     async def by_key(self, stream_key: str) -> StoredInput | None:
-        """The input with exactly this key. The look-up is by digest and the comparison takes constant time."""
+        """The input with exactly this key, as its present or its old one: whether that one still works, `accepts` says.
+
+        The look-up is by digest and the comparison takes constant time.
+        """
 
     async def change(
         self,
@@ -54,9 +67,13 @@ class InputStore(Protocol):
         options: InputOptions | None = None,
         enabled: bool | None = None,
         stream_key: str | None = None,
+        old_key_until: datetime | None = None,
         keyframe_interval: float | None = None,
     ) -> StoredInput | None:
-        """Change what is given, in one transaction; return it as it is now, None when there is none."""
+        """Change what is given, in one transaction; return it as it is now, None when there is none.
+
+        With a `stream_key` the present one becomes the old one if `old_key_until` is given; any older one is forgotten.
+        """
 
     async def delete(self, uid: str) -> bool:
         """Forget the input but for its request_id (see `add`); False when there was none."""
@@ -89,7 +106,8 @@ class MemoryInputStore:
 
     async def by_key(self, stream_key: str) -> StoredInput | None:
         wanted = key_digest(stream_key)
-        return next((each for each in self._inputs.values() if key_digest(each.stream_key) == wanted), None)
+        known = self._inputs.values()
+        return next((each for each in known if wanted in (key_digest(each.stream_key), each.old_key_digest)), None)
 
     async def change(
         self,
@@ -98,11 +116,15 @@ class MemoryInputStore:
         options: InputOptions | None = None,
         enabled: bool | None = None,
         stream_key: str | None = None,
+        old_key_until: datetime | None = None,
         keyframe_interval: float | None = None,
     ) -> StoredInput | None:
         before = self._inputs.get(uid)
         if before is None:
             return None
+        if stream_key is not None:
+            old = None if old_key_until is None else key_digest(before.stream_key)
+            before = replace(before, old_key_digest=old, old_key_until=old_key_until)
         self._inputs[uid] = replace(
             before,
             options=before.options if options is None else options,

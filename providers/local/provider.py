@@ -15,6 +15,7 @@ from uuid import uuid4
 from aiohttp import web
 
 from providers.base import (
+    MAX_KEY_OVERLAP,
     MAX_RECONNECT_TIMEOUT,
     EventListener,
     InputNotFound,
@@ -48,7 +49,6 @@ from providers.local.transcoder.thumbnail import Thumbnails
 KEY_BYTES = 24
 """Random bytes of a stream key: nobody guesses 192 bits."""
 
-KEY_CHANGED = ("NetStream.Publish.Denied", "The stream key of this channel was changed. Copy the new one.")
 DELETED = ("NetStream.Publish.Denied", "This live input was deleted.")
 
 
@@ -205,11 +205,15 @@ class LocalProvider:
             session.stop("disabled", DISABLED.code, DISABLED.description)
         return live
 
-    async def rotate_key(self, uid: str) -> LiveInput:
-        """Give the input a new key; the encoder on the old one is sent away. Errors: InputNotFound."""
-        live = self._changed(_found(await self._inputs.change(uid, stream_key=_new_key()), uid))
+    async def rotate_key(self, uid: str, overlap: int = 0) -> LiveInput:
+        """Give the input a new key; the old one lives `overlap` seconds more. Errors: InputNotFound, OptionRefused."""
+        if not 0 <= overlap <= MAX_KEY_OVERLAP:
+            raise OptionRefused("overlap", f"must be between 0 and {MAX_KEY_OVERLAP} seconds")
+        until = datetime.fromtimestamp(self._clock() + overlap, UTC)  # known even after that, to tell its encoder why
+        stored = _found(await self._inputs.change(uid, stream_key=_new_key(), old_key_until=until), uid)
+        live = self._changed(stored)
         if (session := self._broadcasts.session(uid)) is not None:
-            session.drop_encoder(*KEY_CHANGED)
+            session.check()
         return live
 
     async def delete_input(self, uid: str) -> None:

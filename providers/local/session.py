@@ -7,7 +7,7 @@ shelf, and `check` is called by the clock (`CHECK_INTERVAL`), so that every rule
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import structlog
@@ -18,7 +18,7 @@ from providers.local.ingest.ports import PublishRefused, PublishRequest
 from providers.local.lifecycle import Happening, move
 from providers.local.media import FlvTag, TagKind
 from providers.local.pipeline import Pipeline
-from providers.local.ports import StoredInput
+from providers.local.ports import StoredInput, key_digest
 
 log = structlog.get_logger(__name__)
 
@@ -33,6 +33,7 @@ BUSY = PublishRefused(
     "NetStream.Publish.BadName",
     "Another encoder is streaming to this key right now. Stop it first, or use another channel's key.",
 )
+KEY_CHANGED = ("NetStream.Publish.Denied", "The stream key of this channel was changed. Copy the new one.")
 TAKEN_OVER = (
     "NetStream.Publish.BadName",
     "This encoder sent nothing for 5 seconds, and another one has taken over the stream.",
@@ -60,6 +61,7 @@ class _Encoder:
     close: Callable[[str, str], None]
     last_media: float
     pipeline: Pipeline
+    key_digest: str = field(repr=False)
     frozen: bool = False
     started: bool = False
 
@@ -100,7 +102,8 @@ class LiveSession:
             self._encoder = None
             self._close_pipeline(frozen)
             frozen.close(*TAKEN_OVER)
-        encoder = _Encoder(request.close, self._around.monotonic(), self._around.new_pipeline())
+        key = key_digest(request.stream_key)
+        encoder = _Encoder(request.close, self._around.monotonic(), self._around.new_pipeline(), key)
         self._enter(Happening.RETURN if self._shown else Happening.CONNECT, reason=None)
         self._lost_at = None
         self._encoder = encoder
@@ -131,8 +134,10 @@ class LiveSession:
     # What the clock and the owner do
 
     def check(self) -> None:
-        """Look at the clock: freeze, flip to watchable after the renditions' grace, expire."""
+        """Look at the clock: a key that stopped working, freeze, flip to watchable after the renditions' grace, expire."""
         now = self._around.monotonic()
+        if (holder := self._encoder) is not None and not self._still_welcome(holder):
+            self.drop_encoder(*KEY_CHANGED)
         encoder = self._encoder
         if encoder is not None and not encoder.frozen and now - encoder.last_media >= FROZEN_AFTER:
             encoder.frozen = True
@@ -153,6 +158,9 @@ class LiveSession:
         if (encoder := self._encoder) is not None:
             self._release(encoder, "key_rotated")
             encoder.close(code, description)
+
+    def _still_welcome(self, encoder: _Encoder) -> bool:
+        return self.stored.accepts(encoder.key_digest, datetime.fromtimestamp(self._around.clock(), UTC))
 
     def suspend(self) -> None:
         """The service stops: put everything on the shelf and leave the broadcast open for the next start."""

@@ -8,7 +8,21 @@ from dataclasses import dataclass, field
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
-from service.api import channels, conference, docs, health, meetings, public_schemas, stream_sessions, users, visitors
+from service.api import (
+    channels,
+    conference,
+    docs,
+    health,
+    meetings,
+    public_player,
+    public_schemas,
+    stream_control,
+    stream_sessions,
+    users,
+    visitors,
+    watch,
+    web_files,
+)
 from service.api.binding import MAX_BODY, bind
 from service.api.client_address import Networks
 from service.api.health import Readiness
@@ -20,6 +34,7 @@ from service.domain.catalogue import Catalogue
 from service.domain.channels import Channels
 from service.domain.meetings import Meetings
 from service.domain.sessions import Sessions
+from service.domain.showcase import Showcase
 from service.domain.streams import Streams
 from service.domain.visitors import Visitors
 
@@ -37,6 +52,7 @@ class ApiDependencies:
     channels: Channels
     streams: Streams
     catalogue: Catalogue
+    showcase: Showcase
     readiness: Readiness
     visitors: Visitors
     sessions: Sessions
@@ -54,9 +70,11 @@ def build_app(deps: ApiDependencies) -> web.Application:
         *users.operations(),
         *channels.operations(deps.channels),
         *conference.operations(deps.channels, deps.streams, deps.catalogue, deps.sessions),
+        *stream_control.operations(deps.channels, deps.streams),
         *stream_sessions.operations(deps.channels, deps.streams, deps.sessions),
         *meetings.operations(deps.channels, deps.meetings),
         *visitors.operations(deps.visitors, deps.trusted_proxies),
+        *public_player.operations(deps.showcase),
         *health.operations(deps.readiness),
     ]
     described = document([*operations, *public_schemas.operations()], title=TITLE, version=deps.version)
@@ -64,5 +82,7 @@ def build_app(deps: ApiDependencies) -> web.Application:
     app.add_routes(deps.public_routes)
     app.add_routes(bind(operations, deps.authenticator, deps.origin))
     app.add_routes(docs.routes(described))
+    app.add_routes(web_files.routes())
+    app.add_routes(watch.routes(deps.showcase, deps.origin))
     app.add_routes(health.metrics_routes(deps.registry))
     return app

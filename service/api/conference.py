@@ -47,6 +47,7 @@ class StreamAnswer(Answer):
     slate_image_url: str | None
     reconnect_timeout: int
     latency_mode: LatencyMode
+    enabled: bool = Field(description="Whether encoders may publish.")
 
 
 class Size(Answer):
@@ -130,7 +131,7 @@ def operations(channels: Channels, streams: Streams, catalogue: Catalogue, sessi
         """201 when this call made it, 200 when it was there. No body is needed."""
         channel = await channels.get(call.path["organization_id"], call.path["channel_id"])
         ensured = await streams.ensure(channel, call.body.changes())
-        return Reply(_stream(ensured.input), status=201 if ensured.created else 200)
+        return Reply(stream_answer(ensured.input), status=201 if ensured.created else 200)
 
     @operation(
         "GET",
@@ -142,7 +143,7 @@ def operations(channels: Channels, streams: Streams, catalogue: Catalogue, sessi
     async def get_stream(call: Call[Nothing, Nothing]) -> Reply:
         """404 when nobody has made one yet."""
         channel = await channels.get(call.path["organization_id"], call.path["channel_id"])
-        return Reply(_stream(await streams.get(channel)))
+        return Reply(stream_answer(await streams.get(channel)))
 
     @operation(
         "GET",
@@ -179,7 +180,8 @@ def operations(channels: Channels, streams: Streams, catalogue: Catalogue, sessi
     return [ensure_stream, get_stream, list_recordings, list_streams]
 
 
-def _stream(live_input: LiveInput) -> StreamAnswer:
+def stream_answer(live_input: LiveInput) -> StreamAnswer:
+    """The live input as its owner is shown it."""
     return StreamAnswer(
         rtmps_url=live_input.rtmps_url,
         rtmp_url=live_input.rtmp_url,
@@ -189,6 +191,7 @@ def _stream(live_input: LiveInput) -> StreamAnswer:
         slate_image_url=live_input.options.slate_image_url,
         reconnect_timeout=live_input.options.reconnect_timeout,
         latency_mode=live_input.options.latency_mode,
+        enabled=live_input.enabled,
     )
 
 

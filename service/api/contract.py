@@ -83,6 +83,8 @@ class Operation:
     tag: str
     summary: str
     description: str
+    media_type: str = "application/json"
+    """Of what it answers when all is well."""
 
     @property
     def takes_body(self) -> bool:

@@ -134,14 +134,14 @@ def _responses(operation: Operation, references: dict[_Key, dict[str, Any]]) -> 
         if schema is not None and str(status) in responses:
             own = responses[str(status)]["content"]["application/json"]["schema"]
             schema = {"anyOf": [schema, own]}
-        responses[str(status)] = _response(status, schema)
+        responses[str(status)] = _response(status, schema, operation.media_type)
     return dict(sorted(responses.items()))
 
 
-def _response(status: int, schema: dict[str, Any] | None) -> dict[str, Any]:
+def _response(status: int, schema: dict[str, Any] | None, media_type: str = "application/json") -> dict[str, Any]:
     response: dict[str, Any] = {"description": HTTPStatus(status).phrase}
     if schema is not None:
-        response["content"] = {"application/json": {"schema": schema}}
+        response["content"] = {media_type: {"schema": schema}}
     if status in _ERROR_HEADERS:
         name, meaning = _ERROR_HEADERS[status]
         response["headers"] = {name: {"description": meaning, "required": True, "schema": {"type": "string"}}}

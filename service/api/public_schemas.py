@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal
 
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import AwareDatetime, BaseModel, Field, RootModel
 
 from providers.base import Phase
 from service.api.contract import PUBLIC_ERRORS, Call, Nothing, Operation, Reply
@@ -12,6 +13,7 @@ from service.api.contract import PUBLIC_ERRORS, Call, Nothing, Operation, Reply
 PREFIX = "/api/pub/public/v1/orgs/"
 STATUS = "stream_status"
 VIEWER_COUNT = "stream_viewer_count"
+EVENTS = "stream_events"
 PATH = PREFIX + "{organization_id}/channels/{channel_id}/conference/"
 
 
@@ -43,12 +45,29 @@ class StreamViewerCount(BaseModel):
     as_of: AwareDatetime | None = Field(None, description="Only when the count stands still: since when.")
 
 
+class EventStream(RootModel[str]):
+    """Server-Sent Events; the data of each is a StreamStatus."""
+
+
 def operations() -> list[Operation]:
     """For the document only."""
     return [
         _documented(STATUS, StreamStatus, Visitor, "State of a channel's stream"),
         _documented(VIEWER_COUNT, StreamViewerCount, Nothing, "Viewers of a channel's stream"),
+        replace(
+            _documented(EVENTS, StreamStatus, Visitor, "State of a channel's stream, pushed when it changes"),
+            answers={200: EventStream},
+            media_type="text/event-stream",
+            description=EVENTS_DESCRIPTION,
+        ),
     ]
+
+
+EVENTS_DESCRIPTION = (
+    "Server-Sent Events (text/event-stream): an event `status` with what stream_status answers, at once and whenever it changes. "
+    "With `Last-Event-ID` only what changed since. A comment every 15 s. With a `visitor_id` the visitor counts while connected. "
+    "429 and 503 mean: poll stream_status instead."
+)
 
 
 def _documented(endpoint: str, answer: type[BaseModel], query: type[BaseModel], summary: str) -> Operation:

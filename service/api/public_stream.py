@@ -77,7 +77,7 @@ class PublicStream:
         self._newcomers = newcomers
         self._clock = clock
         self._visitor_of = visitor_of
-        self._trusted = trusted_proxies
+        self.trusted_proxies = trusted_proxies
 
     def answer(self, method: str, target: str, headers: Mapping[str, str], peer: str) -> WireReply | None:
         """The answer to a poll, or None: not an endpoint or a method of these, or a channel that is not on the board.
@@ -97,29 +97,31 @@ class PublicStream:
         watched = self._board.find(organization, channel)
         if watched is None:
             return None
-        visitor = self._visitor(organization, query, headers) if route == STATUS else None
+        visitor = self.visitor(organization, query, headers) if route == STATUS else None
         if visitor is not None and method == "GET":
-            self._heartbeat(watched, visitor, headers, peer)
+            self.heartbeat(watched, visitor, headers, peer)
         reply = _rendered(watched.snapshot, route, visitor is not None)
         asked_with = headers.get("if-none-match")
         if asked_with is not None and _matches(asked_with, reply.headers[0][1]):
             return WireReply(route, 304, reply.headers[:-1])
         return reply
 
-    def _heartbeat(self, watched: Watched, visitor: str, headers: Mapping[str, str], peer: str) -> None:
+    def heartbeat(self, watched: Watched, visitor: str, headers: Mapping[str, str], peer: str) -> bool:
+        """Count the visitor, if there is something to watch; whether there was. Errors: Throttled."""
         uid = watched.input_uid
         if uid is None or not watched.snapshot.status.is_watchable:
-            return
+            return False
         now = self._clock()
         newcomer = not self._newcomers.knows(uid, visitor, now)
         if newcomer:
-            address = client_address(peer, headers.get("x-forwarded-for", ""), self._trusted)
+            address = client_address(peer, headers.get("x-forwarded-for", ""), self.trusted_proxies)
             wait = self._newcomers.admit(uid, visitor, address, now)
             if wait > 0:
                 raise Throttled(math.ceil(wait))
         self._board.heartbeat(watched, visitor, newcomer=newcomer)
+        return True
 
-    def _visitor(self, organization: str, query: str, headers: Mapping[str, str]) -> str | None:
+    def visitor(self, organization: str, query: str, headers: Mapping[str, str]) -> str | None:
         """Who asks: the visitor token, the query, the header, in this order; None: nobody to count."""
         authorization = headers.get("authorization")
         if authorization is not None and authorization[:7].lower() == "bearer ":
@@ -178,6 +180,22 @@ def _rendered(snapshot: Snapshot, route: str, counted: bool) -> WireReply:
     return reply
 
 
+def status_event(snapshot: Snapshot) -> tuple[str, bytes]:
+    """The id and the wire form of a Server-Sent Event (WHATWG HTML §9.2.5) that says what stream_status answers."""
+    event: tuple[str, bytes] | None = snapshot.renderings.get("event")
+    if event is None:
+        reply = _rendered(snapshot, STATUS, True)
+        identity = reply.headers[0][1].strip('"')
+        event = identity, b"id: %s\nevent: status\ndata: %s\n\n" % (identity.encode(), reply.body)
+        snapshot.renderings["event"] = event
+    return event
+
+
+def headers_of(request: web.Request) -> dict[str, str]:
+    """The headers by lower-case name, repeated ones joined."""
+    return {name.lower(): ", ".join(request.headers.getall(name)) for name in request.headers}
+
+
 def _status(snapshot: Snapshot) -> dict[str, Any]:
     status, viewers = snapshot.status, snapshot.viewers
     members: dict[str, Any] = {
@@ -218,8 +236,7 @@ def routes(public: PublicStream, board: StatusBoard) -> list[web.RouteDef]:
     async def poll(request: web.Request) -> web.Response:
         if request.method not in ("GET", "HEAD", "OPTIONS"):
             raise web.HTTPMethodNotAllowed(request.method, METHODS.split(", "))
-        headers = {name.lower(): ", ".join(request.headers.getall(name)) for name in request.headers}
-        asked = (request.method, request.rel_url.raw_path_qs, headers, request.remote or "")
+        asked = (request.method, request.rel_url.raw_path_qs, headers_of(request), request.remote or "")
         reply = public.answer(*asked)
         if reply is None:
             await board.watch(request.match_info["organization_id"], request.match_info["channel_id"])

@@ -21,6 +21,7 @@ from uuid import UUID
 from providers.base import InputNotFound, InputState, Provider, ProviderEvent, Spawn
 from service.domain.countdown import Status, never_streamed, status_of
 from service.domain.errors import DomainError, NotFound, Unavailable
+from service.domain.news import News
 from service.domain.ports import LiveSummary, StreamLookup
 from service.domain.provider_errors import provider_errors
 from service.domain.summaries import Summaries
@@ -70,7 +71,8 @@ class Watched:
     """A channel on the board."""
 
     __slots__ = (
-        "asked", "due", "input_uid", "key", "loaded", "look_up_due", "recount", "snapshot", "state", "task", "unasked", "wake",
+        "asked", "due", "input_uid", "key", "loaded", "look_up_due", "news", "recount", "snapshot", "state", "task", "unasked",
+        "wake",
     )  # fmt: skip
 
     def __init__(self, key: _Key, loaded: asyncio.Future[DomainError | None], snapshot: Snapshot) -> None:
@@ -82,6 +84,7 @@ class Watched:
         self.asked = True
         self.unasked = 0
         self.wake = asyncio.Event()
+        self.news = News()
         self.recount = False
         self.due = 0.0
         self.look_up_due = 0.0
@@ -256,6 +259,7 @@ class StatusBoard:
         if self._watched.get(watched.key) is watched:
             del self._watched[watched.key]
         self._set_input(watched, None)
+        watched.news.close()
 
     def _set_input(self, watched: Watched, input_uid: str | None) -> None:
         if watched.input_uid == input_uid:
@@ -322,13 +326,25 @@ class StatusBoard:
         """Show the state at once: a flip does not wait for the count."""
         watched.state = state
         status = status_of(state, watched.snapshot.status, self._now())
-        watched.snapshot = Snapshot(status, watched.snapshot.viewers)
+        self._show(watched, Snapshot(status, watched.snapshot.viewers))
 
     async def _count(self, watched: Watched) -> None:
         now = self._clock()
         uid = watched.input_uid
         viewers = ViewerCount(0, now) if uid is None else await self._viewers.count(uid, now)
-        watched.snapshot = Snapshot(watched.snapshot.status, viewers)
+        self._show(watched, Snapshot(watched.snapshot.status, viewers))
+
+    def _show(self, watched: Watched, snapshot: Snapshot) -> None:
+        before, watched.snapshot = watched.snapshot, snapshot
+        if not _says_the_same(before.status, snapshot.status):
+            watched.news.announce(major=True)
+        elif (before.viewers.value, before.viewers.degraded) != (snapshot.viewers.value, snapshot.viewers.degraded):
+            watched.news.announce(major=False)
+
+
+def _says_the_same(one: Status, other: Status) -> bool:
+    """But for the moment it was looked at."""
+    return replace(one, as_of=other.as_of) == other
 
 
 def _canonical(identifier: str) -> str:

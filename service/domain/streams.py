@@ -1,4 +1,4 @@
-"""Live inputs of channels: ensure and read.
+"""Live inputs of channels: ensure, read, rotate the key, switch off and on.
 
 What must stay true: a channel has one live input, however many callers ask at once, in however many processes, and whatever dies
 in between. The claim (`entities.ClaimedInput`) is stored first, the provider is asked by the claim's request id, and its
@@ -7,7 +7,7 @@ answer is stored by compare-and-set.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID, uuid4
@@ -117,12 +117,28 @@ class Streams:
 
     async def get(self, channel: Channel) -> LiveInput:
         """The channel's live input. Errors: NotFound when it has none, or none any more."""
+        return await self._of(channel, self._provider.get_input)
+
+    async def rotate_key(self, channel: Channel, overlap: int) -> LiveInput:
+        """Give it a new stream key; the old one works `overlap` seconds more. Errors: NotFound, Invalid."""
+        live_input = await self._of(channel, lambda uid: self._provider.rotate_key(uid, overlap))
+        log.info("stream key rotated", channel=str(channel.id), overlap=overlap)
+        return live_input
+
+    async def set_enabled(self, channel: Channel, enabled: bool) -> LiveInput:
+        """Let encoders publish, or end what runs and let them no more. Errors: NotFound."""
+        live_input = await self._of(channel, lambda uid: self._provider.set_enabled(uid, enabled))
+        log.info("live input switched", channel=str(channel.id), enabled=enabled)
+        return live_input
+
+    async def _of(self, channel: Channel, ask: Callable[[str], Awaitable[LiveInput]]) -> LiveInput:
+        """The provider's answer about the channel's live input. Errors: NotFound, Invalid."""
         claim = await self._claims.claimed(channel.id)
         if claim is None or claim.uid is None:
             raise NotFound
         try:
             with provider_errors():
-                return await self._provider.get_input(claim.uid)
+                return await ask(claim.uid)
         except InputNotFound:
             raise NotFound from None
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hmac
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, RowMapping, select, update
+from sqlalchemy import ColumnElement, RowMapping, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from providers.base import InputGone, InputOptions
@@ -41,8 +42,10 @@ class StoredInputs:
 
     async def by_key(self, stream_key: str) -> StoredInput | None:
         digest = key_digest(stream_key)
-        found = await self._find(local_inputs.c.key_digest == digest)
-        if found is None or not hmac.compare_digest(key_digest(found.stream_key), digest):
+        found = await self._find(or_(local_inputs.c.key_digest == digest, local_inputs.c.old_key_digest == digest))
+        if found is None or not any(
+            hmac.compare_digest(known, digest) for known in (key_digest(found.stream_key), found.old_key_digest or "")
+        ):
             return None
         return found
 
@@ -53,13 +56,16 @@ class StoredInputs:
         options: InputOptions | None = None,
         enabled: bool | None = None,
         stream_key: str | None = None,
+        old_key_until: datetime | None = None,
         keyframe_interval: float | None = None,
     ) -> StoredInput | None:
         given: dict[str, Any] = {} if options is None else options_row(options)
         if enabled is not None:
             given["enabled"] = enabled
         if stream_key is not None:
+            old = None if old_key_until is None else local_inputs.c.key_digest  # the row's value before this change
             given |= {"stream_key": stream_key, "key_digest": key_digest(stream_key)}
+            given |= {"old_key_digest": old, "old_key_until": old_key_until}
         if keyframe_interval is not None:
             given["keyframe_interval"] = keyframe_interval
         here = (local_inputs.c.uid == uid, local_inputs.c.deleted.is_(False))
@@ -77,7 +83,7 @@ class StoredInputs:
             done = await connection.execute(
                 update(local_inputs)
                 .where(local_inputs.c.uid == uid, local_inputs.c.deleted.is_(False))
-                .values(deleted=True, enabled=False, stream_key=None, key_digest=None)
+                .values(deleted=True, enabled=False, stream_key=None, key_digest=None, old_key_digest=None)
             )
             return done.rowcount == 1
 
@@ -119,4 +125,6 @@ def _input(row: RowMapping) -> StoredInput:
         created=row["created_at"],
         enabled=row["enabled"],
         keyframe_interval=row["keyframe_interval"],
+        old_key_digest=row["old_key_digest"],
+        old_key_until=row["old_key_until"],
     )

@@ -150,6 +150,8 @@ local_inputs = Table(
     Column("name", String(512), nullable=False),
     Column("stream_key", String(256)),  # NULL once deleted: what stays is the request_id
     Column("key_digest", String(64), unique=True),
+    Column("old_key_digest", String(64), index=True),  # works until old_key_until; NULL when only one key works
+    Column("old_key_until", UtcDateTime),
     Column("slate_image_url", String(2048)),
     Column("reconnect_timeout", Integer, nullable=False),
     Column("latency_mode", String(16), nullable=False),

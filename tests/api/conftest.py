@@ -24,6 +24,7 @@ from service.domain.meetings import Meetings, MeetingSigner
 from service.domain.newcomers import Newcomers
 from service.domain.session_keeper import SessionKeeper
 from service.domain.sessions import Sessions
+from service.domain.showcase import Showcase
 from service.domain.status import StatusBoard
 from service.domain.streams import Streams
 from service.domain.visitors import Visitors
@@ -152,12 +153,16 @@ async def api(
     public = public_stream.PublicStream(status_board, Newcomers(), clock=unix_ms, visitor_of=visitors.visitor_of)
     accounts = Accounts(store.accounts, store.accounts, now)
     readiness = Readiness({"store": store.check, "provider": provider.check})
+    catalogue = Catalogue(provider, store.claims, status_board)
+    showcase = Showcase(provider, store.channels, store.claims, catalogue)
+    streams.listen(showcase.changed)
     app = build_app(
         ApiDependencies(
             authenticator=accounts,
             channels=channels,
             streams=streams,
-            catalogue=Catalogue(provider, store.claims, status_board),
+            catalogue=catalogue,
+            showcase=showcase,
             readiness=readiness,
             visitors=visitors,
             sessions=Sessions(store.sessions, keeper, now),

@@ -17,6 +17,7 @@ from tests.api.conftest import Api, now
 
 MEMBERS = {
     "rtmps_url", "rtmp_url", "view_url", "stream_key", "stream_uid", "slate_image_url", "reconnect_timeout", "latency_mode",
+    "enabled",
 }  # fmt: skip
 
 

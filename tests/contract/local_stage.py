@@ -38,6 +38,8 @@ class LocalStage:
         if level == "error":
             await client.close()
             return False
+        if (before := self._encoders.get(live.uid)) is not None:
+            await before.close()
         self._encoders[live.uid] = client
         return True
 

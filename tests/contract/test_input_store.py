@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
 from providers.base import InputGone, InputOptions, LatencyMode
-from providers.local.ports import InputStore, MemoryInputStore, StoredInput
+from providers.local.ports import InputStore, MemoryInputStore, StoredInput, key_digest
 from tests.contract.stores import opened_store
 
 
@@ -80,6 +80,24 @@ async def test_a_changed_key_works_and_the_old_one_does_not(inputs: InputStore) 
     changed = await inputs.change(new.uid, stream_key="another-key")
     assert await inputs.by_key("another-key") == changed
     assert await inputs.by_key(new.stream_key) is None
+
+
+async def test_an_old_key_is_accepted_until_its_time_is_up(inputs: InputStore) -> None:
+    new, until = await inputs.add(new_input()), datetime(2026, 1, 2, 4, tzinfo=UTC)
+    changed = await inputs.change(new.uid, stream_key="another-key", old_key_until=until)
+    found = await inputs.by_key(new.stream_key)
+    assert found is not None and found == changed == await inputs.by_key("another-key")
+    assert found.accepts(key_digest(new.stream_key), until - timedelta(seconds=1))
+    assert not found.accepts(key_digest(new.stream_key), until)
+    assert found.accepts(key_digest("another-key"), until)
+
+
+async def test_only_the_latest_old_key_is_remembered(inputs: InputStore) -> None:
+    new, until = await inputs.add(new_input()), datetime(2026, 1, 2, 4, tzinfo=UTC)
+    await inputs.change(new.uid, stream_key="second-key", old_key_until=until)
+    await inputs.change(new.uid, stream_key="third-key", old_key_until=until)
+    assert await inputs.by_key(new.stream_key) is None
+    assert await inputs.by_key("second-key") is not None
 
 
 async def test_a_deleted_input_is_gone_and_its_request_id_says_so(inputs: InputStore) -> None:

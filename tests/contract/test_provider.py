@@ -33,6 +33,9 @@ from tests.contract.provider_stages import STAGES, Stage
 RECONNECT_TIMEOUT = 10
 """Seconds; short, because a stage may have to let them pass for real."""
 
+KEY_OVERLAP = 3
+"""Seconds; less than what makes a silent encoder a frozen one."""
+
 
 @pytest.fixture(params=sorted(STAGES))
 async def stage(request: pytest.FixtureRequest, tasks: Tasks) -> AsyncIterator[Stage]:
@@ -181,6 +184,22 @@ async def test_rotating_the_key_throws_the_encoder_out(stage: Stage, live: LiveI
     assert await stage.connect(live)
     await stage.provider.rotate_key(live.uid)
     assert not (await stage.provider.state(live.uid)).is_connected
+
+
+async def test_a_rotated_key_works_on_for_its_overlap_or_the_overlap_is_refused(stage: Stage, live: LiveInput) -> None:
+    try:
+        rotated = await stage.provider.rotate_key(live.uid, overlap=KEY_OVERLAP)
+    except OptionRefused as refused:
+        assert refused.option == "overlap"
+        assert await stage.connect(live)
+    else:
+        assert await stage.connect(live)
+        await stage.advance(KEY_OVERLAP + 1)
+        async with asyncio.timeout(5):
+            while (await stage.provider.state(live.uid)).is_connected:  # noqa: ASYNC110 (the provider's own look at the clock)
+                await asyncio.sleep(0.01)
+        assert not await stage.connect(live)
+        assert await stage.connect(rotated)
 
 
 async def test_a_disabled_input_takes_no_encoder_until_it_is_enabled(stage: Stage, live: LiveInput) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import os
 import re
@@ -11,6 +12,7 @@ import signal
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 from aiohttp import ClientSession, ClientTimeout
@@ -64,6 +66,33 @@ class Browser:
         """What the function body `script` returns."""
         return await self._post("execute/sync", script=script, args=list(arguments))
 
+    async def resize(self, width: int, height: int, *, dark: bool = False) -> None:
+        """Make the page this large, in CSS pixels, and ask for its light or dark colours."""
+        await self._devtools(
+            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False
+        )
+        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        await self._devtools("Emulation.setEmulatedMedia", features=[scheme])
+
+    async def click(self, x: int, y: int) -> None:
+        """Press and release the mouse there (W3C WebDriver §15)."""
+        steps = [
+            {"type": "pointerMove", "x": x, "y": y},
+            {"type": "pointerDown", "button": 0},
+            {"type": "pointerUp", "button": 0},
+        ]
+        await self._post("actions", actions=[{"type": "pointer", "id": "mouse", "actions": steps}])
+
+    async def screenshot(self, file: Path) -> None:
+        """What is to be seen, as a PNG."""
+        async with self._http.get(f"{self._session}/screenshot") as answer:
+            picture = base64.b64decode((await answer.json())["value"])
+        await asyncio.to_thread(file.write_bytes, picture)
+
+    async def _devtools(self, command: str, **parameters: Any) -> None:
+        """Chromium's own command (not W3C's)."""
+        await self._post("goog/cdp/execute", cmd=command, params=parameters)
+
     async def until(self, script: str, timeout: float = 20.0) -> Any:
         """The first truthy answer of `script`. Errors: TimeoutError."""
         async with asyncio.timeout(timeout):
@@ -73,8 +102,8 @@ class Browser:
 
 
 @asynccontextmanager
-async def chromium() -> AsyncIterator[Browser]:
-    """A fresh browser with a profile of its own; gone, with its driver and its profile, at the end."""
+async def chromium(*flags: str) -> AsyncIterator[Browser]:
+    """A fresh browser with a profile of its own; gone, with its driver and its profile, at the end. Later flags win."""
     driver = await asyncio.create_subprocess_exec(
         "chromedriver",
         "--port=0",
@@ -85,7 +114,7 @@ async def chromium() -> AsyncIterator[Browser]:
     profile = tempfile.mkdtemp(prefix="chromium-")
     try:
         address = f"http://127.0.0.1:{await _port(driver)}"
-        options = {"args": [*FLAGS, f"--user-data-dir={profile}"], "binary": shutil.which("chromium")}
+        options = {"args": [*FLAGS, *flags, f"--user-data-dir={profile}"], "binary": shutil.which("chromium")}
         wanted = {"capabilities": {"alwaysMatch": {"browserName": "chrome", "goog:chromeOptions": options}}}
         async with ClientSession(timeout=ClientTimeout(total=COMMAND_TIMEOUT)) as http:
             async with http.post(f"{address}/session", json=wanted) as answer:

@@ -19,9 +19,10 @@ from tests.e2e.showing import BROADCAST, INPUT, Showing, moving_pattern, served
 pytestmark = pytest.mark.e2e
 
 VENDOR = Path(__file__).parent / "vendor"
+SERVED = Path(__file__).parents[2] / "service" / "web" / "vendor"
 
 PAGE = """<!doctype html><video id=v muted autoplay playsinline width=320></video>
-<script src=/vendor/hls.min.js></script><script src=/vendor/dash.all.min.js></script>
+<script src=/vendor/hls-1.7.4.min.js></script><script src=/vendor/dash.all.min.js></script>
 <script>
 const video = document.getElementById('v'), url = new URLSearchParams(location.search).get('url');
 window.errors = [];
@@ -52,9 +53,10 @@ def player_files() -> list[web.RouteDef]:
 
     async def vendor(request: web.Request) -> web.Response:
         name = request.match_info["name"]
-        return web.Response(body=(VENDOR / name).read_bytes(), content_type="text/javascript")
+        file = next(path for folder in (VENDOR, SERVED) if (path := folder / name).is_file())
+        return web.Response(body=file.read_bytes(), content_type="text/javascript")
 
-    return [web.get("/player", page), web.get(r"/vendor/{name:[a-z.]+\.js}", vendor)]
+    return [web.get("/player", page), web.get(r"/vendor/{name:[a-z0-9.-]+\.js}", vendor)]
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import cast
 
@@ -12,8 +12,8 @@ from providers.base import EventKind, InputOptions, Phase
 from providers.local.ingest.ports import PublishRefused, PublishRequest
 from providers.local.media import FlvTag, TagKind
 from providers.local.pipeline import Pipeline
-from providers.local.ports import StoredInput
-from providers.local.session import FROZEN_AFTER, EncoderLink, LiveSession, Surroundings
+from providers.local.ports import StoredInput, key_digest
+from providers.local.session import FROZEN_AFTER, KEY_CHANGED, EncoderLink, LiveSession, Surroundings
 
 TAG = FlvTag(TagKind.VIDEO, 0, b"")
 
@@ -269,6 +269,22 @@ def test_a_rotated_key_sends_the_encoder_away_but_keeps_the_broadcast() -> None:
 
     assert world.told_now == (Phase.RECONNECTING, False, True)
     assert world.closed == [("NetStream.Publish.Denied", "The stream key was changed.")]
+
+
+def test_an_old_key_keeps_its_encoder_for_the_overlap_and_no_longer() -> None:
+    world = World()
+    world.go_live()
+    until = datetime.fromtimestamp(world.now + 3, UTC)
+    old = key_digest(world.session.stored.stream_key)
+    world.session.stored = replace(world.session.stored, stream_key="new", old_key_digest=old, old_key_until=until)
+
+    world.after(2.9)
+    before = world.told_now
+    world.after(0.2)
+
+    assert before == (Phase.LIVE, True, True)
+    assert world.told_now == (Phase.RECONNECTING, False, True)
+    assert world.closed == [KEY_CHANGED]
 
 
 def test_a_broadcast_taken_up_after_a_restart_waits_for_what_is_left_of_the_window() -> None:

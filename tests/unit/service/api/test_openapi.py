@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from service.api import channels, conference, health, public_schemas, users
+from service.api import channels, conference, health, public_player, public_schemas, stream_control, users
 from service.api.health import Readiness
 from service.api.openapi import document
 
@@ -19,6 +19,8 @@ def described() -> dict[str, Any]:
         *users.operations(),
         *channels.operations(NOBODY),
         *conference.operations(NOBODY, NOBODY, NOBODY),
+        *stream_control.operations(NOBODY, NOBODY),
+        *public_player.operations(NOBODY),
         *health.operations(Readiness({})),
         *public_schemas.operations(),
     ]

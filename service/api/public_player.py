@@ -1,0 +1,74 @@
+"""stream_player: where a visitor's player plays a channel from. Public; the state of the stream is stream_status's."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from providers.base import Recording
+from service.api.contract import Call, Nothing, Operation, Reply, operation
+from service.api.fields import Moment
+from service.api.public_schemas import PATH
+from service.api.schemas import Answer
+from service.domain.showcase import Showcase
+
+CACHING = {"Cache-Control": "public, max-age=1"}
+
+
+class PublicRecording(Answer):
+    """The latest recording."""
+
+    uid: str
+    created: Moment
+    duration: float = Field(description="Seconds, -1 while unknown.")
+    hls: str
+    dash: str
+    thumbnail: str
+
+
+class StreamPlayer(Answer):
+    """Where to play from."""
+
+    name: str
+    view_url: str = Field(description="HLS; 404 while nothing is watchable.")
+    dash_url: str
+    thumbnail: str = Field(description="A picture of now; 404 while nothing is watchable.")
+    slate_image_url: str | None
+    recording: PublicRecording | None
+
+
+def operations(showcase: Showcase) -> list[Operation]:
+    """The operations of this resource."""
+
+    @operation(
+        "GET",
+        PATH + "stream_player",
+        answers={200: StreamPlayer},
+        public=True,
+        tag="Public",
+        summary="Where to play a channel's stream and its latest recording from",
+    )
+    async def get_stream_player(call: Call[Nothing, Nothing]) -> Reply:
+        """404 for private channels and for those without a live input. A recording may appear a little after the stream's end."""
+        showing = await showcase.of(call.path["organization_id"], call.path["channel_id"])
+        answer = StreamPlayer(
+            name=showing.name,
+            view_url=showing.playback.hls,
+            dash_url=showing.playback.dash,
+            thumbnail=showing.playback.thumbnail,
+            slate_image_url=showing.slate_image_url,
+            recording=None if showing.recording is None else _recording(showing.recording),
+        )
+        return Reply(answer, headers=CACHING)
+
+    return [get_stream_player]
+
+
+def _recording(recording: Recording) -> PublicRecording:
+    return PublicRecording(
+        uid=recording.uid,
+        created=recording.created,
+        duration=-1.0 if recording.duration is None else recording.duration,
+        hls=recording.playback.hls,
+        dash=recording.playback.dash,
+        thumbnail=recording.playback.thumbnail,
+    )

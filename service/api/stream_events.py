@@ -1,0 +1,205 @@
+"""stream_events: what stream_status answers, pushed as Server-Sent Events when it changes (WHATWG HTML §9.2).
+
+    status board ─▶ the channel's News ─▶ every connection wakes, reads the snapshot, writes the same bytes
+
+No connection polls anything. An event's id is a digest of what it says, so a client that comes back with `Last-Event-ID` hears at
+once of whatever changed meanwhile, and nothing if nothing did, from whichever process and after whichever restart.
+
+While it is connected a visitor counts as a viewer, as if he polled: no timer of his is needed, so background tabs count.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import random
+from collections import Counter
+from dataclasses import dataclass
+
+import structlog
+from aiohttp import web
+
+from service.api.client_address import client_address
+from service.api.middleware import CORS
+from service.api.public_schemas import EVENTS, PATH
+from service.api.public_stream import PublicStream, headers_of, status_event
+from service.domain.errors import DomainError, Throttled, Unavailable
+from service.domain.status import StatusBoard, Watched
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class EventLimits:
+    """Counts, and times in seconds."""
+
+    max_connections: int = 4_000
+    """In all; beyond, visitors are told to poll (503)."""
+    max_per_address: int = 400
+    """From one address, which may be a school; beyond, visitors are told to poll (429)."""
+    heartbeat: float = 15.0
+    """Between two signs of life: a comment to the client, a heartbeat of the visitor. Far below the viewer window and the
+    board's patience, and below the idle time-outs of proxies."""
+    write_timeout: float = 10.0
+    """For a client to take what it was sent, before it is cut off."""
+    retry: float = 2.0
+    """When a client that lost us comes back, at the soonest; at the latest after twice that."""
+    poll_instead: float = 30.0
+    """When a client for whom there was no room may try again."""
+    close_timeout: float = 2.0
+    """For connections to end when the service stops."""
+
+
+class StreamEvents:
+    """The open event streams."""
+
+    def __init__(self, board: StatusBoard, public: PublicStream, limits: EventLimits | None = None) -> None:
+        self._board = board
+        self._public = public
+        self._limits = limits or EventLimits()
+        self._wakes: set[asyncio.Event] = set()
+        self._by_address: Counter[str] = Counter()
+        self._empty = asyncio.Event()
+        self._closing = False
+
+    @property
+    def connections(self) -> int:
+        """How many there are."""
+        return len(self._wakes)
+
+    def routes(self) -> list[web.RouteDef]:
+        """GET, with and without a trailing slash."""
+        return [web.get(PATH + EVENTS + slash, self._serve, allow_head=False) for slash in ("", "/")]
+
+    async def aclose(self) -> None:
+        """End every stream in order: clients come back by themselves, when `retry` has passed. Safe to call twice."""
+        self._closing = True
+        try:
+            async with asyncio.timeout(self._limits.close_timeout):
+                while self._wakes:
+                    self._empty.clear()
+                    for wake in self._wakes:
+                        wake.set()
+                    await self._empty.wait()
+        except TimeoutError:
+            log.warning("event streams did not end in time", left=len(self._wakes))
+
+    async def _serve(self, request: web.Request) -> web.StreamResponse:
+        address = client_address(
+            request.remote or "", request.headers.get("X-Forwarded-For", ""), self._public.trusted_proxies
+        )
+        self._check_room(address)
+        wake = asyncio.Event()
+        self._wakes.add(wake)
+        self._by_address[address] += 1
+        try:
+            return await self._stream(request, wake)
+        finally:
+            self._wakes.discard(wake)
+            self._by_address[address] -= 1
+            self._by_address += Counter()  # forgets the addresses without connections
+            if not self._wakes:
+                self._empty.set()
+
+    def _check_room(self, address: str) -> None:
+        """Errors: Throttled, Unavailable."""
+        if self._closing or len(self._wakes) >= self._limits.max_connections:
+            raise Unavailable("No room for another event stream: poll stream_status.", self._limits.poll_instead)
+        if self._by_address[address] >= self._limits.max_per_address:
+            raise Throttled(self._limits.poll_instead)
+
+    async def _stream(self, request: web.Request, wake: asyncio.Event) -> web.StreamResponse:
+        """Errors, all before the first byte: NotFound, Unavailable, Throttled."""
+        watched = await self._board.watch(request.match_info["organization_id"], request.match_info["channel_id"])
+        headers = headers_of(request)
+        organization = request.match_info["organization_id"]
+        visitor = self._public.visitor(organization.lower(), request.rel_url.raw_query_string, headers)
+        watcher = _Watcher(self._public, watched, visitor, headers, request.remote or "", self._limits.heartbeat)
+        watcher.count()
+        response = web.StreamResponse(headers={**CORS, **HEADERS})
+        response.content_type, response.charset = "text/event-stream", "utf-8"
+        await response.prepare(request)
+        watched.news.listen(wake.set)
+        try:
+            await self._write(response, _opening(self._limits.retry))
+            await self._follow(response, watcher, wake, request.headers.get("Last-Event-ID", ""))
+        except (ConnectionError, TimeoutError):
+            if request.transport is not None:
+                request.transport.abort()  # the client is gone, or does not read
+        except DomainError:
+            pass  # it cannot be counted any more: it comes back, and is told why
+        finally:
+            watched.news.leave(wake.set)
+        return response
+
+    async def _follow(self, response: web.StreamResponse, watcher: _Watcher, wake: asyncio.Event, told: str) -> None:
+        """Tell what is new until the client goes, the channel goes, or we stop. `told`: the id of the last event it heard."""
+        watched = watcher.watched
+        while not (self._closing or watched.news.closed):
+            wake.clear()
+            watched.asked = True
+            identity, event = status_event(watched.snapshot)
+            if identity != told:
+                await self._write(response, event)
+                told = identity
+            watcher.count()
+            try:
+                async with asyncio.timeout(watcher.due_in()):
+                    await wake.wait()
+            except TimeoutError:
+                await self._write(response, b":\n\n")
+                watcher.beat()
+        await self._write(response, b": until soon\n\n")
+
+    async def _write(self, response: web.StreamResponse, data: bytes) -> None:
+        async with asyncio.timeout(self._limits.write_timeout):
+            await response.write(data)
+
+
+HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+"""The second is nginx's: pass on what comes, as it comes."""
+
+
+class _Watcher:
+    """A connected visitor, who counts while there is something to watch."""
+
+    def __init__(
+        self,
+        public: PublicStream,
+        watched: Watched,
+        visitor: str | None,
+        headers: dict[str, str],
+        peer: str,
+        every: float,
+    ) -> None:
+        self.watched = watched
+        self._public = public
+        self._visitor = visitor
+        self._headers = headers
+        self._peer = peer
+        self._every = every
+        self._counted = -math.inf
+        self._beaten = self._now()
+
+    def count(self) -> None:
+        """Count him if he was not for a heartbeat's time. Errors: Throttled."""
+        if self._visitor is not None and self._now() - self._counted >= self._every:
+            if self._public.heartbeat(self.watched, self._visitor, self._headers, self._peer):
+                self._counted = self._now()
+
+    def due_in(self) -> float:
+        """Seconds to the next sign of life."""
+        return max(0.0, self._beaten + self._every - self._now())
+
+    def beat(self) -> None:
+        """There was one."""
+        self._beaten = self._now()
+
+    def _now(self) -> float:
+        return asyncio.get_running_loop().time()
+
+
+def _opening(retry: float) -> bytes:
+    """When to come back, spread so that a restart is not followed by everybody at once."""
+    milliseconds = int(1000 * retry * random.uniform(1.0, 2.0))  # noqa: S311 (spreads load, keeps no secret)
+    return f"retry: {milliseconds}\n\n".encode()

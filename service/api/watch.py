@@ -1,0 +1,108 @@
+"""/watch/<organization>/<channel>: a page with the stream, its title and its count, to be shared as a link.
+
+It is public for whoever has the link, which holds two random ids, as the stream's status is. Its title is the channel's name:
+somebody made that channel a stream for visitors, and private channels and channels without a stream have no page
+(`domain/showcase.py`).
+"""
+
+from __future__ import annotations
+
+from html import escape
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from aiohttp import web
+
+from service.api.origin import Origin
+from service.domain.errors import NotFound
+from service.domain.showcase import Showcase, Showing
+
+PATH = "/watch/{organization_id}/{channel_id}"
+MAX_DESCRIPTION = 300
+"""Characters of the channel's description in previews of the link."""
+
+PAGE = """<!doctype html>
+<html lang="en" prefix="og: https://ogp.me/ns#">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="referrer" content="no-referrer">
+<meta name="robots" content="noindex">
+<title>{title}</title>
+{meta}
+<link rel="stylesheet" href="/watch.css">
+<script type="module" src="/player.js"></script>
+</head>
+<body>
+<main>
+{body}
+</main>
+</body>
+</html>
+"""
+WATCHING = """<live-stream org="{organization}" channel="{channel}" viewers></live-stream>
+<noscript><p class="text">This page needs JavaScript to play the stream.</p></noscript>
+<div class="text"><h1>{title}</h1>{about}</div>"""
+NOTHING = (
+    '<div class="nothing"><h1>There is no stream here.</h1><p class="about">Ask whoever sent you the link.</p></div>'
+)
+
+CLOUDFLARE = "cloudflarestream.com"
+"""Its playlists lead from one of its hosts to another."""
+
+
+def routes(showcase: Showcase, origin: Origin) -> list[web.RouteDef]:
+    """The page, with and without a trailing slash."""
+
+    async def watch(request: web.Request) -> web.Response:
+        try:
+            organization, channel = (UUID(request.match_info[name]) for name in ("organization_id", "channel_id"))
+            showing = await showcase.of(organization, channel)
+        except (ValueError, NotFound):
+            return _page(404, "No stream", "", NOTHING, policy())
+        url = f"{origin.of(request)}/watch/{organization}/{channel}"
+        title = escape(showing.name)
+        about = f'<p class="about">{escape(showing.description)}</p>' if showing.description else ""
+        body = WATCHING.format(organization=organization, channel=channel, title=title, about=about)
+        return _page(200, title, preview(showing, url), body, policy(showing.playback.hls))
+
+    return [web.get(PATH + slash, watch) for slash in ("", "/")]
+
+
+def _page(status: int, title: str, meta: str, body: str, csp: str) -> web.Response:
+    headers = {"Cache-Control": "no-cache", "Content-Security-Policy": csp, "X-Content-Type-Options": "nosniff"}
+    text = PAGE.format(title=title, meta=meta, body=body)
+    return web.Response(status=status, text=text, content_type="text/html", headers=headers)
+
+
+def preview(showing: Showing, url: str) -> str:
+    """Open Graph (https://ogp.me) and its cousin for cards: what chats and feeds show of the link. Absolute addresses.
+
+    The picture is of now; while nothing is on it answers 404, and previews do without.
+    """
+    properties = {
+        "og:type": "video.other",
+        "og:title": showing.name,
+        "og:url": url,
+        "og:image": showing.playback.thumbnail,
+        "og:image:type": "image/jpeg",
+        "og:image:alt": f"A picture of {showing.name}",
+    }
+    if showing.description:
+        properties["og:description"] = showing.description[:MAX_DESCRIPTION]
+    lines = [f'<meta property="{name}" content="{escape(value)}">' for name, value in properties.items()]
+    return "\n".join([*lines, '<meta name="twitter:card" content="summary_large_image">'])
+
+
+def policy(media_url: str | None = None) -> str:
+    """The page's Content-Security-Policy: our own scripts and styles, nothing inline, media from where it plays."""
+    media = ""
+    if media_url is not None:
+        parts = urlsplit(media_url)
+        media = f" {parts.scheme}://{parts.netloc}"
+        if (parts.hostname or "").endswith(CLOUDFLARE):
+            media += f" https://*.{CLOUDFLARE}"
+    return (
+        f"default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'{media}; media-src 'self' blob:{media}; "
+        "img-src 'self' https: http:; base-uri 'none'; form-action 'none'; frame-ancestors *"
+    )

@@ -1,0 +1,58 @@
+"""The browser's part: /player.js and what it loads, as files under service/web. Any page may embed them."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+from importlib import resources
+
+from aiohttp import web
+
+SCRIPTS = ("player.js", "player/feed.js", "player/look.js", "player/playback.js")
+STYLES = ("watch.css",)
+VENDORED = ("vendor/hls-1.7.4.min.js",)
+"""Their names say their versions."""
+
+CURRENT = "public, max-age=60"
+"""For what another version of the service brings anew, under the same name."""
+
+FOR_EVER = "public, max-age=31536000, immutable"
+
+
+class _File:
+    """A file in memory, packed; almost every client takes it so."""
+
+    def __init__(self, name: str, content_type: str, caching: str) -> None:
+        content = resources.files("service.web").joinpath(*name.split("/")).read_bytes()
+        self.name = name
+        self._packed = gzip.compress(content, mtime=0)
+        self._etag = f'"{hashlib.blake2b(content, digest_size=8).hexdigest()}"'
+        self._content_type = content_type
+        self._caching = caching
+
+    async def serve(self, request: web.Request) -> web.Response:
+        headers = {
+            "ETag": self._etag,
+            "Cache-Control": self._caching,
+            "Vary": "Accept-Encoding",
+            "X-Content-Type-Options": "nosniff",
+            "Cross-Origin-Resource-Policy": "cross-origin",
+        }
+        if self._etag in request.headers.get("If-None-Match", ""):
+            return web.Response(status=304, headers=headers)
+        body = self._packed
+        if "gzip" in request.headers.get("Accept-Encoding", ""):
+            headers["Content-Encoding"] = "gzip"
+        else:
+            body = gzip.decompress(body)
+        return web.Response(body=body, headers=headers, content_type=self._content_type, charset="utf-8")
+
+
+def routes() -> list[web.RouteDef]:
+    """Routes for all of them."""
+    files = [
+        *(_File(name, "text/javascript", CURRENT) for name in SCRIPTS),
+        *(_File(name, "text/css", CURRENT) for name in STYLES),
+        *(_File(name, "text/javascript", FOR_EVER) for name in VENDORED),
+    ]
+    return [web.get(f"/{each.name}", each.serve) for each in files]

@@ -1,0 +1,97 @@
+"""What a public page may know of a channel's stream beside its state: its name, where it plays, and its latest recording.
+
+The state says whether there is something to play, and changes all the time (`status.py`); this hardly ever does.
+
+Who may know? The channel's and the organization's ids are the ticket, as for the public status. Private channels and channels
+nobody has made a live input for are not there: a channel's name gets public only when somebody made it a stream.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from dataclasses import dataclass
+from uuid import UUID
+
+from providers.base import Playback, Provider, Recording
+from service.domain.catalogue import Catalogue
+from service.domain.errors import NotFound, Unavailable
+from service.domain.flights import Flights
+from service.domain.paging import PageRequest
+from service.domain.ports import ChannelStore, ClaimStore
+
+FRESH_FOR = 2.0
+"""Seconds an answer is given out again: when a broadcast ends, all its visitors look for the recording at once."""
+
+MAX_KEPT = 5_000
+"""Answers kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Showing:
+    """A stream as the public may see it. `recording` is the latest one."""
+
+    name: str
+    description: str
+    playback: Playback
+    slate_image_url: str | None
+    recording: Recording | None
+
+
+_Key = tuple[UUID, UUID]
+
+
+class Showcase:
+    """Answers from memory where it can; asks once, whoever wants to know meanwhile."""
+
+    def __init__(self, provider: Provider, channels: ChannelStore, claims: ClaimStore, catalogue: Catalogue) -> None:
+        self._provider = provider
+        self._channels = channels
+        self._claims = claims
+        self._catalogue = catalogue
+        self._kept: OrderedDict[_Key, tuple[float, Showing | None]] = OrderedDict()
+        self._flights: Flights[_Key, Showing | None] = Flights()
+
+    async def of(self, organization_id: UUID, channel_id: UUID) -> Showing:
+        """Errors: NotFound, Unavailable."""
+        key = (organization_id, channel_id)
+        until, showing = self._kept.get(key, (0.0, None))
+        if until <= self._now():
+            showing = await self._flights.run(key, lambda: self._ask(key), share=True)
+        if showing is None:
+            raise NotFound
+        return showing
+
+    def changed(self, organization_id: UUID, channel_id: UUID) -> None:
+        """The channel has another live input."""
+        self._kept.pop((organization_id, channel_id), None)
+
+    async def _ask(self, key: _Key) -> Showing | None:
+        showing = await self._look(key)
+        self._kept[key] = (self._now() + FRESH_FOR, showing)
+        self._kept.move_to_end(key)
+        if len(self._kept) > MAX_KEPT:
+            self._kept.popitem(last=False)
+        return showing
+
+    async def _look(self, key: _Key) -> Showing | None:
+        channel = await self._channels.channel(*key)
+        if channel is None or channel.is_private:
+            return None
+        claim = await self._claims.claimed(channel.id)
+        if claim is None or claim.uid is None:
+            return None
+        try:
+            latest = (await self._catalogue.recordings(channel, PageRequest(1))).items
+        except Unavailable:
+            latest = []  # to play what is live matters more
+        return Showing(
+            name=channel.name,
+            description=channel.description,
+            playback=self._provider.playback(claim.uid),
+            slate_image_url=claim.options.slate_image_url,
+            recording=latest[0] if latest else None,
+        )
+
+    def _now(self) -> float:
+        return asyncio.get_running_loop().time()

@@ -1,0 +1,154 @@
+/**
+ * What a channel's visitors are told, as it changes.
+ *
+ * Server-Sent Events while the page is visible; polling, at the pace the server asks for, while it is hidden (so that tabs in the
+ * background hold none of the few connections a browser allows to one host), while events cannot be had, and until they are back.
+ * Both count the visitor; a hidden page's timers fire once a minute, which is well inside the two minutes a visitor counts for.
+ */
+
+const VISITOR_KEY = "live-stream-visitor";
+const FIRST_RETRY_MS = 1_000;
+const LAST_RETRY_MS = 10_000;
+const POLL_TIMEOUT_MS = 10_000;
+/** Without room for our event stream (429, 503) or without such a server at all: when to try again. */
+const EVENTS_AGAIN_MS = 30_000;
+/** An open event stream that says nothing for this long is checked by a poll: a connection can die without a word. */
+const SILENCE_MS = 45_000;
+/** The first event comes at once. */
+const FIRST_EVENT_MS = 5_000;
+
+let inMemory = null;
+
+/** This browser's visitor id, the same on every page of the site; for this page only where nothing can be stored. */
+export function visitorId() {
+  try {
+    let id = localStorage.getItem(VISITOR_KEY);
+    if (!id) localStorage.setItem(VISITOR_KEY, (id = newId()));
+    return id;
+  } catch {
+    return (inMemory ??= newId());
+  }
+}
+
+function newId() {
+  // Not randomUUID: pages over plain http lack it.
+  return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+export class Feed {
+  #base;
+  #query;
+  #tell;
+  #events = null;
+  #timer = 0;
+  #retryMs = FIRST_RETRY_MS;
+  #eventsAfter = 0;
+  #last = "";
+  #paceMs = 2_000;
+  #running = false;
+  #heard = false;
+  #listeners = new AbortController();
+
+  /** `base`: the channel's public address, up to and with the last slash. `tell` is called with every new status. */
+  constructor(base, visitor, tell) {
+    this.#base = base;
+    this.#query = `?visitor_id=${encodeURIComponent(visitor)}`;
+    this.#tell = tell;
+  }
+
+  start() {
+    this.#running = true;
+    const { signal } = this.#listeners;
+    document.addEventListener("visibilitychange", () => this.#follow(), { signal });
+    addEventListener("online", () => this.#pollIn(0), { signal });
+    // An open connection would keep the page out of the back/forward cache.
+    addEventListener("pagehide", () => this.#closeEvents(), { signal });
+    addEventListener("pageshow", (event) => event.persisted && this.#follow(), { signal });
+    this.#follow();
+  }
+
+  stop() {
+    this.#running = false;
+    this.#listeners.abort();
+    clearTimeout(this.#timer);
+    this.#closeEvents();
+  }
+
+  #follow() {
+    if (document.hidden || Date.now() < this.#eventsAfter || !("EventSource" in globalThis)) {
+      this.#closeEvents();
+      this.#pollIn(document.hidden ? this.#paceMs : 0);
+    } else if (!this.#events) {
+      this.#openEvents();
+    }
+  }
+
+  #openEvents() {
+    const events = (this.#events = new EventSource(`${this.#base}stream_events${this.#query}`));
+    this.#heard = false;
+    this.#pollIn(FIRST_EVENT_MS);
+    events.addEventListener("open", () => this.#heard && this.#pollIn(SILENCE_MS));
+    events.addEventListener("status", ({ data }) => {
+      this.#heard = true;
+      this.#pollIn(SILENCE_MS);
+      this.#hear(data);
+    });
+    events.addEventListener("error", () => {
+      if (events.readyState === EventSource.CLOSED) this.#doWithoutEvents(); // refused: the browser does not try again
+      this.#pollIn(FIRST_RETRY_MS * Math.random());
+    });
+  }
+
+  #doWithoutEvents() {
+    this.#eventsAfter = Date.now() + EVENTS_AGAIN_MS;
+    this.#closeEvents();
+  }
+
+  #closeEvents() {
+    this.#events?.close();
+    this.#events = null;
+  }
+
+  #hear(text) {
+    this.#retryMs = FIRST_RETRY_MS;
+    if (text === this.#last) return;
+    this.#last = text;
+    const status = JSON.parse(text);
+    this.#paceMs = status.poll_after_ms;
+    this.#tell(status);
+  }
+
+  #pollIn(milliseconds) {
+    clearTimeout(this.#timer);
+    if (this.#running) this.#timer = setTimeout(() => this.#poll(), milliseconds);
+  }
+
+  async #poll() {
+    const before = this.#last;
+    let wait = this.#retryMs;
+    try {
+      const answer = await fetch(`${this.#base}stream_status${this.#query}`, {
+        cache: "no-store",
+        credentials: "omit",
+        signal: AbortSignal.timeout(POLL_TIMEOUT_MS),
+      });
+      if (!this.#running) return;
+      if (answer.ok) {
+        this.#hear(await answer.text());
+        wait = this.#paceMs;
+        if (this.#events?.readyState === EventSource.OPEN) {
+          if (!this.#heard) this.#doWithoutEvents(); // something on the way holds events back
+          else if (this.#last !== before) this.#closeEvents(); // it should have told us
+          else wait = SILENCE_MS;
+        }
+      } else {
+        wait = 1_000 * (Number(answer.headers.get("Retry-After")) || LAST_RETRY_MS / 1_000);
+      }
+    } catch {
+      this.#retryMs = Math.min(LAST_RETRY_MS, this.#retryMs * 2);
+    }
+    if (!this.#running) return;
+    this.#pollIn(wait * (1 + Math.random() / 10));
+    if (!this.#events && !document.hidden && Date.now() >= this.#eventsAfter) this.#follow();
+  }
+}

@@ -1,0 +1,84 @@
+"""rotate_key, enable and disable."""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+import pytest
+
+from tests.api.conftest import Api
+
+ACTIONS = ("rotate_key", "enable", "disable")
+
+
+async def made(api: Api) -> tuple[str, dict[str, object]]:
+    """A channel's conference path and its live input."""
+    path = api.conference(await api.channel())
+    status, stream = await api.post(path + "/create_stream")
+    assert status == 201
+    return path, stream
+
+
+async def test_a_rotated_key_is_the_only_thing_that_changes(api: Api) -> None:
+    path, stream = await made(api)
+    status, rotated = await api.post(path + "/rotate_key")
+    assert status == 200
+    assert rotated["stream_key"] != stream["stream_key"]
+    assert rotated == {**stream, "stream_key": rotated["stream_key"]}
+    assert await api.get(path + "/create_stream") == (200, rotated)
+    assert not api.provider.connect(str(stream["stream_uid"]), str(stream["stream_key"]))
+    assert api.provider.connect(str(stream["stream_uid"]), rotated["stream_key"])
+
+
+async def test_with_an_overlap_the_old_key_works_on(api: Api) -> None:
+    path, stream = await made(api)
+    assert (await api.post(path + "/rotate_key", {"overlap": 600}))[0] == 200
+    assert api.provider.connect(str(stream["stream_uid"]), str(stream["stream_key"]))
+
+
+@pytest.mark.parametrize("overlap", [-1, 86_401, "5", 1.5, None, True])
+async def test_a_wrong_overlap_is_a_400_that_names_it_and_keeps_the_key(api: Api, overlap: object) -> None:
+    path, stream = await made(api)
+    status, answer = await api.post(path + "/rotate_key", {"overlap": overlap})
+    assert (status, list(answer)) == (400, ["overlap"])
+    assert await api.get(path + "/create_stream") == (200, stream)
+
+
+async def test_a_provider_without_overlaps_is_a_400_that_says_so(api: Api) -> None:
+    path, stream = await made(api)
+    api.provider.refuse("overlap", "The old key stops at once: leave this out.")
+    assert await api.post(path + "/rotate_key", {"overlap": 5}) == (
+        400,
+        {"overlap": ["The old key stops at once: leave this out."]},
+    )
+    assert await api.get(path + "/create_stream") == (200, stream)
+
+
+async def test_a_disabled_input_takes_no_encoder_until_it_is_enabled_again(api: Api) -> None:
+    path, stream = await made(api)
+    assert stream["enabled"] is True
+    disabled = {**stream, "enabled": False}
+    assert await api.post(path + "/disable") == (200, disabled)
+    assert await api.get(path + "/create_stream") == (200, disabled)
+    assert not api.provider.connect(str(stream["stream_uid"]))
+    assert await api.post(path + "/enable") == (200, stream)
+    assert await api.post(path + "/enable") == (200, stream)
+    assert api.provider.connect(str(stream["stream_uid"]))
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+async def test_without_a_live_input_there_is_nothing_to_act_on(api: Api, action: str) -> None:
+    path = api.conference(await api.channel())
+    assert await api.post(f"{path}/{action}") == (404, {"detail": "Not found."})
+    assert await api.post(f"{api.conference(str(uuid4()))}/{action}") == (404, {"detail": "Not found."})
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+async def test_only_the_organization_itself_may(api: Api, action: str) -> None:
+    path, stream = await made(api)
+    async with api.client.post(f"{path}/{action}") as response:
+        assert response.status == 401
+    other = await api.accounts.create_token(uuid4(), uuid4(), organization_name="Other", full_name="Eve")
+    async with api.client.post(f"{path}/{action}", headers={"Authorization": f"Token {other.secret}"}) as response:
+        assert response.status == 403
+    assert await api.get(path + "/create_stream") == (200, stream)

@@ -1,0 +1,215 @@
+"""stream_events over HTTP: pushed, resumable, counted, bounded, and ended in order."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from aiohttp import ClientResponse, ClientSession, web
+from prometheus_client import CollectorRegistry
+
+from service.api.express import ExpressLane
+from service.api.middleware import Figures, envelope
+from service.api.public_schemas import StreamStatus
+from service.api.public_stream import routes
+from service.api.stream_events import EventLimits, StreamEvents
+from service.domain.newcomers import NewcomerLimits
+from service.tasks import Tasks
+from tests.stream_stage import Stage
+from tests.waiting import until
+
+PATIENCE = 5.0
+
+
+class Events:
+    """One open event stream, read event by event."""
+
+    def __init__(self, response: ClientResponse) -> None:
+        self.response = response
+        self.last_id = ""
+
+    async def block(self) -> dict[str, str]:
+        """The next block of lines by field name; a comment has the name ""."""
+        fields: dict[str, str] = {}
+        async with asyncio.timeout(PATIENCE):
+            while (line := (await self.response.content.readline()).decode()) != "\n":
+                if not line:
+                    raise EOFError
+                name, _, value = line.rstrip("\n").partition(":")
+                fields[name] = value.strip()
+        return fields
+
+    async def next(self) -> dict[str, Any]:
+        """The next status."""
+        while "data" not in (block := await self.block()):
+            pass
+        assert block["event"] == "status"
+        self.last_id = block["id"]
+        return json.loads(block["data"])  # type: ignore[no-any-return]
+
+
+class Site:
+    """The stage behind HTTP, with the express lane in front as in the service."""
+
+    def __init__(self, stage: Stage, events: StreamEvents, base: str, session: ClientSession) -> None:
+        self.stage = stage
+        self.events = events
+        self.base = base
+        self.session = session
+
+    @asynccontextmanager
+    async def follow(self, query: str = "", **headers: str) -> AsyncIterator[Events]:
+        url = self.base + self.stage.path("stream_events") + query
+        async with self.session.get(url, headers=headers) as response:
+            assert response.status == 200, await response.text()
+            yield Events(response)
+
+    async def refusal(self, path: str) -> tuple[int, str | None]:
+        async with self.session.get(self.base + path) as response:
+            assert "detail" in await response.json()
+            return response.status, response.headers.get("Retry-After")
+
+
+@asynccontextmanager
+async def serving(tasks: Tasks, limits: EventLimits, newcomers: NewcomerLimits | None = None) -> AsyncIterator[Site]:
+    stage = await Stage(tasks, newcomers=newcomers).open()
+    events = StreamEvents(stage.board, stage.public, limits)
+    app = web.Application(middlewares=[envelope(Figures(CollectorRegistry()))])
+    app.add_routes([*routes(stage.public, stage.board), *events.routes()])
+    runner = web.AppRunner(app)
+    await runner.setup()
+    assert runner.server is not None
+    lane = ExpressLane(runner.server, stage.public.answer, spawn=tasks.spawn)
+    port = await lane.listen("127.0.0.1", 0)
+    async with ClientSession() as session:
+        yield Site(stage, events, f"http://127.0.0.1:{port}", session)
+        await events.aclose()
+    await lane.aclose()
+    await runner.cleanup()
+    await stage.board.aclose()
+
+
+@pytest.fixture
+async def site(tasks: Tasks) -> AsyncIterator[Site]:
+    async with serving(tasks, EventLimits(max_connections=4, max_per_address=3)) as site:
+        yield site
+
+
+async def test_the_first_event_says_how_it_stands_and_the_next_what_changed(site: Site) -> None:
+    async with site.follow() as events:
+        assert events.response.headers["Content-Type"] == "text/event-stream; charset=utf-8"
+        assert events.response.headers["Access-Control-Allow-Origin"] == "*"
+        assert events.response.headers["Cache-Control"] == "no-store"
+        assert 2000 <= int((await events.block())["retry"]) <= 4000
+        first = await events.next()
+        StreamStatus.model_validate(first)
+        assert first["state"] == "offline"
+        site.stage.provider.connect(site.stage.uid)
+        assert (await events.next())["state"] == "connecting"
+        site.stage.provider.make_watchable(site.stage.uid)
+        assert (await events.next())["is_watchable"] is True
+        site.stage.provider.drop(site.stage.uid)
+        assert (await events.next())["state"] == "reconnecting"
+        site.stage.provider.end(site.stage.uid)
+        assert (await events.next())["state"] == "ended"
+
+
+async def test_who_comes_back_hears_of_what_changed_meanwhile_and_of_nothing_else(site: Site) -> None:
+    async with site.follow() as events:
+        await events.next()
+        heard = events.last_id
+    async with site.follow(**{"Last-Event-ID": heard}) as events:
+        assert "retry" in await events.block()
+        site.stage.provider.connect(site.stage.uid)
+        assert (await events.next())["state"] == "connecting"
+    async with site.follow(**{"Last-Event-ID": heard}) as events:
+        assert (await events.next())["state"] == "connecting"
+
+
+async def test_a_connected_visitor_counts_and_everybody_is_told(site: Site) -> None:
+    async with site.follow() as watching, site.follow("?visitor_id=ada"):
+        assert (await watching.next())["viewer_count"] == 0
+        site.stage.go_live()
+        while (status := await watching.next())["viewer_count"] != 1:
+            assert status["viewer_count"] == 0
+
+
+async def test_a_visitor_goes_on_counting_while_he_is_connected(tasks: Tasks) -> None:
+    async with serving(tasks, EventLimits(heartbeat=0.05)) as site:
+        site.stage.go_live()
+        async with site.follow("?visitor_id=ada") as events:
+            while (await events.next())["viewer_count"] != 1:
+                pass
+            site.stage.clock.now_ms += 119_000
+            for _ in range(3):
+                assert "" in await events.block()
+            site.stage.clock.now_ms += 119_000
+            assert (await site.stage.viewers.count(site.stage.uid, site.stage.clock())).value == 1
+
+
+async def test_a_quiet_stream_shows_signs_of_life(tasks: Tasks) -> None:
+    async with serving(tasks, EventLimits(heartbeat=0.05)) as site, site.follow() as events:
+        await events.next()
+        assert await events.block() == {"": ""}
+        assert await events.block() == {"": ""}
+
+
+async def test_beyond_the_limits_visitors_are_told_to_poll(site: Site) -> None:
+    path = site.stage.path("stream_events")
+    async with site.follow() as one, site.follow() as two, site.follow() as three:
+        for events in (one, two, three):
+            await events.next()
+        assert await site.refusal(path) == (429, "30")
+    await until(lambda: site.events.connections == 3)  # nobody has written to them yet
+    site.stage.provider.connect(site.stage.uid)
+    await until(lambda: site.events.connections < 3)
+    async with site.follow() as events:
+        await events.next()
+
+
+async def test_beyond_the_limit_in_all_it_is_a_503(tasks: Tasks) -> None:
+    async with serving(tasks, EventLimits(max_connections=1)) as site, site.follow() as events:
+        await events.next()
+        assert await site.refusal(site.stage.path("stream_events")) == (503, "30")
+
+
+async def test_a_flood_of_new_visitors_is_refused_before_the_first_event(tasks: Tasks) -> None:
+    async with serving(tasks, EventLimits(), NewcomerLimits(burst=1, per_second=1)) as site:
+        site.stage.go_live()
+        async with site.follow("?visitor_id=ada") as events:
+            await events.next()
+            assert (await site.refusal(site.stage.path("stream_events") + "?visitor_id=eve"))[0] == 429
+
+
+async def test_what_is_not_there_is_a_404(site: Site) -> None:
+    assert await site.refusal(site.stage.path("stream_events", uuid4())) == (404, None)
+    assert await site.refusal(site.stage.path("stream_events").replace(str(site.stage.channel), "x")) == (404, None)
+
+
+async def test_at_the_stop_every_stream_ends_in_order(site: Site) -> None:
+    async with site.follow() as one, site.follow() as two:
+        for events in (one, two):
+            await events.next()
+        await site.events.aclose()
+        await site.events.aclose()
+        for events in (one, two):
+            with pytest.raises(EOFError):
+                while True:
+                    await events.block()
+        assert site.events.connections == 0
+        assert await site.refusal(site.stage.path("stream_events")) == (503, "30")
+
+
+async def test_a_channel_that_goes_from_the_board_ends_its_streams(site: Site) -> None:
+    async with site.follow() as events:
+        await events.next()
+        del site.stage.channels.inputs[site.stage.organization, site.stage.channel]
+        site.stage.board.changed(site.stage.organization, site.stage.channel)
+        with pytest.raises(EOFError):
+            while True:
+                await events.block()

@@ -1,0 +1,138 @@
+"""stream_player, the watch page, and the files they load."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from service.api import web_files
+from service.api.public_player import StreamPlayer
+from tests.api.conftest import Api
+
+MAX_PLAYER = 12 * 1024
+"""Bytes of the player on the wire, hls.js not counted."""
+
+
+async def streaming(api: Api, **channel: Any) -> tuple[str, dict[str, Any]]:
+    """A channel's id and its live input."""
+    status, made = await api.post(f"{api.base}/channels", {"name": "News", **channel})
+    assert status == 201
+    status, stream = await api.post(f"{api.conference(made['id'])}/create_stream")
+    assert status == 201
+    return made["id"], stream
+
+
+def player_path(api: Api, channel: str) -> str:
+    return f"/api/pub/public/v1/orgs/{api.organization}/channels/{channel}/conference/stream_player"
+
+
+async def public(api: Api, path: str) -> tuple[int, Any]:
+    async with api.client.get(path) as response:
+        assert response.headers["Access-Control-Allow-Origin"] == "*"
+        return response.status, await response.json()
+
+
+async def page(api: Api, path: str) -> tuple[int, str, str]:
+    """Status, text and Content-Security-Policy."""
+    async with api.client.get(path) as response:
+        assert response.content_type == "text/html"
+        return response.status, await response.text(), response.headers["Content-Security-Policy"]
+
+
+async def test_a_visitor_learns_where_to_play_from_and_no_key(api: Api) -> None:
+    channel, stream = await streaming(api)
+    async with api.client.get(player_path(api, channel)) as response:
+        assert response.headers["Cache-Control"] == "public, max-age=1"
+        text = await response.text()
+    answer = StreamPlayer.model_validate_json(text)
+    assert (answer.name, answer.view_url, answer.recording) == ("News", stream["view_url"], None)
+    assert stream["stream_key"] not in text
+
+
+async def test_an_ended_broadcast_is_offered_as_the_latest_recording(api: Api) -> None:
+    channel, stream = await streaming(api)
+    uid = stream["stream_uid"]
+    api.provider.connect(uid)
+    api.provider.make_watchable(uid)
+    recording = api.provider.end(uid)
+    assert recording is not None
+    _, answer = await public(api, player_path(api, channel))
+    assert answer["recording"]["uid"] == recording.uid
+    assert answer["recording"]["hls"] == recording.playback.hls
+
+
+async def test_what_is_asked_by_all_at_once_is_looked_up_once(api: Api) -> None:
+    channel, _ = await streaming(api)
+    for _ in range(20):
+        assert (await public(api, player_path(api, channel)))[0] == 200
+    assert api.provider.calls["recordings"] <= 2
+
+
+async def test_a_provider_that_is_away_does_not_keep_the_live_stream_from_visitors(api: Api) -> None:
+    channel, stream = await streaming(api)
+    api.provider.fail()
+    status, answer = await public(api, player_path(api, channel))
+    assert (status, answer["view_url"], answer["recording"]) == (200, stream["view_url"], None)
+
+
+async def test_a_private_channel_and_one_without_a_stream_are_not_there(api: Api) -> None:
+    private, _ = await streaming(api, is_private=True)
+    for channel in (private, await api.channel("Silent"), str(uuid4()), "x"):
+        assert await public(api, player_path(api, channel)) == (404, {"detail": "Not found."})
+        status, text, _ = await page(api, f"/watch/{api.organization}/{channel}")
+        assert status == 404
+        assert "There is no stream here." in text
+        assert "News" not in text and "Silent" not in text
+
+
+async def test_a_channel_shows_as_soon_as_it_has_a_stream(api: Api) -> None:
+    channel = await api.channel()
+    assert (await public(api, player_path(api, channel)))[0] == 404
+    await api.post(f"{api.conference(channel)}/create_stream")
+    assert (await public(api, player_path(api, channel)))[0] == 200
+
+
+async def test_the_watch_page_holds_the_player_and_a_preview_for_links(api: Api) -> None:
+    channel, stream = await streaming(api, name='Q&A <"live">', description="With Ada")
+    status, text, policy = await page(api, f"/watch/{api.organization}/{channel}/")
+    assert status == 200
+    assert f'<live-stream org="{api.organization}" channel="{channel}" viewers>' in text
+    assert "<h1>Q&amp;A &lt;&quot;live&quot;&gt;</h1>" in text
+    assert '<meta property="og:title" content="Q&amp;A &lt;&quot;live&quot;&gt;">' in text
+    assert '<meta property="og:description" content="With Ada">' in text
+    thumbnail = stream["view_url"].replace("manifest/video.m3u8", "thumbnails/thumbnail.jpg")
+    assert f'<meta property="og:image" content="{thumbnail}">' in text
+    assert re.search(rf'og:url" content="http://[^"]+/watch/{UUID(str(api.organization))}/{channel}"', text)
+    assert "unsafe" not in policy and "default-src 'none'" in policy
+    assert "connect-src 'self' https://watch.example.com" in policy
+    assert not re.search(r"<script>|<style|\son\w+=|\sstyle=", text)
+
+
+def files() -> list[str]:
+    return [*web_files.SCRIPTS, *web_files.STYLES, *web_files.VENDORED]
+
+
+@pytest.mark.parametrize("name", files())
+async def test_a_file_is_served_packed_plain_and_not_again(api: Api, name: str) -> None:
+    path = f"/{name}"
+    async with api.client.get(path, headers={"Accept-Encoding": "identity"}) as response:
+        assert response.status == 200
+        assert response.headers["Access-Control-Allow-Origin"] == "*"
+        assert "max-age" in response.headers["Cache-Control"]
+        plain, etag = await response.read(), response.headers["ETag"]
+    async with api.client.get(path, headers={"Accept-Encoding": "gzip"}) as response:
+        assert response.headers["Content-Encoding"] == "gzip"
+        assert await response.read() == plain
+    async with api.client.get(path, headers={"If-None-Match": etag}) as response:
+        assert response.status == 304
+
+
+async def test_the_player_is_small(api: Api) -> None:
+    size = 0
+    for name in web_files.SCRIPTS:
+        async with api.client.get(f"/{name}", headers={"Accept-Encoding": "gzip"}) as response:
+            size += int(response.headers["Content-Length"])
+    assert 0 < size < MAX_PLAYER

@@ -1,0 +1,43 @@
+"""Server-Sent Events of a real broadcast, and what becomes of them when the service stops."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.stage import Service, service
+
+pytestmark = pytest.mark.e2e
+
+
+@pytest.fixture
+async def live(tmp_path: Path) -> AsyncIterator[Service]:
+    async with service(tmp_path) as running:
+        yield running
+
+
+async def test_a_show_is_told_state_by_state_until_the_service_stops_in_order(live: Service) -> None:
+    channel, stream = await live.channel(reconnect_timeout=60)
+    path = f"/api/pub/public/v1/orgs/{live.organization}/channels/{channel}/conference/stream_events"
+    states: list[str] = []
+    going_live = asyncio.Event()
+
+    async def follow() -> None:
+        async with live.http.get(live.base + path, params={"visitor_id": "ada"}) as response:
+            async for line in response.content:
+                if line.startswith(b"data: "):
+                    status = json.loads(line[6:])
+                    states.extend([status["state"]] if states[-1:] != [status["state"]] else [])
+                    if status["viewer_count"] == 1:
+                        going_live.set()
+
+    async with asyncio.timeout(60), asyncio.TaskGroup() as group:
+        group.create_task(follow())
+        await live.push(stream)
+        await going_live.wait()
+        assert await live.stop() == 0
+    assert [state for state in states if state in ("offline", "starting", "live")] == ["offline", "starting", "live"]

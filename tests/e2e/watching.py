@@ -1,0 +1,78 @@
+"""A visitor on a page with the player, as a test sees him."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.e2e.browser import Browser
+
+FACTS = """
+const player = document.querySelector('live-stream'), root = player.shadowRoot, video = root.querySelector('video');
+const seen = (part) => { const found = root.querySelector('.' + part); return !!found && found.checkVisibility(); };
+return {
+  view: player.view, status: player.status, time: video.currentTime, muted: video.muted, paused: video.paused,
+  frames: video.getVideoPlaybackQuality().totalVideoFrames, sound: video.webkitAudioDecodedByteCount,
+  duration: video.duration, said: root.querySelector('.said').textContent, badge: root.querySelector('.viewers').textContent,
+  count: root.querySelector('.count').textContent, button: seen('button'), slate: seen('slate'), unmute: seen('unmute'),
+  views: window.views || [], errors: window.errors || [],
+};
+"""
+
+LISTEN = """
+window.views = []; window.errors = [];
+document.addEventListener('streamview', (event) => views.push(event.detail.view));
+document.addEventListener('securitypolicyviolation', (event) => errors.push(event.violatedDirective + ' ' + event.blockedURI));
+addEventListener('error', (event) => errors.push(event.message));
+addEventListener('unhandledrejection', (event) => errors.push(String(event.reason)));
+"""
+
+
+class Visitor:
+    """One browser window on the watch page."""
+
+    def __init__(self, browser: Browser) -> None:
+        self.browser = browser
+
+    async def open(self, url: str) -> None:
+        await self.browser.open(url)
+        await self.browser.run(LISTEN)
+        await self.browser.until("return customElements.get('live-stream') !== undefined")
+
+    async def facts(self) -> dict[str, Any]:
+        return await self.browser.run(FACTS)  # type: ignore[no-any-return]
+
+    async def until(self, condition: str, timeout: float = 20.0) -> dict[str, Any]:
+        """Wait until `condition`, JavaScript over `facts`, holds; the facts then. Errors: AssertionError with the last facts."""
+        body = FACTS.replace("return {", "const facts = {", 1) + f"\nreturn ({condition}) && facts;"
+        try:
+            return await self.browser.until(body, timeout)  # type: ignore[no-any-return]
+        except TimeoutError:
+            raise AssertionError(f"not seen within {timeout} s: {condition}; {await self.facts()}") from None
+
+    async def plays_on(self, seconds: float = 2.0, timeout: float = 20.0) -> dict[str, Any]:
+        """Wait until this much more was played and pictures came out of the decoder."""
+        before = await self.facts()
+        return await self.until(
+            f"facts.time >= {before['time']} + {seconds} && facts.frames > {before['frames']} + 10 * {seconds}", timeout
+        )
+
+    async def hide(self) -> None:
+        """Make the page believe that its tab is in the background."""
+        await self.browser.run(
+            "Object.defineProperty(document, 'hidden', { value: true });"
+            "document.dispatchEvent(new Event('visibilitychange'));"
+        )
+
+    async def click(self, part: str) -> None:
+        """As with a hand: the browser takes it for the visitor's own wish."""
+        x, y = await self.browser.run(
+            "const box = document.querySelector('live-stream').shadowRoot.querySelector(arguments[0])"
+            ".getBoundingClientRect(); return [Math.round(box.x + box.width / 2), Math.round(box.y + box.height / 2)]",
+            f".{part}",
+        )
+        await self.browser.click(x, y)
+
+    async def press(self, part: str) -> None:
+        await self.browser.run(
+            "document.querySelector('live-stream').shadowRoot.querySelector(arguments[0]).click()", f".{part}"
+        )

@@ -1,0 +1,65 @@
+"""Who waits for news is woken: at once for what matters, in moderation for the rest."""
+
+from __future__ import annotations
+
+import asyncio
+
+from service.domain.news import News
+
+
+class Listener:
+    """Counts its wake-ups."""
+
+    def __init__(self, news: News) -> None:
+        self.woken = 0
+        news.listen(self.wake)
+
+    def wake(self) -> None:
+        self.woken += 1
+
+
+async def test_major_news_wake_everybody_every_time() -> None:
+    news = News()
+    one, other = Listener(news), Listener(news)
+    for _ in range(3):
+        news.announce(major=True)
+    assert (one.woken, other.woken) == (3, 3)
+
+
+async def test_minor_news_in_a_row_wake_once_at_once_and_once_afterwards() -> None:
+    news = News()
+    listener = Listener(news)
+    for _ in range(100):
+        news.announce(major=False)
+    assert listener.woken == 1
+    async with asyncio.timeout(5):
+        while listener.woken < 2:  # noqa: ASYNC110 (the loop's own timer)
+            await asyncio.sleep(0.01)
+    assert listener.woken == 2
+
+
+async def test_major_news_do_not_wait_for_minor_ones_and_bring_them_along() -> None:
+    news = News()
+    listener = Listener(news)
+    news.announce(major=False)
+    news.announce(major=False)
+    news.announce(major=True)
+    assert listener.woken == 2
+    assert news._timer is None
+
+
+async def test_who_left_is_not_woken() -> None:
+    news = News()
+    listener = Listener(news)
+    news.leave(listener.wake)
+    news.leave(listener.wake)
+    news.announce(major=True)
+    assert (listener.woken, len(news)) == (0, 0)
+
+
+async def test_closing_is_the_last_news() -> None:
+    news = News()
+    listener = Listener(news)
+    news.close()
+    news.close()
+    assert (listener.woken, news.closed) == (1, True)
