@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 
 from tests.api.conftest import Api, unix_ms
-from tests.stream_stage import until
+from tests.waiting import until
 
 MEMBERS = {
     "visitor_id", "visitor_secret_id", "organization_id", "socket_url", "access_token", "expires_at", "expires_in",
