@@ -41,6 +41,9 @@ from service.api.public_stream import routes as public_routes
 from service.domain.accounts import Accounts
 from service.domain.catalogue import Catalogue
 from service.domain.channels import Channels
+from service.domain.joined import DirectChannels, JoinedChannels
+from service.domain.members import Members
+from service.domain.messages import Messages
 from service.domain.newcomers import NewcomerLimits, Newcomers
 from service.domain.status import StatusBoard
 from service.domain.streams import Streams
@@ -114,7 +117,9 @@ async def running(settings: Settings, on_failure: Callable[[BaseException], None
             registry.register(metrics.IngestFigures(provider))
 
         streams = Streams(provider, store.channels, store.claims, _now)
-        channels = Channels(store.channels, _now)
+        channels = Channels(store.channels, _now, store.directory)
+        channels.on_delete(streams.end)
+        joined = JoinedChannels(store.members)
         board = StatusBoard(streams, provider, viewers, tasks.spawn, _unix_ms)
         stack.push_async_callback(board.aclose)
         streams.listen(board.changed)
@@ -127,6 +132,10 @@ async def running(settings: Settings, on_failure: Callable[[BaseException], None
                 channels=channels,
                 streams=streams,
                 catalogue=Catalogue(provider, store.claims, board),
+                members=Members(store.members, store.directory, _now),
+                messages=Messages(store.messages, _now),
+                joined=joined,
+                directs=DirectChannels(store.directs, joined, store.directory, _now),
                 readiness=readiness,
                 version=VERSION,
                 origin=Origin(settings.public_url, trust_proxy=bool(settings.trusted_proxies)),

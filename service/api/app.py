@@ -8,7 +8,18 @@ from dataclasses import dataclass, field
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
-from service.api import channels, conference, docs, health, public_schemas, users
+from service.api import (
+    channels,
+    conference,
+    docs,
+    health,
+    joined,
+    members,
+    messages,
+    notifications,
+    public_schemas,
+    users,
+)
 from service.api.binding import MAX_BODY, bind
 from service.api.health import Readiness
 from service.api.middleware import Figures, envelope
@@ -17,6 +28,9 @@ from service.api.origin import Origin
 from service.domain.accounts import Authenticator
 from service.domain.catalogue import Catalogue
 from service.domain.channels import Channels
+from service.domain.joined import DirectChannels, JoinedChannels
+from service.domain.members import Members
+from service.domain.messages import Messages
 from service.domain.streams import Streams
 
 TITLE = "Live-stream conference"
@@ -33,6 +47,10 @@ class ApiDependencies:
     channels: Channels
     streams: Streams
     catalogue: Catalogue
+    members: Members
+    messages: Messages
+    joined: JoinedChannels
+    directs: DirectChannels
     readiness: Readiness
     version: str = "0"
     origin: Origin = field(default_factory=Origin)
@@ -45,6 +63,10 @@ def build_app(deps: ApiDependencies) -> web.Application:
     operations = [
         *users.operations(),
         *channels.operations(deps.channels),
+        *joined.operations(deps.joined, deps.directs),
+        *members.operations(deps.members),
+        *notifications.operations(deps.members),
+        *messages.operations(deps.messages),
         *conference.operations(deps.channels, deps.streams, deps.catalogue),
         *health.operations(deps.readiness),
     ]

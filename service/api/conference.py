@@ -118,7 +118,7 @@ def operations(channels: Channels, streams: Streams, catalogue: Catalogue) -> li
     )
     async def ensure_stream(call: Call[Nothing, StreamBody]) -> Reply:
         """201 when this call made it, 200 when it was there. No body is needed."""
-        channel = await channels.get(call.path["organization_id"], call.path["channel_id"])
+        channel = await channels.visible(call.caller, call.path["channel_id"])
         ensured = await streams.ensure(channel, call.body.changes())
         return Reply(_stream(ensured.input), status=201 if ensured.created else 200)
 
@@ -131,7 +131,7 @@ def operations(channels: Channels, streams: Streams, catalogue: Catalogue) -> li
     )
     async def get_stream(call: Call[Nothing, Nothing]) -> Reply:
         """404 when nobody has made one yet."""
-        channel = await channels.get(call.path["organization_id"], call.path["channel_id"])
+        channel = await channels.visible(call.caller, call.path["channel_id"])
         return Reply(_stream(await streams.get(channel)))
 
     @operation(
@@ -143,7 +143,7 @@ def operations(channels: Channels, streams: Streams, catalogue: Catalogue) -> li
         summary="Recordings of the channel, newest first",
     )
     async def list_recordings(call: Call[PageQuery, Nothing]) -> Reply:
-        channel = await channels.get(call.path["organization_id"], call.path["channel_id"])
+        channel = await channels.visible(call.caller, call.path["channel_id"])
         page = await catalogue.recordings(channel, call.query.request(by_uuid=False))
         return Reply(RecordingPage(**links(call, page), results=results(page, _recording)))
 

@@ -108,6 +108,44 @@ class StoredClaims:
 
         return await self._database.read(query)
 
+    async def abandoned_claims(self, provider: str, limit: int) -> list[ClaimedInput]:
+        wanted = (
+            select(live_inputs)
+            .join(channels, channels.c.id == live_inputs.c.channel_id)
+            .where(channels.c.deleted_at.is_not(None), live_inputs.c.provider == provider)
+            .limit(limit)
+        )
+
+        async def query(connection: AsyncConnection) -> list[ClaimedInput]:
+            return [_claim(row) for row in (await connection.execute(wanted)).mappings()]
+
+        return await self._database.read(query)
+
+    async def retire_claim(self, claim: ClaimedInput, uid: str | None, at: datetime) -> None:
+        async def change(connection: AsyncConnection) -> None:
+            here = live_inputs.c.channel_id == claim.channel_id, live_inputs.c.request_id == claim.request_id
+            await connection.execute(live_inputs.delete().where(*here))
+            if uid is not None:
+                row = {"uid": uid, "channel_id": claim.channel_id, "provider": claim.provider, "retired_at": at}
+                await connection.execute(insert_new(connection, retired_inputs, row))
+
+        await self._database.write(change)
+
+    async def owns_input(self, organization_id: UUID, uid: str) -> bool:
+        present = select(live_inputs.c.uid).where(
+            live_inputs.c.uid == uid, live_inputs.c.organization_id == organization_id
+        )
+        retired = (
+            select(retired_inputs.c.uid)
+            .join(channels, channels.c.id == retired_inputs.c.channel_id)
+            .where(retired_inputs.c.uid == uid, channels.c.organization_id == organization_id)
+        )
+
+        async def query(connection: AsyncConnection) -> bool:
+            return (await connection.execute(present.union(retired))).first() is not None
+
+        return await self._database.read(query)
+
     async def input_uids(self, channel_id: UUID, limit: int) -> list[str]:
         present = select(live_inputs.c.uid).where(
             live_inputs.c.channel_id == channel_id, live_inputs.c.uid.is_not(None)
@@ -134,7 +172,11 @@ class StoredClaims:
                 live_inputs.c.created_at,
             )
             .join(channels, channels.c.id == live_inputs.c.channel_id)
-            .where(live_inputs.c.organization_id == organization_id, live_inputs.c.uid.is_not(None))
+            .where(
+                live_inputs.c.organization_id == organization_id,
+                live_inputs.c.uid.is_not(None),
+                channels.c.deleted_at.is_(None),
+            )
         )
         if search:
             wanted = wanted.where(channels.c.name_folded.contains(fold(search), autoescape=True))

@@ -20,6 +20,9 @@ from service.api.health import Readiness
 from service.domain.accounts import Accounts
 from service.domain.catalogue import Catalogue
 from service.domain.channels import Channels
+from service.domain.joined import DirectChannels, JoinedChannels
+from service.domain.members import Members
+from service.domain.messages import Messages
 from service.domain.newcomers import Newcomers
 from service.domain.status import StatusBoard
 from service.domain.streams import Streams
@@ -113,7 +116,9 @@ async def board(store: Store, provider: MemoryProvider, tasks: Tasks) -> AsyncIt
 @pytest.fixture
 async def api(store: Store, provider: MemoryProvider, board: tuple[StatusBoard, Streams]) -> AsyncIterator[Api]:
     status_board, streams = board
-    channels = Channels(store.channels, now)
+    channels = Channels(store.channels, now, store.directory)
+    channels.on_delete(streams.end)
+    joined = JoinedChannels(store.members)
     channels.listen(status_board.changed)
     public = public_stream.PublicStream(status_board, Newcomers(), clock=unix_ms)
     accounts = Accounts(store.accounts, store.accounts, now)
@@ -124,6 +129,10 @@ async def api(store: Store, provider: MemoryProvider, board: tuple[StatusBoard, 
             channels=channels,
             streams=streams,
             catalogue=Catalogue(provider, store.claims, status_board),
+            members=Members(store.members, store.directory, now),
+            messages=Messages(store.messages, now),
+            joined=joined,
+            directs=DirectChannels(store.directs, joined, store.directory, now),
             readiness=readiness,
             public_routes=public_stream.routes(public, status_board),
         )
