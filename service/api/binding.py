@@ -16,7 +16,7 @@ from service.api.origin import Origin
 from service.domain.accounts import Authenticator, Identity
 from service.domain.errors import Forbidden, NotFound
 
-MAX_BODY = 64 * 1024
+MAX_BODY = 128 * 1024
 """The largest request body, in bytes."""
 
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")

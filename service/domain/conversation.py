@@ -85,7 +85,10 @@ class NotificationSettings:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """Somebody in a channel. Unread is what others sent after `last_seen_at` (None: since joining)."""
+    """Somebody in a channel. Unread is what others sent after `last_seen_at` (None: since joining).
+
+    A `last_seen_at` in the future means all there is by now: what comes after is unread (contract §7, check 20).
+    """
 
     id: UUID
     channel_id: UUID

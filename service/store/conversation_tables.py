@@ -19,7 +19,8 @@ members = Table(
     Column("user_id", ForeignKey(users.c.id), nullable=False),
     Column("organization_id", ForeignKey(organizations.c.id), nullable=False),
     Column("is_admin", Boolean, nullable=False),
-    Column("last_seen_at", UtcDateTime),
+    Column("last_seen_at", UtcDateTime),  # as he said it
+    Column("seen_until", UtcDateTime, nullable=False),  # what it came to: later messages are unread
     Column("unread_message_count", Integer, nullable=False),
     Column("unread_mention_count", Integer, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),

@@ -19,9 +19,6 @@ from service.store.rows import MEMBER_COLUMNS, PEOPLE, member_from, member_row, 
 from service.store.statements import insert_new, paged
 from service.store.tables import channels, users
 
-SEEN = func.coalesce(members.c.last_seen_at, members.c.created_at)
-"""What is later is unread."""
-
 
 def _people() -> Select[Any]:
     columns = [*MEMBER_COLUMNS, *prefixed(users, "person", PEOPLE)]
@@ -53,9 +50,7 @@ class StoredMembers:
                 return None
             row = (await connection.execute(with_latest().where(channels.c.id == channel_id))).mappings().one()
             channel = shown(row)
-            # The clock of another process may be ahead: what was said before is not unread.
-            joined = max(at, channel.latest_message_created_at)
-            new = member_row(channel, user_id, is_admin=False, at=joined)
+            new = member_row(channel, user_id, is_admin=False, at=at)
             made = (await connection.execute(insert_new(connection, members, new))).rowcount == 1
             if made:
                 grown = {"member_count": channels.c.member_count + 1}
@@ -89,7 +84,8 @@ class StoredMembers:
         self, channel_id: UUID, user_id: UUID, changes: MemberChanges, at: datetime
     ) -> Member | None:
         async def change(connection: AsyncConnection) -> Member | None:
-            if (await connection.execute(locked(channel_id))).first() is None:
+            channel = (await connection.execute(locked(channel_id))).mappings().one_or_none()
+            if channel is None:
                 return None
             before = await _find(connection, channel_id, user_id)
             if before is None:
@@ -99,7 +95,9 @@ class StoredMembers:
                 values["is_admin"] = changes.is_admin
             if changes.sees:
                 values["last_seen_at"] = changes.last_seen_at
-                since = changes.last_seen_at or before.created_at
+                # What is not said yet is not seen, though the moment named lies in the future.
+                seen = changes.last_seen_at or before.created_at
+                since = values["seen_until"] = min(seen, channel["latest_message_created_at"])
                 values |= await _unread(connection, channel_id, user_id, since)
             await connection.execute(update(members).where(_at(channel_id, user_id)).values(values))
             return await _find(connection, channel_id, user_id)

@@ -17,7 +17,6 @@ from service.domain.paging import PageRequest
 from service.store.channels import StoredChannels, locked
 from service.store.conversation_tables import members, mentions, messages
 from service.store.database import Database
-from service.store.members import SEEN
 from service.store.rows import MESSAGE_COLUMNS, PEOPLE, message_from, prefixed, written
 from service.store.statements import paged
 from service.store.tables import channels, users
@@ -171,7 +170,7 @@ async def _count(
     by: int,
 ) -> None:
     """Change the counts of everybody but the author for whom a message of that moment is unread. The channel is locked."""
-    unread = and_(members.c.channel_id == channel_id, members.c.user_id != author_id, SEEN < at)
+    unread = and_(members.c.channel_id == channel_id, members.c.user_id != author_id, members.c.seen_until < at)
     await connection.execute(
         update(members)
         .where(unread)

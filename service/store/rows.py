@@ -77,6 +77,7 @@ def member_row(channel: Channel, user_id: UUID, *, is_admin: bool, at: datetime 
         "organization_id": channel.organization_id,
         "is_admin": is_admin,
         "last_seen_at": None,
+        "seen_until": channel.latest_message_created_at,
         "unread_message_count": 0,
         "unread_mention_count": 0,
         "created_at": joined,

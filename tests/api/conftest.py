@@ -48,6 +48,7 @@ class Api:
     store: Store
     accounts: Accounts
     provider: MemoryProvider
+    streams: Streams
     readiness: Readiness
     organization: UUID
     user: UUID
@@ -140,4 +141,4 @@ async def api(store: Store, provider: MemoryProvider, board: tuple[StatusBoard, 
     organization, user = uuid4(), uuid4()
     issued = await accounts.create_token(organization, user, organization_name="Acme", full_name="Ada Byron Lovelace")
     async with TestClient(TestServer(app)) as client:
-        yield Api(client, store, accounts, provider, readiness, organization, user, issued.secret)
+        yield Api(client, store, accounts, provider, streams, readiness, organization, user, issued.secret)
