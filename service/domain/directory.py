@@ -24,14 +24,14 @@ class NewUser:
 
 
 class Directory:
-    """Enters and lists people. Every method may raise Unavailable."""
+    """Enters people."""
 
     def __init__(self, store: DirectoryStore, clock: Callable[[], datetime]) -> None:
         self._store = store
         self._clock = clock
 
     async def create(self, organization_id: UUID, new: NewUser) -> User:
-        """The user; the organization is made when new. Errors: Conflict when there is a user of that id."""
+        """The user; the organization is made when new. Errors: Conflict when there is a user of that id, Unavailable."""
         now = self._clock()
         first_name, _, last_name = new.full_name.strip().partition(" ")
         user = User(
@@ -49,7 +49,3 @@ class Directory:
         if not await self._store.add_user(Organization(organization_id, str(organization_id), now), user):
             raise Conflict(f"There is a user {user.id} already.")
         return user
-
-    async def list(self, organization_id: UUID | None = None) -> list[User]:
-        """By organization, then name."""
-        return await self._store.users(organization_id)
