@@ -161,10 +161,23 @@ def operations(channels: Channels, streams: Streams, catalogue: Catalogue) -> li
             call.query.request(by_uuid=True),
             search=call.query.search,
             state=Phase(call.query.state) if call.query.state else None,
+            user_id=call.caller.user.id if call.caller.user else None,
         )
         return Reply(ListedStreamPage(**links(call, page), results=results(page, _listed)))
 
-    return [ensure_stream, get_stream, list_recordings, list_streams]
+    @operation(
+        "GET",
+        ORGANIZATION + "/conference/recorded_streams/{recording_uid}",
+        answers={200: RecordingAnswer},
+        tag=TAG,
+        summary="One recording of the organization",
+    )
+    async def get_recording(call: Call[Nothing, Nothing]) -> Reply:
+        """By its uid, also when its channel is deleted. That of a channel the caller cannot see is a 404 to him."""
+        recording = await catalogue.recording(call.caller, call.path["recording_uid"].hex)
+        return Reply(_recording(recording))
+
+    return [ensure_stream, get_stream, list_recordings, list_streams, get_recording]
 
 
 def _stream(live_input: LiveInput) -> StreamAnswer:

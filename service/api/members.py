@@ -93,11 +93,12 @@ def operations(members: Members) -> list[Operation]:
         MEMBER,
         body=MemberBody,
         answers={200: MemberAnswer},
+        errors=(409,),
         tag=TAG,
         summary="Say what was seen, or who is admin",
     )
     async def change_member(call: Call[Nothing, MemberBody]) -> Reply:
-        """`last_seen_at` only for oneself; `is_admin` only by an admin. Unread counts follow."""
+        """`last_seen_at` only for oneself; `is_admin` only by an admin, and never of the only one (409). Unread counts follow."""
         changed = await members.change(
             call.caller, call.path["channel_id"], call.path["member_id"], call.body.changes()
         )

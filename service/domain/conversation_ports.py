@@ -58,7 +58,10 @@ class MemberStore(EntryStore, Protocol):
     async def change_member(
         self, channel_id: UUID, user_id: UUID, changes: MemberChanges, at: datetime
     ) -> Member | None:
-        """None also when there is no such member. The unread counts are counted again when `last_seen_at` changes."""
+        """None also when there is no such member. The unread counts are counted again when `last_seen_at` changes.
+
+        Errors: Conflict when the channel's only admin is to be none.
+        """
 
     async def set_mode(self, channel_id: UUID, user_id: UUID, mode: NotifyMode, at: datetime) -> Member | None: ...
 

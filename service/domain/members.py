@@ -56,7 +56,7 @@ class Members:
         return _found(await self._store.member(channel_id, user_id))
 
     async def change(self, caller: Identity, channel_id: UUID, user_id: UUID, changes: MemberChanges) -> Member:
-        """What somebody has seen only he can say, who is admin only an admin. Errors: Forbidden.
+        """What somebody has seen only he can say, who is admin only an admin. Errors: Forbidden, Conflict (the only admin).
 
         `last_seen_at` may lie in the future: clients send their clock's time and a little (contract §4).
         """

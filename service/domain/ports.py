@@ -138,14 +138,16 @@ class ClaimStore(Protocol):
     async def retire_claim(self, claim: ClaimedInput, uid: str | None, at: datetime) -> None:
         """The channel has no claim any more; `uid` is remembered as one of its inputs."""
 
-    async def owns_input(self, organization_id: UUID, uid: str) -> bool:
-        """A channel of the organization has, or had, this input; the channel may be deleted."""
+    async def may_see_input(self, organization_id: UUID, uid: str, user_id: UUID | None) -> bool:
+        """A channel of the organization has, or had, this input, and that user can see it, or it is deleted."""
 
     async def input_uids(self, channel_id: UUID, limit: int) -> list[str]:
         """Every input the channel has had: the present one first, then the retired ones, latest first."""
 
-    async def owned_streams(self, organization_id: UUID, search: str, request: PageRequest) -> list[OwnedStream]:
-        """Answered claims, newest first, of channels whose name contains `search` in any case.
+    async def owned_streams(
+        self, organization_id: UUID, search: str, request: PageRequest, user_id: UUID | None = None
+    ) -> list[OwnedStream]:
+        """Answered claims, newest first, of channels that user can see whose name contains `search` in any case.
 
         Up to `request.size` + 1, nearest to the anchor first (see `paging.cut`).
         """

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, and_, exists, false, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, exists, false, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.domain.conversation import Entry
@@ -48,6 +48,15 @@ def shown(row: Row) -> Channel:
     """A row of `with_latest`."""
     has_message = row["message_id"] is not None
     return channel_from(row, message_from(row, "latest_author") if has_message else None)
+
+
+def visible_to(user_id: UUID | None) -> ColumnElement[bool]:
+    """Public channels, and the private and direct ones that user is in."""
+    public = channels.c.is_private == false()
+    if user_id is None:
+        return public
+    inside = exists().where(members.c.channel_id == channels.c.id, members.c.user_id == user_id)
+    return or_(public, inside)
 
 
 def locked(channel_id: UUID) -> Select[Any]:
@@ -101,12 +110,11 @@ class StoredChannels:
     ) -> list[Channel]:
         at = channels.c.created_at if ordering.lstrip("-") == "created_at" else channels.c.latest_message_created_at
         anchor_id = None if request.anchor is None else UUID(request.anchor.id)
-        inside = exists().where(members.c.channel_id == channels.c.id, members.c.user_id == user_id)
         wanted = paged(
             with_latest().where(
                 channels.c.organization_id == organization_id,
                 LISTED,
-                or_(channels.c.is_private == false(), inside),
+                visible_to(user_id),
             ),
             at,
             channels.c.id,

@@ -6,13 +6,13 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CursorResult, RowMapping, select, update
+from sqlalchemy import CursorResult, RowMapping, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from providers.base import InputOptions
 from service.domain.entities import ClaimedInput, OwnedStream
 from service.domain.paging import PageRequest
-from service.store.channels import fold
+from service.store.channels import fold, visible_to
 from service.store.database import Database
 from service.store.options import options_from, options_row
 from service.store.statements import insert_new, paged
@@ -131,18 +131,17 @@ class StoredClaims:
 
         await self._database.write(change)
 
-    async def owns_input(self, organization_id: UUID, uid: str) -> bool:
-        present = select(live_inputs.c.uid).where(
-            live_inputs.c.uid == uid, live_inputs.c.organization_id == organization_id
-        )
-        retired = (
-            select(retired_inputs.c.uid)
-            .join(channels, channels.c.id == retired_inputs.c.channel_id)
-            .where(retired_inputs.c.uid == uid, channels.c.organization_id == organization_id)
+    async def may_see_input(self, organization_id: UUID, uid: str, user_id: UUID | None) -> bool:
+        present = select(live_inputs.c.channel_id).where(live_inputs.c.uid == uid)
+        retired = select(retired_inputs.c.channel_id).where(retired_inputs.c.uid == uid)
+        wanted = select(channels.c.id).where(
+            channels.c.id.in_(present.union(retired)),
+            channels.c.organization_id == organization_id,
+            or_(channels.c.deleted_at.is_not(None), visible_to(user_id)),
         )
 
         async def query(connection: AsyncConnection) -> bool:
-            return (await connection.execute(present.union(retired))).first() is not None
+            return (await connection.execute(wanted)).first() is not None
 
         return await self._database.read(query)
 
@@ -163,7 +162,9 @@ class StoredClaims:
 
         return await self._database.read(query)
 
-    async def owned_streams(self, organization_id: UUID, search: str, request: PageRequest) -> list[OwnedStream]:
+    async def owned_streams(
+        self, organization_id: UUID, search: str, request: PageRequest, user_id: UUID | None = None
+    ) -> list[OwnedStream]:
         wanted = (
             select(
                 live_inputs.c.channel_id,
@@ -176,6 +177,7 @@ class StoredClaims:
                 live_inputs.c.organization_id == organization_id,
                 live_inputs.c.uid.is_not(None),
                 channels.c.deleted_at.is_(None),
+                visible_to(user_id),
             )
         )
         if search:

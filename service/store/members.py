@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.domain.conversation import Entry, Joined, Member, NotifyMode
 from service.domain.conversation_ports import MemberChanges
+from service.domain.errors import Conflict
 from service.domain.paging import PageRequest
 from service.store.channels import StoredChannels, locked, shown, with_latest
 from service.store.conversation_tables import DIRECT, members, mentions, messages
@@ -91,6 +92,8 @@ class StoredMembers:
             if before is None:
                 return None
             values: dict[str, Any] = {"updated_at": at}
+            if changes.is_admin is False:
+                await _leave_an_admin(connection, channel_id, user_id)
             if changes.is_admin is not None:
                 values["is_admin"] = changes.is_admin
             if changes.sees:
@@ -152,6 +155,15 @@ def _joined(user_id: UUID) -> Select[Any]:
         .join(users, users.c.id == members.c.user_id)
         .where(members.c.user_id == user_id)
     )
+
+
+async def _leave_an_admin(connection: AsyncConnection, channel_id: UUID, user_id: UUID) -> None:
+    """Errors: Conflict, when that user is the only one. The channel is locked."""
+    others = select(members.c.id).where(
+        members.c.channel_id == channel_id, members.c.user_id != user_id, members.c.is_admin.is_(True)
+    )
+    if (await connection.execute(others.limit(1))).first() is None:
+        raise Conflict("A channel keeps at least one admin.")
 
 
 async def _unread(connection: AsyncConnection, channel_id: UUID, user_id: UUID, since: datetime) -> dict[str, int]:

@@ -103,6 +103,25 @@ async def test_a_deleted_channel_is_gone_and_its_stream_ended(api: Api, ada: Per
     assert (await ada.delete(f"channels/{channel}"))[0] == 404
 
 
+async def test_recordings_of_a_deleted_channel_are_found_by_uid(api: Api, ada: Person, bob: Person) -> None:
+    channel = await ada.channel("Staff", is_private=True)
+    uid = (await ada.made(f"channels/{channel}/conference/create_stream"))["stream_uid"]
+    api.provider.connect(uid)
+    api.provider.make_watchable(uid)
+    recording = api.provider.end(uid)
+    assert recording is not None
+    path = f"conference/recorded_streams/{recording.uid}"
+    assert (await ada.seen(path))["uid"] == recording.uid
+    assert (await bob.get(path))[0] == 404
+    await ada.delete(f"channels/{channel}")
+    assert (await bob.seen(path))["meta"] == (await ada.seen(path))["meta"]
+    stranger = await newcomer(api, "Eve", uuid4())
+    assert (await stranger.get(path))[0] == 403
+    other = f"/api/pub/v1/orgs/{(await stranger.seen('/api/v5/users/me'))['organization_id']}"
+    assert (await stranger.get(f"{other}/{path}"))[0] == 404
+    assert (await ada.get("conference/recorded_streams/" + "0" * 32))[0] == 404
+
+
 async def test_a_stream_the_provider_could_not_end_is_ended_at_the_next_start(api: Api, ada: Person) -> None:
     channel = await ada.channel()
     await ada.made(f"channels/{channel}/conference/create_stream")

@@ -83,6 +83,9 @@ async def test_a_private_channel_exists_for_its_members_only(api: Api, ada: Pers
     assert (await carol.post(f"channels/{private}/members", {"member_id": carol.id}))[0] == 404
     assert (await carol.post(f"channels/{private}/conference/create_stream"))[0] == 404
     assert await carol.all("channels") == []
+    await ada.post(f"channels/{private}/conference/create_stream")
+    assert await carol.all("conference/streams") == []
+    assert [each["channel"] for each in await bob.all("conference/streams")] == [private]
     assert [each["id"] for each in await bob.all("channels")] == [private]
     assert (await bob.seen(f"channels/{private}/messages"))["results"] == [message]
     assert (await bob.post(f"channels/{private}/members", {"member_id": carol.id}))[0] == 400
@@ -97,6 +100,13 @@ async def test_only_an_admin_changes_or_deletes_the_channel(ada: Person, bob: Pe
     assert (await bob.patch(me(channel, bob), {"is_admin": True}))[0] == 403
     assert (await ada.patch(me(channel, bob), {"is_admin": True}))[1]["is_admin"] is True
     assert (await bob.patch(f"channels/{channel}", {"name": "Bob's"}))[0] == 200
+
+
+async def test_the_only_admin_stays_one(ada: Person, bob: Person) -> None:
+    channel = await ada.channel(members=[bob.id])
+    assert (await ada.patch(me(channel, ada), {"is_admin": False}))[0] == 409
+    await ada.patch(me(channel, bob), {"is_admin": True})
+    assert (await ada.patch(me(channel, ada), {"is_admin": False}))[1]["is_admin"] is False
 
 
 async def test_what_somebody_has_seen_only_he_can_say(ada: Person, bob: Person) -> None:
