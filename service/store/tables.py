@@ -118,8 +118,9 @@ channels = Table(
     Column("is_default_channel", Boolean, nullable=False, server_default=false()),
     Column("is_village", Boolean, nullable=False, server_default=false()),
     Column("member_count", Integer, nullable=False, server_default="0"),
-    Column("direct_key", String(64), unique=True),  # of a direct channel: who is in it
+    Column("direct_key", String(64)),  # of a direct channel: who is in it
     Column("deleted_at", UtcDateTime),  # kept, so that its recordings still belong to somebody
+    Index("uq_channels_direct_key", "direct_key", unique=True),
 )
 
 LISTED = and_(channels.c.direct_key.is_(None), channels.c.deleted_at.is_(None))

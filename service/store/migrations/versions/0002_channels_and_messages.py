@@ -20,14 +20,17 @@ BATCH = 5_000
 
 
 def upgrade() -> None:
-    with op.batch_alter_table("channels") as batch:
-        batch.add_column(sa.Column("latest_message_id", sa.Uuid()))
-        batch.add_column(sa.Column("is_default_channel", sa.Boolean(), nullable=False, server_default=sa.false()))
-        batch.add_column(sa.Column("is_village", sa.Boolean(), nullable=False, server_default=sa.false()))
-        batch.add_column(sa.Column("member_count", sa.Integer(), nullable=False, server_default="0"))
-        batch.add_column(sa.Column("direct_key", sa.String(length=64)))
-        batch.add_column(sa.Column("deleted_at", tables.UtcDateTime(timezone=True)))
-        batch.create_unique_constraint(op.f("uq_channels_direct_key"), ["direct_key"])
+    # Column by column: SQLite must not make the table anew, because live inputs refer to it.
+    for column in (
+        sa.Column("latest_message_id", sa.Uuid()),
+        sa.Column("is_default_channel", sa.Boolean(), nullable=False, server_default=sa.false()),
+        sa.Column("is_village", sa.Boolean(), nullable=False, server_default=sa.false()),
+        sa.Column("member_count", sa.Integer(), nullable=False, server_default="0"),
+        sa.Column("direct_key", sa.String(length=64)),
+        sa.Column("deleted_at", tables.UtcDateTime(timezone=True)),
+    ):
+        op.add_column("channels", column)
+    op.create_index("uq_channels_direct_key", "channels", ["direct_key"], unique=True)
     listed = sa.text("direct_key IS NULL AND deleted_at IS NULL")
     for at in OLD_INDEXES:
         op.drop_index(op.f(f"ix_channels_organization_id_{at}_id"), table_name="channels")
@@ -158,16 +161,15 @@ def downgrade() -> None:
         op.drop_table(table)
     for at in OLD_INDEXES:
         op.drop_index(f"ix_channels_listed_by_{at}", table_name="channels")
-    with op.batch_alter_table("channels") as batch:
-        batch.drop_constraint(op.f("uq_channels_direct_key"), type_="unique")
-        for name in (
-            "deleted_at",
-            "direct_key",
-            "member_count",
-            "is_village",
-            "is_default_channel",
-            "latest_message_id",
-        ):
-            batch.drop_column(name)
+    op.drop_index("uq_channels_direct_key", table_name="channels")
+    for name in (
+        "deleted_at",
+        "direct_key",
+        "member_count",
+        "is_village",
+        "is_default_channel",
+        "latest_message_id",
+    ):
+        op.drop_column("channels", name)
     for at in OLD_INDEXES:
         op.create_index(op.f(f"ix_channels_organization_id_{at}_id"), "channels", ["organization_id", at, "id"])
