@@ -5,7 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from service.api.schemas import Answer
-from service.domain.entities import User
+from service.domain.conversation import Person
 
 
 class PersonAnswer(Answer):
@@ -21,7 +21,7 @@ class PersonAnswer(Answer):
     is_deleted: bool
 
 
-def person_answer(user: User) -> PersonAnswer:
+def person_answer(user: Person) -> PersonAnswer:
     return PersonAnswer(
         id=user.id,
         full_name=user.full_name,

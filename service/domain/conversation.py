@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from service.domain.entities import Channel, ChannelType, User
+from service.domain.entities import Channel, ChannelType
 
 
 class MessageType(StrEnum):
@@ -36,13 +36,25 @@ class NotifyMode(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Person:
+    """What others see of a user."""
+
+    id: UUID
+    organization_id: UUID
+    full_name: str
+    avatar_url: str | None
+    is_bot: bool
+    deleted_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
     """`body` is as it was sent, its keys in that order; {} once deleted. `author` sent it, whatever the answer shows."""
 
     id: UUID
     channel_id: UUID
     organization_id: UUID
-    author: User
+    author: Person
     type: MessageType
     body: Mapping[str, Any]
     is_edited: bool
@@ -50,7 +62,7 @@ class Message:
     updated_at: datetime
 
     @property
-    def sender(self) -> User | None:
+    def sender(self) -> Person | None:
         """Whom clients are shown."""
         return None if self.type in SENDERLESS else self.author
 
@@ -93,7 +105,7 @@ class Member:
     id: UUID
     channel_id: UUID
     organization_id: UUID
-    user: User
+    user: Person
     is_admin: bool
     last_seen_at: datetime | None
     unread_message_count: int

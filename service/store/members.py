@@ -16,7 +16,7 @@ from service.domain.paging import PageRequest
 from service.store.channels import StoredChannels, locked, shown, with_latest
 from service.store.conversation_tables import DIRECT, members, mentions, messages
 from service.store.database import Database
-from service.store.rows import MEMBER_COLUMNS, PEOPLE, member_from, member_row, prefixed, user_from
+from service.store.rows import MEMBER_COLUMNS, PEOPLE, member_from, member_row, person_from, prefixed
 from service.store.statements import insert_new, paged
 from service.store.tables import channels, users
 
@@ -32,7 +32,7 @@ def _at(channel_id: UUID, user_id: UUID) -> ColumnElement[bool]:
 
 async def _find(connection: AsyncConnection, channel_id: UUID, user_id: UUID) -> Member | None:
     row = (await connection.execute(_people().where(_at(channel_id, user_id)))).mappings().one_or_none()
-    return None if row is None else member_from(row, user_from(row, "person"))
+    return None if row is None else member_from(row, person_from(row, "person"))
 
 
 class StoredMembers:
@@ -77,7 +77,7 @@ class StoredMembers:
 
         async def query(connection: AsyncConnection) -> list[Member]:
             rows = (await connection.execute(wanted)).mappings()
-            return [member_from(row, user_from(row, "person")) for row in rows]
+            return [member_from(row, person_from(row, "person")) for row in rows]
 
         return await self._database.read(query)
 
@@ -141,7 +141,7 @@ class StoredMembers:
     async def _read_joined(self, wanted: Select[Any]) -> list[Joined]:
         async def query(connection: AsyncConnection) -> list[Joined]:
             rows = (await connection.execute(wanted)).mappings()
-            return [Joined(shown(row), member_from(row, user_from(row, "person"))) for row in rows]
+            return [Joined(shown(row), member_from(row, person_from(row, "person"))) for row in rows]
 
         return await self._database.read(query)
 

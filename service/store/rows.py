@@ -10,10 +10,10 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import FromClause, Label
 
-from service.domain.conversation import Member, Message, MessageType, NotificationSettings, NotifyMode
-from service.domain.entities import Channel, ChannelType, User
+from service.domain.conversation import Member, Message, MessageType, NotificationSettings, NotifyMode, Person
+from service.domain.entities import Channel, ChannelType
 from service.store.conversation_tables import members, messages
-from service.store.tables import channels, users
+from service.store.tables import channels
 
 Row = Mapping[Any, Any]
 
@@ -32,14 +32,14 @@ def prefixed(table: FromClause, prefix: str, names: tuple[str, ...]) -> list[Lab
     return [table.c[name].label(f"{prefix}_{name}") for name in names]
 
 
-PEOPLE = tuple(column.name for column in users.c)
+PEOPLE = ("id", "organization_id", "full_name", "avatar_url", "is_bot", "deleted_at")
 CHANNEL_COLUMNS = prefixed(channels, "channel", _CHANNEL)
 MESSAGE_COLUMNS = prefixed(messages, "message", _MESSAGE)
 MEMBER_COLUMNS = prefixed(members, "member", _MEMBER)
 
 
-def user_from(row: Row, prefix: str) -> User:
-    return User(**{name: row[f"{prefix}_{name}"] for name in PEOPLE})
+def person_from(row: Row, prefix: str) -> Person:
+    return Person(**{name: row[f"{prefix}_{name}"] for name in PEOPLE})
 
 
 def channel_from(row: Row, latest: Message | None = None) -> Channel:
@@ -50,10 +50,10 @@ def channel_from(row: Row, latest: Message | None = None) -> Channel:
 def message_from(row: Row, author: str = "author") -> Message:
     values = {name: row[f"message_{name}"] for name in _MESSAGE}
     values |= {"type": MessageType(values["type"]), "body": json.loads(values["body"])}
-    return Message(**values, author=user_from(row, author))
+    return Message(**values, author=person_from(row, author))
 
 
-def member_from(row: Row, user: User) -> Member:
+def member_from(row: Row, user: Person) -> Member:
     values = {name: row[f"member_{name}"] for name in _MEMBER}
     settings = NotificationSettings(
         id=values.pop("settings_id"),

@@ -120,7 +120,16 @@ channels = Table(
     Column("member_count", Integer, nullable=False, server_default="0"),
     Column("direct_key", String(64)),  # of a direct channel: who is in it
     Column("deleted_at", UtcDateTime),  # kept, so that its recordings still belong to somebody
-    Index("uq_channels_direct_key", "direct_key", unique=True),
+)
+
+_IS_DIRECT = channels.c.direct_key.is_not(None)
+# Only direct channels are in it: SQLite would take "direct_key IS NULL" of the lists below for a search in this index.
+Index(
+    "uq_channels_direct_key",
+    channels.c.direct_key,
+    unique=True,
+    sqlite_where=_IS_DIRECT,
+    postgresql_where=_IS_DIRECT,
 )
 
 LISTED = and_(channels.c.direct_key.is_(None), channels.c.deleted_at.is_(None))

@@ -30,7 +30,15 @@ def upgrade() -> None:
         sa.Column("deleted_at", tables.UtcDateTime(timezone=True)),
     ):
         op.add_column("channels", column)
-    op.create_index("uq_channels_direct_key", "channels", ["direct_key"], unique=True)
+    direct = sa.text("direct_key IS NOT NULL")
+    op.create_index(
+        "uq_channels_direct_key",
+        "channels",
+        ["direct_key"],
+        unique=True,
+        sqlite_where=direct,
+        postgresql_where=direct,
+    )
     listed = sa.text("direct_key IS NULL AND deleted_at IS NULL")
     for at in OLD_INDEXES:
         op.drop_index(op.f(f"ix_channels_organization_id_{at}_id"), table_name="channels")
