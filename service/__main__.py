@@ -1,4 +1,4 @@
-"""The command line: `python -m service serve|migrate|doctor|addresses|token|jitsi|fake-cloudflare`.
+"""The command line: `python -m service serve|migrate|doctor|addresses|token|user|jitsi|fake-cloudflare`.
 
 Exit codes: 0 done, 1 it could not be done, 2 wrong usage or settings. What a script wants to read goes to stdout, everything
 else to stderr. Each command imports what it needs when it runs, so that the light ones start fast.
@@ -9,9 +9,11 @@ from __future__ import annotations
 import argparse
 import asyncio
 import errno
+import re
 import socket
 import sys
 from collections.abc import Callable, Coroutine
+from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -22,6 +24,7 @@ from service.settings import ProviderName, Settings, SettingsError
 
 if TYPE_CHECKING:
     from service.domain.accounts import Accounts
+    from service.store.repository import Store
 
 T = TypeVar("T")
 
@@ -70,6 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     fake.add_argument("--host", default="127.0.0.1")
     fake.add_argument("--state", type=Path, metavar="FILE", help="keep what it knows there (default: in memory)")
     _token_commands(commands.add_parser("token", help="make, list and revoke API tokens"))
+    _user_commands(commands.add_parser("user", help="enter and list the people of an organization"))
     return parser
 
 
@@ -85,6 +89,21 @@ def _token_commands(parser: argparse.ArgumentParser) -> None:
     listing.add_argument("--org", type=_uuid, metavar="UUID")
     revoke = _command(commands, "revoke", _token_revoke, "take a token back")
     revoke.add_argument("id", type=_uuid, metavar="ID", help="the id `token list` shows")
+
+
+def _user_commands(parser: argparse.ArgumentParser) -> None:
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    create = _command(commands, "create", _user_create, "enter a user and print the id")
+    create.add_argument("--org", type=_uuid, required=True, metavar="UUID", help="made when new")
+    create.add_argument("--full-name", type=_name, required=True)
+    create.add_argument("--id", type=_uuid, metavar="UUID", help="default: a new one")
+    create.add_argument("--email", type=_name)
+    create.add_argument("--avatar-url", type=_url, metavar="URL")
+    create.add_argument("--bot", action="store_true", help="not a person")
+    listing = _command(
+        commands, "list", _user_list, "print id, organization, kind, full name, email and avatar, tab-separated"
+    )
+    listing.add_argument("--org", type=_uuid, metavar="UUID")
 
 
 def _command(
@@ -111,6 +130,12 @@ def _port(text: str) -> int:
 def _name(text: str) -> str:
     if len(text) > MAX_NAME or not text.isprintable():
         raise argparse.ArgumentTypeError(f"must be printable text of at most {MAX_NAME} characters")
+    return text
+
+
+def _url(text: str) -> str:
+    if not re.fullmatch(r"https?://[!-~]{1,2000}", text, re.IGNORECASE):
+        raise argparse.ArgumentTypeError(f"{text!r} is not an http(s) URL of at most 2000 characters")
     return text
 
 
@@ -223,12 +248,38 @@ def _token_revoke(given: argparse.Namespace) -> int:
     return _with_accounts(revoke)
 
 
+def _user_create(given: argparse.Namespace) -> int:
+    async def create(store: Store) -> None:
+        from service.domain.directory import Directory, NewUser
+
+        new = NewUser(given.full_name, given.id, given.email, given.avatar_url, given.bot)
+        print((await Directory(store.directory, _now).create(given.org, new)).id)
+
+    return _with_store(create)
+
+
+def _user_list(given: argparse.Namespace) -> int:
+    async def show(store: Store) -> None:
+        for user in await store.directory.users(given.org):
+            kind = "deleted" if user.deleted_at is not None else "bot" if user.is_bot else "person"
+            values = (user.id, user.organization_id, kind, user.full_name, user.email or "-", user.avatar_url or "-")
+            print(*values, sep="\t")
+
+    return _with_store(show)
+
+
 def _with_accounts(work: Callable[[Accounts], Coroutine[Any, Any, None]]) -> int:
+    async def run(store: Store) -> None:
+        from service.domain.accounts import Accounts
+
+        await work(Accounts(store.accounts, store.accounts, _now))
+
+    return _with_store(run)
+
+
+def _with_store(work: Callable[[Store], Coroutine[Any, Any, None]]) -> int:
     """Run `work` on an up-to-date database: a token may be made before the service has ever run."""
     given = _begin(quiet=True)
-    from datetime import UTC, datetime
-
-    from service.domain.accounts import Accounts
     from service.store.migrate import migrate
     from service.store.repository import Store
 
@@ -236,11 +287,15 @@ def _with_accounts(work: Callable[[Accounts], Coroutine[Any, Any, None]]) -> int
         await migrate(given.database_url)
         store = Store(given.database_url)
         try:
-            await work(Accounts(store.accounts, store.accounts, lambda: datetime.now(UTC)))
+            await work(store)
         finally:
             await store.aclose()
 
     return _run(_told(run()))
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 def _begin(*, quiet: bool = False) -> Settings:

@@ -42,7 +42,10 @@ from service.api.stream_events import StreamEvents
 from service.domain.accounts import Accounts
 from service.domain.catalogue import Catalogue
 from service.domain.channels import Channels
+from service.domain.joined import DirectChannels, JoinedChannels
 from service.domain.meetings import Meetings
+from service.domain.members import Members
+from service.domain.messages import Messages
 from service.domain.newcomers import NewcomerLimits, Newcomers
 from service.domain.session_keeper import SessionKeeper
 from service.domain.sessions import Sessions
@@ -132,7 +135,9 @@ async def running(settings: Settings, on_failure: Callable[[BaseException], None
             registry.register(metrics.IngestFigures(provider))
 
         streams = Streams(provider, store.channels, store.claims, _now)
-        channels = Channels(store.channels, _now)
+        channels = Channels(store.channels, _now, store.directory)
+        channels.on_delete(streams.end)
+        joined = JoinedChannels(store.members)
         board = StatusBoard(streams, provider, viewers, tasks.spawn, _unix_ms)
         stack.push_async_callback(board.aclose)
         keeper = SessionKeeper(store.sessions, provider, board, viewers, tasks.spawn, _now)
@@ -152,6 +157,8 @@ async def running(settings: Settings, on_failure: Callable[[BaseException], None
         catalogue = Catalogue(provider, store.claims, board)
         showcase = Showcase(provider, store.channels, store.claims, catalogue)
         streams.listen(showcase.changed)
+        signer = await meeting_signer(settings, store.accounts)
+        meetings = Meetings(store.presence, store.accounts, signer, _now)
         readiness = Readiness({"store": store.check, "viewers": viewers.check, "provider": provider.check})
         app = build_app(
             ApiDependencies(
@@ -160,10 +167,14 @@ async def running(settings: Settings, on_failure: Callable[[BaseException], None
                 streams=streams,
                 catalogue=catalogue,
                 showcase=showcase,
+                members=Members(store.members, store.directory, _now),
+                messages=Messages(store.messages, _now, meetings.note_call),
+                joined=joined,
+                directs=DirectChannels(store.directs, joined, store.directory, _now),
                 readiness=readiness,
                 visitors=visitors,
                 sessions=Sessions(store.sessions, keeper, _now),
-                meetings=Meetings(store.presence, store.accounts, await meeting_signer(settings, store.accounts), _now),
+                meetings=meetings,
                 trusted_proxies=settings.trusted_proxies,
                 version=VERSION,
                 origin=Origin(settings.public_url, trust_proxy=bool(settings.trusted_proxies)),

@@ -13,7 +13,11 @@ from service.api import (
     conference,
     docs,
     health,
+    joined,
     meetings,
+    members,
+    messages,
+    notifications,
     public_player,
     public_schemas,
     stream_control,
@@ -32,7 +36,10 @@ from service.api.origin import Origin
 from service.domain.accounts import Authenticator
 from service.domain.catalogue import Catalogue
 from service.domain.channels import Channels
+from service.domain.joined import DirectChannels, JoinedChannels
 from service.domain.meetings import Meetings
+from service.domain.members import Members
+from service.domain.messages import Messages
 from service.domain.sessions import Sessions
 from service.domain.showcase import Showcase
 from service.domain.streams import Streams
@@ -53,6 +60,10 @@ class ApiDependencies:
     streams: Streams
     catalogue: Catalogue
     showcase: Showcase
+    members: Members
+    messages: Messages
+    joined: JoinedChannels
+    directs: DirectChannels
     readiness: Readiness
     visitors: Visitors
     sessions: Sessions
@@ -69,6 +80,10 @@ def build_app(deps: ApiDependencies) -> web.Application:
     operations = [
         *users.operations(),
         *channels.operations(deps.channels),
+        *joined.operations(deps.joined, deps.directs),
+        *members.operations(deps.members),
+        *notifications.operations(deps.members),
+        *messages.operations(deps.messages),
         *conference.operations(deps.channels, deps.streams, deps.catalogue, deps.sessions),
         *stream_control.operations(deps.channels, deps.streams),
         *stream_sessions.operations(deps.channels, deps.streams, deps.sessions),

@@ -17,13 +17,14 @@ from service.api.origin import Origin
 from service.domain.accounts import Authenticator, Identity
 from service.domain.errors import Forbidden, NotFound
 
-MAX_BODY = 64 * 1024
+MAX_BODY = 128 * 1024
 """The largest request body, in bytes."""
 
 BODY_TIMEOUT = 20.0
 """Seconds a request body may take to arrive."""
 
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_UID = re.compile(r"[0-9a-fA-F]{32}")
 _NOTHING = Nothing()
 
 
@@ -53,9 +54,9 @@ def _handler(operation: Operation, authenticator: Authenticator, origin: Origin)
 
 
 def _path(found: Mapping[str, str]) -> dict[str, UUID]:
-    """Identifiers in any case; what is none names nothing that could exist."""
-    for value in found.values():
-        if not _UUID.fullmatch(value):
+    """Identifiers in any case; what is none names nothing that could exist. A provider's uid (`…_uid`) has no dashes."""
+    for name, value in found.items():
+        if not (_UID if name.endswith("_uid") else _UUID).fullmatch(value):
             raise NotFound
     return {name: UUID(value) for name, value in found.items()}
 

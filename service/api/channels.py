@@ -2,33 +2,78 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, Field
 
 from service.api.contract import Call, Nothing, Operation, Reply, operation
-from service.api.fields import NAME_PATTERN, TEXT_PATTERN, HttpUrl, Moment, Trimmed
+from service.api.fields import NAME_PATTERN, TEXT_PATTERN, HttpUrl, Id, Moment, Trimmed
+from service.api.message_schemas import MessageAnswer, message_answer
 from service.api.pagination import PageQuery, links, results
 from service.api.schemas import Answer, PageAnswer
-from service.domain.channels import DEFAULT_ORDERING, MAX_DESCRIPTION, MAX_NAME, Channels, NewChannel
+from service.domain.channels import (
+    DEFAULT_ORDERING,
+    MAX_DESCRIPTION,
+    MAX_FIRST_MEMBERS,
+    MAX_NAME,
+    Channels,
+    NewChannel,
+)
 from service.domain.entities import Channel, ChannelType
 
 PATH = "/api/pub/v1/orgs/{organization_id}/channels"
+CHANNEL = PATH + "/{channel_id}"
 TAG = "Channels"
 
 
-class ChannelBody(BaseModel):
-    """What a new channel may be given. Members not listed are ignored."""
+Name = Annotated[str, Field(max_length=MAX_NAME, pattern=NAME_PATTERN), Trimmed]
+Description = Annotated[str, Field(max_length=MAX_DESCRIPTION, pattern=TEXT_PATTERN)]
 
-    name: Annotated[str, Field(max_length=MAX_NAME, pattern=NAME_PATTERN), Trimmed]
-    description: Annotated[str, Field(max_length=MAX_DESCRIPTION, pattern=TEXT_PATTERN)] = ""
+
+class ChannelChanges(BaseModel):
+    """What is to be different. What is not sent stays; who is in the channel is changed through its members."""
+
+    name: Name = ""
+    description: Description = ""
     avatar_url: HttpUrl | None = None
     is_private: bool = False
+    is_village: bool = False
+
+    def changes(self) -> dict[str, Any]:
+        """Only what was sent."""
+        return {name: getattr(self, name) for name in self.model_fields_set}
+
+
+class ChannelReplacement(BaseModel):
+    """The channel as it is to be: what is not sent goes back to its default (contract §1.7)."""
+
+    name: Name
+    description: Description = ""
+    avatar_url: HttpUrl | None = None
+    is_private: bool = False
+    is_village: bool = False
+
+    def values(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in ChannelReplacement.model_fields}
+
+
+class ChannelBody(ChannelReplacement):
+    """What a new channel may be given. Members not listed are ignored."""
+
+    members: Annotated[list[Id], Field(max_length=MAX_FIRST_MEMBERS)] = Field(
+        [], description="Users who are in it from the beginning, besides the caller."
+    )
+    type: Literal[2, 3, 4, 5] = Field(
+        2, description="2 ordinary, 3 reporting, 4 private, 5 announcements: only admins post there."
+    )
+
+    def new(self) -> NewChannel:
+        return NewChannel(**self.values(), members=tuple(self.members), type=ChannelType(self.type))
 
 
 class ChannelAnswer(Answer):
-    """A channel of the Pub API. Messages and members come with a later release: their members stand at their first values."""
+    """A channel of the Pub API."""
 
     id: UUID
     organization_id: UUID
@@ -38,7 +83,7 @@ class ChannelAnswer(Answer):
     created_at: Moment
     updated_at: Moment
     is_direct_message: bool
-    latest_message: dict[str, Any] | None
+    latest_message: MessageAnswer | None
     latest_message_created_at: Moment
     member_count: int
     is_private: bool
@@ -65,41 +110,72 @@ def operations(channels: Channels) -> list[Operation]:
         "GET", PATH, query=ChannelQuery, answers={200: ChannelPage}, tag=TAG, summary="Channels of the organization"
     )
     async def list_channels(call: Call[ChannelQuery, Nothing]) -> Reply:
-        """An ordering nobody knows is the default one."""
+        """The public ones, and the private ones the caller is in. An ordering nobody knows is the default one."""
         request = call.query.request(by_uuid=True)
-        page = await channels.list(call.path["organization_id"], call.query.ordering, request)
+        user = call.caller.user
+        page = await channels.list(
+            call.path["organization_id"], call.query.ordering, request, user.id if user else None
+        )
         return Reply(ChannelPage(**links(call, page), results=results(page, channel_answer)))
 
     @operation("POST", PATH, body=ChannelBody, answers={201: ChannelAnswer}, tag=TAG, summary="Make a channel")
     async def create_channel(call: Call[Nothing, ChannelBody]) -> Reply:
         creator = call.caller.user
-        new = NewChannel(call.body.name, call.body.description, call.body.avatar_url, call.body.is_private)
-        channel = await channels.create(call.path["organization_id"], creator.id if creator else None, new)
+        channel = await channels.create(call.path["organization_id"], creator.id if creator else None, call.body.new())
         return Reply(channel_answer(channel), status=201)
 
-    @operation("GET", PATH + "/{channel_id}", answers={200: ChannelAnswer}, tag=TAG, summary="One channel")
+    @operation("GET", CHANNEL, answers={200: ChannelAnswer}, tag=TAG, summary="One channel")
     async def get_channel(call: Call[Nothing, Nothing]) -> Reply:
-        return Reply(channel_answer(await channels.get(call.path["organization_id"], call.path["channel_id"])))
+        return Reply(channel_answer(await channels.visible(call.caller, call.path["channel_id"])))
 
-    return [list_channels, create_channel, get_channel]
+    @operation(
+        "PUT",
+        CHANNEL,
+        body=ChannelReplacement,
+        answers={200: ChannelAnswer},
+        tag=TAG,
+        summary="Replace a channel",
+    )
+    async def replace_channel(call: Call[Nothing, ChannelReplacement]) -> Reply:
+        """For its admins. What is not sent goes back to its default."""
+        return Reply(channel_answer(await channels.change(call.caller, call.path["channel_id"], call.body.values())))
+
+    @operation("PATCH", CHANNEL, body=ChannelChanges, answers={200: ChannelAnswer}, tag=TAG, summary="Change a channel")
+    async def change_channel(call: Call[Nothing, ChannelChanges]) -> Reply:
+        """For its admins. What is not sent stays as it is."""
+        return Reply(channel_answer(await channels.change(call.caller, call.path["channel_id"], call.body.changes())))
+
+    @operation("DELETE", CHANNEL, answers={204: None}, tag=TAG, summary="Delete a channel")
+    async def delete_channel(call: Call[Nothing, Nothing]) -> Reply:
+        """For its admins. Its stream is ended; recordings stay."""
+        await channels.delete(call.caller, call.path["channel_id"])
+        return Reply(None, status=204)
+
+    return [list_channels, create_channel, get_channel, replace_channel, change_channel, delete_channel]
 
 
 def channel_answer(channel: Channel) -> ChannelAnswer:
-    return ChannelAnswer(
-        id=channel.id,
-        organization_id=channel.organization_id,
-        name=channel.name,
-        description=channel.description,
-        avatar_url=channel.avatar_url,
-        created_at=channel.created_at,
-        updated_at=channel.updated_at,
-        is_direct_message=channel.type is ChannelType.DIRECT,
-        latest_message=None,
-        latest_message_created_at=channel.latest_message_created_at,
-        member_count=1,
-        is_private=channel.is_private,
-        is_default_channel=False,
-        is_village=False,
-        is_active=True,
-        type=channel.type,
-    )
+    return ChannelAnswer(**channel_values(channel))
+
+
+def channel_values(channel: Channel) -> dict[str, Any]:
+    """The members of `ChannelAnswer`, for answers that have more."""
+    latest = channel.latest_message
+    return {
+        "id": channel.id,
+        "organization_id": channel.organization_id,
+        "name": channel.name,
+        "description": channel.description,
+        "avatar_url": channel.avatar_url,
+        "created_at": channel.created_at,
+        "updated_at": channel.updated_at,
+        "is_direct_message": channel.type is ChannelType.DIRECT,
+        "latest_message": None if latest is None else message_answer(latest),
+        "latest_message_created_at": channel.latest_message_created_at,
+        "member_count": channel.member_count,
+        "is_private": channel.is_private,
+        "is_default_channel": channel.is_default_channel,
+        "is_village": channel.is_village,
+        "is_active": True,
+        "type": channel.type,
+    }

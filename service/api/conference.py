@@ -129,7 +129,7 @@ def operations(channels: Channels, streams: Streams, catalogue: Catalogue, sessi
     )
     async def ensure_stream(call: Call[Nothing, StreamBody]) -> Reply:
         """201 when this call made it, 200 when it was there. No body is needed."""
-        channel = await channels.get(call.path["organization_id"], call.path["channel_id"])
+        channel = await channels.visible(call.caller, call.path["channel_id"])
         ensured = await streams.ensure(channel, call.body.changes())
         return Reply(stream_answer(ensured.input), status=201 if ensured.created else 200)
 
@@ -142,7 +142,7 @@ def operations(channels: Channels, streams: Streams, catalogue: Catalogue, sessi
     )
     async def get_stream(call: Call[Nothing, Nothing]) -> Reply:
         """404 when nobody has made one yet."""
-        channel = await channels.get(call.path["organization_id"], call.path["channel_id"])
+        channel = await channels.visible(call.caller, call.path["channel_id"])
         return Reply(stream_answer(await streams.get(channel)))
 
     @operation(
@@ -154,9 +154,9 @@ def operations(channels: Channels, streams: Streams, catalogue: Catalogue, sessi
         summary="Recordings of the channel, newest first",
     )
     async def list_recordings(call: Call[PageQuery, Nothing]) -> Reply:
-        channel = await channels.get(call.path["organization_id"], call.path["channel_id"])
+        channel = await channels.visible(call.caller, call.path["channel_id"])
         page = await catalogue.recordings(channel, call.query.request(by_uuid=False))
-        made_in = await sessions.of_recordings(channel, page.items)
+        made_in = await sessions.of_recordings(channel.id, page.items)
         shown = results(page, lambda each: _recording(each, made_in.get(each.uid)))
         return Reply(RecordingPage(**links(call, page), results=shown))
 
@@ -173,11 +173,25 @@ def operations(channels: Channels, streams: Streams, catalogue: Catalogue, sessi
             call.path["organization_id"],
             call.query.request(by_uuid=True),
             search=call.query.search,
-            state=call.query.state,
+            state=Phase(call.query.state) if call.query.state else None,
+            user_id=call.caller.user.id if call.caller.user else None,
         )
         return Reply(ListedStreamPage(**links(call, page), results=results(page, _listed)))
 
-    return [ensure_stream, get_stream, list_recordings, list_streams]
+    @operation(
+        "GET",
+        ORGANIZATION + "/conference/recorded_streams/{recording_uid}",
+        answers={200: RecordingAnswer},
+        tag=TAG,
+        summary="One recording of the organization",
+    )
+    async def get_recording(call: Call[Nothing, Nothing]) -> Reply:
+        """By its uid, also when its channel is deleted. That of a channel the caller cannot see is a 404 to him."""
+        recording, channel_id = await catalogue.recording(call.caller, call.path["recording_uid"].hex)
+        made_in = await sessions.of_recordings(channel_id, [recording])
+        return Reply(_recording(recording, made_in.get(recording.uid)))
+
+    return [ensure_stream, get_stream, list_recordings, list_streams, get_recording]
 
 
 def stream_answer(live_input: LiveInput) -> StreamAnswer:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import Annotated, Any
+from uuid import UUID
 
-from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, PlainValidator, WithJsonSchema
 
 from service.domain.channels import MAX_URL
 
@@ -42,3 +44,35 @@ Whole = BeforeValidator(_whole)
 """Beside an int field: `Annotated[int, Field(ge=0), Whole]`, in this order, or the schema loses the limits."""
 
 Trimmed = AfterValidator(lambda text: text.strip(" \t\r\n"))
+
+_ID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+
+
+def _id(value: Any) -> UUID:
+    """With dashes, in any case (contract §1.2). Pydantic would take braces and URNs, too."""
+    if not isinstance(value, str) or not _ID.fullmatch(value):
+        raise ValueError("Must be a valid UUID.")
+    return UUID(value)
+
+
+Id = Annotated[UUID, PlainValidator(_id), WithJsonSchema({"type": "string", "format": "uuid"})]
+
+_DAY = (
+    r"((19|20)[0-9]{2}-((0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])|(0[13-9]|1[0-2])-(29|30)|(0[13578]|1[02])-31)"
+    r"|(20([02468][048]|[13579][26])|19(0[48]|[2468][048]|[13579][26]))-02-29)"
+)
+INSTANT_PATTERN = (
+    rf"^{_DAY}T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{{1,9}})?(Z|[+-](0[0-9]|1[0-3]):[0-5][0-9])$"
+)
+"""A moment as clients may send it: up to nine digits of a second, a zone (contract §1.2). It names no day that never was."""
+
+_INSTANT = re.compile(INSTANT_PATTERN)
+
+
+def _instant(value: Any) -> datetime:
+    if not isinstance(value, str) or not _INSTANT.fullmatch(value):
+        raise ValueError("Datetime has wrong format. Use one of these formats instead: YYYY-MM-DDThh:mm:ss[.uuuuuu]Z.")
+    return datetime.fromisoformat(value).astimezone(UTC)
+
+
+Instant = Annotated[datetime, PlainValidator(_instant), WithJsonSchema({"type": "string", "pattern": INSTANT_PATTERN})]

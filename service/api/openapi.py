@@ -94,9 +94,15 @@ def _operation(operation: Operation, references: dict[_Key, dict[str, Any]]) -> 
 
 def _path_parameters(operation: Operation) -> list[dict[str, Any]]:
     return [
-        {"name": name, "in": "path", "required": True, "schema": {"type": "string", "format": "uuid"}}
+        {"name": name, "in": "path", "required": True, "schema": _identifier(name)}
         for name in _PARAMETER.findall(operation.path)
     ]
+
+
+def _identifier(name: str) -> dict[str, Any]:
+    if name.endswith("_uid"):
+        return {"type": "string", "pattern": "^[0-9a-fA-F]{32}$"}
+    return {"type": "string", "format": "uuid"}
 
 
 def _query_parameters(operation: Operation) -> list[dict[str, Any]]:

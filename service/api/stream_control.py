@@ -39,7 +39,7 @@ def operations(channels: Channels, streams: Streams) -> list[Operation]:
         """The old key stops working after `overlap` seconds, at once by default; an encoder still on it is sent away and told why.
         The broadcast waits for the encoder as after a drop. 404 when nobody has made a live input yet.
         """
-        channel = await channels.get(call.path["organization_id"], call.path["channel_id"])
+        channel = await channels.visible(call.caller, call.path["channel_id"])
         return Reply(stream_answer(await streams.rotate_key(channel, call.body.overlap)))
 
     @operation(
@@ -65,7 +65,7 @@ def operations(channels: Channels, streams: Streams) -> list[Operation]:
         return await set_enabled(call, False)
 
     async def set_enabled(call: Call[Nothing, Nothing], enabled: bool) -> Reply:
-        channel = await channels.get(call.path["organization_id"], call.path["channel_id"])
+        channel = await channels.visible(call.caller, call.path["channel_id"])
         return Reply(stream_answer(await streams.set_enabled(channel, enabled)))
 
     return [rotate_key, enable_stream, disable_stream]

@@ -62,7 +62,7 @@ def operations(channels: Channels, streams: Streams, sessions: Sessions) -> list
     async def change_stream_session(call: Call[Nothing, SessionBody]) -> Reply:
         """Starting while one runs answers the running one, stopping when none runs is no error. A session also starts by itself
         when an encoder connects, and stops when its broadcast has ended."""
-        channel = await channels.get(call.path["organization_id"], call.path["channel_id"])
+        channel = await channels.visible(call.caller, call.path["channel_id"])
         if call.body.action is Action.START:
             return Reply(SessionAnswer(stream_session_id=(await sessions.start(channel)).id))
         stream = await streams.find_stream(channel.organization_id, channel.id)
@@ -78,7 +78,7 @@ def operations(channels: Channels, streams: Streams, sessions: Sessions) -> list
         summary="Stream sessions of the channel, newest first",
     )
     async def list_stream_sessions(call: Call[PageQuery, Nothing]) -> Reply:
-        channel = await channels.get(call.path["organization_id"], call.path["channel_id"])
+        channel = await channels.visible(call.caller, call.path["channel_id"])
         page = await sessions.list(channel, call.query.request(by_uuid=True))
         return Reply(ListedSessionPage(**links(call, page), results=results(page, _listed)))
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import heapq
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from providers.base import MAX_PAGE, Phase, Provider, Recording, RecordingPosition
+from providers.base import MAX_PAGE, Phase, Provider, Recording, RecordingNotFound, RecordingPosition
+from service.domain.accounts import Identity
 from service.domain.entities import Channel, OwnedStream
+from service.domain.errors import NotFound
 from service.domain.paging import Anchor, Page, PageRequest, cut
 from service.domain.ports import ClaimStore, LiveSummary, StateView
 from service.domain.provider_errors import provider_errors
@@ -43,25 +46,37 @@ class Catalogue:
         self._states = states
 
     async def streams(
-        self, organization_id: UUID, request: PageRequest, *, search: str = "", state: Phase | None = None
+        self,
+        organization_id: UUID,
+        request: PageRequest,
+        *,
+        search: str = "",
+        state: Phase | None = None,
+        user_id: UUID | None = None,
     ) -> Page[ListedStream]:
-        """The organization's live inputs, newest first.
+        """The organization's live inputs, newest first: those of public channels and of what that user is in.
 
         With `state` a page may be short though there is more: at most SCAN_BATCHES of MAX_PAGE streams are looked at for it.
         """
+
+        async def owned(wanted: PageRequest) -> Page[OwnedStream]:
+            return cut(
+                await self._claims.owned_streams(organization_id, search, wanted, user_id), wanted, _stream_place
+            )
+
         if state is None:
-            page = await self._owned(organization_id, search, request)
+            page = await owned(request)
             return Page(await self._listed(page.items), page.next, page.previous)
-        return await self._list_by_state(organization_id, request, search, state)
+        return await self._list_by_state(owned, request, state)
 
     async def _list_by_state(
-        self, organization_id: UUID, request: PageRequest, search: str, state: Phase
+        self, owned: Callable[[PageRequest], Awaitable[Page[OwnedStream]]], request: PageRequest, state: Phase
     ) -> Page[ListedStream]:
         found: list[ListedStream] = []
         scan = PageRequest(MAX_PAGE, request.anchor)
         onward: Anchor | None = None
         for _ in range(SCAN_BATCHES):
-            page = await self._owned(organization_id, search, scan)
+            page = await owned(scan)
             listed = await self._listed(page.items)
             found += [
                 each for each in (reversed(listed) if request.backward else listed) if each.summary.state == state
@@ -77,9 +92,6 @@ class Catalogue:
         if request.backward:
             return Page(page_found.items, next=page_found.next, previous=onward)
         return Page(page_found.items, next=onward, previous=page_found.previous)
-
-    async def _owned(self, organization_id: UUID, search: str, request: PageRequest) -> Page[OwnedStream]:
-        return cut(await self._claims.owned_streams(organization_id, search, request), request, _stream_place)
 
     async def _listed(self, streams: list[OwnedStream]) -> list[ListedStream]:
         with provider_errors():
@@ -100,6 +112,22 @@ class Catalogue:
                 after = None if request.anchor is None else RecordingPosition(request.anchor.at, request.anchor.id)
                 found = await self._recordings_after(uids, after, request.size + 1)
         return cut(found, request, lambda each: Anchor(each.created, each.uid))
+
+    async def recording(self, caller: Identity, uid: str) -> tuple[Recording, UUID]:
+        """Any recording the caller can see, and its channel; that of a deleted channel anybody in the organization sees.
+
+        Errors: NotFound.
+        """
+        try:
+            with provider_errors():
+                recording = await self._provider.recording(uid)
+        except RecordingNotFound:
+            raise NotFound from None
+        user_id = caller.user.id if caller.user else None
+        channel_id = await self._claims.channel_of_input(caller.organization.id, recording.input_uid, user_id)
+        if channel_id is None:
+            raise NotFound
+        return recording, channel_id
 
     async def _recordings_after(self, uids: list[str], after: RecordingPosition | None, limit: int) -> list[Recording]:
         """The newest `limit` (up to MAX_PAGE + 1) recordings of these inputs after that place."""

@@ -1,16 +1,24 @@
-"""Channels: enough of them for streams to stand on."""
+"""Channels: made, found, listed, changed and deleted."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID, uuid4
 
+import structlog
+
+from service.domain.access import enter, only_admin
+from service.domain.accounts import Identity
+from service.domain.conversation_ports import DirectoryStore
 from service.domain.entities import Channel, ChannelType
-from service.domain.errors import NotFound
+from service.domain.errors import DomainError, Invalid, NotFound
 from service.domain.paging import Anchor, Page, PageRequest, cut
 from service.domain.ports import ChannelStore, StreamListener
+
+log = structlog.get_logger(__name__)
 
 MAX_NAME = 255
 """The longest name of a channel, in characters."""
@@ -21,34 +29,79 @@ MAX_DESCRIPTION = 10_000
 MAX_URL = 2048
 """The longest URL the product stores, in characters."""
 
+MAX_FIRST_MEMBERS = 500
+"""The most members a channel may be made with."""
+
 ORDERINGS = ("created_at", "-created_at", "latest_message_created_at", "-latest_message_created_at")
 DEFAULT_ORDERING = "-latest_message_created_at"
+
+UNKNOWN_USER = 'Invalid pk "{}" - object does not exist.'
+
+Farewell = Callable[[UUID], Awaitable[None]]
+"""Called with the id of a channel that was just deleted, to end what runs in it. Errors: any DomainError; it is done later then."""
 
 
 @dataclass(frozen=True, slots=True)
 class NewChannel:
-    """What the maker of a channel says about it."""
+    """What the maker of a channel says about it. `type`: what it is besides public or private."""
 
     name: str
     description: str = ""
     avatar_url: str | None = None
     is_private: bool = False
+    is_village: bool = False
+    type: ChannelType = ChannelType.DEFAULT
+    members: tuple[UUID, ...] = ()
+
+
+def place_in(ordering: str) -> Callable[[Channel], Anchor]:
+    """Where a channel stands in that order."""
+    by_creation = ordering.lstrip("-") == "created_at"
+
+    def place(channel: Channel) -> Anchor:
+        return Anchor(channel.created_at if by_creation else channel.latest_message_created_at, str(channel.id))
+
+    return place
+
+
+def known_ordering(ordering: str) -> str:
+    """An unknown ordering is the default one (contract §1.6)."""
+    return ordering if ordering in ORDERINGS else DEFAULT_ORDERING
+
+
+async def require_known(directory: DirectoryStore, organization_id: UUID, wanted: tuple[UUID, ...], field: str) -> None:
+    """Errors: Invalid, when one of `wanted` is nobody in the organization."""
+    if unknown := await directory.unknown_users(organization_id, wanted):
+        raise Invalid({field: [UNKNOWN_USER.format(each) for each in wanted if each in unknown]})
 
 
 class Channels:
-    """Makes, finds and lists channels."""
+    """Makes, finds, lists, changes and deletes channels. Every method may raise Unavailable."""
 
-    def __init__(self, store: ChannelStore, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, store: ChannelStore, clock: Callable[[], datetime], directory: DirectoryStore | None = None
+    ) -> None:
         self._store = store
         self._clock = clock
+        self._directory = directory
         self._listeners: list[StreamListener] = []
+        self._farewells: list[Farewell] = []
 
     def listen(self, listener: StreamListener) -> None:
-        """Call `listener` after every channel made from now on."""
+        """Call `listener` after every channel made or deleted from now on."""
         self._listeners.append(listener)
 
+    def on_delete(self, farewell: Farewell) -> None:
+        """Have `farewell` end what runs in a channel that is deleted."""
+        self._farewells.append(farewell)
+
     async def create(self, organization_id: UUID, creator_id: UUID | None, new: NewChannel) -> Channel:
+        """The creator is its first member and its admin. Errors: Invalid for members nobody knows."""
+        if new.members and self._directory is not None:
+            await require_known(self._directory, organization_id, new.members, "members")
         now = self._clock()
+        member_ids = dict.fromkeys(each for each in (creator_id, *new.members) if each is not None)
+        is_private = new.is_private or new.type is ChannelType.PRIVATE
         channel = Channel(
             id=uuid4(),
             organization_id=organization_id,
@@ -56,31 +109,68 @@ class Channels:
             name=new.name,
             description=new.description,
             avatar_url=new.avatar_url,
-            is_private=new.is_private,
-            type=ChannelType.PRIVATE if new.is_private else ChannelType.DEFAULT,
+            is_private=is_private,
+            type=_type(new.type, is_private),
             created_at=now,
             updated_at=now,
             latest_message_created_at=now,
+            is_village=new.is_village,
+            member_count=len(member_ids),
         )
-        await self._store.add_channel(channel)
-        for listener in self._listeners:
-            listener(organization_id, channel.id)
+        await self._store.add_channel(channel, member_ids)
+        self._tell(channel)
         return channel
 
     async def get(self, organization_id: UUID, channel_id: UUID) -> Channel:
-        """Errors: NotFound, also for a channel of another organization."""
+        """Whoever asks. Errors: NotFound, also for a channel of another organization."""
         channel = await self._store.channel(organization_id, channel_id)
         if channel is None:
             raise NotFound
         return channel
 
-    async def list(self, organization_id: UUID, ordering: str, request: PageRequest) -> Page[Channel]:
-        """A page in the wanted order; an unknown ordering is the default one."""
-        known = ordering if ordering in ORDERINGS else DEFAULT_ORDERING
-        by_creation = known.lstrip("-") == "created_at"
+    async def visible(self, caller: Identity, channel_id: UUID) -> Channel:
+        """Errors: NotFound, also for a private or direct channel the caller is not in."""
+        return (await enter(self._store, caller, channel_id)).channel
 
-        def place(channel: Channel) -> Anchor:
-            at = channel.created_at if by_creation else channel.latest_message_created_at
-            return Anchor(at, str(channel.id))
+    async def list(
+        self, organization_id: UUID, ordering: str, request: PageRequest, user_id: UUID | None = None
+    ) -> Page[Channel]:
+        """The public channels and the private ones the user is in; an unknown ordering is the default one."""
+        known = known_ordering(ordering)
+        found = await self._store.channels(organization_id, known, request, user_id)
+        return cut(found, request, place_in(known))
 
-        return cut(await self._store.channels(organization_id, known, request), request, place)
+    async def change(self, caller: Identity, channel_id: UUID, values: Mapping[str, Any]) -> Channel:
+        """Set these fields of `NewChannel` (`members` and `type` excepted). Errors: NotFound, Forbidden for who is no admin."""
+        entry = await enter(self._store, caller, channel_id)
+        only_admin(entry)
+        changed = dict(values)
+        if "is_private" in changed:
+            changed["type"] = _type(entry.channel.type, changed["is_private"])
+        if changed and not await self._store.change_channel(channel_id, changed, self._clock()):
+            raise NotFound
+        return await self.get(caller.organization.id, channel_id)
+
+    async def delete(self, caller: Identity, channel_id: UUID) -> None:
+        """End what runs in it; recordings stay. Errors: NotFound, Forbidden for who is no admin."""
+        entry = await enter(self._store, caller, channel_id)
+        only_admin(entry)
+        if not await self._store.remove_channel(channel_id, self._clock()):
+            raise NotFound
+        for farewell in self._farewells:
+            try:
+                await farewell(channel_id)
+            except DomainError as failure:
+                log.warning("the stream of a deleted channel still runs", channel=str(channel_id), reason=str(failure))
+        self._tell(entry.channel)
+
+    def _tell(self, channel: Channel) -> None:
+        for listener in self._listeners:
+            listener(channel.organization_id, channel.id)
+
+
+def _type(wanted: ChannelType, is_private: bool) -> ChannelType:
+    """Private and ordinary channels are told apart by type, too; the other types stay what they are (contract §3)."""
+    if wanted not in (ChannelType.DEFAULT, ChannelType.PRIVATE):
+        return wanted
+    return ChannelType.PRIVATE if is_private else ChannelType.DEFAULT

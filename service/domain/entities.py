@@ -5,9 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import IntEnum
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from providers.base import InputOptions
+
+if TYPE_CHECKING:
+    from service.domain.conversation import Message
 
 
 class ChannelType(IntEnum):
@@ -79,6 +83,10 @@ class Channel:
     created_at: datetime
     updated_at: datetime
     latest_message_created_at: datetime
+    is_default_channel: bool = False
+    is_village: bool = False
+    member_count: int = 0
+    latest_message: Message | None = None
 
 
 @dataclass(frozen=True, slots=True)

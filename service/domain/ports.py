@@ -6,13 +6,14 @@ both databases.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 from uuid import UUID
 
 from providers.base import InputOptions, Phase
+from service.domain.conversation import Entry
 from service.domain.entities import Channel, ClaimedInput, Organization, OwnedStream, Token, User
 from service.domain.paging import PageRequest
 
@@ -87,12 +88,26 @@ class SecretStore(Protocol):
 class ChannelStore(Protocol):
     """Channels."""
 
-    async def add_channel(self, channel: Channel) -> None: ...
+    async def add_channel(self, channel: Channel, member_ids: Collection[UUID] = ()) -> None:
+        """Store the channel with its first members; its creator among them is its admin."""
 
     async def channel(self, organization_id: UUID, channel_id: UUID) -> Channel | None: ...
 
-    async def channels(self, organization_id: UUID, ordering: str, request: PageRequest) -> list[Channel]:
-        """Up to `request.size` + 1 channels, nearest to the anchor first (see `paging.cut`).
+    async def entry(self, organization_id: UUID, channel_id: UUID, user_id: UUID | None) -> Entry | None:
+        """The channel and what that user is to it."""
+
+    async def change_channel(self, channel_id: UUID, values: Mapping[str, Any], at: datetime) -> bool:
+        """False when it is gone."""
+
+    async def remove_channel(self, channel_id: UUID, at: datetime) -> bool:
+        """It and its members are gone; which inputs it had stays known. False when it was gone before."""
+
+    async def channels(
+        self, organization_id: UUID, ordering: str, request: PageRequest, user_id: UUID | None = None
+    ) -> list[Channel]:
+        """Public channels, and the private ones that user is in; no direct ones.
+
+        Up to `request.size` + 1 channels, nearest to the anchor first (see `paging.cut`).
 
         `ordering`: created_at or latest_message_created_at, a leading "-" for descending.
         """
@@ -123,11 +138,22 @@ class ClaimStore(Protocol):
     async def pending_claims(self, provider: str, limit: int) -> list[ClaimedInput]:
         """Claims without a uid, oldest first."""
 
+    async def abandoned_claims(self, provider: str, limit: int) -> list[ClaimedInput]:
+        """Claims of channels that were deleted before their live input was."""
+
+    async def retire_claim(self, claim: ClaimedInput, uid: str | None, at: datetime) -> None:
+        """The channel has no claim any more; `uid` is remembered as one of its inputs."""
+
+    async def channel_of_input(self, organization_id: UUID, uid: str, user_id: UUID | None) -> UUID | None:
+        """The channel of the organization that has, or had, this input, if that user can see it or it is deleted."""
+
     async def input_uids(self, channel_id: UUID, limit: int) -> list[str]:
         """Every input the channel has had: the present one first, then the retired ones, latest first."""
 
-    async def owned_streams(self, organization_id: UUID, search: str, request: PageRequest) -> list[OwnedStream]:
-        """Answered claims, newest first, of channels whose name contains `search` in any case.
+    async def owned_streams(
+        self, organization_id: UUID, search: str, request: PageRequest, user_id: UUID | None = None
+    ) -> list[OwnedStream]:
+        """Answered claims, newest first, of channels that user can see whose name contains `search` in any case.
 
         Up to `request.size` + 1, nearest to the anchor first (see `paging.cut`).
         """

@@ -110,13 +110,13 @@ class Sessions:
         found = await self._store.sessions(channel.id, request)
         return cut(found, request, lambda each: Anchor(each.started_at, str(each.id)))
 
-    async def of_recordings(self, channel: Channel, recordings: Sequence[Recording]) -> dict[str, UUID]:
+    async def of_recordings(self, channel_id: UUID, recordings: Sequence[Recording]) -> dict[str, UUID]:
         """Which session each recording belongs to, by uid; one made outside any session is left out."""
         if not recordings:
             return {}
         created = [each.created for each in recordings]
         sessions = await self._store.sessions_between(
-            channel.id, min(created), max(created) + EARLY, MAX_SESSIONS_OF_PAGE
+            channel_id, min(created), max(created) + EARLY, MAX_SESSIONS_OF_PAGE
         )
         found = {each.uid: session_at(each.created, sessions) for each in recordings}
         return {uid: session.id for uid, session in found.items() if session is not None}

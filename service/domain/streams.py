@@ -1,4 +1,4 @@
-"""Live inputs of channels: ensure, read, rotate the key, switch off and on.
+"""Live inputs of channels: ensure, read, rotate the key, switch off and on, end.
 
 What must stay true: a channel has one live input, however many callers ask at once, in however many processes, and whatever dies
 in between. The claim (`entities.ClaimedInput`) is stored first, the provider is asked by the claim's request id, and its
@@ -8,6 +8,7 @@ answer is stored by compare-and-set.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID, uuid4
@@ -89,7 +90,7 @@ class Streams:
         self._channels = channels
         self._claims = claims
         self._clock = clock
-        self._flights: Flights[UUID, LiveInput] = Flights()
+        self._flights: Flights[UUID, LiveInput | None] = Flights()
         self._listeners: list[StreamListener] = []
 
     def listen(self, listener: StreamListener) -> None:
@@ -113,6 +114,8 @@ class Streams:
 
         with provider_errors():
             live_input = await self._flights.run(channel.id, work, share=changes == NO_CHANGES)
+        if live_input is None:  # what was under way was the end of it
+            raise NotFound
         return Ensured(live_input, created)
 
     async def get(self, channel: Channel) -> LiveInput:
@@ -142,6 +145,26 @@ class Streams:
         except InputNotFound:
             raise NotFound from None
 
+    async def end(self, channel_id: UUID) -> None:
+        """Delete the live input of a channel that was deleted; its recordings stay. Errors: Unavailable (`reconcile` does it)."""
+
+        async def work() -> None:
+            claim = await self._claims.claimed(channel_id)
+            if claim is None:
+                return
+            uid = claim.uid
+            if uid is None:  # asked for, the answer never stored: the provider knows what came of it
+                request = InputRequest(claim.request_id, str(channel_id), str(channel_id), claim.options)
+                with suppress(InputGone):
+                    uid = (await self._provider.ensure_input(request)).uid
+            if uid is not None:
+                with suppress(InputNotFound):
+                    await self._provider.delete_input(uid)
+            await self._claims.retire_claim(claim, uid, self._clock())
+
+        with provider_errors():
+            await self._flights.run(channel_id, work, share=False)
+
     async def find_stream(self, organization_id: UUID, channel_id: UUID) -> StreamRef | None:
         """None when there is no such channel in that organization."""
         claim = await self._claims.claimed(channel_id)
@@ -153,7 +176,7 @@ class Streams:
 
     async def reconcile(self) -> int:
         """Answer the claims a crash left without an answer; how many were. One that fails is left for its next caller."""
-        answered = 0
+        answered = await self._end_abandoned()
         for claim in await self._claims.pending_claims(self._provider.name, RECONCILE_BATCH):
             channel = await self._channels.channel(claim.organization_id, claim.channel_id)
             if channel is None:
@@ -166,8 +189,20 @@ class Streams:
                 answered += 1
         return answered
 
+    async def _end_abandoned(self) -> int:
+        """End the streams of channels that were deleted when the provider, or we, could not; how many were."""
+        ended = 0
+        for claim in await self._claims.abandoned_claims(self._provider.name, RECONCILE_BATCH):
+            try:
+                await self.end(claim.channel_id)
+            except DomainError as failure:
+                log.warning("stream not ended", channel=str(claim.channel_id), reason=type(failure).__name__)
+            else:
+                ended += 1
+        return ended
+
     async def _ensure(self, channel: Channel, changes: OptionChanges) -> tuple[LiveInput, bool]:
-        claim = await self._claims.claimed(channel.id) or await self._claims.claim(self._first_claim(channel))
+        claim = await self._claims.claimed(channel.id) or await self._claim(channel)
         for _ in range(ENSURE_ATTEMPTS):
             try:
                 live_input, created = await self._answer(channel, claim, changes)
@@ -178,6 +213,11 @@ class Streams:
                     log.info("live input is made again", channel=str(channel.id), generation=claim.generation + 1)
                 claim = await self._present_claim(channel)
         raise Unavailable("The live input keeps vanishing at the provider.")
+
+    async def _claim(self, channel: Channel) -> ClaimedInput:
+        if await self._channels.channel(channel.organization_id, channel.id) is None:
+            raise NotFound  # deleted while we waited for our turn
+        return await self._claims.claim(self._first_claim(channel))
 
     async def _answer(self, channel: Channel, claim: ClaimedInput, changes: OptionChanges) -> tuple[LiveInput, bool]:
         """The input of this claim and whether this call made it. Errors: InputGone, InputNotFound."""

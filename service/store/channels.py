@@ -2,23 +2,73 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
+from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, Select, and_, exists, false, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from service.domain.entities import Channel, ChannelType
+from service.domain.conversation import Entry
+from service.domain.entities import Channel
 from service.domain.paging import PageRequest
+from service.store.conversation_tables import members, messages
 from service.store.database import Database
+from service.store.rows import (
+    CHANNEL_COLUMNS,
+    MESSAGE_COLUMNS,
+    PEOPLE,
+    Row,
+    channel_from,
+    member_row,
+    message_from,
+    prefixed,
+)
 from service.store.statements import paged, values_of
-from service.store.tables import channels
+from service.store.tables import LISTED, channels, users
 
-_FIELDS = [column for column in channels.c if column.name != "name_folded"]
+_LATEST_AUTHOR = users.alias("latest_author")
+_COLUMNS = [*CHANNEL_COLUMNS, *MESSAGE_COLUMNS, *prefixed(_LATEST_AUTHOR, "latest_author", PEOPLE)]
 
 
 def fold(text: str) -> str:
     """How names are compared in a search: without case."""
     return text.casefold()
+
+
+def with_latest(*more: Any) -> Select[Any]:
+    """Channels, each with its latest message; `more` columns beside."""
+    latest = messages.c.id == channels.c.latest_message_id
+    source = channels.outerjoin(messages, latest).outerjoin(_LATEST_AUTHOR, _LATEST_AUTHOR.c.id == messages.c.author_id)
+    return select(*_COLUMNS, *more).select_from(source)
+
+
+def shown(row: Row) -> Channel:
+    """A row of `with_latest`."""
+    has_message = row["message_id"] is not None
+    return channel_from(row, message_from(row, "latest_author") if has_message else None)
+
+
+def visible_to(user_id: UUID | None) -> ColumnElement[bool]:
+    """Public channels, and the private and direct ones that user is in."""
+    public = channels.c.is_private == false()
+    if user_id is None:
+        return public
+    inside = exists().where(members.c.channel_id == channels.c.id, members.c.user_id == user_id)
+    return or_(public, inside)
+
+
+def locked(channel_id: UUID) -> Select[Any]:
+    """What every change within a channel begins with: its row, nobody else's until the end of the transaction."""
+    present = and_(channels.c.id == channel_id, channels.c.deleted_at.is_(None))
+    return select(channels).where(present).with_for_update()
+
+
+def channel_row(channel: Channel) -> dict[str, Any]:
+    values = values_of(channel) | {"name_folded": fold(channel.name), "type": int(channel.type)}
+    del values["latest_message"]
+    return values
 
 
 class StoredChannels:
@@ -27,26 +77,45 @@ class StoredChannels:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def add_channel(self, channel: Channel) -> None:
+    async def add_channel(self, channel: Channel, member_ids: Collection[UUID] = ()) -> None:
         async def change(connection: AsyncConnection) -> None:
-            row = {**values_of(channel), "name_folded": fold(channel.name), "type": int(channel.type)}
-            await connection.execute(channels.insert().values(row))
+            await connection.execute(channels.insert().values(channel_row(channel)))
+            rows = [member_row(channel, each, is_admin=each == channel.creator_id) for each in member_ids]
+            if rows:
+                await connection.execute(members.insert(), rows)
 
         await self._database.write(change)
 
     async def channel(self, organization_id: UUID, channel_id: UUID) -> Channel | None:
-        async def query(connection: AsyncConnection) -> Channel | None:
-            wanted = select(*_FIELDS).where(channels.c.id == channel_id, channels.c.organization_id == organization_id)
+        found = await self.entry(organization_id, channel_id, None)
+        return None if found is None else found.channel
+
+    async def entry(self, organization_id: UUID, channel_id: UUID, user_id: UUID | None) -> Entry | None:
+        wanted = with_latest().where(
+            channels.c.id == channel_id, channels.c.organization_id == organization_id, channels.c.deleted_at.is_(None)
+        )
+        part = select(members.c.is_admin).where(members.c.channel_id == channel_id, members.c.user_id == user_id)
+
+        async def query(connection: AsyncConnection) -> Entry | None:
             row = (await connection.execute(wanted)).mappings().one_or_none()
-            return None if row is None else _channel(dict(row))
+            if row is None:
+                return None
+            is_admin = None if user_id is None else (await connection.execute(part)).scalar_one_or_none()
+            return Entry(shown(row), is_member=is_admin is not None, is_admin=bool(is_admin))
 
         return await self._database.read(query)
 
-    async def channels(self, organization_id: UUID, ordering: str, request: PageRequest) -> list[Channel]:
+    async def channels(
+        self, organization_id: UUID, ordering: str, request: PageRequest, user_id: UUID | None = None
+    ) -> list[Channel]:
         at = channels.c.created_at if ordering.lstrip("-") == "created_at" else channels.c.latest_message_created_at
         anchor_id = None if request.anchor is None else UUID(request.anchor.id)
         wanted = paged(
-            select(*_FIELDS).where(channels.c.organization_id == organization_id),
+            with_latest().where(
+                channels.c.organization_id == organization_id,
+                LISTED,
+                visible_to(user_id),
+            ),
             at,
             channels.c.id,
             anchor_id,
@@ -55,10 +124,30 @@ class StoredChannels:
         )
 
         async def query(connection: AsyncConnection) -> list[Channel]:
-            return [_channel(dict(row)) for row in (await connection.execute(wanted)).mappings()]
+            return [shown(row) for row in (await connection.execute(wanted)).mappings()]
 
         return await self._database.read(query)
 
+    async def change_channel(self, channel_id: UUID, values: Mapping[str, Any], at: datetime) -> bool:
+        row = dict(values) | {"updated_at": at}
+        if "name" in row:
+            row["name_folded"] = fold(row["name"])
+        if "type" in row:
+            row["type"] = int(row["type"])
 
-def _channel(row: dict[str, object]) -> Channel:
-    return Channel(**{**row, "type": ChannelType(row["type"])})  # type: ignore[arg-type]
+        async def change(connection: AsyncConnection) -> bool:
+            present = and_(channels.c.id == channel_id, channels.c.deleted_at.is_(None))
+            return (await connection.execute(update(channels).where(present).values(row))).rowcount == 1
+
+        return await self._database.write(change)
+
+    async def remove_channel(self, channel_id: UUID, at: datetime) -> bool:
+        async def change(connection: AsyncConnection) -> bool:
+            if (await connection.execute(locked(channel_id))).first() is None:
+                return False
+            await connection.execute(members.delete().where(members.c.channel_id == channel_id))
+            gone = {"deleted_at": at, "member_count": 0}
+            await connection.execute(update(channels).where(channels.c.id == channel_id).values(gone))
+            return True
+
+        return await self._database.write(change)

@@ -6,13 +6,13 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CursorResult, RowMapping, select, update
+from sqlalchemy import CursorResult, RowMapping, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from providers.base import InputOptions
 from service.domain.entities import ClaimedInput, OwnedStream
 from service.domain.paging import PageRequest
-from service.store.channels import fold
+from service.store.channels import fold, visible_to
 from service.store.database import Database
 from service.store.options import options_from, options_row
 from service.store.statements import insert_new, paged
@@ -114,6 +114,43 @@ class StoredClaims:
 
         return await self._database.read(query)
 
+    async def abandoned_claims(self, provider: str, limit: int) -> list[ClaimedInput]:
+        wanted = (
+            select(live_inputs)
+            .join(channels, channels.c.id == live_inputs.c.channel_id)
+            .where(channels.c.deleted_at.is_not(None), live_inputs.c.provider == provider)
+            .limit(limit)
+        )
+
+        async def query(connection: AsyncConnection) -> list[ClaimedInput]:
+            return [_claim(row) for row in (await connection.execute(wanted)).mappings()]
+
+        return await self._database.read(query)
+
+    async def retire_claim(self, claim: ClaimedInput, uid: str | None, at: datetime) -> None:
+        async def change(connection: AsyncConnection) -> None:
+            here = live_inputs.c.channel_id == claim.channel_id, live_inputs.c.request_id == claim.request_id
+            await connection.execute(live_inputs.delete().where(*here))
+            if uid is not None:
+                row = {"uid": uid, "channel_id": claim.channel_id, "provider": claim.provider, "retired_at": at}
+                await connection.execute(insert_new(connection, retired_inputs, row))
+
+        await self._database.write(change)
+
+    async def channel_of_input(self, organization_id: UUID, uid: str, user_id: UUID | None) -> UUID | None:
+        present = select(live_inputs.c.channel_id).where(live_inputs.c.uid == uid)
+        retired = select(retired_inputs.c.channel_id).where(retired_inputs.c.uid == uid)
+        wanted = select(channels.c.id).where(
+            channels.c.id.in_(present.union(retired)),
+            channels.c.organization_id == organization_id,
+            or_(channels.c.deleted_at.is_not(None), visible_to(user_id)),
+        )
+
+        async def query(connection: AsyncConnection) -> UUID | None:
+            return (await connection.execute(wanted)).scalars().first()
+
+        return await self._database.read(query)
+
     async def input_uids(self, channel_id: UUID, limit: int) -> list[str]:
         present = select(live_inputs.c.uid).where(
             live_inputs.c.channel_id == channel_id, live_inputs.c.uid.is_not(None)
@@ -131,7 +168,9 @@ class StoredClaims:
 
         return await self._database.read(query)
 
-    async def owned_streams(self, organization_id: UUID, search: str, request: PageRequest) -> list[OwnedStream]:
+    async def owned_streams(
+        self, organization_id: UUID, search: str, request: PageRequest, user_id: UUID | None = None
+    ) -> list[OwnedStream]:
         wanted = (
             select(
                 live_inputs.c.channel_id,
@@ -140,7 +179,12 @@ class StoredClaims:
                 live_inputs.c.created_at,
             )
             .join(channels, channels.c.id == live_inputs.c.channel_id)
-            .where(live_inputs.c.organization_id == organization_id, live_inputs.c.uid.is_not(None))
+            .where(
+                live_inputs.c.organization_id == organization_id,
+                live_inputs.c.uid.is_not(None),
+                channels.c.deleted_at.is_(None),
+                visible_to(user_id),
+            )
         )
         if search:
             wanted = wanted.where(channels.c.name_folded.contains(fold(search), autoescape=True))

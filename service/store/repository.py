@@ -8,8 +8,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from service.store.accounts import StoredAccounts
 from service.store.channels import StoredChannels
 from service.store.database import Database
+from service.store.direct import StoredDirects
+from service.store.directory import StoredDirectory
 from service.store.live_inputs import StoredClaims
 from service.store.local_inputs import StoredInputs
+from service.store.members import StoredMembers
+from service.store.messages import StoredMessages
 from service.store.presence import StoredPresence
 from service.store.sessions import StoredSessions
 
@@ -22,6 +26,10 @@ class Store:
         self.accounts = StoredAccounts(self.database)
         self.channels = StoredChannels(self.database)
         self.claims = StoredClaims(self.database)
+        self.directory = StoredDirectory(self.database)
+        self.members = StoredMembers(self.database)
+        self.directs = StoredDirects(self.database)
+        self.messages = StoredMessages(self.database)
         self.local_inputs = StoredInputs(self.database)
         self.sessions = StoredSessions(self.database)
         self.presence = StoredPresence(self.database)

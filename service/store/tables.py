@@ -19,6 +19,8 @@ from sqlalchemy import (
     Table,
     Text,
     Uuid,
+    and_,
+    false,
 )
 from sqlalchemy.types import TypeDecorator
 
@@ -112,9 +114,36 @@ channels = Table(
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
     Column("latest_message_created_at", UtcDateTime, nullable=False),
-    Index(None, "organization_id", "created_at", "id"),
-    Index(None, "organization_id", "latest_message_created_at", "id"),
+    Column("latest_message_id", Uuid),  # no foreign key: it and messages.channel_id would be a ring
+    Column("is_default_channel", Boolean, nullable=False, server_default=false()),
+    Column("is_village", Boolean, nullable=False, server_default=false()),
+    Column("member_count", Integer, nullable=False, server_default="0"),
+    Column("direct_key", String(64)),  # of a direct channel: who is in it
+    Column("deleted_at", UtcDateTime),  # kept, so that its recordings still belong to somebody
 )
+
+_IS_DIRECT = channels.c.direct_key.is_not(None)
+# Only direct channels are in it: SQLite would take "direct_key IS NULL" of the lists below for a search in this index.
+Index(
+    "uq_channels_direct_key",
+    channels.c.direct_key,
+    unique=True,
+    sqlite_where=_IS_DIRECT,
+    postgresql_where=_IS_DIRECT,
+)
+
+LISTED = and_(channels.c.direct_key.is_(None), channels.c.deleted_at.is_(None))
+"""What an organization's list may show. Without parameters, so that SQLite, too, sees that the partial indexes fit."""
+
+for _at in ("created_at", "latest_message_created_at"):
+    Index(
+        f"ix_channels_listed_by_{_at}",
+        channels.c.organization_id,
+        channels.c[_at],
+        channels.c.id,
+        sqlite_where=LISTED,
+        postgresql_where=LISTED,
+    )
 
 live_inputs = Table(
     "live_inputs",

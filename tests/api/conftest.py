@@ -20,7 +20,10 @@ from service.api.health import Readiness
 from service.domain.accounts import Accounts
 from service.domain.catalogue import Catalogue
 from service.domain.channels import Channels
+from service.domain.joined import DirectChannels, JoinedChannels
 from service.domain.meetings import Meetings, MeetingSigner
+from service.domain.members import Members
+from service.domain.messages import Messages
 from service.domain.newcomers import Newcomers
 from service.domain.session_keeper import SessionKeeper
 from service.domain.sessions import Sessions
@@ -52,6 +55,7 @@ class Api:
     store: Store
     accounts: Accounts
     provider: MemoryProvider
+    streams: Streams
     readiness: Readiness
     board: StatusBoard
     keeper: SessionKeeper
@@ -147,11 +151,14 @@ async def api(
     store: Store, provider: MemoryProvider, board: tuple[StatusBoard, Streams], keeper: SessionKeeper
 ) -> AsyncIterator[Api]:
     status_board, streams = board
-    channels = Channels(store.channels, now)
+    channels = Channels(store.channels, now, store.directory)
+    channels.on_delete(streams.end)
+    joined = JoinedChannels(store.members)
     channels.listen(status_board.changed)
     visitors = await Visitors(store.accounts, store.accounts, now).open()
     public = public_stream.PublicStream(status_board, Newcomers(), clock=unix_ms, visitor_of=visitors.visitor_of)
     accounts = Accounts(store.accounts, store.accounts, now)
+    meetings = Meetings(store.presence, store.accounts, MEETING_SIGNER, now)
     readiness = Readiness({"store": store.check, "provider": provider.check})
     catalogue = Catalogue(provider, store.claims, status_board)
     showcase = Showcase(provider, store.channels, store.claims, catalogue)
@@ -163,14 +170,30 @@ async def api(
             streams=streams,
             catalogue=catalogue,
             showcase=showcase,
+            members=Members(store.members, store.directory, now),
+            messages=Messages(store.messages, now, meetings.note_call),
+            joined=joined,
+            directs=DirectChannels(store.directs, joined, store.directory, now),
             readiness=readiness,
             visitors=visitors,
             sessions=Sessions(store.sessions, keeper, now),
-            meetings=Meetings(store.presence, store.accounts, MEETING_SIGNER, now),
+            meetings=meetings,
             public_routes=public_stream.routes(public, status_board),
         )
     )
     organization, user = uuid4(), uuid4()
     issued = await accounts.create_token(organization, user, organization_name="Acme", full_name="Ada Byron Lovelace")
     async with TestClient(TestServer(app)) as client:
-        yield Api(client, store, accounts, provider, readiness, status_board, keeper, organization, user, issued.secret)
+        yield Api(
+            client,
+            store,
+            accounts,
+            provider,
+            streams,
+            readiness,
+            status_board,
+            keeper,
+            organization,
+            user,
+            issued.secret,
+        )

@@ -10,6 +10,7 @@ import pytest
 
 from service.api.conference import CONFERENCE
 from tests.api.conftest import Api
+from tests.api.people import first
 
 EXAMPLES = 25
 """Examples per operation and phase."""
@@ -22,6 +23,8 @@ CONFIG = """
 "path.organization_id" = "{organization}"
 "path.channel_id" = "{channel}"
 "path.user_id" = "{user}"
+"path.member_id" = "{user}"
+"path.message_id" = "{message}"
 
 [checks]
 # An unknown id in the path is a 404, and so is a bad cursor.
@@ -31,6 +34,32 @@ positive_data_acceptance.expected-statuses = ["2xx", 304, 404, 409]
 # A group that is not the organization is refused (contract §4 row 31).
 include-path = "{meeting_token}"
 checks.positive_data_acceptance.expected-statuses = ["2xx", 403, 404, 409]
+
+# The room the others meet in must stay: something else is deleted.
+[[operations]]
+include-operation-id = "delete_channel"
+parameters = {{ "path.channel_id" = "{doomed}" }}
+
+[[operations]]
+include-operation-id = "delete_message"
+parameters = {{ "path.channel_id" = "{doomed}" }}
+
+[[operations]]
+include-operation-id = "remove_member"
+parameters = {{ "path.channel_id" = "{doomed}" }}
+
+# Users who are made up are nobody: 400.
+[[operations]]
+include-operation-id = "create_channel"
+checks.positive_data_acceptance.expected-statuses = ["2xx", 400]
+
+[[operations]]
+include-operation-id = "add_member"
+checks.positive_data_acceptance.expected-statuses = ["2xx", 400, 404]
+
+[[operations]]
+include-operation-id = "open_direct"
+checks.positive_data_acceptance.expected-statuses = ["2xx", 400, 403, 404]
 """
 
 
@@ -38,12 +67,17 @@ checks.positive_data_acceptance.expected-statuses = ["2xx", 403, 404, 409]
 async def test_schemathesis_finds_nothing(api: Api, tmp_path: Path) -> None:
     channel = await api.channel()
     await api.post(api.conference(channel) + "/create_stream")
+    ada = first(api)
+    message = await ada.say(channel)
+    known = {
+        "organization": api.organization,
+        "user": ada.id,
+        "channel": channel,
+        "doomed": await ada.channel("Doomed"),
+        "message": message["id"],
+    }
     config = tmp_path / "schemathesis.toml"
-    config.write_text(
-        CONFIG.format(
-            organization=api.organization, channel=channel, user=api.user, meeting_token=CONFERENCE + "/token"
-        )
-    )
+    config.write_text(CONFIG.format(**known, meeting_token=CONFERENCE + "/token"))
     runner = await asyncio.create_subprocess_exec(
         str(Path(sys.executable).parent / "schemathesis"),
         *("--config-file", str(config), "run", str(api.client.make_url("/openapi.json"))),

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from alembic import context
 
-from service.store.tables import metadata
+from service.store.conversation_tables import members
 
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=metadata,
+    target_metadata=members.metadata,
     render_as_batch=True,  # SQLite cannot alter a table in place
     compare_type=True,
 )

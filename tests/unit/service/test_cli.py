@@ -66,6 +66,18 @@ def test_revoking_an_unknown_token_fails_in_one_line(environment: dict[str, str]
     assert (done.returncode, done.stderr) == (1, "There is no such token.\n")
 
 
+def test_a_user_is_entered_once_and_listed(environment: dict[str, str]) -> None:
+    organization, user = str(uuid4()), str(uuid4())
+    asked = ("user", "create", "--org", organization, "--full-name", "Order Bot", "--id", user, "--bot")
+    avatar = ("--email", "bot@example.com", "--avatar-url", "https://example.com/bot.png")
+    done = run(environment, *asked, *avatar)
+    assert (done.returncode, done.stdout) == (0, f"{user}\n")
+    again = run(environment, *asked)
+    assert (again.returncode, again.stderr) == (1, f"There is a user {user} already.\n")
+    listed = run(environment, "user", "list", "--org", organization).stdout
+    assert listed == f"{user}\t{organization}\tbot\tOrder Bot\tbot@example.com\thttps://example.com/bot.png\n"
+
+
 def test_addresses_are_printed_one_a_line(environment: dict[str, str]) -> None:
     done = run({**environment, "CONFERENCE_HTTP_HOST": "0.0.0.0", "CONFERENCE_RTMP_PORT": "off"}, "addresses")
     assert done.stdout.splitlines() == [
@@ -97,6 +109,8 @@ def test_a_data_directory_that_cannot_be_made_is_a_fault_of_the_settings(
         ["token", "create", "--org", "1", "--user", str(UUID(int=1))],
         ["token", "create", "--org", str(UUID(int=1)), "--user", str(UUID(int=1)), "--name", "a\nb"],
         ["token", "revoke", "7"],
+        ["user", "create", "--org", str(UUID(int=1))],
+        ["user", "create", "--org", str(UUID(int=1)), "--full-name", "Ada", "--avatar-url", "javascript:1"],
         ["fake-cloudflare"],
         ["fake-cloudflare", "--port", "65536"],
     ],

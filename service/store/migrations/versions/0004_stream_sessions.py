@@ -7,8 +7,8 @@ from alembic import op
 
 from service.store import tables
 
-revision = "0003_stream_sessions"
-down_revision = "0001"
+revision = "0004"
+down_revision = "0003"
 branch_labels = None
 depends_on = None
 

@@ -1,0 +1,105 @@
+"""A user's own channels: those he is in, and the direct ones."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, Field
+
+from service.api.channels import ChannelAnswer, ChannelPage, ChannelQuery, channel_answer, channel_values
+from service.api.contract import Call, Nothing, Operation, Reply, operation
+from service.api.fields import Id
+from service.api.notifications import SettingsAnswer, settings_answer
+from service.api.pagination import links, results
+from service.api.schemas import PageAnswer
+from service.domain.conversation import Joined
+from service.domain.joined import MAX_DIRECT_MEMBERS, DirectChannels, JoinedChannels
+
+USER = "/api/pub/v1/orgs/{organization_id}/users/{user_id}"
+JOINED = USER + "/joined-channels"
+DIRECT = USER + "/dm-channels"
+TAG = "A user's channels"
+
+
+class JoinedQuery(ChannelQuery):
+    is_active: str = Field(
+        "", pattern="^([Tt]rue|[Ff]alse)?$", description="true or false. Channels that are there are all active."
+    )
+
+    def active(self) -> bool | None:
+        return None if not self.is_active else self.is_active.lower() == "true"
+
+
+class DirectBody(BaseModel):
+    """Whom to talk to. The caller need not be named; order and repetition do not matter."""
+
+    members: Annotated[list[Id], Field(max_length=MAX_DIRECT_MEMBERS)]
+
+
+class JoinedAnswer(ChannelAnswer):
+    """A channel as its member sees it."""
+
+    unread_message_count: int
+    unread_mention_count: int
+    member_notification_settings: SettingsAnswer
+
+
+class JoinedPage(PageAnswer):
+    results: list[JoinedAnswer]
+
+
+def operations(joined: JoinedChannels, directs: DirectChannels) -> list[Operation]:
+    """The operations of this resource."""
+
+    @operation("GET", JOINED, query=JoinedQuery, answers={200: JoinedPage}, tag=TAG, summary="Channels one is in")
+    async def list_joined(call: Call[JoinedQuery, Nothing]) -> Reply:
+        """Only one's own; direct ones, too."""
+        request = call.query.request(by_uuid=True)
+        page = await joined.list(
+            call.caller, call.path["user_id"], call.query.ordering, request, active=call.query.active()
+        )
+        return Reply(JoinedPage(**links(call, page), results=results(page, _joined)))
+
+    @operation("GET", JOINED + "/{channel_id}", answers={200: JoinedAnswer}, tag=TAG, summary="One channel one is in")
+    async def get_joined(call: Call[Nothing, Nothing]) -> Reply:
+        return Reply(_joined(await joined.get(call.caller, call.path["user_id"], call.path["channel_id"])))
+
+    @operation("GET", DIRECT, query=ChannelQuery, answers={200: ChannelPage}, tag=TAG, summary="One's direct channels")
+    async def list_direct(call: Call[ChannelQuery, Nothing]) -> Reply:
+        """Only one's own."""
+        request = call.query.request(by_uuid=True)
+        page = await joined.list(call.caller, call.path["user_id"], call.query.ordering, request, direct=True)
+        return Reply(ChannelPage(**links(call, page), results=results(page, _channel)))
+
+    @operation(
+        "POST",
+        DIRECT,
+        body=DirectBody,
+        answers={200: ChannelAnswer, 201: ChannelAnswer},
+        tag=TAG,
+        summary="Open the direct channel with somebody",
+    )
+    async def open_direct(call: Call[Nothing, DirectBody]) -> Reply:
+        """One for each set of people, whoever of them asks: 201 when this call made it, 200 when it was there."""
+        channel, is_new = await directs.open(call.caller, call.path["user_id"], tuple(call.body.members))
+        return Reply(channel_answer(channel), status=201 if is_new else 200)
+
+    @operation("GET", DIRECT + "/{channel_id}", answers={200: ChannelAnswer}, tag=TAG, summary="One direct channel")
+    async def get_direct(call: Call[Nothing, Nothing]) -> Reply:
+        found = await joined.get(call.caller, call.path["user_id"], call.path["channel_id"], direct=True)
+        return Reply(_channel(found))
+
+    return [list_joined, get_joined, list_direct, open_direct, get_direct]
+
+
+def _channel(found: Joined) -> ChannelAnswer:
+    return channel_answer(found.channel)
+
+
+def _joined(found: Joined) -> JoinedAnswer:
+    return JoinedAnswer(
+        **channel_values(found.channel),
+        unread_message_count=found.member.unread_message_count,
+        unread_mention_count=found.member.unread_mention_count,
+        member_notification_settings=settings_answer(found.member.settings),
+    )

@@ -1,0 +1,130 @@
+"""Members of a channel. In paths a member is named by his user id (contract §3)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from pydantic import BaseModel, Field
+
+from service.api.contract import Call, Nothing, Operation, Reply, operation
+from service.api.fields import Id, Instant, Moment
+from service.api.message_schemas import TimeQuery
+from service.api.pagination import links, results
+from service.api.people import PersonAnswer, person_answer
+from service.api.schemas import Answer, PageAnswer
+from service.domain.conversation import Member
+from service.domain.conversation_ports import MemberChanges
+from service.domain.members import Members
+
+PATH = "/api/pub/v1/orgs/{organization_id}/channels/{channel_id}/members"
+MEMBER = PATH + "/{member_id}"
+TAG = "Members"
+
+
+class NewMemberBody(BaseModel):
+    """Who is to be in the channel."""
+
+    member_id: Id
+
+
+class MemberBody(BaseModel):
+    """What is to be different. Whatever else is sent is ignored."""
+
+    last_seen_at: Instant | None = Field(None, description="For the member himself; may lie in the future.")
+    is_admin: bool = Field(False, description="For the channel's admins.")
+
+    def changes(self) -> MemberChanges:
+        sees = "last_seen_at" in self.model_fields_set
+        seen: datetime | None = self.last_seen_at
+        return MemberChanges(sees, seen, self.is_admin if "is_admin" in self.model_fields_set else None)
+
+
+class MemberAnswer(Answer):
+    """A member (contract §3). `channel` and `channel_id` are the same."""
+
+    id: UUID
+    channel: UUID
+    channel_id: UUID
+    member_id: UUID
+    organization_id: UUID
+    created_at: Moment
+    updated_at: Moment
+    last_seen_at: Moment | None
+    unread_message_count: int
+    unread_mention_count: int
+    is_admin: bool
+    member: PersonAnswer
+
+
+class MemberPage(PageAnswer):
+    results: list[MemberAnswer]
+
+
+def operations(members: Members) -> list[Operation]:
+    """The operations of this resource."""
+
+    @operation("GET", PATH, query=TimeQuery, answers={200: MemberPage}, tag=TAG, summary="Members of the channel")
+    async def list_members(call: Call[TimeQuery, Nothing]) -> Reply:
+        """Who joined last first unless asked otherwise."""
+        request = call.query.request(by_uuid=True)
+        page = await members.list(call.caller, call.path["channel_id"], call.query.ordering, request)
+        return Reply(MemberPage(**links(call, page), results=results(page, _answer)))
+
+    @operation(
+        "POST",
+        PATH,
+        body=NewMemberBody,
+        answers={200: MemberAnswer, 201: MemberAnswer},
+        tag=TAG,
+        summary="Join a public channel, or have somebody join",
+    )
+    async def add_member(call: Call[Nothing, NewMemberBody]) -> Reply:
+        """200 when he was in it already. Private and direct channels have the members they were made with: 400."""
+        member, is_new = await members.add(call.caller, call.path["channel_id"], call.body.member_id)
+        return Reply(_answer(member), status=201 if is_new else 200)
+
+    @operation("GET", MEMBER, answers={200: MemberAnswer}, tag=TAG, summary="One member")
+    async def get_member(call: Call[Nothing, Nothing]) -> Reply:
+        return Reply(_answer(await members.get(call.caller, call.path["channel_id"], call.path["member_id"])))
+
+    @operation(
+        "PATCH",
+        MEMBER,
+        body=MemberBody,
+        answers={200: MemberAnswer},
+        errors=(409,),
+        tag=TAG,
+        summary="Say what was seen, or who is admin",
+    )
+    async def change_member(call: Call[Nothing, MemberBody]) -> Reply:
+        """`last_seen_at` only for oneself; `is_admin` only by an admin, and never of the only one (409). Unread counts follow."""
+        changed = await members.change(
+            call.caller, call.path["channel_id"], call.path["member_id"], call.body.changes()
+        )
+        return Reply(_answer(changed))
+
+    @operation("DELETE", MEMBER, answers={204: None}, tag=TAG, summary="Leave, or send somebody away")
+    async def remove_member(call: Call[Nothing, Nothing]) -> Reply:
+        """Others only by an admin. Direct channels are never left: 403."""
+        await members.remove(call.caller, call.path["channel_id"], call.path["member_id"])
+        return Reply(None, status=204)
+
+    return [list_members, add_member, get_member, change_member, remove_member]
+
+
+def _answer(member: Member) -> MemberAnswer:
+    return MemberAnswer(
+        id=member.id,
+        channel=member.channel_id,
+        channel_id=member.channel_id,
+        member_id=member.user.id,
+        organization_id=member.organization_id,
+        created_at=member.created_at,
+        updated_at=member.updated_at,
+        last_seen_at=member.last_seen_at,
+        unread_message_count=member.unread_message_count,
+        unread_mention_count=member.unread_mention_count,
+        is_admin=member.is_admin,
+        member=person_answer(member.user),
+    )

@@ -1,0 +1,56 @@
+"""Messages of a channel."""
+
+from __future__ import annotations
+
+from service.api.contract import Call, Nothing, Operation, Reply, operation
+from service.api.message_schemas import MessageAnswer, MessageBody, MessageEdit, MessagePage, TimeQuery, message_answer
+from service.api.pagination import links, results
+from service.domain.messages import Messages
+
+PATH = "/api/pub/v1/orgs/{organization_id}/channels/{channel_id}/messages"
+MESSAGE = PATH + "/{message_id}"
+TAG = "Messages"
+
+
+def operations(messages: Messages) -> list[Operation]:
+    """The operations of this resource."""
+
+    @operation("GET", PATH, query=TimeQuery, answers={200: MessagePage}, tag=TAG, summary="Messages of the channel")
+    async def list_messages(call: Call[TimeQuery, Nothing]) -> Reply:
+        """Newest first unless asked otherwise. A message sent while paging moves none."""
+        request = call.query.request(by_uuid=True)
+        page = await messages.list(call.caller, call.path["channel_id"], call.query.ordering, request)
+        return Reply(MessagePage(**links(call, page), results=results(page, message_answer)))
+
+    @operation(
+        "POST",
+        PATH,
+        body=MessageBody,
+        answers={200: MessageAnswer, 201: MessageAnswer},
+        errors=(409,),
+        tag=TAG,
+        summary="Send a message",
+    )
+    async def send_message(call: Call[Nothing, MessageBody]) -> Reply:
+        """With an `id` of the client's own it may be sent again: 200, and still one message. 409 when the id is another's."""
+        message, is_new = await messages.post(call.caller, call.path["channel_id"], call.body.draft())
+        return Reply(message_answer(message), status=201 if is_new else 200)
+
+    @operation("GET", MESSAGE, answers={200: MessageAnswer}, tag=TAG, summary="One message")
+    async def get_message(call: Call[Nothing, Nothing]) -> Reply:
+        found = await messages.get(call.caller, call.path["channel_id"], call.path["message_id"])
+        return Reply(message_answer(found))
+
+    @operation("PATCH", MESSAGE, body=MessageEdit, answers={200: MessageAnswer}, tag=TAG, summary="Edit a message")
+    async def edit_message(call: Call[Nothing, MessageEdit]) -> Reply:
+        """For its sender. A deleted one is a 404."""
+        edited = await messages.edit(call.caller, call.path["channel_id"], call.path["message_id"], call.body.content())
+        return Reply(message_answer(edited))
+
+    @operation("DELETE", MESSAGE, answers={204: None}, tag=TAG, summary="Delete a message")
+    async def delete_message(call: Call[Nothing, Nothing]) -> Reply:
+        """For its sender and the channel's admins. It stays in its place, of type `deleted`, with an empty body."""
+        await messages.delete(call.caller, call.path["channel_id"], call.path["message_id"])
+        return Reply(None, status=204)
+
+    return [list_messages, send_message, get_message, edit_message, delete_message]

@@ -1,0 +1,34 @@
+"""A user as others see him: the `member` and `sender` objects (contract §3)."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from service.api.schemas import Answer
+from service.domain.conversation import Person
+
+
+class PersonAnswer(Answer):
+    """A user of the organization. Presence is not watched here."""
+
+    id: UUID
+    full_name: str
+    organization_id: UUID
+    avatar_url: str | None
+    is_bot: bool
+    is_online: bool
+    is_present: bool
+    is_deleted: bool
+
+
+def person_answer(user: Person) -> PersonAnswer:
+    return PersonAnswer(
+        id=user.id,
+        full_name=user.full_name,
+        organization_id=user.organization_id,
+        avatar_url=user.avatar_url,
+        is_bot=user.is_bot,
+        is_online=False,
+        is_present=False,
+        is_deleted=user.deleted_at is not None,
+    )

@@ -1,0 +1,41 @@
+"""Who may come in, and who may change things there (contract §1.4); one place for all."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from service.domain.accounts import Identity
+from service.domain.conversation import Entry
+from service.domain.conversation_ports import EntryStore
+from service.domain.entities import User
+from service.domain.errors import Forbidden, NotFound
+
+
+async def enter(store: EntryStore, caller: Identity, channel_id: UUID) -> Entry:
+    """The channel as the caller sees it. Errors: NotFound, also for a private or direct one he is not in."""
+    user_id = caller.user.id if caller.user else None
+    entry = await store.entry(caller.organization.id, channel_id, user_id)
+    if entry is None or not entry.is_visible:
+        raise NotFound
+    return entry
+
+
+def person(caller: Identity) -> User:
+    """Errors: Forbidden for a token that belongs to its organization alone: it cannot speak or see for anybody."""
+    if caller.user is None:
+        raise Forbidden
+    return caller.user
+
+
+def only_admin(entry: Entry) -> None:
+    """Errors: Forbidden. Nobody is admin of a direct channel."""
+    if not entry.is_admin:
+        raise Forbidden
+
+
+def only_self(caller: Identity, user_id: UUID) -> User:
+    """Errors: Forbidden when it is about somebody else."""
+    user = person(caller)
+    if user.id != user_id:
+        raise Forbidden
+    return user

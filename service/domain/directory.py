@@ -1,0 +1,51 @@
+"""The people of an organization, as an operator enters them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID, uuid4
+
+from service.domain.conversation_ports import DirectoryStore
+from service.domain.entities import Organization, User
+from service.domain.errors import Conflict
+
+
+@dataclass(frozen=True, slots=True)
+class NewUser:
+    """`id` None: a new one."""
+
+    full_name: str
+    id: UUID | None = None
+    email: str | None = None
+    avatar_url: str | None = None
+    is_bot: bool = False
+
+
+class Directory:
+    """Enters people."""
+
+    def __init__(self, store: DirectoryStore, clock: Callable[[], datetime]) -> None:
+        self._store = store
+        self._clock = clock
+
+    async def create(self, organization_id: UUID, new: NewUser) -> User:
+        """The user; the organization is made when new. Errors: Conflict when there is a user of that id, Unavailable."""
+        now = self._clock()
+        first_name, _, last_name = new.full_name.strip().partition(" ")
+        user = User(
+            id=new.id or uuid4(),
+            organization_id=organization_id,
+            first_name=first_name,
+            last_name=last_name.strip(),
+            full_name=new.full_name.strip(),
+            created_at=now,
+            updated_at=now,
+            email=new.email,
+            avatar_url=new.avatar_url,
+            is_bot=new.is_bot,
+        )
+        if not await self._store.add_user(Organization(organization_id, str(organization_id), now), user):
+            raise Conflict(f"There is a user {user.id} already.")
+        return user

@@ -1,0 +1,107 @@
+"""The channels somebody is in, with what is unread there; and direct channels, which are one for each set of people."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from uuid import UUID, uuid4
+
+from service.domain.access import only_self
+from service.domain.accounts import Identity
+from service.domain.channels import known_ordering, place_in, require_known
+from service.domain.conversation import Joined
+from service.domain.conversation_ports import DirectoryStore, DirectStore, MemberStore
+from service.domain.entities import Channel, ChannelType
+from service.domain.errors import Invalid, NotFound
+from service.domain.paging import Page, PageRequest, cut
+
+MAX_DIRECT_MEMBERS = 50
+"""The most people one direct channel may be for."""
+
+NOBODY_ELSE = "Name at least one other person."
+
+
+class JoinedChannels:
+    """Somebody's own channels. Errors of every method: Forbidden when it is about somebody else; Unavailable."""
+
+    def __init__(self, store: MemberStore) -> None:
+        self._store = store
+
+    async def list(
+        self,
+        caller: Identity,
+        user_id: UUID,
+        ordering: str,
+        request: PageRequest,
+        *,
+        direct: bool = False,
+        active: bool | None = None,
+    ) -> Page[Joined]:
+        """`direct`: only the direct channels. `active`: every channel that is there is; what is not is in no list."""
+        only_self(caller, user_id)
+        if active is False:
+            return Page([])
+        known = known_ordering(ordering)
+        place = place_in(known)
+        found = await self._store.joined(user_id, known, request, direct=direct)
+        return cut(found, request, lambda each: place(each.channel))
+
+    async def get(self, caller: Identity, user_id: UUID, channel_id: UUID, *, direct: bool = False) -> Joined:
+        """Errors: NotFound for one he is not in."""
+        only_self(caller, user_id)
+        found = await self._store.joined_channel(user_id, channel_id)
+        if found is None or (direct and found.channel.type is not ChannelType.DIRECT):
+            raise NotFound
+        return found
+
+
+class DirectChannels:
+    """Opens direct channels."""
+
+    def __init__(
+        self,
+        store: DirectStore,
+        joined: JoinedChannels,
+        directory: DirectoryStore,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._store = store
+        self._joined = joined
+        self._directory = directory
+        self._clock = clock
+
+    async def open(self, caller: Identity, user_id: UUID, others: tuple[UUID, ...]) -> tuple[Channel, bool]:
+        """The channel of exactly these people, and whether it is new. Errors: Forbidden, Invalid, Unavailable."""
+        only_self(caller, user_id)
+        people = frozenset(others) | {user_id}
+        if len(people) == 1:
+            raise Invalid({"members": [NOBODY_ELSE]})
+        await require_known(self._directory, caller.organization.id, tuple(dict.fromkeys(others)), "members")
+        new = _channel(caller.organization.id, user_id, len(people), self._clock())
+        key = direct_key(caller.organization.id, people)
+        channel_id, made = await self._store.open_direct(new, key, people)
+        return (await self._joined.get(caller, user_id, channel_id)).channel, made
+
+
+def direct_key(organization_id: UUID, people: Iterable[UUID]) -> str:
+    """The same for the same people, in whatever order they are named."""
+    named = ",".join([str(organization_id), *sorted({str(each) for each in people})])
+    return hashlib.sha256(named.encode()).hexdigest()
+
+
+def _channel(organization_id: UUID, creator_id: UUID, people: int, now: datetime) -> Channel:
+    return Channel(
+        id=uuid4(),
+        organization_id=organization_id,
+        creator_id=creator_id,
+        name="",
+        description="",
+        avatar_url=None,
+        is_private=True,
+        type=ChannelType.DIRECT,
+        created_at=now,
+        updated_at=now,
+        latest_message_created_at=now,
+        member_count=people,
+    )

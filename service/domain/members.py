@@ -1,0 +1,105 @@
+"""Members of channels: join, leave, what they have seen, who is admin, and when they want to be notified."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from uuid import UUID
+
+from service.domain.access import enter, only_admin, only_self
+from service.domain.accounts import Identity
+from service.domain.channels import require_known
+from service.domain.conversation import Member, NotificationSettings, NotifyMode
+from service.domain.conversation_ports import DirectoryStore, MemberChanges, MemberStore
+from service.domain.entities import ChannelType
+from service.domain.errors import Forbidden, Invalid, NotFound
+from service.domain.paging import Anchor, Page, PageRequest, cut
+
+ORDERINGS = ("created_at", "-created_at")
+DEFAULT_ORDERING = "-created_at"
+
+PUBLIC_ONLY = "Members can be added to public channels only."
+
+
+def known_ordering(ordering: str) -> str:
+    """An unknown ordering is the default one (contract §1.6)."""
+    return ordering if ordering in ORDERINGS else DEFAULT_ORDERING
+
+
+class Members:
+    """Errors of every method: NotFound for a channel the caller cannot see, or somebody who is not in it; Unavailable."""
+
+    def __init__(self, store: MemberStore, directory: DirectoryStore, clock: Callable[[], datetime]) -> None:
+        self._store = store
+        self._directory = directory
+        self._clock = clock
+
+    async def add(self, caller: Identity, channel_id: UUID, user_id: UUID) -> tuple[Member, bool]:
+        """The member, and whether it is a new one. Errors: Invalid when the channel is not public, or nobody knows the user."""
+        entry = await enter(self._store, caller, channel_id)
+        if entry.channel.is_private or entry.is_direct:
+            raise Invalid({"member_id": [PUBLIC_ONLY]})
+        await require_known(self._directory, caller.organization.id, (user_id,), "member_id")
+        added = await self._store.add_member(channel_id, user_id, self._clock())
+        if added is None:
+            raise NotFound
+        return added
+
+    async def list(self, caller: Identity, channel_id: UUID, ordering: str, request: PageRequest) -> Page[Member]:
+        await enter(self._store, caller, channel_id)
+        found = await self._store.members(channel_id, known_ordering(ordering), request)
+        return cut(found, request, lambda each: Anchor(each.created_at, str(each.id)))
+
+    async def get(self, caller: Identity, channel_id: UUID, user_id: UUID) -> Member:
+        await enter(self._store, caller, channel_id)
+        return _found(await self._store.member(channel_id, user_id))
+
+    async def change(self, caller: Identity, channel_id: UUID, user_id: UUID, changes: MemberChanges) -> Member:
+        """What somebody has seen only he can say, who is admin only an admin. Errors: Forbidden, Conflict (the only admin).
+
+        `last_seen_at` may lie in the future: clients send their clock's time and a little (contract §4).
+        """
+        entry = await enter(self._store, caller, channel_id)
+        member = _found(await self._store.member(channel_id, user_id))
+        if changes.sees:
+            only_self(caller, user_id)
+        if changes.is_admin == member.is_admin:
+            changes = replace(changes, is_admin=None)  # clients send the whole member back
+        if changes.is_admin is not None:
+            only_admin(entry)
+        if not changes.sees and changes.is_admin is None:
+            return member
+        return _found(await self._store.change_member(channel_id, user_id, changes, self._clock()))
+
+    async def remove(self, caller: Identity, channel_id: UUID, user_id: UUID) -> None:
+        """Leave, or be sent away by an admin. Errors: Forbidden, also in a direct channel: who is in it is what it is."""
+        entry = await enter(self._store, caller, channel_id)
+        if entry.channel.type is ChannelType.DIRECT:
+            raise Forbidden
+        _found(await self._store.member(channel_id, user_id))
+        if caller.user is None or caller.user.id != user_id:
+            only_admin(entry)
+        if not await self._store.remove_member(channel_id, user_id):
+            raise NotFound
+
+    async def settings(self, caller: Identity, channel_id: UUID, user_id: UUID) -> NotificationSettings:
+        """Errors: Forbidden for anybody's but the caller's own."""
+        await enter(self._store, caller, channel_id)
+        only_self(caller, user_id)
+        return _found(await self._store.member(channel_id, user_id)).settings
+
+    async def set_mode(
+        self, caller: Identity, channel_id: UUID, user_id: UUID, mode: NotifyMode | None
+    ) -> NotificationSettings:
+        """None: as it is. Errors: Forbidden for anybody's but the caller's own."""
+        settings = await self.settings(caller, channel_id, user_id)
+        if mode is None:
+            return settings
+        return _found(await self._store.set_mode(channel_id, user_id, mode, self._clock())).settings
+
+
+def _found(member: Member | None) -> Member:
+    if member is None:
+        raise NotFound
+    return member

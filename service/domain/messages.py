@@ -1,0 +1,127 @@
+"""Messages: sent, read, edited, taken back."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+from service.domain.access import enter, only_admin, person
+from service.domain.accounts import Identity
+from service.domain.conversation import Entry, Message, MessageType, NewMessage
+from service.domain.conversation_ports import MessageStore
+from service.domain.entities import Channel, ChannelType
+from service.domain.errors import Forbidden, Invalid, NotFound
+from service.domain.meetings import CallKind
+from service.domain.members import known_ordering
+from service.domain.paging import Anchor, Page, PageRequest, cut
+
+MAX_CONTENT = 32 * 1024
+"""The largest body of a message, in bytes of JSON as UTF-8 without blanks."""
+
+MAX_NOTIFIED = 500
+"""The most users one message may name."""
+
+CALLS = {MessageType.CALL_REQUEST: CallKind.REQUEST, MessageType.CALL_LEAVE: CallKind.LEAVE}
+
+CallListener = Callable[[Channel, UUID, CallKind, datetime], Awaitable[None]]
+"""`Meetings.note_call`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What a client wants said. `id` is the client's own, so that it may ask again when it heard no answer."""
+
+    body: Mapping[str, Any]
+    type: MessageType = MessageType.USER
+    id: UUID | None = None
+    notify_users: tuple[UUID, ...] = ()
+    notify_channel: bool = False
+
+    def digest(self) -> str:
+        """The same for the same content, in whatever order the keys come."""
+        content = json.dumps([self.type.value, self.body], sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(content.encode()).hexdigest()
+
+
+class Messages:
+    """Errors of every method: NotFound for a channel the caller cannot see, or no such message in it; Unavailable."""
+
+    def __init__(self, store: MessageStore, clock: Callable[[], datetime], calls: CallListener | None = None) -> None:
+        """`calls` hears of every new message that says who came into a call or left it."""
+        self._store = store
+        self._clock = clock
+        self._calls = calls
+
+    async def post(self, caller: Identity, channel_id: UUID, draft: Draft) -> tuple[Message, bool]:
+        """The message, and whether it is new. Nobody need be a member of a public channel to speak there (contract §1.4).
+
+        Errors: Invalid for a body too large, Conflict for an id that is taken, Forbidden for announcements of who is no admin.
+        """
+        author = person(caller)
+        entry = await enter(self._store, caller, channel_id)
+        if entry.channel.type is ChannelType.ANNOUNCEMENTS:
+            only_admin(entry)
+        _bounded(draft.body)
+        new = NewMessage(
+            id=draft.id or uuid4(),
+            channel_id=channel_id,
+            organization_id=caller.organization.id,
+            author_id=author.id,
+            type=draft.type,
+            body=draft.body,
+            digest=draft.digest(),
+            notify_users=draft.notify_users,
+            notify_channel=draft.notify_channel,
+        )
+        posted = await self._store.post(new, self._clock())
+        if posted is None:
+            raise NotFound
+        message, is_new = posted
+        if is_new and self._calls is not None and draft.type in CALLS:
+            await self._calls(entry.channel, author.id, CALLS[draft.type], message.created_at)
+        return posted
+
+    async def list(self, caller: Identity, channel_id: UUID, ordering: str, request: PageRequest) -> Page[Message]:
+        await enter(self._store, caller, channel_id)
+        found = await self._store.messages(channel_id, known_ordering(ordering), request)
+        return cut(found, request, lambda each: Anchor(each.created_at, str(each.id)))
+
+    async def get(self, caller: Identity, channel_id: UUID, message_id: UUID) -> Message:
+        return (await self._found(caller, channel_id, message_id))[1]
+
+    async def edit(self, caller: Identity, channel_id: UUID, message_id: UUID, body: Mapping[str, Any]) -> Message:
+        """Errors: Forbidden for anybody but who sent it, Invalid for a body too large, NotFound also for a deleted one."""
+        _, message = await self._found(caller, channel_id, message_id)
+        if message.author.id != person(caller).id:
+            raise Forbidden
+        _bounded(body)
+        edited = await self._store.edit(channel_id, message_id, body, self._clock())
+        if edited is None:
+            raise NotFound
+        return edited
+
+    async def delete(self, caller: Identity, channel_id: UUID, message_id: UUID) -> None:
+        """Errors: Forbidden for anybody but who sent it and the channel's admins."""
+        entry, message = await self._found(caller, channel_id, message_id)
+        if caller.user is None or message.author.id != caller.user.id:
+            only_admin(entry)
+        if not await self._store.delete(channel_id, message_id, self._clock()):
+            raise NotFound
+
+    async def _found(self, caller: Identity, channel_id: UUID, message_id: UUID) -> tuple[Entry, Message]:
+        entry = await enter(self._store, caller, channel_id)
+        message = await self._store.message(channel_id, message_id)
+        if message is None:
+            raise NotFound
+        return entry, message
+
+
+def _bounded(body: Mapping[str, Any]) -> None:
+    size = len(json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode())
+    if size > MAX_CONTENT:
+        raise Invalid({"body": [f"Ensure this field has no more than {MAX_CONTENT} bytes (it has {size})."]})

@@ -1,0 +1,77 @@
+"""The tables of what is said in channels, and who is in them.
+
+A member's row repeats two times of its channel (`channel_created_at`, `channel_latest_at`), so that the list of somebody's
+channels is one walk along an index, in either order; and it carries the two unread counts, which change in the transaction that
+posts, deletes or sees. Every such transaction locks the channel's row first: that makes the counts exact, and deadlocks impossible.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, String, Table, Text, UniqueConstraint, Uuid
+
+from service.store.tables import UtcDateTime, channels, metadata, organizations, users
+
+members = Table(
+    "members",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("channel_id", ForeignKey(channels.c.id), nullable=False),
+    Column("user_id", ForeignKey(users.c.id), nullable=False),
+    Column("organization_id", ForeignKey(organizations.c.id), nullable=False),
+    Column("is_admin", Boolean, nullable=False),
+    Column("last_seen_at", UtcDateTime),  # as he said it
+    Column("seen_until", UtcDateTime, nullable=False),  # what it came to: later messages are unread
+    Column("unread_message_count", Integer, nullable=False),
+    Column("unread_mention_count", Integer, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    Column("settings_id", Uuid, nullable=False),
+    Column("mode", String(16), nullable=False),
+    Column("settings_updated_at", UtcDateTime, nullable=False),
+    Column("is_direct", Boolean, nullable=False),
+    Column("channel_created_at", UtcDateTime, nullable=False),
+    Column("channel_latest_at", UtcDateTime, nullable=False),
+    UniqueConstraint("channel_id", "user_id"),
+    Index(None, "channel_id", "created_at", "id"),
+)
+
+DIRECT = members.c.is_direct.is_(True)
+"""Direct channels alone: few beside the others, so they have indexes of their own."""
+
+for _at in ("channel_created_at", "channel_latest_at"):
+    Index(f"ix_members_joined_by_{_at}", members.c.user_id, members.c[_at], members.c.channel_id)
+    Index(
+        f"ix_members_direct_by_{_at}",
+        members.c.user_id,
+        members.c[_at],
+        members.c.channel_id,
+        sqlite_where=DIRECT,
+        postgresql_where=DIRECT,
+    )
+
+messages = Table(
+    "messages",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("channel_id", ForeignKey(channels.c.id), nullable=False),
+    Column("organization_id", ForeignKey(organizations.c.id), nullable=False),
+    Column("author_id", ForeignKey(users.c.id), nullable=False),
+    Column("type", String(16), nullable=False),
+    Column("body", Text, nullable=False),  # JSON as text: a JSON type would sort the keys
+    Column("is_edited", Boolean, nullable=False),
+    Column("notify_channel", Boolean, nullable=False),
+    Column("digest", String(64), nullable=False),  # of what was first sent: a retry is told from a clash by it
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    Index(None, "channel_id", "created_at", "id"),
+)
+
+mentions = Table(
+    "mentions",
+    metadata,
+    Column("message_id", ForeignKey(messages.c.id), primary_key=True),
+    Column("user_id", ForeignKey(users.c.id), primary_key=True),
+    Column("channel_id", Uuid, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),  # the message's
+    Index(None, "channel_id", "user_id", "created_at"),
+)

@@ -1,0 +1,192 @@
+"""Messages, and what they do to the channel and to the unread counts of its members."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, RowMapping, Select, and_, case, false, or_, select, true, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from service.domain.conversation import Entry, Message, MessageType, NewMessage
+from service.domain.errors import Conflict
+from service.domain.paging import PageRequest
+from service.store.channels import StoredChannels, locked
+from service.store.conversation_tables import members, mentions, messages
+from service.store.database import Database
+from service.store.rows import MESSAGE_COLUMNS, PEOPLE, message_from, prefixed, written
+from service.store.statements import paged
+from service.store.tables import channels, users
+
+TICK = timedelta(microseconds=1)
+"""Two messages of a channel are at least this far apart: whoever pages by time sees each one once."""
+
+
+def _with_author() -> Select[Any]:
+    columns = [*MESSAGE_COLUMNS, *prefixed(users, "author", PEOPLE)]
+    return select(*columns).select_from(messages.join(users, users.c.id == messages.c.author_id))
+
+
+def _at(channel_id: UUID, message_id: UUID) -> ColumnElement[bool]:
+    return and_(messages.c.id == message_id, messages.c.channel_id == channel_id)
+
+
+async def _find(connection: AsyncConnection, channel_id: UUID, message_id: UUID) -> Message | None:
+    row = (await connection.execute(_with_author().where(_at(channel_id, message_id)))).mappings().one_or_none()
+    return None if row is None else message_from(row)
+
+
+class StoredMessages:
+    """Implements `domain.conversation_ports.MessageStore`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._channels = StoredChannels(database)
+
+    async def entry(self, organization_id: UUID, channel_id: UUID, user_id: UUID | None) -> Entry | None:
+        return await self._channels.entry(organization_id, channel_id, user_id)
+
+    async def post(self, new: NewMessage, at: datetime) -> tuple[Message, bool] | None:
+        async def change(connection: AsyncConnection) -> tuple[Message, bool] | None:
+            channel = (await connection.execute(locked(new.channel_id))).mappings().one_or_none()
+            if channel is None:
+                return None
+            made = not await _was_sent_before(connection, new)
+            if made:
+                await _add(connection, new, max(at, channel["latest_message_created_at"] + TICK))
+            message = await _find(connection, new.channel_id, new.id)
+            return None if message is None else (message, made)
+
+        try:
+            return await self._database.write(change)
+        except IntegrityError as error:
+            # Two channels at the same time: each lock is held by another.
+            raise Conflict(TAKEN) from error
+
+    async def message(self, channel_id: UUID, message_id: UUID) -> Message | None:
+        return await self._database.read(lambda connection: _find(connection, channel_id, message_id))
+
+    async def messages(self, channel_id: UUID, ordering: str, request: PageRequest) -> list[Message]:
+        anchor_id = None if request.anchor is None else UUID(request.anchor.id)
+        wanted = paged(
+            _with_author().where(messages.c.channel_id == channel_id),
+            messages.c.created_at,
+            messages.c.id,
+            anchor_id,
+            request,
+            descending=ordering.startswith("-"),
+        )
+
+        async def query(connection: AsyncConnection) -> list[Message]:
+            return [message_from(row) for row in (await connection.execute(wanted)).mappings()]
+
+        return await self._database.read(query)
+
+    async def edit(self, channel_id: UUID, message_id: UUID, body: Mapping[str, Any], at: datetime) -> Message | None:
+        async def change(connection: AsyncConnection) -> Message | None:
+            present = and_(_at(channel_id, message_id), messages.c.type != MessageType.DELETED.value)
+            values = {"body": written(body), "is_edited": True, "updated_at": at}
+            done = await connection.execute(update(messages).where(present).values(values))
+            return None if done.rowcount == 0 else await _find(connection, channel_id, message_id)
+
+        return await self._database.write(change)
+
+    async def delete(self, channel_id: UUID, message_id: UUID, at: datetime) -> bool:
+        async def change(connection: AsyncConnection) -> bool:
+            if (await connection.execute(locked(channel_id))).first() is None:
+                return False
+            here = _at(channel_id, message_id)
+            row = (await connection.execute(select(messages).where(here))).mappings().one_or_none()
+            if row is None:
+                return False
+            if row["type"] != MessageType.DELETED.value:
+                await _empty(connection, row, at)
+            return True
+
+        return await self._database.write(change)
+
+
+TAKEN = "There is another message with this id."
+
+
+async def _was_sent_before(connection: AsyncConnection, new: NewMessage) -> bool:
+    """The same message is there already. Errors: Conflict when it is another one."""
+    taken = select(messages.c.channel_id, messages.c.author_id, messages.c.digest).where(messages.c.id == new.id)
+    found = (await connection.execute(taken)).one_or_none()
+    if found is None:
+        return False
+    if tuple(found) != (new.channel_id, new.author_id, new.digest):
+        raise Conflict(TAKEN)
+    return True
+
+
+async def _add(connection: AsyncConnection, new: NewMessage, at: datetime) -> None:
+    row = {
+        "id": new.id,
+        "channel_id": new.channel_id,
+        "organization_id": new.organization_id,
+        "author_id": new.author_id,
+        "type": new.type.value,
+        "body": written(new.body),
+        "is_edited": False,
+        "notify_channel": new.notify_channel,
+        "digest": new.digest,
+        "created_at": at,
+        "updated_at": at,
+    }
+    await connection.execute(messages.insert().values(row))
+    named = [] if new.notify_channel else await _named(connection, new)
+    if named:
+        mention = {"message_id": new.id, "channel_id": new.channel_id, "created_at": at}
+        await connection.execute(mentions.insert(), [{**mention, "user_id": user_id} for user_id in named])
+    latest = {"latest_message_id": new.id, "latest_message_created_at": at}
+    await connection.execute(update(channels).where(channels.c.id == new.channel_id).values(latest))
+    meant = true() if new.notify_channel else members.c.user_id.in_(named)
+    await _count(connection, new.channel_id, new.author_id, at, meant, 1)
+    everybody = update(members).where(members.c.channel_id == new.channel_id)
+    await connection.execute(everybody.values(channel_latest_at=at))
+
+
+async def _named(connection: AsyncConnection, new: NewMessage) -> list[UUID]:
+    """Those of the listed who are members, but the author; nobody else has a count."""
+    if not new.notify_users:
+        return []
+    listed = select(members.c.user_id).where(
+        members.c.channel_id == new.channel_id,
+        members.c.user_id.in_(set(new.notify_users) - {new.author_id}),
+    )
+    return list((await connection.execute(listed)).scalars())
+
+
+async def _count(
+    connection: AsyncConnection,
+    channel_id: UUID,
+    author_id: UUID,
+    at: datetime,
+    meant: ColumnElement[bool],
+    by: int,
+) -> None:
+    """Change the counts of everybody but the author for whom a message of that moment is unread. The channel is locked."""
+    unread = and_(members.c.channel_id == channel_id, members.c.user_id != author_id, members.c.seen_until < at)
+    await connection.execute(
+        update(members)
+        .where(unread)
+        .values(
+            unread_message_count=members.c.unread_message_count + by,
+            unread_mention_count=members.c.unread_mention_count + case((meant, by), else_=0),
+        )
+    )
+
+
+async def _empty(connection: AsyncConnection, row: RowMapping, at: datetime) -> None:
+    """Soft delete: what was said is gone, that something was said stays."""
+    message_id = row["id"]
+    named = select(mentions.c.user_id).where(mentions.c.message_id == message_id)
+    meant = or_(true() if row["notify_channel"] else false(), members.c.user_id.in_(named))
+    await _count(connection, row["channel_id"], row["author_id"], row["created_at"], meant, -1)
+    await connection.execute(mentions.delete().where(mentions.c.message_id == message_id))
+    nothing = {"type": MessageType.DELETED.value, "body": "{}", "notify_channel": False, "updated_at": at}
+    await connection.execute(update(messages).where(messages.c.id == message_id).values(nothing))

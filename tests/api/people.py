@@ -1,0 +1,97 @@
+"""People who call the API, each with a token of his own."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID, uuid4
+
+from tests.api.conftest import Api
+
+TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
+
+
+@dataclass
+class Person:
+    """A user and his token. Paths are below the first organization, unless they begin with a slash or `http`."""
+
+    api: Api
+    id: str
+    token: str
+
+    async def call(self, method: str, path: str, body: Any = None, **more: Any) -> tuple[int, Any]:
+        """Status and answer; None for an empty one."""
+        if path.startswith("http"):
+            path = path.removeprefix(str(self.api.client.make_url("")).rstrip("/"))
+        elif not path.startswith("/"):
+            path = f"{self.api.base}/{path}"
+        headers = {"Authorization": f"Token {self.token}"}
+        async with self.api.client.request(method, path, headers=headers, json=body, **more) as response:
+            raw = await response.read()
+            return response.status, (await response.json()) if raw else None
+
+    async def get(self, path: str) -> tuple[int, Any]:
+        return await self.call("GET", path)
+
+    async def post(self, path: str, body: Any = None) -> tuple[int, Any]:
+        return await self.call("POST", path, body)
+
+    async def put(self, path: str, body: Any = None) -> tuple[int, Any]:
+        return await self.call("PUT", path, body)
+
+    async def patch(self, path: str, body: Any = None) -> tuple[int, Any]:
+        return await self.call("PATCH", path, body)
+
+    async def delete(self, path: str) -> tuple[int, Any]:
+        return await self.call("DELETE", path)
+
+    async def made(self, path: str, body: Any = None) -> Any:
+        """What was made: 201 or else."""
+        status, answer = await self.post(path, body)
+        assert status == 201, answer
+        return answer
+
+    async def seen(self, path: str) -> Any:
+        """What is there: 200 or else."""
+        status, answer = await self.get(path)
+        assert status == 200, answer
+        return answer
+
+    async def channel(self, name: str = "News", **more: Any) -> str:
+        return str((await self.made("channels", {"name": name, **more}))["id"])
+
+    async def say(self, channel: str, text: str = "hello", **more: Any) -> Any:
+        return await self.made(f"channels/{channel}/messages", {"body": words(text), **more})
+
+    async def direct(self, *others: Person) -> str:
+        status, channel = await self.post(f"users/{self.id}/dm-channels", {"members": [each.id for each in others]})
+        assert status in (200, 201), channel
+        return str(channel["id"])
+
+    async def all(self, path: str) -> list[Any]:
+        """Every item of a collection, page by page."""
+        items, url = [], path
+        while url:
+            page = await self.seen(url)
+            assert list(page) == ["next", "previous", "results"]
+            items += page["results"]
+            url = page["next"]
+        return items
+
+
+def words(text: str) -> dict[str, Any]:
+    """The body of an ordinary message."""
+    return {"version": 3, "chunks": [{"type": "text", "text": text}]}
+
+
+def first(api: Api) -> Person:
+    """The user every test has."""
+    return Person(api, str(api.user), api.token)
+
+
+async def newcomer(api: Api, name: str = "Grace Hopper", organization: UUID | None = None) -> Person:
+    """Another user: of the same organization, or of another one."""
+    user = uuid4()
+    issued = await api.accounts.create_token(organization or api.organization, user, full_name=name)
+    return Person(api, str(user), issued.secret)

@@ -1,0 +1,142 @@
+"""A user's own channels over HTTP: joined ones, direct ones, and what is left when a channel goes."""
+
+from __future__ import annotations
+
+import asyncio
+from uuid import uuid4
+
+import pytest
+
+from tests.api.conftest import Api
+from tests.api.people import Person, first, newcomer, words
+
+
+@pytest.fixture
+def ada(api: Api) -> Person:
+    return first(api)
+
+
+@pytest.fixture
+async def bob(api: Api) -> Person:
+    return await newcomer(api, "Bob Kahn")
+
+
+async def test_two_who_open_their_direct_channel_at_once_get_one(ada: Person, bob: Person) -> None:
+    answers = await asyncio.gather(
+        *(me.post(f"users/{me.id}/dm-channels", {"members": [you.id]}) for me, you in [(ada, bob), (bob, ada)] * 6)
+    )
+    assert sorted(status for status, _ in answers) == [200] * 11 + [201]
+    assert len({channel["id"] for _, channel in answers}) == 1
+
+
+async def test_a_direct_channel_is_its_peoples_alone(api: Api, ada: Person, bob: Person) -> None:
+    carol = await newcomer(api)
+    pair, trio = await ada.direct(bob), await ada.direct(bob, carol)
+    assert pair != trio
+    assert [each["id"] for each in await bob.all(f"users/{bob.id}/dm-channels")] == [trio, pair]
+    assert [each["id"] for each in await carol.all(f"users/{carol.id}/dm-channels")] == [trio]
+    assert (await bob.seen(f"users/{bob.id}/dm-channels/{pair}"))["type"] == 1
+    assert await ada.all("channels") == []
+    for place in (f"channels/{pair}", f"channels/{pair}/messages", f"users/{carol.id}/dm-channels/{pair}"):
+        assert (await carol.get(place))[0] == 404
+    for change in (carol.patch, bob.patch):
+        assert (await change(f"channels/{pair}", {"name": "x"}))[0] in (403, 404)
+    assert (await bob.delete(f"channels/{pair}/members/{bob.id}"))[0] == 403
+    assert (await bob.delete(f"channels/{pair}"))[0] == 403
+
+
+async def test_a_public_channel_is_no_direct_one(ada: Person) -> None:
+    channel = await ada.channel()
+    assert (await ada.get(f"users/{ada.id}/dm-channels/{channel}"))[0] == 404
+    assert (await ada.get(f"users/{ada.id}/joined-channels/{channel}"))[0] == 200
+
+
+async def test_a_direct_channel_needs_somebody_else(ada: Person) -> None:
+    path = f"users/{ada.id}/dm-channels"
+    nobody = str(uuid4())
+    for members in ([], [ada.id], [nobody], ["x"], None):
+        status, answer = await ada.post(path, {"members": members})
+        assert (status, list(answer)) == (400, ["members"])
+    assert await ada.post(path, {}) == (400, {"members": ["This field is required."]})
+
+
+async def test_nobody_looks_into_the_channels_of_another(ada: Person, bob: Person) -> None:
+    channel = await ada.channel()
+    for path in ("joined-channels", f"joined-channels/{channel}", "dm-channels", f"dm-channels/{channel}"):
+        assert (await bob.get(f"users/{ada.id}/{path}"))[0] == 403
+    assert (await bob.post(f"users/{ada.id}/dm-channels", {"members": [bob.id]}))[0] == 403
+
+
+async def test_joined_channels_page_in_every_order(ada: Person, bob: Person) -> None:
+    made = [await ada.channel(f"{number}") for number in range(5)]
+    await bob.channel("not joined")
+    direct = await ada.direct(bob)
+    await bob.say(made[1])
+    path = f"users/{ada.id}/joined-channels"
+
+    async def ids(ordering: str) -> list[str]:
+        return [each["id"] for each in await ada.all(f"{path}?ordering={ordering}&page_size=2")]
+
+    assert await ids("created_at") == [*made, direct]
+    assert await ids("-latest_message_created_at") == [made[1], direct, *made[4:1:-1], made[0]]
+    assert await ids("latest_message_created_at") == (await ids(""))[::-1]
+    assert await ada.all(f"{path}?is_active=false") == []
+    assert len(await ada.all(f"{path}?is_active=True")) == 6
+
+
+async def test_a_deleted_channel_is_gone_and_its_stream_ended(api: Api, ada: Person, bob: Person) -> None:
+    channel = await ada.channel(members=[bob.id])
+    stream = await ada.made(f"channels/{channel}/conference/create_stream")
+    uid = stream["stream_uid"]
+    api.provider.connect(uid)
+    api.provider.make_watchable(uid)
+    public = f"/api/pub/public/v1/orgs/{api.organization}/channels/{channel}/conference/stream_status"
+    assert (await ada.get(public))[1]["is_connected"] is True
+    assert await ada.delete(f"channels/{channel}") == (204, None)
+    assert uid not in api.provider.input_uids
+    for path in (f"channels/{channel}", f"channels/{channel}/messages", f"channels/{channel}/members"):
+        assert (await ada.get(path))[0] == 404
+    assert (await ada.post(f"channels/{channel}/messages", {"body": words("x")}))[0] == 404
+    assert (await ada.post(f"channels/{channel}/conference/create_stream"))[0] == 404
+    assert await ada.all("channels") == await bob.all(f"users/{bob.id}/joined-channels") == []
+    assert await ada.all("conference/streams") == []
+    assert (await ada.delete(f"channels/{channel}"))[0] == 404
+
+
+async def test_recordings_of_a_deleted_channel_are_found_by_uid(api: Api, ada: Person, bob: Person) -> None:
+    channel = await ada.channel("Staff", is_private=True)
+    uid = (await ada.made(f"channels/{channel}/conference/create_stream"))["stream_uid"]
+    api.provider.connect(uid)
+    api.provider.make_watchable(uid)
+    recording = api.provider.end(uid)
+    assert recording is not None
+    path = f"conference/recorded_streams/{recording.uid}"
+    assert (await ada.seen(path))["uid"] == recording.uid
+    assert (await bob.get(path))[0] == 404
+    await ada.delete(f"channels/{channel}")
+    assert (await bob.seen(path))["meta"] == (await ada.seen(path))["meta"]
+    stranger = await newcomer(api, "Eve", uuid4())
+    assert (await stranger.get(path))[0] == 403
+    other = f"/api/pub/v1/orgs/{(await stranger.seen('/api/v5/users/me'))['organization_id']}"
+    assert (await stranger.get(f"{other}/{path}"))[0] == 404
+    assert (await ada.get("conference/recorded_streams/" + "0" * 32))[0] == 404
+
+
+async def test_a_stream_the_provider_could_not_end_is_ended_at_the_next_start(api: Api, ada: Person) -> None:
+    channel = await ada.channel()
+    await ada.made(f"channels/{channel}/conference/create_stream")
+    api.provider.fail()
+    assert (await ada.delete(f"channels/{channel}"))[0] == 204
+    assert len(api.provider.input_uids) == 1
+    api.provider.recover()
+    assert await api.streams.reconcile() == 1
+    assert api.provider.input_uids == []
+
+
+async def test_a_channel_made_private_is_of_type_4_and_back(ada: Person, bob: Person) -> None:
+    channel = await ada.channel()
+    _, private = await ada.patch(f"channels/{channel}", {"is_private": True})
+    assert (private["type"], private["is_private"]) == (4, True)
+    assert (await bob.get(f"channels/{channel}"))[0] == 404
+    _, public = await ada.put(f"channels/{channel}", {"name": "News", "avatar_url": "https://example.com/a.png"})
+    assert (public["type"], public["is_private"], public["avatar_url"]) == (2, False, "https://example.com/a.png")
