@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from service.api import channels, conference, health, public_schemas, users
+from service.api import channels, conference, health, meetings, public_schemas, stream_sessions, users, visitors
 from service.api.health import Readiness
 from service.api.openapi import document
 
@@ -18,7 +18,10 @@ def described() -> dict[str, Any]:
     operations = [
         *users.operations(),
         *channels.operations(NOBODY),
-        *conference.operations(NOBODY, NOBODY, NOBODY),
+        *conference.operations(NOBODY, NOBODY, NOBODY, NOBODY),
+        *stream_sessions.operations(NOBODY, NOBODY, NOBODY),
+        *meetings.operations(NOBODY, NOBODY),
+        *visitors.operations(NOBODY),
         *health.operations(Readiness({})),
         *public_schemas.operations(),
     ]
