@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry
@@ -11,6 +12,7 @@ from prometheus_client import CollectorRegistry
 from service.api import channels, conference, docs, health, meetings, public_schemas, stream_sessions, users, visitors
 from service.api.binding import MAX_BODY, bind
 from service.api.client_address import Networks
+from service.api.contract import Operation
 from service.api.health import Readiness
 from service.api.middleware import Figures, envelope
 from service.api.openapi import document
@@ -50,7 +52,21 @@ class ApiDependencies:
 
 def build_app(deps: ApiDependencies) -> web.Application:
     """The application, ready for an `AppRunner`. It opens and closes nothing itself."""
-    operations = [
+    app = web.Application(middlewares=[envelope(Figures(deps.registry))], client_max_size=MAX_BODY)
+    app.add_routes(deps.public_routes)
+    app.add_routes(bind(_operations(deps), deps.authenticator, deps.origin))
+    app.add_routes(docs.routes(described(deps)))
+    app.add_routes([health.metrics_route(deps.registry)])
+    return app
+
+
+def described(deps: ApiDependencies) -> dict[str, Any]:
+    """The OpenAPI document of everything there is to call."""
+    return document([*_operations(deps), *public_schemas.operations()], title=TITLE, version=deps.version)
+
+
+def _operations(deps: ApiDependencies) -> list[Operation]:
+    return [
         *users.operations(),
         *channels.operations(deps.channels),
         *conference.operations(deps.channels, deps.streams, deps.catalogue, deps.sessions),
@@ -59,10 +75,3 @@ def build_app(deps: ApiDependencies) -> web.Application:
         *visitors.operations(deps.visitors, deps.trusted_proxies),
         *health.operations(deps.readiness),
     ]
-    described = document([*operations, *public_schemas.operations()], title=TITLE, version=deps.version)
-    app = web.Application(middlewares=[envelope(Figures(deps.registry))], client_max_size=MAX_BODY)
-    app.add_routes(deps.public_routes)
-    app.add_routes(bind(operations, deps.authenticator, deps.origin))
-    app.add_routes(docs.routes(described))
-    app.add_routes([health.metrics_route(deps.registry)])
-    return app
