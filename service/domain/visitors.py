@@ -36,7 +36,7 @@ MAX_TOKEN = 1024
 """The longest visitor token looked at, in characters; ours have about 350."""
 
 MAX_REMEMBERED = 50_000
-"""Visitor tokens whose visitor is remembered (about 350 bytes each); beyond, the one met first is read anew."""
+"""Visitor tokens whose visitor is remembered (about 750 bytes each); beyond, the one met first is read anew."""
 
 MAX_ORGANIZATIONS = 10_000
 """Organizations remembered to exist."""
@@ -85,7 +85,7 @@ class Visitors:
         self._organizations: dict[UUID, None] = {}
         self._id_key = b""
         self._signing_secret = ""
-        self._remembered: dict[bytes, tuple[str, str, float]] = {}
+        self._remembered: dict[str, tuple[str, str, float]] = {}
 
     async def open(self) -> Visitors:
         """Learn the installation's secrets, made when there are none. Errors: Unavailable."""
@@ -111,18 +111,17 @@ class Visitors:
 
     def visitor_of(self, organization_id: str, token: str) -> str | None:
         """The visitor id in a valid visitor token of that organization (a canonical UUID), else None. Never waits."""
-        digest = hashlib.blake2b(token.encode(errors="replace"), digest_size=16).digest()
-        known = self._remembered.get(digest)
+        known = self._remembered.get(token)
         if known is None:
             known = self._read(token)
             if known is None:
                 return None
             while len(self._remembered) >= MAX_REMEMBERED:
                 del self._remembered[next(iter(self._remembered))]
-            self._remembered[digest] = known
+            self._remembered[token] = known
         home, visitor_id, expires = known
         if self._clock().timestamp() >= expires:
-            self._remembered.pop(digest, None)
+            self._remembered.pop(token, None)
             return None
         return visitor_id if home == organization_id else None
 
