@@ -24,7 +24,7 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 DEFAULT_RECONNECT_TIMEOUT = 30
-"""Seconds a broadcast waits for its encoder to come back before it ends (design §6)."""
+"""Seconds a broadcast waits for its encoder to come back before it ends."""
 
 MAX_RECONNECT_TIMEOUT = 1800
 """The longest reconnect window, in seconds, a live input may ask for."""
@@ -67,7 +67,7 @@ class ProviderUnavailable(ProviderError):
 
 
 class LatencyMode(StrEnum):
-    """How the stream is cut (design §7): segments of about 2 s, one per keyframe, or LL-HLS parts."""
+    """How the stream is cut: segments of about 2 s, one per keyframe, or LL-HLS parts."""
 
     STANDARD = "standard"
     REDUCED = "reduced"
@@ -75,7 +75,7 @@ class LatencyMode(StrEnum):
 
 
 class Phase(StrEnum):
-    """Where a live input stands, as `stream_status` tells it (design §6)."""
+    """Where a live input stands, as `stream_status` tells it."""
 
     OFFLINE = "offline"
     CONNECTING = "connecting"

@@ -27,6 +27,7 @@ from providers.base import (
     OptionRefused,
     Phase,
     Playback,
+    ProviderError,
     ProviderEvent,
     ProviderUnavailable,
     Recording,
@@ -59,8 +60,7 @@ class _Held:
 
 @dataclass(slots=True)
 class _Outage:
-    reason: str
-    retry_after: float
+    failure: Callable[[], ProviderError]
     answers_state: bool
 
 
@@ -134,10 +134,14 @@ class MemoryProvider:
         self, reason: str = "switched off by the test", *, retry_after: float = 5.0, answers_state: bool = False
     ) -> None:
         """Every call raises ProviderUnavailable; with `answers_state`, `state` still gives its last answer, degraded."""
-        self._outage = _Outage(reason, retry_after, answers_state)
+        self._outage = _Outage(lambda: ProviderUnavailable(reason, retry_after=retry_after), answers_state)
+
+    def balk(self, reason: str = "told to by the test") -> None:
+        """Every call raises a bare ProviderError, as for a refusal nobody foresaw; `recover` undoes it."""
+        self._outage = _Outage(lambda: ProviderError(reason), answers_state=False)
 
     def recover(self) -> None:
-        """Undo `fail`."""
+        """Undo `fail` and `balk`."""
         self._outage = None
 
     def refuse(self, option: str, rule: str) -> None:
@@ -222,7 +226,7 @@ class MemoryProvider:
         self.calls["state"] += 1
         await asyncio.sleep(0)
         if self._outage is not None and not self._outage.answers_state:
-            raise ProviderUnavailable(self._outage.reason, retry_after=self._outage.retry_after)
+            raise self._outage.failure()
         held = self._settled(uid)
         waiting = held.phase is Phase.CONNECTING and held.since is not None
         return InputState(
@@ -262,7 +266,7 @@ class MemoryProvider:
         self.calls[method] += 1
         await asyncio.sleep(0)
         if self._outage is not None:
-            raise ProviderUnavailable(self._outage.reason, retry_after=self._outage.retry_after)
+            raise self._outage.failure()
 
     def _make(self, request: InputRequest) -> LiveInput:
         self._judge(request.options)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import errno
+import socket
 import sys
 from collections.abc import Callable, Coroutine
 from importlib.util import find_spec
@@ -27,6 +28,9 @@ T = TypeVar("T")
 FAILURE = 1
 MISUSE = 2
 INTERRUPTED = 130
+
+CANNOT_LISTEN = (errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES, socket.EAI_NONAME, socket.EAI_AGAIN)
+"""What the system says of an address: taken, of another machine, for root alone, unknown."""
 
 MAX_NAME = 256
 """Characters of a token's or a person's name."""
@@ -112,16 +116,22 @@ def _name(text: str) -> str:
 
 def _serve(_: argparse.Namespace) -> int:
     given = _begin()
+    from providers.local.ingest.tls import CertificateUnusable
     from service.app import serve
+    from service.prepare import PreparationFailed
 
     try:
-        return _run(serve(given))
+        return _run(_told(serve(given)))
+    except PreparationFailed as failed:
+        return failed.code  # it has said why
+    except CertificateUnusable as error:
+        _say(f"CONFERENCE_TLS_CERT, CONFERENCE_TLS_KEY: {error}")
     except OSError as error:
-        if error.errno != errno.EADDRINUSE:
+        if error.errno not in CANNOT_LISTEN:
             raise
-        _say(f"cannot listen: {error.strerror}. Stop what listens there, or set CONFERENCE_HTTP_PORT, "
-             "CONFERENCE_RTMP_PORT or CONFERENCE_RTMPS_PORT.")  # fmt: skip
-        return FAILURE
+        _say(f"cannot listen: {error.strerror}. Stop what listens there, or set CONFERENCE_HTTP_HOST, "
+             "CONFERENCE_HTTP_PORT, CONFERENCE_RTMP_PORT or CONFERENCE_RTMPS_PORT.")  # fmt: skip
+    return FAILURE
 
 
 def _prepare(_: argparse.Namespace) -> int:
@@ -186,14 +196,12 @@ def _fake_cloudflare(given: argparse.Namespace) -> int:
 
 def _token_create(given: argparse.Namespace) -> int:
     async def create(accounts: Accounts) -> None:
-        known = {"name": given.name, "full_name": given.full_name}
-        if not given.bearer:
-            print((await accounts.create_token(given.org, given.user, **known)).secret)
+        if given.bearer:
+            await accounts.register(given.org, given.user, full_name=given.full_name)
+            print(await accounts.issue_bearer(given.org, given.user))
             return
-        # An access token needs its user to be there; a token nobody was shown is how one is made.
-        hidden = await accounts.create_token(given.org, given.user, **known)
-        await accounts.revoke_token(hidden.token.id)
-        print(await accounts.issue_bearer(given.org, given.user))
+        issued = await accounts.create_token(given.org, given.user, name=given.name, full_name=given.full_name)
+        print(issued.secret)
 
     return _with_accounts(create)
 
@@ -246,20 +254,19 @@ def _begin(*, quiet: bool = False) -> Settings:
     return given
 
 
-async def _told(work: Coroutine[Any, Any, None]) -> int:
+async def _told(work: Coroutine[Any, Any, int | None]) -> int:
     """The exit code of work whose refusals are told in one line."""
     from service.domain.errors import DomainError
 
     try:
-        await work
+        return await work or 0
     except DomainError as error:
         _say(str(error))
         return FAILURE
-    return 0
 
 
 def _run(work: Coroutine[Any, Any, T]) -> T:
-    """Run to the end, on uvloop where it is installed (8 to 40 % less CPU, design §3)."""
+    """Run to the end, on uvloop where it is installed (8 to 40 % less CPU)."""
     factory = None
     if find_spec("uvloop"):
         import uvloop

@@ -33,7 +33,7 @@ from providers.local.transcoder.facts import probe_ffmpeg
 from providers.local.transcoder.renditions import parse_renditions
 from service import VERSION, metrics
 from service.api.app import ApiDependencies, build_app
-from service.api.express import ExpressLane
+from service.api.express import ExpressLane, ExpressLimits
 from service.api.health import Readiness
 from service.api.origin import Origin
 from service.api.public_stream import PublicStream
@@ -80,21 +80,32 @@ class Running:
 
 
 async def serve(settings: Settings) -> int:
-    """Run until SIGTERM or SIGINT (exit code 0), or until a background task dies (1)."""
+    """Run until SIGTERM or SIGINT (exit code 0), or until a background task dies (1). Errors: as `running`."""
     loop = asyncio.get_running_loop()
     code: asyncio.Future[int] = loop.create_future()
+    starting = asyncio.current_task()
 
     def end(with_code: int) -> None:
         if not code.done():
             code.set_result(with_code)
+            if starting is not None:
+                starting.cancel()
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, end, 0)
-    async with running(settings, on_failure=lambda _: end(1)) as service:
-        _settle_memory()
-        log.info("serving", http=settings.http_url(service.http_port), provider=service.provider.name)
-        await code
-        log.info("stopping", because="a background task died" if code.result() else "asked to")
+    # With a certificate of our own it will mean "read it again"; it must never mean the end.
+    loop.add_signal_handler(signal.SIGHUP, log.info, "nothing to reload")
+    try:
+        async with running(settings, on_failure=lambda _: end(1)) as service:
+            starting = None
+            _settle_memory()
+            log.info("serving", http=settings.http_url(service.http_port), provider=service.provider.name)
+            await code
+            log.info("stopping", because="a background task died" if code.result() else "asked to")
+    except asyncio.CancelledError:
+        if starting is None or not code.done():
+            raise
+        log.info("stopped while it was starting")
     return code.result()
 
 
@@ -275,7 +286,9 @@ async def _open_http(
     spawn: Spawn,
     stack: AsyncExitStack,
 ) -> None:
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=HTTP_SHUTDOWN_TIMEOUT)
+    runner = web.AppRunner(
+        app, access_log=None, shutdown_timeout=HTTP_SHUTDOWN_TIMEOUT, keepalive_timeout=ExpressLimits().idle_timeout
+    )
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
     assert runner.server is not None  # noqa: S101 (after setup)
@@ -296,7 +309,8 @@ def _newcomers(settings: Settings) -> Newcomers:
 
 def _free_port(host: str) -> int:
     """What port 0 stands for: addresses are told before the socket is bound."""
-    with socket.create_server((url_host(host).strip("[]"), 0)) as probe:
+    address = url_host(host).strip("[]")
+    with socket.create_server((address, 0), family=socket.AF_INET6 if ":" in address else socket.AF_INET) as probe:
         return int(probe.getsockname()[1])
 
 

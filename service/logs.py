@@ -81,7 +81,14 @@ def _route_standard_logging(level: int, shared: list[Processor], renderer: Proce
     root.setLevel(level)
     for name in CHATTY:
         logging.getLogger(name).setLevel(max(level, logging.WARNING))
+    logging.getLogger("aiohttp.server").addFilter(_is_our_fault)
     logging.captureWarnings(True)
+
+
+def _is_our_fault(record: logging.LogRecord) -> bool:
+    """Not what is no HTTP, or a body that is not what it says: aiohttp writes a traceback for each, enough to fill a disk."""
+    failure = record.exc_info[1] if record.exc_info else None
+    return type(failure).__module__ not in ("aiohttp.http_exceptions", "aiohttp.web_protocol")
 
 
 def _add_logger_name(_: WrappedLogger, __: str, event: EventDict) -> EventDict:

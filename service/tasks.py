@@ -1,4 +1,4 @@
-"""The only place that starts tasks (style.md, habit 13).
+"""The only place that starts tasks.
 
 A task has a name and an owner. A background task that dies with an exception is reported once and brings the service down:
 running on without it would answer something untrue.

@@ -14,8 +14,9 @@ import tempfile
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 import redis
 
@@ -186,25 +187,26 @@ class RedisServer:
             client.flushall()
 
 
+Server = TypeVar("Server", PostgresServer, RedisServer)
+
+
 @contextmanager
-def postgres_server() -> Iterator[PostgresServer]:
+def _running(kind: type[Server], name: str) -> Iterator[Server]:
+    """A server in a directory of its own, for as long as the block lasts."""
+    with tempfile.TemporaryDirectory(prefix=f"conference-{name}-", ignore_cleanup_errors=True) as home:
+        server = kind(Path(home))
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop()
+
+
+def postgres_server() -> AbstractContextManager[PostgresServer]:
     """A running PostgreSQL for as long as the block lasts."""
-    with tempfile.TemporaryDirectory(prefix="conference-postgres-", ignore_cleanup_errors=True) as home:
-        server = PostgresServer(Path(home))
-        server.start()
-        try:
-            yield server
-        finally:
-            server.stop()
+    return _running(PostgresServer, "postgres")
 
 
-@contextmanager
-def redis_server() -> Iterator[RedisServer]:
+def redis_server() -> AbstractContextManager[RedisServer]:
     """A running Redis for as long as the block lasts."""
-    with tempfile.TemporaryDirectory(prefix="conference-redis-", ignore_cleanup_errors=True) as home:
-        server = RedisServer(Path(home))
-        server.start()
-        try:
-            yield server
-        finally:
-            server.stop()
+    return _running(RedisServer, "redis")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
@@ -97,10 +96,3 @@ class Stage:
     def path(self, endpoint: str = "stream_status", channel: UUID | None = None) -> str:
         channel = channel or self.channel
         return f"/api/pub/public/v1/orgs/{self.organization}/channels/{channel}/conference/{endpoint}"
-
-
-async def until(holds: Callable[[], bool]) -> None:
-    """Let background tasks run until it holds."""
-    async with asyncio.timeout(10):
-        while not holds():  # noqa: ASYNC110 - what is waited for has no event
-            await asyncio.sleep(0.002)

@@ -126,7 +126,7 @@ class Account:
         return self._secret
 
     async def learn_customer_url(self) -> None:
-        """Ask for something that shows the delivery host: an input, since lists of them do not (§1)."""
+        """Ask for something that shows the delivery host: an input, since lists of them do not."""
         listed = mapping.listed(await self.call("GET", "/live_inputs"))
         uid = listed[0].get("uid") if listed and self._customer_url is None else None
         if mapping.is_uid(uid):
@@ -155,7 +155,7 @@ class Account:
         """A page of at most LIST_PAGE ready videos of an input, newest first, none newer than `before`."""
         params = {"live_input_id": input_uid, "status": "ready", "limit": str(LIST_PAGE)}
         if before is not None:
-            # A microsecond later, so that those of the same moment come whether the bound counts or not (§2).
+            # A microsecond later, so that those of the same moment come whether the bound counts or not.
             params["before"] = f"{before.astimezone(UTC) + timedelta(microseconds=1):%Y-%m-%dT%H:%M:%S.%fZ}"
         result = await self.call("GET", "", params=params)
         page = [each for each in result if isinstance(each, dict)] if isinstance(result, list) else []

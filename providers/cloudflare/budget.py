@@ -1,4 +1,4 @@
-"""The request budget: Cloudflare counts 1,200 requests in 5 minutes per token and then blocks everything (contract §4)."""
+"""The request budget: Cloudflare counts 1,200 requests in 5 minutes per token and then blocks everything."""
 
 from __future__ import annotations
 

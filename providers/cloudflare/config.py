@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 BASE_URL = "https://api.cloudflare.com/client/v4"
 RTMPS_URL = "rtmps://live.cloudflare.com:443/live/"
-"""Where every input's encoder pushes (contract §8), unless an answer says otherwise."""
+"""Where every input's encoder pushes (Cloudflare's API), unless an answer says otherwise."""
 
 API_TIMEOUT = 10.0
 """Seconds one API request may take in all."""

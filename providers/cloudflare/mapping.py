@@ -1,4 +1,4 @@
-"""Cloudflare's JSON to the port's words and back, tolerant of every shape seen (contract §0 to §3). Pure.
+"""Cloudflare's JSON to the port's words and back, tolerant of every shape seen. Pure.
 
 What Cloudflare has no place for (the slate, `latency_mode` reduced, who ordered the input) is kept in the input's `meta`.
 """
@@ -71,13 +71,13 @@ def judge(options: InputOptions) -> None:
 
 
 def create_body(request: InputRequest) -> dict[str, Any]:
-    """Body of the create. `recording.mode` must be automatic: off means no playback at all (§1)."""
+    """Body of the create. `recording.mode` must be automatic: off means no playback at all."""
     order = {"name": request.name, "owner": request.owner, "request_id": request.request_id}
     return _body(order, {}, request.options)
 
 
 def update_body(current: Shape, options: InputOptions) -> dict[str, Any]:
-    """Body of the update. The whole of `recording` and `meta`: whether parts would be merged is not documented (§1)."""
+    """Body of the update. The whole of `recording` and `meta`: whether parts would be merged is not documented."""
     return _body(_part(current, "meta"), _part(current, "recording"), options)
 
 
@@ -102,7 +102,7 @@ def _body(meta: Shape, recording: Shape, options: InputOptions) -> dict[str, Any
 
 
 def read_back(wanted: InputOptions, shape: Shape) -> None:
-    """Raise OptionRefused when the echo shows that a setting was dropped, which comes with a 200 (§0.3, §9.9)."""
+    """Raise OptionRefused when the echo shows that a setting was dropped, which comes with a 200."""
     recording = _part(shape, "recording")
     # 0 means Cloudflare's own default and need not come back.
     if wanted.reconnect_timeout and recording.get("timeoutSeconds") != wanted.reconnect_timeout:
@@ -154,7 +154,7 @@ def live_input(shape: object, playback_base: str) -> LiveInput:
 
 
 def listed(result: object) -> list[Shape]:
-    """The inputs of either list shape (§0.1)."""
+    """The inputs of either list shape."""
     items = result.get("liveInputs") if isinstance(result, Mapping) else result
     return [each for each in items if isinstance(each, Mapping)] if isinstance(items, list) else []
 
@@ -165,7 +165,7 @@ def request_id(shape: Shape) -> object:
 
 
 def customer_url(shape: object) -> str | None:
-    """The delivery host, out of whichever address of an input or a video shows it (§1)."""
+    """The delivery host, out of whichever address of an input or a video shows it."""
     known = shape if isinstance(shape, Mapping) else {}
     hls, webrtc = _part(known, "playback").get("hls"), _part(known, "webRTC").get("url")
     for url, parts in ((hls, 3), (webrtc, 3)):
@@ -175,7 +175,7 @@ def customer_url(shape: object) -> str | None:
 
 
 def playback(uid: str, base: str) -> Playback:
-    """Addresses of an input or a video on the delivery host `base` (§3)."""
+    """Addresses of an input or a video on the delivery host `base`."""
     return Playback(
         hls=f"{base}/{uid}/manifest/video.m3u8",
         dash=f"{base}/{uid}/manifest/video.mpd",
@@ -184,7 +184,7 @@ def playback(uid: str, base: str) -> Playback:
 
 
 def connection(status: object) -> Connection:
-    """`status` of a live input: null before the first connection, then an object, or a word as documented (§0.2)."""
+    """`status` of a live input: null before the first connection, then an object, or a word as documented."""
     if status is None:
         return Connection(False)
     if isinstance(status, str):
@@ -201,14 +201,14 @@ def connection(status: object) -> Connection:
 
 
 def live_video(lifecycle: object) -> str | None:
-    """The uid of the video players get by the input's uid now, None when there is none (§3, §9.4)."""
+    """The uid of the video players get by the input's uid now, None when there is none."""
     known = lifecycle if isinstance(lifecycle, Mapping) else {}
     uid = known.get("videoUID")
     return str(uid) if known.get("live") is True and uid not in NO_VIDEO and is_uid(uid) else None
 
 
 def is_ready(shape: Shape) -> bool:
-    """Whether a video can be watched as a recording; the lists mix all states (§2)."""
+    """Whether a video can be watched as a recording; the lists mix all states."""
     return _part(shape, "status").get("state") == "ready"
 
 

@@ -1,4 +1,4 @@
-"""Cloudflare Stream as a provider (contract: Cloudflare Stream Live).
+"""Cloudflare Stream as a provider (Cloudflare's API: Stream, live inputs).
 
 Inputs and recordings go through the API; the state of an input comes from the delivery host's /lifecycle, which is not counted,
 and asks the API only after a wake-up, a visible change, or when what it said is old (`states.py`).

@@ -47,6 +47,9 @@ RECORDING_WAIT = timedelta(minutes=10)
 FOLLOW_INTERVAL = 5.0
 """Seconds between looks at inputs on the air that nobody asks for."""
 
+GONE_TTL = timedelta(seconds=15)
+"""An input that was not there is not asked for again this long: whoever watches it would spend a request a second."""
+
 MAX_TRACKED = 10_000
 """Live inputs remembered."""
 
@@ -81,11 +84,16 @@ class States:
         self._tracked: OrderedDict[str, Tracked] = OrderedDict()
         self._followed: set[str] = set()
         self._told: OrderedDict[str, None] = OrderedDict()
+        self._gone: OrderedDict[str, datetime] = OrderedDict()
         self._news = asyncio.Event()
         self.listeners: list[EventListener] = []
 
     async def state(self, uid: str) -> InputState:
         """Errors: InputNotFound, ProviderUnavailable."""
+        now = self._clock()
+        gone_at = self._gone.get(uid)
+        if gone_at is not None and now - gone_at < GONE_TTL:
+            raise InputNotFound(uid)
         tracked = self._track(uid)
         async with tracked.lock:
             now = self._clock()
@@ -104,6 +112,7 @@ class States:
 
     def wake(self, uid: str) -> None:
         """Something happened to it: read the API again, soon."""
+        self._gone.pop(uid, None)
         self._track(uid).woken = True
         self._follow(uid)
 
@@ -120,6 +129,10 @@ class States:
 
     def ended(self, uid: str) -> None:
         """The input was deleted: end what ran, forget it, and go on waiting for its recording only."""
+        self._gone[uid] = self._clock()
+        self._gone.move_to_end(uid)
+        if len(self._gone) > MAX_TRACKED:
+            self._gone.popitem(last=False)
         gone = self._tracked.pop(uid, None)
         if gone is None:
             return
@@ -163,15 +176,22 @@ class States:
             self._followed.discard(uid)
 
     async def _refresh(self, tracked: Tracked, now: datetime) -> None:
+        away: ProviderUnavailable | None = None
         if tracked.connection is None:
             # First the API: it knows whether the input is there at all, and teaches the delivery host's name.
-            await self._read_connection(tracked, now)
+            try:
+                await self._read_connection(tracked, now)
+            except ProviderUnavailable as failure:
+                away = failure
         status, lifecycle = await self._source.deliver(f"/{tracked.uid}/lifecycle")
         video_uid = mapping.live_video(lifecycle) if status == 200 else None
-        if self._has_news(tracked, video_uid, status, lifecycle, now):
+        if away is not None:
+            # The delivery host alone tells what can be watched; an account's list of inputs outgrows the request budget.
+            if status != 200:
+                raise away
+            tracked.stale = True
+        elif self._has_news(tracked, video_uid, status, lifecycle, now):
             await self._read_connection(tracked, now)
-        if tracked.connection is None:
-            raise ProviderUnavailable("Cloudflare has not told the connection yet")
         self._settle(tracked, video_uid, now)
 
     def _has_news(self, tracked: Tracked, video_uid: str | None, status: int, lifecycle: Any, now: datetime) -> bool:

@@ -13,7 +13,7 @@ from providers.base import EventKind, InputState, Phase
 from providers.cloudflare.mapping import Connection
 
 TIME_TO_WATCHABLE = 30.0
-"""Seconds from connected to playable by Cloudflare's own word, "wait thirty seconds" (contract §7)."""
+"""Seconds from connected to playable by Cloudflare's own word, "wait thirty seconds"."""
 
 PHASES: dict[tuple[bool, bool], Phase] = {
     # (connected, watchable)

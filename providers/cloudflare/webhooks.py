@@ -1,4 +1,4 @@
-"""Cloudflare's two kinds of webhook (contract §5). Each is a wake-up only: nothing in it is believed, the state is read again."""
+"""Cloudflare's two kinds of webhook. Each is a wake-up only: nothing in it is believed, the state is read again."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ async def _body(request: web.Request) -> bytes:
 
 def _take_live(provider: CloudflareProvider, secret: str, body: bytes) -> None:
     expected = provider.config.live_webhook_secret
-    if not expected or not hmac.compare_digest(secret.encode(), expected.encode()):
+    if not expected or not hmac.compare_digest(secret.encode(errors="surrogateescape"), expected.encode()):
         raise _Rejected(401, "The secret is missing or wrong.")
     data = _object(body).get("data")
     if not isinstance(data, dict) or data.get("event_type") is None:

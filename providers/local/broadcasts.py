@@ -15,7 +15,7 @@ import structlog
 from providers.base import EventKind, LatencyMode, ProviderEvent, Spawn
 from providers.local.ingest.ports import Publication, PublishRefused, PublishRequest
 from providers.local.packager.cutting import PackagerSettings
-from providers.local.pipeline import Pipeline, Transcoding
+from providers.local.pipeline import DISK, Pipeline, Transcoding
 from providers.local.ports import InputStore, StoredInput
 from providers.local.recordings import Recordings
 from providers.local.session import CHECK_INTERVAL, LiveSession, Surroundings
@@ -30,7 +30,7 @@ APP = "live"
 """The RTMP application: rtmps://HOST:PORT/live."""
 
 SEGMENT_TARGET = {LatencyMode.STANDARD: 2.0, LatencyMode.REDUCED: 0.0, LatencyMode.LOW: 2.0}
-"""Seconds a segment should last; 0 is one for every keyframe (design §7)."""
+"""Seconds a segment should last; 0 is one for every keyframe."""
 
 PART_TARGET = {LatencyMode.STANDARD: 1.0, LatencyMode.REDUCED: 1.0, LatencyMode.LOW: 0.334}
 """Seconds. Outside `low` parts are not listed; they only bound what a kill -9 can lose."""
@@ -70,6 +70,7 @@ class Broadcasts:
         self._monotonic = monotonic
         self._sessions: dict[str, LiveSession] = {}
         self._running: dict[str, Broadcast] = {}
+        self._changes = 0
 
     # The gate
 
@@ -77,7 +78,7 @@ class Broadcasts:
         """Let an encoder in or raise PublishRefused."""
         if request.app.strip("/") != APP:
             raise UNKNOWN_APP
-        stored = await self._inputs.by_key(request.stream_key)
+        stored = await self._look_up(request.stream_key)
         if stored is None:
             raise UNKNOWN_KEY
         if not stored.enabled:
@@ -90,8 +91,23 @@ class Broadcasts:
             return session.admit(request)
         except ShelfFull as full:
             raise PublishRefused("NetStream.Publish.Denied", f"{full}.") from full
+        except ShelfError as problem:
+            log.error("shelf failed", input=stored.uid, problem=str(problem))
+            raise PublishRefused(DISK.code, DISK.description) from problem
         finally:
             self._forget_unstarted(session)
+
+    async def _look_up(self, stream_key: str) -> StoredInput | None:
+        """The input of this key as it is when this returns: a change that overtook the store's answer makes us ask again."""
+        while True:
+            seen = self._changes
+            stored = await self._inputs.by_key(stream_key)
+            if seen == self._changes:
+                return stored
+
+    def changed(self) -> None:
+        """An input was changed or deleted in the store: what is being looked up right now may be out of date."""
+        self._changes += 1
 
     def _begin(self, stored: StoredInput) -> LiveSession:
         session = LiveSession(stored, self._surroundings(stored))
@@ -102,6 +118,8 @@ class Broadcasts:
         """A session whose first encoder could not be let in never began."""
         if not session.began:
             self._sessions.pop(session.stored.uid, None)
+            if (broadcast := self._running.pop(session.stored.uid, None)) is not None:
+                self._record(broadcast)  # there is nothing to record: its folder goes
 
     def _surroundings(self, stored: StoredInput) -> Surroundings:
         uid = stored.uid
@@ -118,6 +136,9 @@ class Broadcasts:
         broadcast = self._running.get(stored.uid)
         if broadcast is None:
             broadcast = self._running[stored.uid] = self._shelf.begin(self._info(stored))
+        elif broadcast.failed:
+            self._shelf.check_space()
+            broadcast.retry(self._clock())
         mode = broadcast.info.latency_mode
         settings = PackagerSettings(segment_target=SEGMENT_TARGET[mode], part_target=PART_TARGET[mode])
         return Pipeline(stored.uid, broadcast, settings, self._transcoding)
@@ -165,12 +186,17 @@ class Broadcasts:
             log.error("recording not finished; the next start will", recording=broadcast.info.uid, problem=str(problem))
             return
         if recording is not None:
+            self._shelf.keep(broadcast)
             self._recordings.add(recording)
             log.info("recording ready", input=recording.input_uid, recording=recording.uid, duration=recording.duration)
             self._happened(EventKind.RECORDING_READY, recording.input_uid, recording.uid)
 
     async def _learn(self, uid: str, keyframe_interval: float | None) -> None:
-        await self._inputs.change(uid, keyframe_interval=keyframe_interval)
+        try:
+            await self._inputs.change(uid, keyframe_interval=keyframe_interval)
+        # It only makes the next countdown better: a store that is away must not bring the service down.
+        except Exception as problem:
+            log.warning("keyframe interval not stored", input=uid, problem=type(problem).__name__)
 
     # Start, time, stop
 
@@ -190,6 +216,14 @@ class Broadcasts:
             self._sessions[stored.uid] = LiveSession.resumed(
                 stored, self._surroundings(stored), lost_since=lost_since, shown=broadcast.watchable
             )
+            if broadcast.lost_at is None:  # after a kill: the next start must not count from our own writing
+                self._mark_lost(broadcast, self._clock() - lost_since)
+
+    def _mark_lost(self, broadcast: Broadcast, at: float) -> None:
+        try:
+            broadcast.lost(at)
+        except ShelfError as problem:
+            log.error("shelf failed", input=broadcast.info.input_uid, problem=str(problem))
 
     async def watch(self) -> None:
         """Look at the clock for every session, for ever."""

@@ -1,4 +1,4 @@
-"""How long until a player can play (design §7, "Watchable"). Pure: facts in, seconds out.
+"""How long until a player can play. Pure: facts in, seconds out.
 
 The first segment closes at the keyframe after the first one, so the wait is one keyframe interval G of *media* time, counted from
 the encoder's timestamps and not from the wall clock. G is what this input's last broadcast had, else 2 s; once overdue it is

@@ -27,8 +27,8 @@ class Shelf(Protocol):
     def promise(self, target_duration: int) -> None:
         """No segment will be longer than this many whole seconds. Raises ShelfError."""
 
-    def resume(self, rendition: str) -> Resume:
-        """Where the rendition's next packager goes on."""
+    def resume(self, rendition: str, *, joins: bool = True) -> Resume:
+        """Where the rendition's next packager goes on; `joins` what the others have begun, or begins for all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +41,12 @@ class Anchor:
 
     def at(self, timestamp: int) -> tuple[float, float]:
         """Arrival and media time of another timestamp."""
-        passed = milliseconds_between(self.timestamp, timestamp) / 1000
-        return self.arrived + passed, max(0.0, self.decode_time + passed)
+        decode_time = self.decode_time_of(timestamp)
+        return self.arrived + decode_time - self.decode_time, max(0.0, decode_time)
+
+    def decode_time_of(self, timestamp: int) -> float:
+        """Media time of another timestamp; negative when that is before the beginning."""
+        return self.decode_time + milliseconds_between(self.timestamp, timestamp) / 1000
 
 
 class Lane:
@@ -58,7 +62,7 @@ class Lane:
 
     def begin(self, decode_time: float | None = None) -> Packager:
         """Go on under a new generation, at `decode_time` on the timeline (seconds) or after everything there is."""
-        resume = self._shelf.resume(self.rendition)
+        resume = self._shelf.resume(self.rendition, joins=decode_time is not None)
         if decode_time is not None:
             resume = replace(resume, decode_time=decode_time)
         self.packager = Packager(self._settings, resume)

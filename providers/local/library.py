@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from pathlib import Path
 
 from providers.local.broadcasts import Broadcasts
@@ -12,7 +13,7 @@ from providers.local.pipeline import SOURCE
 from providers.local.shelf.broadcast import Broadcast
 from providers.local.shelf.shelf import Shelf
 from providers.local.shelf.track import Track
-from providers.local.transcoder.thumbnail import ThumbnailError, Thumbnails
+from providers.local.transcoder.thumbnail import MAX_SIDE, MIN_SIDE, ThumbnailError, Thumbnails
 
 DEFAULT_WIDTH, DEFAULT_HEIGHT = 640, 360
 """Pixels of a thumbnail nobody asked a size of (Cloudflare: 640 wide)."""
@@ -52,7 +53,8 @@ class Library:
         keyframe = next((segment for segment in reversed(track.segments[: at + 1]) if segment.independent), None)
         if keyframe is None:
             return None
-        media = await asyncio.to_thread(_read, broadcast.folder, track, keyframe)
+        # Read only when a picture is made, which is seldom: a segment is some MB, and everybody asks for the picture.
+        media = partial(asyncio.to_thread, _read, broadcast.folder, track, keyframe)
         try:
             return await self._thumbnails.of(uid, media, *_size(track, width, height), fit)
         except ThumbnailError:
@@ -73,7 +75,7 @@ def _read(folder: Path, track: Track, segment: SegmentView) -> bytes:
 
 
 def _size(track: Track, width: int | None, height: int | None) -> tuple[int, int]:
-    """What was asked for; a missing side follows the picture's shape."""
+    """What was asked for, as far as we make it; a missing side follows the picture's shape."""
     init = track.inits[max(track.inits)]
     shape = init.width / init.height if init.height else DEFAULT_WIDTH / DEFAULT_HEIGHT
     if width is None and height is None:
@@ -81,8 +83,12 @@ def _size(track: Track, width: int | None, height: int | None) -> tuple[int, int
     if width is None:
         assert height is not None  # noqa: S101 (one of them is there)
         width = _even(height * shape)
-    return width, _even(width / shape) if height is None else height
+    return _possible(width), _possible(_even(width / shape) if height is None else height)
 
 
 def _even(pixels: float) -> int:
-    return max(16, round(pixels / 2) * 2)
+    return round(pixels / 2) * 2
+
+
+def _possible(pixels: int) -> int:
+    return max(MIN_SIDE, min(pixels, MAX_SIDE))

@@ -1,4 +1,4 @@
-"""The states of a broadcast and its legal moves, in one table (design §6).
+"""The states of a broadcast and its legal moves, in one table.
 
 A broadcast is one showing of a live input: from the first encoder that connects until the reconnect window has passed without one.
 """

@@ -1,4 +1,4 @@
-"""The currency of the local provider: the FLV tag (design §7).
+"""The currency of the local provider: the FLV tag.
 
 Whatever makes pictures, an encoder over RTMP or an ffmpeg of ours, makes FLV tags; whatever shows them takes FLV tags.
 Layout of `payload`: FLV specification 10.1, E.4.2 (audio), E.4.3 (video), E.4.4 (script), without the 11-byte tag header.

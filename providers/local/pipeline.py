@@ -1,4 +1,4 @@
-"""From one encoder's tags to the shelf: a packager for the source and one for each rendition ffmpeg makes of it (design §7).
+"""From one encoder's tags to the shelf: a packager for the source and one for each rendition ffmpeg makes of it.
 
 A pipeline lives as long as its encoder's connection; the next one of the same broadcast goes on where it stopped. Passthrough does
 not depend on the renditions: when ffmpeg dies, the source goes on, and the renditions come back under a new generation.
@@ -33,6 +33,10 @@ SOURCE = "source"
 LADDER_GRACE = 3.0
 """Seconds players are kept waiting for the renditions' first segments once the source's is there: whoever comes before that
 would be shown a multivariant playlist with the source alone, for as long as he watches."""
+
+MAX_STEP_BACK, MAX_REST = 1.0, 60.0
+"""Seconds a normalised run may begin before the end of what there is (another rendition was quicker), and after it (ffmpeg
+rested). Beyond, the encoder's clock was set anew, and the run follows what there is."""
 
 NO_SLOT = PublishRefused(
     "NetStream.Publish.Denied",
@@ -112,6 +116,8 @@ class Pipeline:
                 self._passthrough(self._source, tag, arrived)
             elif is_enhanced(tag) and not self._transcoding.reads_enhanced_rtmp:
                 raise PublishRefused(OLD_FFMPEG.code, OLD_FFMPEG.description)
+            elif not self._lanes:
+                raise ShelfError("every rendition was lost")
             if self._ladder is not None:
                 self._ladder.feed(tag)
         except UnsupportedCodec as refused:
@@ -128,11 +134,11 @@ class Pipeline:
             self._headers[tag.kind] = tag
         for event in events:
             if isinstance(event, TrackInit) and event.track is TrackKind.VIDEO:
-                self._begin_generation(event, tag, arrived)
+                self._begin_generation(event, tag)
 
-    def _begin_generation(self, init: TrackInit, tag: FlvTag, arrived: float) -> None:
+    def _begin_generation(self, init: TrackInit, tag: FlvTag) -> None:
         """The source's timeline starts anew; the renditions are put on it by their timestamps."""
-        self._anchor = Anchor(tag.timestamp, arrived, self._facts.video_position)
+        self._anchor = Anchor(tag.timestamp, self._facts.video_program_time, self._facts.video_position)
         if self._ladder is None:
             self._start_ladder(fitting(made(self._transcoding.renditions), init.width, init.height))
             if self._ladder is not None:
@@ -174,15 +180,23 @@ class Pipeline:
             self._pending[lane.rendition].append(tag)
             return False
         waiting = self._pending.pop(lane.rendition)
-        if self._anchor is None:
-            self._anchor = Anchor(tag.timestamp, self._arrived, self._shelf.resume(lane.rendition).decode_time)
-        arrived, decode_time = self._anchor.at(tag.timestamp)
+        arrived, decode_time = self._placed(lane, tag.timestamp)
         packager = lane.begin(decode_time)
         if self._source is None and lane is self._main:
             self._facts = packager
         for each in waiting:
             lane.take(each, arrived)
         return True
+
+    def _placed(self, lane: Lane, timestamp: int) -> tuple[float, float]:
+        """Arrival and media time of a run's first keyframe: the source's, as far as its clock can be believed."""
+        anchor = self._anchor
+        if self._source is None:
+            end = self._shelf.resume(lane.rendition).decode_time
+            if anchor is None or not -MAX_STEP_BACK <= anchor.decode_time_of(timestamp) - end <= MAX_REST:
+                anchor = self._anchor = Anchor(timestamp, self._arrived, end)
+        assert anchor is not None  # noqa: S101 (the ladder starts with the source's first generation)
+        return anchor.at(timestamp)
 
     def _rendition_restarted(self, rendition: str) -> None:
         lane = self._lanes.get(rendition)

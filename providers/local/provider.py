@@ -200,10 +200,10 @@ class LocalProvider:
     async def set_enabled(self, uid: str, enabled: bool) -> LiveInput:
         """Let encoders publish, or stop them. Errors: InputNotFound."""
         stored = _found(await self._inputs.change(uid, enabled=enabled), uid)
-        session = self._broadcasts.session(uid)
-        if session is not None and not enabled:
+        live = self._changed(stored)
+        if not enabled and (session := self._broadcasts.session(uid)) is not None:
             session.stop("disabled", DISABLED.code, DISABLED.description)
-        return self._changed(stored)
+        return live
 
     async def rotate_key(self, uid: str) -> LiveInput:
         """Give the input a new key; the encoder on the old one is sent away. Errors: InputNotFound."""
@@ -217,10 +217,12 @@ class LocalProvider:
         if not await self._inputs.delete(uid):
             raise InputNotFound(uid)
         self._known.discard(uid)
+        self._broadcasts.changed()
         if (session := self._broadcasts.session(uid)) is not None:
             session.stop("deleted", *DELETED)
 
     def _changed(self, stored: StoredInput) -> LiveInput:
+        self._broadcasts.changed()
         if (session := self._broadcasts.session(stored.uid)) is not None:
             session.stored = stored
         return self._live_input(stored)

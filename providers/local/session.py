@@ -1,4 +1,4 @@
-"""A broadcast as it happens: one live input, one encoder at a time, drops and freezes included (design §6).
+"""A broadcast as it happens: one live input, one encoder at a time, drops and freezes included.
 
 The session decides; it does no I/O of its own. Bytes come from the ingest through `EncoderLink`, go through a `Pipeline` to the
 shelf, and `check` is called by the clock (`CHECK_INTERVAL`), so that every rule here can be tested with a time of one's own.
@@ -23,7 +23,8 @@ from providers.local.ports import StoredInput
 log = structlog.get_logger(__name__)
 
 FROZEN_AFTER = 5.0
-"""Seconds without an audio or video message after which an encoder is frozen and its key free for another (design §6)."""
+"""Seconds without an audio or video message after which an encoder is frozen and its key free for another: a dead encoder's
+socket may look open for minutes."""
 
 CHECK_INTERVAL = 0.25
 """Seconds between two looks at the clock; an expiry is late by this much at most."""
@@ -92,12 +93,13 @@ class LiveSession:
 
     def admit(self, request: PublishRequest) -> EncoderLink:
         """Give the key to this encoder. Raises PublishRefused while a healthy one has it."""
-        if self._encoder is not None:
-            if not self._encoder.frozen:
+        if (frozen := self._encoder) is not None:
+            if not frozen.frozen:
                 raise PublishRefused(BUSY.code, BUSY.description)
-            self._close_pipeline(self._encoder)
-            self._encoder.close(*TAKEN_OVER)
+            # First of all: closing it comes back to us as `left`, which must not count as a loss of the newcomer.
             self._encoder = None
+            self._close_pipeline(frozen)
+            frozen.close(*TAKEN_OVER)
         encoder = _Encoder(request.close, self._around.monotonic(), self._around.new_pipeline())
         self._enter(Happening.RETURN if self._shown else Happening.CONNECT, reason=None)
         self._lost_at = None

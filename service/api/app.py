@@ -56,7 +56,7 @@ def build_app(deps: ApiDependencies) -> web.Application:
     app.add_routes(deps.public_routes)
     app.add_routes(bind(_operations(deps), deps.authenticator, deps.origin))
     app.add_routes(docs.routes(described(deps)))
-    app.add_routes([health.metrics_route(deps.registry)])
+    app.add_routes(health.metrics_routes(deps.registry))
     return app
 
 

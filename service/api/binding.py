@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Iterable, Mapping
 from uuid import UUID
@@ -11,13 +12,16 @@ from aiohttp.typedefs import Handler
 from pydantic import BaseModel, ValidationError
 
 from service.api.contract import Call, Nothing, Operation, Reply
-from service.api.errors import Unsupported, invalid
+from service.api.errors import BadBody, Unsupported, invalid
 from service.api.origin import Origin
 from service.domain.accounts import Authenticator, Identity
 from service.domain.errors import Forbidden, NotFound
 
 MAX_BODY = 64 * 1024
 """The largest request body, in bytes."""
+
+BODY_TIMEOUT = 20.0
+"""Seconds a request body may take to arrive."""
 
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _NOTHING = Nothing()
@@ -57,7 +61,7 @@ def _path(found: Mapping[str, str]) -> dict[str, UUID]:
 
 
 def _permit(identity: Identity, path: Mapping[str, UUID]) -> None:
-    """A token opens its own organization only; an unknown one looks the same from outside (contract §1.4)."""
+    """A token opens its own organization only; an unknown one looks the same from outside."""
     wanted = path.get("organization_id")
     if wanted is not None and wanted != identity.organization.id:
         raise Forbidden
@@ -76,7 +80,7 @@ def _query(model: type[BaseModel], request: web.Request) -> BaseModel:
 
 async def _body(model: type[BaseModel], request: web.Request) -> BaseModel:
     """The body, strictly as its model says; none at all is an empty object, whatever its content type."""
-    raw = await request.read()
+    raw = await _read(request)
     if raw and (declared := request.headers.get("Content-Type")) is not None:
         media_type = declared.partition(";")[0].strip().lower()
         if media_type != "application/json" and not media_type.endswith("+json"):
@@ -85,6 +89,18 @@ async def _body(model: type[BaseModel], request: web.Request) -> BaseModel:
         return model.model_validate_json(raw or b"{}", strict=True)
     except ValidationError as error:
         raise invalid(error) from None
+
+
+async def _read(request: web.Request) -> bytes:
+    """Errors: BadBody, web.HTTPRequestTimeout, web.HTTPRequestEntityTooLarge."""
+    try:
+        async with asyncio.timeout(BODY_TIMEOUT):
+            return await request.read()
+    except TimeoutError:
+        raise web.HTTPRequestTimeout from None
+    except (web.RequestPayloadError, ConnectionError):
+        # A wrong Content-Encoding or length; or the client went away, and nobody will see the answer.
+        raise BadBody("The request body could not be read.") from None
 
 
 def _response(reply: Reply, *, private: bool) -> web.Response:

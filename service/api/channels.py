@@ -28,7 +28,7 @@ class ChannelBody(BaseModel):
 
 
 class ChannelAnswer(Answer):
-    """A channel (contract §3). Messages and members come with a later release: their members stand at their first values."""
+    """A channel of the Pub API. Messages and members come with a later release: their members stand at their first values."""
 
     id: UUID
     organization_id: UUID

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
 
 from providers.base import DEFAULT_RECONNECT_TIMEOUT, MAX_RECONNECT_TIMEOUT, LatencyMode, LiveInput, Phase, Recording
 from service.api.contract import Call, Nothing, Operation, Reply, operation
@@ -64,7 +64,7 @@ class Meta(Answer):
 
 
 class RecordingAnswer(Answer):
-    """A finished broadcast (contract §3)."""
+    """A finished broadcast, in the shape the Pub API shares with Cloudflare's videos."""
 
     uid: str
     thumbnail: str
@@ -100,11 +100,19 @@ class ListedStreamPage(PageAnswer):
     results: list[ListedStreamAnswer]
 
 
+State = Annotated[
+    Phase | None,
+    BeforeValidator(lambda text: text or None),
+    WithJsonSchema({"type": "string", "enum": [*Phase, ""]}),
+]
+"""A state to filter by; an empty one is no filter."""
+
+
 class StreamQuery(PageQuery):
     search: str = Field(
         "", max_length=MAX_SEARCH, pattern=TEXT_PATTERN, description="Part of the channel's name, in any case."
     )
-    state: Phase | Literal[""] = Field("", description="Only streams in this state; pages may be short then.")
+    state: State = Field(None, description="Only streams in this state; pages may be short then.")
 
 
 def operations(channels: Channels, streams: Streams, catalogue: Catalogue, sessions: Sessions) -> list[Operation]:
@@ -164,7 +172,7 @@ def operations(channels: Channels, streams: Streams, catalogue: Catalogue, sessi
             call.path["organization_id"],
             call.query.request(by_uuid=True),
             search=call.query.search,
-            state=Phase(call.query.state) if call.query.state else None,
+            state=call.query.state,
         )
         return Reply(ListedStreamPage(**links(call, page), results=results(page, _listed)))
 

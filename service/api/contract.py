@@ -64,7 +64,7 @@ USUAL_ERRORS = (401, 403, 404, 405, 429, 500, 503)
 PUBLIC_ERRORS = (404, 405, 429, 500, 503)
 """What a public operation may answer besides its own."""
 
-BODY_ERRORS = (400, 413, 415)
+BODY_ERRORS = (400, 408, 413, 415)
 """What an operation with a body may answer on top."""
 
 

@@ -1,4 +1,4 @@
-"""/openapi.json and /docs: the contract for machines and for people. Everything the page needs is served from here."""
+"""/openapi.json and /docs: the API for machines and for people. Everything the page needs is served from here."""
 
 from __future__ import annotations
 
@@ -58,6 +58,7 @@ def routes(description: dict[str, Any]) -> list[web.RouteDef]:
 
     return [
         web.get("/openapi.json", get_document),
+        web.get("/openapi.json/", get_document),
         web.get("/docs", get_page),
         web.get("/docs/", get_page),
         web.get(f"/docs/{SCRIPT}", get_script),

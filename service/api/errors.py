@@ -1,4 +1,4 @@
-"""Errors become HTTP here and nowhere else, in the contract's shape (§1.8)."""
+"""Errors become HTTP here and nowhere else, in the shape the Pub API uses: {"detail": …}, or messages by field."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def invalid(error: ValidationError) -> domain.DomainError:
     problems = error.errors(include_url=False)
     if problems and problems[0]["type"] == "json_invalid":
         reason = problems[0].get("ctx", {}).get("error", "malformed")
-        return BadJson(f"JSON parse error - {reason}")
+        return BadBody(f"JSON parse error - {reason}")
     fields: dict[str, list[str]] = {}
     for problem in problems:
         place = ".".join(str(step) for step in problem["loc"])
@@ -50,8 +50,8 @@ def invalid(error: ValidationError) -> domain.DomainError:
     return domain.Invalid(fields)
 
 
-class BadJson(domain.DomainError):
-    """The body is not JSON."""
+class BadBody(domain.DomainError):
+    """The body is not JSON, or does not even arrive."""
 
 
 class Unsupported(domain.DomainError):
@@ -77,11 +77,11 @@ def _message(problem: ErrorDetails) -> str:
 
 
 def error_response(error: Exception) -> web.Response | None:
-    """The answer to an error that is part of the contract; None for one that is not."""
+    """The answer to an error a client is told about; None for one that is not."""
     match error:
         case domain.Invalid():
             return _json(400, nested(error.fields.items()))
-        case BadJson():
+        case BadBody():
             return _json(400, {"detail": str(error)})
         case domain.NotAuthenticated():
             return _json(401, {"detail": error.detail}, {"WWW-Authenticate": "Token"})
@@ -127,7 +127,11 @@ def _framework_error(error: web.HTTPException) -> web.Response | None:
         return _json(405, {"detail": f'Method "{error.method}" not allowed.'}, {"Allow": allowed})
     if error.status < 400:
         return None
-    details = {404: "Not found.", 413: "The request body is too large."}
+    details = {
+        404: "Not found.",
+        408: "The request body did not arrive in time.",
+        413: "The request body is too large.",
+    }
     return _json(error.status, {"detail": details.get(error.status, error.reason)})
 
 

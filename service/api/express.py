@@ -1,7 +1,7 @@
 """The express lane: the polls of players answered straight from the socket, everything else by aiohttp on the same port.
 
 aiohttp spends most of a poll's time on machinery a poll does not need: measured, a bare JSON route costs several times what
-the answer itself costs (design §4). So a small protocol stands in front of aiohttp's:
+the answer itself costs. So a small protocol stands in front of aiohttp's:
 
     socket ─▶ a complete, plain GET or OPTIONS that `answer` knows ─▶ the answer's bytes
                  └─ anything else: the connection goes to aiohttp for good, with every byte not answered yet

@@ -11,7 +11,7 @@ from service.domain.channels import MAX_URL
 
 
 def show_time(moment: datetime) -> str:
-    """UTC with six digits and Z, e.g. 2021-02-11T12:32:47.079271Z (contract §1.2)."""
+    """UTC with six digits and Z, e.g. 2021-02-11T12:32:47.079271Z: what the Pub API emits."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f") + "Z"
 
 

@@ -81,10 +81,10 @@ def operations(readiness: Readiness) -> list[Operation]:
     return [get_health, get_readiness]
 
 
-def metrics_route(registry: CollectorRegistry) -> web.RouteDef:
+def metrics_routes(registry: CollectorRegistry) -> list[web.RouteDef]:
     """GET /metrics in Prometheus' text format."""
 
     async def metrics(_request: web.Request) -> web.Response:
         return web.Response(body=generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST, **NO_STORE})
 
-    return web.get("/metrics", metrics)
+    return [web.get("/metrics", metrics), web.get("/metrics/", metrics)]

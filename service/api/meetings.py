@@ -1,4 +1,4 @@
-"""Meetings: a token to join a channel's, and where one is going on (contract §4 rows 31 and 32)."""
+"""Meetings: a token to join a channel's, and where one is going on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The address clients know us by: what absolute links must begin with (contract §1.5)."""
+"""The address clients know us by: what absolute links must begin with, or a client could not follow `next`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _HOST = re.compile(r"(?:[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """`public_url` wins when set; a proxy's X-Forwarded-* headers count only when it is trusted, because anyone can send them."""
+    """A trusted proxy's X-Forwarded-* headers win, then `public_url`; from anybody else they do not count."""
 
     public_url: str | None = None
     trust_proxy: bool = False

@@ -1,4 +1,4 @@
-"""Paginated collections on the wire: opaque cursors and absolute links (contract §1.5)."""
+"""Paginated collections on the wire: opaque cursors and absolute links, as in the Pub API."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ MAX_CURSOR = 512
 """The longest cursor looked at, in characters."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_PLAIN = re.compile(r"([nb])([0-9]{1,18})\.([A-Za-z0-9_-]{1,128})")
+# 17 digits of µs reach into the year 5138: far enough, and a provider may still add to it.
+_PLAIN = re.compile(r"([nb])([0-9]{1,17})\.([A-Za-z0-9_-]{1,128})")
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _INTEGER = re.compile(r"[+-]?[0-9]+", re.ASCII)
 

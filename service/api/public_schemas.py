@@ -16,7 +16,7 @@ PATH = PREFIX + "{organization_id}/channels/{channel_id}/conference/"
 
 
 class StreamStatus(BaseModel):
-    """What stream_status answers. The first three are the contract's."""
+    """What stream_status answers. The first three are the Pub API's, the rest is ours."""
 
     is_connected: bool
     is_watchable: bool

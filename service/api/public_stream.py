@@ -1,4 +1,4 @@
-"""The two public endpoints, which every visitor's player polls: stream_status and stream_viewer_count (contract §4, §6).
+"""The two public endpoints, which every visitor's player polls: stream_status and stream_viewer_count.
 
 `PublicStream.answer` is the whole hot path: no await, no I/O, the answer rendered once per snapshot. The ordinary route and the
 express lane both call it.
@@ -28,7 +28,7 @@ from service.domain.newcomers import Newcomers
 from service.domain.status import Snapshot, StatusBoard, Watched
 
 MAX_VISITOR_ID = 128
-"""Characters; a longer visitor id is not counted (contract §6)."""
+"""Characters; a longer visitor id is not counted."""
 
 MAX_PATHS = 4_096
 """Paths whose parts are remembered: the channels on the board, with room."""
@@ -120,7 +120,7 @@ class PublicStream:
         self._board.heartbeat(watched, visitor, newcomer=newcomer)
 
     def _visitor(self, organization: str, query: str, headers: Mapping[str, str]) -> str | None:
-        """Who asks (design §5): the visitor token, the query, the header, in this order; None: nobody to count."""
+        """Who asks: the visitor token, the query, the header, in this order; None: nobody to count."""
         authorization = headers.get("authorization")
         if authorization is not None and authorization[:7].lower() == "bearer ":
             visitor = self._visitor_of(organization, authorization[7:].strip())
@@ -208,7 +208,7 @@ def _at(unix_ms: int) -> datetime:
 
 
 def _moment(at: datetime) -> str:
-    """Six digits and Z (contract §1.2)."""
+    """Six digits and Z, like every time of the Pub API."""
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 

@@ -27,7 +27,7 @@ class Problem(BaseModel):
 
 
 class PageAnswer(Answer):
-    """The envelope of a paginated collection: exactly `next`, `previous`, `results` (contract §1.5)."""
+    """The envelope of a paginated collection: exactly `next`, `previous`, `results`, as in the Pub API."""
 
     next: str | None = Field(description="The URL of the next page.")
     previous: str | None = Field(description="The URL of the page before.")

@@ -24,7 +24,7 @@ class Avatar(Answer):
 
 
 class Me(Answer):
-    """The caller, as the contract shows a user (§2)."""
+    """The caller, as the Pub API shows a user."""
 
     id: UUID
     email: str | None

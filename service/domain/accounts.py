@@ -1,4 +1,4 @@
-"""Who is calling: API tokens and the short-lived access tokens made from them (contract §1.3)."""
+"""Who is calling: API tokens and the short-lived access tokens for the same users."""
 
 from __future__ import annotations
 
@@ -81,6 +81,12 @@ class Accounts:
         self._monotonic = monotonic
         self._cache: dict[str, tuple[Identity, float]] = {}
         self._signing_secret: str | None = None
+
+    async def register(self, organization_id: UUID, user_id: UUID, *, full_name: str = "") -> None:
+        """See to it that the user is there, and the organization. Errors: Conflict, as `create_token`."""
+        now = self._clock()
+        organization = Organization(organization_id, str(organization_id), now)
+        await self._store.add_user(organization, _new_user(user_id, organization_id, full_name, now))
 
     async def create_token(
         self,
@@ -188,7 +194,7 @@ class Accounts:
 
 
 def _split(header: str | None) -> tuple[str, str]:
-    """Scheme (lower case) and credentials. Errors: NotAuthenticated, in the contract's words (§1.8)."""
+    """Scheme (lower case) and credentials. Errors: NotAuthenticated, in the words clients of the Pub API know."""
     words = (header or "").split()
     if not words or words[0].lower() not in ("token", "bearer"):
         raise NotAuthenticated

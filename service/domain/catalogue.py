@@ -84,13 +84,11 @@ class Catalogue:
     async def _listed(self, streams: list[OwnedStream]) -> list[ListedStream]:
         with provider_errors():
             summaries = await self._states.states([each.uid for each in streams])
-        nothing = LiveSummary(Phase.OFFLINE, 0)
-        listed = []
-        for each in streams:
-            playback = self._provider.playback(each.uid)
-            summary = summaries.get(each.uid, nothing)
-            listed.append(ListedStream(each, self._provider.rtmps_url, playback.hls, playback.thumbnail, summary))
-        return listed
+            return [self._shown(each, summaries.get(each.uid, LiveSummary(Phase.OFFLINE, 0))) for each in streams]
+
+    def _shown(self, stream: OwnedStream, summary: LiveSummary) -> ListedStream:
+        playback = self._provider.playback(stream.uid)
+        return ListedStream(stream, self._provider.rtmps_url, playback.hls, playback.thumbnail, summary)
 
     async def recordings(self, channel: Channel, request: PageRequest) -> Page[Recording]:
         """What was broadcast in the channel, newest first, through every input it has had. Unknown channels have none."""

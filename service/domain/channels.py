@@ -75,7 +75,7 @@ class Channels:
         return channel
 
     async def list(self, organization_id: UUID, ordering: str, request: PageRequest) -> Page[Channel]:
-        """A page in the wanted order; an unknown ordering is the default one (contract §1.6)."""
+        """A page in the wanted order; an unknown ordering is the default one."""
         known = ordering if ordering in ORDERINGS else DEFAULT_ORDERING
         by_creation = known.lstrip("-") == "created_at"
 

@@ -1,4 +1,4 @@
-"""What `stream_status` says of a live input: the state table and the countdown (design §6; contract §3 "Stream status").
+"""What `stream_status` says of a live input: the state table and the countdown.
 
 Pure: the provider's `InputState` in, a `Status` out. The rules:
 
@@ -58,7 +58,7 @@ class Status:
 
 
 def never_streamed(now: datetime) -> InputState:
-    """The state of a channel that has no live input: offline, all-false (contract §4 "Streams")."""
+    """The state of a channel that has no live input: offline, all-false, so that an embedded player can poll it safely."""
     return InputState(Phase.OFFLINE, False, False, 0.0, as_of=now)
 
 

@@ -11,7 +11,7 @@ from providers.base import InputOptions
 
 
 class ChannelType(IntEnum):
-    """The contract's numbers (§3)."""
+    """The numbers the Pub API has for them."""
 
     DIRECT = 1
     DEFAULT = 2

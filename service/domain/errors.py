@@ -20,7 +20,7 @@ class DomainError(Exception):
 
 
 class Invalid(DomainError):
-    """`fields` maps a field (dots for nesting, "" for the whole) to its messages, as the contract's 400 shows them (§1.8)."""
+    """`fields` maps a field (dots for nesting, "" for the whole) to its messages, as a 400 of the Pub API shows them."""
 
     def __init__(self, fields: dict[str, list[str]]) -> None:
         super().__init__(", ".join(f"{field}: {' '.join(messages)}" for field, messages in fields.items()))

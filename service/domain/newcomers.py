@@ -1,4 +1,4 @@
-"""A limit on visitors nobody has seen before, by address (contract §6: "Rate-limit per address since it is unauthenticated").
+"""A limit on visitors nobody has seen before, by address: the endpoint asks for no credentials.
 
 A visitor id is whatever the visitor says, so a script could fill the window with ids it made up, and the count would be a lie that
 costs memory. What a crowd behind one address does not do is grow by thousands for minutes on end: so each address has a bucket

@@ -1,4 +1,4 @@
-"""Keyset paging (contract §1.5): a page is the items after, or before, an anchor; what is inserted meanwhile moves nothing."""
+"""Keyset paging: a page is the items after, or before, an anchor; what is inserted meanwhile moves nothing."""
 
 from __future__ import annotations
 

@@ -59,6 +59,9 @@ class AccountStore(Protocol):
 
     async def user(self, user_id: UUID) -> User | None: ...
 
+    async def add_user(self, organization: Organization, user: User) -> None:
+        """Store the user and the organization where they are new. Errors: as `add_token`."""
+
     async def add_token(self, organization: Organization, user: User | None, token: Token) -> None:
         """Store the token, and the organization and the user where they are new. One transaction.
 
@@ -108,8 +111,11 @@ class ClaimStore(Protocol):
     ) -> bool:
         """Store the provider's answer if the claim is still that request's and unanswered."""
 
-    async def renew_claim(self, before: ClaimedInput, request_id: str, at: datetime) -> bool:
-        """Begin the next generation under a new request id, if the claim still is as it was; the old uid is kept as retired."""
+    async def renew_claim(self, before: ClaimedInput, provider: str, request_id: str, at: datetime) -> bool:
+        """Begin the next generation, with this provider and a new request id, if the claim still is as it was.
+
+        The old uid is kept as retired.
+        """
 
     async def note_options(self, channel_id: UUID, uid: str, options: InputOptions) -> None:
         """Remember the input's options, for the day it must be made again."""

@@ -1,4 +1,4 @@
-"""The status board: what every watched channel's visitors are told, held in the process (design §4).
+"""The status board: what every watched channel's visitors are told, held in the process.
 
     visitor ─▶ find ─▶ Snapshot                                  no await: a dictionary look-up
                          ▲
@@ -18,10 +18,11 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from providers.base import InputNotFound, InputState, Provider, ProviderEvent, ProviderUnavailable, Spawn
+from providers.base import InputNotFound, InputState, Provider, ProviderEvent, Spawn
 from service.domain.countdown import Status, never_streamed, status_of
 from service.domain.errors import DomainError, NotFound, Unavailable
 from service.domain.ports import LiveSummary, StreamLookup
+from service.domain.provider_errors import provider_errors
 from service.domain.summaries import Summaries
 from service.viewers.port import ViewerCount, ViewerWindow
 
@@ -142,7 +143,7 @@ class StatusBoard:
         return watched
 
     def heartbeat(self, watched: Watched, visitor_id: str, *, newcomer: bool = False) -> None:
-        """The visitor's player asked: he counts if there was something to watch (design §5).
+        """The visitor's player asked: he counts if there was something to watch.
 
         `newcomer`: the count should show him soon, without waiting for the next refresh.
         """
@@ -304,12 +305,11 @@ class StatusBoard:
         if watched.input_uid is None:
             return never_streamed(self._now())
         try:
-            return await self._provider.state(watched.input_uid)
+            with provider_errors():
+                return await self._provider.state(watched.input_uid)
         except InputNotFound:
             watched.look_up_due = 0.0
             return never_streamed(self._now())
-        except ProviderUnavailable as failure:
-            raise Unavailable("The live stream provider does not answer.", failure.retry_after) from failure
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self._clock() / 1000, UTC)

@@ -48,7 +48,7 @@ UNSET = _Unset()
 
 @dataclass(frozen=True, slots=True)
 class OptionChanges:
-    """What a caller wants changed; what was not sent stays (contract §4)."""
+    """What a caller wants changed; what was not sent stays."""
 
     slate_image_url: str | _Unset | None = UNSET
     reconnect_timeout: int | _Unset = UNSET
@@ -151,14 +151,14 @@ class Streams:
         return answered
 
     async def _ensure(self, channel: Channel, changes: OptionChanges) -> tuple[LiveInput, bool]:
-        claim = await self._claims.claimed(channel.id) or await self._claims.claim(self._first_claim(channel, changes))
+        claim = await self._claims.claimed(channel.id) or await self._claims.claim(self._first_claim(channel))
         for _ in range(ENSURE_ATTEMPTS):
             try:
                 live_input, created = await self._answer(channel, claim, changes)
                 return await self._with_options(channel, live_input, changes), created
             except (InputGone, InputNotFound):
                 # Deleted behind our back. Whoever wins begins the next generation; everybody goes on with what is there then.
-                if await self._claims.renew_claim(claim, uuid4().hex, self._clock()):
+                if await self._claims.renew_claim(claim, self._provider.name, uuid4().hex, self._clock()):
                     log.info("live input is made again", channel=str(channel.id), generation=claim.generation + 1)
                 claim = await self._present_claim(channel)
         raise Unavailable("The live input keeps vanishing at the provider.")
@@ -192,7 +192,8 @@ class Streams:
             raise NotFound
         return claim
 
-    def _first_claim(self, channel: Channel, changes: OptionChanges) -> ClaimedInput:
+    def _first_claim(self, channel: Channel) -> ClaimedInput:
+        """With the default options: what this caller wants the provider may refuse, and that must not stick to the channel."""
         return ClaimedInput(
             channel_id=channel.id,
             organization_id=channel.organization_id,
@@ -200,6 +201,6 @@ class Streams:
             request_id=uuid4().hex,
             generation=1,
             uid=None,
-            options=changes.on(InputOptions()),
+            options=InputOptions(),
             created_at=self._clock(),
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 
-from providers.base import InputNotFound, Phase, Provider, ProviderUnavailable, Spawn
+from providers.base import InputNotFound, Phase, Provider, ProviderError, Spawn
 from service.domain.errors import Unavailable
 from service.domain.ports import LiveSummary
 from service.viewers.port import ViewerWindow
@@ -57,7 +57,7 @@ class Summaries:
         try:
             async with self._slots, asyncio.timeout(TIMEOUT):
                 flight.set_result(await self._ask(uid))
-        except (ProviderUnavailable, TimeoutError):
+        except (ProviderError, TimeoutError):
             flight.set_result(Unavailable("The live stream provider does not answer."))
         finally:
             flight.cancel()  # changes nothing once it has its result

@@ -1,4 +1,4 @@
-"""Visitors of an organization's pages: who they are, without an account and without a row in the store (contract §6).
+"""Visitors of an organization's pages: who they are, without an account and without a row in the store.
 
     secret (50 hex digits, the visitor keeps it) ─▶ keyed hash with the organization ─▶ visitor_id (32 hex digits, public)
     visitor_id ─▶ a signed token for half an hour ─▶ read back at every poll, from memory after the first time
@@ -30,7 +30,7 @@ ID_BYTES = 16
 """Bytes of a visitor id, shown as twice as many hex digits."""
 
 TOKEN_LIFETIME = 1800
-"""Seconds a visitor token is valid (contract §6)."""
+"""Seconds a visitor token is valid."""
 
 MAX_TOKEN = 1024
 """The longest visitor token looked at, in characters; ours have about 350."""

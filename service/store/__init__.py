@@ -1,4 +1,4 @@
-"""The store: SQLAlchemy Core over SQLite or PostgreSQL. About 1 ms a query: never on a hot path (design §3, §4)."""
+"""The store: SQLAlchemy Core over SQLite or PostgreSQL. About 1 ms a query: never on a hot path."""
 
 from service.store.database import Database
 from service.store.repository import Store

@@ -36,14 +36,12 @@ class StoredAccounts:
 
         return await self._database.read(query)
 
+    async def add_user(self, organization: Organization, user: User) -> None:
+        await self._database.write(lambda connection: _enrol(connection, organization, user))
+
     async def add_token(self, organization: Organization, user: User | None, token: Token) -> None:
         async def change(connection: AsyncConnection) -> None:
-            await connection.execute(insert_new(connection, tables.organizations, values_of(organization)))
-            if user is not None:
-                await connection.execute(insert_new(connection, tables.users, values_of(user)))
-                home = select(tables.users.c.organization_id).where(tables.users.c.id == user.id)
-                if (await connection.execute(home)).scalar_one() != organization.id:
-                    raise Conflict(f"The user {user.id} belongs to another organization.")
+            await _enrol(connection, organization, user)
             await connection.execute(tables.tokens.insert().values(values_of(token)))
 
         await self._database.write(change)
@@ -90,3 +88,13 @@ class StoredAccounts:
         if value is None:
             raise RuntimeError(f"the secret {name} was not stored")
         return value
+
+
+async def _enrol(connection: AsyncConnection, organization: Organization, user: User | None) -> None:
+    await connection.execute(insert_new(connection, tables.organizations, values_of(organization)))
+    if user is None:
+        return
+    await connection.execute(insert_new(connection, tables.users, values_of(user)))
+    home = select(tables.users.c.organization_id).where(tables.users.c.id == user.id)
+    if (await connection.execute(home)).scalar_one() != organization.id:
+        raise Conflict(f"The user {user.id} belongs to another organization.")

@@ -55,6 +55,8 @@ def driver_url(url: str) -> URL:
     family = parsed.drivername.partition("+")[0]
     if family not in _DRIVERS:
         raise ValueError(f"{family} is not supported: use sqlite or postgresql")
+    if family != "sqlite" and "sslmode" in parsed.query:  # libpq's name for what asyncpg calls ssl
+        parsed = parsed.difference_update_query(["sslmode"]).update_query_dict({"ssl": parsed.query["sslmode"]})
     return parsed.set(drivername=_DRIVERS[family])
 
 
@@ -98,9 +100,7 @@ class Database:
             yield
         except IntegrityError:
             raise
-        except (PoolTimeout, OSError, TimeoutError, asyncpg.PostgresConnectionError) as lost:
-            raise _unavailable(lost) from lost
-        except (asyncpg.CannotConnectNowError, asyncpg.TooManyConnectionsError, asyncpg.AdminShutdownError) as lost:
+        except (PoolTimeout, OSError, TimeoutError, asyncpg.PostgresError) as lost:
             raise _unavailable(lost) from lost
         except DBAPIError as failed:
             if _is_lost(failed):
@@ -109,11 +109,12 @@ class Database:
 
 
 def _unavailable(cause: BaseException) -> Unavailable:
-    log.warning("store is away", reason=type(cause).__name__)
+    orig = getattr(cause, "orig", None) or cause  # SQLAlchemy's driver error, which wraps asyncpg's own
+    log.warning("store is away", reason=type(orig.__cause__ or orig).__name__)
     return Unavailable("The store is not available.", retry_after=RETRY_AFTER)
 
 
-_LOST_SQLSTATES = ("08", "53", "57")
+_LOST_SQLSTATES = ("08", "28", "3D", "53", "57")
 """Classes of PostgreSQL errors that say the server, not the statement, is the trouble (PostgreSQL, appendix A)."""
 
 _LOST_SQLITE = (
@@ -123,6 +124,8 @@ _LOST_SQLITE = (
     "disk i/o error",
     "readonly",
     "database or disk is full",
+    "not a database",
+    "malformed",
     "no active",
 )
 
@@ -151,7 +154,10 @@ def _postgresql_engine(url: URL) -> AsyncEngine:
 
 def _sqlite_engine(url: URL) -> AsyncEngine:
     if url.database and url.database != ":memory:":
-        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+        try:
+            Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+        except OSError as refused:
+            raise _unavailable(refused) from refused
     engine = create_async_engine(
         url, pool_size=POOL_SIZE, max_overflow=0, pool_timeout=POOL_TIMEOUT, hide_parameters=True
     )

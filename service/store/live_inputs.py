@@ -60,7 +60,7 @@ class StoredClaims:
 
         return await self._database.write(change)
 
-    async def renew_claim(self, before: ClaimedInput, request_id: str, at: datetime) -> bool:
+    async def renew_claim(self, before: ClaimedInput, provider: str, request_id: str, at: datetime) -> bool:
         async def change(connection: AsyncConnection) -> bool:
             done = await connection.execute(
                 update(live_inputs)
@@ -69,7 +69,13 @@ class StoredClaims:
                     live_inputs.c.request_id == before.request_id,
                     live_inputs.c.generation == before.generation,
                 )
-                .values(uid=None, request_id=request_id, generation=before.generation + 1, created_at=at)
+                .values(
+                    uid=None,
+                    provider=provider,
+                    request_id=request_id,
+                    generation=before.generation + 1,
+                    created_at=at,
+                )
             )
             if not _changed(done):
                 return False

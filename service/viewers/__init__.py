@@ -1,1 +1,1 @@
-"""Who watches: distinct visitor ids per stream within the last 120 seconds (design §5)."""
+"""Who watches: distinct visitor ids per stream within the last 120 seconds."""

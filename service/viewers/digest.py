@@ -1,4 +1,4 @@
-"""How a visitor id is kept: as a keyed digest, so that nobody who reads the store can tell who watched (design §5)."""
+"""How a visitor id is kept: as a keyed digest, so that nobody who reads the store can tell who watched."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The viewer window in Redis, exact across machines (design §4 and §5).
+"""The viewer window in Redis, exact across machines.
 
 One sorted set per stream, `viewers:{<stream_uid>}`: member = keyed digest of the visitor id, score = time of the newest
 heartbeat in ms by Redis' clock. The set is only ever added to with `ZADD GT` and cut by score, so every command may be

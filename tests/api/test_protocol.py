@@ -10,8 +10,10 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import make_mocked_request
 from prometheus_client import CollectorRegistry
+from structlog.testing import capture_logs
 from yarl import URL
 
+from service.api import binding
 from service.api.binding import MAX_BODY
 from service.api.middleware import Figures, envelope
 from service.api.origin import Origin
@@ -194,3 +196,41 @@ async def test_the_docs_need_nothing_from_elsewhere(api: Api) -> None:
             assert script.path == "/docs/rapidoc-min.js"
     async with api.client.get("/docs/rapidoc-min.js") as response:
         assert (response.status, response.content_type) == (200, "text/javascript")
+
+
+async def test_a_body_that_is_not_what_it_is_encoded_as_is_a_400(api: Api) -> None:
+    headers = {**api.auth, "Content-Type": "application/json", "Content-Encoding": "gzip"}
+    async with api.client.post(f"{api.base}/channels", headers=headers, data=b'{"name": "A"}') as response:
+        assert (response.status, await response.json()) == (400, {"detail": "The request body could not be read."})
+
+
+async def test_a_body_that_does_not_arrive_is_a_408(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(binding, "BODY_TIMEOUT", 0.05)
+    reader, writer = await asyncio.open_connection("127.0.0.1", api.client.port)
+    writer.write(
+        f"POST {api.base}/channels HTTP/1.1\r\nHost: a\r\nAuthorization: Token {api.token}\r\n"
+        "Content-Type: application/json\r\nContent-Length: 99\r\n\r\n{".encode()
+    )
+    assert (await reader.readline()).split()[1] == b"408"
+    writer.close()
+
+
+async def test_a_client_that_goes_away_amid_its_body_is_no_fault_of_ours(api: Api) -> None:
+    with capture_logs() as logs:
+        _, writer = await asyncio.open_connection("127.0.0.1", api.client.port)
+        writer.write(
+            f"POST {api.base}/channels HTTP/1.1\r\nHost: a\r\nAuthorization: Token {api.token}\r\n"
+            "Content-Type: application/json\r\nContent-Length: 99\r\n\r\n{".encode()
+        )
+        await writer.drain()
+        await api.get("/api/v5/users/me")
+        writer.close()
+        await writer.wait_closed()
+        await api.get("/api/v5/users/me")
+    assert [each for each in logs if each["event"] == "request failed"] == []
+
+
+@pytest.mark.parametrize("path", ["/openapi.json/", "/metrics/", "/healthz/", "/readyz/"])
+async def test_the_operators_paths_are_answered_with_a_slash_too(api: Api, path: str) -> None:
+    async with api.client.get(path, allow_redirects=False) as response:
+        assert response.status == 200

@@ -19,7 +19,8 @@ from service.api.wire import WireReply
 from service.domain.newcomers import NewcomerLimits
 from service.tasks import Tasks
 from service.viewers.port import ViewerCount
-from tests.stream_stage import Stage, until
+from tests.stream_stage import Stage
+from tests.waiting import until
 
 
 class Site:

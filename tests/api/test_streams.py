@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from providers.base import Playback, ProviderUnavailable
 from providers.memory import MemoryProvider
 from service.domain.streams import Streams
 from service.store import Store
@@ -256,3 +257,33 @@ async def test_a_provider_that_is_away_is_a_503_with_retry_after(api: Api, provi
         assert (response.status, response.headers["Retry-After"]) == (503, "8")
     provider.recover()
     assert (await api.post(path))[0] == 201
+
+
+async def test_a_refusal_of_the_provider_nobody_foresaw_is_a_503_without_details(api: Api) -> None:
+    channel = await api.channel()
+    await api.post(api.conference(channel) + "/create_stream")
+    api.provider.balk("the account is over its quota")
+    for path in ("create_stream", "recorded_streams"):
+        assert (await api.get(f"{api.conference(channel)}/{path}"))[0] == 503
+    status, body = await api.post(api.conference(channel) + "/create_stream")
+    assert (status, "quota" in str(body)) == (503, False)
+    assert (await api.get(f"{api.base}/conference/streams"))[0] == 503
+    public = api.conference(channel).replace("/pub/", "/pub/public/", 1)
+    assert (await api.get(public + "/stream_status"))[0] == 503
+
+
+async def test_the_list_is_a_503_while_the_provider_has_not_told_its_delivery_host(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def playback(uid: str) -> Playback:
+        raise ProviderUnavailable("not told yet")
+
+    await api.post(api.conference(await api.channel()) + "/create_stream")
+    monkeypatch.setattr(api.provider, "playback", playback)
+    assert (await api.get(f"{api.base}/conference/streams"))[0] == 503
+
+
+async def test_an_unknown_state_to_filter_by_is_named_like_any_other_field(api: Api) -> None:
+    status, body = await api.get(f"{api.base}/conference/streams?state=asleep")
+    assert (status, list(body), isinstance(body["state"], list)) == (400, ["state"], True)
+    assert (await api.get(f"{api.base}/conference/streams?state="))[0] == 200

@@ -1,4 +1,4 @@
-"""POST /api/v5/public/orgs/<org>/auth, and what its token is good for (contract §6)."""
+"""POST /api/v5/public/orgs/<org>/auth, and what its token is good for."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 
 from tests.api.conftest import Api, unix_ms
-from tests.stream_stage import until
+from tests.waiting import until
 
 MEMBERS = {
     "visitor_id", "visitor_secret_id", "organization_id", "socket_url", "access_token", "expires_at", "expires_in",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from aiohttp import web
 from providers.cloudflare.fake.config import FakeConfig
 from providers.cloudflare.fake.server import make_app
 from tests.contract.clock import MovableClock
+from tests.serving import serving
 
 
 @dataclass(frozen=True)
@@ -106,19 +106,6 @@ class FakeHand:
         await self.advance(60)
         await self.advance(60)
         return video
-
-
-@asynccontextmanager
-async def serving(app: web.Application) -> AsyncIterator[str]:
-    """`app` on a free loopback port; its origin."""
-    runner = web.AppRunner(app, shutdown_timeout=1, access_log=None)
-    await runner.setup()
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        await web.SockSite(runner, listener).start()
-        try:
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        finally:
-            await runner.cleanup()
 
 
 @asynccontextmanager

@@ -20,8 +20,9 @@ from providers.cloudflare.provider import CloudflareProvider
 from providers.memory import MemoryProvider
 from service.tasks import Tasks
 from tests.contract.clock import MovableClock
-from tests.contract.fake_hand import FakeHand, fake_cloudflare, serving
+from tests.contract.fake_hand import FakeHand, fake_cloudflare
 from tests.contract.local_stage import local_stage
+from tests.serving import serving
 
 
 class Stage(Protocol):

@@ -1,4 +1,4 @@
-"""Fresh databases of each kind for the suites of the store's ports."""
+"""Stores over fresh databases of each kind."""
 
 from __future__ import annotations
 

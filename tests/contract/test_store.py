@@ -185,7 +185,7 @@ async def test_one_caller_renews_a_claim_and_the_old_input_is_remembered(store: 
     await store.claims.commit_claim(channel.id, claim.request_id, "old", claim.options, START)
     before = await store.claims.claimed(channel.id)
     assert before is not None
-    won = await asyncio.gather(*(store.claims.renew_claim(before, uuid4().hex, START) for _ in range(10)))
+    won = await asyncio.gather(*(store.claims.renew_claim(before, "memory", uuid4().hex, START) for _ in range(10)))
     assert sum(won) == 1
     renewed = await store.claims.claimed(channel.id)
     assert renewed is not None

@@ -22,6 +22,7 @@ from providers.local.playback import routes
 from providers.local.shelf.broadcast import Broadcast
 from providers.local.shelf.index import BroadcastInfo
 from providers.local.shelf.shelf import Shelf, ShelfLimits
+from tests.serving import serving
 
 INPUT = "1" * 32
 BROADCAST = "2" * 32
@@ -111,12 +112,8 @@ async def served(showing: Showing, *more: web.RouteDef) -> AsyncIterator[str]:
     """The address the showing is served at."""
     app = web.Application()
     app.add_routes([*routes(showing), *more])
-    runner = web.AppRunner(app, shutdown_timeout=1.0)
-    await runner.setup()
     try:
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        await site.start()
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+        async with serving(app) as origin:
+            yield origin
     finally:
-        await runner.cleanup()
         showing.shelf.close()

@@ -106,7 +106,8 @@ async def test_a_show_from_the_first_push_to_its_recording(live: Service) -> Non
     assert recording["meta"]["name"].startswith("Town hall")
     assert recording["size"] > 100_000
     assert recording["duration"] == pytest.approx(await duration_of(hls), abs=0.2)
-    assert await duration_of(dash) == pytest.approx(recording["duration"], abs=0.5)
+    # ffprobe leaves out the fraction of an MPD's duration.
+    assert await duration_of(dash) == pytest.approx(recording["duration"], abs=1.0)
     assert await decoded_frames(hls) == pytest.approx(recording["duration"] * 30, abs=5)
     async with live.http.get(recording["thumbnail"]) as picture:
         assert picture.status == 200

@@ -16,7 +16,7 @@ from providers.cloudflare.fake.state import MAX_HISTORY, Input, State, Status, V
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """A webhook to send: `event` is a live event with its input's uid, or `video` with a video's (contract §5)."""
+    """A webhook to send: `event` is a live event with its input's uid, or `video` with a video's."""
 
     event: str
     uid: str
@@ -60,7 +60,7 @@ def end(
 
 
 def errored(live: Input, now: datetime, code: str, message: str) -> list[Notice]:
-    """Cloudflare cannot use what the encoder sends: wrong GOP or codec (contract §5)."""
+    """Cloudflare cannot use what the encoder sends: wrong GOP or codec."""
     detail = {"error": {"code": code, "message": message}, "video_codec": "", "audio_codec": ""}
     return [Notice("live_input.errored", live.uid, now, detail)]
 

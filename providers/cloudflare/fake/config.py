@@ -41,7 +41,7 @@ class OffsetClock:
 
 
 class Switches(BaseModel):
-    """Behaviour on which documentation and observation differ, or that nobody documented (contract §0, §12)."""
+    """Behaviour on which documentation and observation differ, or that nobody documented."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -51,9 +51,9 @@ class Switches(BaseModel):
     wrong_token_status: Literal[401, 403] = 403
     before_inclusive: bool = False
     mint_video: bool = True
-    """False: an encoder connects and nothing to watch ever comes of it (§9.5)."""
+    """False: an encoder connects and nothing to watch ever comes of it."""
     decline_timeout: bool = False
-    """True: `recording.timeoutSeconds` comes back null with a 200 (§0.3)."""
+    """True: `recording.timeoutSeconds` comes back null with a 200."""
     omit: list[str] = Field(default_factory=list)
     """Members of a live input to leave out, as older accounts do (playback, enabled, preferLowLatency)."""
     enable_routes: bool = True
@@ -65,7 +65,7 @@ class Switches(BaseModel):
     default_timeout: float = 30.0
     """Seconds of `timeoutSeconds` 0; Cloudflare does not publish its own."""
     hold_margin: float = 3.0
-    """Seconds the hold lasts longer than `timeoutSeconds` (§7)."""
+    """Seconds the hold lasts longer than `timeoutSeconds`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The delivery host: manifests, lifecycle, views, thumbnails; no envelope, no bearer (contract §3, §6).
+"""The delivery host: manifests, lifecycle, views, thumbnails; no envelope, no bearer.
 
 Served below `/customer-<CODE>/` of the fake's own address, where the real one is a host name.
 """

@@ -1,4 +1,4 @@
-"""Cloudflare's four-key envelope, and reading a JSON body with its kinds of error (contract §4)."""
+"""Cloudflare's four-key envelope, and reading a JSON body with its kinds of error."""
 
 from __future__ import annotations
 

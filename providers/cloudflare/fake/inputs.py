@@ -1,4 +1,4 @@
-"""The API's live inputs (contract §1)."""
+"""The API's live inputs."""
 
 from __future__ import annotations
 

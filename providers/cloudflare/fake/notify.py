@@ -1,4 +1,4 @@
-"""Sends the two unrelated kinds of webhook (contract §5). Each once, in order: nothing about retries is documented."""
+"""Sends the two unrelated kinds of webhook. Each once, in order: nothing about retries is documented."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The API's simulcast outputs of a live input (contract §1, Outputs)."""
+"""The API's simulcast outputs of a live input (Cloudflare's API: outputs)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The state in Cloudflare's own JSON shapes (contract §1 and §2). Pure."""
+"""The state in Cloudflare's own JSON shapes. Pure."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def timestamp(at: datetime) -> str:
 
 
 def listed_input(live: Input) -> dict[str, Any]:
-    """What the list shows: no status, no credentials (§0.1)."""
+    """What the list shows: no status, no credentials."""
     return {
         "uid": live.uid,
         "created": timestamp(live.created),
@@ -60,7 +60,7 @@ def playback(uid: str, base: str) -> dict[str, str]:
 
 
 def video(each: Video, base: str) -> dict[str, Any]:
-    """A video: placeholders while it is live, as the real one has them (§2)."""
+    """A video: placeholders while it is live, as the real one has them."""
     finished = each.state == "ready"
     status: dict[str, Any] = {"state": each.state, "errorReasonCode": "", "errorReasonText": ""}
     if finished:

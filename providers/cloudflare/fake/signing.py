@@ -1,4 +1,4 @@
-"""Signed URLs: keys, tokens, and what the delivery host makes of a token (contract §6); the account's one webhook (§5b)."""
+"""Signed URLs: keys, tokens, and what the delivery host makes of a token; the account's one webhook."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ MAX_HISTORY = 50
 
 
 class Status(BaseModel):
-    """One entry of a live input's status (contract §1, `status` on the wire)."""
+    """One entry of a live input's status (`status` on the wire)."""
 
     protocol: str
     state: str

@@ -1,4 +1,4 @@
-"""The API's videos: broadcasts and recordings (contract §2)."""
+"""The API's videos: broadcasts and recordings."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ MAX_REQUEST_LOG = 1000
 
 
 class ApiError(Exception):
-    """An answer in Cloudflare's error envelope (contract §4)."""
+    """An answer in Cloudflare's error envelope."""
 
     def __init__(self, status: int, code: int, message: str, chain: list[dict[str, object]] | None = None) -> None:
         super().__init__(message)

@@ -1,6 +1,6 @@
 """What the ingest asks: may this key publish, and who takes the media.
 
-The protocol asks, the gate answers, the ingest carries the answer to the encoder (style.md, habit 7).
+The protocol asks, the gate answers, the ingest carries the answer to the encoder.
 """
 
 from __future__ import annotations

@@ -129,13 +129,13 @@ def _runs(view: BroadcastView, together: Sequence[int]) -> list[tuple[TrackView,
     Tracks of one packager change generation together. A transcoded rendition counts its own: of it, what lies within the
     Period and under one init segment (the newest) is listed; a Representation cannot have two.
     """
-    primary = view.primary
-    own = [segment for segment in primary.segments if segment.generation in together]
+    primary, wanted = view.primary, frozenset(together)  # a flapping encoder makes thousands of generations in a day
+    own = [segment for segment in primary.segments if segment.generation in wanted]
     begin, end = primary.start(own[0]), primary.start(own[-1]) + primary.seconds(own[-1])
     found: list[tuple[TrackView, list[SegmentView]]] = []
     for track in view.presented:
         if track.rendition == primary.rendition:
-            run = [segment for segment in track.segments if segment.generation in together]
+            run = [segment for segment in track.segments if segment.generation in wanted]
         else:
             within = [each for each in track.segments if begin <= track.start(each) + track.seconds(each) / 2 < end]
             run = [each for each in within if each.generation == within[-1].generation]

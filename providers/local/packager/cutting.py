@@ -1,4 +1,4 @@
-"""When a segment ends (design §7; RFC 8216 4.3.3.1: no EXTINF, rounded, may exceed the target duration)."""
+"""When a segment ends (RFC 8216 4.3.3.1: no EXTINF, rounded, may exceed the target duration)."""
 
 from __future__ import annotations
 

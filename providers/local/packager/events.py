@@ -81,7 +81,8 @@ class Resume:
 
     `generation` is the next one to use, `sequence` the next segment number of each track, `decode_time` the moment on the
     media timeline, in seconds, where the new generation starts (at least the end of everything before it).
-    `target_duration`, whole seconds, holds for the whole broadcast; 0 before its first segment is out.
+    `target_duration`, whole seconds, holds for the whole broadcast; 0 before its first segment is out. `program_time` is the
+    Unix time (seconds) where what there is ends: the new generation does not begin before it, whatever the clock says.
     """
 
     generation: int = 0
@@ -89,3 +90,4 @@ class Resume:
     audio_sequence: int = 0
     decode_time: float = 0.0
     target_duration: int = 0
+    program_time: float = 0.0

@@ -1,4 +1,4 @@
-"""The packager: FLV tags of one stream in; CMAF init segments, parts and segment ends out (design §7).
+"""The packager: FLV tags of one stream in; CMAF init segments, parts and segment ends out.
 
 It has two states: *waiting* for the start of a generation, and *running* one (`self._run`). A generation starts with the
 first keyframe; sound before it is dropped, because players would show nothing for it. Where no video comes, sound waits for
@@ -66,6 +66,7 @@ class Packager:
         self._run: _Run | None = None
         self._next_generation = resume.generation
         self._begin_position = resume.decode_time
+        self._program_end = resume.program_time
         self._video_config: AvcConfig | None = None
         self._audio_config: AacConfig | None = None
         self._video_announced: bool | None = None
@@ -94,6 +95,11 @@ class Packager:
         return self._video.end_seconds
 
     @property
+    def video_program_time(self) -> float:
+        """The Unix time, in seconds, of `video_position`; 0.0 while no generation runs."""
+        return self._program_time(self.video_position) if self._run else 0.0
+
+    @property
     def frame_rate(self) -> float | None:
         """Frames a second as the SPS says; None where it does not."""
         return self._video_config.frame_rate or None if self._video_config else None
@@ -112,6 +118,7 @@ class Packager:
             self._audio.next_sequence,
             self._position(),
             self._rule.target_duration,
+            self._program_end,
         )
 
     def feed(self, tag: FlvTag, arrived: float) -> list[PackagerEvent]:
@@ -262,7 +269,9 @@ class Packager:
         return None if order is Order.STRAGGLES else time
 
     def _start_generation(self, zero: int, arrived: float) -> _Run:
-        self._run = _Run(self._next_generation, zero, self._position(), arrived)
+        # The clock may have been set back, and media may run a little ahead of it: program time never goes back (RFC 8216bis
+        # §4.4.4.6), nor do Periods overlap.
+        self._run = _Run(self._next_generation, zero, self._position(), max(arrived, self._program_end))
         self._next_generation += 1
         return self._run
 
@@ -272,7 +281,13 @@ class Packager:
         self._video.end_segment()
         self._audio.end_segment()
         self._video.active = self._audio.active = False
+        if self._run is not None:
+            self._program_end = self._program_time(self._position())
         self._run = self._sound_since = None
+
+    def _program_time(self, position: float) -> float:
+        assert self._run is not None  # noqa: S101 (a generation runs)
+        return self._run.program_zero + position - self._run.position
 
     def _position(self) -> float:
         """Where the media timeline has come to, in seconds."""

@@ -1,4 +1,4 @@
-"""The time of FLV tags: 32-bit wraps are unrolled, jumps are found (RTMP 1.0, 5.3.1.1; design §7).
+"""The time of FLV tags: 32-bit wraps are unrolled, jumps are found (RTMP 1.0, 5.3.1.1).
 
 A timestamp is in ms, unsigned 32 bits. Both tracks share one clock, but each has its own order: encoders and muxers
 interleave them only roughly.
@@ -10,8 +10,9 @@ from enum import Enum, auto
 
 from providers.local.media import TagKind
 
-MAX_GAP_MS = 3_000
-"""A tag further ahead than this of everything seen before is a jump: a shorter pause is kept as a pause."""
+MAX_GAP_MS = 2_400
+"""A tag further ahead than this of everything seen before is a jump; a shorter pause is kept as one long frame, which still fits
+into the shortest segment we promise (2 s, rounded)."""
 
 MAX_REORDER_MS = 1_000
 """A tag further back than this in its own track is a jump; less is disorder, which the tracks straighten."""

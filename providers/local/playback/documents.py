@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import hashlib
 from collections.abc import Callable
@@ -38,6 +39,7 @@ class Documents:
 
     def __init__(self) -> None:
         self._kept: WeakKeyDictionary[Broadcast, dict[str, tuple[int, Document]]] = WeakKeyDictionary()
+        self._rendering: dict[tuple[Broadcast, str], asyncio.Future[Document]] = {}
 
     def find(self, broadcast: Broadcast, name: str) -> Document | None:
         """The rendering called `name`, if nothing has changed since."""
@@ -49,4 +51,23 @@ class Documents:
         version = broadcast.version
         document = Document(text().encode(), content_type)
         self._kept.setdefault(broadcast, {})[name] = (version, document)
+        return document
+
+    async def render_aside(
+        self, broadcast: Broadcast, name: str, content_type: str, text: Callable[[], str]
+    ) -> Document:
+        """The same for a finished broadcast, in a thread: a recording of a day has 80,000 lines. Once for all who ask meanwhile."""
+        key = (broadcast, name)
+        rendering = self._rendering.get(key)
+        if rendering is None:
+
+            def render() -> Document:
+                document = Document(text().encode(), content_type)
+                _ = document.etag, document.gzipped  # these take their time, too
+                return document
+
+            rendering = self._rendering[key] = asyncio.get_running_loop().run_in_executor(None, render)
+            rendering.add_done_callback(lambda _: self._rendering.pop(key))
+        document = await asyncio.shield(rendering)
+        self._kept.setdefault(broadcast, {})[name] = (broadcast.version, document)
         return document

@@ -138,9 +138,7 @@ class _Playback:
             text, content_type = _recording_text(recording, name)
             if text is None:
                 return problem(404, "No such manifest.")
-            # In a thread: a recording of a day has 80,000 lines.
-            rendered = await asyncio.to_thread(text)
-            found = self._documents.render(recording, name, content_type, lambda: rendered)
+            found = await self._documents.render_aside(recording, name, content_type, text)
         return answers.document(request, found, max_age(RECORDING_MAX_AGE))
 
     async def live(self, request: web.Request) -> web.Response:
@@ -260,14 +258,15 @@ def _is_hinted(track: Track, sequence: int, index: int) -> bool:
 
 
 async def _wait(broadcast: Broadcast, track: Track, done: Callable[[], bool]) -> bool:
-    """Wait for `done` or the end of the broadcast; False when neither came within WAIT_TARGETS target durations."""
+    """Wait for `done` or the end of the broadcast; False when neither came within WAIT_TARGETS target durations, or the service
+    stops: it waits for its requests."""
     try:
         async with asyncio.timeout(reload.WAIT_TARGETS * broadcast.target_duration):
-            while not done() and not broadcast.ended:
+            while not done() and broadcast.running:
                 await track.changed.wait()
     except TimeoutError:
         return False
-    return True
+    return broadcast.running or broadcast.ended
 
 
 def _is_side(text: str) -> bool:

@@ -14,7 +14,7 @@ from providers.local.manifest.views import RENDITION_NAME, BroadcastView
 from providers.local.packager.events import PackagerEvent, Part, Resume, SegmentEnd, TrackInit, TrackKind
 from providers.local.recordings import RECORDING_FILE, StoredRecording, encode, recording_name
 from providers.local.shelf import index
-from providers.local.shelf.disk import Syncer, replace_file, write_whole
+from providers.local.shelf.disk import Syncer, write_whole
 from providers.local.shelf.errors import ShelfError
 from providers.local.shelf.index import INDEX_FILE, BroadcastInfo, LossLine, SegmentLine, TargetLine
 from providers.local.shelf.track import Track
@@ -35,8 +35,8 @@ class Broadcast:
     """One showing of a live input, reconnects included; `Shelf` makes them.
 
     While it runs: `take` what the packagers hand out, then `finish`. A finished one is read only. After a ShelfError from
-    `take` nothing more is taken; what was written stays and `finish` may still make a recording of it. `version` counts the
-    changes that playlists show; `low_latency` is whether they list parts.
+    `take` nothing more is taken until `retry`; what was written stays and `finish` may still make a recording of it. `version`
+    counts the changes that playlists show; `low_latency` is whether they list parts.
     """
 
     def __init__(self, folder: Path, info: BroadcastInfo, syncer: Syncer, fd: int | None, index_size: int = 0) -> None:
@@ -78,11 +78,22 @@ class Broadcast:
             self.version += 1
         self.last_write = time.time()
 
+    @property
+    def failed(self) -> bool:
+        """A ShelfError ended the taking."""
+        return self._failed
+
+    def retry(self, at: float) -> None:
+        """Take media again after a ShelfError, from new packagers (`resume`); what was open is closed as far as it was written.
+
+        `at` in seconds since the Unix epoch. Errors: ShelfError, when the disk still fails.
+        """
+        for track in self.tracks.values():
+            self._end_open(track, at)
+        self._failed = False
+
     def _begin_generation(self, track: Track, event: TrackInit) -> None:
-        before = len(track.segments)
-        track.end_open(time.time())
-        if len(track.segments) > before:
-            self._listed(track)
+        self._end_open(track, time.time())
         track.begin(event)
 
     def _track(self, rendition: str, kind: TrackKind) -> Track:
@@ -125,21 +136,23 @@ class Broadcast:
         self._write_line(LossLine(False, at))
         self.lost_at = None
 
-    def resume(self, rendition: str) -> Resume:
+    def resume(self, rendition: str, *, joins: bool = True) -> Resume:
         """Where a packager for `rendition` goes on: after everything there is, in a generation of its own.
 
-        A rendition that is behind the others joins their newest generation, so that all count alike after a reconnect.
+        A rendition that `joins` and is behind the others goes into their newest generation; one that does not (the source, at
+        a reconnect) begins a new one, ahead of all. So all count alike after a reconnect.
         """
         newest = max((max(track.inits, default=-1) for track in self.tracks.values()), default=-1)
         own = {kind: self.tracks.get((rendition, kind)) for kind in TrackKind}
         latest = max((max(track.inits, default=-1) for track in own.values() if track), default=-1)
         video, audio = own[TrackKind.VIDEO], own[TrackKind.AUDIO]
         return Resume(
-            generation=max(newest, latest + 1, 0),
+            generation=max(newest if joins else newest + 1, latest + 1, 0),
             video_sequence=video.next_sequence if video else 0,
             audio_sequence=audio.next_sequence if audio else 0,
             decode_time=max((track.end_time for track in self.tracks.values()), default=0.0),
             target_duration=self.target_duration if any(track.segments for track in self.tracks.values()) else 0,
+            program_time=max((track.end_program_time for track in own.values() if track), default=0.0),
         )
 
     def finish(self, at: float) -> StoredRecording | None:
@@ -159,13 +172,14 @@ class Broadcast:
                     self._end_open(track, at)
             recording = self._recording(at)
             if recording is not None:
-                replace_file(self.folder / RECORDING_FILE, encode(recording))
+                self._syncer.replace(self.folder / RECORDING_FILE, encode(recording))
         finally:
             self._fd, self.ended = None, True
             self._syncer.close(fd)
             self.version += 1
             for track in self.tracks.values():
                 track.release()
+                track.forget_media()
                 track.tell()
         if recording is None:
             shutil.rmtree(self.folder, ignore_errors=True)
@@ -201,12 +215,18 @@ class Broadcast:
         Call it when the packagers have been flushed; what they left open is recovered as after a crash.
         """
         if self._fd is not None:
-            for track in self.tracks.values():
-                track.release()
             os.close(self._fd)
             self._fd = None
+            for track in self.tracks.values():
+                track.release()
+                track.tell()
 
     # Reading
+
+    @property
+    def running(self) -> bool:
+        """More may come: it was neither finished nor suspended."""
+        return self._fd is not None
 
     @property
     def watchable(self) -> bool:
@@ -221,6 +241,11 @@ class Broadcast:
     def _complete(self, rendition: str) -> bool:
         counts = [len(track.segments) for (name, _), track in self.tracks.items() if name == rendition]
         return min(counts) > 0 or max(counts) > 1
+
+    @property
+    def segments(self) -> int:
+        """How many segments it has, of all tracks: what it takes in memory."""
+        return sum(len(track.segments) for track in self.tracks.values())
 
     def view(self, *, live: bool) -> BroadcastView:
         """What the manifests show: the live window or the whole."""

@@ -36,20 +36,6 @@ def write_whole(fd: int, data: bytes, size: int, what: str) -> None:
         raise ShelfError(f"{what} could not be written: {problem.strerror}") from problem
 
 
-def replace_file(path: Path, data: bytes) -> None:
-    """Write a small file that is there as a whole or not at all. Errors: ShelfError."""
-    draft = path.with_name(path.name + ".tmp")
-    try:
-        with draft.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-    except OSError as problem:
-        draft.unlink(missing_ok=True)
-        raise ShelfError(f"{path.name} could not be written: {problem.strerror}") from problem
-
-
 class Syncer:
     """Syncs and closes files in one thread; with `enabled=False` it only closes them."""
 
@@ -64,8 +50,15 @@ class Syncer:
             if not keep:
                 os.close(fd)
             return
+        try:
+            synced = os.dup(fd) if keep else fd
+        except (
+            OSError
+        ) as problem:  # no descriptor left: the kernel writes it back in its own time, and the stream goes on
+            log.warning("not synced", problem=problem.strerror)
+            return
         self._waiting += 1
-        self._thread.submit(self._sync, os.dup(fd) if keep else fd)
+        self._thread.submit(self._sync, synced)
 
     def _sync(self, fd: int) -> None:
         try:
@@ -75,6 +68,25 @@ class Syncer:
         finally:
             os.close(fd)
             self._waiting -= 1
+
+    def replace(self, path: Path, data: bytes) -> None:
+        """Write a small file that is there as a whole or not at all, and sync it afterwards, in the thread.
+
+        A power cut before that may leave an empty file. Errors: ShelfError.
+        """
+        draft = path.with_name(path.name + ".tmp")
+        try:
+            fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
+        except OSError as problem:
+            raise ShelfError(f"{path.name} could not be written: {problem.strerror}") from problem
+        try:
+            write_whole(fd, data, 0, path.name)
+            draft.replace(path)
+        except OSError as problem:
+            raise ShelfError(f"{path.name} could not be written: {problem.strerror}") from problem
+        finally:
+            self.close(fd)
+            draft.unlink(missing_ok=True)
 
     def check(self) -> None:
         """Raise the failure of an earlier sync, once. Errors: ShelfError."""

@@ -14,10 +14,10 @@ from pathlib import Path
 import structlog
 
 from providers.local.manifest.views import SegmentView, init_name, segment_name, track_name
-from providers.local.recordings import RECORDING_FILE
+from providers.local.recordings import RECORDING_FILE, decode
 from providers.local.shelf import boxes, index
 from providers.local.shelf.broadcast import Broadcast, open_index
-from providers.local.shelf.disk import Syncer, replace_file
+from providers.local.shelf.disk import Syncer
 from providers.local.shelf.index import INDEX_FILE, UID, BrokenIndex, InitLine, Line, LossLine, SegmentLine, TargetLine
 from providers.local.shelf.track import Track
 
@@ -31,7 +31,7 @@ def recover(root: Path, syncer: Syncer) -> list[Broadcast]:
     """The unfinished broadcasts under `root`, oldest first, open for writing again. Blocking."""
     found: list[Broadcast] = []
     for folder in sorted(root.iterdir()):
-        if not UID.fullmatch(folder.name) or (folder / RECORDING_FILE).exists():
+        if not UID.fullmatch(folder.name) or _is_finished(folder):
             continue
         try:
             if _never_began(folder):
@@ -43,6 +43,15 @@ def recover(root: Path, syncer: Syncer) -> list[Broadcast]:
             log.error("recording set aside", uid=folder.name, problem=repr(problem))
             _set_aside(root, folder)
     return sorted(found, key=lambda broadcast: broadcast.info.created)
+
+
+def _is_finished(folder: Path) -> bool:
+    """Whether its recording is described; a power cut may have left the description empty, and it is made again."""
+    try:
+        decode((folder / RECORDING_FILE).read_bytes())
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+    return True
 
 
 def _never_began(folder: Path) -> bool:
@@ -68,7 +77,7 @@ def _reopen(folder: Path, syncer: Syncer) -> Broadcast:
     if len(kept) < len(lines):
         log.warning("media missing after a crash", uid=info.uid, lines=len(lines) - len(kept))
         data = index.begin_line(info) + b"".join(map(index.encode, kept))
-        replace_file(file, data)
+        syncer.replace(file, data)
         good = len(data)
     os.truncate(file, good)
     broadcast = Broadcast(folder, info, syncer, open_index(folder), good)

@@ -31,10 +31,13 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class ShelfLimits:
-    """`min_free`: bytes the disk must have free to begin a broadcast. `open_recordings`: how many stay opened for playback."""
+    """`min_free`: bytes the disk must have free to begin a broadcast. `open_recordings`: how many stay opened for playback,
+    and `open_segments`: how many segments these may have together; a recording of a day has 86,000, some 70 MB.
+    """
 
     min_free: int = 512 << 20
     open_recordings: int = 64
+    open_segments: int = 200_000
 
 
 class Shelf:
@@ -45,6 +48,7 @@ class Shelf:
         self._limits = limits
         self._syncer = Syncer(enabled=sync)
         self._opened: OrderedDict[str, Broadcast] = OrderedDict()
+        self._loading: dict[str, asyncio.Future[Broadcast | None]] = {}
         root.mkdir(parents=True, exist_ok=True)
 
     def begin(self, info: BroadcastInfo) -> Broadcast:
@@ -91,12 +95,25 @@ class Shelf:
         if known is not None:
             self._opened.move_to_end(uid)
             return known
-        # In a thread: the index of a day is some 10 MB of lines.
-        broadcast = await asyncio.to_thread(self._load, uid) if UID.fullmatch(uid) else None
-        if broadcast is not None:
-            broadcast = self._opened.setdefault(uid, broadcast)
-            while len(self._opened) > self._limits.open_recordings:
-                self._opened.popitem(last=False)
+        if not UID.fullmatch(uid):
+            return None
+        loading = self._loading.get(uid)
+        if loading is None:
+            # In a thread: the index of a day is some 20 MB of lines, and takes 2 s. Once for all who ask meanwhile.
+            loading = self._loading[uid] = asyncio.get_running_loop().run_in_executor(None, self._load, uid)
+            loading.add_done_callback(lambda _: self._loading.pop(uid))
+        broadcast = await asyncio.shield(loading)
+        return None if broadcast is None else self.keep(broadcast)
+
+    def keep(self, broadcast: Broadcast) -> Broadcast:
+        """Have a finished broadcast at hand for `open`: all its viewers ask for it again the moment it ends."""
+        broadcast = self._opened.setdefault(broadcast.info.uid, broadcast)
+        segments = sum(each.segments for each in self._opened.values())
+        while len(self._opened) > 1 and (
+            len(self._opened) > self._limits.open_recordings or segments > self._limits.open_segments
+        ):
+            _, oldest = self._opened.popitem(last=False)
+            segments -= oldest.segments
         return broadcast
 
     def _load(self, uid: str) -> Broadcast | None:

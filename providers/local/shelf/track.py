@@ -15,7 +15,6 @@ from providers.local.manifest.reload import Edge
 from providers.local.manifest.views import (
     InitView,
     OpenView,
-    PartView,
     SegmentView,
     TrackView,
     init_name,
@@ -28,64 +27,13 @@ from providers.local.packager.events import Part, SegmentEnd, TrackInit, TrackKi
 from providers.local.shelf.disk import Syncer, write_whole
 from providers.local.shelf.errors import ShelfError
 from providers.local.shelf.index import INIT_FIELDS, InitLine, Line, SegmentLine
+from providers.local.shelf.parts import MEMORY_BYTES, StoredParts
 
 MEMORY_TARGETS = 4
 """Media younger than this many target durations is served from memory: all parts a playlist lists (three), and some slack."""
 
-MEMORY_BYTES = 16 << 20
-"""The most bytes of media a track keeps in memory; what does not fit is read from its file."""
-
 RATE_MARGIN = 0.5
 """A segment shorter than this share of the target duration says nothing about the peak rate (RFC 8216bis §4.4.6.2)."""
-
-
-class StoredParts:
-    """The parts of one segment: where each lies in the file and, while the segment is young, its bytes."""
-
-    __slots__ = ("_chunks", "_data", "offsets", "size", "views")
-
-    def __init__(self) -> None:
-        self.views: list[PartView] = []
-        self.offsets: list[int] = []
-        self.size = 0
-        self._chunks: list[bytes] | None = []
-        self._data: bytes | None = None
-
-    def add(self, part: Part) -> None:
-        """One more part; it is in the file already."""
-        self.views.append(PartView(part.duration, part.independent))
-        self.offsets.append(self.size)
-        self.size += len(part.data)
-        if self.size > MEMORY_BYTES:
-            self._chunks = None
-        if self._chunks is not None:
-            self._chunks.append(part.data)
-
-    def seal(self) -> None:
-        """The segment is whole: keep it in one piece, since it is asked for as one by many."""
-        if self._chunks is not None:
-            self._data, self._chunks = b"".join(self._chunks), None
-
-    def drop_bytes(self) -> None:
-        """Only the file has them now."""
-        self._chunks = self._data = None
-
-    @property
-    def whole(self) -> bytes | None:
-        """The sealed segment's bytes, if they are in memory."""
-        return self._data
-
-    def span(self, index: int) -> tuple[int, int]:
-        """Where part `index` begins and ends in the file."""
-        following = index + 1
-        return self.offsets[index], self.offsets[following] if following < len(self.offsets) else self.size
-
-    def part(self, index: int) -> bytes | None:
-        """The bytes of part `index`, if they are in memory."""
-        if self._data is not None:
-            begin, end = self.span(index)
-            return self._data[begin:end]
-        return None if self._chunks is None else self._chunks[index]
 
 
 class Track:
@@ -205,6 +153,12 @@ class Track:
         return ends
 
     @property
+    def end_program_time(self) -> float:
+        """The wall-clock time where its last segment ends, in seconds since the Unix epoch; 0.0 without one."""
+        last = self.segments[-1] if self.segments else None
+        return 0.0 if last is None else last.program_time + last.duration / self.timescale(last.generation)
+
+    @property
     def next_sequence(self) -> int:
         if self._open is not None:
             return self._open.sequence + 1
@@ -285,6 +239,10 @@ class Track:
         if self._open is not None:
             self._parts.pop(self._open.sequence, None)
         self._open = self._fd = None
+
+    def forget_media(self) -> None:
+        """Everything is in the files, and nobody lists parts any more."""
+        self._parts.clear()
 
     def _forget_old(self) -> None:
         young, size = 0.0, 0

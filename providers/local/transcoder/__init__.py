@@ -1,1 +1,1 @@
-"""The only place that runs ffmpeg: renditions of a live stream, thumbnails, the test pattern (design §3, §7)."""
+"""The only place that runs ffmpeg: renditions of a live stream, thumbnails, the test pattern."""

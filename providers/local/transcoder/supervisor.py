@@ -1,4 +1,4 @@
-"""Keeps a process running: states in one table, a watchdog, a growing restart delay, a bounded stop (style.md, habit 16)."""
+"""Keeps a process running: states in one table, a watchdog, a growing restart delay, a bounded stop."""
 
 from __future__ import annotations
 
@@ -237,8 +237,11 @@ class Supervisor:
             self._work.last_words(child)
         else:
             child.kill()
+        code: int | None = None
         try:
             code = await child.stop()
+        except ProcessError as failure:  # it hangs in the kernel: another one may do its work
+            self._log.error("transcoder cannot be ended", reason=str(failure))
         finally:
             self._child = None
         report = self._log.info if over.gently else self._log.warning

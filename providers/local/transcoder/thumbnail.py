@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -70,6 +70,9 @@ class ThumbnailFailed(ThumbnailError):
 
 Variant = tuple[int, int, Fit]
 
+Media = bytes | Path | Callable[[], Awaitable[bytes]]
+"""Init segment and segment in one, the path of a file, or what reads it (it may raise OSError)."""
+
 
 @dataclass(slots=True)
 class _Made:
@@ -105,8 +108,8 @@ class Thumbnails:
         self._runs = asyncio.Semaphore(MAX_RUNS)
         self._waiting = 0
 
-    async def of(self, key: str, media: bytes | Path, width: int = 640, height: int = 360, fit: str = "crop") -> bytes:
-        """A JPEG of the first keyframe in `media`: init segment and segment in one, or the path of a file.
+    async def of(self, key: str, media: Media, width: int = 640, height: int = 360, fit: str = "crop") -> bytes:
+        """A JPEG of the first keyframe in `media`, which is not touched when there is a fresh one.
 
         `key` names the stream or recording (and its moment). `width` and `height` in pixels. `fit`, as Cloudflare has it:
         crop cuts off what is too much, clip makes one side smaller than asked, scale distorts, fill adds black. Errors: see above.
@@ -132,7 +135,7 @@ class Thumbnails:
         stream.variants = {variant: made for variant, made in stream.variants.items() if made.at > oldest}
         return stream.variants
 
-    async def _make_once(self, stream: _Stream, variant: Variant, media: bytes | Path) -> _Made:
+    async def _make_once(self, stream: _Stream, variant: Variant, media: Media) -> _Made:
         if self._waiting >= MAX_WAITING:
             raise ThumbnailBusy("too many thumbnails are being made", retry_after=1.0)
         self._waiting += 1
@@ -150,7 +153,13 @@ class Thumbnails:
             stream.users -= 1
             self._waiting -= 1
 
-    async def _make(self, variant: Variant, media: bytes | Path) -> bytes | ThumbnailFailed:
+    async def _make(self, variant: Variant, media: Media) -> bytes | ThumbnailFailed:
+        if callable(media):
+            try:
+                media = await media()
+            except OSError as problem:
+                log.warning("no thumbnail", reason=str(problem.strerror))
+                return ThumbnailFailed("the media cannot be read")
         source, stdin = ("pipe:0", media) if isinstance(media, bytes) else (f"file:{media}", b"")
         async with self._runs:
             try:

@@ -12,7 +12,7 @@ export type Alive = { status: "ok" };
 
 export type Avatar = { id: string | null; url: string };
 
-/** A channel (contract §3). Messages and members come with a later release: their members stand at their first values. */
+/** A channel of the Pub API. Messages and members come with a later release: their members stand at their first values. */
 export type ChannelAnswer = { id: string; organization_id: string; name: string; description: string; avatar_url: string | null; created_at: string; updated_at: string; is_direct_message: boolean; latest_message: { [name: string]: unknown } | null; latest_message_created_at: string; member_count: number; is_private: boolean; is_default_channel: boolean; is_village: boolean; is_active: boolean; type: ChannelType };
 
 /** What a new channel may be given. Members not listed are ignored. */
@@ -20,13 +20,13 @@ export type ChannelBody = { name: string; description?: string; avatar_url?: str
 
 export type ChannelPage = { next: string | null; previous: string | null; results: ChannelAnswer[] };
 
-/** The contract's numbers (§3). */
+/** The numbers the Pub API has for them. */
 export type ChannelType = 1 | 2 | 3 | 4 | 5;
 
 /** An error in one sentence. */
 export type Detail = { detail: string };
 
-/** How the stream is cut (design §7): segments of about 2 s, one per keyframe, or LL-HLS parts. */
+/** How the stream is cut: segments of about 2 s, one per keyframe, or LL-HLS parts. */
 export type LatencyMode = "standard" | "reduced" | "low";
 
 /** A session and its audience. */
@@ -39,7 +39,7 @@ export type ListedStreamAnswer = { channel: string; channel_name: string; create
 
 export type ListedStreamPage = { next: string | null; previous: string | null; results: ListedStreamAnswer[] };
 
-/** The caller, as the contract shows a user (§2). */
+/** The caller, as the Pub API shows a user. */
 export type Me = { id: string; email: string | null; organization_id: string; organization: OrganizationName; first_name: string; last_name: string; full_name: string; is_manager: boolean | null; is_staff: boolean; alias: string | null; gender: string | null; birthday: string | null; phone: string | null; title: string | null; created_at: string; updated_at: string; deleted_at: string | null; avatar_id: string | null; avatar: Avatar | null; is_online_enabled: boolean; is_online: boolean; is_present: boolean; current_chat_count: number; is_deleted: boolean; is_bot: boolean; is_created_by_sso: boolean; is_email_confirmed: boolean };
 
 export type MeetingBody = { group?: string | null; user?: MeetingUser };
@@ -54,7 +54,7 @@ export type Meta = { name: string };
 
 export type OrganizationName = { id: string; name: string };
 
-/** Where a live input stands, as `stream_status` tells it (design §6). */
+/** Where a live input stands, as `stream_status` tells it. */
 export type Phase = "offline" | "connecting" | "starting" | "live" | "reconnecting" | "ended";
 
 export type PlaybackAnswer = { hls: string; dash: string };
@@ -65,7 +65,7 @@ export type Problem = { detail?: string | string[] | null; non_field_errors?: st
 /** `checks` says by part: ok, or what is wrong with it. */
 export type Ready = { status: "ready" | "draining" | "unready"; checks: { [name: string]: unknown } };
 
-/** A finished broadcast (contract §3). */
+/** A finished broadcast, in the shape the Pub API shares with Cloudflare's videos. */
 export type RecordingAnswer = { uid: string; thumbnail: string; created: string; modified: string; size: number; duration: number; input: Size; playback: PlaybackAnswer; meta: Meta; stream_session_id: string | null };
 
 export type RecordingPage = { next: string | null; previous: string | null; results: RecordingAnswer[] };
@@ -83,7 +83,7 @@ export type StreamAnswer = { rtmps_url: string; rtmp_url: string | null; view_ur
 /** Options of a live input. What is not sent stays as it is. */
 export type StreamBody = { slate_image_url?: string | null; reconnect_timeout?: number; latency_mode?: LatencyMode };
 
-/** What stream_status answers. The first three are the contract's. */
+/** What stream_status answers. The first three are the Pub API's, the rest is ours. */
 export type StreamStatus = { is_connected: boolean; is_watchable: boolean; seconds_until_watchable: number; state: Phase; reason: string | null; poll_after_ms: number; viewer_count: number; as_of?: string | null; viewer_count_as_of?: string | null; degraded?: true | null };
 
 /** What stream_viewer_count answers. */
@@ -129,7 +129,7 @@ export interface Operations {
   /** Stream sessions of the channel, newest first */
   listStreamSessions: { path: { organization_id: string; channel_id: string; }; query?: { cursor?: string; page_size?: number; }; answer: ListedSessionPage };
   /** Live inputs of the organization, newest first */
-  listStreams: { path: { organization_id: string; }; query?: { cursor?: string; page_size?: number; search?: string; state?: Phase | ""; }; answer: ListedStreamPage };
+  listStreams: { path: { organization_id: string; }; query?: { cursor?: string; page_size?: number; search?: string; state?: "offline" | "connecting" | "starting" | "live" | "reconnecting" | "ended" | ""; }; answer: ListedStreamPage };
 }
 
 export declare const OPERATIONS: { readonly [K in OperationName]: readonly [method: string, path: string] };

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +15,8 @@ import pytest
 from service import __main__ as cli
 
 PATIENCE = 60.0
+
+NO_PORTS = {"CONFERENCE_HTTP_PORT": "0", "CONFERENCE_RTMP_PORT": "off", "CONFERENCE_RTMPS_PORT": "0"}
 
 
 @pytest.fixture
@@ -50,10 +54,11 @@ def test_a_token_stands_alone_on_stdout_and_works_before_the_service_ever_ran(en
     assert "\trevoked " in run(environment, "token", "list", "--org", organization).stdout
 
 
-def test_bearer_prints_an_access_token(environment: dict[str, str]) -> None:
+def test_bearer_prints_an_access_token_and_leaves_no_other_token(environment: dict[str, str]) -> None:
     done = run(environment, "token", "create", "--org", str(uuid4()), "--user", str(uuid4()), "--bearer")
     assert done.returncode == 0
     assert done.stdout.count(".") == 2
+    assert run(environment, "token", "list").stdout == ""
 
 
 def test_revoking_an_unknown_token_fails_in_one_line(environment: dict[str, str]) -> None:
@@ -106,6 +111,56 @@ def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stopped:
         cli.main(["--version"])
     assert (stopped.value.code, capsys.readouterr().out) == (0, f"{cli.VERSION}\n")
+
+
+def test_a_service_without_its_database_says_so_and_does_not_start(environment: dict[str, str]) -> None:
+    done = run({**environment, **NO_PORTS, "CONFERENCE_DATABASE_URL": "postgresql://u:hidden@127.0.0.1:1/x"}, "serve")
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == "The store is not available."
+    assert "Traceback" not in done.stderr and "hidden" not in done.stderr
+
+
+def test_a_file_that_is_no_database_is_not_served_from(environment: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "text.db").write_text("hello\n" * 1000)
+    done = run({**environment, "CONFERENCE_DATABASE_URL": f"sqlite:///{tmp_path / 'text.db'}"}, "migrate")
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (1, "The store is not available.")
+
+
+def test_a_certificate_nobody_can_use_is_told_in_one_line(environment: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "pem").write_text("no certificate\n")
+    given = {"CONFERENCE_TLS_CERT": str(tmp_path / "pem"), "CONFERENCE_TLS_KEY": str(tmp_path / "pem")}
+    done = run({**environment, **NO_PORTS, **given}, "serve")
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith("CONFERENCE_TLS_CERT, CONFERENCE_TLS_KEY: ")
+    assert "Traceback" not in done.stderr
+
+
+def test_an_address_of_another_machine_is_told_in_one_line(environment: dict[str, str]) -> None:
+    done = run({**environment, **NO_PORTS, "CONFERENCE_HTTP_HOST": "203.0.113.5"}, "serve")
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith("cannot listen: ")
+    assert "Traceback" not in done.stderr
+
+
+def test_a_service_told_to_stop_while_it_starts_stops_and_to_reload_it_goes_on(environment: dict[str, str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # takes connections and never answers
+        silent.settimeout(PATIENCE)
+        given = {
+            "CONFERENCE_PROVIDER": "cloudflare",
+            "CONFERENCE_CLOUDFLARE_ACCOUNT_ID": "a",
+            "CONFERENCE_CLOUDFLARE_API_TOKEN": "t",
+            "CONFERENCE_CLOUDFLARE_BASE_URL": f"http://127.0.0.1:{silent.getsockname()[1]}",
+        }
+        with subprocess.Popen(
+            [sys.executable, "-m", "service", "serve"], env={**environment, **NO_PORTS, **given}, stderr=subprocess.PIPE
+        ) as process:
+            with silent.accept()[0]:  # the provider asks: the service is starting
+                process.send_signal(signal.SIGHUP)
+                process.terminate()
+                _, told = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0
+    assert b"nothing to reload" in told
+    assert b"stopped while it was starting" in told
 
 
 def test_what_jitsi_has_to_be_told_is_the_same_every_time(environment: dict[str, str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import logging
@@ -10,6 +11,8 @@ from typing import Any
 
 import pytest
 import structlog
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
 from service import logs
 
@@ -138,3 +141,19 @@ def test_secrets_are_taken_out_of_the_lines_of_libraries() -> None:
     logs.configure("info", "json", out)
     logging.getLogger("library").warning("with %s", f"Bearer {SECRET}")
     assert SECRET not in out.getvalue()
+
+
+NO_HTTP = b"GET / HTTP/9.9\r\n\r\n"
+NO_GZIP = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}"
+
+
+@pytest.mark.parametrize(("sent", "status"), [(NO_HTTP, b"400"), (NO_GZIP, b"404")])
+async def test_a_client_that_sends_nonsense_leaves_no_traceback(sent: bytes, status: bytes) -> None:
+    out = io.StringIO()
+    logs.configure("info", "json", out)
+    async with TestServer(web.Application()) as server:
+        reader, writer = await asyncio.open_connection(server.host, server.port)
+        writer.write(sent)
+        assert (await reader.read()).split()[1] == status
+        writer.close()
+    assert out.getvalue() == ""

@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -16,14 +15,7 @@ from redis import asyncio as aioredis
 
 from service.redis_child import MOVES, PrivateRedis, PrivateRedisError, RedisState
 from service.tasks import Tasks
-
-PATIENCE = 20.0
-
-
-async def until(true: Callable[[], bool]) -> None:
-    async with asyncio.timeout(PATIENCE):
-        while not true():  # noqa: ASYNC110  (another process makes it true; there is no event)
-            await asyncio.sleep(0.01)
+from tests.waiting import PATIENCE, until
 
 
 async def test_it_answers_on_its_socket_and_is_gone_after_the_stop(tmp_path: Path, tasks: Tasks) -> None:

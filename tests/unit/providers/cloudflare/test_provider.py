@@ -140,6 +140,36 @@ async def test_an_input_deleted_behind_our_back_is_gone(
         await provider.state(live.uid)
 
 
+async def test_what_can_be_watched_is_told_while_the_api_cannot_be_asked(
+    fake: FakeHand, live: LiveInput, make: Make
+) -> None:
+    await push(fake, live)
+    restarted = make(customer_url=fake.customer_url)
+    await restarted.start()
+    await fake.admin("/faults", kind="status", match=API, times=MANY)
+    state = await restarted.state(live.uid)
+    assert (state.phase, state.is_watchable, state.degraded) == (Phase.LIVE, True, True)
+    await fake.admin("/faults", "DELETE")
+    await fake.advance(2)
+    assert not (await restarted.state(live.uid)).degraded
+
+
+async def test_an_input_that_is_gone_is_asked_about_once_however_many_want_to_know(
+    fake: FakeHand, provider: CloudflareProvider, live: LiveInput
+) -> None:
+    await push(fake, live)
+    await provider.state(live.uid)
+    await fake.api("DELETE", f"/live_inputs/{live.uid}")
+    await fake.advance(1)
+    before = len((await fake.admin("/requests", "GET")).json)
+    for _ in range(5):
+        with pytest.raises(InputNotFound):
+            await provider.state(live.uid)
+        await provider.states.look_around()
+    asked = (await fake.admin("/requests", "GET")).json[before:]
+    assert len([line for line in asked if line.endswith(f"/live_inputs/{live.uid}")]) == 1
+
+
 async def test_a_declined_option_is_refused_and_leaves_nothing_behind(
     fake: FakeHand, provider: CloudflareProvider
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 import json
@@ -139,3 +140,12 @@ async def test_a_video_nobody_streamed_is_ignored(client: Client, woken: list[st
 async def test_an_unsigned_video_is_refused(client: Client, woken: list[str], header: str) -> None:
     assert (await video(client, BODY, header)).status == 401
     assert woken == []
+
+
+async def test_a_secret_of_bytes_that_are_no_text_is_refused(client: Client) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", client.port)
+    writer.write(
+        b"POST /webhooks/cloudflare/live HTTP/1.1\r\nHost: a\r\ncf-webhook-auth: \xff\r\nContent-Length: 0\r\n\r\n"
+    )
+    assert (await reader.readline()).split()[1] == b"401"
+    writer.close()

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -13,42 +10,17 @@ import pytest
 from service.domain.accounts import CACHE_SECONDS, Accounts, token_digest
 from service.domain.errors import Conflict, NotAuthenticated, NotFound
 from service.store import Store
-from service.store.migrate import migrate
-
-
-class Clock:
-    """A clock the test moves."""
-
-    def __init__(self) -> None:
-        self.at = datetime(2026, 1, 1, tzinfo=UTC)
-
-    def now(self) -> datetime:
-        return self.at
-
-    def monotonic(self) -> float:
-        return self.at.timestamp()
-
-    def move(self, seconds: float) -> None:
-        self.at += timedelta(seconds=seconds)
+from tests.contract.clock import MovableClock
 
 
 @pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    url = f"sqlite:///{tmp_path / 'store.db'}"
-    await migrate(url)
-    opened = Store(url)
-    yield opened
-    await opened.aclose()
+def clock() -> MovableClock:
+    return MovableClock()
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def accounts(store: Store, clock: Clock) -> Accounts:
-    return Accounts(store.accounts, store.accounts, clock.now, clock.monotonic)
+def accounts(store: Store, clock: MovableClock) -> Accounts:
+    return Accounts(store.accounts, store.accounts, clock, clock.monotonic)
 
 
 async def test_a_token_is_forty_random_characters_and_stored_as_a_digest(accounts: Accounts) -> None:
@@ -59,6 +31,16 @@ async def test_a_token_is_forty_random_characters_and_stored_as_a_digest(account
     assert issued.secret not in repr(issued)
 
 
+async def test_a_registered_user_may_have_an_access_token_without_an_api_token(accounts: Accounts) -> None:
+    organization, user = uuid4(), uuid4()
+    await accounts.register(organization, user, full_name="Ada Lovelace")
+    await accounts.register(organization, user)
+    identity = await accounts.authenticate(f"Bearer {await accounts.issue_bearer(organization, user)}")
+    assert (identity.user and identity.user.full_name, await accounts.list_tokens()) == ("Ada Lovelace", [])
+    with pytest.raises(Conflict):
+        await accounts.register(uuid4(), user)
+
+
 async def test_a_user_belongs_to_one_organization(accounts: Accounts) -> None:
     user = uuid4()
     await accounts.create_token(uuid4(), user)
@@ -67,36 +49,38 @@ async def test_a_user_belongs_to_one_organization(accounts: Accounts) -> None:
 
 
 async def test_a_token_revoked_elsewhere_is_believed_for_a_few_seconds_at_most(
-    accounts: Accounts, store: Store, clock: Clock
+    accounts: Accounts, store: Store, clock: MovableClock
 ) -> None:
     issued = await accounts.create_token(uuid4(), uuid4())
     header = f"Token {issued.secret}"
     await accounts.authenticate(header)
-    elsewhere = Accounts(store.accounts, store.accounts, clock.now, clock.monotonic)
+    elsewhere = Accounts(store.accounts, store.accounts, clock, clock.monotonic)
     await elsewhere.revoke_token(issued.token.id)
-    clock.move(CACHE_SECONDS - 0.001)
+    clock.advance(CACHE_SECONDS - 0.001)
     await accounts.authenticate(header)
-    clock.move(0.001)
+    clock.advance(0.001)
     with pytest.raises(NotAuthenticated):
         await accounts.authenticate(header)
 
 
-async def test_an_access_token_is_not_believed_a_moment_longer_than_it_lives(accounts: Accounts, clock: Clock) -> None:
+async def test_an_access_token_is_not_believed_a_moment_longer_than_it_lives(
+    accounts: Accounts, clock: MovableClock
+) -> None:
     organization, user = uuid4(), uuid4()
     await accounts.create_token(organization, user)
     bearer = f"Bearer {await accounts.issue_bearer(organization, user, lifetime=10)}"
-    clock.move(9)
+    clock.advance(9)
     await accounts.authenticate(bearer)
-    clock.move(1)
+    clock.advance(1)
     with pytest.raises(NotAuthenticated, match="expired"):
         await accounts.authenticate(bearer)
 
 
-async def test_another_process_knows_the_access_tokens(accounts: Accounts, store: Store, clock: Clock) -> None:
+async def test_another_process_knows_the_access_tokens(accounts: Accounts, store: Store, clock: MovableClock) -> None:
     organization, user = uuid4(), uuid4()
     await accounts.create_token(organization, user)
     bearer = await accounts.issue_bearer(organization, user)
-    elsewhere = Accounts(store.accounts, store.accounts, clock.now, clock.monotonic)
+    elsewhere = Accounts(store.accounts, store.accounts, clock, clock.monotonic)
     identity = await elsewhere.authenticate(f"Bearer {bearer}")
     assert identity.user is not None and identity.user.id == user
 

@@ -15,7 +15,8 @@ from service.tasks import Tasks
 from service.viewers.port import ViewerCount
 from service.viewers.redis import RedisViewers
 from tests.servers import RedisServer
-from tests.stream_stage import UNHURRIED, Clock, Stage, until
+from tests.stream_stage import UNHURRIED, Clock, Stage
+from tests.waiting import until
 
 HURRIED = BoardLimits(refresh_every=0.01, look_up_every=0.0)
 

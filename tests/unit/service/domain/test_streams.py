@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
@@ -18,7 +16,6 @@ from service.domain.errors import Invalid, NotFound, Unavailable
 from service.domain.ports import StreamRef
 from service.domain.streams import ENSURE_ATTEMPTS, OptionChanges, Streams
 from service.store import Store
-from service.store.migrate import migrate
 
 
 class Died(BaseException):
@@ -52,15 +49,6 @@ class Treacherous(MemoryProvider):
 
 def now() -> datetime:
     return datetime.now(UTC)
-
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    url = f"sqlite:///{tmp_path / 'store.db'}"
-    await migrate(url)
-    opened = Store(url)
-    yield opened
-    await opened.aclose()
 
 
 @pytest.fixture
@@ -106,6 +94,20 @@ async def test_claims_without_an_answer_are_answered_at_start(
     assert await streams.reconcile() == 0
     assert (await streams.get(channel)).uid in provider._books.inputs
     assert not (await streams.ensure(channel)).created
+
+
+async def test_a_channel_goes_over_to_another_provider_with_its_claim(
+    streams: Streams, store: Store, channel: Channel
+) -> None:
+    await streams.ensure(channel)
+    other = Treacherous()
+    other.name = "other"
+    other.deaths = 1
+    moved = Streams(other, store.channels, store.claims, now)
+    with pytest.raises(Died):
+        await moved.ensure(channel)
+    assert await moved.reconcile() == 1
+    assert (await moved.get(channel)).uid in other.input_uids
 
 
 async def test_a_reconciliation_that_fails_leaves_the_claim_for_the_next_caller(
@@ -200,6 +202,15 @@ async def test_different_options_sent_at_once_all_arrive(streams: Streams, chann
         streams.ensure(channel, OptionChanges(slate_image_url="https://example.com/a.png")),
     )
     assert (await streams.get(channel)).options == InputOptions("https://example.com/a.png", 5, LatencyMode.LOW)
+
+
+async def test_an_option_that_was_refused_does_not_stick_to_the_channel(
+    streams: Streams, provider: Treacherous, channel: Channel
+) -> None:
+    provider.refuse("latency_mode", "not on this account")
+    with pytest.raises(Invalid):
+        await streams.ensure(channel, OptionChanges(latency_mode=LatencyMode.LOW))
+    assert (await streams.ensure(channel)).input.options == InputOptions()
 
 
 async def test_an_option_the_provider_refuses_is_named(

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from providers.local.ingest.limits import IngestCounters, IngestLimits
-from providers.local.ingest.meter import MAX_WAKE_BYTES, Meter
+from providers.local.ingest.meter import MAX_WAKE_BYTES, WAKE_INTERVAL, Meter
 
 LIMITS = IngestLimits(bitrate=8_000_000, bitrate_window=10.0)
 
@@ -52,7 +52,7 @@ def test_twice_the_ceiling_is_too_fast_after_the_window(meter: Meter) -> None:
 def test_the_kernel_collects_what_a_publisher_sends_in_the_wake_interval(meter: Meter, client: socket.socket) -> None:
     run(meter, 1, 200_000)
 
-    assert wake_size(client) == 8_000
+    assert wake_size(client) == int(200_000 * WAKE_INTERVAL)
 
 
 def test_the_kernel_never_collects_too_much(meter: Meter, client: socket.socket) -> None:

@@ -12,15 +12,15 @@ from pathlib import Path
 import pytest
 
 from providers.local.ingest.authority import SERVER_LIFETIME, describe, ensure_local_certificate
-from providers.local.ingest.limits import IngestLimits
 from providers.local.ingest.server import IngestServer
 from providers.local.ingest.tls import CertificateFiles, CertificateUnusable, reload, server_context
 from service.tasks import Tasks
-from tests.unit.providers.local.ingest.clients import PATIENCE, Client
+from tests.unit.providers.local.ingest.clients import Client
 from tests.unit.providers.local.ingest.gates import RecordingGate
+from tests.unit.providers.local.ingest.listening import LIMITS
+from tests.waiting import until
 
 NAMES = ["localhost", "127.0.0.1", "::1"]
-LIMITS = IngestLimits(sweep_interval=0.02)
 
 
 @pytest.fixture
@@ -155,9 +155,7 @@ async def test_stopping_does_not_wait_for_tls_handshakes(files: CertificateFiles
     server = IngestServer(RecordingGate(), tasks.spawn, LIMITS)
     port = await server.listen("127.0.0.1", 0, server_context(files.certificate, files.key))
     client = await Client.connect(port)
-    async with asyncio.timeout(PATIENCE):
-        while not server.counters.connections:  # noqa: ASYNC110  # the server tells nobody
-            await asyncio.sleep(0.005)
+    await until(lambda: server.counters.connections > 0)
     async with asyncio.timeout(LIMITS.stop_timeout):
         await server.aclose()
 

@@ -224,7 +224,7 @@ def test_a_later_packager_goes_on_where_one_ended() -> None:
     resume = first.resume
     last = [ends(events, VIDEO)[-1], ends(events, AUDIO)[-1]]
     end = max((each.decode_time + each.duration) / (90_000 if each.track is VIDEO else 48_000) for each in last)
-    assert resume == Resume(1, last[0].sequence + 1, last[1].sequence + 1, end, 2)
+    assert resume == Resume(1, last[0].sequence + 1, last[1].sequence + 1, end, 2, pytest.approx(ARRIVED + end))
 
     second = packager(resume)
     assert second.target_duration == 2

@@ -12,7 +12,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from yarl import URL
 
 from providers.base import LatencyMode
-from providers.local.manifest import reload
+from providers.local.manifest import hls, reload
 from providers.local.packager.events import Part
 from providers.local.playback import routes
 from providers.local.shelf.broadcast import Broadcast
@@ -184,6 +184,16 @@ async def test_a_blocking_request_is_answered_when_the_broadcast_ends(client: Cl
     assert read_media(await waiting).ended
 
 
+async def test_a_stop_of_the_service_does_not_wait_for_blocking_requests(client: Client, library: Library) -> None:
+    library.begin(LatencyMode.LOW)
+    library.push(3)
+    waiting = asyncio.ensure_future(client.get(f"/{UID}/live/source-video.m3u8?_HLS_msn=3"))
+    await client.get(f"/{UID}/live/source-video.m3u8")
+    library.running.suspend()
+    async with asyncio.timeout(reload.WAIT_TARGETS):  # half of what the answer may take
+        assert (await waiting).status == 503
+
+
 async def test_a_hinted_part_is_waited_for(client: Client, library: Library) -> None:
     library.begin(LatencyMode.LOW)
     library.push(3)
@@ -277,3 +287,18 @@ async def test_a_blocking_request_is_given_up_after_a_while(
     library.push(3)
     answer = await client.get(f"/{UID}/live/source-video.m3u8?_HLS_msn=3")
     assert (answer.status, answer.headers["Retry-After"]) == (503, "1")
+
+
+async def test_a_recording_playlist_many_ask_for_at_once_is_rendered_once(
+    library: Library, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library.begin()
+    library.push(3)
+    library.finish()
+    rendered: list[str] = []
+    render = hls.vod_playlist
+    monkeypatch.setattr(hls, "vod_playlist", lambda track, base: (rendered.append(track.name), render(track, base))[1])
+
+    answers = await asyncio.gather(*(client.get(f"/{UID}/manifest/source-video.m3u8") for _ in range(20)))
+    assert {answer.status for answer in answers} == {200}
+    assert rendered == ["source-video"]

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import os
+import threading
 from pathlib import Path
 
 import pytest
 
 from providers.local.manifest.views import window_start
 from providers.local.packager.events import Part, SegmentEnd, TrackInit, TrackKind
+from providers.local.recordings import RECORDING_FILE
 from providers.local.shelf.broadcast import Broadcast
 from providers.local.shelf.errors import ShelfError, ShelfFull
 from providers.local.shelf.shelf import Shelf, ShelfLimits
@@ -217,3 +220,80 @@ def test_a_rendition_has_a_safe_name(shelf: Shelf, rendition: str) -> None:
 )
 def test_the_live_window_is_long_enough(durations: list[float], target: int, start: int) -> None:
     assert window_start(durations, target) == start
+
+
+def test_after_a_reconnect_all_renditions_count_their_generations_alike(shelf: Shelf) -> None:
+    broadcast = shelf.begin(info())
+    push(broadcast, SimulatedPackager(broadcast.resume("source", joins=False)), 2)
+    for _ in range(2):  # its ffmpeg died once
+        push(broadcast, SimulatedPackager(broadcast.resume("low"), tracks=(TrackKind.VIDEO,)), rendition="low")
+
+    resumed = broadcast.resume("source", joins=False)
+    push(broadcast, SimulatedPackager(resumed))
+    assert broadcast.resume("low").generation == resumed.generation
+
+
+async def test_a_recording_many_ask_for_at_once_is_read_once(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    broadcast = shelf.begin(info())
+    push(broadcast, SimulatedPackager(), 3)
+    broadcast.finish(EPOCH + 6)
+    read: list[str] = []
+    load = shelf._load
+    monkeypatch.setattr(shelf, "_load", lambda uid: (read.append(uid), load(uid))[1])
+
+    opened = await asyncio.gather(*(shelf.open(UID) for _ in range(20)))
+    assert read == [UID]
+    assert len({id(each) for each in opened}) == 1
+
+
+async def test_a_broadcast_that_was_kept_as_it_ended_shows_what_a_reader_of_its_files_finds(shelf: Shelf) -> None:
+    broadcast = shelf.begin(info())
+    push(broadcast, SimulatedPackager(), 30)
+    broadcast.finish(EPOCH + 60)
+    read = await shelf.open(UID)
+    assert read is not None and read is not broadcast
+    assert broadcast.view(live=True) == read.view(live=True)
+    assert broadcast.view(live=False) == read.view(live=False)
+
+
+async def test_long_recordings_make_room_for_each_other_in_memory(tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path, ShelfLimits(min_free=0, open_segments=10))
+    for number in range(3):
+        broadcast = shelf.begin(info(uid=f"{number:032x}"))
+        push(broadcast, SimulatedPackager(), 4)
+        broadcast.finish(EPOCH + 8)
+        assert await shelf.open(broadcast.info.uid) is not None
+    assert len(shelf._opened) == 1
+
+
+def test_a_process_without_a_free_descriptor_goes_on_unsynced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def dup(fd: int) -> int:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    shelf = Shelf(tmp_path, ShelfLimits(min_free=0))
+    broadcast = shelf.begin(info())
+    monkeypatch.setattr(os, "dup", dup)
+    push(broadcast, SimulatedPackager(), 3)
+    assert broadcast.finish(EPOCH + 6) is not None
+
+
+async def test_the_event_loop_never_waits_for_the_disk_to_sync(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    waited: list[threading.Thread] = []
+    for name in ("fsync", "fdatasync"):
+        monkeypatch.setattr(os, name, lambda fd: waited.append(threading.current_thread()))
+    shelf = Shelf(tmp_path, ShelfLimits(min_free=0))
+    broadcast = shelf.begin(info())
+    push(broadcast, SimulatedPackager(), 3)
+    broadcast.finish(EPOCH + 6)
+    await asyncio.to_thread(shelf.close)
+    assert len(waited) > 3
+    assert threading.current_thread() not in waited
+
+
+def test_a_recording_whose_description_a_power_cut_left_empty_is_described_again(shelf: Shelf) -> None:
+    broadcast = shelf.begin(info())
+    push(broadcast, SimulatedPackager(), 3)
+    recording = broadcast.finish(EPOCH + 6)
+    (broadcast.folder / RECORDING_FILE).write_bytes(b"")
+    again = [each.finish(EPOCH + 6) for each in shelf.recover()]
+    assert again == [recording]

@@ -1,3 +1,5 @@
+"""What waits for ffmpeg: whole groups of pictures from a keyframe on, within limits of bytes and time."""
+
 from __future__ import annotations
 
 import asyncio

@@ -1,3 +1,5 @@
+"""The command lines: where options stand, a pipe for each rendition, one decoding, an end when told."""
+
 from __future__ import annotations
 
 from providers.local.transcoder import command

@@ -1,3 +1,5 @@
+"""Child processes: their pipes, how they are stopped from polite to killed, what is left, and their log."""
+
 from __future__ import annotations
 
 import asyncio

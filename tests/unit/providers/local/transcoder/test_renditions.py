@@ -1,3 +1,5 @@
+"""The list of renditions: which texts are one, and which of them a source is large enough for."""
+
 from __future__ import annotations
 
 import pytest

@@ -1,3 +1,5 @@
+"""Transcode slots: who waits longest is served first, and who gives up takes none."""
+
 from __future__ import annotations
 
 import asyncio

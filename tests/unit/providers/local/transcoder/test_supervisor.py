@@ -1,6 +1,9 @@
+"""The supervisor and its parts: restarts, renewals, the table of states, the watchdog and the growing delay."""
+
 from __future__ import annotations
 
 import asyncio
+from typing import cast
 
 import pytest
 
@@ -40,10 +43,40 @@ class Script:
         self.told.append("closed")
 
 
+class Undead:
+    """A process that even SIGKILL does not end: it hangs in the kernel."""
+
+    log: tuple[str, ...] = ()
+
+    async def wait(self) -> int:
+        return 1
+
+    async def stop(self) -> int:
+        raise ProcessError("process 1 survives SIGKILL")
+
+    def kill(self) -> None:
+        pass
+
+
+class UndeadScript(Script):
+    async def start(self) -> Child:
+        return cast("Child", Undead())
+
+
 async def reach(supervisor: Supervisor, state: State) -> None:
     async with asyncio.timeout(10):
         while supervisor.state is not state:  # noqa: ASYNC110 - nobody but a test asks for states
             await asyncio.sleep(0)
+
+
+async def test_a_process_that_cannot_be_killed_is_left_behind_and_replaced(tasks: Tasks) -> None:
+    work = UndeadScript("")
+    supervisor = Supervisor("test", work, spawn=tasks.spawn, patience=Patience(first_delay=0.01))
+    async with asyncio.timeout(10):
+        for _ in range(2):
+            await work.ends.acquire()
+    await supervisor.aclose()
+    assert supervisor.state is State.CLOSED
 
 
 async def test_a_process_that_ends_by_itself_is_started_again(tasks: Tasks) -> None:

@@ -1,3 +1,5 @@
+"""What the first bytes of a tag tell, and distances between timestamps across their wrap."""
+
 from __future__ import annotations
 
 import pytest

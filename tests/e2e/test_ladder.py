@@ -1,193 +1,49 @@
-"""The transcoder with the real ffmpeg: the ladder, its accidents, thumbnails, the test pattern."""
+"""The ladder with the real ffmpeg: what comes out of every rendition, its accidents, and that it leaves nothing behind."""
 
 from __future__ import annotations
 
 import asyncio
-import itertools
 import os
 import signal
 import subprocess
 import sys
-from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import psutil
 import pytest
 
-from providers.local.flvfile import FlvReader
 from providers.local.media import FlvTag, TagKind
-from providers.local.transcoder import command
 from providers.local.transcoder.backlog import Backlog
-from providers.local.transcoder.facts import FfmpegFacts, FfmpegMissing, probe_ffmpeg
 from providers.local.transcoder.ladder import Ladder
 from providers.local.transcoder.renditions import Rendition
 from providers.local.transcoder.slots import TranscodeSlots
 from providers.local.transcoder.supervisor import Patience, State
 from providers.local.transcoder.tags import is_header, is_keyframe
-from providers.local.transcoder.thumbnail import BadThumbnailRequest, ThumbnailBusy, ThumbnailFailed, Thumbnails
 from service.tasks import Tasks
-
-pytestmark = pytest.mark.e2e
+from tests.e2e.clips import (
+    LIMIT,
+    clip,
+    endless,
+    frames,
+    keyframes,
+    later,
+    media,
+    picture_size,
+    presentation,
+    shown,
+)
+from tests.e2e.ladder_bench import Bench, feed, play, reach, running_ffmpegs
 
 SOURCE = Rendition("source", 0, 0, 0)
 SMALL = Rendition("small", 90, 100_000, 64_000)
 TINY = Rendition("tiny", 46, 50_000, 64_000)
 HUGE = Rendition("huge", 1080, 100_000, 64_000)
 
-QUICK = Patience(stall=2.0, first_delay=0.05, longest_delay=0.2)
-LIMIT = 20.0
-"""Seconds a test waits for something that must happen."""
-
-
-def run_ffmpeg(*arguments: str, stdin: bytes | None = None) -> bytes:
-    done = subprocess.run(
-        ["ffmpeg", "-v", "error", *arguments], input=stdin, capture_output=True, timeout=LIMIT, check=True
-    )
-    return done.stdout
-
-
-def clip(*, size: str = "320x180", seconds: float = 4, sound: bool = True) -> list[FlvTag]:
-    """FLV tags of a moving picture of 25 frames per second with B-frames, a keyframe every 0.8 s."""
-    picture = ["-f", "lavfi", "-i", f"testsrc2=size={size}:rate=25"]
-    tone = ["-f", "lavfi", "-i", "sine=sample_rate=44100"] if sound else []
-    video = [
-        "-c:v",
-        "libx264",
-        "-preset",
-        "veryfast",
-        "-pix_fmt",
-        "yuv420p",
-        "-bf",
-        "2",
-        "-g",
-        "20",
-        "-sc_threshold",
-        "0",
-    ]
-    ends = ["-c:a", "aac", "-t", str(seconds), "-f", "flv", "pipe:1"]
-    return FlvReader().feed(run_ffmpeg(*picture, *tone, *video, *ends))
-
 
 @pytest.fixture(scope="module")
 def tags() -> list[FlvTag]:
     return clip()
-
-
-def presentation(tag: FlvTag) -> int:
-    """When a video tag is shown: its timestamp and the composition offset (24 bits, signed) of AVC."""
-    offset = int.from_bytes(tag.payload[2:5], "big", signed=True)
-    return tag.timestamp + offset
-
-
-def frames(tags: list[FlvTag]) -> list[FlvTag]:
-    return [tag for tag in tags if tag.kind is TagKind.VIDEO and not is_header(tag) and tag.payload[1] == 1]
-
-
-def shown(tags: list[FlvTag]) -> list[int]:
-    return sorted(presentation(tag) for tag in frames(tags))
-
-
-def keyframes(tags: list[FlvTag]) -> list[int]:
-    return [presentation(tag) for tag in frames(tags) if is_keyframe(tag)]
-
-
-def later(tags: list[FlvTag], milliseconds: int) -> list[FlvTag]:
-    return [tag._replace(timestamp=tag.timestamp + milliseconds & 0xFFFFFFFF) for tag in tags]
-
-
-def media(tags: list[FlvTag]) -> list[FlvTag]:
-    return [tag for tag in tags if tag.kind is not TagKind.SCRIPT and not is_header(tag)]
-
-
-def picture_size(tags: list[FlvTag]) -> str:
-    """What ffprobe says of the pictures in these tags."""
-    from providers.local.flvfile import flv_header, serialize
-
-    flv = flv_header(audio=False) + b"".join(serialize(tag) for tag in tags if tag.kind is TagKind.VIDEO)
-    asked = [
-        "ffprobe",
-        "-v",
-        "error",
-        "-select_streams",
-        "v:0",
-        "-show_entries",
-        "stream=width,height",
-        "-of",
-        "csv=p=0:s=x",
-    ]
-    return (
-        subprocess.run([*asked, "pipe:0"], input=flv, capture_output=True, timeout=LIMIT, check=True)
-        .stdout.decode()
-        .strip()
-    )
-
-
-class Bench:
-    """Ladders whose output is collected (`made`: of the present run, `past`: of those before), and the means to wait for it."""
-
-    def __init__(self, tasks: Tasks) -> None:
-        self._tasks = tasks
-        self._changed = asyncio.Event()
-        self.ladders: list[Ladder] = []
-        self.made: dict[str, list[FlvTag]] = defaultdict(list)
-        self.past: dict[str, list[FlvTag]] = defaultdict(list)
-        self.restarts: list[str] = []
-
-    def ladder(
-        self,
-        *renditions: Rendition,
-        slots: TranscodeSlots | None = None,
-        patience: Patience = QUICK,
-        backlog: Backlog | None = None,
-    ) -> Ladder:
-        ladder = Ladder(
-            "test",
-            renditions,
-            spawn=self._tasks.spawn,
-            slots=slots or TranscodeSlots(1),
-            on_tag=self._tag,
-            on_restart=self._restart,
-            patience=patience,
-            backlog=backlog,
-        )
-        self.ladders.append(ladder)
-        return ladder
-
-    def _tag(self, rendition: str, tag: FlvTag) -> None:
-        self.made[rendition].append(tag)
-        self._changed.set()
-
-    def _restart(self, rendition: str) -> None:
-        self.restarts.append(rendition)
-        self.past[rendition] += self.made.pop(rendition)
-        self._changed.set()
-
-    async def until(self, condition: Callable[[], object]) -> None:
-        """Wait for something the ladder's output shows."""
-        async with asyncio.timeout(LIMIT):
-            while not condition():
-                self._changed.clear()
-                await self._changed.wait()
-
-    async def feed_until(self, ladder: Ladder, live: Iterator[FlvTag], condition: Callable[[], object]) -> None:
-        """Feed `live` in real time until `condition` holds."""
-        loop = asyncio.get_running_loop()
-        began, first = loop.time(), None
-        async with asyncio.timeout(LIMIT):
-            while not condition():
-                tag = next(live)
-                first = tag.timestamp if first is None else first
-                await asyncio.sleep(max(0.0, began + (tag.timestamp - first) / 1000 - loop.time()))
-                ladder.feed(tag)
-
-
-def endless(tags: list[FlvTag]) -> Iterator[FlvTag]:
-    """An encoder that never ends: the headers, then the media over and over."""
-    yield from (tag for tag in tags if is_header(tag))
-    length = media(tags)[-1].timestamp + 40
-    for turn in itertools.count():
-        yield from later(media(tags), turn * length)
 
 
 @pytest.fixture
@@ -196,27 +52,7 @@ async def bench(tasks: Tasks) -> AsyncIterator[Bench]:
     yield bench
     for ladder in bench.ladders:
         await ladder.aclose()
-    assert psutil.Process().children(recursive=True) == []
-
-
-def feed(ladder: Ladder, tags: list[FlvTag]) -> None:
-    for tag in tags:
-        ladder.feed(tag)
-
-
-async def reach(ladder: Ladder, state: State) -> None:
-    """Wait until the ladder's ffmpeg is in `state`."""
-    async with asyncio.timeout(LIMIT):
-        while ladder.state is not state:  # noqa: ASYNC110 - nobody but a test asks for states
-            await asyncio.sleep(0)
-
-
-async def play(ladder: Ladder, tags: list[FlvTag]) -> None:
-    """Feed the first group of pictures, and the rest as soon as ffmpeg runs: what is fed before that is not kept."""
-    second = [index for index, tag in enumerate(tags) if is_keyframe(tag)][1]
-    feed(ladder, tags[:second])
-    await reach(ladder, State.RUNNING)
-    feed(ladder, tags[second:])
+    assert running_ffmpegs() == []
 
 
 async def test_every_frame_of_the_source_comes_out_in_every_rendition_at_the_same_moment(
@@ -445,7 +281,7 @@ async def test_cancelled_with_its_owner_the_ladder_leaves_no_process(tags: list[
     await bench.until(lambda: bench.made["small"])
     await owner.aclose()
     assert ladder.state is State.CLOSED
-    assert psutil.Process().children(recursive=True) == []
+    assert running_ffmpegs() == []
 
 
 async def test_ffmpeg_ends_by_itself_when_we_are_killed(tmp_path: Path) -> None:
@@ -470,111 +306,3 @@ async def test_ffmpeg_ends_by_itself_when_we_are_killed(tmp_path: Path) -> None:
         parent.wait(LIMIT)
     await asyncio.to_thread(psutil.wait_procs, [child], LIMIT)
     assert not child.is_running() or child.status() == psutil.STATUS_ZOMBIE
-
-
-@pytest.fixture(scope="module")
-def segment() -> bytes:
-    """An init segment and a segment of 320x180 in one."""
-    picture = [
-        "-f",
-        "lavfi",
-        "-i",
-        "testsrc2=size=320x180:rate=25",
-        "-t",
-        "1",
-        "-c:v",
-        "libx264",
-        "-pix_fmt",
-        "yuv420p",
-    ]
-    return run_ffmpeg(*picture, "-movflags", "empty_moov+default_base_moof+frag_keyframe", "-f", "mp4", "pipe:1")
-
-
-def jpeg_size(image: bytes) -> str:
-    asked = [
-        "ffprobe",
-        "-v",
-        "error",
-        "-show_entries",
-        "stream=codec_name,width,height",
-        "-of",
-        "csv=p=0:s=x",
-        "pipe:0",
-    ]
-    return subprocess.run(asked, input=image, capture_output=True, timeout=LIMIT, check=True).stdout.decode().strip()
-
-
-@pytest.mark.parametrize(
-    ("fit", "size"), [("crop", "100x100"), ("clip", "100x56"), ("scale", "100x100"), ("fill", "100x100")]
-)
-async def test_a_thumbnail_fits_as_cloudflare_says(segment: bytes, fit: str, size: str) -> None:
-    image = await Thumbnails().of("one", segment, 100, 100, fit)
-    assert jpeg_size(image) == f"mjpegx{size}"
-
-
-async def test_a_thumbnail_can_be_made_from_a_file(segment: bytes, tmp_path: Path) -> None:
-    file = tmp_path / "segment.mp4"
-    file.write_bytes(segment)
-    assert jpeg_size(await Thumbnails().of("one", file, 160, 90)) == "mjpegx160x90"
-
-
-async def test_many_requests_at_once_are_answered_by_one_run(segment: bytes) -> None:
-    thumbnails = Thumbnails()
-    images = await asyncio.gather(*(thumbnails.of("one", segment, 160, 90) for _ in range(20)))
-    assert len({id(image) for image in images}) == 1
-
-
-async def test_a_thumbnail_is_made_anew_after_ten_seconds(segment: bytes) -> None:
-    now = 0.0
-    thumbnails = Thumbnails(clock=lambda: now)
-    first = await thumbnails.of("one", segment, 160, 90)
-    now = 9.9
-    assert await thumbnails.of("one", b"ignored", 160, 90) is first
-    now = 10.1
-    assert await thumbnails.of("one", segment, 160, 90) is not first
-
-
-async def test_media_without_a_picture_fails_and_is_not_tried_again_at_once(segment: bytes) -> None:
-    thumbnails = Thumbnails()
-    with pytest.raises(ThumbnailFailed):
-        await thumbnails.of("one", b"rubbish", 160, 90)
-    with pytest.raises(ThumbnailFailed):
-        await thumbnails.of("one", segment, 160, 90)
-
-
-async def test_a_stream_is_made_in_few_sizes_at_a_time(segment: bytes) -> None:
-    thumbnails = Thumbnails()
-    for width in (32, 34, 36, 38):
-        await thumbnails.of("one", segment, width, 32)
-    with pytest.raises(ThumbnailBusy):
-        await thumbnails.of("one", segment, 40, 32)
-
-
-@pytest.mark.parametrize("request_", [(0, 90, "crop"), (160, 4000, "crop"), (160, 90, "stretch")])
-async def test_a_size_or_fit_we_do_not_make_is_refused(request_: tuple[int, int, str]) -> None:
-    with pytest.raises(BadThumbnailRequest):
-        await Thumbnails().of("one", b"", *request_)
-
-
-async def test_this_ffmpeg_has_all_we_need() -> None:
-    facts = await probe_ffmpeg()
-    assert isinstance(facts, FfmpegFacts)
-    assert facts.missing == []
-    assert facts.has_libx264
-    assert facts.has_aac
-
-
-async def test_no_ffmpeg_is_told_in_one_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", "/nowhere")
-    with pytest.raises(FfmpegMissing):
-        await probe_ffmpeg()
-
-
-def test_the_test_pattern_is_a_stream_of_h264_and_aac_with_regular_keyframes(tmp_path: Path) -> None:
-    target = tmp_path / "pattern.flv"
-    arguments = command.test_pattern_arguments(str(target), size=(320, 180), gop=0.5, bitrate=200_000, duration=2)
-    subprocess.run(arguments, timeout=LIMIT, check=True, capture_output=True)
-    tags = FlvReader().feed(target.read_bytes())
-    moments = keyframes(tags)
-    assert [moment - moments[0] for moment in moments] == [0, 500, 1000, 1500]
-    assert any(tag.kind is TagKind.AUDIO for tag in tags)

@@ -1,0 +1,58 @@
+"""The parts of a young segment: served from memory as long as they are likely to be asked for."""
+
+from __future__ import annotations
+
+from providers.local.manifest.views import PartView
+from providers.local.packager.events import Part
+
+MEMORY_BYTES = 16 << 20
+"""The most bytes of media a track keeps in memory; what does not fit is read from its file."""
+
+
+class StoredParts:
+    """The parts of one segment: where each lies in the file and, while the segment is young, its bytes."""
+
+    __slots__ = ("_chunks", "_data", "offsets", "size", "views")
+
+    def __init__(self) -> None:
+        self.views: list[PartView] = []
+        self.offsets: list[int] = []
+        self.size = 0
+        self._chunks: list[bytes] | None = []
+        self._data: bytes | None = None
+
+    def add(self, part: Part) -> None:
+        """One more part; it is in the file already."""
+        self.views.append(PartView(part.duration, part.independent))
+        self.offsets.append(self.size)
+        self.size += len(part.data)
+        if self.size > MEMORY_BYTES:
+            self._chunks = None
+        if self._chunks is not None:
+            self._chunks.append(part.data)
+
+    def seal(self) -> None:
+        """The segment is whole: keep it in one piece, since it is asked for as one by many."""
+        if self._chunks is not None:
+            self._data, self._chunks = b"".join(self._chunks), None
+
+    def drop_bytes(self) -> None:
+        """Only the file has them now."""
+        self._chunks = self._data = None
+
+    @property
+    def whole(self) -> bytes | None:
+        """The sealed segment's bytes, if they are in memory."""
+        return self._data
+
+    def span(self, index: int) -> tuple[int, int]:
+        """Where part `index` begins and ends in the file."""
+        following = index + 1
+        return self.offsets[index], self.offsets[following] if following < len(self.offsets) else self.size
+
+    def part(self, index: int) -> bytes | None:
+        """The bytes of part `index`, if they are in memory."""
+        if self._data is not None:
+            begin, end = self.span(index)
+            return self._data[begin:end]
+        return None if self._chunks is None else self._chunks[index]

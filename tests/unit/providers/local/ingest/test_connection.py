@@ -1,0 +1,261 @@
+"""One encoder on a real socket: what the gate answers it, its media, how it leaves and what it is told at last."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+from collections.abc import Callable
+
+import pytest
+from structlog.testing import capture_logs
+
+from providers.local.ingest import connection as connection_module
+from providers.local.ingest.ports import Publication, PublishRefused, PublishRequest
+from providers.local.media import FlvTag, TagKind
+from tests.unit.providers.local.ingest.clients import PATIENCE, Client
+from tests.unit.providers.local.ingest.gates import RecordingGate
+from tests.unit.providers.local.ingest.listening import Listening
+from tests.unit.providers.local.rtmp.encoder import AAC_HEADER, AVC_HEADER, FLASH_VERSION
+from tests.waiting import until
+
+
+async def test_the_media_of_an_admitted_encoder_arrives_as_flv_tags(gate: RecordingGate, listening: Listening) -> None:
+    _, port = await listening()
+    client = await Client.connect(port)
+    client.publish()
+    assert await client.hear() == [("status", "NetStream.Publish.Start")]
+    client.send(client.encoder.audio(0, AAC_HEADER) + client.encoder.video(40, AVC_HEADER))
+    publication = await gate.first()
+    await publication.has(2)
+
+    assert publication.tags == [FlvTag(TagKind.AUDIO, 0, AAC_HEADER), FlvTag(TagKind.VIDEO, 40, AVC_HEADER)]
+    await client.close()
+
+
+async def test_the_gate_learns_who_wants_to_publish(gate: RecordingGate, listening: Listening) -> None:
+    _, port = await listening()
+    client = await Client.connect(port)
+    client.publish("secret?x=y")
+    await client.hear()
+    (request,) = gate.requests
+
+    assert (request.app, request.stream_key, request.encoder) == ("live", "secret", FLASH_VERSION)
+    assert (request.address, request.encrypted) == ("127.0.0.1", False)
+    await client.close()
+
+
+async def test_a_wrong_key_is_told_and_then_the_connection_ends(gate: RecordingGate, listening: Listening) -> None:
+    server, port = await listening()
+    client = await Client.connect(port)
+    client.publish("wrong")
+    everything = await client.hear_to_the_end()
+
+    assert b"No stream has this key" in everything
+    assert client.answers.statuses(everything) == [("error", "NetStream.Publish.BadName")]
+    assert server.counters.refused["gate"] == 1
+    await client.close()
+
+
+async def test_a_gate_that_does_not_answer_lets_nobody_in(
+    gate: RecordingGate, listening: Listening, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def never(request: PublishRequest) -> Publication:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    monkeypatch.setattr(gate, "admit", never)
+    monkeypatch.setattr(connection_module, "ADMIT_TIMEOUT", 0.05)
+    server, port = await listening()
+    client = await Client.connect(port)
+    client.publish()
+
+    assert await client.hear() == [("error", "NetStream.Publish.Failed")]
+    assert server.counters.refused["gate_timeout"] == 1
+    await client.close()
+
+
+async def test_a_gate_that_fails_lets_nobody_in(
+    gate: RecordingGate, listening: Listening, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(request: PublishRequest) -> Publication:
+        raise ValueError("broken")
+
+    monkeypatch.setattr(gate, "admit", fail)
+    _, port = await listening()
+    client = await Client.connect(port)
+    client.publish()
+
+    assert await client.hear() == [("error", "NetStream.Publish.Failed")]
+    await client.close()
+
+
+async def test_an_encoder_that_leaves_while_the_gate_thinks_does_not_stay_published(
+    gate: RecordingGate, listening: Listening, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    admit, answer = gate.admit, asyncio.Event()
+
+    async def think(request: PublishRequest) -> Publication:
+        publication = await admit(request)
+        await answer.wait()
+        return publication
+
+    monkeypatch.setattr(gate, "admit", think)
+    server, port = await listening()
+    client = await Client.connect(port)
+    client.publish()
+    publication = await gate.first()
+    for connection in server._connections:
+        connection.abort()
+    await until(lambda: server.counters.connections == 0)
+    answer.set()
+    await asyncio.wait_for(publication.over.wait(), PATIENCE)
+
+    assert publication.reasons == ["closed"]
+    await client.close()
+
+
+async def test_media_that_cannot_be_carried_is_told_and_ends_the_connection(
+    gate: RecordingGate, listening: Listening
+) -> None:
+    def take(tag: FlvTag) -> None:
+        raise PublishRefused("NetStream.Publish.Denied", "Only H.264 can be carried.")
+
+    gate.take = take
+    _, port = await listening()
+    client = await Client.connect(port)
+    client.publish()
+    await client.hear()
+    client.send(client.encoder.video(0, AVC_HEADER) * 3)
+
+    assert b"Only H.264 can be carried." in await client.hear_to_the_end()
+    publication = await gate.first()
+    assert (len(publication.tags), publication.reasons) == (1, ["refused"])
+    await client.close()
+
+
+async def test_trouble_with_one_stream_is_logged_and_ends_that_stream_only(
+    gate: RecordingGate, listening: Listening
+) -> None:
+    def take(tag: FlvTag) -> None:
+        if tag.kind == TagKind.AUDIO:
+            raise ZeroDivisionError
+
+    gate.take = take
+    _, port = await listening()
+    broken, well = await Client.connect(port), await Client.connect(port)
+    for client in (broken, well):
+        client.publish()
+        await client.hear()
+    with capture_logs() as logs:
+        broken.send(broken.encoder.audio(0, AAC_HEADER))
+        assert await broken.hear() == [("error", "NetStream.Publish.Failed")]
+    well.send(well.encoder.video(0, AVC_HEADER))
+    await gate.publications[1].has(1)
+
+    assert "media could not be taken" in [entry["event"] for entry in logs]
+    for client in (broken, well):
+        await client.close()
+
+
+@pytest.mark.parametrize(
+    ("leave", "reason"),
+    [
+        (lambda client: client.send(client.encoder.unpublish("secret")), "unpublished"),
+        (lambda client: client.writer.close(), "closed"),
+        (lambda client: client.send(b"\xff" * 64), "protocol_error"),
+    ],
+    ids=["good-bye", "hang-up", "garbage"],
+)
+async def test_the_publication_learns_how_the_encoder_left(
+    gate: RecordingGate, listening: Listening, leave: Callable[[Client], None], reason: str
+) -> None:
+    _, port = await listening()
+    client = await Client.connect(port)
+    client.publish()
+    await client.hear()
+    leave(client)
+    publication = await gate.first()
+    await asyncio.wait_for(publication.over.wait(), PATIENCE)
+    await client.close()
+
+    assert publication.reasons == [reason]
+
+
+async def test_a_publish_can_be_closed_from_outside_at_any_time_and_twice(
+    gate: RecordingGate, listening: Listening
+) -> None:
+    _, port = await listening()
+    client = await Client.connect(port)
+    client.publish()
+    await client.hear()
+    (request,) = gate.requests
+    request.close("NetStream.Publish.Denied", "Your key was replaced.")
+    request.close("NetStream.Publish.Denied", "Your key was replaced.")
+
+    assert (await client.hear_to_the_end()).count(b"Your key was replaced.") == 1
+    await client.close()
+    request.close("NetStream.Publish.Denied", "Too late.")
+    assert (await gate.first()).reasons == ["refused"]
+
+
+async def test_the_last_word_is_readable_though_the_encoder_keeps_sending(
+    gate: RecordingGate, listening: Listening
+) -> None:
+    _, port = await listening()
+    client = await Client.connect(port)
+    client.publish()
+    await client.hear()
+    for time in range(200):
+        client.send(client.encoder.video(time, bytes(20_000)))
+    gate.requests[0].close("NetStream.Publish.Denied", "Enough.")
+    await asyncio.wait_for(client.writer.drain(), PATIENCE)
+
+    assert await client.hear() == [("error", "NetStream.Publish.Denied")]
+    await client.close()
+
+
+async def test_an_encoder_that_does_not_hang_up_is_cut_off(gate: RecordingGate, listening: Listening) -> None:
+    server, port = await listening(linger_timeout=0.05)
+    client = await Client.connect(port)
+    client.publish("wrong")
+    await until(lambda: server.counters.refused["gate"] == 1)
+    await until(lambda: server.counters.connections == 0)
+    await client.close()
+
+
+async def test_refusing_an_encoder_that_has_reset_its_connection_unseen_is_harmless(
+    gate: RecordingGate, listening: Listening, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, answer = asyncio.Event(), asyncio.Event()
+
+    async def refuse(request: PublishRequest) -> Publication:
+        asked.set()
+        await answer.wait()
+        raise PublishRefused("NetStream.Publish.Denied", "No.")
+
+    monkeypatch.setattr(gate, "admit", refuse)
+    server, port = await listening()
+    client = await Client.connect(port)
+    client.publish()
+    await asked.wait()
+    hang_up_at_once = struct.pack("ii", 1, 0)
+    client.writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, hang_up_at_once)
+    client.writer.transport.abort()
+    await client.close()
+    answer.set()
+
+    await until(lambda: server.counters.connections == 0)
+
+
+async def test_what_follows_a_burst_arrives_however_little_it_is(gate: RecordingGate, listening: Listening) -> None:
+    _, port = await listening()
+    client = await Client.connect(port)
+    client.publish()
+    await client.hear()
+    publication = await gate.first()
+    for turn in range(1, 6):
+        client.send(b"".join(client.encoder.video(turn, bytes(20_000)) for _ in range(20)))
+        client.send(client.encoder.audio(turn, AAC_HEADER))
+        await asyncio.wait_for(publication.has(turn * 21), PATIENCE)
+    await client.close()

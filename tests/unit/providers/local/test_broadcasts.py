@@ -1,0 +1,227 @@
+"""Who may publish and what becomes of it, on a real shelf, with a store and a disk that misbehave when told to."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from datetime import UTC, datetime
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from providers.base import InputOptions, Phase, ProviderEvent, Spawn
+from providers.local.broadcasts import Broadcasts
+from providers.local.ingest.ports import Publication, PublishRefused, PublishRequest
+from providers.local.media import FlvTag
+from providers.local.packager.events import TrackKind
+from providers.local.pipeline import DISK, SOURCE, Transcoding
+from providers.local.ports import MemoryInputStore, StoredInput
+from providers.local.recordings import Recordings
+from providers.local.session import FROZEN_AFTER
+from providers.local.shelf.broadcast import Broadcast
+from providers.local.shelf.shelf import Shelf, ShelfLimits
+from providers.local.transcoder.renditions import parse_renditions
+from providers.local.transcoder.slots import TranscodeSlots
+from tests.unit.providers.local.packager.tags import stream
+
+INPUT = "cd" * 16
+KEY = "key"
+
+
+class Store(MemoryInputStore):
+    """An input store that can be away, and that lets something happen while it looks a key up."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.away = False
+        self.meanwhile: list[Callable[[], object]] = []
+
+    async def by_key(self, stream_key: str) -> StoredInput | None:
+        found = await super().by_key(stream_key)
+        while self.meanwhile:
+            self.meanwhile.pop()()
+        return found
+
+    async def change(self, uid: str, **changes: object) -> StoredInput | None:  # type: ignore[override]
+        if self.away:
+            raise ConnectionError("the store is away")
+        return await super().change(uid, **changes)  # type: ignore[arg-type]
+
+
+class Stage:
+    """Broadcasts of one input, on a clock of our own; every encoder sends one stream after another."""
+
+    def __init__(self, folder: Path, spawn: Spawn) -> None:
+        self.folder, self.spawn = folder, spawn
+        self.now = 1_790_000_000.0
+        self.store = Store()
+        self.told: list[ProviderEvent] = []
+        self.recordings = Recordings()
+        self.closed: list[str] = []
+        self.renditions = "source"
+        self.broadcasts = self._broadcasts()
+
+    def _broadcasts(self) -> Broadcasts:
+        transcoding = Transcoding(parse_renditions(self.renditions), TranscodeSlots(0), self.spawn)
+        shelf = Shelf(self.folder, ShelfLimits(min_free=0), sync=False)
+        clock = lambda: self.now  # noqa: E731
+        return Broadcasts(
+            shelf, self.recordings, self.store, transcoding, self.spawn, self.told.append, clock=clock, monotonic=clock
+        )
+
+    async def add_input(self, **options: int) -> StoredInput:
+        stored = StoredInput(
+            uid=INPUT,
+            request_id="r",
+            owner="channel",
+            name="Lesson",
+            stream_key=KEY,
+            options=InputOptions(**options),
+            created=datetime.fromtimestamp(self.now, UTC),
+        )
+        return await self.store.add(stored)
+
+    async def connect(self) -> Publication:
+        def close(code: str, description: str) -> None:
+            self.closed.append(description)
+            publication.ended("refused")  # as the ingest does, at once
+
+        publication = await self.broadcasts.admit(PublishRequest("live", KEY, "192.0.2.1", True, "FMLE/3.0", close))
+        return publication
+
+    def send(self, publication: Publication, tags: Iterable[FlvTag]) -> None:
+        for tag in tags:
+            publication.media(tag)
+
+    def after(self, seconds: float) -> None:
+        self.now += seconds
+        self.broadcasts.check()
+
+    async def restart(self) -> None:
+        """As after a kill -9: nothing said good-bye."""
+        self.broadcasts = self._broadcasts()
+        await self.broadcasts.recover()
+
+    @property
+    def running(self) -> Broadcast:
+        broadcast = self.broadcasts.of_input(INPUT)
+        assert broadcast is not None
+        return broadcast
+
+    @property
+    def phase(self) -> Phase | None:
+        session = self.broadcasts.session(INPUT)
+        return None if session is None else session.phase
+
+
+@pytest.fixture
+async def stage(tmp_path: Path, spawn: Spawn) -> Stage:
+    return Stage(tmp_path, spawn)
+
+
+@pytest.fixture
+def spawn(tasks: object) -> Spawn:
+    return tasks.spawn  # type: ignore[attr-defined, no-any-return]
+
+
+async def test_a_store_that_is_away_at_the_end_of_a_broadcast_stops_nothing(stage: Stage) -> None:
+    await stage.add_input()
+    publication = await stage.connect()
+    stage.send(publication, stream(3.0))
+    publication.ended("closed")
+    stage.store.away = True
+    stage.after(30)  # the fixture `tasks` fails when what was learnt could not be stored and a task died of it
+    assert len(stage.recordings) == 1
+
+
+async def test_a_key_that_is_changed_while_it_is_looked_up_is_refused(stage: Stage) -> None:
+    stored = await stage.add_input()
+
+    def rotate() -> None:
+        stage.store._inputs[INPUT] = replace(stored, stream_key="another")
+        stage.broadcasts.changed()
+
+    stage.store.meanwhile.append(rotate)
+    with pytest.raises(PublishRefused, match="not known"):
+        await stage.connect()
+
+
+async def test_a_broadcast_goes_on_when_the_disk_takes_media_again(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await stage.add_input()
+    first = await stage.connect()
+    stage.send(first, stream(3.0))
+    with monkeypatch.context() as patch:
+
+        def full(fd: int, data: bytes) -> int:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+        patch.setattr(os, "write", full)
+        with pytest.raises(PublishRefused, match="cannot store"):
+            stage.send(first, stream(3.0, start=3000)[2:])
+        first.ended("refused")
+        with pytest.raises(PublishRefused) as refused:
+            await stage.connect()
+        assert refused.value.code == DISK.code
+    listed = sum(len(track.segments) for track in stage.running.tracks.values())
+    second = await stage.connect()
+    stage.send(second, stream(3.0))
+
+    assert stage.phase is Phase.LIVE
+    for track in stage.running.tracks.values():
+        assert [each.sequence for each in track.segments] == list(range(len(track.segments)))
+    assert sum(len(track.segments) for track in stage.running.tracks.values()) > listed
+
+
+async def test_a_frozen_encoder_whose_window_was_shortened_to_nothing_can_be_taken_over(stage: Stage) -> None:
+    stored = await stage.add_input(reconnect_timeout=30)
+    first = await stage.connect()
+    stage.send(first, stream(3.0))
+    stage.after(FROZEN_AFTER)
+    stage.store._inputs[INPUT] = replace(stored, options=InputOptions(reconnect_timeout=0))
+    await stage.connect()
+    assert stage.broadcasts.session(INPUT) is not None
+    assert stage.phase in (Phase.RECONNECTING, Phase.CONNECTING)
+    assert len(stage.closed) == 1
+
+
+async def test_a_second_restart_does_not_lengthen_the_reconnect_window(stage: Stage) -> None:
+    await stage.add_input(reconnect_timeout=30)
+    publication = await stage.connect()
+    stage.send(publication, stream(3.5))
+    lost_at = stage.running.last_write
+    stage.now = lost_at + 20
+    await stage.restart()
+    os.utime(stage.running.folder / "index.jsonl", (stage.now, stage.now))
+    stage.now = lost_at + 31
+    await stage.restart()
+    assert stage.phase is None
+    assert len(stage.recordings) == 1
+
+
+async def test_an_encoder_refused_for_want_of_a_transcoder_leaves_no_broadcast_behind(stage: Stage) -> None:
+    await stage.add_input()
+    stage.renditions = "720p"
+    await stage.restart()
+    with pytest.raises(PublishRefused, match="transcodes as many"):
+        await stage.connect()
+    assert stage.broadcasts.of_input(INPUT) is None
+    assert list(stage.folder.iterdir()) == []
+
+
+async def test_a_clock_that_was_set_back_does_not_turn_the_program_back(stage: Stage) -> None:
+    await stage.add_input()
+    for _ in range(2):
+        publication = await stage.connect()
+        stage.send(publication, stream(4.0))
+        publication.ended("closed")
+        stage.now -= 3600
+    for track in stage.running.tracks.values():
+        times = [(each.program_time, each.duration / track.timescale(each.generation)) for each in track.segments]
+        for (time, duration), (following, _) in pairwise(times):
+            assert following >= time + duration - 0.001
+    assert {segment.generation for segment in stage.running.tracks[SOURCE, TrackKind.VIDEO].segments} == {0, 1}

@@ -1,0 +1,64 @@
+"""Which picture of a broadcast is asked for, and what it costs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from providers.local import library
+from providers.local.broadcasts import Broadcasts
+from providers.local.library import Library
+from providers.local.shelf.shelf import Shelf, ShelfLimits
+from providers.local.transcoder.thumbnail import MAX_SIDE, MIN_SIDE, Media, Thumbnails
+from tests.simulated_packager import EPOCH, UID, SimulatedPackager, info
+
+
+class Idle:
+    """No broadcast runs."""
+
+    def of_input(self, input_uid: str) -> None:
+        return None
+
+    of_uid = of_input
+
+
+class FreshThumbnails(Thumbnails):
+    """Has every picture already."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sizes: list[tuple[int, int]] = []
+
+    async def of(self, key: str, media: Media, width: int = 640, height: int = 360, fit: str = "crop") -> bytes:
+        self.sizes.append((width, height))
+        return b"jpeg"
+
+
+@pytest.fixture
+def shelf(tmp_path: Path) -> Shelf:
+    shelf = Shelf(tmp_path, ShelfLimits(min_free=0), sync=False)
+    broadcast = shelf.begin(info())
+    for event in SimulatedPackager().segment():
+        broadcast.take("source", event)
+    broadcast.finish(EPOCH + 2)
+    return shelf
+
+
+async def test_a_picture_that_is_there_costs_no_reading(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    def read(*arguments: object) -> bytes:
+        raise AssertionError("the segment was read")
+
+    monkeypatch.setattr(library, "_read", read)
+    shown = Library(cast("Broadcasts", Idle()), shelf, FreshThumbnails())
+    assert await shown.thumbnail(UID, 640, 360, "crop") == b"jpeg"
+
+
+@pytest.mark.parametrize(("width", "height"), [(None, 1500), (2000, None), (1, 1), (None, None), (None, 2000)])
+async def test_every_size_that_may_be_asked_for_can_be_made(
+    shelf: Shelf, width: int | None, height: int | None
+) -> None:
+    thumbnails = FreshThumbnails()
+    await Library(cast("Broadcasts", Idle()), shelf, thumbnails).thumbnail(UID, width, height, "crop")
+    assert all(MIN_SIDE <= side <= MAX_SIDE for side in thumbnails.sizes[0])

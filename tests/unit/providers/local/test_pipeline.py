@@ -1,0 +1,66 @@
+"""A pipeline whose disk or ffmpeg fails it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from providers.local.ingest.ports import PublishRefused
+from providers.local.packager.cutting import PackagerSettings
+from providers.local.packager.events import PackagerEvent, Resume, TrackKind
+from providers.local.pipeline import DISK, Pipeline, Transcoding
+from providers.local.shelf.errors import ShelfError
+from providers.local.shelf.shelf import Shelf, ShelfLimits
+from providers.local.transcoder.renditions import parse_renditions
+from providers.local.transcoder.slots import TranscodeSlots
+from service.tasks import Tasks
+from tests.simulated_packager import info
+from tests.unit.providers.local.packager.tags import metadata, stream
+
+
+class FullShelf:
+    """Takes nothing."""
+
+    def take(self, rendition: str, event: PackagerEvent) -> None:
+        raise ShelfError("the disk is full")
+
+    def promise(self, target_duration: int) -> None:
+        raise ShelfError("the disk is full")
+
+    def resume(self, rendition: str, *, joins: bool = True) -> Resume:
+        return Resume()
+
+
+async def test_a_normalised_stream_whose_every_rendition_is_lost_is_refused(tasks: Tasks) -> None:
+    transcoding = Transcoding(parse_renditions("720p"), TranscodeSlots(1), tasks.spawn)
+    pipeline = Pipeline("input", FullShelf(), PackagerSettings(), transcoding)
+    for tag in stream(3.0):
+        pipeline._rendition_tag("720p", tag)  # what ffmpeg would have made
+
+    with pytest.raises(PublishRefused) as refused:
+        pipeline.take(metadata(), 1_790_000_000.0)
+    assert refused.value.code == DISK.code
+    pipeline.close()
+    await transcoding.aclose()
+
+
+@pytest.mark.parametrize("after", [0, 7_200_000])
+async def test_a_normalised_stream_whose_clock_jumps_goes_on_where_it_was(
+    tasks: Tasks, tmp_path: Path, after: int
+) -> None:
+    broadcast = Shelf(tmp_path, ShelfLimits(min_free=0), sync=False).begin(info())
+    transcoding = Transcoding(parse_renditions("720p"), TranscodeSlots(1), tasks.spawn)
+    pipeline = Pipeline("input", broadcast, PackagerSettings(), transcoding)
+    for run, start in enumerate((3_600_000, after)):
+        if run:
+            pipeline._rendition_restarted("720p")  # as the ladder does when the timestamps jump
+        for tag in stream(4.0, start=start):
+            pipeline._rendition_tag("720p", tag)
+    pipeline.close()
+    await transcoding.aclose()
+
+    video = broadcast.tracks["720p", TrackKind.VIDEO]
+    starts = [segment.decode_time / 90_000 for segment in video.segments]
+    assert starts == sorted(starts)
+    assert broadcast.resume("720p").decode_time == pytest.approx(8.0, abs=0.5)

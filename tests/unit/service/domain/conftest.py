@@ -1,0 +1,17 @@
+"""A real store under the domain."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from service.store import Store
+from tests.contract.stores import opened_store
+
+
+@pytest.fixture
+async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
+    async with opened_store("sqlite", request, tmp_path) as opened:
+        yield opened
