@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry
@@ -29,6 +30,7 @@ from service.api import (
 )
 from service.api.binding import MAX_BODY, bind
 from service.api.client_address import Networks
+from service.api.contract import Operation
 from service.api.health import Readiness
 from service.api.middleware import Figures, envelope
 from service.api.openapi import document
@@ -77,7 +79,23 @@ class ApiDependencies:
 
 def build_app(deps: ApiDependencies) -> web.Application:
     """The application, ready for an `AppRunner`. It opens and closes nothing itself."""
-    operations = [
+    app = web.Application(middlewares=[envelope(Figures(deps.registry))], client_max_size=MAX_BODY)
+    app.add_routes(deps.public_routes)
+    app.add_routes(bind(_operations(deps), deps.authenticator, deps.origin))
+    app.add_routes(docs.routes(described(deps)))
+    app.add_routes(web_files.routes())
+    app.add_routes(watch.routes(deps.showcase, deps.origin))
+    app.add_routes(health.metrics_routes(deps.registry))
+    return app
+
+
+def described(deps: ApiDependencies) -> dict[str, Any]:
+    """The OpenAPI document of everything there is to call."""
+    return document([*_operations(deps), *public_schemas.operations()], title=TITLE, version=deps.version)
+
+
+def _operations(deps: ApiDependencies) -> list[Operation]:
+    return [
         *users.operations(),
         *channels.operations(deps.channels),
         *joined.operations(deps.joined, deps.directs),
@@ -92,12 +110,3 @@ def build_app(deps: ApiDependencies) -> web.Application:
         *public_player.operations(deps.showcase),
         *health.operations(deps.readiness),
     ]
-    described = document([*operations, *public_schemas.operations()], title=TITLE, version=deps.version)
-    app = web.Application(middlewares=[envelope(Figures(deps.registry))], client_max_size=MAX_BODY)
-    app.add_routes(deps.public_routes)
-    app.add_routes(bind(operations, deps.authenticator, deps.origin))
-    app.add_routes(docs.routes(described))
-    app.add_routes(web_files.routes())
-    app.add_routes(watch.routes(deps.showcase, deps.origin))
-    app.add_routes(health.metrics_routes(deps.registry))
-    return app

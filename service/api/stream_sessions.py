@@ -1,4 +1,4 @@
-"""Stream sessions: start, stop, and what there was (contract §4 row 30)."""
+"""Stream sessions: start, stop, and what there was."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""POST /api/v5/public/orgs/<org>/auth: a visitor of an organization's pages gets an identity (contract §6)."""
+"""POST /api/v5/public/orgs/<org>/auth: a visitor of an organization's pages gets an identity."""
 
 from __future__ import annotations
 

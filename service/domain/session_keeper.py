@@ -48,6 +48,9 @@ MAX_VISITORS = 1_000_000
 ABANDONED_AFTER = timedelta(seconds=60)
 """A session that began with an encoder is closed when, this long after its beginning, nothing is on air: its end was missed."""
 
+UNUSED_AFTER = timedelta(days=1)
+"""One that was started over the API waits this long for its encoder."""
+
 OFF_AIR = frozenset({Phase.OFFLINE, Phase.ENDED})
 SHOWN = frozenset({Phase.LIVE, Phase.RECONNECTING})
 
@@ -153,9 +156,10 @@ class SessionKeeper:
 
     async def _look(self, running: RunningSession, visitors: bool) -> None:
         session, uid = running.session, running.input_uid
-        if uid is None:
-            return
         with suppress(Unavailable):
+            if uid is None:  # none was made yet, or it went with its channel
+                await self._close_if_old(session, None)
+                return
             summary = (await self._states.states([uid]))[uid]
             if summary.state in OFF_AIR:
                 await self._close_if_over(session, uid)
@@ -174,10 +178,15 @@ class SessionKeeper:
             return
         if state.phase not in OFF_AIR:
             return
-        ended = state.phase is Phase.ENDED and state.since is not None and state.since >= session.started_at
-        abandoned = session.by_encoder and self._clock() >= session.started_at + ABANDONED_AFTER
-        if ended or abandoned:
-            await self.finish(session, uid, state.since if ended and state.since is not None else self._clock())
+        if state.phase is Phase.ENDED and state.since is not None and state.since >= session.started_at:
+            await self.finish(session, uid, state.since)
+        else:
+            await self._close_if_old(session, uid)
+
+    async def _close_if_old(self, session: StreamSession, uid: str | None) -> None:
+        patience = ABANDONED_AFTER if session.by_encoder else UNUSED_AFTER
+        if self._clock() >= session.started_at + patience:
+            await self.finish(session, uid, self._clock())
 
     async def _note_visitors(self, session: StreamSession, uid: str) -> None:
         """Everybody who has been here since the session began and is still in the window. While Redis is away: next time."""

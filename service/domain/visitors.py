@@ -1,4 +1,4 @@
-"""Visitors of an organization's pages: who they are, without an account and without a row in the store (contract §6).
+"""Visitors of an organization's pages: who they are, without an account and without a row in the store.
 
     secret (50 hex digits, the visitor keeps it) ─▶ keyed hash with the organization ─▶ visitor_id (32 hex digits, public)
     visitor_id ─▶ a signed token for half an hour ─▶ read back at every poll, from memory after the first time
@@ -30,13 +30,13 @@ ID_BYTES = 16
 """Bytes of a visitor id, shown as twice as many hex digits."""
 
 TOKEN_LIFETIME = 1800
-"""Seconds a visitor token is valid (contract §6)."""
+"""Seconds a visitor token is valid."""
 
 MAX_TOKEN = 1024
 """The longest visitor token looked at, in characters; ours have about 350."""
 
 MAX_REMEMBERED = 50_000
-"""Visitor tokens whose visitor is remembered (about 350 bytes each); beyond, the one met first is read anew."""
+"""Visitor tokens whose visitor is remembered (about 750 bytes each); beyond, the one met first is read anew."""
 
 MAX_ORGANIZATIONS = 10_000
 """Organizations remembered to exist."""
@@ -85,7 +85,7 @@ class Visitors:
         self._organizations: dict[UUID, None] = {}
         self._id_key = b""
         self._signing_secret = ""
-        self._remembered: dict[bytes, tuple[str, str, float]] = {}
+        self._remembered: dict[str, tuple[str, str, float]] = {}
 
     async def open(self) -> Visitors:
         """Learn the installation's secrets, made when there are none. Errors: Unavailable."""
@@ -111,18 +111,17 @@ class Visitors:
 
     def visitor_of(self, organization_id: str, token: str) -> str | None:
         """The visitor id in a valid visitor token of that organization (a canonical UUID), else None. Never waits."""
-        digest = hashlib.blake2b(token.encode(errors="replace"), digest_size=16).digest()
-        known = self._remembered.get(digest)
+        known = self._remembered.get(token)
         if known is None:
             known = self._read(token)
             if known is None:
                 return None
             while len(self._remembered) >= MAX_REMEMBERED:
                 del self._remembered[next(iter(self._remembered))]
-            self._remembered[digest] = known
+            self._remembered[token] = known
         home, visitor_id, expires = known
         if self._clock().timestamp() >= expires:
-            self._remembered.pop(digest, None)
+            self._remembered.pop(token, None)
             return None
         return visitor_id if home == organization_id else None
 

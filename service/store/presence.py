@@ -6,13 +6,13 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Column, Index, Insert, String, Table, Uuid, case, delete, func, or_, select
+from sqlalchemy import Column, Index, Insert, String, Table, Uuid, case, delete, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from service.domain.entities import ChannelType
 from service.domain.meetings import MAX_PARTICIPANT, ActiveConference, Presence
 from service.domain.paging import PageRequest
+from service.store.channels import visible_to
 from service.store.database import Database
 from service.store.statements import paged, values_of
 from service.store.tables import UtcDateTime, channels, metadata
@@ -50,8 +50,6 @@ class StoredPresence:
     ) -> list[ActiveConference]:
         here = call_presences.c.leaves_at > at
         joined = func.max(case((call_presences.c.participant == str(user_id), 1), else_=0))
-        open_to_all = channels.c.is_private.is_(False) & (channels.c.type != int(ChannelType.DIRECT))
-        viewers_own = select(call_presences.c.channel_id).where(here, call_presences.c.participant == str(viewer_id))
         wanted = (
             select(
                 channels.c.id.label("channel_id"),
@@ -61,7 +59,7 @@ class StoredPresence:
             )
             .join(call_presences, call_presences.c.channel_id == channels.c.id)
             .where(call_presences.c.organization_id == organization_id, here)
-            .where(or_(open_to_all, channels.c.creator_id == viewer_id, channels.c.id.in_(viewers_own)))
+            .where(visible_to(viewer_id), channels.c.deleted_at.is_(None))
             .group_by(channels.c.id, channels.c.created_at)
         )
         anchor_id = None if request.anchor is None else UUID(request.anchor.id)

@@ -1,4 +1,4 @@
-"""conference/token and active_conferences (contract §4 rows 31 and 32, §7 check 29)."""
+"""conference/token and active_conferences."""
 
 from __future__ import annotations
 

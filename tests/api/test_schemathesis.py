@@ -31,7 +31,7 @@ CONFIG = """
 positive_data_acceptance.expected-statuses = ["2xx", 304, 404, 409]
 
 [[operations]]
-# A group that is not the organization is refused (contract §4 row 31).
+# A group that is not the organization is refused.
 include-path = "{meeting_token}"
 checks.positive_data_acceptance.expected-statuses = ["2xx", 403, 404, 409]
 

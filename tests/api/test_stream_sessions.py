@@ -1,4 +1,4 @@
-"""stream_session, stream_sessions, and the session of a recording (contract §4 row 30, §7 check 29)."""
+"""stream_session, stream_sessions, and the session of a recording."""
 
 from __future__ import annotations
 

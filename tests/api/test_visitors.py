@@ -1,4 +1,4 @@
-"""POST /api/v5/public/orgs/<org>/auth, and what its token is good for (contract §6)."""
+"""POST /api/v5/public/orgs/<org>/auth, and what its token is good for."""
 
 from __future__ import annotations
 

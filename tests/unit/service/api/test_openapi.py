@@ -6,7 +6,18 @@ from typing import Any
 
 import pytest
 
-from service.api import channels, conference, health, public_player, public_schemas, stream_control, users
+from service.api import (
+    channels,
+    conference,
+    health,
+    meetings,
+    public_player,
+    public_schemas,
+    stream_control,
+    stream_sessions,
+    users,
+    visitors,
+)
 from service.api.health import Readiness
 from service.api.openapi import document
 
@@ -18,7 +29,10 @@ def described() -> dict[str, Any]:
     operations = [
         *users.operations(),
         *channels.operations(NOBODY),
-        *conference.operations(NOBODY, NOBODY, NOBODY),
+        *conference.operations(NOBODY, NOBODY, NOBODY, NOBODY),
+        *stream_sessions.operations(NOBODY, NOBODY, NOBODY),
+        *meetings.operations(NOBODY, NOBODY),
+        *visitors.operations(NOBODY),
         *stream_control.operations(NOBODY, NOBODY),
         *public_player.operations(NOBODY),
         *health.operations(Readiness({})),

@@ -17,8 +17,8 @@ from service.domain.channels import Channels, NewChannel
 from service.domain.entities import Channel
 from service.domain.errors import Unavailable
 from service.domain.paging import PageRequest
-from service.domain.session_keeper import ABANDONED_AFTER, SessionKeeper
-from service.domain.sessions import Sessions, StreamSession
+from service.domain.session_keeper import ABANDONED_AFTER, UNUSED_AFTER, SessionKeeper
+from service.domain.sessions import Sessions, StreamSession, open_session
 from service.domain.status import StatusBoard
 from service.domain.streams import Streams
 from service.store import Store
@@ -159,6 +159,24 @@ async def test_a_session_started_before_its_encoder_is_left_open(stage: Stage) -
     stage.pass_time(2 * ABANDONED_AFTER / timedelta(seconds=1))
     await keeper.sample(visitors=True)
     assert (await stage.only()).stopped_at is None
+
+
+async def test_a_session_whose_encoder_never_comes_is_closed_after_a_day(stage: Stage) -> None:
+    keeper = stage.keeper()
+    await stage.sessions(keeper).start(stage.channel)
+    stage.pass_time(UNUSED_AFTER.total_seconds())
+    await keeper.sample(visitors=True)
+    assert (await stage.only()).stopped_at == stage.clock.moment()
+
+
+async def test_a_session_whose_live_input_is_gone_is_closed(stage: Stage) -> None:
+    keeper = stage.keeper()
+    await open_session(stage.store.sessions, uuid4(), uuid4(), stage.clock.moment(), by_encoder=True)
+    await keeper.sample(visitors=True)
+    assert len(await stage.store.sessions.running_sessions(10)) == 1
+    stage.pass_time(ABANDONED_AFTER.total_seconds())
+    await keeper.sample(visitors=True)
+    assert await stage.store.sessions.running_sessions(10) == []
 
 
 async def test_an_event_waits_for_the_store_to_come_back(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:

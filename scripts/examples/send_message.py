@@ -1,0 +1,72 @@
+#!/usr/bin/env python3
+"""Say something in a channel, with Python and requests.
+
+    API_URL=http://127.0.0.1:8080 API_TOKEN=… scripts/examples/send_message.py "Town hall"
+
+Three calls: who am I (which tells my organization), which channels are there (page after page), and the message.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import requests
+
+TIMEOUT = 10
+
+BODY = {
+    "version": 3,
+    "chunks": [
+        {"type": "text", "text": "We go live in ten minutes. Questions beforehand: "},
+        {"type": "link", "kind": "email", "text": "studio@example.com"},
+        {"type": "text", "text": "\nSee you there!"},
+    ],
+    "externalView": {"url": "https://example.com/programme", "title": "Programme"},
+}
+
+
+class Api:
+    """The API as the owner of a token sees it."""
+
+    def __init__(self, url: str, token: str) -> None:
+        self._url = url.rstrip("/")
+        self._session = requests.Session()
+        self._session.headers["Authorization"] = f"Token {token}"
+
+    def call(self, method: str, path: str, body: Any = None) -> Any:
+        """One call; `path` may also be a whole URL, as `next` is. An answer that is no success is an exception."""
+        url = path if path.startswith("http") else self._url + path
+        response = self._session.request(method, url, json=body, timeout=TIMEOUT)
+        response.raise_for_status()
+        return response.json()
+
+    def all_of(self, path: str) -> Iterator[Any]:
+        """Every item of a collection. A page may be short: only `next` says whether there is more."""
+        while path:
+            page = self.call("GET", path)
+            yield from page["results"]
+            path = page["next"]
+
+
+def main(channel_name: str) -> int:
+    """Find the channel by its name and say BODY there."""
+    api = Api(os.environ["API_URL"], os.environ["API_TOKEN"])
+    me = api.call("GET", "/api/v5/users/me")
+    print(f"I am {me['first_name']} of {me['organization']['name']}.")
+    channels = f"/api/pub/v1/orgs/{me['organization_id']}/channels"
+    found = next((each for each in api.all_of(channels) if each["name"] == channel_name), None)
+    if found is None:
+        print(f"There is no channel {channel_name!r}.", file=sys.stderr)
+        return 1
+    sent = api.call("POST", f"{channels}/{found['id']}/messages", {"body": BODY})
+    print(f"Message {sent['id']} was sent at {sent['created_at']}.")
+    return 0
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    sys.exit(main(sys.argv[1]))

@@ -1,0 +1,165 @@
+// Made by scripts/make-client from the OpenAPI document: change that, not this.
+
+/** What to do with the session. */
+export type Action = "start" | "stop";
+
+/** A channel with somebody in its meeting. */
+export type ActiveConferenceAnswer = { channel_id: string; participant_count: number; joined: boolean };
+
+export type ActiveConferencePage = { next: string | null; previous: string | null; results: ActiveConferenceAnswer[] };
+
+export type Alive = { status: "ok" };
+
+export type Avatar = { id: string | null; url: string };
+
+/** A channel of the Pub API. Messages and members come with a later release: their members stand at their first values. */
+export type ChannelAnswer = { id: string; organization_id: string; name: string; description: string; avatar_url: string | null; created_at: string; updated_at: string; is_direct_message: boolean; latest_message: { [name: string]: unknown } | null; latest_message_created_at: string; member_count: number; is_private: boolean; is_default_channel: boolean; is_village: boolean; is_active: boolean; type: ChannelType };
+
+/** What a new channel may be given. Members not listed are ignored. */
+export type ChannelBody = { name: string; description?: string; avatar_url?: string | null; is_private?: boolean };
+
+export type ChannelPage = { next: string | null; previous: string | null; results: ChannelAnswer[] };
+
+/** The numbers the Pub API has for them. */
+export type ChannelType = 1 | 2 | 3 | 4 | 5;
+
+/** An error in one sentence. */
+export type Detail = { detail: string };
+
+/** How the stream is cut: segments of about 2 s, one per keyframe, or LL-HLS parts. */
+export type LatencyMode = "standard" | "reduced" | "low";
+
+/** A session and its audience. */
+export type ListedSessionAnswer = { id: string; started_at: string; stopped_at: string | null; peak_viewers: number; unique_viewers: number };
+
+export type ListedSessionPage = { next: string | null; previous: string | null; results: ListedSessionAnswer[] };
+
+/** A live input in its organization's list: never with its key. */
+export type ListedStreamAnswer = { channel: string; channel_name: string; created: string; uid: string; rtmps_url: string; view_url: string; thumbnail: string; state: Phase; viewer_count: number };
+
+export type ListedStreamPage = { next: string | null; previous: string | null; results: ListedStreamAnswer[] };
+
+/** The caller, as the Pub API shows a user. */
+export type Me = { id: string; email: string | null; organization_id: string; organization: OrganizationName; first_name: string; last_name: string; full_name: string; is_manager: boolean | null; is_staff: boolean; alias: string | null; gender: string | null; birthday: string | null; phone: string | null; title: string | null; created_at: string; updated_at: string; deleted_at: string | null; avatar_id: string | null; avatar: Avatar | null; is_online_enabled: boolean; is_online: boolean; is_present: boolean; current_chat_count: number; is_deleted: boolean; is_bot: boolean; is_created_by_sso: boolean; is_email_confirmed: boolean };
+
+export type MeetingBody = { group?: string | null; user?: MeetingUser };
+
+/** For Jitsi's token authentication; `room` in it is the channel's id. */
+export type MeetingTokenAnswer = { token_type: "bearer"; access_token: string; expires_in: number };
+
+/** Who is going to join. `id` and `email` count only where the token that asks belongs to no user. */
+export type MeetingUser = { id?: string | null; name?: string | null; email?: string | null; avatar?: string | null };
+
+export type Meta = { name: string };
+
+export type OrganizationName = { id: string; name: string };
+
+/** Where a live input stands, as `stream_status` tells it. */
+export type Phase = "offline" | "connecting" | "starting" | "live" | "reconnecting" | "ended";
+
+export type PlaybackAnswer = { hls: string; dash: string };
+
+/** A 400: messages by field (nested like the body), or one sentence when the body could not be read. */
+export type Problem = { detail?: string | string[] | null; non_field_errors?: string[] | null; [name: string]: unknown };
+
+/** `checks` says by part: ok, or what is wrong with it. */
+export type Ready = { status: "ready" | "draining" | "unready"; checks: { [name: string]: unknown } };
+
+/** A finished broadcast, in the shape the Pub API shares with Cloudflare's videos. */
+export type RecordingAnswer = { uid: string; thumbnail: string; created: string; modified: string; size: number; duration: number; input: Size; playback: PlaybackAnswer; meta: Meta; stream_session_id: string | null };
+
+export type RecordingPage = { next: string | null; previous: string | null; results: RecordingAnswer[] };
+
+/** The session that runs now. */
+export type SessionAnswer = { stream_session_id: string | null };
+
+export type SessionBody = { action: Action };
+
+export type Size = { width: number; height: number };
+
+/** A live input as its owner may see it. The key is a secret. */
+export type StreamAnswer = { rtmps_url: string; rtmp_url: string | null; view_url: string; stream_key: string; stream_uid: string; slate_image_url: string | null; reconnect_timeout: number; latency_mode: LatencyMode };
+
+/** Options of a live input. What is not sent stays as it is. */
+export type StreamBody = { slate_image_url?: string | null; reconnect_timeout?: number; latency_mode?: LatencyMode };
+
+/** What stream_status answers. The first three are the Pub API's, the rest is ours. */
+export type StreamStatus = { is_connected: boolean; is_watchable: boolean; seconds_until_watchable: number; state: Phase; reason: string | null; poll_after_ms: number; viewer_count: number; as_of?: string | null; viewer_count_as_of?: string | null; degraded?: true | null };
+
+/** What stream_viewer_count answers. */
+export type StreamViewerCount = { viewer_count: number; as_of?: string | null };
+
+/** A visitor's identity. The secret is for him alone: whoever has it is this visitor. */
+export type VisitorAnswer = { visitor_id: string; visitor_secret_id: string; organization_id: string; socket_url: string | null; access_token: string; expires_at: string; expires_in: number; minimal_bar_version: number };
+
+/** Who comes back says so with the secret he was given; a new visitor sends none, or null. */
+export type VisitorBody = { visitor_secret_id?: string | null };
+
+export interface Operations {
+  /** Identify a visitor */
+  authenticateVisitor: { path: { organization_id: string; }; body?: VisitorBody; answer: VisitorAnswer };
+  /** Start or stop the channel's stream session */
+  changeStreamSession: { path: { organization_id: string; channel_id: string; }; body: SessionBody; answer: SessionAnswer };
+  /** Make a channel */
+  createChannel: { path: { organization_id: string; }; body: ChannelBody; answer: ChannelAnswer };
+  /** Ensure that the channel has a live input */
+  ensureStream: { path: { organization_id: string; channel_id: string; }; body?: StreamBody; answer: StreamAnswer };
+  /** One channel */
+  getChannel: { path: { organization_id: string; channel_id: string; }; answer: ChannelAnswer };
+  /** Is the process alive? */
+  getHealth: { answer: Alive };
+  /** The user the token belongs to */
+  getMe: { answer: Me };
+  /** Can it serve? */
+  getReadiness: { answer: Ready };
+  /** The channel's live input */
+  getStream: { path: { organization_id: string; channel_id: string; }; answer: StreamAnswer };
+  /** State of a channel's stream */
+  getStreamStatus: { path: { organization_id: string; channel_id: string; }; query?: { visitor_id?: string; }; answer: StreamStatus };
+  /** Viewers of a channel's stream */
+  getStreamViewerCount: { path: { organization_id: string; channel_id: string; }; answer: StreamViewerCount };
+  /** A token to join the channel's meeting */
+  issueMeetingToken: { path: { organization_id: string; channel_id: string; }; body?: MeetingBody; answer: MeetingTokenAnswer };
+  /** Meetings going on in the organization */
+  listActiveConferences: { path: { organization_id: string; user_id: string; }; query?: { cursor?: string; page_size?: number; }; answer: ActiveConferencePage };
+  /** Channels of the organization */
+  listChannels: { path: { organization_id: string; }; query?: { cursor?: string; page_size?: number; ordering?: string; }; answer: ChannelPage };
+  /** Recordings of the channel, newest first */
+  listRecordings: { path: { organization_id: string; channel_id: string; }; query?: { cursor?: string; page_size?: number; }; answer: RecordingPage };
+  /** Stream sessions of the channel, newest first */
+  listStreamSessions: { path: { organization_id: string; channel_id: string; }; query?: { cursor?: string; page_size?: number; }; answer: ListedSessionPage };
+  /** Live inputs of the organization, newest first */
+  listStreams: { path: { organization_id: string; }; query?: { cursor?: string; page_size?: number; search?: string; state?: "offline" | "connecting" | "starting" | "live" | "reconnecting" | "ended" | ""; }; answer: ListedStreamPage };
+}
+
+export declare const OPERATIONS: { readonly [K in OperationName]: readonly [method: string, path: string] };
+
+export type OperationName = keyof Operations;
+
+type Member<K extends OperationName, M extends string> = M extends keyof Operations[K] ? Operations[K][M] : never;
+type Needed<K extends OperationName> = Pick<Operations[K], Extract<keyof Operations[K], "path" | "query" | "body">>;
+export type Request<K extends OperationName> = Needed<K> & { signal?: AbortSignal };
+export type Answer<K extends OperationName> = Member<K, "answer">;
+
+type Arguments<K extends OperationName> = {} extends Needed<K> ? [request?: Request<K>] : [request: Request<K>];
+
+/** An answer that is not a success. `body` is what the service said about it; `retryAfter` is in seconds. */
+export declare class ApiError extends Error {
+  readonly operation: OperationName;
+  readonly status: number;
+  readonly body: unknown;
+  readonly retryAfter: number | null;
+}
+
+export declare class ConferenceClient {
+  constructor(options: { baseUrl: string; authorization?: string; fetch?: typeof globalThis.fetch });
+  baseUrl: string;
+  authorization: string | undefined;
+  call<K extends OperationName>(operation: K, ...request: Arguments<K>): Promise<Answer<K>>;
+  /** The next page of a collection, or null after the last. */
+  next<K extends OperationName>(
+    operation: K,
+    page: { next: string | null },
+    options?: { signal?: AbortSignal },
+  ): Promise<Answer<K> | null>;
+}
