@@ -12,19 +12,42 @@ export type Alive = { status: "ok" };
 
 export type Avatar = { id: string | null; url: string };
 
-/** A channel of the Pub API. Messages and members come with a later release: their members stand at their first values. */
-export type ChannelAnswer = { id: string; organization_id: string; name: string; description: string; avatar_url: string | null; created_at: string; updated_at: string; is_direct_message: boolean; latest_message: { [name: string]: unknown } | null; latest_message_created_at: string; member_count: number; is_private: boolean; is_default_channel: boolean; is_village: boolean; is_active: boolean; type: ChannelType };
+/** A channel of the Pub API. */
+export type ChannelAnswer = { id: string; organization_id: string; name: string; description: string; avatar_url: string | null; created_at: string; updated_at: string; is_direct_message: boolean; latest_message: MessageAnswer | null; latest_message_created_at: string; member_count: number; is_private: boolean; is_default_channel: boolean; is_village: boolean; is_active: boolean; type: ChannelType };
 
 /** What a new channel may be given. Members not listed are ignored. */
-export type ChannelBody = { name: string; description?: string; avatar_url?: string | null; is_private?: boolean };
+export type ChannelBody = { name: string; description?: string; avatar_url?: string | null; is_private?: boolean; is_village?: boolean; members?: string[]; type?: 2 | 3 | 4 | 5 };
+
+/** What is to be different. What is not sent stays; who is in the channel is changed through its members. */
+export type ChannelChanges = { name?: string; description?: string; avatar_url?: string | null; is_private?: boolean; is_village?: boolean };
 
 export type ChannelPage = { next: string | null; previous: string | null; results: ChannelAnswer[] };
+
+/** The channel as it is to be: what is not sent goes back to its default (contract §1.7). */
+export type ChannelReplacement = { name: string; description?: string; avatar_url?: string | null; is_private?: boolean; is_village?: boolean };
 
 /** The numbers the Pub API has for them. */
 export type ChannelType = 1 | 2 | 3 | 4 | 5;
 
+/** A piece of a message: text, link, file, image, video, audio, voice, mention, external, or a kind nobody knows yet. */
+export type Chunk = { type: string; [name: string]: unknown };
+
+/** What is said. Only `version` is needed; whatever else is sent is kept. */
+export type Content = { version: number; chunks?: Chunk[]; [name: string]: unknown };
+
 /** An error in one sentence. */
 export type Detail = { detail: string };
+
+/** Whom to talk to. The caller need not be named; order and repetition do not matter. */
+export type DirectBody = { members: string[] };
+
+/** Server-Sent Events; the data of each is a StreamStatus. */
+export type EventStream = string;
+
+/** A channel as its member sees it. */
+export type JoinedAnswer = { id: string; organization_id: string; name: string; description: string; avatar_url: string | null; created_at: string; updated_at: string; is_direct_message: boolean; latest_message: MessageAnswer | null; latest_message_created_at: string; member_count: number; is_private: boolean; is_default_channel: boolean; is_village: boolean; is_active: boolean; type: ChannelType; unread_message_count: number; unread_mention_count: number; member_notification_settings: SettingsAnswer };
+
+export type JoinedPage = { next: string | null; previous: string | null; results: JoinedAnswer[] };
 
 /** How the stream is cut: segments of about 2 s, one per keyframe, or LL-HLS parts. */
 export type LatencyMode = "standard" | "reduced" | "low";
@@ -50,9 +73,40 @@ export type MeetingTokenAnswer = { token_type: "bearer"; access_token: string; e
 /** Who is going to join. `id` and `email` count only where the token that asks belongs to no user. */
 export type MeetingUser = { id?: string | null; name?: string | null; email?: string | null; avatar?: string | null };
 
+/** A member (contract §3). `channel` and `channel_id` are the same. */
+export type MemberAnswer = { id: string; channel: string; channel_id: string; member_id: string; organization_id: string; created_at: string; updated_at: string; last_seen_at: string | null; unread_message_count: number; unread_mention_count: number; is_admin: boolean; member: PersonAnswer };
+
+/** What is to be different. Whatever else is sent is ignored. */
+export type MemberBody = { last_seen_at?: string | null; is_admin?: boolean };
+
+export type MemberPage = { next: string | null; previous: string | null; results: MemberAnswer[] };
+
+/** A message (contract §3). `sender_id` is null for reports and messages of the system. */
+export type MessageAnswer = { id: string; channel_id: string; organization_id: string; sender_id: string | null; sender: PersonAnswer | null; type: MessageType; created_at: string; updated_at: string; is_edited: boolean; body: { [name: string]: unknown } };
+
+/** A message to be sent. `notify_teams` and whatever else is sent is ignored. */
+export type MessageBody = { body: Content; id?: string | null; type?: "user" | "call_request" | "call_leave" | "reporting" | "system_message"; notify_users?: string[]; notify_channel?: boolean };
+
+/** The new body; whatever else is sent is ignored. */
+export type MessageEdit = { body: Content };
+
+export type MessagePage = { next: string | null; previous: string | null; results: MessageAnswer[] };
+
+/** The contract's names (§3). */
+export type MessageType = "user" | "call_request" | "call_leave" | "reporting" | "system_message" | "deleted";
+
 export type Meta = { name: string };
 
+/** Who is to be in the channel. */
+export type NewMemberBody = { member_id: string };
+
+/** When a member wants to be notified: never, when mentioned, of everything. */
+export type NotifyMode = "muted" | "mentions" | "unmuted";
+
 export type OrganizationName = { id: string; name: string };
+
+/** A user of the organization. Presence is not watched here. */
+export type PersonAnswer = { id: string; full_name: string; organization_id: string; avatar_url: string | null; is_bot: boolean; is_online: boolean; is_present: boolean; is_deleted: boolean };
 
 /** Where a live input stands, as `stream_status` tells it. */
 export type Phase = "offline" | "connecting" | "starting" | "live" | "reconnecting" | "ended";
@@ -62,6 +116,9 @@ export type PlaybackAnswer = { hls: string; dash: string };
 /** A 400: messages by field (nested like the body), or one sentence when the body could not be read. */
 export type Problem = { detail?: string | string[] | null; non_field_errors?: string[] | null; [name: string]: unknown };
 
+/** The latest recording. */
+export type PublicRecording = { uid: string; created: string; duration: number; hls: string; dash: string; thumbnail: string };
+
 /** `checks` says by part: ok, or what is wrong with it. */
 export type Ready = { status: "ready" | "draining" | "unready"; checks: { [name: string]: unknown } };
 
@@ -70,18 +127,30 @@ export type RecordingAnswer = { uid: string; thumbnail: string; created: string;
 
 export type RecordingPage = { next: string | null; previous: string | null; results: RecordingAnswer[] };
 
+/** How the old key goes. */
+export type RotationBody = { overlap?: number };
+
 /** The session that runs now. */
 export type SessionAnswer = { stream_session_id: string | null };
 
 export type SessionBody = { action: Action };
 
+/** The settings of one member (contract §3). `channel` and `channel_id` are the same. */
+export type SettingsAnswer = { id: string; channel: string; channel_id: string; user_id: string; organization_id: string; created_at: string; updated_at: string; mode: NotifyMode };
+
+/** `mode` counts when both are sent. */
+export type SettingsBody = { mode?: NotifyMode | null; muted?: boolean | "muted" | "mentions" | "unmuted" | null };
+
 export type Size = { width: number; height: number };
 
 /** A live input as its owner may see it. The key is a secret. */
-export type StreamAnswer = { rtmps_url: string; rtmp_url: string | null; view_url: string; stream_key: string; stream_uid: string; slate_image_url: string | null; reconnect_timeout: number; latency_mode: LatencyMode };
+export type StreamAnswer = { rtmps_url: string; rtmp_url: string | null; view_url: string; stream_key: string; stream_uid: string; slate_image_url: string | null; reconnect_timeout: number; latency_mode: LatencyMode; enabled: boolean };
 
 /** Options of a live input. What is not sent stays as it is. */
 export type StreamBody = { slate_image_url?: string | null; reconnect_timeout?: number; latency_mode?: LatencyMode };
+
+/** Where to play from. */
+export type StreamPlayer = { name: string; view_url: string; dash_url: string; thumbnail: string; slate_image_url: string | null; recording: PublicRecording | null };
 
 /** What stream_status answers. The first three are the Pub API's, the rest is ours. */
 export type StreamStatus = { is_connected: boolean; is_watchable: boolean; seconds_until_watchable: number; state: Phase; reason: string | null; poll_after_ms: number; viewer_count: number; as_of?: string | null; viewer_count_as_of?: string | null; degraded?: true | null };
@@ -96,24 +165,56 @@ export type VisitorAnswer = { visitor_id: string; visitor_secret_id: string; org
 export type VisitorBody = { visitor_secret_id?: string | null };
 
 export interface Operations {
+  /** Join a public channel, or have somebody join */
+  addMember: { path: { organization_id: string; channel_id: string; }; body: NewMemberBody; answer: MemberAnswer };
   /** Identify a visitor */
   authenticateVisitor: { path: { organization_id: string; }; body?: VisitorBody; answer: VisitorAnswer };
+  /** Change a channel */
+  changeChannel: { path: { organization_id: string; channel_id: string; }; body?: ChannelChanges; answer: ChannelAnswer };
+  /** Say what was seen, or who is admin */
+  changeMember: { path: { organization_id: string; channel_id: string; member_id: string; }; body?: MemberBody; answer: MemberAnswer };
+  /** Change one's notification settings */
+  changeSettings: { path: { organization_id: string; channel_id: string; member_id: string; }; body?: SettingsBody; answer: SettingsAnswer };
   /** Start or stop the channel's stream session */
   changeStreamSession: { path: { organization_id: string; channel_id: string; }; body: SessionBody; answer: SessionAnswer };
   /** Make a channel */
   createChannel: { path: { organization_id: string; }; body: ChannelBody; answer: ChannelAnswer };
+  /** Delete a channel */
+  deleteChannel: { path: { organization_id: string; channel_id: string; }; answer: null };
+  /** Delete a message */
+  deleteMessage: { path: { organization_id: string; channel_id: string; message_id: string; }; answer: null };
+  /** Let no encoder publish to the channel's live input */
+  disableStream: { path: { organization_id: string; channel_id: string; }; answer: StreamAnswer };
+  /** Edit a message */
+  editMessage: { path: { organization_id: string; channel_id: string; message_id: string; }; body: MessageEdit; answer: MessageAnswer };
+  /** Let encoders publish to the channel's live input */
+  enableStream: { path: { organization_id: string; channel_id: string; }; answer: StreamAnswer };
   /** Ensure that the channel has a live input */
   ensureStream: { path: { organization_id: string; channel_id: string; }; body?: StreamBody; answer: StreamAnswer };
   /** One channel */
   getChannel: { path: { organization_id: string; channel_id: string; }; answer: ChannelAnswer };
+  /** One direct channel */
+  getDirect: { path: { organization_id: string; user_id: string; channel_id: string; }; answer: ChannelAnswer };
   /** Is the process alive? */
   getHealth: { answer: Alive };
+  /** One channel one is in */
+  getJoined: { path: { organization_id: string; user_id: string; channel_id: string; }; answer: JoinedAnswer };
   /** The user the token belongs to */
   getMe: { answer: Me };
+  /** One member */
+  getMember: { path: { organization_id: string; channel_id: string; member_id: string; }; answer: MemberAnswer };
+  /** One message */
+  getMessage: { path: { organization_id: string; channel_id: string; message_id: string; }; answer: MessageAnswer };
   /** Can it serve? */
   getReadiness: { answer: Ready };
+  /** One recording of the organization */
+  getRecording: { path: { organization_id: string; recording_uid: string; }; answer: RecordingAnswer };
+  /** One's notification settings */
+  getSettings: { path: { organization_id: string; channel_id: string; member_id: string; }; answer: SettingsAnswer };
   /** The channel's live input */
   getStream: { path: { organization_id: string; channel_id: string; }; answer: StreamAnswer };
+  /** Where to play a channel's stream and its latest recording from */
+  getStreamPlayer: { path: { organization_id: string; channel_id: string; }; answer: StreamPlayer };
   /** State of a channel's stream */
   getStreamStatus: { path: { organization_id: string; channel_id: string; }; query?: { visitor_id?: string; }; answer: StreamStatus };
   /** Viewers of a channel's stream */
@@ -124,12 +225,30 @@ export interface Operations {
   listActiveConferences: { path: { organization_id: string; user_id: string; }; query?: { cursor?: string; page_size?: number; }; answer: ActiveConferencePage };
   /** Channels of the organization */
   listChannels: { path: { organization_id: string; }; query?: { cursor?: string; page_size?: number; ordering?: string; }; answer: ChannelPage };
+  /** One's direct channels */
+  listDirect: { path: { organization_id: string; user_id: string; }; query?: { cursor?: string; page_size?: number; ordering?: string; }; answer: ChannelPage };
+  /** Channels one is in */
+  listJoined: { path: { organization_id: string; user_id: string; }; query?: { cursor?: string; page_size?: number; ordering?: string; is_active?: string; }; answer: JoinedPage };
+  /** Members of the channel */
+  listMembers: { path: { organization_id: string; channel_id: string; }; query?: { cursor?: string; page_size?: number; ordering?: string; }; answer: MemberPage };
+  /** Messages of the channel */
+  listMessages: { path: { organization_id: string; channel_id: string; }; query?: { cursor?: string; page_size?: number; ordering?: string; }; answer: MessagePage };
   /** Recordings of the channel, newest first */
   listRecordings: { path: { organization_id: string; channel_id: string; }; query?: { cursor?: string; page_size?: number; }; answer: RecordingPage };
   /** Stream sessions of the channel, newest first */
   listStreamSessions: { path: { organization_id: string; channel_id: string; }; query?: { cursor?: string; page_size?: number; }; answer: ListedSessionPage };
   /** Live inputs of the organization, newest first */
   listStreams: { path: { organization_id: string; }; query?: { cursor?: string; page_size?: number; search?: string; state?: "offline" | "connecting" | "starting" | "live" | "reconnecting" | "ended" | ""; }; answer: ListedStreamPage };
+  /** Open the direct channel with somebody */
+  openDirect: { path: { organization_id: string; user_id: string; }; body: DirectBody; answer: ChannelAnswer };
+  /** Leave, or send somebody away */
+  removeMember: { path: { organization_id: string; channel_id: string; member_id: string; }; answer: null };
+  /** Replace a channel */
+  replaceChannel: { path: { organization_id: string; channel_id: string; }; body: ChannelReplacement; answer: ChannelAnswer };
+  /** Give the channel's live input a new stream key */
+  rotateKey: { path: { organization_id: string; channel_id: string; }; body?: RotationBody; answer: StreamAnswer };
+  /** Send a message */
+  sendMessage: { path: { organization_id: string; channel_id: string; }; body: MessageBody; answer: MessageAnswer };
 }
 
 export declare const OPERATIONS: { readonly [K in OperationName]: readonly [method: string, path: string] };
