@@ -7,9 +7,14 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from service.tasks import Tasks
 from tests import servers
+
+# How fast examples are made and tried says something about the machine, which may be busy, and nothing about the code.
+settings.register_profile("conference", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("conference")
 
 
 @pytest.fixture(autouse=True)

@@ -71,7 +71,7 @@ async def test_an_input_leads_to_its_channel_also_when_it_was_replaced(store: St
     await store.claims.commit_claim(channel.id, claim.request_id, "old", claim.options, START)
     committed = await store.claims.claimed(channel.id)
     assert committed is not None
-    await store.claims.renew_claim(committed, "second", START)
+    await store.claims.renew_claim(committed, committed.provider, "second", START)
     await store.claims.commit_claim(channel.id, "second", "new", claim.options, START)
     owner = (channel.organization_id, channel.id)
     assert [await store.sessions.input_owner(uid) for uid in ("old", "new", "other")] == [owner, owner, None]
