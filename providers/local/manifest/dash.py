@@ -77,7 +77,11 @@ def live_mpd(view: BroadcastView, now: float, *, segments: str, location: str, c
     if view.ended:
         attributes["mediaPresentationDuration"] = _duration(end)
     else:
-        attributes |= {"minimumUpdatePeriod": _duration(update), "timeShiftBufferDepth": _duration(window)}
+        attributes["minimumUpdatePeriod"] = _duration(update)
+        # Players count the depth back from now, beyond the newest segment. Until something has left the list none is given:
+        # in the first seconds dash.js went past the little there was, and left it out.
+        if not _whole(view):
+            attributes["timeShiftBufferDepth"] = _duration(window)
     body = [f"<Location>{location}</Location>"] if not view.ended else []
     body += [_period(period, segments) for period in periods]
     if not view.ended:
@@ -153,6 +157,11 @@ def _live_period(view: BroadcastView, generation: int, *, final: bool) -> Period
 def _epoch(view: BroadcastView) -> float:
     """availabilityStartTime, the same in every MPD of the broadcast: when it was begun, or its first frame taken in."""
     return min(view.created.timestamp(), *(first.program_time for first in view.primary.starts.values()))
+
+
+def _whole(view: BroadcastView) -> bool:
+    """Whether the first segment of the broadcast is still listed."""
+    return view.primary.segments[0].sequence == min(first.sequence for first in view.primary.starts.values())
 
 
 def _first_start(period: Period) -> float:

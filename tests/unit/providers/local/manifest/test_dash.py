@@ -1,0 +1,48 @@
+"""What an MPD tells players of the time they may seek in."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from providers.local.manifest import dash
+from providers.local.shelf.broadcast import Broadcast
+from providers.local.shelf.shelf import Shelf, ShelfLimits
+from tests.simulated_packager import SimulatedPackager, info
+
+
+@pytest.fixture
+def broadcast(tmp_path: Path) -> Iterator[Broadcast]:
+    shelf = Shelf(tmp_path, ShelfLimits(min_free=0), sync=False)
+    yield shelf.begin(info())
+    shelf.close()
+
+
+def depth(broadcast: Broadcast, packager: SimulatedPackager, segments: int) -> float | None:
+    """The MPD's timeShiftBufferDepth, in seconds, after so many more segments of two seconds."""
+    for _ in range(segments):
+        for event in packager.segment(2.0, 1):
+            broadcast.take("source", event)
+    mpd = dash.live_mpd(broadcast.view(live=True), packager.wall, segments="", location="l", clock="c")
+    found = re.search(r'timeShiftBufferDepth="PT([0-9.]+)S"', mpd)
+    return float(found[1]) if found else None
+
+
+def test_a_broadcast_that_is_listed_from_its_beginning_has_no_depth_to_fall_out_of(broadcast: Broadcast) -> None:
+    packager = SimulatedPackager()
+    assert depth(broadcast, packager, 1) is None
+    assert depth(broadcast, packager, 5) is None
+
+
+def test_an_encoder_that_comes_back_does_not_shorten_what_is_listed_from_the_beginning(broadcast: Broadcast) -> None:
+    packager = SimulatedPackager()
+    assert depth(broadcast, packager, 2) is None
+    packager.restart(5.0)
+    assert depth(broadcast, packager, 2) is None
+
+
+def test_the_depth_is_the_window_once_the_beginning_has_left_it(broadcast: Broadcast) -> None:
+    assert depth(broadcast, SimulatedPackager(), 40) == pytest.approx(24.0, abs=2.0)
