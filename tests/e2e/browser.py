@@ -93,7 +93,7 @@ class Browser:
         """Chromium's own command (not W3C's)."""
         await self._post("goog/cdp/execute", cmd=command, params=parameters)
 
-    async def until(self, script: str, timeout: float = 20.0) -> Any:
+    async def until(self, script: str, timeout: float = 45.0) -> Any:
         """The first truthy answer of `script`. Errors: TimeoutError."""
         async with asyncio.timeout(timeout):
             while not (value := await self.run(script)):  # noqa: ASYNC110 (a page sends no events)

@@ -152,7 +152,7 @@ async def test_a_running_broadcast_plays_in_a_browser_through_a_reconnect_to_its
         before = await browser.run("return facts()")
         await shown
         showing.finish()
-        await browser.until("return facts().frames > 200 && facts().left < 0.2", timeout=30.0)
+        await browser.until("return facts().frames > 200 && facts().left < 0.2", timeout=45.0)
         after = await browser.run("return facts()")
     assert after["errors"] == []
     assert after["time"] > before["time"]
