@@ -46,7 +46,7 @@ class ChannelChanges(BaseModel):
 
 
 class ChannelReplacement(BaseModel):
-    """The channel as it is to be: what is not sent goes back to its default (contract §1.7)."""
+    """The channel as it is to be: what is not sent goes back to its default."""
 
     name: Name
     description: Description = ""

@@ -49,7 +49,7 @@ _ID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
 def _id(value: Any) -> UUID:
-    """With dashes, in any case (contract §1.2). Pydantic would take braces and URNs, too."""
+    """With dashes, in any case. Pydantic would take braces and URNs, too."""
     if not isinstance(value, str) or not _ID.fullmatch(value):
         raise ValueError("Must be a valid UUID.")
     return UUID(value)
@@ -64,7 +64,7 @@ _DAY = (
 INSTANT_PATTERN = (
     rf"^{_DAY}T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{{1,9}})?(Z|[+-](0[0-9]|1[0-3]):[0-5][0-9])$"
 )
-"""A moment as clients may send it: up to nine digits of a second, a zone (contract §1.2). It names no day that never was."""
+"""A moment as clients may send it: up to nine digits of a second, a zone. It names no day that never was."""
 
 _INSTANT = re.compile(INSTANT_PATTERN)
 

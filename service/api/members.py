@@ -1,4 +1,4 @@
-"""Members of a channel. In paths a member is named by his user id (contract §3)."""
+"""Members of a channel. In paths a member is named by his user id."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class MemberBody(BaseModel):
 
 
 class MemberAnswer(Answer):
-    """A member (contract §3). `channel` and `channel_id` are the same."""
+    """A member. `channel` and `channel_id` are the same."""
 
     id: UUID
     channel: UUID

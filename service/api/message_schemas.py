@@ -72,7 +72,7 @@ class MessageEdit(BaseModel):
 
 
 class MessageAnswer(Answer):
-    """A message (contract §3). `sender_id` is null for reports and messages of the system."""
+    """A message. `sender_id` is null for reports and messages of the system."""
 
     id: UUID
     channel_id: UUID

@@ -33,7 +33,7 @@ Muted = Annotated[
     PlainValidator(_muted),
     WithJsonSchema({"anyOf": [{"type": "boolean"}, {"type": "string", "enum": _MODES}]}),
 ]
-"""The older spelling (contract §5): a mode, or whether to be silent."""
+"""The older spelling: a mode, or whether to be silent."""
 
 
 class SettingsBody(BaseModel):
@@ -44,7 +44,7 @@ class SettingsBody(BaseModel):
 
 
 class SettingsAnswer(Answer):
-    """The settings of one member (contract §3). `channel` and `channel_id` are the same."""
+    """The settings of one member. `channel` and `channel_id` are the same."""
 
     id: UUID
     channel: UUID

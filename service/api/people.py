@@ -1,4 +1,4 @@
-"""A user as others see him: the `member` and `sender` objects (contract §3)."""
+"""A user as others see him: the `member` and `sender` objects."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who may come in, and who may change things there (contract §1.4); one place for all."""
+"""Who may come in, and who may change things there; one place for all."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ def place_in(ordering: str) -> Callable[[Channel], Anchor]:
 
 
 def known_ordering(ordering: str) -> str:
-    """An unknown ordering is the default one (contract §1.6)."""
+    """An unknown ordering is the default one."""
     return ordering if ordering in ORDERINGS else DEFAULT_ORDERING
 
 
@@ -170,7 +170,7 @@ class Channels:
 
 
 def _type(wanted: ChannelType, is_private: bool) -> ChannelType:
-    """Private and ordinary channels are told apart by type, too; the other types stay what they are (contract §3)."""
+    """Private and ordinary channels are told apart by type, too; the other types stay what they are."""
     if wanted not in (ChannelType.DEFAULT, ChannelType.PRIVATE):
         return wanted
     return ChannelType.PRIVATE if is_private else ChannelType.DEFAULT

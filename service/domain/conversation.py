@@ -24,7 +24,7 @@ class MessageType(StrEnum):
 
 
 SENDERLESS = frozenset({MessageType.REPORTING, MessageType.SYSTEM})
-"""Messages that say nothing of who sent them (contract §3)."""
+"""Messages that say nothing of who sent them."""
 
 
 class NotifyMode(StrEnum):
@@ -99,7 +99,7 @@ class NotificationSettings:
 class Member:
     """Somebody in a channel. Unread is what others sent after `last_seen_at` (None: since joining).
 
-    A `last_seen_at` in the future means all there is by now: what comes after is unread (contract §7, check 20).
+    A `last_seen_at` in the future means all there is by now: what comes after is unread.
     """
 
     id: UUID
@@ -133,7 +133,7 @@ class Entry:
 
     @property
     def is_visible(self) -> bool:
-        """Public channels are everybody's in the organization, private and direct ones their members' (contract §1.4)."""
+        """Public channels are everybody's in the organization, private and direct ones their members'."""
         return self.is_member or not (self.channel.is_private or self.is_direct)
 
     @property

@@ -23,7 +23,7 @@ PUBLIC_ONLY = "Members can be added to public channels only."
 
 
 def known_ordering(ordering: str) -> str:
-    """An unknown ordering is the default one (contract §1.6)."""
+    """An unknown ordering is the default one."""
     return ordering if ordering in ORDERINGS else DEFAULT_ORDERING
 
 
@@ -58,7 +58,7 @@ class Members:
     async def change(self, caller: Identity, channel_id: UUID, user_id: UUID, changes: MemberChanges) -> Member:
         """What somebody has seen only he can say, who is admin only an admin. Errors: Forbidden, Conflict (the only admin).
 
-        `last_seen_at` may lie in the future: clients send their clock's time and a little (contract §4).
+        `last_seen_at` may lie in the future: clients send their clock's time and a little.
         """
         entry = await enter(self._store, caller, channel_id)
         member = _found(await self._store.member(channel_id, user_id))

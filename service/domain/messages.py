@@ -58,7 +58,7 @@ class Messages:
         self._calls = calls
 
     async def post(self, caller: Identity, channel_id: UUID, draft: Draft) -> tuple[Message, bool]:
-        """The message, and whether it is new. Nobody need be a member of a public channel to speak there (contract §1.4).
+        """The message, and whether it is new. Nobody need be a member of a public channel to speak there.
 
         Errors: Invalid for a body too large, Conflict for an id that is taken, Forbidden for announcements of who is no admin.
         """

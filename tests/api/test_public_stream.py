@@ -1,4 +1,4 @@
-"""The two public endpoints over HTTP, through the express lane and without it (contract §4 "Streams", §6, §7 checks 26 and 27)."""
+"""The two public endpoints over HTTP, through the express lane and without it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cloudflare's official Python SDK runs unchanged against the fake (contract §10, §11 check 28)."""
+"""Cloudflare's official Python SDK runs unchanged against the fake."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ export type ChannelChanges = { name?: string; description?: string; avatar_url?:
 
 export type ChannelPage = { next: string | null; previous: string | null; results: ChannelAnswer[] };
 
-/** The channel as it is to be: what is not sent goes back to its default (contract §1.7). */
+/** The channel as it is to be: what is not sent goes back to its default. */
 export type ChannelReplacement = { name: string; description?: string; avatar_url?: string | null; is_private?: boolean; is_village?: boolean };
 
 /** The numbers the Pub API has for them. */
@@ -73,7 +73,7 @@ export type MeetingTokenAnswer = { token_type: "bearer"; access_token: string; e
 /** Who is going to join. `id` and `email` count only where the token that asks belongs to no user. */
 export type MeetingUser = { id?: string | null; name?: string | null; email?: string | null; avatar?: string | null };
 
-/** A member (contract §3). `channel` and `channel_id` are the same. */
+/** A member. `channel` and `channel_id` are the same. */
 export type MemberAnswer = { id: string; channel: string; channel_id: string; member_id: string; organization_id: string; created_at: string; updated_at: string; last_seen_at: string | null; unread_message_count: number; unread_mention_count: number; is_admin: boolean; member: PersonAnswer };
 
 /** What is to be different. Whatever else is sent is ignored. */
@@ -81,7 +81,7 @@ export type MemberBody = { last_seen_at?: string | null; is_admin?: boolean };
 
 export type MemberPage = { next: string | null; previous: string | null; results: MemberAnswer[] };
 
-/** A message (contract §3). `sender_id` is null for reports and messages of the system. */
+/** A message. `sender_id` is null for reports and messages of the system. */
 export type MessageAnswer = { id: string; channel_id: string; organization_id: string; sender_id: string | null; sender: PersonAnswer | null; type: MessageType; created_at: string; updated_at: string; is_edited: boolean; body: { [name: string]: unknown } };
 
 /** A message to be sent. `notify_teams` and whatever else is sent is ignored. */
@@ -135,7 +135,7 @@ export type SessionAnswer = { stream_session_id: string | null };
 
 export type SessionBody = { action: Action };
 
-/** The settings of one member (contract §3). `channel` and `channel_id` are the same. */
+/** The settings of one member. `channel` and `channel_id` are the same. */
 export type SettingsAnswer = { id: string; channel: string; channel_id: string; user_id: string; organization_id: string; created_at: string; updated_at: string; mode: NotifyMode };
 
 /** `mode` counts when both are sent. */
