@@ -30,6 +30,7 @@ PAGE = """<!doctype html>
 <meta name="robots" content="noindex">
 <title>{title}</title>
 {meta}
+<link rel="stylesheet" href="/tokens.css">
 <link rel="stylesheet" href="/watch.css">
 <script type="module" src="/player.js"></script>
 </head>

@@ -9,7 +9,7 @@ from importlib import resources
 from aiohttp import web
 
 SCRIPTS = ("player.js", "player/feed.js", "player/look.js", "player/playback.js")
-STYLES = ("watch.css",)
+STYLES = ("tokens.css", "watch.css")
 VENDORED = ("vendor/hls-1.7.4.min.js",)
 """Their names say their versions."""
 
