@@ -12,7 +12,9 @@ from providers.local.rtmp import amf0
 from providers.local.rtmp.buffer import ReceiveBuffer
 from providers.local.rtmp.chunks import ChunkLimits, ChunkReader, ChunkWriter, Message
 from providers.local.rtmp.errors import RtmpError
-from providers.local.rtmp.session import Event, ServerSession, State
+from providers.local.rtmp.events import Event
+from providers.local.rtmp.session import ServerSession
+from providers.local.rtmp.states import State
 from tests.unit.providers.local.rtmp.encoder import AAC_HEADER, AVC_HEADER, HANDSHAKE, Encoder
 
 SMALL = ChunkLimits(media_size=4096, message_size=2048, chunk_streams=4, buffered=6000)

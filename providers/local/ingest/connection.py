@@ -19,8 +19,10 @@ from providers.local.ingest.meter import Meter
 from providers.local.ingest.ports import ADMIT_TIMEOUT, Publication, PublishGate, PublishRefused, PublishRequest
 from providers.local.media import FlvTag, TagKind
 from providers.local.rtmp.errors import HandshakeFailed, RtmpError
+from providers.local.rtmp.events import Media, PublishWanted, Unpublished
 from providers.local.rtmp.messages import MessageType
-from providers.local.rtmp.session import Media, PublishWanted, ServerSession, State, Unpublished
+from providers.local.rtmp.session import ServerSession
+from providers.local.rtmp.states import State
 
 log = structlog.get_logger(__name__)
 

@@ -1,1 +1,1 @@
-"""RTMP without I/O: bytes in, events and bytes out. Start at `session.py`; `chunks.py` is below it, `amf0.py` beside it."""
+"""RTMP without I/O: bytes in, events and bytes out. Start at `session.py`; `states.py` and `chunks.py` are below it."""

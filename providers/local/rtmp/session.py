@@ -9,14 +9,13 @@ An error leaves the session dead: what was answered and what happened before it 
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass, field, replace
-from enum import StrEnum
-from typing import NamedTuple
+from dataclasses import replace
 
 from providers.local.rtmp import amf0
 from providers.local.rtmp.buffer import ReceiveBuffer
 from providers.local.rtmp.chunks import ChunkLimits, ChunkReader, ChunkWriter, Message
-from providers.local.rtmp.errors import IllegalMove, LimitExceeded, NotOffered, RtmpError
+from providers.local.rtmp.errors import LimitExceeded, NotOffered, RtmpError
+from providers.local.rtmp.events import Event, Media, PublishWanted, Unpublished, publish_target
 from providers.local.rtmp.handshake import server_handshake
 from providers.local.rtmp.messages import (
     Acknowledgement,
@@ -32,6 +31,7 @@ from providers.local.rtmp.messages import (
     command_of,
     script_of,
 )
+from providers.local.rtmp.states import Move, State, after
 
 CHUNK_SIZE = 65536
 """What we announce, in bytes. ffmpeg takes it over for its own sending, so that most frames come in one chunk; OBS, librtmp and
@@ -57,75 +57,7 @@ MAX_ENCODER_LENGTH = 128
 
 _CONTROL_CHUNK_STREAM, _COMMAND_CHUNK_STREAM = 2, 3
 
-
-class State(StrEnum):
-    """Where a connection stands."""
-
-    HANDSHAKING = "handshaking"
-    CONNECTING = "connecting"
-    IDLE = "idle"
-    DECIDING = "deciding"
-    PUBLISHING = "publishing"
-    CLOSED = "closed"
-
-
-class Move(StrEnum):
-    """What can happen to a connection."""
-
-    SHAKE_HANDS = "handshake"
-    CONNECT = "connect"
-    CREATE_STREAM = "createStream"
-    PUBLISH = "publish"
-    ACCEPT = "accept"
-    MEDIA = "media"
-    UNPUBLISH = "unpublish"
-    REFUSE = "refuse"
-
-
-MOVES: dict[State, dict[Move, State]] = {
-    State.HANDSHAKING: {Move.SHAKE_HANDS: State.CONNECTING},
-    State.CONNECTING: {Move.CONNECT: State.IDLE},
-    State.IDLE: {Move.CREATE_STREAM: State.IDLE, Move.PUBLISH: State.DECIDING},
-    State.DECIDING: {Move.ACCEPT: State.PUBLISHING, Move.REFUSE: State.CLOSED},
-    State.PUBLISHING: {
-        Move.MEDIA: State.PUBLISHING,
-        Move.CREATE_STREAM: State.PUBLISHING,
-        Move.UNPUBLISH: State.IDLE,
-        Move.REFUSE: State.CLOSED,
-    },
-    State.CLOSED: {},
-}
-"""The legal moves and where they lead. Everything else is an IllegalMove; every state may end in an error, which closes."""
-
 _AUDIO_VIDEO = {int(kind): kind for kind in (MessageType.AUDIO, MessageType.VIDEO)}
-
-
-@dataclass(frozen=True, slots=True)
-class PublishWanted:
-    """An encoder wants to publish `name` (the stream key, as `publish_target` cuts it out) in `app`. `encoder` is flashVer."""
-
-    app: str
-    name: str = field(repr=False)
-    encoder: str
-
-
-class Media(NamedTuple):
-    """An audio, video or data message of the accepted publish; `kind` is AUDIO, VIDEO or DATA.
-
-    `timestamp` is absolute, in ms, an unsigned 32-bit number that may wrap; `payload` is an FLV tag body.
-    """
-
-    kind: MessageType
-    timestamp: int
-    payload: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Unpublished:
-    """The encoder ended its publish in good order."""
-
-
-Event = PublishWanted | Media | Unpublished
 
 
 class ServerSession:
@@ -204,10 +136,7 @@ class ServerSession:
                 yield
 
     def _move(self, move: Move) -> None:
-        try:
-            self.state = MOVES[self.state][move]
-        except KeyError:
-            raise IllegalMove(self.state, move) from None
+        self.state = after(self.state, move)
 
     def _handle(self, message: Message) -> None:
         kind = message.type_id
@@ -311,14 +240,3 @@ class ServerSession:
 
 def _status(level: str, code: str, description: str) -> dict[str, amf0.Value]:
     return {"level": level, "code": code, "description": description}
-
-
-def publish_target(app: str, name: str) -> tuple[str, str]:
-    """App and stream key out of what encoders make of their settings.
-
-    A query is cut off both. Who puts everything into one URL sends the key as the end of the app, or the app before the key:
-    ("live", "key"), ("live/key", "") and ("", "live/key") are all ("live", "key"). A single word is taken for a key, so that
-    it is kept secret.
-    """
-    parts = [part for text in (app, name) for part in text.partition("?")[0].split("/") if part]
-    return (parts[0] if len(parts) > 1 else "", parts[-1] if parts else "")

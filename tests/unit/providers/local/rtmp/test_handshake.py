@@ -3,7 +3,8 @@
 import pytest
 
 from providers.local.rtmp.errors import HandshakeFailed
-from providers.local.rtmp.session import ServerSession, State
+from providers.local.rtmp.session import ServerSession
+from providers.local.rtmp.states import State
 from tests.unit.providers.local.rtmp.encoder import C1, HANDSHAKE
 
 

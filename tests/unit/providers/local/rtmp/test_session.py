@@ -4,21 +4,10 @@ import pytest
 
 from providers.local.rtmp import amf0
 from providers.local.rtmp.errors import IllegalMove, LimitExceeded, NotOffered, RtmpError
+from providers.local.rtmp.events import Event, Media, PublishWanted, Unpublished
 from providers.local.rtmp.messages import Command, MessageType, SetChunkSize
-from providers.local.rtmp.session import (
-    CHUNK_SIZE,
-    MAX_HELD,
-    MOVES,
-    WINDOW_SIZE,
-    Event,
-    Media,
-    Move,
-    PublishWanted,
-    ServerSession,
-    State,
-    Unpublished,
-    publish_target,
-)
+from providers.local.rtmp.session import CHUNK_SIZE, MAX_HELD, WINDOW_SIZE, ServerSession
+from providers.local.rtmp.states import Move, State
 from tests.unit.providers.local.rtmp.encoder import (
     AAC_HEADER,
     AVC_HEADER,
@@ -88,10 +77,6 @@ def test_a_publish_is_asked_for_and_waits(session: ServerSession, encoder: Encod
 
     assert session.events() == [PublishWanted("live", "secret", FLASH_VERSION)]
     assert session.state is State.DECIDING
-
-
-def test_a_wanted_publish_does_not_show_its_key() -> None:
-    assert "secret" not in repr(PublishWanted("live", "secret", ""))
 
 
 def test_an_accepted_publish_is_told_so(session: ServerSession, encoder: Encoder, answers: Answers) -> None:
@@ -252,37 +237,6 @@ def test_an_unknown_peer_cannot_send_a_large_message(session: ServerSession, enc
 def test_message_streams_are_limited(publishing: ServerSession, encoder: Encoder) -> None:
     with pytest.raises(LimitExceeded, match="message streams"):
         publishing.receive(b"".join(encoder.command("createStream", 9.0, None) for _ in range(9)))
-
-
-@pytest.mark.parametrize(
-    ("state", "move"), [(state, move) for state in State for move in Move if move not in MOVES[state]], ids=str
-)
-def test_a_move_that_is_not_in_the_table_is_illegal(session: ServerSession, state: State, move: Move) -> None:
-    session.state = state
-    with pytest.raises(IllegalMove):
-        session._move(move)
-
-    assert session.state is state
-
-
-@pytest.mark.parametrize(
-    ("app", "name", "target"),
-    [
-        ("live", "key", ("live", "key")),
-        ("live", "key?x=y", ("live", "key")),
-        ("live?x=y", "key", ("live", "key")),
-        ("live/", "key", ("live", "key")),
-        ("live/key", "", ("live", "key")),
-        ("", "live/key", ("live", "key")),
-        ("live", "live/key", ("live", "key")),
-        ("", "key", ("", "key")),
-        ("key", "", ("", "key")),
-        ("", "", ("", "")),
-        ("", "?x", ("", "")),
-    ],
-)
-def test_app_and_key_are_found_in_what_encoders_send(app: str, name: str, target: tuple[str, str]) -> None:
-    assert publish_target(app, name) == target
 
 
 def test_events_of_a_whole_obs_publish(session: ServerSession, encoder: Encoder) -> None:
