@@ -40,6 +40,7 @@ UNKNOWN_KEY = PublishRefused(
     "This stream key is not known here. Copy the key of the channel again, without spaces around it.",
 )
 UNKNOWN_APP = PublishRefused("NetConnection.Connect.InvalidApp", f"The server URL must end in /{APP}.")
+FAILED = ("NetStream.Failed", "The server failed to go on with this stream: see its log, and start again.")
 DISABLED = PublishRefused(
     "NetStream.Publish.Denied", "This live input is disabled. Ask the channel's owner to enable it."
 )
@@ -234,9 +235,25 @@ class Broadcasts:
             self.check()
 
     def check(self) -> None:
-        """One look at the clock."""
+        """One look at the clock. A session that fails is ended, alone: the others must not stop with it."""
         for session in list(self._sessions.values()):
-            session.check()
+            try:
+                session.check()
+            except Exception:
+                log.exception("broadcast failed", input=session.stored.uid)
+                self._abandon(session)
+
+    def _abandon(self, session: LiveSession) -> None:
+        """End a session that cannot be relied on to end itself; its recording is made as far as that goes."""
+        uid = session.stored.uid
+        try:
+            session.stop("internal_error", *FAILED)
+        except Exception:
+            log.exception("broadcast not ended properly", input=uid)
+        if self._sessions.get(uid) is session:
+            self._sessions.pop(uid)
+            if (broadcast := self._running.pop(uid, None)) is not None:
+                self._record(broadcast)
 
     def suspend(self) -> None:
         """The service stops: leave every broadcast so that the next start can take it up. Safe to call twice."""

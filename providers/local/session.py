@@ -251,8 +251,8 @@ class LiveSession:
             return
         if (encoder := self._encoder) is not None:
             self._encoder = None
+            encoder.close(code, description)  # told first: he must know even if the rest fails
             self._close_pipeline(encoder)
-            encoder.close(code, description)
         self._enter(happening, reason=reason)
         self._lost_at = None
         self._around.finished(self)

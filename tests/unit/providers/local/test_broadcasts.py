@@ -11,6 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from providers.base import InputOptions, Phase, ProviderEvent, Spawn
 from providers.local.broadcasts import Broadcasts
@@ -72,24 +73,24 @@ class Stage:
             shelf, self.recordings, self.store, transcoding, self.spawn, self.told.append, clock=clock, monotonic=clock
         )
 
-    async def add_input(self, **options: int) -> StoredInput:
+    async def add_input(self, uid: str = INPUT, key: str = KEY, **options: int) -> StoredInput:
         stored = StoredInput(
-            uid=INPUT,
-            request_id="r",
+            uid=uid,
+            request_id=uid,
             owner="channel",
             name="Lesson",
-            stream_key=KEY,
+            stream_key=key,
             options=InputOptions(**options),
             created=datetime.fromtimestamp(self.now, UTC),
         )
         return await self.store.add(stored)
 
-    async def connect(self) -> Publication:
+    async def connect(self, key: str = KEY) -> Publication:
         def close(code: str, description: str) -> None:
             self.closed.append(description)
             publication.ended("refused")  # as the ingest does, at once
 
-        publication = await self.broadcasts.admit(PublishRequest("live", KEY, "192.0.2.1", True, "FMLE/3.0", close))
+        publication = await self.broadcasts.admit(PublishRequest("live", key, "192.0.2.1", True, "FMLE/3.0", close))
         return publication
 
     def send(self, publication: Publication, tags: Iterable[FlvTag]) -> None:
@@ -211,6 +212,38 @@ async def test_an_encoder_refused_for_want_of_a_transcoder_leaves_no_broadcast_b
         await stage.connect()
     assert stage.broadcasts.of_input(INPUT) is None
     assert list(stage.folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("also_at_the_end", [False, True], ids=["it can be ended", "not even that"])
+async def test_a_broadcast_that_fails_ends_alone_and_is_recorded(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, also_at_the_end: bool
+) -> None:
+    await stage.add_input()
+    other = await stage.add_input(uid="ef" * 16, key="another")
+    failing, healthy = await stage.connect(), await stage.connect("another")
+    for publication in (failing, healthy):
+        stage.send(publication, stream(4.0))
+    session = stage.broadcasts.session(INPUT)
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("a fault of ours")
+
+    monkeypatch.setattr(session, "_still_welcome", fail)
+    if also_at_the_end:
+        monkeypatch.setattr(session, "_close_pipeline", fail)
+    with capture_logs() as logs:
+        stage.after(0.25)
+
+    assert [each["event"] for each in logs if each["log_level"] == "error"] == [
+        "broadcast failed",
+        *(["broadcast not ended properly"] if also_at_the_end else []),
+    ]
+    assert stage.broadcasts.session(INPUT) is stage.broadcasts.of_input(INPUT) is None
+    assert stage.closed == ["The server failed to go on with this stream: see its log, and start again."]
+    assert [each.input_uid for each in stage.recordings.page(INPUT)] == [INPUT]
+    kept = stage.broadcasts.session(other.uid)
+    assert kept is not None
+    assert kept.phase is Phase.LIVE
 
 
 async def test_a_clock_that_was_set_back_does_not_turn_the_program_back(stage: Stage) -> None:
