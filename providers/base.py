@@ -23,6 +23,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
+from providers.health import InputHealth
+
 DEFAULT_RECONNECT_TIMEOUT = 30
 """Seconds a broadcast waits for its encoder to come back before it ends."""
 
@@ -263,6 +265,9 @@ class Provider(Protocol):
 
     async def state(self, uid: str) -> InputState:
         """Errors: InputNotFound."""
+
+    async def health(self, uid: str) -> InputHealth:
+        """What comes in on the input, as far as the provider measures it. Errors: InputNotFound."""
 
     async def recordings(
         self, input_uid: str, *, after: RecordingPosition | None = None, limit: int = 25

@@ -35,6 +35,7 @@ from providers.base import (
     RecordingNotFound,
     RecordingPosition,
 )
+from providers.health import InputHealth
 
 TIME_TO_WATCHABLE = 30.0
 """Seconds the countdown starts from when an encoder connects."""
@@ -57,6 +58,7 @@ class _Held:
     since: datetime | None = None
     reason: str | None = None
     watchable_since: datetime | None = None
+    health: InputHealth | None = None
     old_key: str | None = field(default=None, repr=False)
     old_key_until: datetime | None = None
     encoder_key: str | None = field(default=None, repr=False)
@@ -127,6 +129,10 @@ class MemoryProvider:
             raise ValueError(f"no encoder to lose while {held.phase}")
         self._enter(held, Phase.RECONNECTING, reason)
         self._tell(EventKind.LOST, uid)
+
+    def measure(self, uid: str, health: InputHealth | None) -> None:
+        """Give this as the input's health from now on; None: nothing is known."""
+        self._held(uid).health = health
 
     def end(self, uid: str, reason: str | None = None) -> Recording | None:
         """The broadcast is over; its recording, when there was anything to watch, is ready at once."""
@@ -247,6 +253,12 @@ class MemoryProvider:
             reason=held.reason,
             degraded=self._outage is not None,
         )
+
+    async def health(self, uid: str) -> InputHealth:
+        await self._called("health")
+        held = self._settled(uid)
+        connected = self._publishing(held)
+        return replace(held.health or InputHealth(measured=True, connected=connected), connected=connected)
 
     async def recordings(
         self, input_uid: str, *, after: RecordingPosition | None = None, limit: int = 25

@@ -40,6 +40,7 @@ from service.api.public_stream import PublicStream
 from service.api.public_stream import routes as public_routes
 from service.api.stream_events import StreamEvents
 from service.domain.accounts import Accounts
+from service.domain.audience import AudienceLog
 from service.domain.catalogue import Catalogue
 from service.domain.channels import Channels
 from service.domain.joined import DirectChannels, JoinedChannels
@@ -51,6 +52,7 @@ from service.domain.session_keeper import SessionKeeper
 from service.domain.sessions import Sessions
 from service.domain.showcase import Showcase
 from service.domain.status import StatusBoard
+from service.domain.stream_health import HealthDesk
 from service.domain.streams import Streams
 from service.domain.visitors import VisitorLimits, Visitors
 from service.jitsi import meeting_signer
@@ -140,7 +142,8 @@ async def running(settings: Settings, on_failure: Callable[[BaseException], None
         joined = JoinedChannels(store.members)
         board = StatusBoard(streams, provider, viewers, tasks.spawn, _unix_ms)
         stack.push_async_callback(board.aclose)
-        keeper = SessionKeeper(store.sessions, provider, board, viewers, tasks.spawn, _now)
+        audience = AudienceLog()
+        keeper = SessionKeeper(store.sessions, provider, board, viewers, tasks.spawn, _now, audience)
         provider.listen(keeper.happened)
         stack.push_async_callback(keeper.aclose)
         streams.listen(board.changed)
@@ -166,6 +169,7 @@ async def running(settings: Settings, on_failure: Callable[[BaseException], None
                 channels=channels,
                 streams=streams,
                 catalogue=catalogue,
+                health=HealthDesk(streams, audience),
                 showcase=showcase,
                 members=Members(store.members, store.directory, _now),
                 messages=Messages(store.messages, _now, meetings.note_call),

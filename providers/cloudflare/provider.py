@@ -39,6 +39,7 @@ from providers.cloudflare.account import LIST_PAGE, Account, require_uid
 from providers.cloudflare.client import Refused
 from providers.cloudflare.config import MAX_BACKOFF, RTMPS_URL, STOP_TIMEOUT, CloudflareConfig
 from providers.cloudflare.states import States
+from providers.health import InputHealth
 
 log = structlog.get_logger(__name__)
 
@@ -172,6 +173,10 @@ class CloudflareProvider:
     async def state(self, uid: str) -> InputState:
         require_uid(uid)
         return await self.states.state(uid)
+
+    async def health(self, uid: str) -> InputHealth:
+        """Cloudflare publishes nothing about what comes in but that it does."""
+        return InputHealth(measured=False, connected=(await self.state(uid)).is_connected)
 
     async def recordings(
         self, input_uid: str, *, after: RecordingPosition | None = None, limit: int = 25

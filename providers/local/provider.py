@@ -32,6 +32,7 @@ from providers.base import (
     RecordingPosition,
     Spawn,
 )
+from providers.health import InputHealth
 from providers.local import playback
 from providers.local.broadcasts import APP, DISABLED, Broadcasts
 from providers.local.ingest.limits import IngestCounters, IngestLimits
@@ -261,6 +262,14 @@ class LocalProvider:
             as_of=datetime.fromtimestamp(self._clock(), UTC),
             since=None if latest is None else latest.modified,
         )
+
+    async def health(self, uid: str) -> InputHealth:
+        """What the running broadcast's encoder sends. Errors: InputNotFound."""
+        if (session := self._broadcasts.session(uid)) is not None:
+            return session.health()
+        if uid not in self._known:
+            await self.get_input(uid)
+        return InputHealth(measured=True, connected=False)
 
     async def recordings(
         self, input_uid: str, *, after: RecordingPosition | None = None, limit: int = 25

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 import structlog
 
 from providers.base import EventKind, InputState, Phase
+from providers.health import InputHealth
 from providers.local.countdown import seconds_until_watchable
 from providers.local.ingest.ports import PublishRefused, PublishRequest
 from providers.local.lifecycle import Happening, move
@@ -181,6 +182,10 @@ class LiveSession:
             since=datetime.fromtimestamp(self._since, UTC),
             reason=self.reason,
         )
+
+    def health(self) -> InputHealth:
+        """What the encoder sends, as measured."""
+        return InputHealth(measured=True, connected=self.connected)
 
     @property
     def began(self) -> bool:

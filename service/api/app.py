@@ -22,6 +22,7 @@ from service.api import (
     public_player,
     public_schemas,
     stream_control,
+    stream_health,
     stream_sessions,
     users,
     visitors,
@@ -44,6 +45,7 @@ from service.domain.members import Members
 from service.domain.messages import Messages
 from service.domain.sessions import Sessions
 from service.domain.showcase import Showcase
+from service.domain.stream_health import HealthDesk
 from service.domain.streams import Streams
 from service.domain.visitors import Visitors
 
@@ -61,6 +63,7 @@ class ApiDependencies:
     channels: Channels
     streams: Streams
     catalogue: Catalogue
+    health: HealthDesk
     showcase: Showcase
     members: Members
     messages: Messages
@@ -104,6 +107,7 @@ def _operations(deps: ApiDependencies) -> list[Operation]:
         *messages.operations(deps.messages),
         *conference.operations(deps.channels, deps.streams, deps.catalogue, deps.sessions),
         *stream_control.operations(deps.channels, deps.streams),
+        *stream_health.operations(deps.channels, deps.health),
         *stream_sessions.operations(deps.channels, deps.streams, deps.sessions),
         *meetings.operations(deps.channels, deps.meetings),
         *visitors.operations(deps.visitors, deps.trusted_proxies),

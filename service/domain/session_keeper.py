@@ -20,6 +20,7 @@ from uuid import UUID
 import structlog
 
 from providers.base import EventKind, InputNotFound, Phase, Provider, ProviderEvent, ProviderUnavailable, Spawn
+from service.domain.audience import AudienceLog
 from service.domain.errors import Unavailable
 from service.domain.ports import StateView
 from service.domain.sessions import RunningSession, SessionStore, StreamSession, open_session
@@ -66,6 +67,7 @@ class SessionKeeper:
         viewers: ViewerWindow,
         spawn: Spawn,
         clock: Callable[[], datetime],
+        audience: AudienceLog | None = None,
     ) -> None:
         self._store = store
         self._provider = provider
@@ -73,6 +75,7 @@ class SessionKeeper:
         self._viewers = viewers
         self._spawn = spawn
         self._clock = clock
+        self._audience = audience or AudienceLog()
         self._events: asyncio.Queue[ProviderEvent] = asyncio.Queue(MAX_EVENTS)
         self._noted: dict[UUID, set[bytes]] = {}
         self._peaks: dict[UUID, int] = {}
@@ -164,6 +167,7 @@ class SessionKeeper:
             if summary.state in OFF_AIR:
                 await self._close_if_over(session, uid)
             elif summary.state in SHOWN:
+                self._audience.note(uid, self._clock(), summary.viewer_count)
                 if visitors:
                     await self._note_visitors(session, uid)
                 if self._clock() >= session.started_at + timedelta(milliseconds=WINDOW_MS):

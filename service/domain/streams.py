@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import TypeVar
 from uuid import UUID, uuid4
 
 import structlog
@@ -24,6 +25,7 @@ from providers.base import (
     LiveInput,
     Provider,
 )
+from providers.health import InputHealth
 from service.domain.entities import Channel, ClaimedInput
 from service.domain.errors import DomainError, NotFound, Unavailable
 from service.domain.flights import Flights
@@ -31,6 +33,8 @@ from service.domain.ports import ChannelStore, ClaimStore, StreamListener, Strea
 from service.domain.provider_errors import provider_errors
 
 log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
 
 ENSURE_ATTEMPTS = 5
 """How often a claim is begun anew, when inputs keep vanishing at the provider, before we give up for now."""
@@ -134,7 +138,15 @@ class Streams:
         log.info("live input switched", channel=str(channel.id), enabled=enabled)
         return live_input
 
-    async def _of(self, channel: Channel, ask: Callable[[str], Awaitable[LiveInput]]) -> LiveInput:
+    async def health(self, channel: Channel) -> tuple[str, InputHealth]:
+        """The uid of its live input, and what comes in there. Errors: NotFound."""
+
+        async def ask(uid: str) -> tuple[str, InputHealth]:
+            return uid, await self._provider.health(uid)
+
+        return await self._of(channel, ask)
+
+    async def _of(self, channel: Channel, ask: Callable[[str], Awaitable[T]]) -> T:
         """The provider's answer about the channel's live input. Errors: NotFound, Invalid."""
         claim = await self._claims.claimed(channel.id)
         if claim is None or claim.uid is None:

@@ -18,6 +18,7 @@ from service.api import public_stream
 from service.api.app import ApiDependencies, build_app
 from service.api.health import Readiness
 from service.domain.accounts import Accounts
+from service.domain.audience import AudienceLog
 from service.domain.catalogue import Catalogue
 from service.domain.channels import Channels
 from service.domain.joined import DirectChannels, JoinedChannels
@@ -29,6 +30,7 @@ from service.domain.session_keeper import SessionKeeper
 from service.domain.sessions import Sessions
 from service.domain.showcase import Showcase
 from service.domain.status import StatusBoard
+from service.domain.stream_health import HealthDesk
 from service.domain.streams import Streams
 from service.domain.visitors import Visitors
 from service.store import Store
@@ -59,6 +61,7 @@ class Api:
     readiness: Readiness
     board: StatusBoard
     keeper: SessionKeeper
+    audience: AudienceLog
     organization: UUID
     user: UUID
     token: str
@@ -131,15 +134,21 @@ async def board(
 
 
 @pytest.fixture
+def audience() -> AudienceLog:
+    return AudienceLog()
+
+
+@pytest.fixture
 async def keeper(
     store: Store,
     provider: MemoryProvider,
     viewers: MemoryViewers,
     board: tuple[StatusBoard, Streams],
     tasks: Tasks,
+    audience: AudienceLog,
 ) -> AsyncIterator[SessionKeeper]:
     """Keeps the stream sessions, on the provider's events and every two seconds."""
-    opened = SessionKeeper(store.sessions, provider, board[0], viewers, tasks.spawn, now)
+    opened = SessionKeeper(store.sessions, provider, board[0], viewers, tasks.spawn, now, audience)
     provider.listen(opened.happened)
     opened.start()
     yield opened
@@ -148,7 +157,11 @@ async def keeper(
 
 @pytest.fixture
 async def api(
-    store: Store, provider: MemoryProvider, board: tuple[StatusBoard, Streams], keeper: SessionKeeper
+    store: Store,
+    provider: MemoryProvider,
+    board: tuple[StatusBoard, Streams],
+    keeper: SessionKeeper,
+    audience: AudienceLog,
 ) -> AsyncIterator[Api]:
     status_board, streams = board
     channels = Channels(store.channels, now, store.directory)
@@ -169,6 +182,7 @@ async def api(
             channels=channels,
             streams=streams,
             catalogue=catalogue,
+            health=HealthDesk(streams, audience),
             showcase=showcase,
             members=Members(store.members, store.directory, now),
             messages=Messages(store.messages, now, meetings.note_call),
@@ -193,6 +207,7 @@ async def api(
             readiness,
             status_board,
             keeper,
+            audience,
             organization,
             user,
             issued.secret,

@@ -10,6 +10,9 @@ export type ActiveConferencePage = { next: string | null; previous: string | nul
 
 export type Alive = { status: "ok" };
 
+/** The sound; null members are not known (yet). */
+export type AudioAnswer = { codec: string; profile: string | null; sample_rate: number | null; channels: number | null; bitrate_kbps: number | null };
+
 export type Avatar = { id: string | null; url: string };
 
 /** A channel of the Pub API. */
@@ -43,6 +46,12 @@ export type DirectBody = { members: string[] };
 
 /** Server-Sent Events; the data of each is a StreamStatus. */
 export type EventStream = string;
+
+/** Something that could be better, in plain words. */
+export type FindingAnswer = { code: string; severity: Severity; message: string; advice: string };
+
+/** What arrived in the two seconds before, per second. */
+export type HistoryPoint = { at: string; video_kbps: number; audio_kbps: number; fps: number; viewer_count: number | null };
 
 /** A channel as its member sees it. */
 export type JoinedAnswer = { id: string; organization_id: string; name: string; description: string; avatar_url: string | null; created_at: string; updated_at: string; is_direct_message: boolean; latest_message: MessageAnswer | null; latest_message_created_at: string; member_count: number; is_private: boolean; is_default_channel: boolean; is_village: boolean; is_active: boolean; type: ChannelType; unread_message_count: number; unread_mention_count: number; member_notification_settings: SettingsAnswer };
@@ -141,6 +150,9 @@ export type SettingsAnswer = { id: string; channel: string; channel_id: string; 
 /** `mode` counts when both are sent. */
 export type SettingsBody = { mode?: NotifyMode | null; muted?: boolean | "muted" | "mentions" | "unmuted" | null };
 
+/** How much it hurts viewers: not yet, some of them or sometimes, all of them. */
+export type Severity = "info" | "warning" | "error";
+
 export type Size = { width: number; height: number };
 
 /** A live input as its owner may see it. The key is a secret. */
@@ -148,6 +160,9 @@ export type StreamAnswer = { rtmps_url: string; rtmp_url: string | null; view_ur
 
 /** Options of a live input. What is not sent stays as it is. */
 export type StreamBody = { slate_image_url?: string | null; reconnect_timeout?: number; latency_mode?: LatencyMode };
+
+/** Health of the incoming stream. */
+export type StreamHealthAnswer = { measured: boolean; connected: boolean; measured_at: string | null; encoder: string | null; video: VideoAnswer | null; audio: AudioAnswer | null; findings: FindingAnswer[]; history: HistoryPoint[] };
 
 /** Where to play from. */
 export type StreamPlayer = { name: string; view_url: string; dash_url: string; thumbnail: string; slate_image_url: string | null; recording: PublicRecording | null };
@@ -157,6 +172,9 @@ export type StreamStatus = { is_connected: boolean; is_watchable: boolean; secon
 
 /** What stream_viewer_count answers. */
 export type StreamViewerCount = { viewer_count: number; as_of?: string | null };
+
+/** The picture; null members are not known (yet). */
+export type VideoAnswer = { codec: string; profile: string | null; level: string | null; width: number | null; height: number | null; fps: number | null; bitrate_kbps: number | null; keyframe_interval_seconds: number | null; b_frames: boolean | null };
 
 /** A visitor's identity. The secret is for him alone: whoever has it is this visitor. */
 export type VisitorAnswer = { visitor_id: string; visitor_secret_id: string; organization_id: string; socket_url: string | null; access_token: string; expires_at: string; expires_in: number; minimal_bar_version: number };
@@ -213,6 +231,8 @@ export interface Operations {
   getSettings: { path: { organization_id: string; channel_id: string; member_id: string; }; answer: SettingsAnswer };
   /** The channel's live input */
   getStream: { path: { organization_id: string; channel_id: string; }; answer: StreamAnswer };
+  /** Health of the channel's incoming stream */
+  getStreamHealth: { path: { organization_id: string; channel_id: string; }; answer: StreamHealthAnswer };
   /** Where to play a channel's stream and its latest recording from */
   getStreamPlayer: { path: { organization_id: string; channel_id: string; }; answer: StreamPlayer };
   /** State of a channel's stream */

@@ -25,6 +25,7 @@ export const OPERATIONS = {
   getRecording: ["GET", "/api/pub/v1/orgs/{organization_id}/conference/recorded_streams/{recording_uid}"],
   getSettings: ["GET", "/api/pub/v1/orgs/{organization_id}/channels/{channel_id}/members/{member_id}/notification_settings"],
   getStream: ["GET", "/api/pub/v1/orgs/{organization_id}/channels/{channel_id}/conference/create_stream"],
+  getStreamHealth: ["GET", "/api/pub/v1/orgs/{organization_id}/channels/{channel_id}/conference/stream_health"],
   getStreamPlayer: ["GET", "/api/pub/public/v1/orgs/{organization_id}/channels/{channel_id}/conference/stream_player"],
   getStreamStatus: ["GET", "/api/pub/public/v1/orgs/{organization_id}/channels/{channel_id}/conference/stream_status"],
   getStreamViewerCount: ["GET", "/api/pub/public/v1/orgs/{organization_id}/channels/{channel_id}/conference/stream_viewer_count"],

@@ -1,0 +1,105 @@
+"""What an encoder sends, as measured where it arrives: the part of the provider port (`providers.base`) behind stream_health.
+
+Facts only. What is wrong with them, and what the streamer can do about it, is the service's to say (`service/domain/coach.py`).
+A value is None where it is not known (yet): before the first measurement, or where the codec's headers do not tell.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+HISTORY_SECONDS, HISTORY_STEP = 300.0, 2.0
+"""How far a history reaches back, and the seconds between two of its points."""
+
+
+@dataclass(frozen=True, slots=True)
+class VideoFacts:
+    """The picture. `codec` and `profile` are names for people (H.264, High), `level` is like 3.1.
+
+    `bitrate_kbps` and `fps` are of the stream's own time, so a slow upload does not lower them. Keyframe intervals in seconds of
+    that time: the typical one of late, the shortest and the longest, and how long ago the last one was.
+    """
+
+    codec: str
+    profile: str | None = None
+    level: str | None = None
+    width: int | None = None
+    height: int | None = None
+    fps: float | None = None
+    bitrate_kbps: int | None = None
+    keyframe_interval: float | None = None
+    shortest_keyframe_interval: float | None = None
+    longest_keyframe_interval: float | None = None
+    since_keyframe: float | None = None
+    b_frames: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AudioFacts:
+    """The sound. `sample_rate` in Hz. `silent_for`: seconds of video since the last sound arrived."""
+
+    codec: str
+    profile: str | None = None
+    sample_rate: int | None = None
+    channels: int | None = None
+    bitrate_kbps: int | None = None
+    silent_for: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """What the encoder says it sends (onMetaData), which need not be so."""
+
+    width: int | None = None
+    height: int | None = None
+    fps: float | None = None
+    video_kbps: float | None = None
+    audio_kbps: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """How it arrives. Counts are of the last minute.
+
+    `seconds`: media time since this encoder connected. `backwards`: timestamps smaller than the one before in their track; `gaps`:
+    missing stretches, the longest lasting `longest_gap` seconds. `behind`: seconds the media has lost against the clock in the last
+    minute. `stalls`: times nothing arrived for a second or more.
+    """
+
+    seconds: float = 0.0
+    backwards: int = 0
+    gaps: int = 0
+    longest_gap: float = 0.0
+    behind: float = 0.0
+    stalls: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class HealthPoint:
+    """What arrived in the HISTORY_STEP seconds before `at`, per second of the clock."""
+
+    at: datetime
+    video_kbps: int
+    audio_kbps: int
+    fps: float
+
+
+@dataclass(frozen=True, slots=True)
+class InputHealth:
+    """What is known of what comes in on a live input.
+
+    `measured`: this provider measures at all. `connected`: an encoder sends now; when not, the rest is of the last one of the
+    broadcast that still runs. `measured_at` is None before the first measurement. `encoder`: its name as it told it.
+    `history`: oldest first, at most HISTORY_SECONDS / HISTORY_STEP points, over all encoders of the broadcast.
+    """
+
+    measured: bool
+    connected: bool
+    measured_at: datetime | None = None
+    encoder: str | None = None
+    video: VideoFacts | None = None
+    audio: AudioFacts | None = None
+    declared: Declared = Declared()
+    delivery: Delivery = Delivery()
+    history: tuple[HealthPoint, ...] = ()

@@ -1,0 +1,33 @@
+"""Health of a channel's incoming stream: what the provider measures, what the coach makes of it, and how many watched meanwhile."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from providers.health import HealthPoint, InputHealth
+from service.domain.audience import AudienceLog
+from service.domain.coach import Finding, findings
+from service.domain.entities import Channel
+from service.domain.streams import Streams
+
+
+@dataclass(frozen=True, slots=True)
+class StreamHealth:
+    """`history`: every point with the viewers at that time, None where nobody counted."""
+
+    input: InputHealth
+    findings: list[Finding]
+    history: list[tuple[HealthPoint, int | None]]
+
+
+class HealthDesk:
+    """Answers for one channel at a time. Errors: NotFound without a live input, Unavailable."""
+
+    def __init__(self, streams: Streams, audience: AudienceLog) -> None:
+        self._streams = streams
+        self._audience = audience
+
+    async def of(self, channel: Channel) -> StreamHealth:
+        uid, health = await self._streams.health(channel)
+        viewers = self._audience.at(uid, [point.at for point in health.history])
+        return StreamHealth(health, findings(health), list(zip(health.history, viewers, strict=True)))
