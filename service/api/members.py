@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from pydantic import BaseModel, Field
@@ -86,7 +87,7 @@ def operations(members: Members) -> list[Operation]:
 
     @operation("GET", MEMBER, answers={200: MemberAnswer}, tag=TAG, summary="One member")
     async def get_member(call: Call[Nothing, Nothing]) -> Reply:
-        return Reply(_answer(await members.get(call.caller, call.path["channel_id"], call.path["member_id"])))
+        return Reply(_answer(await members.get(call.caller, *_named(call))))
 
     @operation(
         "PATCH",
@@ -99,18 +100,20 @@ def operations(members: Members) -> list[Operation]:
     )
     async def change_member(call: Call[Nothing, MemberBody]) -> Reply:
         """`last_seen_at` only for oneself; `is_admin` only by an admin, and never of the only one (409). Unread counts follow."""
-        changed = await members.change(
-            call.caller, call.path["channel_id"], call.path["member_id"], call.body.changes()
-        )
-        return Reply(_answer(changed))
+        return Reply(_answer(await members.change(call.caller, *_named(call), call.body.changes())))
 
     @operation("DELETE", MEMBER, answers={204: None}, tag=TAG, summary="Leave, or send somebody away")
     async def remove_member(call: Call[Nothing, Nothing]) -> Reply:
         """Others only by an admin. Direct channels are never left: 403."""
-        await members.remove(call.caller, call.path["channel_id"], call.path["member_id"])
+        await members.remove(call.caller, *_named(call))
         return Reply(None, status=204)
 
     return [list_members, add_member, get_member, change_member, remove_member]
+
+
+def _named(call: Call[Any, Any]) -> tuple[UUID, UUID]:
+    """The channel and the member that a path to one member names."""
+    return call.path["channel_id"], call.path["member_id"]
 
 
 def _answer(member: Member) -> MemberAnswer:
