@@ -9,10 +9,11 @@ from uuid import UUID, uuid4
 import jwt
 import pytest
 
+from service.assembly import now
 from service.domain.accounts import Identity
 from service.domain.meetings import LEASE, CallKind, Guest, Meetings
 from service.domain.paging import PageRequest
-from tests.api.conftest import MEETING_SIGNER, Api, now
+from tests.api.conftest import MEETING_SIGNER, Api
 
 
 def claims(token: str) -> dict[str, Any]:

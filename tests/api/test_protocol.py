@@ -162,7 +162,8 @@ async def test_an_unforeseen_error_is_a_500_without_details(aiohttp_client) -> N
 
 async def test_health_readiness_and_draining(api: Api) -> None:
     assert await api.get("/healthz") == (200, {"status": "ok"})
-    assert await api.get("/readyz") == (200, {"status": "ready", "checks": {"store": "ok", "provider": "ok"}})
+    checks = {"store": "ok", "viewers": "ok", "provider": "ok"}
+    assert await api.get("/readyz") == (200, {"status": "ready", "checks": checks})
     api.provider.fail()
     status, body = await api.get("/readyz")
     assert (status, body["status"], body["checks"]["provider"]) == (503, "unready", "unavailable")

@@ -8,9 +8,10 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from service.assembly import now
 from service.domain.sessions import open_session
 from service.store import Store
-from tests.api.conftest import Api, now
+from tests.api.conftest import Api
 
 
 async def act(api: Api, channel: str, action: str) -> tuple[int, Any]:

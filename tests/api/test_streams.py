@@ -11,9 +11,10 @@ import pytest
 
 from providers.base import Playback, ProviderUnavailable
 from providers.memory import MemoryProvider
+from service.assembly import now
 from service.domain.streams import Streams
 from service.store import Store
-from tests.api.conftest import Api, now
+from tests.api.conftest import Api
 
 MEMBERS = {
     "rtmps_url", "rtmp_url", "view_url", "stream_key", "stream_uid", "slate_image_url", "reconnect_timeout", "latency_mode",

@@ -8,7 +8,8 @@ from uuid import uuid4
 
 import pytest
 
-from tests.api.conftest import Api, unix_ms
+from service.assembly import unix_ms
+from tests.api.conftest import Api
 from tests.waiting import until
 
 MEMBERS = {

@@ -1,0 +1,147 @@
+"""The product put together: the domain over its ports, and what the HTTP API stands on.
+
+It knows no driver but the store's type: the service hands it real ones, the API's tests the same parts with twins behind them.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from providers.base import Provider, Spawn
+from service import VERSION
+from service.api.app import ApiDependencies
+from service.api.client_address import Networks
+from service.api.health import Readiness
+from service.api.public_stream import PublicStream
+from service.api.public_stream import routes as public_routes
+from service.api.stream_events import StreamEvents
+from service.domain.accounts import Accounts
+from service.domain.audience import AudienceLog
+from service.domain.catalogue import Catalogue
+from service.domain.channels import Channels
+from service.domain.joined import DirectChannels, JoinedChannels
+from service.domain.meetings import Meetings, MeetingSigner
+from service.domain.members import Members
+from service.domain.messages import Messages
+from service.domain.newcomers import NewcomerLimits, Newcomers
+from service.domain.session_keeper import SessionKeeper
+from service.domain.sessions import Sessions
+from service.domain.showcase import Showcase
+from service.domain.status import StatusBoard
+from service.domain.stream_health import HealthDesk
+from service.domain.streams import Streams
+from service.domain.visitors import VisitorLimits, Visitors
+from service.store import Store
+from service.viewers.port import ViewerWindow
+
+NEWCOMER_BURST_SECONDS = 100
+"""A full bucket of newcomers is worth this many seconds of its rate: 5,000 at the default."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """What the product stands on, all of it open; it closes none of them."""
+
+    store: Store
+    viewers: ViewerWindow
+    provider: Provider
+    signer: MeetingSigner
+    spawn: Spawn
+    trusted_proxies: Networks = ()
+    new_visitors_per_minute: float = 3_000
+    """Visitors never seen before, per address."""
+
+
+@dataclass(frozen=True, slots=True)
+class Conference:
+    """The parts that somebody outside holds on to; the rest is in `api`."""
+
+    api: ApiDependencies
+    accounts: Accounts
+    audience: AudienceLog
+    board: StatusBoard
+    keeper: SessionKeeper
+    public: PublicStream
+    events: StreamEvents
+
+
+@asynccontextmanager
+async def assembled(ports: Ports) -> AsyncIterator[Conference]:
+    """Everything wired, the board and the session keeper stopped at the end. Errors: Unavailable.
+
+    Left to the caller, who knows the order: `keeper.start()` once the provider runs, `events.aclose()` before HTTP stops.
+    """
+    store, provider = ports.store, ports.provider
+    async with AsyncExitStack() as stack:
+        streams = Streams(provider, store.channels, store.claims, now)
+        channels = Channels(store.channels, now, store.directory)
+        board = StatusBoard(streams, provider, ports.viewers, ports.spawn, unix_ms)
+        stack.push_async_callback(board.aclose)
+        audience = AudienceLog()
+        keeper = SessionKeeper(store.sessions, provider, board, ports.viewers, ports.spawn, now, audience)
+        stack.push_async_callback(keeper.aclose)
+        catalogue = Catalogue(provider, store.claims, board)
+        showcase = Showcase(provider, store.channels, store.claims, catalogue)
+        visitors = await Visitors(store.accounts, store.accounts, now, _visitor_limits(ports)).open()
+
+        channels.on_delete(streams.end)
+        channels.listen(board.changed)
+        streams.listen(board.changed)
+        streams.listen(showcase.changed)
+        provider.listen(keeper.happened)
+
+        accounts = Accounts(store.accounts, store.accounts, now)
+        joined = JoinedChannels(store.members)
+        meetings = Meetings(store.presence, store.accounts, ports.signer, now)
+        public = PublicStream(
+            board,
+            Newcomers(_newcomer_limits(ports)),
+            clock=unix_ms,
+            visitor_of=visitors.visitor_of,
+            trusted_proxies=ports.trusted_proxies,
+        )
+        events = StreamEvents(board, public)
+        api = ApiDependencies(
+            authenticator=accounts,
+            channels=channels,
+            streams=streams,
+            catalogue=catalogue,
+            health=HealthDesk(streams, audience),
+            showcase=showcase,
+            members=Members(store.members, store.directory, now),
+            messages=Messages(store.messages, now, meetings.note_call),
+            joined=joined,
+            directs=DirectChannels(store.directs, joined, store.directory, now),
+            readiness=Readiness({"store": store.check, "viewers": ports.viewers.check, "provider": provider.check}),
+            visitors=visitors,
+            sessions=Sessions(store.sessions, keeper, now),
+            meetings=meetings,
+            trusted_proxies=ports.trusted_proxies,
+            version=VERSION,
+            public_routes=[*public_routes(public, board), *events.routes()],
+        )
+        yield Conference(api, accounts, audience, board, keeper, public, events)
+
+
+def _visitor_limits(ports: Ports) -> VisitorLimits:
+    per_second = ports.new_visitors_per_minute / 60
+    return VisitorLimits(burst=per_second * NEWCOMER_BURST_SECONDS, per_second=per_second)
+
+
+def _newcomer_limits(ports: Ports) -> NewcomerLimits:
+    per_second = ports.new_visitors_per_minute / 60
+    return NewcomerLimits(burst=per_second * NEWCOMER_BURST_SECONDS, per_second=per_second)
+
+
+def now() -> datetime:
+    """The moment, in UTC: the clock of whatever is kept."""
+    return datetime.now(UTC)
+
+
+def unix_ms() -> int:
+    """The moment as Unix ms: the clock of whatever is counted."""
+    return time.time_ns() // 1_000_000

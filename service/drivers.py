@@ -1,0 +1,122 @@
+"""The drivers behind the ports, chosen by the settings: the store, the viewer window and the provider."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import signal
+import ssl
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from dataclasses import replace
+
+import structlog
+from aiohttp import web
+
+from providers.base import Provider, Spawn
+from providers.cloudflare.config import CloudflareConfig
+from providers.local.ingest import tls
+from providers.local.provider import LocalConfig, LocalProvider
+from providers.local.transcoder.facts import probe_ffmpeg
+from providers.local.transcoder.renditions import parse_renditions
+from service.prepare import certificate_files, prepare_elsewhere
+from service.redis_child import PrivateRedis, PrivateRedisError
+from service.redis_child import installed as redis_is_installed
+from service.settings import ProviderName, Settings
+from service.store import Store
+from service.viewers.memory import MemoryViewers
+from service.viewers.port import ViewerWindow
+from service.viewers.redis import RedisViewers
+
+log = structlog.get_logger(__name__)
+
+
+async def open_store(settings: Settings, stack: AsyncExitStack) -> Store:
+    """The database, brought up to date. Errors: PreparationFailed."""
+    await prepare_elsewhere()
+    store = Store(settings.database_url)
+    stack.push_async_callback(store.aclose)
+    return store
+
+
+async def open_viewers(settings: Settings, store: Store, spawn: Spawn, stack: AsyncExitStack) -> ViewerWindow:
+    """The Redis that was set, else a private one, else memory."""
+    key = bytes.fromhex(await store.accounts.secret("visitor_digest_key", secrets.token_hex(32)))
+    url = settings.redis_url
+    if url is None and redis_is_installed():
+        private = PrivateRedis(settings.redis_dir, spawn)
+        try:
+            await private.start()
+        except PrivateRedisError as problem:
+            log.warning("the private Redis does not start", problem=str(problem))
+        else:
+            stack.push_async_callback(private.aclose)
+            url = private.url
+    if url is None:
+        log.warning("no Redis: viewers are counted in this process alone and forgotten when it stops")
+        memory = MemoryViewers(digest_key=key)
+        stack.push_async_callback(memory.aclose)
+        return memory
+    viewers = RedisViewers(url, spawn=spawn, digest_key=key)
+    stack.push_async_callback(viewers.aclose)
+    return viewers
+
+
+async def make_provider(
+    settings: Settings, http_port: int, store: Store, spawn: Spawn
+) -> tuple[Provider, Sequence[web.AbstractRouteDef]]:
+    """The provider, not started yet, and the routes it brings (playback, webhooks). Errors: OSError, CertificateUnusable."""
+    if settings.provider is ProviderName.CLOUDFLARE:
+        from providers.cloudflare import webhooks  # a server of its own streams need not load it
+        from providers.cloudflare.provider import CloudflareProvider
+
+        cloudflare = CloudflareProvider(_cloudflare_config(settings), spawn)
+        return cloudflare, webhooks.routes(cloudflare)
+    context = await asyncio.to_thread(_tls, settings)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, _reload_certificate, settings, context)
+    config = _local_config(settings, http_port, context)
+    if settings.renditions != ("source",):
+        config = replace(config, reads_enhanced_rtmp=(await probe_ffmpeg()).reads_enhanced_rtmp)
+    local = LocalProvider(config, store.local_inputs, spawn)
+    return local, local.routes()
+
+
+def _cloudflare_config(settings: Settings) -> CloudflareConfig:
+    assert settings.cloudflare_account_id and settings.cloudflare_api_token  # noqa: S101 (the settings require them)
+    secret = settings.cloudflare_webhook_secret
+    return CloudflareConfig(
+        account_id=settings.cloudflare_account_id,
+        api_token=settings.cloudflare_api_token.get_secret_value(),
+        base_url=settings.cloudflare_base_url,
+        customer_url=settings.cloudflare_customer_url,
+        live_webhook_secret=secret.get_secret_value() if secret else None,
+    )
+
+
+def _local_config(settings: Settings, http_port: int, context: ssl.SSLContext) -> LocalConfig:
+    return LocalConfig(
+        directory=settings.data_dir / "recordings",
+        public_url=settings.http_url(http_port),
+        public_rtmp_host=settings.rtmp_public_host(),
+        rtmp_host=settings.rtmp_host,
+        rtmp_port=settings.rtmp_port,
+        rtmps_port=settings.rtmps_port,
+        tls=context,
+        renditions=parse_renditions(",".join(settings.renditions)),
+        max_transcodes=settings.max_transcodes,
+    )
+
+
+def _tls(settings: Settings) -> ssl.SSLContext:
+    files = certificate_files(settings)
+    return tls.server_context(files.certificate, files.key)
+
+
+def _reload_certificate(settings: Settings, context: ssl.SSLContext) -> None:
+    """SIGHUP: a renewed certificate counts from the next encoder on; after an error the old one stays."""
+    try:
+        tls.reload(context, certificate_files(settings))
+    except (tls.CertificateUnusable, OSError) as problem:
+        log.error("certificate not reloaded", problem=str(problem))
+    else:
+        log.info("certificate reloaded")
