@@ -7,13 +7,13 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, exists, false, or_, select, update
+from sqlalchemy import ColumnElement, FromClause, Select, and_, false, or_, select, union_all, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.domain.conversation import Entry
 from service.domain.entities import Channel
 from service.domain.paging import PageRequest
-from service.store.conversation_tables import members, messages
+from service.store.conversation_tables import PRIVATE, members, messages
 from service.store.database import Database
 from service.store.rows import (
     CHANNEL_COLUMNS,
@@ -26,7 +26,7 @@ from service.store.rows import (
     prefixed,
 )
 from service.store.statements import paged, values_of
-from service.store.tables import LISTED, channels, users
+from service.store.tables import PUBLIC, channels, users
 
 _LATEST_AUTHOR = users.alias("latest_author")
 _COLUMNS = [*CHANNEL_COLUMNS, *MESSAGE_COLUMNS, *prefixed(_LATEST_AUTHOR, "latest_author", PEOPLE)]
@@ -37,11 +37,12 @@ def fold(text: str) -> str:
     return text.casefold()
 
 
-def with_latest(*more: Any) -> Select[Any]:
-    """Channels, each with its latest message; `more` columns beside."""
+def with_latest(*more: Any, source: FromClause = channels) -> Select[Any]:
+    """Channels, each with its latest message; `more` columns beside. `source`: channels, with what says which."""
     latest = messages.c.id == channels.c.latest_message_id
-    source = channels.outerjoin(messages, latest).outerjoin(_LATEST_AUTHOR, _LATEST_AUTHOR.c.id == messages.c.author_id)
-    return select(*_COLUMNS, *more).select_from(source)
+    # What is joined loosely comes last: SQLite does not change the order of such joins.
+    full = source.outerjoin(messages, latest).outerjoin(_LATEST_AUTHOR, _LATEST_AUTHOR.c.id == messages.c.author_id)
+    return select(*_COLUMNS, *more).select_from(full)
 
 
 def shown(row: Row) -> Channel:
@@ -55,8 +56,9 @@ def visible_to(user_id: UUID | None) -> ColumnElement[bool]:
     public = channels.c.is_private == false()
     if user_id is None:
         return public
-    inside = exists().where(members.c.channel_id == channels.c.id, members.c.user_id == user_id)
-    return or_(public, inside)
+    # Not EXISTS: PostgreSQL turns that into a hash of all the user's channels, wherever it expects many rows.
+    inside = select(members.c.id).where(members.c.channel_id == channels.c.id, members.c.user_id == user_id)
+    return or_(public, inside.correlate(channels).scalar_subquery().is_not(None))
 
 
 def locked(channel_id: UUID) -> Select[Any]:
@@ -69,6 +71,31 @@ def channel_row(channel: Channel) -> dict[str, Any]:
     values = values_of(channel) | {"name_folded": fold(channel.name), "type": int(channel.type)}
     del values["latest_message"]
     return values
+
+
+def _listed(organization_id: UUID, user_id: UUID | None, ordering: str, request: PageRequest) -> Select[Any]:
+    """A page of the public channels and of the private ones that user is in.
+
+    Both are walks along an index, each as long as the page; one walk over both would pass everybody's private channels.
+    """
+    by_creation = ordering.lstrip("-") == "created_at"
+    anchor_id = None if request.anchor is None else UUID(request.anchor.id)
+
+    def walk(query: Select[Any], at: ColumnElement[Any], identity: ColumnElement[Any]) -> Select[Any]:
+        return paged(query, at, identity, anchor_id, request, descending=ordering.startswith("-"))
+
+    def places(at: ColumnElement[Any], identity: ColumnElement[Any], *where: ColumnElement[bool]) -> Select[Any]:
+        found = walk(select(identity.label("id"), at.label("at")).where(*where), at, identity)
+        return select(found.subquery())  # SQLite takes no limit within a union
+
+    public_at = channels.c.created_at if by_creation else channels.c.latest_message_created_at
+    both = [places(public_at, channels.c.id, channels.c.organization_id == organization_id, PUBLIC)]
+    if user_id is not None:
+        own_at = members.c.channel_created_at if by_creation else members.c.channel_latest_at
+        own = and_(members.c.user_id == user_id, members.c.organization_id == organization_id, PRIVATE)
+        both.append(places(own_at, members.c.channel_id, own))
+    page = union_all(*both).subquery()
+    return walk(with_latest(source=page.join(channels, channels.c.id == page.c.id)), page.c.at, page.c.id)
 
 
 class StoredChannels:
@@ -108,20 +135,7 @@ class StoredChannels:
     async def channels(
         self, organization_id: UUID, ordering: str, request: PageRequest, user_id: UUID | None = None
     ) -> list[Channel]:
-        at = channels.c.created_at if ordering.lstrip("-") == "created_at" else channels.c.latest_message_created_at
-        anchor_id = None if request.anchor is None else UUID(request.anchor.id)
-        wanted = paged(
-            with_latest().where(
-                channels.c.organization_id == organization_id,
-                LISTED,
-                visible_to(user_id),
-            ),
-            at,
-            channels.c.id,
-            anchor_id,
-            request,
-            descending=ordering.startswith("-"),
-        )
+        wanted = _listed(organization_id, user_id, ordering, request)
 
         async def query(connection: AsyncConnection) -> list[Channel]:
             return [shown(row) for row in (await connection.execute(wanted)).mappings()]
@@ -137,7 +151,12 @@ class StoredChannels:
 
         async def change(connection: AsyncConnection) -> bool:
             present = and_(channels.c.id == channel_id, channels.c.deleted_at.is_(None))
-            return (await connection.execute(update(channels).where(present).values(row))).rowcount == 1
+            if (await connection.execute(update(channels).where(present).values(row))).rowcount == 0:
+                return False
+            if "is_private" in row:
+                theirs = and_(members.c.channel_id == channel_id, members.c.is_direct.is_(False))
+                await connection.execute(update(members).where(theirs).values(is_private=row["is_private"]))
+            return True
 
         return await self._database.write(change)
 

@@ -1,13 +1,14 @@
 """The tables of what is said in channels, and who is in them.
 
-A member's row repeats two times of its channel (`channel_created_at`, `channel_latest_at`), so that the list of somebody's
-channels is one walk along an index, in either order; and it carries the two unread counts, which change in the transaction that
-posts, deletes or sees. Every such transaction locks the channel's row first: that makes the counts exact, and deadlocks impossible.
+A member's row repeats two times of its channel (`channel_created_at`, `channel_latest_at`), and whether it is a private one, so
+that the lists of somebody's channels are walks along an index, in either order; and it carries the two unread counts, which change
+in the transaction that posts, deletes or sees. Every such transaction locks the channel's row first: that makes the counts exact,
+and deadlocks impossible.
 """
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, String, Table, Text, UniqueConstraint, Uuid
+from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, String, Table, Text, UniqueConstraint, Uuid, false
 
 from service.store.tables import UtcDateTime, channels, metadata, organizations, users
 
@@ -29,6 +30,7 @@ members = Table(
     Column("mode", String(16), nullable=False),
     Column("settings_updated_at", UtcDateTime, nullable=False),
     Column("is_direct", Boolean, nullable=False),
+    Column("is_private", Boolean, nullable=False, server_default=false()),  # of a private channel, not of a direct one
     Column("channel_created_at", UtcDateTime, nullable=False),
     Column("channel_latest_at", UtcDateTime, nullable=False),
     UniqueConstraint("channel_id", "user_id"),
@@ -36,18 +38,20 @@ members = Table(
 )
 
 DIRECT = members.c.is_direct.is_(True)
-"""Direct channels alone: few beside the others, so they have indexes of their own."""
+PRIVATE = members.c.is_private.is_(True)
+"""Direct channels alone, and private ones alone: few beside the others, so they have indexes of their own."""
 
 for _at in ("channel_created_at", "channel_latest_at"):
     Index(f"ix_members_joined_by_{_at}", members.c.user_id, members.c[_at], members.c.channel_id)
-    Index(
-        f"ix_members_direct_by_{_at}",
-        members.c.user_id,
-        members.c[_at],
-        members.c.channel_id,
-        sqlite_where=DIRECT,
-        postgresql_where=DIRECT,
-    )
+    for _kind, _few in (("direct", DIRECT), ("private", PRIVATE)):
+        Index(
+            f"ix_members_{_kind}_by_{_at}",
+            members.c.user_id,
+            members.c[_at],
+            members.c.channel_id,
+            sqlite_where=_few,
+            postgresql_where=_few,
+        )
 
 messages = Table(
     "messages",

@@ -149,11 +149,8 @@ class StoredMembers:
 def _joined(user_id: UUID) -> Select[Any]:
     own = [*MEMBER_COLUMNS, *prefixed(users, "person", PEOPLE)]
     here = and_(members.c.channel_id == channels.c.id, members.c.user_id == user_id)
-    return (
-        with_latest(*own)
-        .join(members, here)
-        .join(users, users.c.id == members.c.user_id)
-        .where(members.c.user_id == user_id)
+    return with_latest(*own, source=members.join(channels, here).join(users, users.c.id == members.c.user_id)).where(
+        members.c.user_id == user_id
     )
 
 

@@ -86,6 +86,7 @@ def member_row(channel: Channel, user_id: UUID, *, is_admin: bool, at: datetime 
         "mode": NotifyMode.UNMUTED.value,
         "settings_updated_at": joined,
         "is_direct": channel.type is ChannelType.DIRECT,
+        "is_private": channel.is_private and channel.type is not ChannelType.DIRECT,
         "channel_created_at": channel.created_at,
         "channel_latest_at": channel.latest_message_created_at,
     }

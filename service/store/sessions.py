@@ -150,11 +150,14 @@ class StoredSessions:
     async def sessions_between(
         self, channel_id: UUID, begin: datetime, end: datetime, limit: int
     ) -> list[StreamSession]:
+        here = stream_sessions.c.channel_id == channel_id
+        # A channel's sessions follow each other: the last one to begin by then is the first that can matter.
+        before = select(func.max(stream_sessions.c.started_at)).where(here, stream_sessions.c.started_at <= begin)
         return await self._sessions(
             select(stream_sessions)
             .where(
-                stream_sessions.c.channel_id == channel_id,
-                stream_sessions.c.started_at <= end,
+                here,
+                stream_sessions.c.started_at.between(func.coalesce(before.scalar_subquery(), begin), end),
                 stream_sessions.c.stopped_at.is_(None) | (stream_sessions.c.stopped_at >= begin),
             )
             .order_by(stream_sessions.c.started_at.desc(), stream_sessions.c.id.desc())

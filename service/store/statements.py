@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import Any
 
-from sqlalchemy import ColumnElement, Insert, Select, Table, and_, or_
+from sqlalchemy import ColumnElement, Insert, Select, Table, literal, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -35,13 +35,15 @@ def paged(
 ) -> Select[Any]:
     """Keyset paging by `at`, then `identity`, both in one direction; the page is turned round when the request goes backward.
 
-    `anchor_id` is the request's anchor id as the type of `identity`.
+    `anchor_id` is the request's anchor id as the type of `identity`. The place is compared as a row: of both databases' ways to
+    say it this one is where an index is entered, so that the last page costs what the first one does.
     """
     downward = descending != request.backward
     if request.anchor is not None:
-        here = request.anchor.at
-        beyond = at < here if downward else at > here
-        tie = identity < anchor_id if downward else identity > anchor_id
-        query = query.where(or_(beyond, and_(at == here, tie)))
+        place, here = (
+            tuple_(at, identity),
+            tuple_(literal(request.anchor.at, at.type), literal(anchor_id, identity.type)),
+        )
+        query = query.where(place < here if downward else place > here)
     order = (at.desc(), identity.desc()) if downward else (at.asc(), identity.asc())
     return query.order_by(*order).limit(request.size + 1)

@@ -132,18 +132,28 @@ Index(
     postgresql_where=_IS_DIRECT,
 )
 
-LISTED = and_(channels.c.direct_key.is_(None), channels.c.deleted_at.is_(None))
-"""What an organization's list may show. Without parameters, so that SQLite, too, sees that the partial indexes fit."""
+PUBLIC = and_(channels.c.direct_key.is_(None), channels.c.deleted_at.is_(None), channels.c.is_private.is_(False))
+"""What everybody's list may show. Without parameters, so that SQLite, too, sees that the partial indexes fit."""
 
 for _at in ("created_at", "latest_message_created_at"):
     Index(
-        f"ix_channels_listed_by_{_at}",
+        f"ix_channels_public_by_{_at}",
         channels.c.organization_id,
         channels.c[_at],
         channels.c.id,
-        sqlite_where=LISTED,
-        postgresql_where=LISTED,
+        sqlite_where=PUBLIC,
+        postgresql_where=PUBLIC,
     )
+
+FORGETTABLE = and_(channels.c.deleted_at.is_not(None), channels.c.latest_message_id.is_not(None))
+"""Deleted channels whose messages are still there."""
+
+Index(
+    "ix_channels_forgettable",
+    channels.c.deleted_at,
+    sqlite_where=FORGETTABLE,
+    postgresql_where=FORGETTABLE,
+)
 
 live_inputs = Table(
     "live_inputs",
