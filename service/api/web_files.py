@@ -8,7 +8,11 @@ from importlib import resources
 
 from aiohttp import web
 
-SCRIPTS = ("player.js", "player/feed.js", "player/look.js", "player/playback.js")
+PLAYER = ("player.js", "player/feed.js", "player/look.js", "player/playback.js")
+PICKER = (
+    "picker.js",
+    *(f"picker/{name}.js" for name in ("card", "control", "directory", "frame", "keys", "look", "pace")),
+)
 STYLES = ("tokens.css", "watch.css")
 VENDORED = ("vendor/hls-1.7.4.min.js",)
 """Their names say their versions."""
@@ -51,7 +55,7 @@ class _File:
 def routes() -> list[web.RouteDef]:
     """Routes for all of them."""
     files = [
-        *(_File(name, "text/javascript", CURRENT) for name in SCRIPTS),
+        *(_File(name, "text/javascript", CURRENT) for name in (*PLAYER, *PICKER)),
         *(_File(name, "text/css", CURRENT) for name in STYLES),
         *(_File(name, "text/javascript", FOR_EVER) for name in VENDORED),
     ]

@@ -15,6 +15,9 @@ from tests.api.conftest import Api
 MAX_PLAYER = 12 * 1024
 """Bytes of the player on the wire, hls.js not counted."""
 
+MAX_PICKER = 12 * 1024
+"""Bytes of the picker on the wire."""
+
 
 async def streaming(api: Api, **channel: Any) -> tuple[str, dict[str, Any]]:
     """A channel's id and its live input."""
@@ -112,7 +115,7 @@ async def test_the_watch_page_holds_the_player_and_a_preview_for_links(api: Api)
 
 
 def files() -> list[str]:
-    return [*web_files.SCRIPTS, *web_files.STYLES, *web_files.VENDORED]
+    return [*web_files.PLAYER, *web_files.PICKER, *web_files.STYLES, *web_files.VENDORED]
 
 
 @pytest.mark.parametrize("name", files())
@@ -130,9 +133,12 @@ async def test_a_file_is_served_packed_plain_and_not_again(api: Api, name: str) 
         assert response.status == 304
 
 
-async def test_the_player_is_small(api: Api) -> None:
+@pytest.mark.parametrize(
+    ("names", "most"), [(web_files.PLAYER, MAX_PLAYER), (web_files.PICKER, MAX_PICKER)], ids=["player", "picker"]
+)
+async def test_the_elements_are_small(api: Api, names: tuple[str, ...], most: int) -> None:
     size = 0
-    for name in web_files.SCRIPTS:
+    for name in names:
         async with api.client.get(f"/{name}", headers={"Accept-Encoding": "gzip"}) as response:
             size += int(response.headers["Content-Length"])
-    assert 0 < size < MAX_PLAYER
+    assert 0 < size < most

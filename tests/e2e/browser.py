@@ -44,6 +44,13 @@ class BrowserError(Exception):
     """The browser or its driver refused a command."""
 
 
+class Keys:
+    """Keys without a character (W3C WebDriver §15.4.2)."""
+
+    TAB, ENTER, ESCAPE, END, HOME = "\ue004", "\ue007", "\ue00c", "\ue010", "\ue011"
+    LEFT, UP, RIGHT, DOWN = "\ue012", "\ue013", "\ue014", "\ue015"
+
+
 class Browser:
     """One browser window. Commands: W3C WebDriver §10, §13."""
 
@@ -82,6 +89,11 @@ class Browser:
             {"type": "pointerUp", "button": 0},
         ]
         await self._post("actions", actions=[{"type": "pointer", "id": "mouse", "actions": steps}])
+
+    async def keys(self, *keys: str) -> None:
+        """Type these, one after the other; keys without a character as W3C WebDriver §15.4.2 has them (`Keys`)."""
+        steps = [{"type": kind, "value": key} for key in keys for kind in ("keyDown", "keyUp")]
+        await self._post("actions", actions=[{"type": "key", "id": "keyboard", "actions": steps}])
 
     async def screenshot(self, file: Path) -> None:
         """What is to be seen, as a PNG."""

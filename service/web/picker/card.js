@@ -1,0 +1,57 @@
+/** One stream in the picker's list: its picture, state, name and viewers. */
+
+import { make, STATES } from "./frame.js";
+
+/** A picture is asked for anew this often; in step everywhere, so that one answer serves all who look. */
+const PICTURE_MS = 20_000;
+const PICTURE_SIZE = { width: 320, height: 180, fit: "crop" };
+
+function pictureOf(stream) {
+  const url = new URL(stream.thumbnail);
+  for (const [name, value] of Object.entries(PICTURE_SIZE)) url.searchParams.set(name, value);
+  url.searchParams.set("at", Math.floor(Date.now() / PICTURE_MS));
+  return url.href;
+}
+
+export class Card {
+  #initial = make("span", "initial", { ariaHidden: "true" });
+  #picture = make("img", "thumbnail", { alt: "", decoding: "async", loading: "lazy" });
+  #badge = make("span", "badge");
+  #title = make("span", "title");
+  #viewers = make("span", "viewers");
+  /** What stands in the list. */
+  option = make(
+    "div",
+    "option",
+    { role: "option", tabIndex: -1 },
+    make("div", "picture", {}, this.#initial, this.#picture, this.#badge),
+    make("div", "words", {}, this.#title, " ", this.#viewers),
+  );
+
+  constructor(stream) {
+    this.#picture.onload = () => this.#picture.classList.add("there");
+    this.#picture.onerror = () => this.#picture.classList.remove("there");
+    this.update(stream);
+  }
+
+  update(stream) {
+    this.stream = stream;
+    const { says, pictured } = STATES[stream.state] ?? { says: stream.state };
+    this.option.dataset.state = stream.state;
+    this.#badge.textContent = says;
+    this.#title.textContent = stream.channel_name || "Without a name";
+    this.#initial.textContent = [...(stream.channel_name || "?")][0].toUpperCase();
+    this.#viewers.textContent = pictured ? `${stream.viewer_count.toLocaleString()} watching` : "";
+    const picture = pictured ? pictureOf(stream) : "";
+    if (!picture) {
+      this.#picture.removeAttribute("src");
+      this.#picture.classList.remove("there");
+    } else if (this.#picture.getAttribute("src") !== picture) {
+      this.#picture.src = picture; // the one before is shown until it has come
+    }
+  }
+
+  set selected(selected) {
+    this.option.ariaSelected = String(selected);
+  }
+}
