@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable
 from typing import Any
 
 from aiohttp import web
+from aiohttp.http import HttpProcessingError
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
@@ -100,6 +102,8 @@ def error_response(error: Exception) -> web.Response | None:
             return _json(503, {"detail": error.detail}, _retry_after(error.retry_after))
         case web.HTTPException():
             return _framework_error(error)
+        case HttpProcessingError():
+            return _malformed(error.message)
     return None
 
 
@@ -132,8 +136,29 @@ def _framework_error(error: web.HTTPException) -> web.Response | None:
         404: "Not found.",
         408: "The request body did not arrive in time.",
         413: "The request body is too large.",
+        417: "No expectation but 100-continue is met here.",
+        505: "HTTP/1.1 is spoken here.",
     }
     return _json(error.status, {"detail": details.get(error.status, error.reason)})
+
+
+_PARSER_SAYS = (
+    ("Got more than", 431, "The request line or a header is too long."),
+    ("Too many headers", 431, "There are too many headers."),
+    ("Invalid HTTP version", 505, "HTTP/1.1 is spoken here."),
+)
+_REASON = re.compile(r"[A-Za-z][A-Za-z ,'`-]*")
+
+
+def _malformed(message: str) -> web.Response:
+    """What is no HTTP request (RFC 9110 §15.5.1, §15.6.6, RFC 6585 §5). The parser's message quotes what it got, which may be a
+    secret: only its first line is repeated, and only when that is plain words."""
+    for fragment, status, detail in _PARSER_SAYS:
+        if fragment in message:
+            return _json(status, {"detail": detail})
+    reason = message.partition("\n")[0].rstrip(".:")
+    known = f" {reason}." if _REASON.fullmatch(reason) else ""
+    return _json(400, {"detail": f"This is not a valid HTTP request.{known}"})
 
 
 def _retry_after(seconds: float) -> dict[str, str]:

@@ -1,0 +1,162 @@
+"""What is no HTTP request, or one nobody can read to its end: the contract's error, and the connection is closed."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import pytest
+from aiohttp import web
+from aiohttp.typedefs import Handler
+from prometheus_client import CollectorRegistry
+
+from service.api.binding import bind
+from service.api.contract import Call, Nothing, Reply, operation
+from service.api.middleware import Figures, envelope
+from service.api.origin import Origin
+from service.api.schemas import Answer
+from service.api.server import serving
+from service.domain.accounts import Identity
+from service.tasks import Tasks
+
+POST = b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+SECRET = b"a-secret-nobody-repeats"
+
+
+class Echo(Answer):
+    text: str
+
+
+class Nobody:
+    """An authenticator for operations that ask for no credentials."""
+
+    async def authenticate(self, authorization: str | None) -> Identity:
+        raise AssertionError
+
+
+@operation("POST", "/echo", answers={200: Echo}, body=Echo, public=True, tag="Test", summary="Says it again")
+async def echo(call: Call[Nothing, Echo]) -> Reply:
+    return Reply(call.body)
+
+
+@web.middleware
+async def outermost(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Fails where nothing of ours catches it."""
+    if request.path == "/broken":
+        raise ZeroDivisionError("not to be told")
+    return await handler(request)
+
+
+@pytest.fixture
+async def port(tasks: Tasks) -> AsyncIterator[int]:
+    app = web.Application(middlewares=[outermost, envelope(Figures(CollectorRegistry()))])
+    app.add_routes(bind([echo], Nobody(), Origin()))
+
+    async with serving(app, lambda *_: None, "127.0.0.1", 0, spawn=tasks.spawn) as bound:
+        yield bound
+
+
+@dataclass
+class Raw:
+    """An answer off the wire."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def detail(self) -> str:
+        said = json.loads(self.body)
+        assert list(said) == ["detail"]
+        return str(said["detail"])
+
+
+async def exchange(port: int, *pieces: bytes) -> Raw:
+    """Send the pieces one by one; the answer, once the server has closed the connection."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    async with asyncio.timeout(10):
+        for piece in pieces:
+            writer.write(piece)
+            await writer.drain()
+            await asyncio.sleep(0)
+        got = await reader.read()
+    writer.close()
+    head, _, body = got.partition(b"\r\n\r\n")
+    first, *lines = head.decode().split("\r\n")
+    return Raw(int(first.split()[1]), dict(line.lower().split(": ", 1) for line in lines), body)
+
+
+@pytest.mark.parametrize(
+    ("request_", "status", "detail"),
+    [
+        pytest.param(b"GET / HTTP/9.9\r\nHost: x\r\n\r\n", 505, "HTTP/1.1 is spoken", id="a version nobody speaks"),
+        pytest.param(b"GET / HTTP/2.0\r\nHost: x\r\n\r\n", 505, "HTTP/1.1 is spoken", id="another version"),
+        pytest.param(SECRET + b" x\r\n\r\n", 400, "Invalid method", id="garbage"),
+        pytest.param(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 400, "HTTPS traffic", id="TLS"),
+        pytest.param(b"GET http://[::1 HTTP/1.1\r\nHost: x\r\n\r\n", 400, "not a valid", id="no URL"),
+        pytest.param(b"GET /" + SECRET + b"\xff HTTP/1.1\r\nHost: x\r\n\r\n", 400, "url", id="bytes in the path"),
+        pytest.param(b"GET / HTTP/1.1\r\n\r\n", 400, "Host", id="no Host"),
+        pytest.param(b"GET / HTTP/1.1\r\nHost: x\r\n" + SECRET + b"\r\n\r\n", 400, "header", id="no colon"),
+        pytest.param(b"GET / HTTP/1.1\r\nHost: x\r\nX: " + SECRET + b"\0\r\n\r\n", 400, "header", id="NUL"),
+        pytest.param(b"GET /" + b"a" * 20_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", 431, "too long", id="a long path"),
+        pytest.param(
+            b"GET / HTTP/1.1\r\nHost: x\r\nAuthorization: " + SECRET * 1000 + b"\r\n\r\n", 431, "long", id="long header"
+        ),
+        pytest.param(
+            b"GET / HTTP/1.1\r\nHost: x\r\n" + b"X: y\r\n" * 1000 + b"\r\n", 431, "too many", id="a thousand headers"
+        ),
+        pytest.param(POST + b"Content-Length: -1\r\n\r\n", 400, "Content-Length", id="a length below zero"),
+        pytest.param(POST + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\n{}", 400, "Length", id="two lengths"),
+        pytest.param(
+            POST + b"Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+            400,
+            "Content-Length",
+            id="a length and chunks",
+        ),
+        pytest.param(POST + b"Transfer-Encoding: gzip\r\n\r\n", 400, "Transfer-Encoding", id="unknown coding"),
+        pytest.param(POST + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n{}", 400, "chunk size", id="a bad chunk size"),
+        pytest.param(POST + b"Expect: 42\r\nContent-Length: 2\r\n\r\n{}", 417, "100-continue", id="odd expectation"),
+        pytest.param(
+            b"GET /nowhere HTTP/1.1\r\nHost: x\r\nExpect: 42\r\n\r\n", 417, "100-continue", id="nowhere, with one"
+        ),
+    ],
+)
+async def test_it_is_refused_in_the_contracts_shape(port: int, request_: bytes, status: int, detail: str) -> None:
+    answer = await exchange(port, request_)
+    assert (answer.status, answer.headers["content-type"]) == (status, "application/json; charset=utf-8")
+    assert detail.lower() in answer.detail.lower()
+    assert answer.headers["access-control-allow-origin"] == "*"
+    assert SECRET.decode() not in answer.detail
+
+
+@pytest.mark.parametrize(
+    ("framing", "rest"),
+    [
+        (b"Transfer-Encoding: chunked", b"zz\r\n{}\r\n0\r\n\r\n"),
+        (b"Transfer-Encoding: chunked", b"2\r\n{}garbage\r\n0\r\n\r\n"),
+        (b"Content-Encoding: gzip\r\nContent-Length: 2", b"{}"),
+    ],
+)
+async def test_a_body_that_turns_out_bad_while_it_is_read_is_a_400(port: int, framing: bytes, rest: bytes) -> None:
+    answer = await exchange(port, POST + framing + b"\r\nConnection: close\r\n\r\n", rest)
+    assert answer.status == 400
+    assert answer.detail
+
+
+async def test_what_fails_outside_the_application_is_a_500_without_details(port: int) -> None:
+    answer = await exchange(port, b"GET /broken HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert (answer.status, answer.detail) == (500, "Internal server error.")
+
+
+async def test_a_request_before_it_on_the_same_connection_is_answered(port: int) -> None:
+    good = POST + b'Content-Length: 12\r\n\r\n{"text":"a"}'
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    async with asyncio.timeout(10):
+        writer.write(good)
+        first = await reader.readuntil(b'{"text":"a"}')
+        writer.write(b"GET / HTTP/9.9\r\n\r\n")
+        second = await reader.read()
+    writer.close()
+    assert (first.split()[1], second.split()[1]) == (b"200", b"505")
