@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
@@ -108,6 +108,10 @@ class InputOptions:
     reconnect_timeout: int = DEFAULT_RECONNECT_TIMEOUT
     latency_mode: LatencyMode = LatencyMode.STANDARD
 
+    def changed_from(self, before: InputOptions) -> frozenset[str]:
+        """The names of the options that differ."""
+        return frozenset(each.name for each in fields(self) if getattr(self, each.name) != getattr(before, each.name))
+
 
 @dataclass(frozen=True, slots=True)
 class InputRequest:
@@ -115,12 +119,14 @@ class InputRequest:
 
     `request_id` (32 lower-case hex digits) names the order itself: asking twice with the same one gives the same input.
     `owner` is the caller's own reference (it is stored with the input, so that orphans can be told apart), `name` is for people.
+    `insisted` names the options somebody chose; the others are wishes, and a provider that declines one takes the nearest it has.
     """
 
     request_id: str
     owner: str
     name: str
     options: InputOptions = InputOptions()
+    insisted: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +140,10 @@ class Playback:
 
 @dataclass(frozen=True, slots=True)
 class LiveInput:
-    """A live input as its owner may see it. `stream_key` is a secret: never logged, listed or put in an error."""
+    """A live input as its owner may see it. `options` are those that hold, also where others were wished for.
+
+    `stream_key` is a secret: never logged, listed or put in an error.
+    """
 
     uid: str
     rtmps_url: str
@@ -241,14 +250,17 @@ class Provider(Protocol):
         """The live input made for `request.request_id`; makes it if there is none.
 
         Idempotent across processes and crashes. On an existing input the options of the request are not applied.
-        Errors: InputGone, OptionRefused.
+        Errors: InputGone, OptionRefused (of an option insisted on, or of a value out of the port's range).
         """
 
     async def get_input(self, uid: str) -> LiveInput:
         """Errors: InputNotFound."""
 
     async def update_input(self, uid: str, options: InputOptions) -> LiveInput:
-        """Store the options (all three) and return the input as it is now. Errors: InputNotFound, OptionRefused."""
+        """Store the options (all three) and return the input as it is now. What differs from what holds is insisted on.
+
+        Errors: InputNotFound, OptionRefused; nothing is changed then.
+        """
 
     async def set_enabled(self, uid: str, enabled: bool) -> LiveInput:
         """Let encoders publish, or stop them: a running broadcast is ended and its encoder told why. Errors: InputNotFound."""

@@ -147,9 +147,24 @@ class Account:
             if refused.status != 404:
                 raise
             raise InputNotFound(uid) from None
-        if not isinstance(shape, dict):
-            raise ProviderUnavailable("Cloudflare answered with something that is not a live input")
-        return shape
+        return _live_input(shape)
+
+    async def create(self, body: mapping.Shape, key: str) -> mapping.Shape:
+        """A new live input; the one that was made before with this Idempotency-Key, when there is one."""
+        headers = {"Idempotency-Key": key}
+        return _live_input(await self.call("POST", "/live_inputs", body=body, headers=headers, idempotent=False))
+
+    async def delete(self, uid: str) -> None:
+        """Errors: InputNotFound."""
+        require_uid(uid)
+        try:
+            await self.call("DELETE", f"/live_inputs/{uid}")
+        except Refused as refused:
+            # On a second attempt the first one, whose answer got lost, has done it.
+            if refused.status != 404:
+                raise
+            if refused.attempt == 1:
+                raise InputNotFound(uid) from None
 
     async def ready_videos(self, input_uid: str, before: datetime | None) -> list[mapping.Shape]:
         """A page of at most LIST_PAGE ready videos of an input, newest first, none newer than `before`."""
@@ -160,6 +175,12 @@ class Account:
         result = await self.call("GET", "", params=params)
         page = [each for each in result if isinstance(each, dict)] if isinstance(result, list) else []
         return [each for each in page if each.get("liveInput") == input_uid]
+
+
+def _live_input(answer: object) -> mapping.Shape:
+    if not (isinstance(answer, dict) and mapping.is_uid(answer.get("uid"))):
+        raise ProviderUnavailable("Cloudflare answered with something that is not a live input")
+    return answer
 
 
 def require_uid(uid: str) -> None:

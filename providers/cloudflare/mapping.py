@@ -70,10 +70,15 @@ def judge(options: InputOptions) -> None:
         raise OptionRefused("reconnect_timeout", f"must be between 0 and {MAX_RECONNECT_TIMEOUT} seconds")
 
 
-def create_body(request: InputRequest) -> dict[str, Any]:
+def create_body(request: InputRequest, options: InputOptions) -> dict[str, Any]:
     """Body of the create. `recording.mode` must be automatic: off means no playback at all."""
     order = {"name": request.name, "owner": request.owner, "request_id": request.request_id}
-    return _body(order, {}, request.options)
+    return _body(order, {}, options)
+
+
+def create_key(request: InputRequest, options: InputOptions) -> str:
+    """The Idempotency-Key of the create: it stands for one body, so an order asked for otherwise has another."""
+    return request.request_id if options == request.options else f"{request.request_id}-{options.reconnect_timeout}"
 
 
 def update_body(current: Shape, options: InputOptions) -> dict[str, Any]:
@@ -119,11 +124,15 @@ def refused_option(message: str) -> OptionRefused | None:
     return None
 
 
+def is_unsettled(shape: Shape) -> bool:
+    """Whether it was left with a reconnect timeout that was asked for and not taken."""
+    asked = _part(shape, "meta").get("reconnect_timeout")
+    return isinstance(asked, int) and asked != options(shape).reconnect_timeout
+
+
 def options(shape: Shape) -> InputOptions:
-    """The three options: from where Cloudflare keeps them, the rest from `meta`."""
+    """The three options as they hold: from where Cloudflare keeps them, the rest from `meta`."""
     meta, seconds = _part(shape, "meta"), _part(shape, "recording").get("timeoutSeconds")
-    if not isinstance(seconds, int):
-        seconds = meta.get("reconnect_timeout")
     mode = meta.get("latency_mode")
     if shape.get("preferLowLatency") is True:
         mode = LatencyMode.LOW.value

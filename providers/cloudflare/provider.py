@@ -10,16 +10,13 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from weakref import WeakValueDictionary
 
 import structlog
 
 from providers.base import (
     MAX_PAGE,
     EventListener,
-    InputGone,
     InputNotFound,
     InputOptions,
     InputRequest,
@@ -28,7 +25,6 @@ from providers.base import (
     OptionRefused,
     Playback,
     ProviderError,
-    ProviderUnavailable,
     Recording,
     RecordingNotFound,
     RecordingPosition,
@@ -37,14 +33,12 @@ from providers.base import (
 from providers.cloudflare import mapping
 from providers.cloudflare.account import LIST_PAGE, Account, require_uid
 from providers.cloudflare.client import Refused
-from providers.cloudflare.config import MAX_BACKOFF, RTMPS_URL, STOP_TIMEOUT, CloudflareConfig
+from providers.cloudflare.config import RTMPS_URL, STOP_TIMEOUT, CloudflareConfig
+from providers.cloudflare.orders import Orders
 from providers.cloudflare.states import States
 from providers.health import InputHealth
 
 log = structlog.get_logger(__name__)
-
-CREATE_ROUNDS = 3
-"""Times a create whose answer got lost is looked for and sent again."""
 
 MAX_LIST_PAGES = 20
 """Pages walked for one call."""
@@ -52,14 +46,6 @@ MAX_LIST_PAGES = 20
 
 def _utc_now() -> datetime:
     return datetime.now(UTC)
-
-
-@dataclass(slots=True, weakref_slot=True)
-class _Order:
-    """A create that is under way; those who want the same wait for it and share what it made."""
-
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-    made: LiveInput | None = None
 
 
 class CloudflareProvider:
@@ -79,11 +65,10 @@ class CloudflareProvider:
         self.config = config
         self.clock = clock
         self._spawn = spawn
-        self._sleep = sleep
         self._open = AsyncExitStack()
         self._rtmps_url = RTMPS_URL
-        self._orders: WeakValueDictionary[str, _Order] = WeakValueDictionary()
         self._account = Account(config, monotonic, sleep)
+        self._orders = Orders(self._account, sleep)
         self.states = States(self._account, clock)
 
     @property
@@ -119,28 +104,14 @@ class CloudflareProvider:
     async def ensure_input(self, request: InputRequest) -> LiveInput:
         """As the port says; InputGone is known for the six hours Cloudflare remembers an order, after that a new one is made."""
         mapping.judge(request.options)
-        order = self._orders.setdefault(request.request_id, _Order())
-        async with order.lock:
-            if order.made is None:
-                order.made = await self._find_or_make(request)
-            return order.made
+        return self._input(await self._orders.ensure(request))
 
     async def get_input(self, uid: str) -> LiveInput:
         return self._input(await self._account.of_input(uid, "GET"))
 
     async def update_input(self, uid: str, options: InputOptions) -> LiveInput:
         mapping.judge(options)
-        current = await self._account.of_input(uid, "GET")
-        try:
-            changed = await self._account.of_input(uid, "PUT", body=mapping.update_body(current, options))
-            mapping.read_back(options, changed)
-        except Refused as refused:
-            raise mapping.refused_option(refused.message) or refused from None
-        except OptionRefused:
-            # Half of it may have been taken: put back what was, so that the input says what it does.
-            await self._account.of_input(uid, "PUT", body=mapping.update_body(current, mapping.options(current)))
-            raise
-        return self._input(changed)
+        return self._input(await self._orders.change(uid, options))
 
     async def set_enabled(self, uid: str, enabled: bool) -> LiveInput:
         try:
@@ -159,15 +130,7 @@ class CloudflareProvider:
         return self._input(shape)
 
     async def delete_input(self, uid: str) -> None:
-        require_uid(uid)
-        try:
-            await self._account.call("DELETE", f"/live_inputs/{uid}")
-        except Refused as refused:
-            # On a second attempt the first one, whose answer got lost, has done it.
-            if refused.status != 404:
-                raise
-            if refused.attempt == 1:
-                raise InputNotFound(uid) from None
+        await self._account.delete(uid)
         self.states.ended(uid)
 
     async def state(self, uid: str) -> InputState:
@@ -208,37 +171,6 @@ class CloudflareProvider:
         return await self._account.webhook_secret(again=again)
 
     # Inside.
-
-    async def _find_or_make(self, request: InputRequest) -> LiveInput:
-        """Look first: Cloudflare remembers an Idempotency-Key for six hours only, and an answer may have been lost.
-
-        The look costs one request, and creates are rare.
-        """
-        for round_ in range(1, CREATE_ROUNDS + 1):
-            try:
-                known = await self._account.find(request.request_id)
-                return await self.get_input(known) if known is not None else await self._make(request)
-            except ProviderUnavailable as failure:
-                if round_ == CREATE_ROUNDS or failure.retry_after > MAX_BACKOFF:
-                    raise
-                await self._sleep(0.25 * round_)
-        raise AssertionError("the last round returns or raises")
-
-    async def _make(self, request: InputRequest) -> LiveInput:
-        body, key = mapping.create_body(request), {"Idempotency-Key": request.request_id}
-        try:
-            shape = await self._account.call("POST", "/live_inputs", body=body, headers=key, idempotent=False)
-        except Refused as refused:
-            if refused.status == 409:
-                raise InputGone(request.request_id) from None
-            raise mapping.refused_option(refused.message) or refused from None
-        live = self._input(shape)
-        try:
-            mapping.read_back(request.options, shape)
-        except OptionRefused:
-            await self.delete_input(live.uid)
-            raise
-        return live
 
     def _input(self, shape: mapping.Shape) -> LiveInput:
         live = mapping.live_input(shape, self._account.customer_url)

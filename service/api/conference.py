@@ -45,7 +45,10 @@ class StreamAnswer(Answer):
     stream_key: str = Field(repr=False)
     stream_uid: str
     slate_image_url: str | None
-    reconnect_timeout: int
+    reconnect_timeout: int = Field(
+        description="Seconds a lost encoder is waited for. What holds: where nothing was asked for, the provider's nearest to "
+        "the default; 0 with Cloudflare is Cloudflare's own, which it does not tell."
+    )
     latency_mode: LatencyMode
     enabled: bool = Field(description="Whether encoders may publish.")
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import TypeVar
 from uuid import UUID, uuid4
@@ -59,14 +59,14 @@ class OptionChanges:
     reconnect_timeout: int | _Unset = UNSET
     latency_mode: LatencyMode | _Unset = UNSET
 
+    @property
+    def sent(self) -> frozenset[str]:
+        """The names of the options that were sent."""
+        return frozenset(each.name for each in fields(self) if getattr(self, each.name) is not UNSET)
+
     def on(self, options: InputOptions) -> InputOptions:
         """`options` with the changes made."""
-        given = {
-            name: value
-            for name in ("slate_image_url", "reconnect_timeout", "latency_mode")
-            if not isinstance(value := getattr(self, name), _Unset)
-        }
-        return replace(options, **given)
+        return replace(options, **{name: getattr(self, name) for name in self.sent})
 
 
 NO_CHANGES = OptionChanges()
@@ -235,7 +235,8 @@ class Streams:
         """The input of this claim and whether this call made it. Errors: InputGone, InputNotFound."""
         if claim.uid is not None:
             return await self._provider.get_input(claim.uid), False
-        request = InputRequest(claim.request_id, str(channel.id), channel.name, changes.on(claim.options))
+        options = changes.on(claim.options)
+        request = InputRequest(claim.request_id, str(channel.id), channel.name, options, insisted=changes.sent)
         live_input = await self._provider.ensure_input(request)
         counted = await self._claims.commit_claim(
             channel.id, claim.request_id, live_input.uid, live_input.options, live_input.created

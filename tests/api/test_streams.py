@@ -100,6 +100,16 @@ async def test_a_bad_option_is_named_and_nothing_is_made(api: Api, body: object,
     assert (await api.get(path))[0] == 404
 
 
+async def test_a_provider_that_declines_our_default_is_no_error_of_the_callers(api: Api) -> None:
+    api.provider.refuse("reconnect_timeout", "must be 60 seconds", takes=60)
+    path = api.conference(await api.channel()) + "/create_stream"
+    status, made = await api.post(path)
+    assert (status, made["reconnect_timeout"]) == (201, 60)
+    assert (await api.get(path))[1] == made
+    assert await api.post(path, {"reconnect_timeout": 30}) == (400, {"reconnect_timeout": ["must be 60 seconds"]})
+    assert (await api.get(path))[1] == made
+
+
 async def test_an_input_deleted_at_the_provider_is_made_again_with_its_options(api: Api) -> None:
     path = api.conference(await api.channel()) + "/create_stream"
     _, first = await api.post(path, {"latency_mode": "reduced"})

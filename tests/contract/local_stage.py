@@ -67,6 +67,9 @@ class LocalStage:
     async def advance(self, seconds: float) -> None:
         self.clock.advance(seconds)
 
+    async def take_only(self, reconnect_timeout: int) -> bool:
+        return False
+
     async def _until(self, live: LiveInput, wanted: Callable[[Phase], bool]) -> None:
         """Wait for what the sockets and the provider's own look at the clock will bring."""
         async with asyncio.timeout(PATIENCE):

@@ -45,6 +45,9 @@ class Stage(Protocol):
     async def advance(self, seconds: float) -> None:
         """Let time pass, in the provider's eyes."""
 
+    async def take_only(self, reconnect_timeout: int) -> bool:
+        """Have the provider take no other reconnect timeout, in seconds; False when it is its own master and takes all."""
+
 
 class MemoryStage:
     """The in-memory twin, driven by its own controls."""
@@ -75,6 +78,10 @@ class MemoryStage:
 
     async def advance(self, seconds: float) -> None:
         self.clock.advance(seconds)
+
+    async def take_only(self, reconnect_timeout: int) -> bool:
+        self.memory.refuse("reconnect_timeout", "another one", takes=reconnect_timeout)
+        return True
 
 
 @asynccontextmanager
@@ -123,6 +130,10 @@ class CloudflareStage:
 
     async def advance(self, seconds: float) -> None:
         await self._fake.advance(seconds)
+
+    async def take_only(self, reconnect_timeout: int) -> bool:
+        await self._fake.admin("/switches", accepted_timeouts=[reconnect_timeout])
+        return True
 
     async def _look(self, live: LiveInput) -> None:
         """Read the state, as players do all the time: Cloudflare tells no one by itself that a stream became watchable."""

@@ -13,6 +13,7 @@ from contextlib import AbstractAsyncContextManager
 import pytest
 
 from providers.base import (
+    DEFAULT_RECONNECT_TIMEOUT,
     MAX_RECONNECT_TIMEOUT,
     EventKind,
     InputGone,
@@ -132,6 +133,26 @@ async def test_an_update_can_take_the_slate_back(stage: Stage) -> None:
     live = await stage.provider.ensure_input(order(slate_image_url="https://example.com/slate.png"))
     await stage.provider.update_input(live.uid, InputOptions())
     assert (await stage.provider.get_input(live.uid)).options == InputOptions()
+
+
+async def test_an_order_in_which_nobody_insists_is_never_refused_and_the_input_says_what_holds(stage: Stage) -> None:
+    choosy = await stage.take_only(60)
+    live = await stage.provider.ensure_input(InputRequest(secrets.token_hex(16), "channel 7", "Show"))
+    assert live.options == InputOptions(reconnect_timeout=60 if choosy else DEFAULT_RECONNECT_TIMEOUT)
+    assert await stage.provider.get_input(live.uid) == live
+
+
+async def test_an_option_insisted_on_holds_or_is_refused_by_name(stage: Stage) -> None:
+    choosy = await stage.take_only(60)
+    request = InputRequest(
+        secrets.token_hex(16), "channel 7", "Show", InputOptions(reconnect_timeout=45), frozenset({"reconnect_timeout"})
+    )
+    if not choosy:
+        assert (await stage.provider.ensure_input(request)).options.reconnect_timeout == 45
+        return
+    with pytest.raises(OptionRefused) as refused:
+        await stage.provider.ensure_input(request)
+    assert refused.value.option == "reconnect_timeout"
 
 
 @pytest.mark.parametrize("seconds", [-1, MAX_RECONNECT_TIMEOUT + 1])

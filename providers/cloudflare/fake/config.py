@@ -52,8 +52,10 @@ class Switches(BaseModel):
     before_inclusive: bool = False
     mint_video: bool = True
     """False: an encoder connects and nothing to watch ever comes of it."""
-    decline_timeout: bool = False
-    """True: `recording.timeoutSeconds` comes back null with a 200."""
+    accepted_timeouts: list[int] | None = None
+    """Values of `recording.timeoutSeconds` that are taken, beside 0; None takes every one."""
+    declined_timeout: Literal["null", "error"] = "null"
+    """What becomes of another value: null with a 200, or a 400."""
     omit: list[str] = Field(default_factory=list)
     """Members of a live input to leave out, as older accounts do (playback, enabled, preferLowLatency)."""
     enable_routes: bool = True

@@ -150,6 +150,9 @@ def _apply(world: World, live: Input, body: InputBody) -> None:
     days = body.deleteRecordingAfterDays
     if days is not None and days not in RETENTION_DAYS:
         raise ApiError(400, 10060, "deleteRecordingAfterDays must be between 30 and 1096")
+    declined = _declines(world, body.recording.timeoutSeconds)
+    if declined and world.switches.declined_timeout == "error":
+        raise ApiError(400, 10005, "recording.timeoutSeconds is not a value this account takes")
     if "meta" in sent:
         live.meta = body.meta
     if "defaultCreator" in sent:
@@ -165,12 +168,18 @@ def _apply(world: World, live: Input, body: InputBody) -> None:
                 "mode": body.recording.mode,
                 "require_signed": body.recording.requireSignedURLs,
                 "allowed_origins": body.recording.allowedOrigins,
-                "timeout_seconds": body.recording.timeoutSeconds,
+                "timeout_seconds": None if declined else body.recording.timeoutSeconds,
+                "timeout_declined": declined,
                 "hide_viewers": body.recording.hideLiveViewerCount,
             }
         )
     if "enabled" in sent:
         _set_enabled(world, live, body.enabled)
+
+
+def _declines(world: World, seconds: int | None) -> bool:
+    accepted = world.switches.accepted_timeouts
+    return bool(seconds) and accepted is not None and seconds not in accepted
 
 
 def _set_enabled(world: World, live: Input, on: bool) -> None:

@@ -34,7 +34,7 @@ def live_input(live: Input, base: str, switches: Switches) -> dict[str, Any]:
     key = live.key
     whole = listed_input(live) | {
         "preferLowLatency": live.low_latency,
-        "recording": _recording(live.recording, switches),
+        "recording": _recording(live.recording),
         "rtmps": {"url": RTMPS_URL, "streamKey": key(live.secrets.ingest)},
         "rtmpsPlayback": {"url": RTMPS_URL, "streamKey": key(live.secrets.playback)},
         "srt": {"url": SRT_URL, "streamId": live.uid, "passphrase": key(live.secrets.srt)},
@@ -97,15 +97,15 @@ def video(each: Video, base: str) -> dict[str, Any]:
     }
 
 
-def _recording(recording: Recording, switches: Switches) -> dict[str, Any]:
+def _recording(recording: Recording) -> dict[str, Any]:
     shape: dict[str, Any] = {
         "mode": recording.mode,
         "requireSignedURLs": recording.require_signed,
         "allowedOrigins": recording.allowed_origins,
         "hideLiveViewerCount": recording.hide_viewers,
     }
-    if recording.timeout_seconds is not None:
-        shape["timeoutSeconds"] = None if switches.decline_timeout else recording.timeout_seconds
+    if recording.timeout_seconds is not None or recording.timeout_declined:
+        shape["timeoutSeconds"] = recording.timeout_seconds
     return shape
 
 

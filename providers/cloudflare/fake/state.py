@@ -30,6 +30,7 @@ class Recording(BaseModel):
     require_signed: bool = False
     allowed_origins: list[str] | None = None
     timeout_seconds: int | None = None
+    timeout_declined: bool = False
     hide_viewers: bool = False
 
 

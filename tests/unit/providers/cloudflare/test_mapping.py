@@ -139,7 +139,7 @@ def test_the_delivery_host_is_learned_from_what_shows_it(shape: Any) -> None:
 
 def test_an_order_records_by_itself_and_carries_who_ordered() -> None:
     options = InputOptions("https://example.com/slate.png", 60, LatencyMode.REDUCED)
-    body = mapping.create_body(InputRequest("a" * 32, "channel 7", "Show", options))
+    body = mapping.create_body(InputRequest("a" * 32, "channel 7", "Show", options), options)
     assert body["recording"]["mode"] == "automatic"
     assert body["recording"]["timeoutSeconds"] == 60
     assert not body["preferLowLatency"]
@@ -153,6 +153,22 @@ def test_an_update_sends_the_whole_of_what_might_be_replaced() -> None:
     assert body["recording"]["allowedOrigins"] == ["example.com"]
     assert body["meta"]["name"] == "test stream 1"
     assert body["preferLowLatency"]
+
+
+def test_an_order_asked_for_otherwise_has_an_idempotency_key_of_its_own() -> None:
+    request = InputRequest("a" * 32, "channel 7", "Show")
+    keys = {mapping.create_key(request, InputOptions(reconnect_timeout=seconds)) for seconds in (30, 60, 10)}
+    assert len(keys) == 3
+    assert request.request_id in keys
+
+
+@pytest.mark.parametrize(
+    ("recording", "seconds"),
+    [({"timeoutSeconds": 60}, 60), ({"timeoutSeconds": None}, 0), ({}, 0)],
+)
+def test_the_reconnect_timeout_is_the_one_that_holds_not_the_one_asked_for(recording: Any, seconds: int) -> None:
+    shape = LIVE | {"meta": {"reconnect_timeout": 30}, "recording": recording}
+    assert mapping.live_input(shape, BASE).options.reconnect_timeout == seconds
 
 
 @pytest.mark.parametrize(

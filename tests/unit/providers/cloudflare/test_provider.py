@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -28,7 +29,11 @@ from providers.cloudflare.provider import CloudflareProvider
 from service.tasks import Tasks
 from tests.contract.fake_hand import FakeHand, fake_cloudflare
 
-REQUEST = InputRequest("a" * 32, "channel 7", "Show", InputOptions(reconnect_timeout=10))
+REQUEST = InputRequest(
+    "a" * 32, "channel 7", "Show", InputOptions(reconnect_timeout=10), frozenset({"reconnect_timeout"})
+)
+WISH = InputRequest("b" * 32, "channel 8", "Show")
+"""With our own defaults, on which nobody insists."""
 API = "/client/v4"
 MANY = 10_000
 
@@ -170,23 +175,74 @@ async def test_an_input_that_is_gone_is_asked_about_once_however_many_want_to_kn
     assert len([line for line in asked if line.endswith(f"/live_inputs/{live.uid}")]) == 1
 
 
+@pytest.mark.parametrize("declined", ["null", "error"])
 async def test_a_declined_option_is_refused_and_leaves_nothing_behind(
-    fake: FakeHand, provider: CloudflareProvider
+    fake: FakeHand, provider: CloudflareProvider, declined: str
 ) -> None:
-    await fake.admin("/switches", decline_timeout=True)
+    await fake.admin("/switches", accepted_timeouts=[], declined_timeout=declined)
     with pytest.raises(OptionRefused) as refused:
         await provider.ensure_input(REQUEST)
     assert refused.value.option == "reconnect_timeout"
     assert await inputs(fake) == []
 
 
+@pytest.mark.parametrize("declined", ["null", "error"])
+@pytest.mark.parametrize(
+    ("accepted", "seconds"), [([30, 60], 30), ([10, 60, 180], 60), ([180, 10], 180), ([10], 10), ([], 0)]
+)
+async def test_a_default_that_is_declined_gives_way_to_the_nearest_that_is_taken(
+    fake: FakeHand, provider: CloudflareProvider, accepted: list[int], seconds: int, declined: str
+) -> None:
+    await fake.admin("/switches", accepted_timeouts=accepted, declined_timeout=declined)
+    live = await provider.ensure_input(WISH)
+    assert live.options == InputOptions(reconnect_timeout=seconds)
+    assert await provider.get_input(live.uid) == live
+    assert await inputs(fake) == [live.uid]
+
+
+async def test_the_hold_is_as_long_as_the_reconnect_timeout_that_is_told(
+    fake: FakeHand, provider: CloudflareProvider
+) -> None:
+    await fake.admin("/switches", accepted_timeouts=[60])
+    live = await provider.ensure_input(WISH)
+    await push(fake, live)
+    await fake.admin(f"/inputs/{live.uid}/drop")
+    await fake.advance(live.options.reconnect_timeout - 1)
+    assert (await provider.state(live.uid)).phase is Phase.RECONNECTING
+    await fake.advance(1 + fake.config.switches.hold_margin)
+    assert (await provider.state(live.uid)).phase is Phase.ENDED
+
+
+async def test_an_input_left_before_its_options_were_settled_is_settled_by_the_next_who_asks(
+    fake: FakeHand, provider: CloudflareProvider, make: Make
+) -> None:
+    await fake.admin("/switches", accepted_timeouts=[60])
+    await fake.admin("/faults", kind="reset", match="PUT", times=MANY)
+    with pytest.raises(ProviderUnavailable):
+        await provider.ensure_input(WISH)
+    await fake.admin("/faults", "DELETE")
+    restarted = make()
+    await restarted.start()
+    live = await restarted.ensure_input(WISH)
+    assert live.options.reconnect_timeout == 60
+    assert await inputs(fake) == [live.uid]
+
+
+async def test_changing_one_option_is_never_refused_for_another(
+    fake: FakeHand, provider: CloudflareProvider, live: LiveInput
+) -> None:
+    await fake.admin("/switches", accepted_timeouts=[60])
+    slate = "https://example.com/slate.png"
+    changed = await provider.update_input(live.uid, replace(live.options, slate_image_url=slate))
+    assert changed.options == InputOptions(slate, reconnect_timeout=60)
+
+
 async def test_an_update_that_is_declined_is_taken_back(
     fake: FakeHand, provider: CloudflareProvider, live: LiveInput
 ) -> None:
-    await fake.admin("/switches", decline_timeout=True)
+    await fake.admin("/switches", accepted_timeouts=[10])
     with pytest.raises(OptionRefused):
         await provider.update_input(live.uid, InputOptions("https://example.com/slate.png", 600))
-    await fake.admin("/switches", decline_timeout=False)
     assert (await provider.get_input(live.uid)).options == live.options
 
 

@@ -1,0 +1,100 @@
+"""A live input of the twin and where its broadcast stands: what time alone does to it, and what it says of itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from providers.base import InputState, LiveInput, Phase, Playback, Recording
+from providers.health import InputHealth
+
+TIME_TO_WATCHABLE = 30.0
+"""Seconds the countdown starts from when an encoder connects."""
+
+ON_AIR = frozenset({Phase.CONNECTING, Phase.STARTING, Phase.LIVE, Phase.RECONNECTING})
+"""Phases in which there is a broadcast."""
+
+
+@dataclass(slots=True)
+class HeldInput:
+    """`watchable_since` is None until a player could play this broadcast; `encoder_key` is the one the encoder came with."""
+
+    live: LiveInput
+    name: str
+    phase: Phase = Phase.OFFLINE
+    since: datetime | None = None
+    reason: str | None = None
+    watchable_since: datetime | None = None
+    old_key: str | None = field(default=None, repr=False)
+    old_key_until: datetime | None = None
+    encoder_key: str | None = field(default=None, repr=False)
+    measured: InputHealth | None = None
+
+    @property
+    def on_air(self) -> bool:
+        return self.phase in ON_AIR
+
+    @property
+    def publishing(self) -> bool:
+        """Whether an encoder is there."""
+        return self.on_air and self.phase is not Phase.RECONNECTING
+
+    def enter(self, phase: Phase, now: datetime, reason: str | None = None) -> None:
+        """The phase it is in from now on."""
+        self.phase, self.since, self.reason = phase, now, reason
+
+    def rotate(self, stream_key: str, now: datetime, overlap: int) -> None:
+        """Have another key; the old one works `overlap` seconds more."""
+        self.old_key, self.old_key_until = self.live.stream_key, now + timedelta(seconds=overlap)
+        self.live = replace(self.live, stream_key=stream_key)
+
+    def keys(self, now: datetime) -> set[str | None]:
+        """The keys that work now."""
+        old_works = self.old_key_until is not None and now < self.old_key_until
+        return {self.live.stream_key, self.old_key} if old_works else {self.live.stream_key}
+
+    def has_stale_encoder(self, now: datetime) -> bool:
+        """Whether the key its encoder came with works no more."""
+        return self.publishing and self.encoder_key not in self.keys(now)
+
+    def has_waited_enough(self, now: datetime) -> bool:
+        """Whether the reconnect window has passed."""
+        window = timedelta(seconds=self.live.options.reconnect_timeout)
+        return self.phase is Phase.RECONNECTING and self.since is not None and now >= self.since + window
+
+    def state(self, now: datetime, *, degraded: bool) -> InputState:
+        """As the port tells it."""
+        return InputState(
+            phase=self.phase,
+            is_connected=self.publishing,
+            is_watchable=self.on_air and self.watchable_since is not None,
+            seconds_until_watchable=self._countdown(now),
+            as_of=now,
+            since=self.since,
+            reason=self.reason,
+            degraded=degraded,
+        )
+
+    def health(self) -> InputHealth:
+        """What a test gave it, else what goes without saying."""
+        return replace(self.measured or InputHealth(True, False), connected=self.publishing)
+
+    def recording(self, uid: str, playback: Playback, began: datetime, now: datetime) -> Recording:
+        """Of its broadcast, which players could play from `began` on."""
+        return Recording(
+            uid=uid,
+            input_uid=self.live.uid,
+            name=self.name,
+            created=began,
+            modified=now,
+            size=1_000_000,
+            duration=(now - began).total_seconds(),
+            width=1280,
+            height=720,
+            playback=playback,
+        )
+
+    def _countdown(self, now: datetime) -> float:
+        if self.phase is not Phase.CONNECTING or self.since is None:
+            return 0.0
+        return max(1.0, TIME_TO_WATCHABLE - (now - self.since).total_seconds())

@@ -1,0 +1,57 @@
+"""What a test makes go wrong at the twin: outages, and options it declines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from providers.base import MAX_KEY_OVERLAP, MAX_RECONNECT_TIMEOUT, InputOptions, OptionRefused, ProviderError
+
+
+@dataclass(frozen=True, slots=True)
+class Outage:
+    """Every call fails; with `answers_state`, `state` still gives its last answer."""
+
+    failure: Callable[[], ProviderError]
+    answers_state: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Of every value of an option but the one it `takes`."""
+
+    rule: str
+    takes: Any
+
+
+@dataclass(slots=True)
+class Troubles:
+    """`refusals` by the option's name."""
+
+    outage: Outage | None = None
+    refusals: dict[str, Refusal] = field(default_factory=dict)
+
+    def strike(self, *, asked_for_state: bool = False) -> None:
+        """Raise the failure, while there is an outage."""
+        if self.outage is not None and not (asked_for_state and self.outage.answers_state):
+            raise self.outage.failure()
+
+    def judge(self, options: InputOptions, insisted: frozenset[str]) -> InputOptions:
+        """The options that hold when these are asked for. Errors: OptionRefused."""
+        if not 0 <= options.reconnect_timeout <= MAX_RECONNECT_TIMEOUT:
+            raise OptionRefused("reconnect_timeout", f"must be between 0 and {MAX_RECONNECT_TIMEOUT} seconds")
+        for option, refusal in self.refusals.items():
+            if option == "overlap" or getattr(options, option) == refusal.takes:
+                continue
+            if option in insisted:
+                raise OptionRefused(option, refusal.rule)
+            options = replace(options, **{option: refusal.takes})
+        return options
+
+    def judge_overlap(self, seconds: int) -> None:
+        """Errors: OptionRefused."""
+        if not 0 <= seconds <= MAX_KEY_OVERLAP:
+            raise OptionRefused("overlap", f"must be between 0 and {MAX_KEY_OVERLAP} seconds")
+        if seconds and "overlap" in self.refusals:
+            raise OptionRefused("overlap", self.refusals["overlap"].rule)
