@@ -18,7 +18,8 @@ class VideoFacts:
     """The picture. `codec` and `profile` are names for people (H.264, High), `level` is like 3.1.
 
     `bitrate_kbps` and `fps` are of the stream's own time, so a slow upload does not lower them. Keyframe intervals in seconds of
-    that time: the typical one of late, the shortest and the longest, and how long ago the last one was.
+    that time: the typical one of late, the shortest and the longest, and how long ago the last one was. `absent_for`: seconds of
+    sound since the last frame arrived.
     """
 
     codec: str
@@ -33,18 +34,19 @@ class VideoFacts:
     longest_keyframe_interval: float | None = None
     since_keyframe: float | None = None
     b_frames: bool | None = None
+    absent_for: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class AudioFacts:
-    """The sound. `sample_rate` in Hz. `silent_for`: seconds of video since the last sound arrived."""
+    """The sound. `sample_rate` in Hz. `absent_for`: seconds of video since the last sound arrived."""
 
     codec: str
     profile: str | None = None
     sample_rate: int | None = None
     channels: int | None = None
     bitrate_kbps: int | None = None
-    silent_for: float = 0.0
+    absent_for: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,7 @@ class InputHealth:
 
     `measured`: this provider measures at all. `connected`: an encoder sends now; when not, the rest is of the last one of the
     broadcast that still runs. `measured_at` is None before the first measurement. `encoder`: its name as it told it.
+    `low_latency`: viewers are to see it within a second or two. `passthrough`: they can get it as it comes in.
     `history`: oldest first, at most HISTORY_SECONDS / HISTORY_STEP points, over all encoders of the broadcast.
     """
 
@@ -98,6 +101,8 @@ class InputHealth:
     connected: bool
     measured_at: datetime | None = None
     encoder: str | None = None
+    low_latency: bool = False
+    passthrough: bool = True
     video: VideoFacts | None = None
     audio: AudioFacts | None = None
     declared: Declared = Declared()

@@ -7,7 +7,7 @@ import secrets
 import ssl
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
@@ -266,7 +266,7 @@ class LocalProvider:
     async def health(self, uid: str) -> InputHealth:
         """What the running broadcast's encoder sends. Errors: InputNotFound."""
         if (session := self._broadcasts.session(uid)) is not None:
-            return session.health()
+            return replace(session.health(), passthrough=self._transcoding.passthrough)
         if uid not in self._known:
             await self.get_input(uid)
         return InputHealth(measured=True, connected=False)

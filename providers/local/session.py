@@ -12,9 +12,11 @@ from datetime import UTC, datetime
 
 import structlog
 
-from providers.base import EventKind, InputState, Phase
+from providers.base import EventKind, InputState, LatencyMode, Phase
 from providers.health import InputHealth
 from providers.local.countdown import seconds_until_watchable
+from providers.local.health.checkup import Checkup
+from providers.local.health.gauge import Gauge
 from providers.local.ingest.ports import PublishRefused, PublishRequest
 from providers.local.lifecycle import Happening, move
 from providers.local.media import FlvTag, TagKind
@@ -62,6 +64,7 @@ class _Encoder:
     close: Callable[[str, str], None]
     last_media: float
     pipeline: Pipeline
+    gauge: Gauge
     key_digest: str = field(repr=False)
     frozen: bool = False
     started: bool = False
@@ -81,6 +84,7 @@ class LiveSession:
         self.phase = Phase.OFFLINE
         self._since = surroundings.clock()
         self.keyframe_interval = stored.keyframe_interval
+        self._checkup = Checkup(surroundings.clock, low_latency=stored.options.latency_mode is LatencyMode.LOW)
 
     @classmethod
     def resumed(cls, stored: StoredInput, surroundings: Surroundings, *, lost_since: float, shown: bool) -> LiveSession:
@@ -104,7 +108,8 @@ class LiveSession:
             self._close_pipeline(frozen)
             frozen.close(*TAKEN_OVER)
         key = key_digest(request.stream_key)
-        encoder = _Encoder(request.close, self._around.monotonic(), self._around.new_pipeline(), key)
+        now, pipeline = self._around.monotonic(), self._around.new_pipeline()
+        encoder = _Encoder(request.close, now, pipeline, self._checkup.admit(request.encoder, now), key)
         self._enter(Happening.RETURN if self._shown else Happening.CONNECT, reason=None)
         self._lost_at = None
         self._encoder = encoder
@@ -120,6 +125,7 @@ class LiveSession:
             encoder.last_media = self._around.monotonic()
             if encoder.frozen:
                 self._thaw(encoder)
+        encoder.gauge.take(tag)
         encoder.pipeline.take(tag, self._around.clock())
         if not encoder.started and encoder.pipeline.started:
             encoder.started = True
@@ -143,6 +149,7 @@ class LiveSession:
         if encoder is not None and not encoder.frozen and now - encoder.last_media >= FROZEN_AFTER:
             encoder.frozen = True
             self._lose("encoder_frozen")
+        self._checkup.look(now, connected=self.connected)
         if self.phase is Phase.STARTING and encoder is not None and encoder.pipeline.watchable:
             self._show()
         if self._lost_at is not None and now - self._lost_at >= self.stored.options.reconnect_timeout:
@@ -185,7 +192,7 @@ class LiveSession:
 
     def health(self) -> InputHealth:
         """What the encoder sends, as measured."""
-        return InputHealth(measured=True, connected=self.connected)
+        return self._checkup.health(connected=self.connected)
 
     @property
     def began(self) -> bool:

@@ -10,7 +10,7 @@ from service.api.contract import Call, Nothing, Operation, Reply, operation
 from service.api.fields import Moment
 from service.api.schemas import Answer
 from service.domain.channels import Channels
-from service.domain.coach import Severity
+from service.domain.coach_rules import Severity
 from service.domain.stream_health import HealthDesk, StreamHealth
 
 

@@ -6,17 +6,12 @@ Pure, and never raises, whatever the facts are.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 
 from providers.health import InputHealth
+from service.domain.coach_rules import RULES, Severity
+from service.domain.coach_view import View
 
-
-class Severity(StrEnum):
-    """How much it hurts viewers: not yet, some of them or sometimes, all of them."""
-
-    INFO = "info"
-    WARNING = "warning"
-    ERROR = "error"
+WORST_FIRST = (Severity.ERROR, Severity.WARNING, Severity.INFO)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,5 +25,11 @@ class Finding:
 
 
 def findings(health: InputHealth) -> list[Finding]:
-    """What is to be said about this stream, the worst first."""
-    return []
+    """What is to be said about this stream, the worst first; nothing about what is not known."""
+    view = View(health)
+    found = [
+        Finding(rule.code, rule.severity, rule.sentence.format(v=view), rule.advice.format(v=view))
+        for rule in RULES
+        if rule.applies(view) and (health.passthrough or not rule.of_passthrough)
+    ]
+    return sorted(found, key=lambda each: WORST_FIRST.index(each.severity))

@@ -371,3 +371,23 @@ async def broadcast(stage: Stage, live: LiveInput) -> None:
     await stage.connect(live)
     await stage.watchable(live)
     await stage.end(live)
+
+
+async def test_before_an_encoder_came_there_is_nothing_to_measure(stage: Stage, live: LiveInput) -> None:
+    health = await stage.provider.health(live.uid)
+    assert (health.connected, health.measured_at, health.video, health.audio, health.history) == (
+        False, None, None, None, (),
+    )  # fmt: skip
+
+
+async def test_the_health_says_whether_an_encoder_sends(stage: Stage, live: LiveInput) -> None:
+    assert await stage.connect(live)
+    await stage.watchable(live)
+    assert (await stage.provider.health(live.uid)).connected
+    await stage.drop(live)
+    assert not (await stage.provider.health(live.uid)).connected
+
+
+async def test_an_unknown_input_has_no_health(stage: Stage) -> None:
+    with pytest.raises(InputNotFound):
+        await stage.provider.health("0" * 32)

@@ -150,7 +150,7 @@ export type SettingsAnswer = { id: string; channel: string; channel_id: string; 
 /** `mode` counts when both are sent. */
 export type SettingsBody = { mode?: NotifyMode | null; muted?: boolean | "muted" | "mentions" | "unmuted" | null };
 
-/** How much it hurts viewers: not yet, some of them or sometimes, all of them. */
+/** How much it hurts: nobody much, some viewers or now and then, all of them. */
 export type Severity = "info" | "warning" | "error";
 
 export type Size = { width: number; height: number };

@@ -1,0 +1,213 @@
+"""The checkup of a broadcast: every two seconds it reads the gauge of the encoder that has the key, and makes facts of it.
+
+It has no clock of its own: whoever owns it calls `look` a few times a second. The history goes on over drops, with nothing
+arriving; the facts stay those of the last encoder.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from datetime import UTC, datetime
+from statistics import median
+from typing import NamedTuple
+
+from providers.health import (
+    HISTORY_SECONDS,
+    HISTORY_STEP,
+    AudioFacts,
+    Declared,
+    Delivery,
+    HealthPoint,
+    InputHealth,
+    VideoFacts,
+)
+from providers.local.health.gauge import Gauge
+from providers.local.health.headers import audio_facts, declared, encoder_name, video_facts
+
+POINTS = round(HISTORY_SECONDS / HISTORY_STEP)
+"""Points of a history."""
+
+RECENT = 5
+"""Steps that fps and bitrates are averaged over: long enough for a keyframe's size not to matter."""
+
+MINUTE = round(60 / HISTORY_STEP)
+"""Steps that oddities are counted over."""
+
+STALL = 1.0
+"""Seconds without anything arriving that count as a stall."""
+
+
+class _Totals(NamedTuple):
+    """The gauge's totals at one moment, or what was added to them in a step."""
+
+    frames: int = 0
+    video_bytes: int = 0
+    video_ms: int = 0
+    packets: int = 0
+    audio_bytes: int = 0
+    audio_ms: int = 0
+    reordered: int = 0
+    backwards: int = 0
+    gaps: int = 0
+    jumps: int = 0
+
+    @classmethod
+    def of(cls, gauge: Gauge) -> _Totals:
+        return cls(*(getattr(gauge, name) for name in cls._fields))
+
+    def since(self, before: _Totals) -> _Totals:
+        return _Totals(*(now - then for now, then in zip(self, before, strict=True)))
+
+
+class _Step(NamedTuple):
+    """One step of one encoder. `lag`: seconds the media was behind the clock at its end, counted from some moment."""
+
+    added: _Totals
+    longest_gap: int
+    lag: float
+    stalled: bool
+
+
+class Checkup:
+    """Of one broadcast. `now` is in seconds of a steady clock, `clock` gives Unix time."""
+
+    def __init__(self, clock: Callable[[], float], *, low_latency: bool = False) -> None:
+        self._clock = clock
+        self._low_latency = low_latency
+        self._history: deque[HealthPoint] = deque(maxlen=POINTS)
+        self._begin(Gauge(), "", None)
+
+    def admit(self, encoder: str, now: float) -> Gauge:
+        """Another encoder (its flashVer) has the key: the gauge for its tags."""
+        gauge = Gauge()
+        self._begin(gauge, encoder, now)
+        return gauge
+
+    def _begin(self, gauge: Gauge, encoder: str, now: float | None) -> None:
+        self._gauge, self._flash_version = gauge, encoder
+        self._totals = _Totals()
+        self._steps: deque[_Step] = deque(maxlen=MINUTE)
+        self._measured_at: datetime | None = None
+        self._step_began = now
+        self._arrived = 0
+        self._arrived_at: float | None = None
+        self._quiet = self._lag = self._media = 0.0
+        self._no_picture = self._no_sound = 0.0
+
+    # Looking
+
+    def look(self, now: float, *, connected: bool) -> None:
+        """Look at what has arrived since the last look; end the step when it is due."""
+        arrived = self._gauge.video_bytes + self._gauge.audio_bytes
+        if arrived != self._arrived or self._arrived_at is None:
+            if self._arrived_at is not None:
+                self._quiet = max(self._quiet, now - self._arrived_at)
+            self._arrived = arrived
+            self._arrived_at = now if arrived else None
+        if self._step_began is None:
+            self._step_began = now
+        elif (elapsed := now - self._step_began) >= HISTORY_STEP:
+            self._step_began = now
+            self._end_step(elapsed, connected)
+
+    def _end_step(self, elapsed: float, connected: bool) -> None:
+        gauge = self._gauge
+        totals = _Totals.of(gauge)
+        added, self._totals = totals.since(self._totals), totals
+        at = datetime.fromtimestamp(self._clock(), UTC)
+        self._history.append(
+            HealthPoint(
+                at,
+                round(added.video_bytes * 8 / 1000 / elapsed),
+                round(added.audio_bytes * 8 / 1000 / elapsed),
+                added.frames / elapsed,
+            )
+        )
+        if not connected or not self._arrived:
+            return
+        media = (added.video_ms if totals.frames else added.audio_ms) / 1000
+        if (
+            self._steps and not added.jumps
+        ):  # an encoder may begin with a burst; after a jump the clocks are compared anew
+            self._lag += elapsed - media
+        self._media += max(0.0, media)
+        self._no_picture = 0.0 if added.frames else self._no_picture + max(0, added.audio_ms) / 1000
+        self._no_sound = 0.0 if added.packets else self._no_sound + max(0, added.video_ms) / 1000
+        self._steps.append(_Step(added, gauge.longest_gap, self._lag, self._quiet >= STALL))
+        gauge.longest_gap = 0
+        self._quiet = 0.0
+        self._measured_at = at
+
+    # Telling
+
+    def health(self, *, connected: bool) -> InputHealth:
+        """The facts now."""
+        promised, name = declared(self._gauge.metadata) if self._gauge.metadata else (Declared(), None)
+        return InputHealth(
+            measured=True,
+            connected=connected,
+            measured_at=self._measured_at,
+            encoder=name or encoder_name(self._flash_version),
+            low_latency=self._low_latency,
+            video=self._video(),
+            audio=self._audio(),
+            declared=promised,
+            delivery=self._delivery(),
+            history=tuple(self._history),
+        )
+
+    def _video(self) -> VideoFacts | None:
+        gauge = self._gauge
+        facts = video_facts(gauge.video_header)
+        if facts is None:
+            return None
+        recent = _sum(self._steps, RECENT)
+        intervals = [each / 1000 for each in gauge.keyframe_intervals]
+        since = gauge.since_keyframe
+        return replace(
+            facts,
+            fps=_rate(recent.frames * 1000, recent.video_ms),
+            bitrate_kbps=_whole(_rate(recent.video_bytes * 8, recent.video_ms)),
+            keyframe_interval=median(intervals) if intervals else None,
+            shortest_keyframe_interval=min(intervals, default=None),
+            longest_keyframe_interval=max(intervals, default=None),
+            since_keyframe=None if since is None else since / 1000,
+            b_frames=recent.reordered > 0 if recent.frames else None,
+            absent_for=self._no_picture,
+        )
+
+    def _audio(self) -> AudioFacts | None:
+        facts = audio_facts(self._gauge.audio_header)
+        if facts is None:
+            return None
+        recent = _sum(self._steps, RECENT)
+        bitrate = _whole(_rate(recent.audio_bytes * 8, recent.audio_ms))
+        return replace(facts, bitrate_kbps=bitrate, absent_for=self._no_sound)
+
+    def _delivery(self) -> Delivery:
+        steps = self._steps
+        minute = _sum(steps, MINUTE)
+        return Delivery(
+            seconds=self._media,
+            backwards=minute.backwards,
+            gaps=minute.gaps,
+            longest_gap=max((each.longest_gap for each in steps), default=0) / 1000,
+            behind=max(0.0, self._lag - min(each.lag for each in steps)) if steps else 0.0,
+            stalls=sum(each.stalled for each in steps),
+        )
+
+
+def _sum(steps: Iterable[_Step], last: int) -> _Totals:
+    """What the last so many steps added."""
+    added = [each.added for each in steps][-last:]
+    return _Totals(*map(sum, zip(*added, strict=True))) if added else _Totals()
+
+
+def _rate(amount: int, milliseconds: int) -> float | None:
+    return amount / milliseconds if amount and milliseconds > 0 else None
+
+
+def _whole(value: float | None) -> int | None:
+    return None if value is None else round(value)

@@ -1,0 +1,294 @@
+"""The coach's table: what can be wrong with a stream, how one sees it, what viewers notice, and where in OBS to mend it.
+
+Menu names are OBS Studio's own, version 30 and later. `coach.py` walks the table; `coach_view.py` gives the names used in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from service.domain.coach_view import View
+
+
+class Severity(StrEnum):
+    """How much it hurts: nobody much, some viewers or now and then, all of them."""
+
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+INFO, WARNING, ERROR = Severity.INFO, Severity.WARNING, Severity.ERROR
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One line of the table. `sentence` and `advice` may name what the view knows, as `{v.fps:.0f}`."""
+
+    code: str
+    severity: Severity
+    applies: Callable[[View], bool]
+    sentence: str
+    advice: str
+    of_passthrough: bool = False
+    """Hurts viewers only where they get the picture as it comes in."""
+
+
+MISSING_AFTER = 5.0
+"""Seconds of one kind of media without the other until the other is missed."""
+
+SETTLED_AFTER = 8.0
+"""Seconds of media after which rates are judged."""
+
+LONGEST_INTERVAL, SHORTEST_INTERVAL = 4.1, 0.45
+"""Seconds between keyframes that are still all right."""
+
+NO_KEYFRAME_FOR = 15.0
+"""Seconds without a keyframe after which none is to be expected: encoders left to themselves send one every 250 frames."""
+
+IRREGULAR = 0.5
+"""Keyframe intervals may differ by this part of the typical one."""
+
+LOWEST_FPS, HIGHEST_FPS = 14.0, 61.0
+MISSING_FRAMES = 0.9
+"""Part of the promised frames that must arrive."""
+
+FAR_BELOW, FAR_ABOVE = 0.4, 2.0
+"""Times the lower and the upper end of the usual bitrates."""
+
+OVERSHOOT = 1.5
+"""Times the promised bitrate."""
+
+HIGHEST_LEVEL = 5.1
+BEHIND = 2.0
+"""Seconds the media may lose against the clock in a minute."""
+
+STALLS = 3
+"""Times a minute nothing may arrive for a second."""
+
+LOWEST_AUDIO_KBPS = 60
+USUAL_SAMPLE_RATES = (44_100, 48_000)
+UNPLAYABLE_PROFILES = ("Extended", "High 10", "High 4:2:2", "High 4:4:4 Predictive")
+BASIC_PROFILES = ("Baseline", "Constrained Baseline")
+
+_OUTPUT = "OBS: Settings → Output"
+_ADVANCED = f"{_OUTPUT} → Output Mode: Advanced → Streaming"
+_BITRATE = f"{_OUTPUT} → Video Bitrate (Output Mode Simple), or Streaming → Bitrate (Advanced)"
+_FPS = "OBS: Settings → Video → Common FPS Values"
+_SIZE = "OBS: Settings → Video → Output (Scaled) Resolution"
+_STATS = "OBS: Docks → Stats"
+
+
+RULES = (
+    Rule(
+        "video_missing",
+        WARNING,
+        lambda v: not v.has_video and v.delivery.seconds >= MISSING_AFTER,
+        "Sound arrives, but no picture.",
+        "Add a video track in the encoder. OBS always sends one; other encoders may leave it out.",
+    ),
+    Rule(
+        "video_stopped",
+        ERROR,
+        lambda v: v.picture_absent >= MISSING_AFTER,
+        "The picture stopped {v.picture_absent:.0f} s ago; only sound still arrives.",
+        f"Stop and start the stream. {_STATS} shows whether frames are skipped; choose a faster encoder preset if they are.",
+    ),
+    Rule(
+        "keyframes_missing",
+        ERROR,
+        lambda v: v.since_keyframe > NO_KEYFRAME_FOR,
+        "No keyframe for {v.since_keyframe:.0f} s; until the next one nobody can join.",
+        f"{_ADVANCED} → Keyframe Interval: 2 s. (Output Mode Simple has no such field.)",
+        of_passthrough=True,
+    ),
+    Rule(
+        "profile_unplayable",
+        ERROR,
+        lambda v: v.profile in UNPLAYABLE_PROFILES,
+        "The picture is encoded as H.264 {v.profile}, which most browsers cannot play.",
+        f"OBS: Settings → Advanced → Video → Color Format: NV12 (8-bit, 4:2:0, 2 planes); {_ADVANCED} → Profile: high.",
+        of_passthrough=True,
+    ),
+    Rule(
+        "upload_slow",
+        ERROR,
+        lambda v: v.delivery.behind >= BEHIND,
+        "The stream fell {v.delivery.behind:.1f} s behind within a minute: your upload is too slow for it.",
+        f"Lower the bitrate: {_BITRATE}. A network cable instead of Wi-Fi may help, too.",
+    ),
+    Rule(
+        "keyframes_rare",
+        WARNING,
+        lambda v: v.keyframe_interval > LONGEST_INTERVAL and not v.since_keyframe > NO_KEYFRAME_FOR,
+        "Keyframes come every {v.keyframe_interval:.1f} s; viewers wait that long to join.",
+        f"{_ADVANCED} → Keyframe Interval: 2 s. (Output Mode Simple has no such field.)",
+        of_passthrough=True,
+    ),
+    Rule(
+        "timestamps_backwards",
+        WARNING,
+        lambda v: v.delivery.backwards > 0,
+        "Timestamps went backwards {v.delivery.backwards} times in the last minute; players stutter there.",
+        "Restart the encoder; if it happens again, update it. With ffmpeg, do not copy timestamps of a broken source.",
+    ),
+    Rule(
+        "gaps",
+        WARNING,
+        lambda v: v.delivery.gaps > 0,
+        "Pieces were missing {v.delivery.gaps} times in the last minute, up to {v.delivery.longest_gap:.1f} s; "
+        "players freeze or skip there.",
+        f"{_STATS}: if Dropped Frames (Network) grow, lower the bitrate; if Skipped frames due to encoding lag grow, choose a "
+        "faster encoder preset.",
+    ),
+    Rule(
+        "arrival_uneven",
+        WARNING,
+        lambda v: v.delivery.stalls >= STALLS,
+        "Nothing arrived for a second or more, {v.delivery.stalls} times in the last minute: the connection is uneven.",
+        f"Use a network cable instead of Wi-Fi, and leave a reserve in the upload. {_BITRATE}.",
+    ),
+    Rule(
+        "audio_missing",
+        WARNING,
+        lambda v: not v.has_audio and v.delivery.seconds >= MISSING_AFTER,
+        "No sound arrives.",
+        f"{_ADVANCED} → Audio Track: 1, and Settings → Audio → Global Audio Devices. If that is meant, all is well.",
+    ),
+    Rule(
+        "audio_stopped",
+        WARNING,
+        lambda v: v.sound_absent >= MISSING_AFTER,
+        "The sound stopped {v.sound_absent:.0f} s ago.",
+        "Check the microphone and OBS: Settings → Audio → Global Audio Devices, then stop and start the stream.",
+    ),
+    Rule(
+        "frames_missing",
+        WARNING,
+        lambda v: v.fps < v.declared_fps * MISSING_FRAMES and v.delivery.seconds >= SETTLED_AFTER,
+        "The encoder promises {v.declared_fps:.4g} frames a second and sends {v.fps:.3g}.",
+        f"{_STATS}: if Dropped Frames (Network) grow, lower the bitrate; if Skipped frames due to encoding lag grow, choose a "
+        "faster encoder preset or a smaller picture.",
+    ),
+    Rule(
+        "fps_low",
+        WARNING,
+        lambda v: v.fps < LOWEST_FPS,
+        "Only {v.fps:.3g} frames a second: movement looks jerky.",
+        f"{_FPS}: 30.",
+    ),
+    Rule(
+        "bitrate_high",
+        WARNING,
+        lambda v: v.kbps > v.usual_high * FAR_ABOVE and v.delivery.seconds >= SETTLED_AFTER,
+        "{v.kbps:.0f} kbit/s is far more than {v.width:.0f}x{v.height:.0f} needs (usually up to {v.usual_high:.0f}); "
+        "viewers with slow connections cannot follow.",
+        f"{_BITRATE}: up to {{v.usual_high:.0f}} Kbps.",
+    ),
+    Rule(
+        "level_high",
+        WARNING,
+        lambda v: v.level_number > HIGHEST_LEVEL + 0.01,
+        "The picture is encoded at H.264 level {v.level}; phones and older computers decode up to 5.1.",
+        f"{_SIZE}: 1920x1080, and Common FPS Values: 30 or 60.",
+        of_passthrough=True,
+    ),
+    Rule(
+        "size_odd",
+        WARNING,
+        lambda v: v.width % 2 == 1 or v.height % 2 == 1,
+        "The picture is {v.width:.0f}x{v.height:.0f}; some players show odd sizes with a green edge or not at all.",
+        f"{_SIZE}: even numbers, e.g. 1280x720.",
+        of_passthrough=True,
+    ),
+    Rule(
+        "channels_many",
+        WARNING,
+        lambda v: v.channels > 2,
+        "The sound has {v.channels:.0f} channels; some browsers play only two.",
+        "OBS: Settings → Audio → Channels: Stereo.",
+        of_passthrough=True,
+    ),
+    Rule(
+        "keyframes_frequent",
+        INFO,
+        lambda v: v.keyframe_interval < SHORTEST_INTERVAL,
+        "Keyframes come every {v.keyframe_interval:.2f} s, which costs quality.",
+        f"{_ADVANCED} → Keyframe Interval: 2 s. (Output Mode Simple has no such field.)",
+        of_passthrough=True,
+    ),
+    Rule(
+        "keyframes_irregular",
+        INFO,
+        lambda v: v.longest_interval - v.shortest_interval > v.keyframe_interval * IRREGULAR,
+        "Keyframes come unevenly, {v.shortest_interval:.1f} to {v.longest_interval:.1f} s apart, and so do segments.",
+        f"{_ADVANCED} → Keyframe Interval: 2 s, and x264 Options: scenecut=0.",
+        of_passthrough=True,
+    ),
+    Rule(
+        "profile_basic",
+        INFO,
+        lambda v: v.profile in BASIC_PROFILES,
+        "The picture is encoded as H.264 {v.profile}, which looks worse than High at the same bitrate.",
+        f"{_ADVANCED} → Profile: high.",
+    ),
+    Rule(
+        "fps_high",
+        INFO,
+        lambda v: v.fps > HIGHEST_FPS,
+        "{v.fps:.0f} frames a second: many screens show 60, and the bitrate is spent on the rest.",
+        f"{_FPS}: 60 or 30.",
+    ),
+    Rule(
+        "bitrate_low",
+        INFO,
+        lambda v: v.kbps < v.usual_low * FAR_BELOW and v.delivery.seconds >= SETTLED_AFTER,
+        "{v.kbps:.0f} kbit/s is little for {v.width:.0f}x{v.height:.0f} (usually from {v.usual_low:.0f}); "
+        "movement may look blocky.",
+        f"{_BITRATE}: {{v.usual_low:.0f}} Kbps or more, or a smaller picture (Settings → Video → Output (Scaled) Resolution).",
+    ),
+    Rule(
+        "bitrate_overshoots",
+        INFO,
+        lambda v: v.kbps > v.declared_kbps * OVERSHOOT and v.delivery.seconds >= SETTLED_AFTER,
+        "The encoder promises {v.declared_kbps:.0f} kbit/s of video and sends {v.kbps:.0f}.",
+        f"{_ADVANCED} → Rate Control: CBR.",
+    ),
+    Rule(
+        "size_differs",
+        INFO,
+        lambda v: abs(v.width - v.declared_width) > 1 or abs(v.height - v.declared_height) > 1,
+        "The encoder promises {v.declared_width:.0f}x{v.declared_height:.0f} and sends {v.width:.0f}x{v.height:.0f}.",
+        f"Stop and start the stream after a change of size. {_SIZE}.",
+    ),
+    Rule(
+        "b_frames",
+        INFO,
+        lambda v: v.b_frames and v.low_latency,
+        "B-frames are on: every picture waits for later ones, which adds to the delay that low latency is to avoid.",
+        f"{_ADVANCED} → Tune: zerolatency (x264), or B-Frames: 0 (NVENC).",
+    ),
+    Rule(
+        "sample_rate_unusual",
+        INFO,
+        lambda v: v.sample_rate > 0 and v.sample_rate not in USUAL_SAMPLE_RATES,
+        "The sound has {v.sample_rate:.0f} Hz; 48000 is what players expect.",
+        "OBS: Settings → Audio → Sample Rate: 48 kHz.",
+    ),
+    Rule(
+        "mono",
+        INFO,
+        lambda v: v.channels == 1,
+        "The sound is mono.",
+        "OBS: Settings → Audio → Channels: Stereo. If it is meant, all is well.",
+    ),
+    Rule(
+        "audio_bitrate_low",
+        INFO,
+        lambda v: v.audio_kbps < LOWEST_AUDIO_KBPS and v.channels > 1 and v.delivery.seconds >= SETTLED_AFTER,
+        "{v.audio_kbps:.0f} kbit/s is little for stereo; music sounds dull.",
+        f"{_OUTPUT} → Audio Bitrate (Output Mode Simple), or Audio → Track 1 → Audio Bitrate (Advanced): 128 or more.",
+    ),
+)

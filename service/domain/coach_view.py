@@ -1,0 +1,93 @@
+"""The facts about a stream as the coach's table reads them: plain numbers, NaN for what is not known.
+
+Every comparison with NaN is false, so a condition needs no guard: what is not known is never found fault with.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from math import nan
+
+from providers.health import AudioFacts, InputHealth, VideoFacts
+
+USUAL_KBPS = {
+    426 * 240: (300, 700),
+    640 * 360: (400, 1_500),
+    854 * 480: (500, 2_500),
+    1280 * 720: (1_500, 4_000),
+    1920 * 1080: (3_000, 8_000),
+    2560 * 1440: (6_000, 16_000),
+    3840 * 2160: (13_000, 40_000),
+}
+"""From which to which bitrate pictures of up to so many pixels usually are sent with H.264 at 30 frames a second (what the large
+platforms advise their streamers)."""
+
+FAST, FAST_FACTOR = 40.0, 1.5
+"""Above this many frames a second the usual bitrates are higher by this factor."""
+
+_LEVEL = re.compile(r"([1-9])\.([0-9])")
+
+
+class View:
+    """One stream. Times in seconds, sizes in pixels, rates in kbit/s."""
+
+    def __init__(self, health: InputHealth) -> None:
+        video, audio, self.delivery = health.video, health.audio, health.delivery
+        self.low_latency = health.low_latency
+        self.has_video, self.has_audio = video is not None, audio is not None
+        self._take_video(video or VideoFacts(""))
+        self._take_audio(audio or AudioFacts(""))
+        said = health.declared
+        self.declared_width, self.declared_height = _known(said.width), _known(said.height)
+        self.declared_fps = _known(said.fps)
+        self.declared_kbps = _known(said.video_kbps)
+
+    def _take_video(self, video: VideoFacts) -> None:
+        self.codec, self.profile, self.level = video.codec, video.profile or "", video.level or ""
+        self.width, self.height = _known(video.width), _known(video.height)
+        self.fps, self.kbps = _known(video.fps), _known(video.bitrate_kbps)
+        self.keyframe_interval = _known(video.keyframe_interval)
+        self.shortest_interval = _known(video.shortest_keyframe_interval)
+        self.longest_interval = _known(video.longest_keyframe_interval)
+        self.since_keyframe = _known(video.since_keyframe)
+        self.b_frames = video.b_frames is True
+        self.picture_absent = video.absent_for
+
+    def _take_audio(self, audio: AudioFacts) -> None:
+        self.sample_rate, self.channels = _known(audio.sample_rate), _known(audio.channels)
+        self.audio_kbps = _known(audio.bitrate_kbps)
+        self.sound_absent = audio.absent_for
+
+    @property
+    def level_number(self) -> float:
+        """5.1 for "5.1"."""
+        found = _LEVEL.fullmatch(self.level)
+        return int(found[1]) + int(found[2]) / 10 if found else nan
+
+    @property
+    def usual_low(self) -> float:
+        """The lower end of the usual bitrates of such a picture."""
+        return self._usual[0]
+
+    @property
+    def usual_high(self) -> float:
+        """The upper end."""
+        return self._usual[1]
+
+    @property
+    def _usual(self) -> tuple[float, float]:
+        pixels = self.width * self.height
+        if not pixels > 0 or not self.fps > 0:
+            return nan, nan
+        sizes = list(USUAL_KBPS)
+        low, high = USUAL_KBPS[sizes[min(bisect_left(sizes, pixels), len(sizes) - 1)]]
+        factor = FAST_FACTOR if self.fps > FAST else 1.0
+        return low * factor, high * factor
+
+
+def _known(value: float | None) -> float:
+    try:
+        return nan if value is None else float(value)
+    except OverflowError:
+        return nan

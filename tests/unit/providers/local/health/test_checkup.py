@@ -1,0 +1,186 @@
+"""The checkup makes facts of what passed, with a clock of our own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from providers.health import HISTORY_STEP, Delivery, HealthPoint, InputHealth
+from providers.local.health.checkup import POINTS, Checkup
+from providers.local.health.gauge import Gauge
+from providers.local.media import FlvTag
+from tests.unit.providers.local.packager.tags import frames, metadata, sounds, stream, video_header
+
+LOOK = 0.25
+EPOCH = 1_700_000_000.0
+
+
+def more(start: int, seconds: float) -> list[FlvTag]:
+    """Both tracks, without headers."""
+    return frames(start, seconds) + sounds(start, seconds)
+
+
+@dataclass
+class Watch:
+    """A checkup, its clock, and the encoder that has the key."""
+
+    now: float = 100.0
+    connected: bool = True
+    checkup: Checkup = field(init=False)
+    gauge: Gauge = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.checkup = Checkup(lambda: EPOCH + self.now)
+        self.admit()
+
+    def admit(self) -> None:
+        self.gauge = self.checkup.admit("FMLE/3.0", self.now)
+        self.connected = True
+
+    def play(self, tags: Iterable[FlvTag], *, seconds: float, speed: float = 1.0) -> None:
+        """Let time pass, the tags coming in at `speed` times their own time."""
+        left = sorted(tags, key=lambda tag: tag.timestamp)
+        began = left[0].timestamp if left else 0
+        for look in range(1, round(seconds / LOOK) + 1):
+            while left and left[0].timestamp - began < look * LOOK * 1000 * speed:
+                self.gauge.take(left.pop(0))
+            self.now += LOOK
+            self.checkup.look(self.now, connected=self.connected)
+
+    @property
+    def health(self) -> InputHealth:
+        return self.checkup.health(connected=self.connected)
+
+    @property
+    def delivery(self) -> Delivery:
+        return self.health.delivery
+
+
+def test_before_the_first_step_only_headers_are_known() -> None:
+    watch = Watch()
+    watch.play(stream(1.0), seconds=1.0)
+    health = watch.health
+    assert (health.measured, health.connected, health.measured_at, health.history) == (True, True, None, ())
+    assert health.video is not None and health.audio is not None
+    assert (health.video.width, health.video.fps, health.audio.bitrate_kbps) == (640, None, None)
+    assert health.encoder == "FMLE/3.0"
+
+
+def test_rates_are_those_of_the_streams_own_time() -> None:
+    watch = Watch()
+    tags = [tag._replace(payload=tag.payload + bytes(1000 - len(tag.payload))) for tag in frames(0, 20.0)]
+    watch.play([video_header(), *tags, *sounds(0, 20.0)], seconds=20.0, speed=0.5)
+    video = watch.health.video
+    assert video is not None and video.fps is not None
+    assert abs(video.fps - 30) < 0.1
+    assert video.bitrate_kbps == 240
+    assert (video.keyframe_interval, video.shortest_keyframe_interval, video.longest_keyframe_interval) == (1, 1, 1)
+    assert video.b_frames is False
+
+
+def test_the_history_is_of_the_clock() -> None:
+    watch = Watch()
+    tags = [tag._replace(payload=tag.payload + bytes(1000 - len(tag.payload))) for tag in frames(0, 20.0)]
+    watch.play([video_header(), *tags], seconds=8.0, speed=0.5)
+    history = watch.health.history
+    assert [point.at.timestamp() - EPOCH for point in history] == [102.0, 104.0, 106.0, 108.0]
+    assert [point.video_kbps for point in history] == [120] * 4
+    assert [point.fps for point in history] == [15.0] * 4
+
+
+def test_the_history_goes_on_over_a_drop_with_nothing_in_it() -> None:
+    watch = Watch()
+    watch.play(stream(4.0), seconds=4.0)
+    watch.connected = False
+    watch.play([], seconds=4.0)
+    facts = watch.health
+    watch.admit()
+    watch.play(stream(4.0), seconds=4.0)
+    rates = [point.fps for point in watch.health.history]
+    assert rates == [30.0, 30.0, 0.0, 0.0, 30.0, 30.0]
+    assert facts.video is not None and facts.video.fps is not None
+    assert facts.measured_at is not None
+    assert facts.measured_at.timestamp() == EPOCH + 104.0
+
+
+def test_the_history_is_bounded() -> None:
+    watch = Watch()
+    watch.play([], seconds=(POINTS + 10) * HISTORY_STEP)
+    history = watch.health.history
+    assert len(history) == POINTS
+    assert history[-1] == HealthPoint(history[-1].at, 0, 0, 0.0)
+    assert (history[-1].at - history[0].at).total_seconds() == (POINTS - 1) * HISTORY_STEP
+
+
+def test_an_upload_that_is_too_slow_falls_behind() -> None:
+    watch = Watch()
+    watch.play(stream(40.0), seconds=40.0, speed=0.9)
+    assert 3.0 < watch.delivery.behind < 4.2
+
+
+def test_an_upload_that_keeps_up_does_not_even_after_a_burst() -> None:
+    watch = Watch()
+    watch.play(stream(6.0), seconds=4.0, speed=1.5)
+    watch.play(more(6000, 40.0), seconds=40.0)
+    assert watch.delivery.behind < 0.5
+
+
+def test_an_upload_that_has_caught_up_is_forgotten() -> None:
+    watch = Watch()
+    watch.play(stream(10.0), seconds=10.0)
+    watch.play([], seconds=3.0)
+    assert watch.delivery.behind > 1.5
+    watch.play(more(10_000, 33.0), seconds=30.0, speed=1.1)
+    assert watch.delivery.behind < 0.5
+
+
+def test_a_clock_set_anew_does_not_count_as_falling_behind() -> None:
+    watch = Watch()
+    watch.play(stream(10.0), seconds=10.0)
+    watch.play(more(3_600_000, 10.0), seconds=10.0)
+    watch.play(more(5, 10.0), seconds=10.0)
+    assert watch.delivery.behind < 0.5
+    assert (watch.delivery.gaps, watch.delivery.backwards) == (2, 2)
+
+
+def test_oddities_are_forgotten_after_a_minute() -> None:
+    watch = Watch()
+    watch.play(stream(4.0), seconds=4.0)
+    watch.play(more(5_500, 4.0), seconds=4.0)
+    assert (watch.delivery.gaps, round(watch.delivery.longest_gap, 1)) == (2, 1.5)
+    watch.play(more(9_500, 62.0), seconds=62.0)
+    assert (watch.delivery.gaps, watch.delivery.longest_gap) == (0, 0.0)
+
+
+def test_a_second_of_nothing_is_a_stall() -> None:
+    watch = Watch()
+    for start in (0, 4_000, 8_000):
+        watch.play(more(start, 4.0), seconds=4.0)
+        watch.play([], seconds=1.25)
+    watch.play(more(12_000, 4.0), seconds=4.0)
+    assert watch.delivery.stalls == 3
+
+
+def test_missing_sound_is_counted_from_its_last() -> None:
+    watch = Watch()
+    watch.play(stream(4.0), seconds=4.0)
+    watch.play(frames(4_000, 6.0), seconds=6.0)
+    health = watch.health
+    assert health.audio is not None and health.video is not None
+    assert abs(health.audio.absent_for - 6.0) < 0.1
+    assert health.video.absent_for == 0.0
+
+
+def test_missing_pictures_are_counted_by_the_sound() -> None:
+    watch = Watch()
+    watch.play(stream(4.0), seconds=4.0)
+    watch.play(sounds(4_000, 6.0), seconds=6.0)
+    video = watch.health.video
+    assert video is not None
+    assert abs(video.absent_for - 6.0) < 0.1
+
+
+def test_what_the_encoder_calls_itself_in_its_metadata_counts() -> None:
+    watch = Watch()
+    watch.gauge.take(metadata(b"width"))
+    assert watch.health.encoder == "FMLE/3.0"
