@@ -24,6 +24,7 @@ from service.api import (
     stream_control,
     stream_health,
     stream_sessions,
+    studio,
     users,
     visitors,
     watch,
@@ -88,6 +89,7 @@ def build_app(deps: ApiDependencies) -> web.Application:
     app.add_routes(docs.routes(described(deps)))
     app.add_routes(web_files.routes())
     app.add_routes(watch.routes(deps.showcase, deps.origin))
+    app.add_routes(studio.routes(deps.showcase))
     app.add_routes(health.metrics_routes(deps.registry))
     return app
 

@@ -30,6 +30,7 @@ PAGE = """<!doctype html>
 <meta name="robots" content="noindex">
 <title>{title}</title>
 {meta}
+<link rel="icon" href="/icon.svg" type="image/svg+xml">
 <link rel="stylesheet" href="/tokens.css">
 <link rel="stylesheet" href="/watch.css">
 <script type="module" src="/player.js"></script>
@@ -95,8 +96,8 @@ def preview(showing: Showing, url: str) -> str:
     return "\n".join([*lines, '<meta name="twitter:card" content="summary_large_image">'])
 
 
-def policy(media_url: str | None = None) -> str:
-    """The page's Content-Security-Policy: our own scripts and styles, nothing inline, media from where it plays."""
+def policy(media_url: str | None = None, *, framed_by: str = "*") -> str:
+    """A page's Content-Security-Policy: our own scripts and styles, nothing inline, media from where it plays."""
     media = ""
     if media_url is not None:
         parts = urlsplit(media_url)
@@ -105,5 +106,5 @@ def policy(media_url: str | None = None) -> str:
             media += f" https://*.{CLOUDFLARE}"
     return (
         f"default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'{media}; media-src 'self' blob:{media}; "
-        "img-src 'self' https: http:; base-uri 'none'; form-action 'none'; frame-ancestors *"
+        f"img-src 'self' https: http:; base-uri 'none'; form-action 'none'; frame-ancestors {framed_by}"
     )

@@ -13,7 +13,13 @@ PICKER = (
     "picker.js",
     *(f"picker/{name}.js" for name in ("card", "control", "directory", "frame", "keys", "look", "pace")),
 )
-STYLES = ("tokens.css", "watch.css")
+STUDIO_MODULES = (
+    "access all_channels api channel chart connect copy dialog dom errors format forms health icons list_screen "
+    "main new_channel options panel poll preview recordings say session sessions sign_in states streams"
+)
+STUDIO = (*(f"studio/{name}.js" for name in STUDIO_MODULES.split()), "client/conference.js")
+STYLES = ("tokens.css", "watch.css", "studio.css")
+ICONS = ("icon.svg",)
 VENDORED = ("vendor/hls-1.7.4.min.js",)
 """Their names say their versions."""
 
@@ -55,8 +61,9 @@ class _File:
 def routes() -> list[web.RouteDef]:
     """Routes for all of them."""
     files = [
-        *(_File(name, "text/javascript", CURRENT) for name in (*PLAYER, *PICKER)),
+        *(_File(name, "text/javascript", CURRENT) for name in (*PLAYER, *PICKER, *STUDIO)),
         *(_File(name, "text/css", CURRENT) for name in STYLES),
+        *(_File(name, "image/svg+xml", CURRENT) for name in ICONS),
         *(_File(name, "text/javascript", FOR_EVER) for name in VENDORED),
     ]
     return [web.get(f"/{each.name}", each.serve) for each in files]

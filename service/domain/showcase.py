@@ -13,7 +13,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from uuid import UUID
 
-from providers.base import Playback, Provider, Recording
+from providers.base import Playback, Provider, ProviderError, Recording
 from service.domain.catalogue import Catalogue
 from service.domain.errors import NotFound, Unavailable
 from service.domain.flights import Flights
@@ -61,6 +61,13 @@ class Showcase:
         if showing is None:
             raise NotFound
         return showing
+
+    def media_example(self) -> str | None:
+        """An address of the host that media plays from; None while the provider does not know it."""
+        try:
+            return self._provider.playback("0" * 32).hls
+        except ProviderError:
+            return None
 
     def changed(self, organization_id: UUID, channel_id: UUID) -> None:
         """The channel has another live input."""

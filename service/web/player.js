@@ -117,7 +117,8 @@ class LiveStream extends HTMLElement {
     this.#parts.unmute.hidden = true;
     this.#show("loading");
     if (!this.getAttribute("org") || !this.getAttribute("channel")) return;
-    this.#feed = new Feed(this.#base, this.getAttribute("visitor-id") || visitorId(), (status) => this.#hear(status));
+    const visitor = this.hasAttribute("uncounted") ? null : this.getAttribute("visitor-id") || visitorId();
+    this.#feed = new Feed(this.#base, visitor, (status) => this.#hear(status));
     this.#feed.start();
     this.#timer = setInterval(() => this.#decide(), TICK_MS);
     this.#learnSource();

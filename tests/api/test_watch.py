@@ -115,7 +115,14 @@ async def test_the_watch_page_holds_the_player_and_a_preview_for_links(api: Api)
 
 
 def files() -> list[str]:
-    return [*web_files.PLAYER, *web_files.PICKER, *web_files.STYLES, *web_files.VENDORED]
+    return [
+        *web_files.PLAYER,
+        *web_files.PICKER,
+        *web_files.STUDIO,
+        *web_files.STYLES,
+        *web_files.ICONS,
+        *web_files.VENDORED,
+    ]
 
 
 @pytest.mark.parametrize("name", files())

@@ -49,10 +49,13 @@ export class Feed {
   #heard = false;
   #listeners = new AbortController();
 
-  /** `base`: the channel's public address, up to and with the last slash. `tell` is called with every new status. */
+  /**
+   * `base`: the channel's public address, up to and with the last slash. `visitor`: who is counted, or null for nobody.
+   * `tell` is called with every new status.
+   */
   constructor(base, visitor, tell) {
     this.#base = base;
-    this.#query = `?visitor_id=${encodeURIComponent(visitor)}`;
+    this.#query = visitor === null ? "" : `?visitor_id=${encodeURIComponent(visitor)}`;
     this.#tell = tell;
   }
 

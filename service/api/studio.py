@@ -1,0 +1,69 @@
+"""/studio: the page from which streamers and builders run their organization's streams, a client of the Pub API like any other.
+
+The page itself holds nothing and knows nobody: whoever opens it signs in with an API token, which the page's scripts keep.
+"""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from service.api.watch import CLOUDFLARE, policy
+from service.api.web_files import STUDIO
+from service.domain.showcase import Showcase
+
+PATH = "/studio"
+
+HEADERS = {
+    "Cache-Control": "no-cache",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+
+PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="robots" content="noindex">
+<title>Studio</title>
+<link rel="icon" href="/icon.svg" type="image/svg+xml">
+<link rel="stylesheet" href="/tokens.css">
+<link rel="stylesheet" href="/studio.css">
+{preloads}
+<script type="module" src="/player.js"></script>
+<script type="module" src="/studio/main.js"></script>
+</head>
+<body>
+<a class="skip" id="skip" href="#main">Skip to the content</a>
+<header id="bar" hidden>
+<a class="brand" href="#/">Studio</a>
+<nav aria-label="Studio"><a href="#/">Streams</a> <a href="#/channels">All channels</a></nav>
+<span id="who" class="soft"></span>
+<button id="sign-out" type="button">Sign out</button>
+</header>
+<p id="away" class="notice warning" hidden>The service cannot be reached. What you see may be old.</p>
+<main id="main" tabindex="-1"><noscript><p>The studio needs JavaScript.</p></noscript></main>
+<p id="said" class="unseen" role="status"></p>
+</body>
+</html>
+"""
+
+
+def routes(showcase: Showcase) -> list[web.RouteDef]:
+    """The page, with and without a trailing slash."""
+    # Otherwise the browser would learn of each module only from the one that imports it, one round trip after the other.
+    preloads = "\n".join(f'<link rel="modulepreload" href="/{name}">' for name in STUDIO)
+    text = PAGE.format(preloads=preloads)
+
+    async def studio(_: web.Request) -> web.Response:
+        headers = {**HEADERS, "Content-Security-Policy": page_policy(showcase.media_example())}
+        return web.Response(text=text, content_type="text/html", headers=headers)
+
+    return [web.get(PATH + slash, studio) for slash in ("", "/")]
+
+
+def page_policy(media_url: str | None) -> str:
+    """As the watch page's, but in nobody's frame. Where media plays is unknown only until Cloudflare has told its host."""
+    return policy(media_url or f"https://{CLOUDFLARE}", framed_by="'none'")

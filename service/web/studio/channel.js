@@ -1,0 +1,117 @@
+/** One channel: what it shows, what to tell the encoder, how the stream is, what there was. */
+
+import { accessPanel } from "./access.js";
+import { connectPanel } from "./connect.js";
+import { h } from "./dom.js";
+import { sentence } from "./errors.js";
+import { healthPanel } from "./health.js";
+import { icon } from "./icons.js";
+import { optionsPanel } from "./options.js";
+import { poll } from "./poll.js";
+import { previewPanel } from "./preview.js";
+import { recordingsPanel } from "./recordings.js";
+import { say } from "./say.js";
+import { sessionsPanel } from "./sessions.js";
+import { audience, badge } from "./states.js";
+
+/** Somebody else may change the key or the options meanwhile. */
+const STREAM_EVERY_MS = 20_000;
+
+export async function channel(context) {
+  const { api, main, parameters, signal, title } = context;
+  const [id] = parameters;
+  const heading = h("h1", { tabindex: "-1" }, "Channel");
+  const state = badge("");
+  const people = h("span", { class: "soft" });
+  const lock = h("span", { class: "private soft", hidden: true }, icon("lock"), "Private");
+  const body = h("div", { class: "channel" });
+  main.append(
+    h("a", { class: "up", href: "#/" }, icon("back"), "Streams"),
+    h("div", { class: "head" }, h("div", {}, heading, h("p", { class: "facts" }, state.element, people, lock))),
+    body,
+  );
+  title("Channel");
+  try {
+    const [found, stream] = await Promise.all([api.call("getChannel", { channel: id }), liveInput(api, id)]);
+    if (signal.aborted) return;
+    heading.textContent = found.name;
+    title(found.name);
+    lock.hidden = !found.is_private;
+    const shown = { api, id, signal, isPrivate: found.is_private };
+    body.addEventListener("streamstatus", ({ detail }) => {
+      state.update(detail.state);
+      people.textContent = audience(detail.state, detail.viewer_count);
+    });
+    if (stream) panels(body, shown, stream);
+    else goLivePanel(body, shown);
+  } catch (problem) {
+    if (!signal.aborted) body.replaceChildren(h("p", { class: "problem", role: "alert" }, icon("error"), sentence(problem)));
+  }
+}
+
+/** The channel's live input, or null when nobody has made one. */
+async function liveInput(api, channelId) {
+  try {
+    return await api.call("getStream", { channel: channelId });
+  } catch (problem) {
+    if (problem.status === 404) return null;
+    throw problem;
+  }
+}
+
+/** For a channel nobody has streamed in. */
+function goLivePanel(body, shown) {
+  const wrong = h("p", { class: "problem", role: "alert", hidden: true });
+  const button = h("button", { class: "primary large", onclick: goLive }, icon("camera"), "Go live");
+  async function goLive() {
+    button.disabled = true;
+    try {
+      panels(body, shown, await shown.api.call("ensureStream", { channel: shown.id }));
+      say("The channel has a server address and a stream key now.");
+      document.getElementById("connect")?.focus();
+    } catch (problem) {
+      wrong.hidden = false;
+      wrong.replaceChildren(icon("error"), sentence(problem));
+      button.disabled = false;
+    }
+  }
+  body.replaceChildren(
+    h(
+      "section",
+      { class: "card nothing" },
+      h("h2", {}, "Go live in this channel"),
+      h("p", { class: "soft" }, "You get a server address and a stream key for OBS or any other encoder. Nothing is shown until you start streaming there."),
+      button,
+      wrong,
+    ),
+  );
+}
+
+function panels(body, shown, stream) {
+  const all = {};
+  const changed = (now) => {
+    for (const name of ["connect", "access", "options"]) all[name].update(now);
+  };
+  const context = { ...shown, changed };
+  Object.assign(all, {
+    preview: previewPanel(context, stream),
+    health: healthPanel(context),
+    connect: connectPanel(context, stream),
+    access: accessPanel(context, stream),
+    options: optionsPanel(context, stream),
+    recordings: recordingsPanel(context),
+    sessions: sessionsPanel(context),
+  });
+  body.replaceChildren(
+    h("div", { class: "stage" }, all.preview.element, all.health.element),
+    h("div", { class: "aside" }, all.connect.element, all.access.element, all.options.element),
+    h("div", { class: "rest" }, all.recordings.element, all.sessions.element),
+  );
+  let before = "";
+  body.addEventListener("streamstatus", ({ detail: { state } }) => {
+    if (state === before) return;
+    before = state;
+    for (const name of ["health", "recordings", "sessions"]) all[name].nudge(state);
+  });
+  poll(async () => changed(await shown.api.call("getStream", { channel: shown.id })), STREAM_EVERY_MS, shown.signal);
+}

@@ -1,0 +1,90 @@
+/** A small line over the last minutes: SVG for the shape, words and a table (the caller's) for everybody who does not see it. */
+
+import { h, svg } from "./dom.js";
+
+const WIDTH = 600;
+const HEIGHT = 120;
+/** Steps of the axis, times a power of ten. */
+const NICE = [1, 2, 2.5, 5, 10];
+const MIN_GAP_MS = 12_000;
+/** Points further apart than so many usual distances are not joined: nothing was measured in between. */
+const GAP_FACTOR = 3;
+
+/**
+ * `say(value)` puts a value into words. `steps`: a value holds until the next one, as counts do.
+ * `update(points, from, to)`: points are `{ at, value }`, times in ms, oldest first; a value of null breaks the line.
+ */
+export function chart({ title, say, steps = false, tone }) {
+  const line = svg("path", { class: "line" });
+  const area = svg("path", { class: "area" });
+  const grid = [0, 0.5, 1].map((part) => svg("line", { class: "grid", x1: 0, x2: WIDTH, y1: part * HEIGHT, y2: part * HEIGHT }));
+  const drawing = svg(
+    "svg",
+    { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", role: "img", class: tone },
+    grid,
+    area,
+    line,
+  );
+  const latest = h("span", { class: "latest" });
+  const [top, middle] = [h("span"), h("span")];
+  const scale = h("div", { class: "scale", "aria-hidden": "true" }, top, middle, h("span", {}, "0"));
+  const since = h("span");
+  const element = h(
+    "figure",
+    { class: "chart" },
+    h("figcaption", {}, h("span", {}, title), latest),
+    h("div", { class: "plot" }, drawing, scale),
+    h("div", { class: "times", "aria-hidden": "true" }, since, h("span", {}, "now")),
+  );
+
+  const update = (points, from, to) => {
+    const known = points.filter(({ value }) => value !== null);
+    const values = known.map(({ value }) => value);
+    const most = ceiling(Math.max(0, ...values));
+    const place = ({ at, value }) => [((at - from) / (to - from)) * WIDTH, HEIGHT * (1 - value / most)];
+    const runs = runsOf(points).map((run) => run.map(place));
+    line.setAttribute("d", runs.map((run) => path(run, steps)).join(""));
+    area.setAttribute("d", runs.map((run) => `${path(run, steps)}V${HEIGHT}H${run[0][0]}Z`).join(""));
+    top.textContent = say(most);
+    middle.textContent = say(most / 2);
+    latest.textContent = known.length ? say(values.at(-1)) : "–";
+    since.textContent = `${Math.max(1, Math.round((to - from) / 60_000))} min ago`;
+    drawing.setAttribute("aria-label", inWords(title, values, say));
+  };
+  return { element, update };
+}
+
+function inWords(title, values, say) {
+  if (!values.length) return `${title}: nothing measured yet.`;
+  return `${title}: now ${say(values.at(-1))}; between ${say(Math.min(...values))} and ${say(Math.max(...values))} in the time shown.`;
+}
+
+/** The next round number, at least 2: half of it is whole then, and can be read. */
+function ceiling(value) {
+  if (value <= 2) return 2;
+  const power = 10 ** Math.floor(Math.log10(value));
+  return power * NICE.find((step) => step * power >= value);
+}
+
+function path(run, steps) {
+  const [[x, y], ...rest] = run;
+  return `M${x} ${y}${rest.map(([nextX, nextY]) => (steps ? `H${nextX}V${nextY}` : `L${nextX} ${nextY}`)).join("")}`;
+}
+
+/** Stretches without holes. */
+function runsOf(points) {
+  const distances = points.slice(1).map(({ at }, index) => at - points[index].at);
+  const usual = distances.toSorted((a, b) => a - b)[Math.floor(distances.length / 2)] ?? 0;
+  const runs = [];
+  let before = null;
+  for (const point of points) {
+    if (point.value === null) {
+      before = null;
+      continue;
+    }
+    if (before && point.at - before.at <= Math.max(MIN_GAP_MS, GAP_FACTOR * usual)) runs.at(-1).push(point);
+    else runs.push([point]);
+    before = point;
+  }
+  return runs;
+}

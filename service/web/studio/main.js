@@ -1,0 +1,116 @@
+/**
+ * The studio: signs in, and shows the screen the address names.
+ *
+ *   #/  streams      #/channels  all channels      #/channel/<id>  one channel
+ *
+ * A screen is a function of its context; it ends when the context's signal is aborted.
+ */
+
+import { allChannels } from "./all_channels.js";
+import { Api } from "./api.js";
+import { channel } from "./channel.js";
+import { h } from "./dom.js";
+import { say } from "./say.js";
+import { current, forget, signIn, takeFromAddress } from "./session.js";
+import { signInScreen } from "./sign_in.js";
+import { streams } from "./streams.js";
+
+const ID = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}";
+/** What organizations and users nobody has named are called. */
+const IS_ID = new RegExp(`^${ID}$`, "i");
+const ROUTES = [
+  [/^\/?$/, streams],
+  [/^\/channels$/, allChannels],
+  [new RegExp(`^/channel/(${ID})$`, "i"), channel],
+];
+
+const main = document.getElementById("main");
+const bar = document.getElementById("bar");
+const away = document.getElementById("away");
+let leaving = new AbortController();
+
+function open() {
+  const given = takeFromAddress();
+  if (given !== null) return enter(given);
+  leaving.abort();
+  leaving = new AbortController();
+  main.replaceChildren();
+  const session = current();
+  showBar(session);
+  if (!session) return signInScreen({ main, onSignedIn: open });
+  const [path, query = ""] = location.hash.slice(1).split("?");
+  const [pattern, screen] = ROUTES.find(([each]) => each.test(path)) ?? [/^/, nothingHere];
+  screen({
+    api: new Api(session, hear),
+    main,
+    parameters: path.match(pattern).slice(1),
+    query: new URLSearchParams(query),
+    signal: leaving.signal,
+    title: (text) => (document.title = `${text} · Studio`),
+  });
+}
+
+/** With a token from the address. What is wrong with it is said on the sign-in screen. */
+async function enter(token) {
+  forget();
+  try {
+    await signIn(token);
+    open();
+  } catch (problem) {
+    signOut();
+    signInScreen({ main, onSignedIn: open, problem, token });
+  }
+}
+
+function signOut() {
+  forget();
+  leaving.abort();
+  main.replaceChildren();
+  showBar(null);
+}
+
+function hear(news) {
+  if (news === "expired" && current()) {
+    signOut();
+    const words = "Your token is no longer valid. Sign in again to go on where you were.";
+    signInScreen({ main, onSignedIn: open, words });
+  } else if (news !== "expired" && away.hidden === (news === "away")) {
+    away.hidden = news !== "away";
+    say(away.hidden ? "The service is back." : away.textContent);
+  }
+}
+
+function showBar(session) {
+  bar.hidden = !session;
+  document.getElementById("who").textContent = session ? [session.userName, session.organizationName].filter((name) => name && !IS_ID.test(name)).join(" · ") : "";
+  const path = location.hash.slice(1).split("?")[0] || "/";
+  for (const link of bar.querySelectorAll("nav a")) {
+    if (link.getAttribute("href") === `#${path}`) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
+}
+
+function nothingHere({ title }) {
+  title("Nothing here");
+  main.append(
+    h("h1", { tabindex: "-1" }, "There is nothing here."),
+    h("p", {}, h("a", { href: "#/" }, "To the streams")),
+  );
+}
+
+document.getElementById("sign-out").addEventListener("click", () => {
+  signOut();
+  history.replaceState(null, "", `${location.pathname}#/`);
+  signInScreen({ main, onSignedIn: open, words: "You are signed out." });
+});
+document.getElementById("skip").addEventListener("click", (event) => {
+  event.preventDefault(); // the fragment is ours
+  main.focus();
+});
+addEventListener("hashchange", () => {
+  for (const dialog of document.querySelectorAll("dialog")) dialog.close();
+  open();
+  scrollTo(0, 0);
+  main.querySelector("h1")?.focus({ preventScroll: true });
+});
+open();

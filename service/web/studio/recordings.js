@@ -1,0 +1,90 @@
+/** What was broadcast here, to play and to link to. */
+
+import { cursorOf } from "./api.js";
+import { copyButton } from "./copy.js";
+import { showDialog } from "./dialog.js";
+import { h, moment, Rows } from "./dom.js";
+import { sentence } from "./errors.js";
+import { bytes, dateTime, duration } from "./format.js";
+import { icon } from "./icons.js";
+import { panel } from "./panel.js";
+import { poll } from "./poll.js";
+import { Playback } from "../player/playback.js";
+
+const EVERY_MS = 20_000;
+const PAGE_SIZE = 6;
+/** A broadcast that just ended is listed a moment later. */
+const LOOKS_AFTER_END_MS = [1_000, 3_000, 8_000];
+
+export function recordingsPanel({ api, id, signal }) {
+  let cursor = null;
+  const list = h("ul", { class: "recordings", "aria-label": "Recordings" });
+  const rows = new Rows(list, (recording) => recording.uid, row);
+  const nothing = h("p", { class: "soft" }, "Nothing has been recorded here yet. Every broadcast is kept and listed when it ends.");
+  const older = h("button", { onclick: () => turn(older.value) }, "Older");
+  const newest = h("button", { onclick: () => turn(null) }, "Newest");
+  const pages = h("div", { class: "buttons", hidden: true }, newest, older);
+  nothing.hidden = true;
+
+  const look = async () => {
+    const asked = cursor;
+    const query = { page_size: PAGE_SIZE, ...(asked && { cursor: asked }) };
+    try {
+      const page = await api.call("listRecordings", { channel: id, query });
+      if (signal.aborted || asked !== cursor) return;
+      rows.show(page.results);
+      nothing.hidden = page.results.length > 0 || asked !== null;
+      older.value = cursorOf(page.next) ?? "";
+      older.disabled = !page.next;
+      newest.disabled = asked === null;
+      pages.hidden = !page.next && asked === null;
+    } catch (problem) {
+      if (!list.children.length) {
+        nothing.hidden = false;
+        nothing.textContent = sentence(problem);
+      }
+      throw problem;
+    }
+  };
+  const turn = (to) => {
+    cursor = to;
+    now();
+  };
+  const now = poll(look, EVERY_MS, signal);
+  const nudge = (state) => {
+    if (state === "ended") for (const wait of LOOKS_AFTER_END_MS) setTimeout(now, wait);
+  };
+  return { element: panel({ title: "Recordings" }, list, nothing, pages), nudge };
+}
+
+function row(recording) {
+  const when = dateTime(recording.created);
+  const picture = h("img", { src: recording.thumbnail, alt: "", loading: "lazy", onerror: () => picture.remove() });
+  const facts = h("p", { class: "soft facts" });
+  const play = h("button", { "aria-label": `Play the recording of ${when}`, onclick: () => playRecording(recording) }, icon("play"), "Play");
+  const element = h(
+    "li",
+    {},
+    h("div", { class: "picture" }, icon("camera"), picture),
+    h("div", { class: "grow" }, h("h3", {}, moment(recording.created, when)), facts),
+    h("div", { class: "tools" }, play, copyButton("link to the recording (HLS)", () => recording.playback.hls, "Copy link")),
+  );
+  const update = ({ duration: seconds, size, input }) => {
+    const known = [
+      seconds >= 0 && h("time", { datetime: `PT${seconds}S` }, duration(seconds)),
+      size > 0 && h("span", {}, bytes(size)),
+      input.width > 0 && h("span", {}, `${input.width} × ${input.height}`),
+    ];
+    facts.replaceChildren(...known.filter(Boolean));
+  };
+  return { element, update };
+}
+
+function playRecording(recording) {
+  const video = h("video", { controls: true, playsinline: true, "aria-label": `The recording of ${dateTime(recording.created)}` });
+  const close = h("button", { type: "button", onclick: () => dialog.close() }, "Close");
+  const dialog = showDialog(dateTime(recording.created), [video, h("div", { class: "buttons" }, close)], { wide: true });
+  const playback = new Playback(video, recording.playback.hls);
+  video.addEventListener("loadedmetadata", () => video.play().catch(() => {}), { once: true }); // else there are its controls
+  dialog.addEventListener("close", () => playback.stop());
+}

@@ -1,0 +1,48 @@
+/** The way in: an API token, pasted once. */
+
+import { h } from "./dom.js";
+import { field, form } from "./forms.js";
+import { signIn } from "./session.js";
+
+/** `words` say why one is here again; `problem` is what went wrong with `token`, which is from the address. */
+export function signInScreen({ main, onSignedIn, words = "", problem = null, token = "" }) {
+  document.title = "Sign in · Studio";
+  const pasted = field({
+    label: "API token",
+    hint: "Whoever runs the service makes one: python -m service token create --org … --user …",
+    control: h("input", { name: "token", type: "password", autocomplete: "off", spellcheck: "false", autocapitalize: "none" }),
+  });
+  const organization = field({
+    label: "Organization id",
+    control: h("input", { name: "organization", autocomplete: "off", spellcheck: "false" }),
+    read: () => (organization.element.hidden ? "" : organization.control.value.trim()),
+  });
+  organization.element.hidden = true;
+  const element = form({
+    fields: [pasted, organization],
+    send: async (values) => {
+      try {
+        await signIn(values.token, values.organization);
+      } catch (refused) {
+        if (refused.field === "organization") organization.element.hidden = false;
+        throw refused;
+      }
+      onSignedIn();
+      main.querySelector("h1")?.focus();
+    },
+    buttons: [h("button", { class: "primary" }, "Sign in")],
+  });
+  main.replaceChildren(
+    h(
+      "section",
+      { class: "card narrow" },
+      h("h1", { tabindex: "-1" }, "Sign in to the studio"),
+      words && h("p", { role: "status" }, words),
+      element,
+      h("p", { class: "hint" }, "The token stays in this tab and is forgotten when you close it or sign out."),
+    ),
+  );
+  pasted.control.value = token;
+  pasted.control.focus();
+  if (problem) element.requestSubmit();
+}

@@ -1,0 +1,95 @@
+"""A streamer in the studio, as a test sees him: he finds things by what they are called, and presses them with the mouse."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.e2e.browser import Browser
+from tests.e2e.stage import Service
+
+LISTEN = """
+window.errors = window.errors || [];
+document.addEventListener('securitypolicyviolation', (event) => errors.push(event.violatedDirective + ' ' + event.blockedURI));
+addEventListener('error', (event) => errors.push(event.message));
+addEventListener('unhandledrejection', (event) => errors.push(String(event.reason)));
+"""
+
+FIND = """
+const [selector, name] = arguments, top = document.querySelector('dialog[open]') ?? document;
+const nameOf = (element) => element.getAttribute('aria-label') ?? element.textContent.trim();
+const found = [...top.querySelectorAll(selector)].find((each) => each.checkVisibility() && nameOf(each).startsWith(name));
+"""
+
+CENTRE = """
+if (!found) return null;
+found.scrollIntoView({ block: 'center' });
+const box = found.getBoundingClientRect();
+return [Math.round(box.x + box.width / 2), Math.round(box.y + box.height / 2)];
+"""
+
+CONTROL = "const control = document.getElementById(found.getAttribute('for'));"
+
+
+class Streamer:
+    """One browser window in the studio."""
+
+    def __init__(self, browser: Browser, live: Service) -> None:
+        self.browser = browser
+        self.live = live
+
+    async def open(self, fragment: str = "") -> None:
+        """The page anew, as if it had been typed into the address bar."""
+        await self.browser.open("about:blank")
+        await self.browser.open(f"{self.live.base}/studio{fragment}")
+        await self.browser.run(LISTEN)
+
+    async def sign_in(self, to: str = "/") -> None:
+        """By the link that `scripts/run` prints."""
+        await self.open(f"#token={self.live.token}&to={to}")
+        await self.sees("h1")
+
+    async def sees(self, selector: str, name: str = "", timeout: float = 20.0) -> str:
+        """Wait for a visible element with this at the beginning of its name or text; its text."""
+        try:
+            text = await self._when(
+                f"{FIND} return found ? [found.textContent.trim()] : null;", selector, name, timeout
+            )
+        except TimeoutError:
+            page = await self.browser.run("return document.body.innerText")
+            raise AssertionError(f"no {selector} {name!r} within {timeout} s on the page:\n{page}") from None
+        return str(text[0])
+
+    async def _when(self, script: str, selector: str, name: str, timeout: float) -> Any:
+        wrapped = f"return (function () {{ {script} }})({selector!r}, {name!r});"
+        return await self.browser.until(wrapped, timeout)
+
+    async def press(self, selector: str, name: str = "") -> None:
+        """With the mouse, in its middle."""
+        await self.sees(selector, name)
+        x, y = await self.browser.run(FIND + CENTRE, selector, name)
+        await self.browser.click(x, y)
+
+    async def fill(self, label: str, text: str) -> None:
+        """Type over what is in the field of that label, or choose that value."""
+        await self.sees("label", label)
+        await self.browser.run(
+            FIND
+            + CONTROL
+            + "control.value = arguments[2]; control.dispatchEvent(new Event('input', { bubbles: true }));",
+            "label",
+            label,
+            text,
+        )
+
+    async def value(self, label: str) -> str:
+        """What the read-only field shows."""
+        return str(
+            await self.browser.run("return document.querySelector(`[aria-label='${arguments[0]}']`).textContent", label)
+        )
+
+    async def clipboard(self) -> str:
+        return str(await self.browser.run("return navigator.clipboard.readText()"))
+
+    async def errors(self) -> list[str]:
+        """What went wrong in the page since it was opened, violations of its policy included."""
+        return await self.browser.run("return window.errors")  # type: ignore[no-any-return]
