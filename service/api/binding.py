@@ -16,6 +16,7 @@ from service.api.errors import BadBody, Unsupported, invalid
 from service.api.origin import Origin
 from service.domain.accounts import Authenticator, Identity
 from service.domain.errors import Forbidden, NotFound
+from service.domain.identifiers import read_uuid
 
 MAX_BODY = 128 * 1024
 """The largest request body, in bytes."""
@@ -23,7 +24,6 @@ MAX_BODY = 128 * 1024
 BODY_TIMEOUT = 20.0
 """Seconds a request body may take to arrive."""
 
-_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _UID = re.compile(r"[0-9a-fA-F]{32}")
 _NOTHING = Nothing()
 
@@ -54,11 +54,14 @@ def _handler(operation: Operation, authenticator: Authenticator, origin: Origin)
 
 
 def _path(found: Mapping[str, str]) -> dict[str, UUID]:
-    """Identifiers in any case; what is none names nothing that could exist. A provider's uid (`…_uid`) has no dashes."""
-    for name, value in found.items():
-        if not (_UID if name.endswith("_uid") else _UUID).fullmatch(value):
-            raise NotFound
-    return {name: UUID(value) for name, value in found.items()}
+    """The identifiers by name. A provider's uid (`…_uid`) has no dashes. Errors: NotFound."""
+    return {name: _read_uid(value) if name.endswith("_uid") else read_uuid(value) for name, value in found.items()}
+
+
+def _read_uid(written: str) -> UUID:
+    if _UID.fullmatch(written) is None:
+        raise NotFound
+    return UUID(written)
 
 
 def _permit(identity: Identity, path: Mapping[str, UUID]) -> None:

@@ -16,14 +16,15 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
-from urllib.parse import unquote_plus
+from urllib.parse import unquote, unquote_plus
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
 from service.api.client_address import Networks, client_address
 from service.api.public_schemas import PATH, PREFIX, STATUS, VIEWER_COUNT
 from service.api.wire import WireReply
-from service.domain.errors import Throttled, Unavailable
+from service.domain.errors import Throttled
 from service.domain.newcomers import Newcomers
 from service.domain.status import Snapshot, StatusBoard, Watched
 
@@ -97,7 +98,13 @@ class PublicStream:
         watched = self._board.find(organization, channel)
         if watched is None:
             return None
-        visitor = self.visitor(organization, query, headers) if route == STATUS else None
+        return self.reply(watched, route, method, query, headers, peer)
+
+    def reply(
+        self, watched: Watched, route: str, method: str, query: str, headers: Mapping[str, str], peer: str
+    ) -> WireReply:
+        """The answer to a GET or HEAD of this endpoint, for a channel on the board. Errors: Throttled."""
+        visitor = self.visitor(watched.key[0], query, headers) if route == STATUS else None
         if visitor is not None and method == "GET":
             self.heartbeat(watched, visitor, headers, peer)
         reply = _rendered(watched.snapshot, route, visitor is not None)
@@ -140,10 +147,10 @@ class PublicStream:
 
 @lru_cache(MAX_PATHS)
 def parse_path(path: str) -> tuple[str, str, str] | None:
-    """Organization id, channel id (lower case, unchecked) and endpoint; None for any other path."""
+    """Organization id, channel id (lower case, unchecked) and endpoint, percent-decoded; None for any other path."""
     if not path.startswith(PREFIX):
         return None
-    parts = path[len(PREFIX) :].split("/")
+    parts = [unquote(part) for part in path[len(PREFIX) :].split("/")]
     if len(parts) == 6 and parts[5] == "":  # a trailing slash is answered, never redirected
         parts.pop()
     if len(parts) != 5 or parts[1] != "channels" or parts[3] != "conference" or parts[4] not in (STATUS, VIEWER_COUNT):
@@ -233,16 +240,19 @@ def _moment(at: datetime) -> str:
 def routes(public: PublicStream, board: StatusBoard) -> list[web.RouteDef]:
     """The ordinary routes, with and without a trailing slash: what is not on the board yet, and every error."""
 
-    async def poll(request: web.Request) -> web.Response:
-        if request.method not in ("GET", "HEAD", "OPTIONS"):
-            raise web.HTTPMethodNotAllowed(request.method, METHODS.split(", "))
-        asked = (request.method, request.rel_url.raw_path_qs, headers_of(request), request.remote or "")
-        reply = public.answer(*asked)
-        if reply is None:
-            await board.watch(request.match_info["organization_id"], request.match_info["channel_id"])
-            reply = public.answer(*asked)
-        if reply is None:
-            raise Unavailable("The state of the stream is not known yet.", retry_after=1.0)
-        return web.Response(status=reply.status, headers=reply.headers, body=reply.body or None)
+    def serving(endpoint: str) -> Handler:
+        async def poll(request: web.Request) -> web.Response:
+            if request.method not in ("GET", "HEAD"):
+                raise web.HTTPMethodNotAllowed(request.method, METHODS.split(", "))
+            watched = await board.watch(request.match_info["organization_id"], request.match_info["channel_id"])
+            query, headers, peer = request.rel_url.raw_query_string, headers_of(request), request.remote or ""
+            reply = public.reply(watched, endpoint, request.method, query, headers, peer)
+            return web.Response(status=reply.status, headers=reply.headers, body=reply.body or None)
 
-    return [web.route("*", PATH + endpoint + slash, poll) for endpoint in (STATUS, VIEWER_COUNT) for slash in ("", "/")]
+        return poll
+
+    return [
+        web.route("*", PATH + endpoint + slash, serving(endpoint))
+        for endpoint in (STATUS, VIEWER_COUNT)
+        for slash in ("", "/")
+    ]

@@ -112,8 +112,7 @@ class StreamEvents:
         """Errors, all before the first byte: NotFound, Unavailable, Throttled."""
         watched = await self._board.watch(request.match_info["organization_id"], request.match_info["channel_id"])
         headers = headers_of(request)
-        organization = request.match_info["organization_id"]
-        visitor = self._public.visitor(organization.lower(), request.rel_url.raw_query_string, headers)
+        visitor = self._public.visitor(watched.key[0], request.rel_url.raw_query_string, headers)
         watcher = _Watcher(self._public, watched, visitor, headers, request.remote or "", self._limits.heartbeat)
         watcher.count()
         response = web.StreamResponse(headers={**CORS, **HEADERS})

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from html import escape
 from urllib.parse import urlsplit
-from uuid import UUID
 
 from aiohttp import web
 
 from service.api.origin import Origin
 from service.domain.errors import NotFound
+from service.domain.identifiers import read_uuid
 from service.domain.showcase import Showcase, Showing
 
 PATH = "/watch/{organization_id}/{channel_id}"
@@ -58,9 +58,9 @@ def routes(showcase: Showcase, origin: Origin) -> list[web.RouteDef]:
 
     async def watch(request: web.Request) -> web.Response:
         try:
-            organization, channel = (UUID(request.match_info[name]) for name in ("organization_id", "channel_id"))
+            organization, channel = (read_uuid(request.match_info[name]) for name in ("organization_id", "channel_id"))
             showing = await showcase.of(organization, channel)
-        except (ValueError, NotFound):
+        except NotFound:
             return _page(404, "No stream", "", NOTHING, policy())
         url = f"{origin.of(request)}/watch/{organization}/{channel}"
         title = escape(showing.name)

@@ -21,6 +21,7 @@ from uuid import UUID
 from providers.base import InputNotFound, InputState, Provider, ProviderEvent, Spawn
 from service.domain.countdown import Status, never_streamed, status_of
 from service.domain.errors import DomainError, NotFound, Unavailable
+from service.domain.identifiers import read_uuid
 from service.domain.news import News
 from service.domain.ports import LiveSummary, StreamLookup
 from service.domain.provider_errors import provider_errors
@@ -129,7 +130,7 @@ class StatusBoard:
 
     async def watch(self, organization_id: str, channel_id: str) -> Watched:
         """The channel, put on the board if need be. Errors: NotFound, Unavailable (nothing is known within load_timeout)."""
-        key = (_canonical(organization_id), _canonical(channel_id))
+        key = (str(read_uuid(organization_id)), str(read_uuid(channel_id)))
         watched = self.find(*key)
         if watched is not None:
             return watched
@@ -345,11 +346,3 @@ class StatusBoard:
 def _says_the_same(one: Status, other: Status) -> bool:
     """But for the moment it was looked at."""
     return replace(one, as_of=other.as_of) == other
-
-
-def _canonical(identifier: str) -> str:
-    """A UUID with dashes in lower case. Errors: NotFound for anything else."""
-    with suppress(ValueError):
-        if str(UUID(identifier)) == identifier.lower():
-            return identifier.lower()
-    raise NotFound

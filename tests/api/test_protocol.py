@@ -160,6 +160,30 @@ async def test_an_unforeseen_error_is_a_500_without_details(aiohttp_client) -> N
         assert (response.status, await response.json()) == (500, {"detail": "Internal server error."})
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/pub/v1/orgs/{0}/channels/{1}",
+        "/api/pub/v1/orgs/{0}/channels/{1}/messages",
+        "/api/pub/v1/orgs/{0}/channels/{1}/conference/recorded_streams",
+        "/api/pub/public/v1/orgs/{0}/channels/{1}/conference/stream_status",
+        "/api/pub/public/v1/orgs/{0}/channels/{1}/conference/stream_viewer_count",
+        "/api/pub/public/v1/orgs/{0}/channels/{1}/conference/stream_player",
+        "/watch/{0}/{1}",
+    ],
+)
+async def test_an_id_has_dashes_and_is_in_either_case_everywhere(api: Api, path: str) -> None:
+    channel = UUID(await api.channel())
+    await api.post(f"{api.conference(str(channel))}/create_stream")
+
+    async def status(of: str) -> int:
+        async with api.client.get(path.format(api.organization, of), headers=api.auth) as response:
+            return response.status
+
+    assert await status(str(channel).upper()) == 200
+    assert await status(channel.hex) == 404
+
+
 async def test_health_readiness_and_draining(api: Api) -> None:
     assert await api.get("/healthz") == (200, {"status": "ok"})
     checks = {"store": "ok", "viewers": "ok", "provider": "ok"}

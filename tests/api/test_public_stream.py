@@ -10,6 +10,7 @@ from uuid import uuid4
 import pytest
 from aiohttp import ClientResponse, ClientSession, web
 from prometheus_client import CollectorRegistry
+from yarl import URL
 
 from service.api.express import ExpressLane
 from service.api.middleware import Figures, envelope
@@ -32,8 +33,9 @@ class Site:
         self._base = base
         self._session = session
 
-    async def ask(self, path: str, method: str = "GET", **more: Any) -> ClientResponse:
-        async with self._session.request(method, self._base + path, **more) as response:
+    async def ask(self, path: str | URL, method: str = "GET", **more: Any) -> ClientResponse:
+        url = URL(self._base + str(path), encoded=isinstance(path, URL))
+        async with self._session.request(method, url, **more) as response:
             await response.read()
         return response
 
@@ -144,6 +146,42 @@ async def test_a_trailing_slash_and_upper_case_ids_are_answered(site: Site, endp
     path = site.stage.path(endpoint) + "/"
     upper = path.replace(str(site.stage.channel), str(site.stage.channel).upper())
     assert [(await site.ask(each, allow_redirects=False)).status for each in (path, upper)] == [200, 200]
+
+
+ESCAPED = "%{:02x}".format
+
+
+@pytest.mark.parametrize("endpoint", ["stream_status", "stream_viewer_count"])
+@pytest.mark.parametrize("cold", [True, False])
+async def test_percent_encoded_ids_are_the_ids_they_encode(site: Site, endpoint: str, cold: bool) -> None:
+    if not cold:
+        await warm(site)
+    organization, channel = str(site.stage.organization), str(site.stage.channel)
+    path = site.stage.path(endpoint)
+    encoded = path.replace(organization, ESCAPED(ord(organization[0])) + organization[1:])
+    encoded = encoded.replace(channel, channel[:-1] + ESCAPED(ord(channel[-1])).upper())
+    response = await site.ask(URL(encoded, encoded=True))
+    assert (response.status, await response.json()) == (200, await (await site.ask(path)).json())
+
+
+async def test_a_heartbeat_to_a_percent_encoded_id_counts(site: Site) -> None:
+    site.stage.go_live()
+    watched = await site.stage.watch()
+    channel = str(site.stage.channel)
+    encoded = site.stage.path().replace(channel, ESCAPED(ord(channel[0])) + channel[1:])
+    await site.ask(URL(f"{encoded}?visitor_id=ann", encoded=True))
+    await until(lambda: watched.snapshot.viewers.value == 1)
+    assert await site.viewer_count() == 1
+
+
+@pytest.mark.parametrize("endpoint", ["stream_status", "stream_viewer_count"])
+@pytest.mark.parametrize("written", ["{0.hex}", "%7B{0}%7D", "{0}%2F", "urn:uuid:{0}", "%FF"])
+async def test_ids_written_in_another_way_name_nothing(site: Site, endpoint: str, written: str) -> None:
+    await warm(site)
+    channel = site.stage.channel
+    path = site.stage.path(endpoint).replace(str(channel), written.format(channel))
+    response = await site.ask(URL(path, encoded=True))
+    assert (response.status, await response.json()) == (404, {"detail": "Not found."})
 
 
 async def test_a_browser_on_any_site_may_ask(site: Site) -> None:
