@@ -24,7 +24,8 @@ return {
   states: options.map((each) => each.querySelector('.badge').textContent),
   picked: options.filter((each) => each.ariaSelected === 'true').map((each) => each.querySelector('.title').textContent),
   pictures: options.filter((each) => each.querySelector('.there')?.naturalWidth > 0).length,
-  message: says('text'), notice: says('warning'), chosen: says('choice'), said: part('said').textContent, more: part('more').checkVisibility(),
+  message: says('text'), notice: says('warning'), chosen: says('choice'), said: part('said').textContent,
+  more: part('more').checkVisibility(),
   active: active && (active.querySelector('.title')?.textContent ?? active.className), search: part('search').value,
   value: picker.value, selected: picker.selected, valid: picker.checkValidity(), form: new FormData(picker.form).get('stream'),
   output: document.querySelector('output').value, heard: window.heard || [], errors: window.errors || [],
@@ -34,7 +35,7 @@ return {
 LISTEN = """
 window.heard = []; window.errors = [];
 for (const type of ['stream-pick', 'stream-clear', 'input', 'change'])
-  document.addEventListener(type, (event) => event.target.localName === 'stream-picker' && heard.push([type, event.detail ?? null]));
+  document.addEventListener(type, (event) => event.target.id === 'stream' && heard.push([type, event.detail ?? null]));
 document.addEventListener('securitypolicyviolation', (event) => errors.push(event.violatedDirective + ' ' + event.blockedURI));
 addEventListener('error', (event) => errors.push(event.message));
 addEventListener('unhandledrejection', (event) => errors.push(String(event.reason)));

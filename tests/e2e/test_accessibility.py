@@ -1,0 +1,91 @@
+"""The pages and elements, state by state, judged by axe-core in a real browser, light and dark."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.accessibility import violations
+from tests.e2e.browser import Browser, chromium, missing
+from tests.e2e.picking import Builder
+from tests.e2e.stage import Service, service
+from tests.e2e.watching import Visitor
+
+pytestmark = pytest.mark.e2e
+
+
+@pytest.fixture
+async def live(tmp_path: Path) -> AsyncIterator[Service]:
+    async with service(tmp_path) as running:
+        yield running
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    if missing():
+        pytest.skip(f"{missing()} is not installed")
+    async with chromium() as started:
+        yield started
+
+
+async def test_the_judge_finds_what_is_wrong(live: Service, browser: Browser) -> None:
+    await browser.open(f"{live.base}/watch/nobody/nothing")
+    await browser.run("document.querySelector('.about').style.color = '#888'; document.body.append(new Image())")
+    found = await violations(browser)
+    assert {each.split(" (")[0] for each in found} >= {"light: image-alt", "dark: image-alt", "light: color-contrast"}
+
+
+async def test_the_watch_page_in_every_state(live: Service, browser: Browser) -> None:
+    channel, stream = await live.channel("Spring collection", reconnect_timeout=20)
+    visitor = Visitor(browser)
+    await visitor.open(f"{live.base}/watch/{live.organization}/{channel}")
+    await visitor.until("facts.view === 'offline'")
+    assert await violations(browser) == []
+    encoder = await live.push(stream, gop=9)
+    await visitor.until("facts.view === 'starting'")
+    assert await violations(browser) == []
+    await visitor.until("facts.view === 'live'", timeout=40)
+    await visitor.plays_on()
+    assert await violations(browser) == []
+    await encoder.kill()
+    await visitor.until("facts.view === 'away'", timeout=30)
+    assert await violations(browser) == []
+    await visitor.until("facts.view === 'ended' && facts.button", timeout=40)
+    assert await violations(browser) == []
+    await visitor.press("button")
+    await visitor.plays_on()
+    assert await violations(browser) == []
+    await browser.open(f"{live.base}/watch/{live.organization}/nothing")
+    assert await violations(browser) == []
+
+
+async def test_the_picker_in_every_state(live: Service, browser: Browser) -> None:
+    builder = Builder(browser, live)
+    builder.token = None
+    async with builder.at_work():
+        await builder.until("facts.message.startsWith('You are not signed in')")
+        assert await violations(browser) == []
+        builder.token = live.token
+        await builder.click(".retry")
+        await builder.until("facts.message.startsWith('There are no streams yet.')")
+        assert await violations(browser) == []
+        channel, stream = await live.channel("Spring collection")
+        await live.push(stream)
+        await live.channel("Kitchen")
+        await live.until(channel, state="live")
+        await builder.set("picker.setAttribute('server', '')")
+        await builder.until("facts.titles.length === 2 && facts.pictures === 1", timeout=30)
+        assert await violations(browser) == []
+        await builder.click("[data-state=live]")
+        await builder.until("facts.picked.length === 1")
+        assert await violations(browser) == []
+        await builder.set("picker.setAttribute('state', 'ended')")
+        await builder.until("facts.message.startsWith('There is no stream in')")
+        assert await violations(browser) == []
+        await builder.set("picker.setAttribute('state', '')")
+        await builder.until("facts.titles.length === 2")
+        await live.kill()
+        await builder.until("facts.notice !== ''", timeout=40)
+        assert await violations(browser) == []
