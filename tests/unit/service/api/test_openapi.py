@@ -13,6 +13,7 @@ from service.api import (
     meetings,
     public_player,
     public_schemas,
+    recordings,
     stream_control,
     stream_sessions,
     users,
@@ -29,7 +30,8 @@ def described() -> dict[str, Any]:
     operations = [
         *users.operations(),
         *channels.operations(NOBODY),
-        *conference.operations(NOBODY, NOBODY, NOBODY, NOBODY),
+        *conference.operations(NOBODY, NOBODY, NOBODY),
+        *recordings.operations(NOBODY, NOBODY, NOBODY),
         *stream_sessions.operations(NOBODY, NOBODY, NOBODY),
         *meetings.operations(NOBODY, NOBODY),
         *visitors.operations(NOBODY),

@@ -1,0 +1,105 @@
+"""Recordings: of a channel, newest first, and one by its uid."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from pydantic import Field
+
+from providers.base import Recording
+from service.api.conference import CONFERENCE, ORGANIZATION, TAG
+from service.api.contract import Call, Nothing, Operation, Reply, operation
+from service.api.fields import Moment
+from service.api.pagination import PageQuery, links, results
+from service.api.schemas import Answer, PageAnswer
+from service.domain.catalogue import Catalogue
+from service.domain.channels import Channels
+from service.domain.sessions import Sessions
+
+
+class Size(Answer):
+    width: int = Field(description="Pixels, -1 while unknown.")
+    height: int = Field(description="Pixels, -1 while unknown.")
+
+
+class PlaybackAnswer(Answer):
+    hls: str
+    dash: str
+
+
+class Meta(Answer):
+    name: str
+
+
+class RecordingAnswer(Answer):
+    """A finished broadcast, in the shape the Pub API shares with Cloudflare's videos."""
+
+    uid: str
+    thumbnail: str
+    created: Moment
+    modified: Moment
+    size: int = Field(description="Bytes, 0 while unknown.")
+    duration: float = Field(description="Seconds, -1 while unknown.")
+    input: Size
+    playback: PlaybackAnswer
+    meta: Meta
+    stream_session_id: UUID | None = Field(description="The session it was made in.")
+
+
+class RecordingPage(PageAnswer):
+    results: list[RecordingAnswer]
+
+
+def operations(channels: Channels, catalogue: Catalogue, sessions: Sessions) -> list[Operation]:
+    """The operations of this resource."""
+
+    @operation(
+        "GET",
+        CONFERENCE + "/recorded_streams",
+        query=PageQuery,
+        answers={200: RecordingPage},
+        tag=TAG,
+        summary="Recordings of the channel, newest first",
+    )
+    async def list_recordings(call: Call[PageQuery, Nothing]) -> Reply:
+        channel = await channels.visible(call.caller, call.path["channel_id"])
+        page = await catalogue.recordings(channel, call.query.request(by_uuid=False))
+        made_in = await sessions.of_recordings(channel.id, page.items)
+        shown = results(page, lambda each: _recording(each, made_in.get(each.uid)))
+        return Reply(RecordingPage(**links(call, page), results=shown))
+
+    @operation(
+        "GET",
+        ORGANIZATION + "/conference/recorded_streams/{recording_uid}",
+        answers={200: RecordingAnswer},
+        tag=TAG,
+        summary="One recording of the organization",
+    )
+    async def get_recording(call: Call[Nothing, Nothing]) -> Reply:
+        """By its uid, also when its channel is deleted. That of a channel the caller cannot see is a 404 to him."""
+        recording, channel_id = await catalogue.recording(call.caller, call.path["recording_uid"].hex)
+        made_in = await sessions.of_recordings(channel_id, [recording])
+        return Reply(_recording(recording, made_in.get(recording.uid)))
+
+    return [list_recordings, get_recording]
+
+
+def _recording(recording: Recording, session_id: UUID | None) -> RecordingAnswer:
+    return RecordingAnswer(
+        uid=recording.uid,
+        thumbnail=recording.playback.thumbnail,
+        created=recording.created,
+        modified=recording.modified,
+        size=_known(recording.size, 0),
+        duration=_known(recording.duration, -1.0),
+        input=Size(width=_known(recording.width, -1), height=_known(recording.height, -1)),
+        playback=PlaybackAnswer(hls=recording.playback.hls, dash=recording.playback.dash),
+        meta=Meta(name=recording.name),
+        stream_session_id=session_id,
+    )
+
+
+def _known(value: Any, placeholder: Any) -> Any:
+    """Cloudflare's placeholders, which clients of this API know, for what the provider does not (yet) know."""
+    return placeholder if value is None else value
