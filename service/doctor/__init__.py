@@ -1,0 +1,52 @@
+"""`python -m service doctor`: looks at everything the service stands on and says, for each, what to do.
+
+Changes nothing, but for making the data directory.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from service.doctor.certificate import check_certificate
+from service.doctor.finding import Finding, Level
+from service.doctor.machine import check_disk, check_ffmpeg, check_ports
+from service.doctor.provider import check_provider
+from service.doctor.stores import check_database, check_redis
+from service.settings import Settings
+
+CHECK_TIMEOUT = 45.0
+"""Seconds one check may take; ffmpeg on a cold disk is the slowest."""
+
+Check = Callable[[Settings], Awaitable[list[Finding]]]
+
+CHECKS: dict[str, Check] = {
+    "ffmpeg": check_ffmpeg,
+    "redis": check_redis,
+    "database": check_database,
+    "ports": check_ports,
+    "disk": check_disk,
+    "certificate": check_certificate,
+    "provider": check_provider,
+}
+
+
+async def examine(settings: Settings) -> int:
+    """Print the report; 0 when nothing fails, else 1."""
+    failed = False
+    for subject, check in CHECKS.items():
+        for finding in await _bounded(subject, check, settings):
+            print(finding, flush=True)
+            failed = failed or finding.level is Level.FAIL
+    return 1 if failed else 0
+
+
+async def _bounded(subject: str, check: Check, settings: Settings) -> list[Finding]:
+    """A check that breaks is a finding, too: the report goes on."""
+    try:
+        async with asyncio.timeout(CHECK_TIMEOUT):
+            return await check(settings)
+    except TimeoutError:
+        return [Finding(Level.FAIL, subject, f"no answer within {CHECK_TIMEOUT:.0f} s")]
+    except Exception as error:
+        return [Finding(Level.FAIL, subject, f"could not be checked: {type(error).__name__}")]

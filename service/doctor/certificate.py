@@ -1,0 +1,58 @@
+"""What encoders are shown: a certificate they accept, or how to have it trusted."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from service.doctor.finding import Finding, Level
+from service.settings import ProviderName, Settings
+
+EXPIRES_SOON = timedelta(days=21)
+
+TRUST_ADVICE = """\
+OBS and other encoders accept it once this machine's authority is trusted on the streamer's computer. Copy {authority} there, then
+Windows: certutil -addstore -f Root ca.pem    (as administrator)
+macOS:   sudo security add-trusted-cert -d -r trustRoot -k /Library/Keychains/System.keychain ca.pem
+Debian:  sudo cp ca.pem /usr/local/share/ca-certificates/conference.crt && sudo update-ca-certificates
+Or set a certificate of a public authority: CONFERENCE_TLS_CERT (the whole chain) and CONFERENCE_TLS_KEY"""
+
+
+async def check_certificate(settings: Settings) -> list[Finding]:
+    if settings.provider is not ProviderName.LOCAL:
+        return []
+    from providers.local.ingest.authority import describe
+    from providers.local.ingest.tls import CertificateUnusable, server_context
+
+    local = settings.tls_dir
+    certificate = settings.tls_cert or local / "server.pem"
+    if not certificate.exists():
+        return [
+            Finding(Level.OK, "certificate", f"a local authority and a certificate are made in {local} on first start")
+        ]
+    try:
+        server_context(certificate, settings.tls_key or local / "server.key")
+        told = describe(certificate)
+    except CertificateUnusable as error:
+        return [
+            Finding(Level.FAIL, "certificate", str(error), "Set CONFERENCE_TLS_CERT and CONFERENCE_TLS_KEY to a pair")
+        ]
+    seen = f"for {', '.join(told.names) or 'no host name'}, signed by {told.issuer}, until {told.expires:%Y-%m-%d}"
+    left = told.expires - datetime.now(UTC)
+    host = settings.rtmp_public_host().strip("[]")
+    if left < timedelta(0):
+        return [Finding(Level.FAIL, "certificate", f"{seen}: it has run out", "Renew it, then send the service SIGHUP")]
+    if settings.tls_cert is None:
+        return [Finding(Level.OK, "certificate", seen, TRUST_ADVICE.format(authority=local / "ca.pem"))]
+    if not any(_covers(name, host) for name in told.names):
+        advice = f"Encoders are sent to {host}: set CONFERENCE_PUBLIC_RTMP_HOST to a name of the certificate"
+        return [Finding(Level.WARN, "certificate", seen, advice)]
+    if left < EXPIRES_SOON:
+        return [Finding(Level.WARN, "certificate", seen, "Renew it soon, then send the service SIGHUP")]
+    return [Finding(Level.OK, "certificate", seen)]
+
+
+def _covers(name: str, host: str) -> bool:
+    """A wildcard stands for the first label (RFC 6125 §6.4.3)."""
+    if name.startswith("*."):
+        return host.lower().partition(".")[2] == name[2:].lower()
+    return name.lower() == host.lower()

@@ -1,0 +1,28 @@
+"""The whole report."""
+
+from __future__ import annotations
+
+import pytest
+
+from service import doctor
+from service.doctor.finding import Finding, Level
+from service.settings import Settings
+
+
+async def test_a_broken_check_is_a_finding_and_the_report_goes_on(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def broken(_: Settings) -> list[Finding]:
+        raise RuntimeError("hunter2")
+
+    async def fine(_: Settings) -> list[Finding]:
+        return [Finding(Level.OK, "second", "all well", "nothing\nat all")]
+
+    monkeypatch.setattr(doctor, "CHECKS", {"first": broken, "second": fine})
+    assert await doctor.examine(settings) == 1
+    assert capsys.readouterr().out.splitlines() == [
+        "fail  first        could not be checked: RuntimeError",
+        "ok    second       all well",
+        "                   → nothing",
+        "                   → at all",
+    ]
