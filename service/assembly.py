@@ -34,6 +34,7 @@ from service.domain.showcase import Showcase
 from service.domain.status import StatusBoard
 from service.domain.stream_health import HealthDesk
 from service.domain.streams import Streams
+from service.domain.sweeper import Sweeper
 from service.domain.visitors import VisitorLimits, Visitors
 from service.store import Store
 from service.viewers.port import ViewerWindow
@@ -84,11 +85,15 @@ async def assembled(ports: Ports) -> AsyncIterator[Conference]:
         audience = AudienceLog()
         keeper = SessionKeeper(store.sessions, provider, board, ports.viewers, ports.spawn, now, audience)
         stack.push_async_callback(keeper.aclose)
+        sweeper = Sweeper(store.forgetting, ports.spawn)
+        stack.push_async_callback(sweeper.aclose)
         catalogue = Catalogue(provider, store.claims, board)
         showcase = Showcase(provider, store.channels, store.claims, catalogue)
         visitors = await Visitors(store.accounts, store.accounts, now, _visitor_limits(ports)).open()
 
         channels.on_delete(streams.end)
+        channels.on_delete(sweeper.channel_deleted)
+        sweeper.start()
         channels.listen(board.changed)
         streams.listen(board.changed)
         streams.listen(showcase.changed)

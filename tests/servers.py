@@ -13,7 +13,7 @@ import subprocess
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TypeVar
@@ -59,8 +59,9 @@ def _stop(process: subprocess.Popen[bytes] | None, how: signal.Signals) -> None:
 class PostgresServer:
     """A throw-away cluster. PostgreSQL refuses to run as root: then its own user, or nobody, runs it."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, shared_buffers: str = "16MB") -> None:
         self._data = home / "data"
+        self._shared_buffers = shared_buffers
         self._log = home / "log"
         self.port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
@@ -94,7 +95,7 @@ class PostgresServer:
             "unix_socket_directories": "",
             "fsync": "off",
             "max_connections": "100",
-            "shared_buffers": "16MB",
+            "shared_buffers": self._shared_buffers,
         }
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         with self._log.open("ab") as log:
@@ -191,7 +192,7 @@ Server = TypeVar("Server", PostgresServer, RedisServer)
 
 
 @contextmanager
-def _running(kind: type[Server], name: str) -> Iterator[Server]:
+def _running(kind: Callable[[Path], Server], name: str) -> Iterator[Server]:
     """A server in a directory of its own, for as long as the block lasts."""
     with tempfile.TemporaryDirectory(prefix=f"conference-{name}-", ignore_cleanup_errors=True) as home:
         server = kind(Path(home))
@@ -202,9 +203,9 @@ def _running(kind: type[Server], name: str) -> Iterator[Server]:
             server.stop()
 
 
-def postgres_server() -> AbstractContextManager[PostgresServer]:
-    """A running PostgreSQL for as long as the block lasts."""
-    return _running(PostgresServer, "postgres")
+def postgres_server(shared_buffers: str = "16MB") -> AbstractContextManager[PostgresServer]:
+    """A running PostgreSQL for as long as the block lasts. `shared_buffers`: enough for tests; its own default is 128MB."""
+    return _running(lambda home: PostgresServer(home, shared_buffers), "postgres")
 
 
 def redis_server() -> AbstractContextManager[RedisServer]:

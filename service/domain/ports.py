@@ -100,7 +100,10 @@ class ChannelStore(Protocol):
         """False when it is gone."""
 
     async def remove_channel(self, channel_id: UUID, at: datetime) -> bool:
-        """It and its members are gone; which inputs it had stays known. False when it was gone before."""
+        """It and its members are gone, its messages will be (`sweeper.py`); which inputs it had stays known.
+
+        False when it was gone before.
+        """
 
     async def channels(
         self, organization_id: UUID, ordering: str, request: PageRequest, user_id: UUID | None = None

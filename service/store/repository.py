@@ -10,6 +10,7 @@ from service.store.channels import StoredChannels
 from service.store.database import Database
 from service.store.direct import StoredDirects
 from service.store.directory import StoredDirectory
+from service.store.forgetting import StoredForgetting
 from service.store.live_inputs import StoredClaims
 from service.store.local_inputs import StoredInputs
 from service.store.members import StoredMembers
@@ -33,6 +34,7 @@ class Store:
         self.local_inputs = StoredInputs(self.database)
         self.sessions = StoredSessions(self.database)
         self.presence = StoredPresence(self.database)
+        self.forgetting = StoredForgetting(self.database)
 
     async def check(self) -> None:
         """Return when the database answers (readiness). Errors: domain.errors.Unavailable."""

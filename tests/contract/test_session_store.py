@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from uuid import UUID, uuid4
 
-import pytest
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -16,7 +13,6 @@ from service.domain.paging import Anchor, PageRequest
 from service.domain.sessions import StreamSession, open_session
 from service.store import Store
 from service.store.sessions import stream_session_visitors
-from tests.contract.stores import opened_store
 from tests.contract.test_store import new_channel, new_claim, new_organization
 
 START = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
@@ -28,12 +24,6 @@ def digest(number: int) -> bytes:
 
 def session(channel: UUID, at: datetime = START) -> StreamSession:
     return StreamSession(uuid4(), uuid4(), channel, False, at)
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
-    async with opened_store(request.param, request, tmp_path) as opened:
-        yield opened
 
 
 async def test_the_first_of_many_starts_at_once_is_everybodys(store: Store) -> None:

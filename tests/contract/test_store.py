@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -20,15 +19,8 @@ from service.domain.paging import Anchor, PageRequest, cut
 from service.store import Store
 from service.store.migrate import migrate
 from service.store.tables import live_inputs
-from tests.contract.stores import opened_store
 
 START = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
-    async with opened_store(request.param, request, tmp_path) as opened:
-        yield opened
 
 
 async def new_organization(store: Store) -> UUID:

@@ -1,0 +1,41 @@
+"""What goes for good, and when: the messages of deleted channels, a few at a time.
+
+A channel's row, its inputs and its stream sessions stay: they say whose its recordings are. Who was in it goes with the deletion
+itself, in the same transaction. `latest_message_id` stays on the row as long as there are messages, and so tells where any are.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from service.store.conversation_tables import mentions, messages
+from service.store.database import Database
+from service.store.tables import FORGETTABLE, channels
+
+
+class StoredForgetting:
+    """Implements `domain.sweeper.ForgettingStore`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def forget_messages(self, limit: int) -> bool:
+        # Whoever else sweeps takes another channel.
+        next_one = select(channels.c.id).where(FORGETTABLE).order_by(channels.c.deleted_at).limit(1)
+
+        async def change(connection: AsyncConnection) -> bool:
+            locked = next_one.with_for_update(skip_locked=True)
+            channel_id = (await connection.execute(locked)).scalar_one_or_none()
+            if channel_id is None:
+                return False
+            oldest = select(messages.c.id).where(messages.c.channel_id == channel_id)
+            ids = list((await connection.execute(oldest.order_by(messages.c.created_at).limit(limit))).scalars())
+            await connection.execute(mentions.delete().where(mentions.c.message_id.in_(ids)))
+            await connection.execute(messages.delete().where(messages.c.id.in_(ids)))
+            if len(ids) < limit:
+                done = update(channels).where(channels.c.id == channel_id).values(latest_message_id=None)
+                await connection.execute(done)
+            return True
+
+        return await self._database.write(change)

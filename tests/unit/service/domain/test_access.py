@@ -1,0 +1,52 @@
+"""Who comes in, and who may change things."""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+import pytest
+
+from service.domain.access import enter, only_admin, only_self, person
+from service.domain.errors import Forbidden, NotFound
+from service.store import Store
+from tests.contract.room import new_people, new_room
+from tests.unit.service.domain.callers import caller
+
+
+async def test_a_public_channel_is_everybodys_in_its_organization(store: Store) -> None:
+    room = await new_room(store)
+    _, (stranger,) = await new_people(store, 1, room.organization_id)
+    assert not (await enter(store.channels, await caller(room, stranger), room.id)).is_member
+    assert (await enter(store.channels, await caller(room, None), room.id)).channel.id == room.id
+
+
+async def test_a_private_channel_is_not_there_for_others(store: Store) -> None:
+    room = await new_room(store, is_private=True)
+    _, (stranger,) = await new_people(store, 1, room.organization_id)
+    assert (await enter(store.channels, await caller(room, 1), room.id)).is_member
+    for outsider in (stranger, None):
+        with pytest.raises(NotFound):
+            await enter(store.channels, await caller(room, outsider), room.id)
+
+
+async def test_a_channel_of_another_organization_is_not_there(store: Store) -> None:
+    room, other = await new_room(store), await new_room(store)
+    with pytest.raises(NotFound):
+        await enter(store.channels, await caller(room, 0), other.id)
+
+
+async def test_only_the_admin_passes_as_admin(store: Store) -> None:
+    room = await new_room(store)
+    only_admin(await enter(store.channels, await caller(room, 0), room.id))
+    with pytest.raises(Forbidden):
+        only_admin(await enter(store.channels, await caller(room, 1), room.id))
+
+
+async def test_an_organization_speaks_for_nobody_and_somebody_for_himself_only(store: Store) -> None:
+    room = await new_room(store)
+    ada = await caller(room, 0)
+    assert only_self(ada, room.people[0]).id == room.people[0]
+    with pytest.raises(Forbidden):
+        only_self(ada, uuid4())
+    with pytest.raises(Forbidden):
+        person(await caller(room, None))

@@ -1,0 +1,112 @@
+"""Joining, leaving, seeing, and who is admin."""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+import pytest
+
+from service.domain.conversation import NotifyMode
+from service.domain.conversation_ports import MemberChanges
+from service.domain.entities import ChannelType
+from service.domain.errors import Conflict, Forbidden, Invalid, NotFound
+from service.domain.members import Members
+from service.domain.paging import PageRequest
+from service.store import Store
+from tests.contract.clock import MovableClock
+from tests.contract.room import new_people, new_room
+from tests.unit.service.domain.callers import caller
+
+DIRECT = {"type": ChannelType.DIRECT, "is_private": True}
+
+
+@pytest.fixture
+def members(store: Store) -> Members:
+    return Members(store.members, store.directory, MovableClock())
+
+
+async def test_anybody_of_the_organization_joins_a_public_channel(store: Store, members: Members) -> None:
+    room = await new_room(store)
+    _, (guest,) = await new_people(store, 1, room.organization_id)
+    added = [await members.add(await caller(room, guest), room.id, guest) for _ in range(2)]
+    assert [is_new for _, is_new in added] == [True, False]
+    assert added[0][0].user.id == guest
+
+
+@pytest.mark.parametrize("kind", [{"is_private": True}, DIRECT])
+async def test_nobody_joins_what_is_not_public(store: Store, members: Members, kind: dict[str, object]) -> None:
+    room = await new_room(store, **kind)
+    _, (guest,) = await new_people(store, 1, room.organization_id)
+    with pytest.raises(Invalid) as refused:
+        await members.add(await caller(room, 0), room.id, guest)
+    assert list(refused.value.fields) == ["member_id"]
+
+
+async def test_somebody_nobody_knows_does_not_join(store: Store, members: Members) -> None:
+    room = await new_room(store)
+    with pytest.raises(Invalid) as refused:
+        await members.add(await caller(room, 0), room.id, uuid4())
+    assert list(refused.value.fields) == ["member_id"]
+
+
+async def test_who_joined_last_is_listed_first_and_an_unknown_ordering_means_that(
+    store: Store, members: Members
+) -> None:
+    room = await new_room(store)
+    _, (guest,) = await new_people(store, 1, room.organization_id)
+    ada = await caller(room, 0)
+    await members.add(ada, room.id, guest)
+    page = await members.list(ada, room.id, "shoe_size", PageRequest(2))
+    assert (page.items[0].user.id, len(page.items), page.next is None) == (guest, 2, False)
+
+
+async def test_only_an_admin_names_admins_and_one_stays(store: Store, members: Members) -> None:
+    room = await new_room(store)
+    ada, bob = await caller(room, 0), await caller(room, 1)
+    with pytest.raises(Forbidden):
+        await members.change(bob, room.id, room.people[1], MemberChanges(is_admin=True))
+    with pytest.raises(Conflict):
+        await members.change(ada, room.id, room.people[0], MemberChanges(is_admin=False))
+    assert (await members.change(ada, room.id, room.people[1], MemberChanges(is_admin=True))).is_admin
+
+
+async def test_a_member_sent_back_as_he_is_changes_nothing(store: Store, members: Members) -> None:
+    room = await new_room(store)
+    before = await members.get(await caller(room, 1), room.id, room.people[1])
+    assert await members.change(await caller(room, 1), room.id, room.people[1], MemberChanges(is_admin=False)) == before
+
+
+async def test_what_somebody_has_seen_only_he_can_say(store: Store, members: Members) -> None:
+    room = await new_room(store)
+    await room.says(room.people[0])
+    seen = MemberChanges(sees=True, last_seen_at=MovableClock().now)
+    with pytest.raises(Forbidden):
+        await members.change(await caller(room, 0), room.id, room.people[1], seen)
+    changed = await members.change(await caller(room, 1), room.id, room.people[1], seen)
+    assert (changed.unread_message_count, changed.last_seen_at) == (0, MovableClock().now)
+
+
+async def test_a_member_leaves_and_only_an_admin_sends_others_away(store: Store, members: Members) -> None:
+    room = await new_room(store)
+    with pytest.raises(Forbidden):
+        await members.remove(await caller(room, 1), room.id, room.people[2])
+    await members.remove(await caller(room, 1), room.id, room.people[1])
+    await members.remove(await caller(room, 0), room.id, room.people[2])
+    for gone in room.people[1:]:
+        with pytest.raises(NotFound):
+            await members.get(await caller(room, 0), room.id, gone)
+
+
+async def test_nobody_leaves_a_direct_channel(store: Store, members: Members) -> None:
+    room = await new_room(store, **DIRECT)
+    with pytest.raises(Forbidden):
+        await members.remove(await caller(room, 1), room.id, room.people[1])
+
+
+async def test_settings_are_ones_own(store: Store, members: Members) -> None:
+    room = await new_room(store)
+    ada = await caller(room, 0)
+    assert (await members.set_mode(ada, room.id, room.people[0], None)).mode is NotifyMode.UNMUTED
+    assert (await members.set_mode(ada, room.id, room.people[0], NotifyMode.MENTIONS)).mode is NotifyMode.MENTIONS
+    with pytest.raises(Forbidden):
+        await members.set_mode(ada, room.id, room.people[1], NotifyMode.MUTED)

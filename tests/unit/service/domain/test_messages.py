@@ -1,0 +1,117 @@
+"""What may be said, changed and taken back, and by whom."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID, uuid4
+
+import pytest
+
+from service.domain.conversation import MessageType
+from service.domain.entities import Channel, ChannelType
+from service.domain.errors import Conflict, Forbidden, Invalid, NotFound
+from service.domain.meetings import CallKind
+from service.domain.messages import MAX_CONTENT, Draft, Messages
+from service.domain.paging import PageRequest
+from service.store import Store
+from tests.contract.clock import MovableClock
+from tests.contract.room import new_people, new_room
+from tests.unit.service.domain.callers import caller
+
+HELLO = Draft({"version": 3, "chunks": [{"type": "text", "text": "Hello"}]})
+
+
+@pytest.fixture
+def messages(store: Store) -> Messages:
+    return Messages(store.messages, MovableClock())
+
+
+async def test_a_message_comes_back_as_it_was_sent(store: Store, messages: Messages) -> None:
+    room = await new_room(store)
+    ada = await caller(room, 0)
+    message, is_new = await messages.post(ada, room.id, HELLO)
+    assert (is_new, message.body, message.type) == (True, HELLO.body, MessageType.USER)
+    assert await messages.get(ada, room.id, message.id) == message
+
+
+def test_a_digest_does_not_depend_on_the_order_of_keys_but_on_the_content() -> None:
+    assert Draft({"a": 1, "b": 2}).digest() == Draft({"b": 2, "a": 1}).digest()
+    others = [Draft({"a": 1}), Draft({"a": 1.5}), Draft({"a": 1}, MessageType.SYSTEM)]
+    assert len({each.digest() for each in others}) == 3
+
+
+async def test_a_retry_is_the_same_message_and_other_content_a_conflict(store: Store, messages: Messages) -> None:
+    room = await new_room(store)
+    ada, own_id = await caller(room, 0), uuid4()
+    sent = [await messages.post(ada, room.id, Draft(HELLO.body, id=own_id)) for _ in range(2)]
+    assert ([is_new for _, is_new in sent], sent[0][0]) == ([True, False], sent[1][0])
+    with pytest.raises(Conflict):
+        await messages.post(ada, room.id, Draft({"version": 1}, id=own_id))
+    with pytest.raises(Conflict):
+        await messages.post(await caller(room, 1), room.id, Draft(HELLO.body, id=own_id))
+
+
+async def test_a_body_may_be_as_large_as_the_limit_and_no_larger(store: Store, messages: Messages) -> None:
+    room = await new_room(store)
+    ada = await caller(room, 0)
+    room_left = MAX_CONTENT - len('{"version":3,"text":""}')
+    fits = {"version": 3, "text": "ü" * (room_left // 2)}
+    await messages.post(ada, room.id, Draft(fits))
+    with pytest.raises(Invalid, match="bytes"):
+        await messages.post(ada, room.id, Draft(fits | {"more": 1}))
+
+
+async def test_who_is_no_member_speaks_in_a_public_channel_but_the_organization_does_not(
+    store: Store, messages: Messages
+) -> None:
+    room = await new_room(store)
+    _, (stranger,) = await new_people(store, 1, room.organization_id)
+    message, _ = await messages.post(await caller(room, stranger), room.id, HELLO)
+    assert message.author.id == stranger
+    with pytest.raises(Forbidden):
+        await messages.post(await caller(room, None), room.id, HELLO)
+
+
+async def test_only_admins_announce(store: Store, messages: Messages) -> None:
+    room = await new_room(store, type=ChannelType.ANNOUNCEMENTS)
+    await messages.post(await caller(room, 0), room.id, HELLO)
+    with pytest.raises(Forbidden):
+        await messages.post(await caller(room, 1), room.id, HELLO)
+
+
+async def test_only_the_author_edits_and_an_admin_may_delete(store: Store, messages: Messages) -> None:
+    room = await new_room(store)
+    ada, bob, eve = [await caller(room, number) for number in range(3)]
+    message, _ = await messages.post(bob, room.id, HELLO)
+    with pytest.raises(Forbidden):
+        await messages.edit(ada, room.id, message.id, {"version": 1})
+    assert (await messages.edit(bob, room.id, message.id, {"version": 1})).is_edited
+    with pytest.raises(Forbidden):
+        await messages.delete(eve, room.id, message.id)
+    await messages.delete(ada, room.id, message.id)
+    with pytest.raises(NotFound):
+        await messages.edit(bob, room.id, message.id, {"version": 1})
+
+
+async def test_the_newest_come_first_unless_asked_otherwise(store: Store, messages: Messages) -> None:
+    room = await new_room(store)
+    ada = await caller(room, 0)
+    sent = [(await messages.post(ada, room.id, HELLO))[0].id for _ in range(3)]
+    for ordering, wanted in (("", sent[:0:-1]), ("created_at", sent[:2])):
+        page = await messages.list(ada, room.id, ordering, PageRequest(2))
+        assert ([each.id for each in page.items], page.next is None) == (wanted, False)
+
+
+async def test_calls_are_told_of_once_for_each_message(store: Store) -> None:
+    heard: list[tuple[UUID, UUID, CallKind]] = []
+
+    async def listen(channel: Channel, user: UUID, kind: CallKind, _at: datetime) -> None:
+        heard.append((channel.id, user, kind))
+
+    messages = Messages(store.messages, MovableClock(), listen)
+    room = await new_room(store)
+    ada = await caller(room, 0)
+    request = Draft(HELLO.body, MessageType.CALL_REQUEST, id=uuid4())
+    for draft in (HELLO, request, request, Draft(HELLO.body, MessageType.CALL_LEAVE)):
+        await messages.post(ada, room.id, draft)
+    assert heard == [(room.id, room.people[0], kind) for kind in (CallKind.REQUEST, CallKind.LEAVE)]

@@ -1,0 +1,75 @@
+"""What was said in deleted channels is forgotten: when told, at the start, and once the store is back."""
+
+from __future__ import annotations
+
+import asyncio
+from uuid import uuid4
+
+import pytest
+
+from service.domain import sweeper as sweeping
+from service.domain.errors import Unavailable
+from service.domain.sweeper import BATCH, Sweeper
+from service.tasks import Tasks
+
+
+class Waiting:
+    """A store with so many batches left; `idle` is set whenever somebody saw that nothing is."""
+
+    def __init__(self, batches: int = 0) -> None:
+        self.batches = batches
+        self.away = False
+        self.asked: list[int] = []
+        self.idle = asyncio.Event()
+        self.refused = asyncio.Event()
+
+    async def forget_messages(self, limit: int) -> bool:
+        self.asked.append(limit)
+        if self.away:
+            self.refused.set()
+            raise Unavailable("away")
+        if self.batches == 0:
+            self.idle.set()
+            return False
+        self.batches -= 1
+        return True
+
+
+async def test_it_takes_up_what_is_left_from_before_in_batches(tasks: Tasks) -> None:
+    store = Waiting(batches=3)
+    sweeper = Sweeper(store, tasks.spawn)
+    sweeper.start()
+    await store.idle.wait()
+    assert store.asked == [BATCH] * 4
+
+
+async def test_a_deleted_channel_wakes_it(tasks: Tasks) -> None:
+    store = Waiting()
+    sweeper = Sweeper(store, tasks.spawn)
+    sweeper.start()
+    await store.idle.wait()
+    store.idle.clear()
+    store.batches = 1
+    await sweeper.channel_deleted(uuid4())
+    await store.idle.wait()
+    assert store.batches == 0
+
+
+async def test_it_tries_again_when_the_store_was_away(tasks: Tasks, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sweeping, "SWEEP_EVERY", 0.01)
+    store = Waiting(batches=1)
+    store.away = True
+    sweeper = Sweeper(store, tasks.spawn)
+    sweeper.start()
+    await store.refused.wait()
+    store.away = False
+    await store.idle.wait()
+    assert store.batches == 0
+
+
+async def test_it_stops_twice_and_before_it_started(tasks: Tasks) -> None:
+    sweeper = Sweeper(Waiting(), tasks.spawn)
+    await sweeper.aclose()
+    sweeper.start()
+    await sweeper.aclose()
+    await sweeper.aclose()
