@@ -40,12 +40,12 @@ def test_the_key_is_of_the_people_not_of_their_order(people: list[object], dice:
 async def test_two_who_ask_at_once_get_one_channel_that_one_of_them_made(store: Store, directs: DirectChannels) -> None:
     room = await new_room(store, people=2)
     ada, bob = room.people
-    answers = await asyncio.gather(
-        *(directs.open(await caller(room, me), room.people[me], (room.people[1 - me],)) for me in (0, 1) * 5)
-    )
+    callers = [await caller(room, me) for me in (0, 1)]
+    calls = (directs.open(callers[me], room.people[me], (room.people[1 - me],)) for me in (0, 1) * 5)
+    answers = await asyncio.gather(*calls)
     assert {channel.id for channel, _ in answers} == {answers[0][0].id}
     assert sorted(made for _, made in answers) == [False] * 9 + [True]
-    again, made = await directs.open(await caller(room, 0), ada, (bob, ada, bob))
+    again, made = await directs.open(callers[0], ada, (bob, ada, bob))
     assert (again.id, made, again.type, again.member_count) == (answers[0][0].id, False, ChannelType.DIRECT, 2)
 
 
