@@ -1,7 +1,7 @@
 """The two public endpoints, which every visitor's player polls: stream_status and stream_viewer_count.
 
-`PublicStream.answer` is the whole hot path: no await, no I/O, the answer rendered once per snapshot. The ordinary route and the
-express lane both call it.
+`PublicStream.reply` is the whole hot path: no await, no I/O, the answer rendered once per snapshot. The ordinary route and the
+express lane (through `answer`) both end there; only the first poll of a channel waits, for the board.
 
 Caching. A poll that carries a visitor id is a heartbeat: it must reach us, so its answer is not stored. One without may be
 answered by a cache for a second. `Vary` keeps the two apart, since the id may come in a header.
@@ -14,7 +14,7 @@ import json
 import math
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 from urllib.parse import unquote, unquote_plus
 
@@ -22,9 +22,11 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from service.api.client_address import Networks, client_address
+from service.api.errors import error_response
+from service.api.express_connection import LaterReply
 from service.api.public_schemas import PATH, PREFIX, STATUS, VIEWER_COUNT
 from service.api.wire import WireReply
-from service.domain.errors import Throttled
+from service.domain.errors import DomainError, Throttled
 from service.domain.newcomers import Newcomers
 from service.domain.status import Snapshot, StatusBoard, Watched
 
@@ -51,7 +53,6 @@ _PREFLIGHT = (
         "authorization, content-type, accept, if-none-match, x-visitor-id, x-giosg-visitor-id",
     ),
     ("Access-Control-Max-Age", "86400"),
-    ("Cache-Control", "public, max-age=86400"),
 )
 _VARY = ("Vary", "Authorization, X-Visitor-Id, X-Giosg-Visitor-Id")
 _CACHED = ("Cache-Control", "public, max-age=1")
@@ -80,11 +81,12 @@ class PublicStream:
         self._visitor_of = visitor_of
         self.trusted_proxies = trusted_proxies
 
-    def answer(self, method: str, target: str, headers: Mapping[str, str], peer: str) -> WireReply | None:
-        """The answer to a poll, or None: not an endpoint or a method of these, or a channel that is not on the board.
+    def answer(self, method: str, target: str, headers: Mapping[str, str], peer: str) -> WireReply | LaterReply | None:
+        """The answer to a poll, errors included; one to be awaited while its channel is not on the board.
+
+        None: it is not an endpoint or a method of these.
 
         `target` is the raw path and query, `headers` has lower-case names, `peer` is the address at the other end of the socket.
-        Errors: Throttled.
         """
         path, _, query = target.partition("?")
         named = parse_path(path) if len(path) <= MAX_PATH else None
@@ -97,8 +99,22 @@ class PublicStream:
             return None
         watched = self._board.find(organization, channel)
         if watched is None:
-            return None
-        return self.reply(watched, route, method, query, headers, peer)
+            return partial(self._answer_later, named, method, query, headers, peer)
+        try:
+            return self.reply(watched, route, method, query, headers, peer)
+        except DomainError as error:
+            return _refusal(route, error)
+
+    async def _answer_later(
+        self, named: tuple[str, str, str], method: str, query: str, headers: Mapping[str, str], peer: str
+    ) -> WireReply:
+        """The first poll of a channel waits until it is on the board, at most the board's load_timeout."""
+        organization, channel, route = named
+        try:
+            watched = await self._board.watch(organization, channel)
+            return self.reply(watched, route, method, query, headers, peer)
+        except DomainError as error:
+            return _refusal(route, error)
 
     def reply(
         self, watched: Watched, route: str, method: str, query: str, headers: Mapping[str, str], peer: str
@@ -196,6 +212,15 @@ def status_event(snapshot: Snapshot) -> tuple[str, bytes]:
         event = identity, b"id: %s\nevent: status\ndata: %s\n\n" % (identity.encode(), reply.body)
         snapshot.renderings["event"] = event
     return event
+
+
+def _refusal(route: str, error: DomainError) -> WireReply:
+    """What the middleware answers to the error, for the lane."""
+    answer = error_response(error)
+    if answer is None:
+        raise error
+    body = answer.body if isinstance(answer.body, bytes) else b""
+    return WireReply(route, answer.status, (*_CORS, *answer.headers.items()), body)
 
 
 def headers_of(request: web.Request) -> dict[str, str]:

@@ -14,7 +14,8 @@ from aiohttp import web
 
 from providers.base import Spawn
 from service.api.errors import error_response, internal_error
-from service.api.express import Answer, ExpressLane, ExpressLimits
+from service.api.express import ExpressLane, ExpressLimits
+from service.api.express_connection import Answer
 from service.api.middleware import CORS
 from service.api.wire import WireReply
 

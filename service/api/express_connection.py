@@ -1,0 +1,195 @@
+"""One connection in the express lane: whole requests out of the bytes, answered in order, until it is aiohttp's."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from typing import TYPE_CHECKING, cast
+
+from service.api.plain_http import parse_headers, parse_request_line
+from service.api.wire import WireReply
+
+if TYPE_CHECKING:
+    from service.api.express import ExpressLane
+
+LaterReply = Callable[[], Awaitable[WireReply]]
+"""An answer that has to be waited for; it bounds the wait itself. Any exception: let aiohttp do it."""
+
+Answer = Callable[[str, str, Mapping[str, str], str], WireReply | LaterReply | None]
+"""Method, raw target, headers with lower-case names, peer address. None, or any exception: let aiohttp do it."""
+
+_METHODS = (b"GET /", b"OPTIONS /")
+
+
+class Connection(asyncio.Protocol):
+    """One client in the lane."""
+
+    __slots__ = (
+        "_buffer",
+        "_handing_over",
+        "_headers",
+        "_lane",
+        "_last_block",
+        "_paused",
+        "_peer",
+        "_pending",
+        "_seen",
+        "_served",
+        "_transport",
+    )
+
+    def __init__(self, lane: ExpressLane) -> None:
+        self._lane = lane
+        self._transport: asyncio.Transport
+        self._peer = ""
+        self._buffer = b""
+        self._last_block = b""
+        self._headers: dict[str, str] | None = {}
+        self._paused = False
+        self._pending: asyncio.Task[None] | None = None
+        self._handing_over = False
+        self._served = False
+        self._seen = lane.now
+
+    # asyncio.Protocol
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's are none by name
+        self._seen = self._lane.now
+        peer = transport.get_extra_info("peername")
+        self._peer = peer[0] if isinstance(peer, tuple) else ""
+        if not self._lane.enter(self):
+            self._transport.abort()
+
+    def data_received(self, data: bytes) -> None:
+        if not self._buffer:
+            self._seen = self._lane.now  # a head that trickles in does not renew its time
+        self._buffer += data
+        if self._pending is None and not self._handing_over:
+            self._serve()
+
+    def pause_writing(self) -> None:
+        self._paused = True
+        self._seen = self._lane.now
+        self._transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        self._paused = False
+        self._go_on_reading()
+        if self._handing_over:
+            self._hand_over()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._pending is not None:
+            self._pending.cancel()
+        self._lane.leave(self)
+
+    # What the lane calls.
+
+    def close(self) -> None:
+        """Now, or once the answer being waited for is sent."""
+        if self._pending is None:
+            self._transport.close()
+
+    def abort(self) -> None:
+        self._transport.abort()
+
+    def close_if_late(self, now: float) -> None:
+        if self._pending is not None and not self._paused:
+            return  # it is we who are late
+        waiting = self._served and not self._buffer and not self._paused
+        limits = self._lane.limits
+        if now - self._seen > (limits.idle_timeout if waiting else limits.head_timeout):
+            self._transport.abort() if self._paused else self._transport.close()
+
+    # One read: answer the whole requests in it, in order.
+
+    def _serve(self) -> None:
+        buffer, start = self._buffer, 0
+        answers: list[bytes] = []
+        later: LaterReply | None = None
+        while start < len(buffer):
+            end = buffer.find(b"\r\n\r\n", start)
+            if end < 0 and _may_be_ours(buffer, start) and len(buffer) - start <= self._lane.limits.max_head:
+                break  # the rest of the head is still to come
+            reply = None if end < 0 else self._answer(buffer[start:end])
+            if not isinstance(reply, WireReply):
+                later = reply
+                self._handing_over = later is None
+                break
+            answers.append(reply.wire)
+            self._lane.on_reply(reply)
+            start = end + 4
+        self._buffer = buffer[start:]
+        if answers:
+            self._write(b"".join(answers))
+        if later is not None and not self._transport.is_closing():
+            self._transport.pause_reading()  # at most one more read comes in meanwhile
+            self._pending = self._lane.spawn(self._finish(later, end + 4 - start), name="poll of a cold channel")
+        elif self._handing_over and not self._paused:
+            self._hand_over()
+
+    async def _finish(self, later: LaterReply, length: int) -> None:
+        """Send the answer to the request that is the first `length` bytes of the buffer, then go on with the rest."""
+        reply = None
+        with suppress(Exception):  # as in `_answer`
+            reply = await later()
+        self._pending = None
+        if self._transport.is_closing():
+            return
+        if reply is None:
+            self._handing_over = True
+        else:
+            self._lane.on_reply(reply)
+            self._buffer = self._buffer[length:]
+            self._write(reply.wire)
+        if self._lane.closing:
+            self._transport.close()
+            return
+        self._go_on_reading()
+        if not self._handing_over:
+            self._serve()
+        elif not self._paused:
+            self._hand_over()
+
+    def _write(self, answers: bytes) -> None:
+        self._served = True
+        self._seen = self._lane.now
+        self._transport.write(answers)
+
+    def _go_on_reading(self) -> None:
+        if self._pending is None and not self._paused:
+            self._transport.resume_reading()
+
+    def _answer(self, head: bytes) -> WireReply | LaterReply | None:
+        line, _, block = head.partition(b"\r\n")
+        if len(head) > self._lane.limits.max_head:
+            return None
+        asked = parse_request_line(line)
+        if asked is None:
+            return None
+        if block != self._last_block:  # a player sends the same headers every time
+            self._headers = parse_headers(block)
+            self._last_block = block
+        if self._headers is None:
+            return None
+        try:
+            return self._lane.answer(*asked, self._headers, self._peer)
+        except Exception:
+            return None  # aiohttp asks again, and has the one place where failures are told
+
+    def _hand_over(self) -> None:
+        """From here on the connection is aiohttp's."""
+        transport, rest = self._transport, self._buffer
+        self._lane.leave(self)
+        if transport.is_closing():
+            return
+        successor = self._lane.next_protocol()
+        transport.set_protocol(successor)
+        successor.connection_made(transport)
+        successor.data_received(rest)
+
+
+def _may_be_ours(buffer: bytes, start: int) -> bool:
+    return any(buffer.startswith(method[: len(buffer) - start], start) for method in _METHODS)

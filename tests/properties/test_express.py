@@ -1,0 +1,167 @@
+"""The express lane answers what aiohttp answers, to any sequence of requests however it is cut, and in the same order."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from uuid import uuid4
+
+from aiohttp import web
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from prometheus_client import CollectorRegistry
+
+from service.api.middleware import Figures, envelope
+from service.api.public_stream import routes
+from service.api.server import serving
+from service.api.wire import WireReply
+from service.domain.newcomers import NewcomerLimits
+from service.domain.status import BoardLimits
+from service.tasks import Tasks
+from tests.stream_stage import Stage
+
+TOLD = (
+    "access-control-allow-origin",
+    "access-control-max-age",
+    "allow",
+    "cache-control",
+    "content-length",
+    "content-type",
+    "etag",
+    "retry-after",
+    "vary",
+)
+"""Headers that tell a client something. Not the server's name, the date and the id of the request."""
+
+PATIENCE = 20.0
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One request. `{live}`, `{cold}` and the like in the target stand for the stage's channels."""
+
+    target: str
+    method: str = "GET"
+    headers: tuple[str, ...] = ()
+
+    def wire(self, names: dict[str, str]) -> bytes:
+        lines = [f"{self.method} {self.target.format(**names)} HTTP/1.1", "Host: x", *self.headers]
+        return "\r\n".join([*lines, "", ""]).encode()
+
+
+CHANNELS = (
+    "{live}",
+    "{cold}",
+    "{silent}",
+    "{unknown}",
+    "{away}",
+    "{upper}",
+    "{escaped}",
+    "{dashless}",
+    "nonsense",
+    "%FF",
+)
+polls = st.builds(
+    Asked,
+    st.builds(
+        "/api/pub/public/v1/orgs/{{organization}}/channels/{}/conference/{}{}".format,
+        st.sampled_from(CHANNELS),
+        st.sampled_from(("stream_status", "stream_status/", "stream_viewer_count")),
+        st.sampled_from(("", "?visitor_id=ann", "?visitor_id=bob", "?visitor_id=cy&x=%20")),
+    ),
+    headers=st.sampled_from(((), ("X-Visitor-Id: dan",), ("If-None-Match: *",), ("Connection: keep-alive",))),
+)
+others = st.sampled_from(
+    (
+        Asked("/elsewhere?x=1"),
+        Asked("/api/pub/public/v1/orgs/{organization}/channels/{live}/conference/stream_statuses"),
+        Asked("/api/pub/public/v1/orgs/{organization}/channels/{live}/conference/stream_status", "POST"),
+        Asked("/api/pub/public/v1/orgs/{organization}/channels/{cold}/conference/stream_status", "HEAD"),
+        Asked("/api/pub/public/v1/orgs/{organization}/channels/{live}/conference/stream_status", "OPTIONS"),
+    )
+)
+conversations = st.lists(st.one_of(polls, polls, polls, others), min_size=1, max_size=12)
+
+
+class Site:
+    """The stage behind one server, with or without a lane."""
+
+    def __init__(self, stage: Stage, port: int, fast: list[WireReply]) -> None:
+        self.fast = fast
+        self._port = port
+        live, cold = str(stage.channel), str(uuid4())
+        self.names = {
+            "organization": str(stage.organization),
+            "live": live,
+            "cold": cold,
+            "silent": str(stage.silent),
+            "unknown": str(uuid4()),
+            "away": str(uuid4()),
+            "upper": live.upper(),
+            "escaped": f"%{ord(live[0]):x}{live[1:]}",
+            "dashless": stage.channel.hex,
+        }
+
+    async def converse(self, asked: list[Asked], cuts: list[int]) -> list[tuple[int, dict[str, str], bytes]]:
+        """Send all of it in pieces of these sizes, and read as many answers."""
+        sent = b"".join(each.wire(self.names) for each in asked)
+        reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
+        try:
+            async with asyncio.timeout(PATIENCE):
+                for cut in [*cuts, len(sent)]:
+                    writer.write(sent[:cut])
+                    sent = sent[cut:]
+                    await writer.drain()
+                return [await _response(reader, each.method) for each in asked]
+        finally:
+            writer.close()
+            await writer.wait_closed()
+
+
+async def _response(reader: asyncio.StreamReader, method: str) -> tuple[int, dict[str, str], bytes]:
+    first, *lines = (await reader.readuntil(b"\r\n\r\n")).decode().rstrip().split("\r\n")
+    headers = dict((name.lower(), value) for name, _, value in (line.partition(": ") for line in lines))
+    status, length = int(first.split()[1]), int(headers.get("content-length", 0))
+    bodiless = method == "HEAD" or status in (204, 304)
+    body = b"" if bodiless else await reader.readexactly(length)
+    return status, {name: headers[name] for name in TOLD if name in headers}, body
+
+
+@asynccontextmanager
+async def site(*, express: bool) -> AsyncIterator[Site]:
+    tasks = Tasks()
+    still = BoardLimits(refresh_every=3600.0, recount_after=3600.0)  # nothing changes while they talk
+    stage = await Stage(tasks, still, newcomers=NewcomerLimits(burst=2, per_second=1)).open()
+    stage.go_live()
+    await stage.watch()
+    app = web.Application(middlewares=[envelope(Figures(CollectorRegistry()))])
+    app.add_routes(routes(stage.public, stage.board))
+    answer = stage.public.answer if express else lambda *_: None
+    fast: list[WireReply] = []
+    async with serving(app, answer, "127.0.0.1", 0, spawn=tasks.spawn, on_reply=fast.append) as port:
+        yield Site(stage, port, fast)
+    await stage.board.aclose()
+    await tasks.aclose()
+
+
+async def answered(asked: list[Asked], cuts: list[int], *, express: bool) -> tuple[list[object], int]:
+    async with site(express=express) as served:
+        return list(await served.converse(asked, cuts)), len(served.fast)
+
+
+@settings(max_examples=60)
+@given(conversations, st.lists(st.integers(1, 400), max_size=12))
+def test_the_lane_answers_what_aiohttp_answers(asked: list[Asked], cuts: list[int]) -> None:
+    with_lane, _ = asyncio.run(answered(asked, cuts, express=True))
+    without, none = asyncio.run(answered(asked, cuts, express=False))
+    assert with_lane == without
+    assert none == 0
+
+
+@settings(max_examples=40)
+@given(st.lists(polls, min_size=1, max_size=12), st.lists(st.integers(1, 400), max_size=12))
+def test_a_connection_that_carries_only_polls_never_leaves_the_lane(asked: list[Asked], cuts: list[int]) -> None:
+    _, fast = asyncio.run(answered(asked, cuts, express=True))
+    assert fast == len(asked)
