@@ -95,6 +95,11 @@ class Browser:
         steps = [{"type": kind, "value": key} for key in keys for kind in ("keyDown", "keyUp")]
         await self._post("actions", actions=[{"type": "key", "id": "keyboard", "actions": steps}])
 
+    async def allow(self, *permissions: str) -> None:
+        """Let pages do this without asking, e.g. "clipboard-read" (W3C Permissions §10)."""
+        for name in permissions:
+            await self._post("permissions", descriptor={"name": name}, state="granted")
+
     async def screenshot(self, file: Path) -> None:
         """What is to be seen, as a PNG."""
         async with self._http.get(f"{self._session}/screenshot") as answer:

@@ -90,6 +90,14 @@ class Streamer:
     async def clipboard(self) -> str:
         return str(await self.browser.run("return navigator.clipboard.readText()"))
 
+    async def hide(self, hidden: bool) -> None:
+        """Make the page believe that its tab is in the background, or is not any more."""
+        await self.browser.run(
+            "Object.defineProperty(document, 'hidden', { value: arguments[0], configurable: true });"
+            "document.dispatchEvent(new Event('visibilitychange'));",
+            hidden,
+        )
+
     async def errors(self) -> list[str]:
         """What went wrong in the page since it was opened, violations of its policy included."""
         return await self.browser.run("return window.errors")  # type: ignore[no-any-return]

@@ -53,8 +53,8 @@ function value(label, what, read, { hint = "", tools = [] } = {}) {
   const element = h(
     "div",
     { class: "field" },
-    h("span", { class: "label", "aria-hidden": "true" }, label),
-    h("div", { class: "with-tools" }, text, h("div", { class: "tools" }, tools, copyButton(what, read))),
+    h("div", { class: "above" }, h("span", { class: "label", "aria-hidden": "true" }, label), h("div", { class: "tools" }, tools, copyButton(what, read))),
+    text,
     hint && h("p", { class: "hint" }, hint),
   );
   return { element, text };

@@ -1,0 +1,251 @@
+"""The studio in a real browser, with real encoders: from the link with a token to the recording."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.browser import chromium, missing
+from tests.e2e.stage import Service, eventually, service
+from tests.e2e.streamer import Streamer
+
+pytestmark = pytest.mark.e2e
+
+PHONE = (375, 812)
+
+PREVIEW_PLAYS = """
+const video = document.querySelector('live-stream').shadowRoot.querySelector('video');
+return video.currentTime > 1 && video.getVideoPlaybackQuality().totalVideoFrames > 20;
+"""
+RECORDING_PLAYS = """
+const video = document.querySelector('dialog video');
+return video.currentTime > 0.5 && video.getVideoPlaybackQuality().totalVideoFrames > 10;
+"""
+PICTURE_SHOWN = """
+return [...document.querySelectorAll('.cards img')].some((each) => each.naturalWidth > 0 && each.checkVisibility());
+"""
+
+
+@pytest.fixture
+async def live(tmp_path: Path) -> AsyncIterator[Service]:
+    async with service(tmp_path) as running:
+        yield running
+
+
+@pytest.fixture
+async def streamer(live: Service) -> AsyncIterator[Streamer]:
+    if missing():
+        pytest.skip(f"{missing()} is not installed")
+    async with chromium() as browser:
+        await browser.allow("clipboard-read", "clipboard-write")
+        yield Streamer(browser, live)
+
+
+async def test_the_token_of_a_link_is_gone_from_the_address_and_kept_for_the_tab_alone(
+    live: Service, streamer: Streamer
+) -> None:
+    await streamer.open(f"#token={live.token}")
+    await streamer.sees("h1", "Streams")
+    browser = streamer.browser
+    assert await browser.run("return location.href") == f"{live.base}/studio#/"
+    assert live.token not in await browser.run("return JSON.stringify([document.cookie, {...localStorage}])")
+    assert live.token not in await browser.run("return performance.getEntriesByType('resource').map((each) => each.name).join()")
+
+    await browser.run("location.reload()")
+    await streamer.sees("h1", "Streams")
+    await streamer.press("button", "Sign out")
+    await streamer.sees("h1", "Sign in")
+    assert live.token not in await browser.run("return JSON.stringify({...sessionStorage})")
+    await streamer.open()
+    await streamer.sees("h1", "Sign in")
+
+
+async def test_a_token_nobody_knows_is_refused_at_its_field_and_one_that_expires_is_asked_for_again(
+    live: Service, streamer: Streamer
+) -> None:
+    channel = (await live.api("POST", "channels", {"name": "Town hall"}))["id"]
+    await streamer.open(f"#/channel/{channel}")
+    await streamer.fill("API token", "nonsense")
+    await streamer.press("button", "Sign in")
+    await streamer.sees(".field .problem", "The service does not know this token")
+    await streamer.fill("API token", live.token)
+    await streamer.press("button", "Sign in")
+    await streamer.sees("h1", "Town hall")
+
+    await streamer.browser.run(
+        "sessionStorage.setItem('studio-session', sessionStorage.getItem('studio-session').replace(arguments[0], 'expired'));"
+        "location.reload()",
+        live.token,
+    )
+    await streamer.sees("[role=status]", "Your token is no longer valid")
+    await streamer.fill("API token", live.token)
+    await streamer.press("button", "Sign in")
+    await streamer.sees("h1", "Town hall")
+
+
+async def test_a_show_from_the_new_channel_to_its_recording(live: Service, streamer: Streamer) -> None:
+    await streamer.sign_in()
+    await streamer.press("button", "New channel")
+    await streamer.press("button", "Make the channel")
+    await streamer.sees(".field .problem", "Give the channel a name.")
+    await streamer.fill("Name", "Cooking <b>with</b> Ada")
+    await streamer.press("button", "Make the channel")
+    await streamer.sees("h1", "Cooking <b>with</b> Ada")
+    channel = (await streamer.browser.run("return location.hash")).removeprefix("#/channel/")
+
+    await streamer.press("button", "Go live")
+    await streamer.sees("h2", "Connect your encoder")
+    stream = await live.api("GET", f"channels/{channel}/conference/create_stream")
+    assert await streamer.value("Server") == stream["rtmps_url"]
+    assert stream["stream_key"] not in await streamer.browser.run("return document.documentElement.outerHTML")
+    await streamer.press("button", "Copy server URL")
+    await streamer.sees("#said", "Server URL copied.")
+    assert await streamer.clipboard() == stream["rtmps_url"]
+    await streamer.press("button", "Copy stream key")
+    await streamer.sees("#said", "Stream key copied.")
+    assert await streamer.clipboard() == stream["stream_key"]
+    await streamer.press("button", "Show stream key")
+    assert await streamer.value("Stream key") == stream["stream_key"]
+    await streamer.press("button", "Hide stream key")
+    assert stream["stream_key"] not in await streamer.value("Stream key")
+
+    await streamer.fill("Wait for a lost encoder", "2000")
+    await streamer.press("button", "Save")
+    await streamer.sees(".field .problem", "Ensure this value is less than or equal to 1800.")
+    await streamer.fill("Wait for a lost encoder", "2")
+    await streamer.press("button", "Save")
+    await streamer.sees("#said", "Options saved.")
+
+    encoder = await live.push(stream, gop=2)
+    await streamer.sees(".badge", "Live")
+    await streamer.browser.until(PREVIEW_PLAYS)
+    await streamer.sees("td .badge", "Running")
+    assert (await live.status(channel))["viewer_count"] == 0
+
+    await encoder.kill()
+    await streamer.sees(".badge", "Ended")
+    await streamer.press("button", "Play the recording")
+    await streamer.browser.until(RECORDING_PLAYS)
+    await streamer.press("button", "Close")
+    assert await streamer.errors() == []
+
+
+async def test_the_health_of_the_incoming_stream_is_shown_in_words_a_drawing_and_a_table(
+    live: Service, streamer: Streamer
+) -> None:
+    channel, stream = await live.channel()
+    await streamer.sign_in(f"/channel/{channel}")
+    await streamer.sees("p", "No encoder is connected.")
+    await live.push(stream, gop=6)
+    await streamer.sees("dd", "320 × 180 · 30 fps", timeout=40)
+    await streamer.sees("dd", "AAC")
+    await streamer.sees(".finding p", "Warning: Keyframes come every 6", timeout=40)
+    await streamer.sees("svg", "Bitrate: now")
+    await streamer.press("summary", "The same as a table")
+    await streamer.sees(".history td")
+    assert await streamer.errors() == []
+
+
+async def test_a_new_key_sends_the_encoder_with_the_old_one_away(live: Service, streamer: Streamer) -> None:
+    channel, stream = await live.channel(reconnect_timeout=60)
+    encoder = await live.push(stream)
+    await streamer.sign_in(f"/channel/{channel}")
+    await streamer.sees(".badge", "Live")
+
+    await streamer.press("button", "New stream key")
+    await streamer.sees("dialog p", "Every encoder has to be given the new key")
+    await streamer.press("button", "Make a new key")
+
+    assert "stream key of this channel was changed" in await encoder.output()
+    refused = await live.push(stream, plain=True)
+    assert "stream key of this channel was changed" in await refused.output()
+    await streamer.sees(".badge", "Reconnecting")
+    await streamer.press("button", "Show stream key")
+    new = await streamer.value("Stream key")
+    assert new != stream["stream_key"]
+    await live.push({**stream, "stream_key": new})
+    await streamer.sees(".badge", "Live", timeout=30)
+
+
+async def test_an_input_that_is_switched_off_ends_the_show_until_it_is_on_again(
+    live: Service, streamer: Streamer
+) -> None:
+    channel, stream = await live.channel(reconnect_timeout=60)
+    await live.push(stream)
+    await streamer.sign_in(f"/channel/{channel}")
+    await streamer.sees(".badge", "Live")
+    await streamer.press("button", "Switch input off")
+    await streamer.press("button", "Switch off")
+    await streamer.sees(".notice", "Encoders are refused")
+    await streamer.sees(".badge", "Ended")
+    await streamer.press("button", "Switch input on")
+    await streamer.press("button", "Switch on")
+    await streamer.sees("p", "The input is on")
+    assert (await live.api("GET", f"channels/{channel}/conference/create_stream"))["enabled"]
+
+
+async def test_the_list_follows_the_streams_and_can_be_searched_and_left_and_come_back_to(
+    live: Service, streamer: Streamer
+) -> None:
+    _, stream = await live.channel("Town hall")
+    await live.channel("Spring collection")
+    await streamer.sign_in()
+    await streamer.sees("h2", "Spring collection")
+    await streamer.fill("Search by name", "town")
+    await eventually(
+        lambda: streamer.browser.run("return document.querySelectorAll('.cards li').length"), (1).__eq__, 20
+    )
+    await live.push(stream)
+    await streamer.sees(".badge", "Live")
+    await streamer.browser.until(PICTURE_SHOWN)
+
+    await streamer.press(".cards a")
+    await streamer.sees("h1", "Town hall")
+    await streamer.browser.run("history.back()")
+    await streamer.sees("h1", "Streams")
+    await streamer.sees("h2", "Town hall")
+    assert await streamer.browser.run("return document.querySelector('[name=search]').value") == "town"
+    await streamer.fill("State", "offline")
+    await streamer.sees(".nothing", "No stream is like that.")
+    assert await streamer.errors() == []
+
+
+async def test_nobody_is_asked_while_the_page_is_hidden(live: Service, streamer: Streamer) -> None:
+    await streamer.sign_in()
+    await streamer.sees(".nothing", "There are no streams yet.")
+    asked = "return performance.getEntriesByType('resource').filter((each) => each.name.includes('/conference/streams')).length"
+    seen = await streamer.browser.run(asked)
+    await eventually(lambda: streamer.browser.run(asked), lambda now: now > seen, 20)
+    await streamer.hide(True)
+    seen = await streamer.browser.run(asked)
+    with pytest.raises(TimeoutError):
+        await streamer.browser.until(f"return {asked.removeprefix('return ')} > {seen} + 1", timeout=12)
+    await live.channel("Meanwhile")
+    await streamer.hide(False)
+    await streamer.sees("h2", "Meanwhile")
+
+
+@pytest.mark.parametrize("screen", ["/", "/channels", "/channel/{}"])
+async def test_on_a_phone_nothing_is_wider_than_the_screen(live: Service, streamer: Streamer, screen: str) -> None:
+    channel, stream = await live.channel("Donaudampfschifffahrtsgesellschaftskapitänswitwenrente " + "w" * 60)
+    await live.push(stream)
+    await live.until(channel, state="live")
+    await streamer.browser.resize(*PHONE)
+    await streamer.sign_in(screen.format(channel))
+    await streamer.sees("h1", "Donau" if "{" in screen else "")
+    await streamer.sees(".badge, .row", timeout=30)
+    if "{" in screen:
+        await streamer.press("summary")
+        await streamer.press("button", "Show stream key")
+        await streamer.sees("td .badge")
+        await streamer.sees(".chart svg")
+    width = await streamer.browser.run("return document.documentElement.scrollWidth")
+    assert width <= PHONE[0]
+    small = await streamer.browser.run(
+        "return [...document.querySelectorAll('button, a, input:not([type=checkbox]), select, summary')]"
+        ".filter((each) => each.checkVisibility() && each.id !== 'skip')"
+        ".filter((each) => each.getBoundingClientRect().height < 44).map((each) => each.outerHTML)"
+    )
+    assert small == []
