@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 from service.api.contract import Call, Nothing, Operation, Reply, operation
 from service.api.fields import NAME_PATTERN, TEXT_PATTERN, HttpUrl, Id, Moment, Trimmed
 from service.api.message_schemas import MessageAnswer, message_answer
-from service.api.pagination import PageQuery, links, results
+from service.api.pagination import SearchQuery, links, results
 from service.api.schemas import Answer, PageAnswer
 from service.domain.channels import (
     DEFAULT_ORDERING,
@@ -97,7 +97,7 @@ class ChannelPage(PageAnswer):
     results: list[ChannelAnswer]
 
 
-class ChannelQuery(PageQuery):
+class ChannelQuery(SearchQuery):
     ordering: str = Field(
         DEFAULT_ORDERING, description="created_at or latest_message_created_at, with a leading - for descending."
     )
@@ -114,7 +114,11 @@ def operations(channels: Channels) -> list[Operation]:
         request = call.query.request(by_uuid=True)
         user = call.caller.user
         page = await channels.list(
-            call.path["organization_id"], call.query.ordering, request, user.id if user else None
+            call.path["organization_id"],
+            call.query.ordering,
+            request,
+            user.id if user else None,
+            search=call.query.search,
         )
         return Reply(ChannelPage(**links(call, page), results=results(page, channel_answer)))
 

@@ -9,8 +9,8 @@ from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
 
 from providers.base import DEFAULT_RECONNECT_TIMEOUT, MAX_RECONNECT_TIMEOUT, LatencyMode, LiveInput, Phase
 from service.api.contract import Call, Nothing, Operation, Reply, operation
-from service.api.fields import TEXT_PATTERN, HttpUrl, Moment, Whole
-from service.api.pagination import PageQuery, links, results
+from service.api.fields import HttpUrl, Moment, Whole
+from service.api.pagination import SearchQuery, links, results
 from service.api.schemas import Answer, PageAnswer
 from service.domain.catalogue import Catalogue, ListedStream
 from service.domain.channels import Channels
@@ -19,9 +19,6 @@ from service.domain.streams import OptionChanges, Streams
 ORGANIZATION = "/api/pub/v1/orgs/{organization_id}"
 CONFERENCE = ORGANIZATION + "/channels/{channel_id}/conference"
 TAG = "Streams"
-
-MAX_SEARCH = 255
-"""The longest search text, in characters."""
 
 
 class StreamBody(BaseModel):
@@ -78,10 +75,7 @@ State = Annotated[
 """A state to filter by; an empty one is no filter."""
 
 
-class StreamQuery(PageQuery):
-    search: str = Field(
-        "", max_length=MAX_SEARCH, pattern=TEXT_PATTERN, description="Part of the channel's name, in any case."
-    )
+class StreamQuery(SearchQuery):
     state: State = Field(None, description="Only streams in this state; pages may be short then.")
 
 

@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 from pydantic import BaseModel, Field, PlainValidator, WithJsonSchema
 
 from service.api.contract import Call
+from service.api.fields import TEXT_PATTERN
 from service.domain.errors import NotFound
 from service.domain.paging import Anchor, Page, PageRequest
 
@@ -47,6 +48,9 @@ PageSize = Annotated[
     Field(description=f"Items per page; brought into 1 to {MAX_PAGE_SIZE}."),
 ]
 
+MAX_SEARCH = 255
+"""The longest search text, in characters."""
+
 
 class PageQuery(BaseModel):
     """What every collection takes."""
@@ -58,6 +62,14 @@ class PageQuery(BaseModel):
         """The wanted page. `by_uuid`: the collection's ids are UUIDs. Errors: NotFound for a bad cursor."""
         anchor = None if self.cursor is None else decode_cursor(self.cursor, by_uuid=by_uuid)
         return PageRequest(self.page_size, anchor)
+
+
+class SearchQuery(PageQuery):
+    """What collections of channels and their streams take besides."""
+
+    search: str = Field(
+        "", max_length=MAX_SEARCH, pattern=TEXT_PATTERN, description="Part of the channel's name, in any case."
+    )
 
 
 def encode_cursor(anchor: Anchor) -> str:

@@ -133,11 +133,17 @@ class Channels:
         return (await enter(self._store, caller, channel_id)).channel
 
     async def list(
-        self, organization_id: UUID, ordering: str, request: PageRequest, user_id: UUID | None = None
+        self,
+        organization_id: UUID,
+        ordering: str,
+        request: PageRequest,
+        user_id: UUID | None = None,
+        *,
+        search: str = "",
     ) -> Page[Channel]:
         """The public channels and the private ones the user is in; an unknown ordering is the default one."""
         known = known_ordering(ordering)
-        found = await self._store.channels(organization_id, known, request, user_id)
+        found = await self._store.channels(organization_id, known, request, user_id, search=search)
         return cut(found, request, place_in(known))
 
     async def change(self, caller: Identity, channel_id: UUID, values: Mapping[str, Any]) -> Channel:

@@ -106,9 +106,15 @@ class ChannelStore(Protocol):
         """
 
     async def channels(
-        self, organization_id: UUID, ordering: str, request: PageRequest, user_id: UUID | None = None
+        self,
+        organization_id: UUID,
+        ordering: str,
+        request: PageRequest,
+        user_id: UUID | None = None,
+        *,
+        search: str = "",
     ) -> list[Channel]:
-        """Public channels, and the private ones that user is in; no direct ones.
+        """Public channels, and the private ones that user is in; no direct ones. `search`: part of the name, in any case.
 
         Up to `request.size` + 1 channels, nearest to the anchor first (see `paging.cut`).
 

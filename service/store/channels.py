@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, FromClause, Select, and_, false, or_, select, union_all, update
+from sqlalchemy import ColumnElement, FromClause, Select, and_, exists, false, or_, select, union_all, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.domain.conversation import Entry
@@ -73,7 +73,14 @@ def channel_row(channel: Channel) -> dict[str, Any]:
     return values
 
 
-def _listed(organization_id: UUID, user_id: UUID | None, ordering: str, request: PageRequest) -> Select[Any]:
+def named(search: str) -> ColumnElement[bool]:
+    """Channels with this in their names, in any case."""
+    return channels.c.name_folded.contains(fold(search), autoescape=True)
+
+
+def _listed(
+    organization_id: UUID, user_id: UUID | None, ordering: str, request: PageRequest, search: str
+) -> Select[Any]:
     """A page of the public channels and of the private ones that user is in.
 
     Both are walks along an index, each as long as the page; one walk over both would pass everybody's private channels.
@@ -89,11 +96,13 @@ def _listed(organization_id: UUID, user_id: UUID | None, ordering: str, request:
         return select(found.subquery())  # SQLite takes no limit within a union
 
     public_at = channels.c.created_at if by_creation else channels.c.latest_message_created_at
-    both = [places(public_at, channels.c.id, channels.c.organization_id == organization_id, PUBLIC)]
+    wanted = [named(search)] if search else []
+    both = [places(public_at, channels.c.id, channels.c.organization_id == organization_id, PUBLIC, *wanted)]
     if user_id is not None:
         own_at = members.c.channel_created_at if by_creation else members.c.channel_latest_at
         own = and_(members.c.user_id == user_id, members.c.organization_id == organization_id, PRIVATE)
-        both.append(places(own_at, members.c.channel_id, own))
+        meant = [exists().where(channels.c.id == members.c.channel_id, each) for each in wanted]
+        both.append(places(own_at, members.c.channel_id, own, *meant))
     page = union_all(*both).subquery()
     return walk(with_latest(source=page.join(channels, channels.c.id == page.c.id)), page.c.at, page.c.id)
 
@@ -133,9 +142,15 @@ class StoredChannels:
         return await self._database.read(query)
 
     async def channels(
-        self, organization_id: UUID, ordering: str, request: PageRequest, user_id: UUID | None = None
+        self,
+        organization_id: UUID,
+        ordering: str,
+        request: PageRequest,
+        user_id: UUID | None = None,
+        *,
+        search: str = "",
     ) -> list[Channel]:
-        wanted = _listed(organization_id, user_id, ordering, request)
+        wanted = _listed(organization_id, user_id, ordering, request, search)
 
         async def query(connection: AsyncConnection) -> list[Channel]:
             return [shown(row) for row in (await connection.execute(wanted)).mappings()]

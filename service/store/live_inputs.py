@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from providers.base import InputOptions
 from service.domain.entities import ClaimedInput, OwnedStream
 from service.domain.paging import PageRequest
-from service.store.channels import fold, visible_to
+from service.store.channels import named, visible_to
 from service.store.database import Database
 from service.store.options import options_from, options_row
 from service.store.statements import insert_new, paged
@@ -187,7 +187,7 @@ class StoredClaims:
             )
         )
         if search:
-            wanted = wanted.where(channels.c.name_folded.contains(fold(search), autoescape=True))
+            wanted = wanted.where(named(search))
         anchor_id = None if request.anchor is None else UUID(request.anchor.id)
         wanted = paged(wanted, live_inputs.c.created_at, live_inputs.c.channel_id, anchor_id, request, descending=True)
 

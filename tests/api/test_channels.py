@@ -92,6 +92,20 @@ async def test_a_channel_made_while_paging_moves_nothing(api: Api) -> None:
     assert [each["id"] for each in start["results"]] == [late]
 
 
+async def test_channels_are_found_by_a_part_of_their_name_in_any_case(api: Api) -> None:
+    for name, private in (("Ärger im Büro", False), ("Büro privat", True), ("Lunch", False)):
+        await api.post(f"{api.base}/channels", {"name": name, "is_private": private})
+    _, found = await api.get(f"{api.base}/channels", params={"search": "BÜRO", "ordering": "created_at"})
+    assert [each["name"] for each in found["results"]] == ["Ärger im Büro", "Büro privat"]
+    assert await api.get(f"{api.base}/channels", params={"search": "%"}) == (
+        200,
+        {"next": None, "previous": None, "results": []},
+    )
+    _, first = await api.get(f"{api.base}/channels", params={"search": "büro", "page_size": "1"})
+    _, second = await api.get(first["next"])
+    assert len(first["results"]) == len(second["results"]) == 1 and second["next"] is None
+
+
 async def test_an_unknown_ordering_is_the_default_one(api: Api) -> None:
     for name in "ab":
         await api.channel(name)

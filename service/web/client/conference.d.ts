@@ -244,11 +244,11 @@ export interface Operations {
   /** Meetings going on in the organization */
   listActiveConferences: { path: { organization_id: string; user_id: string; }; query?: { cursor?: string; page_size?: number; }; answer: ActiveConferencePage };
   /** Channels of the organization */
-  listChannels: { path: { organization_id: string; }; query?: { cursor?: string; page_size?: number; ordering?: string; }; answer: ChannelPage };
+  listChannels: { path: { organization_id: string; }; query?: { cursor?: string; page_size?: number; search?: string; ordering?: string; }; answer: ChannelPage };
   /** One's direct channels */
-  listDirect: { path: { organization_id: string; user_id: string; }; query?: { cursor?: string; page_size?: number; ordering?: string; }; answer: ChannelPage };
+  listDirect: { path: { organization_id: string; user_id: string; }; query?: { cursor?: string; page_size?: number; search?: string; ordering?: string; }; answer: ChannelPage };
   /** Channels one is in */
-  listJoined: { path: { organization_id: string; user_id: string; }; query?: { cursor?: string; page_size?: number; ordering?: string; is_active?: string; }; answer: JoinedPage };
+  listJoined: { path: { organization_id: string; user_id: string; }; query?: { cursor?: string; page_size?: number; search?: string; ordering?: string; is_active?: string; }; answer: JoinedPage };
   /** Members of the channel */
   listMembers: { path: { organization_id: string; channel_id: string; }; query?: { cursor?: string; page_size?: number; ordering?: string; }; answer: MemberPage };
   /** Messages of the channel */
