@@ -164,11 +164,12 @@ class Checkup:
         if facts is None:
             return None
         recent = _sum(self._steps, RECENT)
+        first = len(self._steps) <= RECENT  # the very first frame is not a step after another
         intervals = [each / 1000 for each in gauge.keyframe_intervals]
         since = gauge.since_keyframe
         return replace(
             facts,
-            fps=_rate(recent.frames * 1000, recent.video_ms),
+            fps=_rate((recent.frames - first) * 1000, recent.video_ms),
             bitrate_kbps=_whole(_rate(recent.video_bytes * 8, recent.video_ms)),
             keyframe_interval=median(intervals) if intervals else None,
             shortest_keyframe_interval=min(intervals, default=None),

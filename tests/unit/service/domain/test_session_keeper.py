@@ -13,6 +13,7 @@ import pytest
 from providers.memory import MemoryProvider
 from service.domain import session_keeper as module
 from service.domain.accounts import Accounts
+from service.domain.audience import AudienceLog
 from service.domain.channels import Channels, NewChannel
 from service.domain.entities import Channel
 from service.domain.errors import Unavailable
@@ -42,10 +43,10 @@ class Stage:
     channel: Channel
     uid: str
 
-    def keeper(self, *, listen: bool = True) -> SessionKeeper:
+    def keeper(self, *, listen: bool = True, audience: AudienceLog | None = None) -> SessionKeeper:
         """As a process of its own has it."""
         made = SessionKeeper(
-            self.store.sessions, self.provider, self.board, self.viewers, self.tasks.spawn, self.clock.moment
+            self.store.sessions, self.provider, self.board, self.viewers, self.tasks.spawn, self.clock.moment, audience
         )
         if listen:
             self.provider.listen(made.happened)
@@ -229,6 +230,17 @@ async def test_the_peak_is_the_most_at_once_within_the_session(stage: Stage) -> 
     stage.watch("ann")
     await keeper.sample(visitors=True)
     assert (await stage.only()).peak_viewers == 3
+
+
+async def test_every_look_at_a_shown_stream_is_logged_with_its_viewers(stage: Stage) -> None:
+    audience = AudienceLog()
+    keeper = stage.keeper(audience=audience)
+    keeper.start()
+    stage.go_live()
+    stage.watch("ann", "bob")
+    await keeper.settled()
+    await keeper.sample(visitors=False)
+    assert audience.at(stage.uid, [stage.clock.moment()]) == [2]
 
 
 async def test_stopping_counts_who_came_last(stage: Stage) -> None:
