@@ -5,7 +5,6 @@ It knows no driver but the store's type: the service hands it real ones, the API
 
 from __future__ import annotations
 
-import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -37,7 +36,7 @@ from service.domain.streams import Streams
 from service.domain.sweeper import Sweeper
 from service.domain.visitors import VisitorLimits, Visitors
 from service.store import Store
-from service.viewers.port import ViewerWindow
+from service.viewers.port import ViewerWindow, unix_ms
 
 NEWCOMER_BURST_SECONDS = 100
 """A full bucket of newcomers is worth this many seconds of its rate: 5,000 at the default."""
@@ -145,8 +144,3 @@ def _newcomer_limits(ports: Ports) -> NewcomerLimits:
 def now() -> datetime:
     """The moment, in UTC: the clock of whatever is kept."""
     return datetime.now(UTC)
-
-
-def unix_ms() -> int:
-    """The moment as Unix ms: the clock of whatever is counted."""
-    return time.time_ns() // 1_000_000

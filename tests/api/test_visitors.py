@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from service.assembly import unix_ms
+from service.viewers.port import unix_ms
 from tests.api.conftest import Api
 from tests.waiting import until
 

@@ -12,8 +12,8 @@ from redis import asyncio as aioredis
 from service.tasks import Tasks
 from service.viewers.digest import visitor_digest
 from service.viewers.memory import MemoryViewers
-from service.viewers.port import WINDOW_MS, ViewerCount, ViewerWindow
-from service.viewers.redis import RedisViewers, unix_ms
+from service.viewers.port import WINDOW_MS, ViewerCount, ViewerWindow, unix_ms
+from service.viewers.redis import RedisViewers
 
 START_MS = 1_795_000_000_000
 

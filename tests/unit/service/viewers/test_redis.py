@@ -10,9 +10,10 @@ from redis import asyncio as aioredis
 
 from service.domain.errors import Unavailable
 from service.tasks import Tasks
-from service.viewers import redis as module
-from service.viewers.port import WINDOW_MS, ViewerCount
-from service.viewers.redis import RedisViewers, unix_ms
+from service.viewers import heartbeats, sorted_sets
+from service.viewers.port import WINDOW_MS, ViewerCount, unix_ms
+from service.viewers.redis import RedisViewers
+from service.viewers.sorted_sets import EXPIRE_MS, TRIM_MARGIN_MS
 from tests.servers import RedisServer, free_port
 
 
@@ -76,14 +77,14 @@ async def test_visitor_ids_cannot_be_read_back(viewers: RedisViewers, redis: aio
 async def test_the_set_of_a_stream_goes_by_itself(viewers: RedisViewers, redis: aioredis.Redis) -> None:
     viewers.seen("stream", "ann", unix_ms())
     await viewers.count("stream", unix_ms())
-    assert WINDOW_MS < await redis.pttl("viewers:{stream}") <= module.EXPIRE_MS
+    assert WINDOW_MS < await redis.pttl("viewers:{stream}") <= EXPIRE_MS
 
 
 async def test_expired_visitors_are_cut_a_little_at_a_time(
     viewers: RedisViewers, redis: aioredis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "TRIM_AT_ONCE", 10)
-    gone = unix_ms() - WINDOW_MS - module.TRIM_MARGIN_MS - 1_000
+    monkeypatch.setattr(sorted_sets, "TRIM_AT_ONCE", 10)
+    gone = unix_ms() - WINDOW_MS - TRIM_MARGIN_MS - 1_000
     await redis.zadd("viewers:{stream}", {f"gone {n}": gone + n for n in range(25)})
     sizes = []
     for _ in range(4):
@@ -98,8 +99,8 @@ async def test_expired_visitors_are_cut_a_little_at_a_time(
 async def test_more_heartbeats_than_one_pipeline_takes_all_arrive(
     viewers: RedisViewers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "PIPELINE_CHUNK", 20)
-    monkeypatch.setattr(module, "ZADD_CHUNK", 10)
+    monkeypatch.setattr(sorted_sets, "PIPELINE_CHUNK", 20)
+    monkeypatch.setattr(sorted_sets, "ZADD_CHUNK", 10)
     now = unix_ms()
     for number in range(95):
         viewers.seen("one", f"visitor {number}", now)
@@ -159,8 +160,8 @@ async def test_starts_without_redis_and_takes_it_up_later(redis_server: RedisSer
 async def test_what_is_remembered_is_bounded_and_the_newest_stay(
     redis_server: RedisServer, tasks: Tasks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "MAX_HELD", 4)
-    monkeypatch.setattr(module, "MAX_REMEMBERED", 10)
+    monkeypatch.setattr(heartbeats, "MAX_HELD", 4)
+    monkeypatch.setattr(heartbeats, "MAX_REMEMBERED", 10)
     redis_server.stop()
     viewers = RedisViewers(redis_server.url, spawn=tasks.spawn, digest_key=b"key")
     now = unix_ms()

@@ -1,0 +1,65 @@
+"""Heartbeats on their way to Redis: held for one flush, remembered for one window, and all sent again when any may be lost."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+
+from service.viewers.port import WINDOW_MS
+
+MAX_HELD = 50_000
+"""Heartbeats gathered before they move to the remembered ones ahead of the flush."""
+
+MAX_REMEMBERED = 200_000
+"""Heartbeats kept for sending again (about 200 bytes each); beyond, the oldest are dropped."""
+
+Heartbeat = tuple[str, bytes]
+"""Stream uid and visitor digest."""
+
+
+class Heartbeats:
+    """`clock`: Unix ms, the one of the heartbeats. `send_all`: what was sent may be lost, so the next `take` is all of it."""
+
+    def __init__(self, clock: Callable[[], int]) -> None:
+        self._clock = clock
+        self._held: dict[Heartbeat, int] = {}
+        self._remembered: OrderedDict[Heartbeat, int] = OrderedDict()
+        self.send_all = False
+
+    def add(self, heartbeat: Heartbeat, now_ms: int) -> None:
+        """Hold it for the next flush; of one visitor's the newest counts."""
+        if now_ms > self._held.get(heartbeat, 0):
+            self._held[heartbeat] = now_ms
+        if len(self._held) >= MAX_HELD:
+            self._remember_held()
+            self.send_all = True
+
+    def take(self) -> list[tuple[Heartbeat, int]]:
+        """The heartbeats to send now: those held, or the whole window."""
+        fresh = self._remember_held()
+        if not self.send_all:
+            return fresh
+        self.send_all = False
+        return list(self._remembered.items())
+
+    def forget(self, stream_uid: str) -> None:
+        """Drop the stream's."""
+        self._held = {beat: at for beat, at in self._held.items() if beat[0] != stream_uid}
+        for beat in [beat for beat in self._remembered if beat[0] == stream_uid]:
+            del self._remembered[beat]
+
+    def _remember_held(self) -> list[tuple[Heartbeat, int]]:
+        """Move the held heartbeats to the remembered ones, newest last; returns them."""
+        fresh = list(self._held.items())
+        self._held.clear()
+        for beat, at in fresh:
+            if at > self._remembered.get(beat, 0):
+                self._remembered[beat] = at
+                self._remembered.move_to_end(beat)
+        oldest = self._clock() - WINDOW_MS
+        while self._remembered:
+            beat = next(iter(self._remembered))
+            if len(self._remembered) <= MAX_REMEMBERED and self._remembered[beat] >= oldest:
+                break
+            self._remembered.popitem(last=False)
+        return fresh

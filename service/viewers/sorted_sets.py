@@ -1,0 +1,141 @@
+"""The sorted sets in Redis, one a stream, and the commands on them: add, cut a little, count, read.
+
+Redis serves others between two pieces of whatever is long: adding, cutting and reading.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from itertools import islice
+from typing import Any, cast
+
+from redis import asyncio as aioredis
+
+from service.viewers.heartbeats import Heartbeat
+from service.viewers.port import WINDOW_MS
+
+ZADD_CHUNK = 500
+"""Heartbeats in one ZADD."""
+
+PIPELINE_CHUNK = 5_000
+"""Heartbeats in one pipeline: our event loop serves others in between."""
+
+TRIM_AT_ONCE = 1_000
+"""Expired visitors cut from a stream per flush: cutting 100,000 at once would hold Redis for 35 ms."""
+
+TRIM_MARGIN_MS = 10_000
+"""A visitor is cut this long after the window, so that nothing is missing from a count asked for just before."""
+
+EXPIRE_MS = WINDOW_MS + 60_000
+"""A stream's set goes by itself this long after its last heartbeat."""
+
+SCAN_AT_ONCE = 1_000
+"""Members Redis looks at for one answer."""
+
+CLOCK_EVERY_MS = 10_000
+"""How often the difference between our clock and Redis' is measured."""
+
+MAX_CUTS = 10_000
+"""Streams whose next cut is remembered."""
+
+
+async def redis_time(client: aioredis.Redis) -> int:
+    """Redis' clock, in Unix ms: the one all our machines share."""
+    seconds, microseconds = await client.time()
+    return int(seconds) * 1000 + int(microseconds) // 1000
+
+
+class SortedSets:
+    """Times that come in and go out are by `clock` (Unix ms); in Redis they are by the clock that `time_source` reads."""
+
+    def __init__(
+        self, client: aioredis.Redis, clock: Callable[[], int], time_source: Callable[[aioredis.Redis], Awaitable[int]]
+    ) -> None:
+        self._redis = client
+        self._clock = clock
+        self._time_source = time_source
+        self._offset_ms: int | None = None
+        self._offset_at_ms = 0
+        self._trim_to: dict[str, float | str] = {}
+
+    async def compare_clocks(self) -> None:
+        """Learn how far Redis' clock is from ours; noise smaller than the trip there and back changes nothing."""
+        before = self._clock()
+        if self._offset_ms is not None and abs(before - self._offset_at_ms) < CLOCK_EVERY_MS:
+            return
+        theirs = await self._time_source(self._redis)
+        after = self._clock()
+        offset = theirs - (before + after) // 2
+        if self._offset_ms is None or abs(offset - self._offset_ms) > after - before + 1:
+            self._offset_ms = offset
+        self._offset_at_ms = after
+
+    async def exchange(self, batch: list[tuple[Heartbeat, int]], asked: Sequence[tuple[str, int]]) -> list[int]:
+        """Send heartbeats, trim the streams they are for, and count; one pipeline unless there are very many.
+
+        `asked`: streams and the moments for which to count; the answers come in their order.
+        """
+        offset = self._offset_ms or 0
+        chunks = iter(_chunks(batch, offset))
+        pipeline = self._redis.pipeline(transaction=False)
+        while part := list(islice(chunks, PIPELINE_CHUNK // ZADD_CHUNK)):
+            if len(pipeline):
+                await pipeline.execute()
+            for stream_uid, arguments in part:
+                pipeline.execute_command("ZADD", _key(stream_uid), "GT", *arguments)
+        streams = list(dict.fromkeys(stream_uid for (stream_uid, _), _ in batch))
+        expired = f"({self._clock() + offset - WINDOW_MS - TRIM_MARGIN_MS}"
+        for stream_uid in streams:
+            self._trim(pipeline, stream_uid, expired)
+        for stream_uid, now_ms in asked:
+            pipeline.zcount(_key(stream_uid), now_ms + offset - WINDOW_MS, "+inf")
+        if not len(pipeline):
+            return []
+        answers = await pipeline.execute()
+        counts = answers[len(answers) - len(asked) :]
+        trims = answers[len(answers) - len(asked) - 3 * len(streams) :]
+        for at, stream_uid in enumerate(streams):
+            next_cut = trims[3 * at + 1]
+            self._trim_to[stream_uid] = next_cut[0][1] if next_cut else expired
+        return [int(value) for value in counts]
+
+    async def members(self, stream_uid: str, since_ms: int) -> set[bytes]:
+        """Who was seen since then. ZSCAN misses nobody who is there from beginning to end."""
+        score = since_ms + (self._offset_ms or 0)
+        found: set[bytes] = set()
+        cursor = 0
+        while True:
+            cursor, scanned = await self._redis.zscan(_key(stream_uid), cursor, count=SCAN_AT_ONCE)
+            part = cast(list[tuple[bytes, float]], scanned)
+            found.update(member for member, at in part if at >= score)
+            if cursor == 0:
+                return found
+
+    async def forget(self, stream_uid: str) -> None:
+        """Drop the stream's set."""
+        self._trim_to.pop(stream_uid, None)
+        await self._redis.delete(_key(stream_uid))
+
+    def _trim(self, pipeline: Any, stream_uid: str, expired: str) -> None:
+        """Cut a little. The next cut's score is read now: cutting by score never takes somebody who came back meanwhile."""
+        if len(self._trim_to) > MAX_CUTS:
+            self._trim_to.clear()
+        key = _key(stream_uid)
+        pipeline.zremrangebyscore(key, "-inf", self._trim_to.get(stream_uid, "-inf"))
+        pipeline.zrange(key, "-inf", expired, byscore=True, offset=TRIM_AT_ONCE - 1, num=1, withscores=True)
+        pipeline.pexpire(key, EXPIRE_MS)
+
+
+def _key(stream_uid: str) -> str:
+    return f"viewers:{{{stream_uid}}}"
+
+
+def _chunks(batch: Iterable[tuple[Heartbeat, int]], offset: int) -> Iterable[tuple[str, list[int | bytes]]]:
+    """Heartbeats by stream, as the arguments of one ZADD each: score, member, score, member, …"""
+    by_stream: dict[str, list[int | bytes]] = {}
+    for (stream_uid, visitor), at in batch:
+        arguments = by_stream.setdefault(stream_uid, [])
+        arguments += (at + offset, visitor)
+        if len(arguments) == 2 * ZADD_CHUNK:
+            yield stream_uid, by_stream.pop(stream_uid)
+    yield from by_stream.items()

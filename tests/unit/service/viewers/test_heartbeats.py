@@ -1,0 +1,53 @@
+"""Heartbeats on their way to Redis, without Redis."""
+
+from __future__ import annotations
+
+import pytest
+
+from service.viewers import heartbeats
+from service.viewers.heartbeats import Heartbeats
+from service.viewers.port import WINDOW_MS
+
+ANN, BOB = ("stream", b"ann"), ("stream", b"bob")
+NOW = 1_000_000
+
+
+@pytest.fixture
+def beats() -> Heartbeats:
+    return Heartbeats(lambda: NOW)
+
+
+def test_the_newest_heartbeat_of_a_visitor_is_sent_once(beats: Heartbeats) -> None:
+    for at in (NOW - 2, NOW, NOW - 1):
+        beats.add(ANN, at)
+    assert beats.take() == [(ANN, NOW)]
+    assert beats.take() == []
+
+
+def test_after_a_break_the_whole_window_is_sent_again_and_nothing_older(beats: Heartbeats) -> None:
+    beats.add(ANN, NOW - WINDOW_MS - 1)
+    beats.take()
+    beats.add(BOB, NOW - WINDOW_MS)
+    beats.take()
+    beats.send_all = True
+    assert beats.take() == [(BOB, NOW - WINDOW_MS)]
+    assert not beats.send_all
+
+
+def test_too_many_held_ones_are_remembered_and_then_all_are_sent(
+    beats: Heartbeats, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(heartbeats, "MAX_HELD", 2)
+    for heartbeat in (ANN, BOB):
+        beats.add(heartbeat, NOW)
+    assert beats.take() == [(ANN, NOW), (BOB, NOW)]
+
+
+def test_a_forgotten_stream_is_not_sent_again(beats: Heartbeats) -> None:
+    beats.add(ANN, NOW)
+    beats.take()
+    beats.add(("other", b"ann"), NOW)
+    beats.add(BOB, NOW)
+    beats.forget("stream")
+    beats.send_all = True
+    assert beats.take() == [(("other", b"ann"), NOW)]
