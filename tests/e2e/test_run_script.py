@@ -27,6 +27,11 @@ START_PATIENCE = 60.0
 STOP_PATIENCE = 30.0
 
 
+def listen_to_ctrl_c() -> None:
+    """As in a terminal: a background job's children inherit that Ctrl-C is ignored, and a shell cannot take that back."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Run:
     """One `scripts/run` in a process group of its own, as a terminal would have it."""
 
@@ -39,6 +44,7 @@ class Run:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
+                preexec_fn=listen_to_ctrl_c,
             )
 
     @property
