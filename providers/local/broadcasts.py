@@ -143,7 +143,8 @@ class Broadcasts:
             self._shelf.check_space()
             broadcast.retry(self._clock())
         mode = broadcast.info.latency_mode
-        settings = PackagerSettings(segment_target=SEGMENT_TARGET[mode], part_target=PART_TARGET[mode])
+        low = mode is LatencyMode.LOW
+        settings = PackagerSettings(SEGMENT_TARGET[mode], PART_TARGET[mode], low_latency=low)
         return Pipeline(stored.uid, broadcast, settings, self._transcoding)
 
     def _info(self, stored: StoredInput) -> BroadcastInfo:

@@ -24,8 +24,8 @@ class Shelf(Protocol):
     def take(self, rendition: str, event: PackagerEvent) -> None:
         """Store an event of a rendition's packager. Raises ShelfError."""
 
-    def promise(self, target_duration: int) -> None:
-        """No segment will be longer than this many whole seconds. Raises ShelfError."""
+    def promise(self, target_duration: int, part_target: float) -> None:
+        """No segment will be longer than this many whole seconds, no part than these seconds. Raises ShelfError."""
 
     def resume(self, rendition: str, *, joins: bool = True) -> Resume:
         """Where the rendition's next packager goes on; `joins` what the others have begun, or begins for all."""
@@ -88,7 +88,7 @@ class Lane:
 
     def _store(self, packager: Packager, events: Sequence[PackagerEvent]) -> None:
         if packager.target_duration:
-            self._shelf.promise(packager.target_duration)
+            self._shelf.promise(packager.target_duration, packager.part_target)
         for event in events:
             self._shelf.take(self.rendition, event)
             if isinstance(event, TrackInit):

@@ -56,7 +56,8 @@ class Showing:
     def packager(self) -> Packager:
         """A packager that goes on where the broadcast is."""
         assert self.running is not None
-        return Packager(PackagerSettings(part_target=self.part_target), self.running.resume("source"))
+        settings = PackagerSettings(part_target=self.part_target, low_latency=self.running.low_latency)
+        return Packager(settings, self.running.resume("source"))
 
     def feed(self, packager: Packager, tag: FlvTag, arrived: float) -> None:
         self._take(packager, packager.feed(tag, arrived))
@@ -66,7 +67,7 @@ class Showing:
 
     def _take(self, packager: Packager, events: list[PackagerEvent]) -> None:
         assert self.running is not None
-        self.running.promise(packager.target_duration)
+        self.running.promise(packager.target_duration, packager.part_target)
         for event in events:
             self.running.take("source", event)
         if self.running.watchable:

@@ -31,9 +31,12 @@ FFMPEG_TIMEOUT = 60.0
 SYNC_TOLERANCE = 0.003
 """Seconds between where the FLV and the segments show a frame: FLV itself rounds to ms."""
 
+SOUND_FRAME = 1024 / 48_000
+"""Seconds: sound begins anew, with the picture, at a whole frame."""
+
 PICTURE = "testsrc2=size={size}:rate={rate}"
 X264 = ("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-bf", "2", "-threads", "1")
-LOW = PackagerSettings(part_target=PART_TARGET_LOW_LATENCY)
+LOW = PackagerSettings(part_target=PART_TARGET_LOW_LATENCY, low_latency=True)
 STANDARD = PackagerSettings()
 REDUCED = PackagerSettings(segment_target=0)
 MODES = pytest.mark.parametrize("settings", [STANDARD, REDUCED, LOW], ids=["standard", "reduced", "low"])
@@ -63,8 +66,9 @@ async def encode(
     video: bool = True,
     audio: bool = True,
     audio_rate: int = 48_000,
+    pause: tuple[float, float] | None = None,
 ) -> list[FlvTag]:
-    """The tags of a generated FLV."""
+    """The tags of a generated FLV; between the two moments of `pause`, in seconds, no picture is taken."""
     inputs: list[str] = []
     codecs: list[str] = []
     if video:
@@ -74,6 +78,8 @@ async def encode(
         inputs += ["-f", "lavfi", "-i", f"sine=frequency=440:sample_rate={audio_rate}"]
         # Without noise substitution: a decoder's noise depends on all it decoded before, so hashes would, too.
         codecs += ["-c:a", "aac", "-b:a", "64k", "-ac", "2", "-aac_pns", "0"]
+    if pause is not None:
+        codecs += ["-vf", f"select=not(between(t\\,{pause[0]}\\,{pause[1]}))", "-fps_mode", "vfr"]
     out = await run("ffmpeg", "-v", "error", *inputs, *codecs, "-t", str(seconds), "-f", "flv", "pipe:1")
     return FlvReader().feed(out)
 
@@ -182,7 +188,7 @@ def assert_in_order(packaged: Packaged, settings: PackagerSettings) -> None:
             assert sum(each.duration for each in parts) == end.duration
             assert [each.index for each in parts] == list(range(len(parts)))
             for part, following in itertools.zip_longest(parts, parts[1:]):
-                share = part.duration / timescales[track, part.generation] / settings.part_target
+                share = part.duration / timescales[track, part.generation] / packaged.packager.part_target
                 assert share <= 1.0001
                 assert share >= 0.85 or following is None or (track is TrackKind.VIDEO and following.independent)
 
@@ -309,6 +315,35 @@ async def test_a_jump_of_the_clock_begins_a_generation(tmp_path: Path) -> None:
         assert hashes(await packaged_frames(packaged, TrackKind.VIDEO, tmp_path)) == twice
         assert_in_order(packaged, STANDARD)
         assert_joined(packaged)
+
+
+@MODES
+@pytest.mark.parametrize("seconds", [2.0, 4.0, 7.0])
+async def test_a_pause_of_the_picture_loses_no_frame_and_keeps_sound_and_picture_together(
+    seconds: float, settings: PackagerSettings, tmp_path: Path
+) -> None:
+    tags = await encode(15, pause=(4.3, 4.3 + seconds))
+
+    packaged = package(tags, settings)
+
+    assert packaged.packager is not None
+    assert packaged.packager.target_duration == 2
+    timescales = {each.track: each.timescale for each in packaged.inits}
+    assert all(end.duration / timescales[end.track] <= 2.49 for end in packaged.ends)
+    # The frames behind the pause need those before it: decoded as players do, in one go.
+    first = {init.track: init.data for init in reversed(packaged.inits)}
+    moments = {}
+    for track in TrackKind:
+        path = tmp_path / f"{track}.mp4"
+        path.write_bytes(first[track] + b"".join(part.data for part in packaged.parts if part.track is track))
+        ours = await decoded(path, track[0])
+        source = await source_frames(tags, tmp_path / "source.flv", track[0])
+        moments[track] = ours[-1][0] - source[-1][0]
+        if track is TrackKind.VIDEO:
+            assert hashes(ours) == hashes(source)
+        else:
+            assert hashes(ours)[-40:] == hashes(source)[-40:]
+    assert abs(moments[TrackKind.VIDEO] - moments[TrackKind.AUDIO]) <= SOUND_FRAME
 
 
 @pytest.mark.parametrize("edge", [2**24, 2**31, 2**32])

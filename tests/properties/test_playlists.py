@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from itertools import accumulate
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -11,12 +12,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from providers.base import LatencyMode
+from providers.local.broadcasts import PART_TARGET, SEGMENT_TARGET
+from providers.local.lane import Lane
 from providers.local.manifest import dash, hls
+from providers.local.media import FlvTag
+from providers.local.packager.cutting import PackagerSettings
 from providers.local.packager.events import SegmentEnd, TrackKind
 from providers.local.shelf.broadcast import Broadcast
 from providers.local.shelf.shelf import Shelf, ShelfLimits
 from tests.simulated_packager import EPOCH, SimulatedPackager, info
-from tests.strict_playlist import MediaPlaylist, check_reload, read_media
+from tests.strict_playlist import MediaPlaylist, check_parts_are_full, check_reload, read_media
+from tests.unit.providers.local.packager.tags import audio_header, frame, sounds, video_header
 
 STEPS = st.lists(
     st.one_of(
@@ -27,6 +33,43 @@ STEPS = st.lists(
     min_size=1,
     max_size=40,
 )
+
+
+@st.composite
+def irregular_streams(draw: st.DrawFn) -> list[FlvTag]:
+    """Sound without a break, and pictures whenever they like: of any rate, with holes, or slower than one a second."""
+    usual = draw(st.sampled_from([17, 33, 40, 100, 200, 333, 500, 1_000, 1_700]))
+    steps = draw(st.lists(st.sampled_from([usual] * 6 + [usual * 2, 70, 900, 2_480, 3_000, 9_000]), max_size=60))
+    every = draw(st.sampled_from([1, 7, 30, 1_000]))
+    times = list(accumulate([0, *[usual] * draw(st.integers(1, 60)), *steps]))
+    pictures = [frame(time, key=number % every == 0) for number, time in enumerate(times)]
+    media = sorted([*pictures, *sounds(0, times[-1] / 1000)], key=lambda tag: tag.timestamp)
+    return [video_header(), audio_header(), *media]
+
+
+@settings(max_examples=60, deadline=None)
+@given(tags=irregular_streams(), mode=st.sampled_from([LatencyMode.STANDARD, LatencyMode.LOW]))
+def test_no_playlist_promises_less_than_a_segment_or_a_part_is_long(tags: list[FlvTag], mode: LatencyMode) -> None:
+    part_target = PART_TARGET[mode]
+    with tempfile.TemporaryDirectory() as folder:
+        shelf = Shelf(Path(folder), ShelfLimits(min_free=0), sync=False)
+        broadcast = shelf.begin(info(mode=mode, part_target=part_target))
+        cut = PackagerSettings(SEGMENT_TARGET[mode], part_target, low_latency=mode is LatencyMode.LOW)
+        lane = Lane("source", broadcast, cut)
+        before: dict[str, MediaPlaylist] = {}
+        for tag in tags:
+            if not lane.take(tag, EPOCH + tag.timestamp / 1000):
+                continue
+            after = load(broadcast)
+            for name, playlist in before.items():
+                check_reload(playlist, after[name])
+                assert playlist.part_target == after[name].part_target
+                check_parts_are_full(after[name])
+            before = after
+        lane.flush()
+        load(broadcast)
+        broadcast.finish(EPOCH)
+        shelf.close()
 
 
 def load(broadcast: Broadcast) -> dict[str, MediaPlaylist]:

@@ -28,6 +28,9 @@ from providers.local.packager.events import TrackKind
 DELAY_SEGMENTS = 3
 """suggestedPresentationDelay in target durations: without one dash.js stalled four times a view (measured)."""
 
+MAX_HOLE = 1.0
+"""Seconds a Period of a recording may have no pictures: players jump over a second, but dash.js waits in a longer hole."""
+
 MIN_UPDATE_PERIOD = 1.0
 """Seconds; asking for the MPD more often than a shared cache renews it brings nothing."""
 
@@ -119,11 +122,14 @@ def _alike(view: BroadcastView) -> list[list[int]]:
         return [track.inits[generation].digest for track in view.presented if generation in track.starts]
 
     groups: list[list[int]] = []
-    for generation in _generations(view):
-        if groups and formats(groups[-1][-1]) == formats(generation):
+    end = 0.0
+    for run in generations(view.primary):
+        generation, start = run[0].generation, view.primary.start(run[0])
+        if groups and start - end <= MAX_HOLE and formats(groups[-1][-1]) == formats(generation):
             groups[-1].append(generation)
         else:
             groups.append([generation])
+        end = view.primary.start(run[-1]) + view.primary.seconds(run[-1])
     return groups
 
 

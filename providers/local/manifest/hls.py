@@ -88,7 +88,8 @@ def live_playlist(view: BroadcastView, track: TrackView, segments: str) -> str:
             lines.append(f"#EXT-X-PROGRAM-DATE-TIME:{utc(segment.program_time)}")
         generation = segment.generation
         if first_with_parts is not None and segment.sequence >= first_with_parts:
-            lines += _parts(track, segments, segment.sequence, generation, track.parts.get(segment.sequence, ()))
+            parts = track.parts.get(segment.sequence, ())
+            lines += _parts(view, track, segments, segment.sequence, generation, parts)
         lines += _segment(track, segments, segment)
     if view.ended:
         lines.append("#EXT-X-ENDLIST")
@@ -157,11 +158,16 @@ def _first_with_parts(view: BroadcastView, track: TrackView) -> int | None:
     return first
 
 
-def _parts(track: TrackView, segments: str, sequence: int, generation: int, parts: Sequence[PartView]) -> Iterator[str]:
+def _parts(
+    view: BroadcastView, track: TrackView, segments: str, sequence: int, generation: int, parts: Sequence[PartView]
+) -> Iterator[str]:
     timescale = track.inits[generation].timescale
+    # A frame may stand for longer than a part may last: what is beyond is not announced (the segment's EXTINF has all).
+    longest = float("inf") if view.part_target is None else view.part_target
     for index, part in enumerate(parts):
         mark = ",INDEPENDENT=YES" if part.independent else ""
-        yield f'#EXT-X-PART:DURATION={part.duration / timescale:.6f},URI="{segments}{part_name(track.name, sequence, index)}"{mark}'
+        uri = f"{segments}{part_name(track.name, sequence, index)}"
+        yield f'#EXT-X-PART:DURATION={min(part.duration / timescale, longest):.6f},URI="{uri}"{mark}'
 
 
 def _edge(view: BroadcastView, track: TrackView, segments: str, generation: int | None) -> Iterator[str]:
@@ -170,7 +176,7 @@ def _edge(view: BroadcastView, track: TrackView, segments: str, generation: int 
     if track.open is not None and track.open.parts:
         following, index = track.open.sequence, len(track.open.parts)
         yield from _boundary(track, segments, track.open.generation, generation)
-        yield from _parts(track, segments, track.open.sequence, track.open.generation, track.open.parts)
+        yield from _parts(view, track, segments, track.open.sequence, track.open.generation, track.open.parts)
     yield f'#EXT-X-PRELOAD-HINT:TYPE=PART,URI="{segments}{part_name(track.name, following, index)}"'
     for other in view.presented:
         if other.name != track.name:

@@ -88,7 +88,7 @@ class AudioTrack(Track):
             self._add(self._silence)
 
     def _add(self, payload: memoryview | bytes) -> None:
-        if self.end + self._frame - self.segment_start > self._rule.longest * self.timescale:
+        if self.end + self._frame - self.segment_start > self._longest_ticks:
             self.end_segment()
         self._make_room(self._frame)
         self._append(payload, self._frame)

@@ -81,8 +81,9 @@ class Resume:
 
     `generation` is the next one to use, `sequence` the next segment number of each track, `decode_time` the moment on the
     media timeline, in seconds, where the new generation starts (at least the end of everything before it).
-    `target_duration`, whole seconds, holds for the whole broadcast; 0 before its first segment is out. `program_time` is the
-    Unix time (seconds) where what there is ends: the new generation does not begin before it, whatever the clock says.
+    `target_duration`, whole seconds, and `part_target` hold for the whole broadcast; 0 before its first segment is out.
+    `program_time` is the Unix time (seconds) where what there is ends: the new generation does not begin before it, whatever
+    the clock says.
     """
 
     generation: int = 0
@@ -91,3 +92,4 @@ class Resume:
     decode_time: float = 0.0
     target_duration: int = 0
     program_time: float = 0.0
+    part_target: float = 0.0

@@ -3,7 +3,8 @@
 It has two states: *waiting* for the start of a generation, and *running* one (`self._run`). A generation starts with the
 first keyframe; sound before it is dropped, because players would show nothing for it. Where no video comes, sound waits for
 it only so long (VIDEO_WAIT_MS) and then starts alone; the other track joins whenever it comes, on the same timeline.
-A new sequence header and a jump of the clock end the generation.
+A new sequence header, a jump of the clock, and a pause of the picture longer than a segment may be end the generation. The
+frames after such a pause go on where the decoder was, with or without a keyframe.
 """
 
 from __future__ import annotations
@@ -23,14 +24,18 @@ from providers.local.packager.timeline import Order, Timeline
 MAX_TAG_SIZE = 16 * 1024 * 1024 - 1
 """The largest payload, in bytes, that is taken: what an FLV tag can hold."""
 
-MAX_COMPOSITION_MS = 5_000
-"""The longest time between decoding and showing a frame that is believed."""
+MAX_COMPOSITION_MS = 30_000
+"""The longest time between decoding and showing a frame that is believed: B-frames behind a pause are shown that much later."""
 
 VIDEO_WAIT_MS = 1_000
 """How much sound is let go while nobody has said whether there will be video."""
 
 ANNOUNCED_VIDEO_WAIT_MS = 5_000
 """How much sound is let go while announced video has not brought its first keyframe."""
+
+MAX_STILL_MS = 30_000
+"""How long a picture may stand still while the sound goes on. Beyond, the sound goes on alone, and the picture joins it again
+with a keyframe."""
 
 FRESH = Resume()
 """A broadcast that begins."""
@@ -59,7 +64,7 @@ class Packager:
 
     def __init__(self, settings: PackagerSettings, resume: Resume = FRESH) -> None:
         self._events: list[PackagerEvent] = []
-        self._rule = SegmentRule(settings, resume.target_duration)
+        self._rule = SegmentRule(settings, resume.target_duration, resume.part_target)
         self._video = video.VideoTrack(settings, self._rule, resume.video_sequence, self._events.append)
         self._audio = audio.AudioTrack(settings, self._rule, resume.audio_sequence, self._events.append)
         self._timeline = Timeline()
@@ -71,6 +76,7 @@ class Packager:
         self._audio_config: AacConfig | None = None
         self._video_announced: bool | None = None
         self._sound_since: int | None = None
+        self._still_until = 0
         self._keyframe_time: int | None = None
         self.keyframe_interval: float | None = None
 
@@ -88,6 +94,11 @@ class Packager:
     def target_duration(self) -> int:
         """EXT-X-TARGETDURATION in seconds, constant for the whole broadcast; 0 before its first segment is out."""
         return self._rule.target_duration
+
+    @property
+    def part_target(self) -> float:
+        """The longest part in seconds, constant for the whole broadcast; 0.0 before its first segment is out."""
+        return self._rule.part_target if self._rule.target_duration else 0.0
 
     @property
     def video_position(self) -> float:
@@ -119,6 +130,7 @@ class Packager:
             self._position(),
             self._rule.target_duration,
             self._program_end,
+            self.part_target,
         )
 
     def feed(self, tag: FlvTag, arrived: float) -> list[PackagerEvent]:
@@ -161,7 +173,13 @@ class Packager:
             if abs(head.composition_time) > MAX_COMPOSITION_MS:
                 raise MalformedMedia(f"a frame is to be shown {head.composition_time} ms after it is decoded")
             time = self._place(TagKind.VIDEO, timestamp)
-            if time is not None and (self._video.active or self._start_video(time, head, self._video_config, arrived)):
+            if time is None:
+                return
+            paused = self._video.active and self._pauses(time)
+            if paused:
+                self._end_generation()
+            goes_on = head.keyframe or paused
+            if self._video.active or (goes_on and self._start_video(time, self._video_config, arrived)):
                 self._take_frame(time, head, memoryview(payload)[flv.VIDEO_HEADER_SIZE :])
 
     def _take_video_header(self, record: bytes) -> None:
@@ -171,10 +189,19 @@ class Packager:
                 self._end_generation()
             self._video_config = config
 
-    def _start_video(self, time: int, head: flv.VideoTag, config: AvcConfig, arrived: float) -> bool:
-        """Begin the video track of a generation, and the generation if need be; False when this frame cannot."""
-        if not head.keyframe:
+    def _pauses(self, time: int) -> bool:
+        """Whether the picture stood still for longer than a segment may last; then its last frame was closed as one."""
+        track, run = self._video, self._run
+        assert run is not None  # noqa: S101 (the track is active)
+        if track.origin + (time - run.zero) * video.TICKS_PER_MS <= track.longest:
             return False
+        if track.segment_seconds:
+            self._cut(track.latest)
+        track.settle(track.longest)
+        return True
+
+    def _start_video(self, time: int, config: AvcConfig, arrived: float) -> bool:
+        """Begin the video track of a generation, and the generation if need be; False when this frame cannot."""
         run = self._run or self._start_generation(time, arrived)
         if time < run.zero:
             return False
@@ -194,9 +221,10 @@ class Packager:
         shown = decode_time + head.composition_time * video.TICKS_PER_MS
         if track.holding:
             decode_time = max(decode_time, track.latest + video.TICKS_PER_MS)
-            if track.passes(self._rule.longest, decode_time):
+            if track.passes(decode_time):
                 self._cut(track.latest)
             track.settle(decode_time)
+        self._still_until = time + MAX_STILL_MS
         if head.keyframe:
             self._keyframe(decode_time)
         track.hold(video.Frame(decode_time, shown - decode_time, head.keyframe, data))
@@ -218,7 +246,8 @@ class Packager:
         """End the segments of both tracks at this tick of the video."""
         milliseconds = (decode_time - self._video.origin) // video.TICKS_PER_MS
         sound = self._audio.seconds_until(milliseconds) if self._audio.active else 0.0
-        self._rule.ended(max(self._video.segment_seconds, sound))
+        intervals = [track.sample_seconds for track in (self._video, self._audio) if track.segment_seconds]
+        self._rule.ended(max(self._video.segment_seconds, sound), *intervals)
         self._video.end_segment()
         if self._audio.active:
             self._audio.cut(milliseconds)
@@ -229,7 +258,12 @@ class Packager:
             self._take_audio_header(payload[flv.AUDIO_HEADER_SIZE :])
         elif packet is flv.PacketType.FRAME and self._audio_config is not None:
             time = self._place(TagKind.AUDIO, timestamp)
-            if time is not None and (self._audio.active or self._start_audio(time, self._audio_config, arrived)):
+            if time is None:
+                return
+            if self._video.active and time > self._still_until:
+                self._end_generation()
+                self._sound_since = time - ANNOUNCED_VIDEO_WAIT_MS
+            if self._audio.active or self._start_audio(time, self._audio_config, arrived):
                 assert self._run is not None  # noqa: S101 (the track is active)
                 self._audio.put(time - self._run.zero, memoryview(payload)[flv.AUDIO_HEADER_SIZE :])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import ceil
 
 from providers.local.packager.cutting import MIN_PART_SHARE, PackagerSettings, SegmentRule
 from providers.local.packager.events import PackagerEvent, Part, SegmentEnd, TrackInit, TrackKind
@@ -30,15 +31,16 @@ class Track:
         self, kind: TrackKind, settings: PackagerSettings, rule: SegmentRule, sequence: int, emit: Emit
     ) -> None:
         self._kind = kind
-        self._part_target = settings.part_target
+        self._low_latency = settings.low_latency
         self._rule = rule
         self._emit = emit
         self.sequence = sequence
         self.active = self.begun = False
         self.timescale = 1
         self.generation = self.origin = self.end = 0
-        self.segment_start = self.part_start = self._part_ticks = self._part_index = 0
-        self._part_size = 0
+        self.segment_start = self.part_start = self._part_index = 0
+        self._part_ticks = self._least_ticks = self._longest_ticks = 0
+        self._part_size = self._samples = 0
         self._segment_independent = False
         self._program_zero = 0.0
         self._payloads: list[memoryview | bytes] = []
@@ -54,6 +56,11 @@ class Track:
         return (self.end - self.segment_start) / self.timescale
 
     @property
+    def sample_seconds(self) -> float:
+        """How far apart the samples of the open segment are, on average; it has one."""
+        return self.segment_seconds / (self._samples + len(self._payloads))
+
+    @property
     def next_sequence(self) -> int:
         """The number of the first segment of which nothing was given out."""
         return self.sequence + (1 if self._part_index else 0)
@@ -63,9 +70,15 @@ class Track:
         self.active = self.begun = True
         self.generation, self.timescale = init.generation, init.timescale
         self.origin, self.end, self._program_zero = origin, start, program_zero
-        self.segment_start = self.part_start = start
-        self._part_ticks = int(self._part_target * init.timescale + 1e-6)
+        self._begin_segment()
         self._emit(init)
+
+    def _begin_segment(self) -> None:
+        self._part_ticks = int(self._rule.part_target * self.timescale + 1e-6)
+        self._least_ticks = ceil(self._part_ticks * MIN_PART_SHARE)
+        self._longest_ticks = int(self._rule.longest * self.timescale)
+        self._part_index = self._samples = 0
+        self.segment_start = self.part_start = self.end
 
     def end_segment(self) -> bool:
         """Close the open part and segment; False when there is no sample in it."""
@@ -84,10 +97,9 @@ class Track:
                 self._program_zero + (start - self.origin) / self.timescale,
             )
         )
-        self._rule.ended(self.segment_seconds)
+        self._rule.ended(self.segment_seconds, self.sample_seconds)
         self.sequence += 1
-        self._part_index = 0
-        self.segment_start = self.end
+        self._begin_segment()
         return True
 
     def end_part(self) -> None:
@@ -104,6 +116,7 @@ class Track:
             Part(self._kind, self.generation, self.sequence, self._part_index, start, duration, independent, data)
         )
         self._part_index += 1
+        self._samples += len(self._payloads)
         self._payloads = []
         self._part_size = 0
         self.part_start = self.end
@@ -114,13 +127,18 @@ class Track:
         self._part_size += len(payload)
         self.end += duration
         length = self.end - self.part_start
-        full = length + duration > self._part_ticks and length >= self._part_ticks * MIN_PART_SHARE
+        full = length + duration > self._part_ticks and length >= self._least_ticks
         if full or self._part_size > MAX_PART_SIZE or len(self._payloads) >= MAX_PART_SAMPLES:
             self.end_part()
 
     def _make_room(self, duration: int) -> None:
-        """Close the open part when a sample of `duration` ticks would make it longer than the target."""
-        if self.end + duration - self.part_start > self._part_ticks:
+        """Close the open part when a sample of `duration` ticks would make it longer than the target.
+
+        With `low_latency` a part that is too short by then takes the sample all the same: players stand still with the picture,
+        but a short part in the middle of a segment is against what they were promised.
+        """
+        length = self.end - self.part_start
+        if length + duration > self._part_ticks and (not self._low_latency or length >= self._least_ticks):
             self.end_part()
 
     def _independent(self) -> bool:

@@ -87,9 +87,14 @@ class VideoTrack(Track):
         """Take the next frame, the one before it being settled."""
         self._waiting = frame
 
-    def passes(self, longest: float, decode_time: int) -> bool:
-        """Whether the open segment would last more than `longest` seconds with the frame held back, until `decode_time`."""
-        return decode_time - self.segment_start > longest * TIMESCALE and self.end > self.segment_start
+    def passes(self, decode_time: int) -> bool:
+        """Whether the open segment would be longer than any may be with the frame held back, until `decode_time`."""
+        return decode_time - self.segment_start > self._longest_ticks and self.end > self.segment_start
+
+    @property
+    def longest(self) -> int:
+        """The tick until which the frame held back can last at most: as long as a segment that has nothing else."""
+        return self.latest + self._longest_ticks
 
     def settle_last(self) -> None:
         """No frame follows: the last one lasts as long as the one before it."""

@@ -157,7 +157,7 @@ class _Playback:
         try:
             directive = reload.parse(request.query) if _blocks(broadcast) else None
             if directive is not None:
-                reload.check(directive, track.edge, broadcast.info.part_target)
+                reload.check(directive, track.edge, broadcast.part_target)
         except reload.BadDirective as refused:
             return problem(400, str(refused))
         if directive is not None:

@@ -44,6 +44,7 @@ class Broadcast:
         self.folder = folder
         self.tracks: dict[TrackKey, Track] = {}
         self.target_duration = MIN_TARGET_DURATION
+        self.part_target = info.part_target
         self.lost_at: float | None = None
         self.last_write = info.created.timestamp()
         self.version = 0
@@ -118,13 +119,23 @@ class Broadcast:
         if isinstance(line, SegmentLine) and line.kind is TrackKind.VIDEO:
             self._syncer.close(self._fd, keep=True)
 
-    def promise(self, target_duration: int) -> None:
-        """No segment will be longer than this many whole seconds (`Packager.target_duration`); call it before the first
-        SegmentEnd is taken, again as often as you like. Errors: ShelfError.
+    def promise(self, target_duration: int, part_target: float) -> None:
+        """No segment will be longer than this many whole seconds, no listed part than these seconds (`Packager`); call it
+        before the first SegmentEnd is taken, again as often as you like. Errors: ShelfError.
         """
-        if target_duration > self.target_duration:
-            self._write_line(TargetLine(target_duration))
-            self.target_duration = target_duration
+        if any(track.segments for track in self.tracks.values()):  # players were told
+            part_target = self.part_target
+        if target_duration > self.target_duration or part_target != self.part_target:
+            line = TargetLine(max(target_duration, self.target_duration), part_target)
+            self._write_line(line)
+            if part_target != self.part_target:
+                for track in self.tracks.values():
+                    track.hide_parts()
+            self._promised(line)
+
+    def _promised(self, line: TargetLine) -> None:
+        self.target_duration = max(self.target_duration, line.seconds)
+        self.part_target = line.part_target or self.part_target
 
     def lost(self, at: float) -> None:
         """The encoder is gone, `at` seconds since the Unix epoch; it may come back. Errors: ShelfError."""
@@ -153,6 +164,7 @@ class Broadcast:
             decode_time=max((track.end_time for track in self.tracks.values()), default=0.0),
             target_duration=self.target_duration if any(track.segments for track in self.tracks.values()) else 0,
             program_time=max((track.end_program_time for track in own.values() if track), default=0.0),
+            part_target=self.part_target,
         )
 
     def finish(self, at: float) -> StoredRecording | None:
@@ -253,7 +265,7 @@ class Broadcast:
             uid=self.info.uid,
             created=self.info.created,
             target_duration=self.target_duration,
-            part_target=self.info.part_target if self.low_latency else None,
+            part_target=self.part_target if self.low_latency else None,
             ended=self.ended,
             tracks=[track.view(live=live) for track in self.tracks.values() if track.segments],
         )
@@ -275,7 +287,7 @@ class Broadcast:
                 self.lost_at = line.at if line.lost else None
                 continue
             if isinstance(line, TargetLine):
-                self.target_duration = max(self.target_duration, line.seconds)
+                self._promised(line)
                 continue
             key = (line.rendition, line.kind)
             track = self.tracks.get(key) or Track(self.folder, *key, self._write_line, self._syncer)

@@ -32,7 +32,7 @@ class BroadcastInfo:
     """What a broadcast is, as it begins.
 
     `uid`: 32 lower-case hex digits, made by the caller, and the recording's uid later. `name` is the input's. `created` is
-    aware (UTC) and not after the first frame. `part_target` (seconds) is the packager's longest part.
+    aware (UTC) and not after the first frame. `part_target` (seconds) is the longest part that is wished for.
     """
 
     uid: str
@@ -71,9 +71,10 @@ class LossLine:
 
 @dataclass(frozen=True, slots=True)
 class TargetLine:
-    """EXT-X-TARGETDURATION, in whole seconds, from now on."""
+    """EXT-X-TARGETDURATION, in whole seconds, and PART-TARGET, in seconds, from now on."""
 
     seconds: int
+    part_target: float | None = None
 
 
 Line = InitLine | SegmentLine | LossLine | TargetLine
@@ -92,7 +93,7 @@ def encode(line: Line) -> bytes:
         case SegmentLine():
             return _line({"is": "segment", "rendition": line.rendition, "track": line.kind, **asdict(line.segment)})
         case TargetLine():
-            return _line({"is": "target", "seconds": line.seconds})
+            return _line({"is": "target", **asdict(line)})
         case LossLine():
             return _line({"is": "lost" if line.lost else "resumed", "at": line.at})
 
@@ -131,7 +132,7 @@ def _decode_line(fields: dict[str, Any]) -> Line:
     if kind in ("lost", "resumed"):
         return LossLine(kind == "lost", float(fields["at"]))
     if kind == "target":
-        return TargetLine(int(fields["seconds"]))
+        return TargetLine(**fields)
     rendition, track = fields.pop("rendition"), TrackKind(fields.pop("track"))
     if not RENDITION_NAME.fullmatch(rendition):
         raise ValueError("not a rendition")

@@ -12,12 +12,13 @@ MEMORY_BYTES = 16 << 20
 class StoredParts:
     """The parts of one segment: where each lies in the file and, while the segment is young, its bytes."""
 
-    __slots__ = ("_chunks", "_data", "offsets", "size", "views")
+    __slots__ = ("_chunks", "_data", "hidden", "offsets", "size", "views")
 
     def __init__(self) -> None:
         self.views: list[PartView] = []
         self.offsets: list[int] = []
         self.size = 0
+        self.hidden = False
         self._chunks: list[bytes] | None = []
         self._data: bytes | None = None
 
@@ -30,6 +31,11 @@ class StoredParts:
             self._chunks = None
         if self._chunks is not None:
             self._chunks.append(part.data)
+
+    @property
+    def listed(self) -> list[PartView]:
+        """What playlists show: nothing when they were cut for another part target than players are told."""
+        return [] if self.hidden else self.views
 
     def seal(self) -> None:
         """The segment is whole: keep it in one piece, since it is asked for as one by many."""

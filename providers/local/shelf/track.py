@@ -187,8 +187,8 @@ class Track:
             starts=self._starts,
             peak_rate=self._peak or self.average_rate,
             average_rate=self.average_rate,
-            parts={sequence: stored.views for sequence, stored in self._parts.items()},
-            open=OpenView(opened.sequence, opened.generation, self._parts[opened.sequence].views) if opened else None,
+            parts={sequence: stored.listed for sequence, stored in self._parts.items()},
+            open=OpenView(opened.sequence, opened.generation, self._parts[opened.sequence].listed) if opened else None,
         )
 
     @property
@@ -200,7 +200,7 @@ class Track:
         """Where its playlist ends. Errors: IndexError before the first segment."""
         whole = self.segments[-1].sequence
         young, opened = self._parts.get(whole), self._parts.get(whole + 1)
-        return Edge(whole, len(young.views) if young else 0, len(opened.views) if opened else 0)
+        return Edge(whole, len(young.listed) if young else 0, len(opened.listed) if opened else 0)
 
     def segment(self, sequence: int) -> SegmentView | None:
         """The listed segment of this number; numbers have no gaps."""
@@ -239,6 +239,11 @@ class Track:
         if self._open is not None:
             self._parts.pop(self._open.sequence, None)
         self._open = self._fd = None
+
+    def hide_parts(self) -> None:
+        """The parts there are were cut for another part target than the one playlists tell from now on."""
+        for stored in self._parts.values():
+            stored.hidden = True
 
     def forget_media(self) -> None:
         """Everything is in the files, and nobody lists parts any more."""

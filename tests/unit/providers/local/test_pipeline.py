@@ -25,7 +25,7 @@ class FullShelf:
     def take(self, rendition: str, event: PackagerEvent) -> None:
         raise ShelfError("the disk is full")
 
-    def promise(self, target_duration: int) -> None:
+    def promise(self, target_duration: int, part_target: float) -> None:
         raise ShelfError("the disk is full")
 
     def resume(self, rendition: str, *, joins: bool = True) -> Resume:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from providers.local.packager.cutting import PackagerSettings, SegmentRule
+from providers.local.packager.cutting import PART_TARGET_LOW_LATENCY, PackagerSettings, SegmentRule, part_target_for
 
 
 @pytest.mark.parametrize("target", [0.0, 2.0, 6.0])
@@ -40,6 +40,32 @@ def test_the_first_segment_fixes_the_target_duration(target: float, first: float
 def test_no_segment_is_longer_than_rounds_to_the_target_duration() -> None:
     assert SegmentRule(PackagerSettings(), target_duration=2).longest == 2.49
     assert SegmentRule(PackagerSettings(max_segment=10.0)).longest == 10.0
+
+
+@pytest.mark.parametrize(
+    ("rate", "target"),
+    [
+        (60, 0.334),
+        (30, 0.334),
+        (25, 0.334),
+        (24, 0.334),
+        (15, 0.354),
+        (8, 0.394),
+        (5, 0.414),
+        (3, 0.354),
+        (1, 1.034),
+        (0.4, 0.334),
+    ],
+)
+def test_the_part_target_is_raised_until_frames_fill_it(rate: float, target: float) -> None:
+    assert part_target_for(PART_TARGET_LOW_LATENCY, [1 / rate, 1024 / 48_000]) == target
+
+
+def test_the_part_target_is_fixed_with_the_first_segment() -> None:
+    rule = SegmentRule(PackagerSettings(part_target=PART_TARGET_LOW_LATENCY, low_latency=True))
+    rule.ended(2.0, 0.2)
+    rule.ended(2.0, 1.0)
+    assert rule.part_target == 0.414
 
 
 def test_sound_alone_is_cut_by_the_target_or_every_two_seconds() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from providers.local.media import FlvTag, TagKind
@@ -11,6 +13,7 @@ from providers.local.packager.events import Part, Resume, SegmentEnd, TrackInit,
 from providers.local.packager.packager import (
     ANNOUNCED_VIDEO_WAIT_MS,
     MAX_COMPOSITION_MS,
+    MAX_STILL_MS,
     MAX_TAG_SIZE,
     VIDEO_WAIT_MS,
     Packager,
@@ -89,6 +92,70 @@ def test_a_first_segment_without_an_end_is_cut_after_the_longest_allowed() -> No
 
     assert max(seconds(ends(events, VIDEO))) <= 5.49
     assert len(ends(events, VIDEO)) == 3
+
+
+def paused(begin: int, seconds: float, *, back_with_keyframe: bool = False) -> list[FlvTag]:
+    """Both tracks of 20 s; the picture pauses at `begin` (ms), the sound goes on."""
+    end = begin + round(seconds * 1000)
+    tags = [tag for tag in stream(20.0) if tag.kind is TagKind.AUDIO or not begin <= tag.timestamp < end]
+    if back_with_keyframe:
+        back = next(tag for tag in tags if tag.kind is TagKind.VIDEO and tag.timestamp >= end)
+        tags[tags.index(back)] = frame(back.timestamp, key=True, data=back.payload[5:])
+    return tags
+
+
+@pytest.mark.parametrize("pause", [2.0, 2.6, 4.0, 9.0])
+@pytest.mark.parametrize("back_with_keyframe", [True, False])
+def test_a_pause_of_the_picture_makes_no_segment_too_long_and_loses_no_frame(
+    pause: float, back_with_keyframe: bool
+) -> None:
+    tags = paused(6_010, pause, back_with_keyframe=back_with_keyframe)
+    subject = packager()
+
+    events = feed(subject, tags)
+
+    assert subject.target_duration == 2
+    assert all(length <= 2.49 for length in seconds(ends(events, VIDEO) + ends(events, AUDIO)))
+    shown = [each for part in parts(events, VIDEO) for each in samples(part.data)]
+    sent = [tag for tag in tags[2:] if tag.kind is TagKind.VIDEO]
+    assert [each.data for each in shown] == [tag.payload[5:] for tag in sent]
+    assert len({each.generation for each in ends(events, VIDEO)}) == (1 if pause <= 2.4 else 2)
+
+
+def test_sound_and_picture_stay_together_over_a_pause_of_the_picture() -> None:
+    events = feed(packager(), paused(6_010, 5.0))
+
+    begins = {(each.track, each.generation): each for each in reversed(ends(events, VIDEO) + ends(events, AUDIO))}
+    picture, sound = begins[VIDEO, 1], begins[AUDIO, 1]
+    assert picture.decode_time / 90_000 == pytest.approx(11.03, abs=0.05)
+    assert sound.decode_time / 48_000 == pytest.approx(picture.decode_time / 90_000, abs=0.05)
+    heard = samples(next(each for each in parts(events, AUDIO) if each.generation == 1).data)[0]
+    assert int(heard.data[1:]) * 1024 / 48_000 == pytest.approx(picture.decode_time / 90_000, abs=0.05)
+
+
+def test_sound_goes_on_alone_when_the_picture_stands_still_for_long_and_the_picture_joins_it_with_a_keyframe() -> None:
+    back = 4_000 + MAX_STILL_MS + 10_000
+    tags = [*stream(4.0), *sounds(4_000, MAX_STILL_MS / 1000 + 10), *stream(4.0, start=back)[3:]]
+
+    events = feed(packager(), sorted(tags, key=lambda tag: tag.timestamp))
+
+    sound = ends(events, AUDIO)
+    for before, after in pairwise(sound):
+        assert after.decode_time - (before.decode_time + before.duration) < 1024
+    picture = [each for each in ends(events, VIDEO) if each.generation == 1]
+    assert picture[0].independent
+    assert picture[0].decode_time / 90_000 == pytest.approx(back / 1000 + 1.0, abs=0.1)
+
+
+@pytest.mark.parametrize("rate", [2, 5, 8, 15])
+def test_a_slow_picture_fills_the_parts_that_are_promised(rate: int) -> None:
+    subject = packager(part_target=PART_TARGET_LOW_LATENCY, low_latency=True)
+
+    events = feed(subject, [video_header(), *frames(0, 12.0, gop=2, fps=rate)])
+
+    for each, after in pairwise(each for each in parts(events, VIDEO) if each.sequence):
+        assert each.duration <= subject.part_target * 90_000
+        assert each.duration >= subject.part_target * 90_000 * 0.85 or after.sequence > each.sequence
 
 
 def test_parts_of_low_latency_fill_their_target_and_never_pass_it() -> None:
@@ -224,7 +291,7 @@ def test_a_later_packager_goes_on_where_one_ended() -> None:
     resume = first.resume
     last = [ends(events, VIDEO)[-1], ends(events, AUDIO)[-1]]
     end = max((each.decode_time + each.duration) / (90_000 if each.track is VIDEO else 48_000) for each in last)
-    assert resume == Resume(1, last[0].sequence + 1, last[1].sequence + 1, end, 2, pytest.approx(ARRIVED + end))
+    assert resume == Resume(1, last[0].sequence + 1, last[1].sequence + 1, end, 2, pytest.approx(ARRIVED + end), 1.0)
 
     second = packager(resume)
     assert second.target_duration == 2

@@ -134,7 +134,7 @@ def test_a_lost_encoder_is_remembered_through_a_restart(shelf: Shelf) -> None:
 
 def test_the_promised_target_duration_is_kept_through_a_restart(shelf: Shelf) -> None:
     broadcast = shelf.begin(info())
-    broadcast.promise(9)
+    broadcast.promise(9, 0.5)
     push(broadcast, SimulatedPackager())
     broadcast.suspend()
     (again,) = shelf.recover()
