@@ -84,6 +84,7 @@ def _token_commands(parser: argparse.ArgumentParser) -> None:
     create.add_argument("--user", type=_uuid, required=True, metavar="UUID", help="made when new")
     create.add_argument("--name", type=_name, default="", help="what the token is for")
     create.add_argument("--full-name", type=_name, default="", help="the name of a new user")
+    create.add_argument("--org-name", type=_name, default="", help="the name of a new organization")
     create.add_argument("--bearer", action="store_true", help="print a short-lived access token (JWT) instead")
     listing = _command(commands, "list", _token_list, "print the tokens (never the secrets), tab-separated")
     listing.add_argument("--org", type=_uuid, metavar="UUID")
@@ -222,10 +223,12 @@ def _fake_cloudflare(given: argparse.Namespace) -> int:
 def _token_create(given: argparse.Namespace) -> int:
     async def create(accounts: Accounts) -> None:
         if given.bearer:
-            await accounts.register(given.org, given.user, full_name=given.full_name)
+            await accounts.register(given.org, given.user, full_name=given.full_name, organization_name=given.org_name)
             print(await accounts.issue_bearer(given.org, given.user))
             return
-        issued = await accounts.create_token(given.org, given.user, name=given.name, full_name=given.full_name)
+        issued = await accounts.create_token(
+            given.org, given.user, name=given.name, full_name=given.full_name, organization_name=given.org_name
+        )
         print(issued.secret)
 
     return _with_accounts(create)

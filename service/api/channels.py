@@ -39,6 +39,9 @@ class ChannelChanges(BaseModel):
     avatar_url: HttpUrl | None = None
     is_private: bool = False
     is_village: bool = False
+    is_default_channel: bool = Field(
+        False, description="Whether this is the organization's default channel: a public one, and one at most."
+    )
 
     def changes(self) -> dict[str, Any]:
         """Only what was sent."""
@@ -141,12 +144,20 @@ def operations(channels: Channels) -> list[Operation]:
         summary="Replace a channel",
     )
     async def replace_channel(call: Call[Nothing, ChannelReplacement]) -> Reply:
-        """For its admins. What is not sent goes back to its default."""
+        """For its admins. What is not sent goes back to its default; whether it is the organization's default channel stays."""
         return Reply(channel_answer(await channels.change(call.caller, call.path["channel_id"], call.body.values())))
 
-    @operation("PATCH", CHANNEL, body=ChannelChanges, answers={200: ChannelAnswer}, tag=TAG, summary="Change a channel")
+    @operation(
+        "PATCH",
+        CHANNEL,
+        body=ChannelChanges,
+        answers={200: ChannelAnswer},
+        errors=(409,),
+        tag=TAG,
+        summary="Change a channel",
+    )
     async def change_channel(call: Call[Nothing, ChannelChanges]) -> Reply:
-        """For its admins. What is not sent stays as it is."""
+        """For its admins. What is not sent stays as it is. 409 when another channel is the organization's default one."""
         return Reply(channel_answer(await channels.change(call.caller, call.path["channel_id"], call.body.changes())))
 
     @operation("DELETE", CHANNEL, answers={204: None}, tag=TAG, summary="Delete a channel")

@@ -12,6 +12,7 @@ from aiohttp.http import HttpProcessingError
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from service.api.fields import PATTERN_MESSAGES
 from service.domain import errors as domain
 
 WHOLE = ""
@@ -70,13 +71,19 @@ def _message(problem: ErrorDetails) -> str:
         return "This field may not be null."
     if kind in ("model_type", "model_attributes_type", "dict_type"):
         return f"Invalid data. Expected a dictionary, but got {_JSON_NAMES.get(type(given), 'something else')}."
-    if kind == "enum":
+    if kind in ("enum", "literal_error"):
         return f"Not a valid choice. Expected {problem.get('ctx', {}).get('expected', 'another one')}."
+    if kind == "string_pattern_mismatch":
+        return "Null characters are not allowed." if "\0" in given else _unmatched(problem)
     if kind in _MESSAGES:
         return _MESSAGES[kind].format(**problem.get("ctx", {}))
     if kind == "value_error":
         return str(problem.get("ctx", {}).get("error", "Invalid value."))
     return "Enter a valid value."
+
+
+def _unmatched(problem: ErrorDetails) -> str:
+    return PATTERN_MESSAGES.get(problem.get("ctx", {}).get("pattern", ""), "Enter a valid value.")
 
 
 def error_response(error: Exception) -> web.Response | None:

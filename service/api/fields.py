@@ -34,6 +34,16 @@ NAME_PATTERN = r"^[^\u0000]*[^ \t\r\n\u0000][^\u0000]*$"
 TEXT_PATTERN = r"^[^\u0000]*$"
 """PostgreSQL keeps no NUL."""
 
+FLAG_PATTERN = r"^([Tt]rue|[Ff]alse)?$"
+"""A boolean as a query parameter, as Python and JavaScript write it. An empty one is none."""
+
+PATTERN_MESSAGES = {
+    URL_PATTERN: "Enter a valid URL.",
+    NAME_PATTERN: "This field may not be blank.",
+    FLAG_PATTERN: "Must be a valid boolean.",
+}
+"""What is wrong with a text that does not match."""
+
 
 def _whole(value: Any) -> Any:
     """JSON knows one kind of number: 12.0 is the integer 12. A boolean is none."""

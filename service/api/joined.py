@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from service.api.channels import ChannelAnswer, ChannelPage, ChannelQuery, channel_answer, channel_values
 from service.api.contract import Call, Nothing, Operation, Reply, operation
-from service.api.fields import Id
+from service.api.fields import FLAG_PATTERN, Id
 from service.api.notifications import SettingsAnswer, settings_answer
 from service.api.pagination import links, results
 from service.api.schemas import PageAnswer
@@ -23,7 +23,7 @@ TAG = "A user's channels"
 
 class JoinedQuery(ChannelQuery):
     is_active: str = Field(
-        "", pattern="^([Tt]rue|[Ff]alse)?$", description="true or false. Channels that are there are all active."
+        "", pattern=FLAG_PATTERN, description="true or false. Channels that are there are all active."
     )
 
     def active(self) -> bool | None:

@@ -24,7 +24,7 @@ class Avatar(Answer):
 
 
 class Me(Answer):
-    """The caller, as the Pub API shows a user."""
+    """The caller, as the Pub API shows a user. Presence and chats are not watched here, and nobody has an id of the old kind."""
 
     id: UUID
     email: str | None
@@ -53,6 +53,9 @@ class Me(Answer):
     is_bot: bool
     is_created_by_sso: bool
     is_email_confirmed: bool
+    legacy_id: str | None
+    legacy_integer_id: int | None
+    organization_legacy_id: str | None
 
 
 def operations() -> list[Operation]:
@@ -97,4 +100,7 @@ def _me(caller: Identity, user: User) -> Me:
         is_bot=user.is_bot,
         is_created_by_sso=False,
         is_email_confirmed=False,
+        legacy_id=None,
+        legacy_integer_id=None,
+        organization_legacy_id=None,
     )

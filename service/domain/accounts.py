@@ -82,10 +82,12 @@ class Accounts:
         self._cache: dict[str, tuple[Identity, float]] = {}
         self._signing_secret: str | None = None
 
-    async def register(self, organization_id: UUID, user_id: UUID, *, full_name: str = "") -> None:
+    async def register(
+        self, organization_id: UUID, user_id: UUID, *, organization_name: str = "", full_name: str = ""
+    ) -> None:
         """See to it that the user is there, and the organization. Errors: Conflict, as `create_token`."""
         now = self._clock()
-        organization = Organization(organization_id, str(organization_id), now)
+        organization = Organization(organization_id, organization_name or str(organization_id), now)
         await self._store.add_user(organization, _new_user(user_id, organization_id, full_name, now))
 
     async def create_token(

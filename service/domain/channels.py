@@ -35,6 +35,8 @@ MAX_FIRST_MEMBERS = 500
 ORDERINGS = ("created_at", "-created_at", "latest_message_created_at", "-latest_message_created_at")
 DEFAULT_ORDERING = "-latest_message_created_at"
 
+DEFAULT_IS_PUBLIC = "The organization's default channel is a public one."
+
 UNKNOWN_USER = 'Invalid pk "{}" - object does not exist.'
 
 Farewell = Callable[[UUID], Awaitable[None]]
@@ -147,10 +149,17 @@ class Channels:
         return cut(found, request, place_in(known))
 
     async def change(self, caller: Identity, channel_id: UUID, values: Mapping[str, Any]) -> Channel:
-        """Set these fields of `NewChannel` (`members` and `type` excepted). Errors: NotFound, Forbidden for who is no admin."""
+        """Set these fields of `NewChannel` (`members` and `type` excepted), or `is_default_channel`.
+
+        Errors: NotFound, Forbidden for who is no admin, Invalid for a private default channel, Conflict for a second one.
+        """
         entry = await enter(self._store, caller, channel_id)
         only_admin(entry)
         changed = dict(values)
+        if _as_changed(entry.channel, changed, "is_default_channel") and _as_changed(
+            entry.channel, changed, "is_private"
+        ):
+            raise Invalid({"is_default_channel": [DEFAULT_IS_PUBLIC]})
         if "is_private" in changed:
             changed["type"] = _type(entry.channel.type, changed["is_private"])
         if changed and not await self._store.change_channel(channel_id, changed, self._clock()):
@@ -173,6 +182,10 @@ class Channels:
     def _tell(self, channel: Channel) -> None:
         for listener in self._listeners:
             listener(channel.organization_id, channel.id)
+
+
+def _as_changed(channel: Channel, changed: Mapping[str, Any], field: str) -> Any:
+    return changed.get(field, getattr(channel, field))
 
 
 def _type(wanted: ChannelType, is_private: bool) -> ChannelType:

@@ -13,7 +13,7 @@ from service.domain.entities import Channel, ChannelType
 
 
 class MessageType(StrEnum):
-    """The contract's names (§3)."""
+    """The Pub API's names."""
 
     USER = "user"
     CALL_REQUEST = "call_request"

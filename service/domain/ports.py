@@ -97,7 +97,7 @@ class ChannelStore(Protocol):
         """The channel and what that user is to it."""
 
     async def change_channel(self, channel_id: UUID, values: Mapping[str, Any], at: datetime) -> bool:
-        """False when it is gone."""
+        """False when it is gone. Errors: Conflict for a second default channel of the organization."""
 
     async def remove_channel(self, channel_id: UUID, at: datetime) -> bool:
         """It and its members are gone, its messages will be (`sweeper.py`); which inputs it had stays known.

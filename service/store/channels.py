@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.domain.conversation import Entry
 from service.domain.entities import Channel
+from service.domain.errors import Conflict
 from service.domain.paging import PageRequest
 from service.store.conversation_tables import PRIVATE, members, messages
 from service.store.database import Database
@@ -26,7 +27,7 @@ from service.store.rows import (
     prefixed,
 )
 from service.store.statements import paged, values_of
-from service.store.tables import PUBLIC, channels, users
+from service.store.tables import PUBLIC, channels, organizations, users
 
 _LATEST_AUTHOR = users.alias("latest_author")
 _COLUMNS = [*CHANNEL_COLUMNS, *MESSAGE_COLUMNS, *prefixed(_LATEST_AUTHOR, "latest_author", PEOPLE)]
@@ -165,6 +166,8 @@ class StoredChannels:
             row["type"] = int(row["type"])
 
         async def change(connection: AsyncConnection) -> bool:
+            if row.get("is_default_channel"):
+                await _be_the_default(connection, channel_id)
             present = and_(channels.c.id == channel_id, channels.c.deleted_at.is_(None))
             if (await connection.execute(update(channels).where(present).values(row))).rowcount == 0:
                 return False
@@ -185,3 +188,19 @@ class StoredChannels:
             return True
 
         return await self._database.write(change)
+
+
+async def _be_the_default(connection: AsyncConnection, channel_id: UUID) -> None:
+    """Errors: Conflict, when another channel is. The organization is locked: of two who ask at once one sees the other's."""
+    home = select(channels.c.organization_id).where(channels.c.id == channel_id).scalar_subquery()
+    await connection.execute(
+        select(organizations.c.id).where(organizations.c.id == home).with_for_update(key_share=True)
+    )
+    others = select(channels.c.id).where(
+        channels.c.organization_id == home,
+        channels.c.id != channel_id,
+        channels.c.is_default_channel.is_(True),
+        channels.c.deleted_at.is_(None),
+    )
+    if (await connection.execute(others.limit(1))).first() is not None:
+        raise Conflict("Another channel is the organization's default: it has to stop being that first.")

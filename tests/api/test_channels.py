@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from uuid import uuid4
 
 import pytest
 
 from tests.api.conftest import Api
+from tests.api.people import first, newcomer
 
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 
@@ -37,10 +39,11 @@ async def test_a_private_channel_says_so(api: Api) -> None:
         ({"name": ["a"]}, {"name": ["Not a valid string."]}),
         ({"name": "x" * 256}, {"name": ["Ensure this field has no more than 255 characters."]}),
         ({"name": "a", "is_private": "yes"}, {"is_private": ["Must be a valid boolean."]}),
-        ({"name": " \n"}, {"name": ["Enter a valid value."]}),
-        ({"name": "a\u0000b"}, {"name": ["Enter a valid value."]}),
-        ({"name": "a", "description": "\u0000"}, {"description": ["Enter a valid value."]}),
-        ({"name": "a", "avatar_url": "javascript:alert(1)"}, {"avatar_url": ["Enter a valid value."]}),
+        ({"name": " \n"}, {"name": ["This field may not be blank."]}),
+        ({"name": "a\u0000b"}, {"name": ["Null characters are not allowed."]}),
+        ({"name": "a", "description": "\u0000"}, {"description": ["Null characters are not allowed."]}),
+        ({"name": "a", "avatar_url": "javascript:alert(1)"}, {"avatar_url": ["Enter a valid URL."]}),
+        ({"name": "a", "type": 1}, {"type": ["Not a valid choice. Expected 2, 3, 4 or 5."]}),
         ([], {"non_field_errors": ["Invalid data. Expected a dictionary, but got list."]}),
         ("a", {"non_field_errors": ["Invalid data. Expected a dictionary, but got str."]}),
     ],
@@ -52,6 +55,47 @@ async def test_a_wrong_body_is_answered_by_field(api: Api, body: object, answer:
 async def test_members_nobody_knows_are_ignored(api: Api) -> None:
     status, channel = await api.post(f"{api.base}/channels", {"name": "A", "id": "mine", "\u0000": 10**400})
     assert (status, channel["name"]) == (201, "A")
+
+
+async def test_an_organization_has_one_default_channel_at_most(api: Api) -> None:
+    ada = first(api)
+    old, new = await ada.channel("Old lobby"), await ada.channel("New lobby")
+    assert (await ada.patch(f"channels/{old}", {"is_default_channel": True}))[1]["is_default_channel"] is True
+    status, answer = await ada.patch(f"channels/{new}", {"is_default_channel": True})
+    assert (status, list(answer)) == (409, ["detail"])
+    assert (await ada.put(f"channels/{old}", {"name": "Lobby"}))[1]["is_default_channel"] is True
+    assert (await ada.patch(f"channels/{old}", {"is_default_channel": False}))[1]["is_default_channel"] is False
+    assert (await ada.patch(f"channels/{new}", {"is_default_channel": True}))[0] == 200
+    assert await ada.delete(f"channels/{new}") == (204, None)
+    assert (await ada.patch(f"channels/{old}", {"is_default_channel": True}))[0] == 200
+
+
+async def test_of_many_who_make_their_channel_the_default_at_once_one_does(api: Api) -> None:
+    ada = first(api)
+    made = [await ada.channel(f"{number}") for number in range(8)]
+    answers = await asyncio.gather(*(ada.patch(f"channels/{each}", {"is_default_channel": True}) for each in made))
+    assert sorted(status for status, _ in answers) == [200] + [409] * 7
+    assert [each["is_default_channel"] for each in await ada.all("channels")].count(True) == 1
+
+
+async def test_the_default_channel_of_another_organization_does_not_count(api: Api) -> None:
+    ada, eve = first(api), await newcomer(api, "Eve", uuid4())
+    theirs = f"/api/pub/v1/orgs/{(await eve.seen('/api/v5/users/me'))['organization_id']}/channels"
+    other = await eve.made(theirs, {"name": "Theirs"})
+    assert (await eve.patch(f"{theirs}/{other['id']}", {"is_default_channel": True}))[0] == 200
+    assert (await ada.patch(f"channels/{await ada.channel()}", {"is_default_channel": True}))[0] == 200
+
+
+async def test_the_default_channel_is_public(api: Api) -> None:
+    ada = first(api)
+    private, public = await ada.channel("Staff", is_private=True), await ada.channel("Lobby")
+    refused = (400, {"is_default_channel": ["The organization's default channel is a public one."]})
+    assert await ada.patch(f"channels/{private}", {"is_default_channel": True}) == refused
+    assert await ada.patch(f"channels/{public}", {"is_default_channel": True, "is_private": True}) == refused
+    await ada.patch(f"channels/{public}", {"is_default_channel": True})
+    assert await ada.patch(f"channels/{public}", {"is_private": True}) == refused
+    status, channel = await ada.patch(f"channels/{private}", {"is_default_channel": False})
+    assert (status, channel["is_private"], channel["is_default_channel"]) == (200, True, False)
 
 
 async def test_an_upper_case_id_is_the_same_id(api: Api) -> None:

@@ -67,6 +67,30 @@ async def test_nobody_looks_into_the_channels_of_another(ada: Person, bob: Perso
     assert (await bob.post(f"users/{ada.id}/dm-channels", {"members": [bob.id]}))[0] == 403
 
 
+async def test_a_private_channel_is_joined_by_its_members_until_they_are_sent_away(
+    api: Api, ada: Person, bob: Person
+) -> None:
+    private = await ada.channel("Staff", is_private=True, members=[bob.id])
+    carol = await newcomer(api)
+    path = f"users/{bob.id}/joined-channels"
+    found = await bob.seen(f"{path}/{private}")
+    assert (found["type"], found["is_private"]) == (4, True)
+    assert await bob.all(path) == [found]
+    assert await carol.get(f"users/{carol.id}/joined-channels/{private}") == (404, {"detail": "Not found."})
+    assert await ada.delete(f"channels/{private}/members/{bob.id}") == (204, None)
+    assert await bob.get(f"{path}/{private}") == (404, {"detail": "Not found."})
+    assert await bob.all(path) == await bob.all("channels") == []
+
+
+async def test_who_is_in_a_channel_that_becomes_private_stays_in_it(api: Api, ada: Person, bob: Person) -> None:
+    channel = await ada.channel(members=[bob.id])
+    carol = await newcomer(api)
+    await ada.patch(f"channels/{channel}", {"is_private": True})
+    assert [each["type"] for each in await bob.all(f"users/{bob.id}/joined-channels")] == [4]
+    assert (await bob.seen(f"channels/{channel}"))["member_count"] == 2
+    assert await carol.all("channels") == []
+
+
 async def test_joined_channels_page_in_every_order(ada: Person, bob: Person) -> None:
     made = [await ada.channel(f"{number}") for number in range(5)]
     await bob.channel("not joined")

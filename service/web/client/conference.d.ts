@@ -22,7 +22,7 @@ export type ChannelAnswer = { id: string; organization_id: string; name: string;
 export type ChannelBody = { name: string; description?: string; avatar_url?: string | null; is_private?: boolean; is_village?: boolean; members?: string[]; type?: 2 | 3 | 4 | 5 };
 
 /** What is to be different. What is not sent stays; who is in the channel is changed through its members. */
-export type ChannelChanges = { name?: string; description?: string; avatar_url?: string | null; is_private?: boolean; is_village?: boolean };
+export type ChannelChanges = { name?: string; description?: string; avatar_url?: string | null; is_private?: boolean; is_village?: boolean; is_default_channel?: boolean };
 
 export type ChannelPage = { next: string | null; previous: string | null; results: ChannelAnswer[] };
 
@@ -71,8 +71,8 @@ export type ListedStreamAnswer = { channel: string; channel_name: string; create
 
 export type ListedStreamPage = { next: string | null; previous: string | null; results: ListedStreamAnswer[] };
 
-/** The caller, as the Pub API shows a user. */
-export type Me = { id: string; email: string | null; organization_id: string; organization: OrganizationName; first_name: string; last_name: string; full_name: string; is_manager: boolean | null; is_staff: boolean; alias: string | null; gender: string | null; birthday: string | null; phone: string | null; title: string | null; created_at: string; updated_at: string; deleted_at: string | null; avatar_id: string | null; avatar: Avatar | null; is_online_enabled: boolean; is_online: boolean; is_present: boolean; current_chat_count: number; is_deleted: boolean; is_bot: boolean; is_created_by_sso: boolean; is_email_confirmed: boolean };
+/** The caller, as the Pub API shows a user. Presence and chats are not watched here, and nobody has an id of the old kind. */
+export type Me = { id: string; email: string | null; organization_id: string; organization: OrganizationName; first_name: string; last_name: string; full_name: string; is_manager: boolean | null; is_staff: boolean; alias: string | null; gender: string | null; birthday: string | null; phone: string | null; title: string | null; created_at: string; updated_at: string; deleted_at: string | null; avatar_id: string | null; avatar: Avatar | null; is_online_enabled: boolean; is_online: boolean; is_present: boolean; current_chat_count: number; is_deleted: boolean; is_bot: boolean; is_created_by_sso: boolean; is_email_confirmed: boolean; legacy_id: string | null; legacy_integer_id: number | null; organization_legacy_id: string | null };
 
 export type MeetingBody = { group?: string | null; user?: MeetingUser };
 
@@ -101,7 +101,7 @@ export type MessageEdit = { body: Content };
 
 export type MessagePage = { next: string | null; previous: string | null; results: MessageAnswer[] };
 
-/** The contract's names (§3). */
+/** The Pub API's names. */
 export type MessageType = "user" | "call_request" | "call_leave" | "reporting" | "system_message" | "deleted";
 
 export type Meta = { name: string };

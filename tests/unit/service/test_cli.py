@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -59,6 +61,14 @@ def test_bearer_prints_an_access_token_and_leaves_no_other_token(environment: di
     assert done.returncode == 0
     assert done.stdout.count(".") == 2
     assert run(environment, "token", "list").stdout == ""
+
+
+def test_a_new_organization_may_be_given_its_name(environment: dict[str, str]) -> None:
+    organization, user = str(uuid4()), str(uuid4())
+    asked = ("token", "create", "--org", organization, "--user", user, "--org-name", "Acme")
+    assert run(environment, *asked).returncode == 0
+    with closing(sqlite3.connect(Path(environment["CONFERENCE_DATA_DIR"]) / "conference.db")) as database:
+        assert database.execute("select name from organizations").fetchall() == [("Acme",)]
 
 
 def test_revoking_an_unknown_token_fails_in_one_line(environment: dict[str, str]) -> None:
