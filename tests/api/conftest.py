@@ -25,6 +25,7 @@ from service.store import Store
 from service.store.migrate import migrate
 from service.tasks import Tasks
 from service.viewers.memory import MemoryViewers
+from tests.api.people import Person, first, newcomer
 
 MEETING_SIGNER = MeetingSigner("our-app", "jitsi", "meet.example.com", "the secret shared with Jitsi, long enough")
 
@@ -71,6 +72,10 @@ class Api:
 
     def conference(self, channel: str) -> str:
         return f"{self.base}/channels/{channel}/conference"
+
+    def public(self, channel: str) -> str:
+        """Where the channel's public endpoints are."""
+        return self.conference(channel).replace("/pub/", "/pub/public/", 1)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -133,3 +138,15 @@ async def api(conference: Conference, store: Store, provider: MemoryProvider) ->
             issued.secret,
         )
         await conference.events.aclose()
+
+
+@pytest.fixture
+def ada(api: Api) -> Person:
+    """The user every test has."""
+    return first(api)
+
+
+@pytest.fixture
+async def bob(api: Api) -> Person:
+    """Another user of the same organization."""
+    return await newcomer(api, "Bob Kahn")

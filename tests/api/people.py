@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
-from tests.api.conftest import Api
+if TYPE_CHECKING:
+    from tests.api.conftest import Api
 
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 
@@ -20,14 +21,17 @@ class Person:
     id: str
     token: str
 
+    @property
+    def auth(self) -> dict[str, str]:
+        return {"Authorization": f"Token {self.token}"}
+
     async def call(self, method: str, path: str, body: Any = None, **more: Any) -> tuple[int, Any]:
         """Status and answer; None for an empty one."""
         if path.startswith("http"):
             path = path.removeprefix(str(self.api.client.make_url("")).rstrip("/"))
         elif not path.startswith("/"):
             path = f"{self.api.base}/{path}"
-        headers = {"Authorization": f"Token {self.token}"}
-        async with self.api.client.request(method, path, headers=headers, json=body, **more) as response:
+        async with self.api.client.request(method, path, headers=self.auth, json=body, **more) as response:
             raw = await response.read()
             return response.status, (await response.json()) if raw else None
 

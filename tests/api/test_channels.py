@@ -14,17 +14,6 @@ from tests.api.people import first, newcomer
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 
 
-async def test_a_new_channel_has_the_members_of_the_contract(api: Api) -> None:
-    status, channel = await api.post(f"{api.base}/channels", {"name": " News ", "description": "What happens"})
-    assert status == 201
-    assert (channel["name"], channel["description"], channel["avatar_url"]) == ("News", "What happens", None)
-    assert (channel["is_direct_message"], channel["latest_message"], channel["member_count"]) == (False, None, 1)
-    assert (channel["type"], channel["is_private"]) == (2, False)
-    for name in ("created_at", "updated_at", "latest_message_created_at"):
-        assert TIME.fullmatch(channel[name])
-    assert await api.get(f"{api.base}/channels/{channel['id']}") == (200, channel)
-
-
 async def test_a_private_channel_says_so(api: Api) -> None:
     _, channel = await api.post(f"{api.base}/channels", {"name": "Staff", "is_private": True})
     assert (channel["type"], channel["is_private"]) == (4, True)
@@ -33,7 +22,6 @@ async def test_a_private_channel_says_so(api: Api) -> None:
 @pytest.mark.parametrize(
     ("body", "answer"),
     [
-        ({}, {"name": ["This field is required."]}),
         ({"name": None}, {"name": ["This field may not be null."]}),
         ({"name": 5}, {"name": ["Not a valid string."]}),
         ({"name": ["a"]}, {"name": ["Not a valid string."]}),
@@ -109,19 +97,14 @@ async def test_an_id_that_names_nothing_is_a_404(api: Api, bad: str) -> None:
     assert await api.get(f"{api.base}/channels/{bad}") == (404, {"detail": "Not found."})
 
 
-async def test_following_next_gives_every_channel_once(api: Api) -> None:
-    made = [await api.channel(f"{number}") for number in range(60)]
-    seen, url = [], f"{api.base}/channels?ordering=created_at&page_size=25&format=json"
-    while url:
-        _, page = await api.get(url)
-        assert list(page) == ["next", "previous", "results"]
-        seen += [each["id"] for each in page["results"]]
-        url = page["next"]
-        assert url is None or ("ordering=created_at" in url and "page_size=25" in url and url.startswith("http://127"))
-    assert seen == made
-    _, newest_first = await api.get(f"{api.base}/channels?ordering=-created_at&page_size=100")
-    assert [each["id"] for each in newest_first["results"]] == made[::-1]
-    assert (newest_first["next"], newest_first["previous"]) == (None, None)
+async def test_links_carry_every_other_parameter(api: Api) -> None:
+    for name in "abc":
+        await api.channel(name)
+    _, page = await api.get(f"{api.base}/channels?ordering=created_at&page_size=2&format=json")
+    _, second = await api.get(page["next"])
+    for link in (page["next"], second["previous"]):
+        assert all(each in link for each in ("ordering=created_at", "page_size=2", "format=json"))
+    assert [each["name"] for each in second["results"]] == ["c"]
 
 
 async def test_a_channel_made_while_paging_moves_nothing(api: Api) -> None:

@@ -5,20 +5,8 @@ from __future__ import annotations
 import asyncio
 from uuid import uuid4
 
-import pytest
-
 from tests.api.conftest import Api
-from tests.api.people import Person, first, newcomer, words
-
-
-@pytest.fixture
-def ada(api: Api) -> Person:
-    return first(api)
-
-
-@pytest.fixture
-async def bob(api: Api) -> Person:
-    return await newcomer(api, "Bob Kahn")
+from tests.api.people import Person, newcomer, words
 
 
 async def test_two_who_open_their_direct_channel_at_once_get_one(ada: Person, bob: Person) -> None:

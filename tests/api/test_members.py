@@ -8,17 +8,7 @@ from uuid import uuid4
 import pytest
 
 from tests.api.conftest import Api
-from tests.api.people import TIME, Person, first, newcomer
-
-
-@pytest.fixture
-def ada(api: Api) -> Person:
-    return first(api)
-
-
-@pytest.fixture
-async def bob(api: Api) -> Person:
-    return await newcomer(api, "Bob Kahn")
+from tests.api.people import TIME, Person, newcomer
 
 
 def me(channel: str, person: Person) -> str:

@@ -10,17 +10,7 @@ import pytest
 
 from service.domain.messages import MAX_CONTENT, MAX_NOTIFIED
 from tests.api.conftest import Api
-from tests.api.people import Person, first, newcomer, words
-
-
-@pytest.fixture
-def ada(api: Api) -> Person:
-    return first(api)
-
-
-@pytest.fixture
-async def bob(api: Api) -> Person:
-    return await newcomer(api, "Bob Kahn")
+from tests.api.people import Person, words
 
 
 async def test_a_message_has_the_members_of_the_contract(ada: Person) -> None:

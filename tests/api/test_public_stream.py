@@ -73,32 +73,10 @@ async def warm(site: Site) -> None:
     await site.stage.watch()
 
 
-async def test_the_status_needs_no_credentials_and_has_the_contracts_types(site: Site) -> None:
-    response = await site.ask(site.stage.path(channel=site.stage.silent))
-    answer = await response.json()
-    assert response.status == 200
-    assert (answer["is_connected"], answer["is_watchable"], answer["seconds_until_watchable"]) == (False, False, 0)
-    assert type(answer["seconds_until_watchable"]) is int
-    StreamStatus.model_validate(answer)
-
-
 async def test_the_answers_have_exactly_the_declared_members(site: Site) -> None:
     assert set(await site.status()) | {"degraded", "as_of", "viewer_count_as_of"} == set(StreamStatus.model_fields)
     count = await (await site.ask(site.stage.path("stream_viewer_count"))).json()
     assert set(count) | {"as_of"} == set(StreamViewerCount.model_fields)
-
-
-async def test_two_visitors_one_of_whom_polls_twice_are_two_viewers(site: Site) -> None:
-    site.stage.go_live()
-    for visitor in ("ann", "bob", "ann"):
-        await site.status(f"?visitor_id={visitor}")
-    watched = await site.stage.watch()
-    await until(lambda: watched.snapshot.viewers.value == 2)
-    assert await site.viewer_count() == 2
-    site.stage.clock.now_ms += 121_000
-    site.stage.board.changed(site.stage.organization, site.stage.channel)
-    await until(lambda: watched.snapshot.viewers.value == 0)
-    assert await site.viewer_count() == 0
 
 
 @pytest.mark.parametrize(

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from datetime import UTC, datetime
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import pytest
 
@@ -20,19 +19,6 @@ MEMBERS = {
     "rtmps_url", "rtmp_url", "view_url", "stream_key", "stream_uid", "slate_image_url", "reconnect_timeout", "latency_mode",
     "enabled",
 }  # fmt: skip
-
-
-async def test_first_call_makes_the_input_and_later_ones_return_it(api: Api) -> None:
-    path = api.conference(await api.channel()) + "/create_stream"
-    async with api.client.post(path, headers=api.auth) as response:
-        assert response.status == 201
-        first = await response.json()
-    assert set(first) == MEMBERS
-    assert first["rtmps_url"].startswith("rtmps://")
-    assert first["view_url"].endswith(".m3u8")
-    assert (first["slate_image_url"], first["reconnect_timeout"], first["latency_mode"]) == (None, 30, "standard")
-    assert await api.post(path, {}) == (200, first)
-    assert await api.get(path) == (200, first)
 
 
 async def test_reading_before_anybody_made_one_is_a_404(api: Api) -> None:
@@ -139,23 +125,6 @@ async def test_recordings_of_an_earlier_input_stay_listed(api: Api) -> None:
     assert [each["uid"] for each in page["results"]] == recorded[::-1]
 
 
-async def test_a_recording_has_the_members_of_the_contract(api: Api) -> None:
-    channel = await api.channel("Show")
-    _, live = await api.post(api.conference(channel) + "/create_stream")
-    api.provider.connect(live["stream_uid"])
-    api.provider.make_watchable(live["stream_uid"])
-    api.provider.end(live["stream_uid"])
-    _, page = await api.get(api.conference(channel) + "/recorded_streams")
-    assert set(page) == {"next", "previous", "results"}
-    (item,) = page["results"]
-    assert set(item) == {
-        "uid", "thumbnail", "created", "modified", "size", "duration", "input", "playback", "meta", "stream_session_id",
-    }  # fmt: skip
-    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", item["created"])
-    assert isinstance(item["size"], int) and isinstance(item["duration"], float)
-    assert set(item["input"]) == {"width", "height"} and set(item["playback"]) == {"hls", "dash"}
-
-
 async def test_recordings_page_forward_and_back(api: Api) -> None:
     channel = await api.channel()
     _, live = await api.post(api.conference(channel) + "/create_stream")
@@ -177,24 +146,6 @@ async def test_recordings_page_forward_and_back(api: Api) -> None:
     _, back = await api.get(back["previous"])
     assert back["results"] == pages[0]["results"]
     assert back["previous"] is None
-
-
-async def test_the_organizations_list_shows_streams_newest_first_and_never_a_key(api: Api) -> None:
-    made = {}
-    for name in ("one", "two", "three"):
-        channel = await api.channel(name)
-        _, made[name] = await api.post(api.conference(channel) + "/create_stream")
-    await api.channel("without a stream")
-    api.provider.connect(made["two"]["stream_uid"])
-    status, page = await api.get(f"{api.base}/conference/streams")
-    assert status == 200
-    assert [each["channel_name"] for each in page["results"]] == ["three", "two", "one"]
-    assert set(page["results"][0]) == {
-        "channel", "channel_name", "created", "uid", "rtmps_url", "view_url", "thumbnail", "state", "viewer_count",
-    }  # fmt: skip
-    assert [each["state"] for each in page["results"]] == ["offline", "connecting", "offline"]
-    for live in made.values():
-        assert live["stream_key"] not in str(page)
 
 
 async def test_the_list_is_searched_in_any_case_and_literally(api: Api) -> None:
@@ -231,6 +182,7 @@ async def test_the_list_is_filtered_by_state_through_all_pages(api: Api) -> None
     assert [each["channel_name"] for each in back["results"]] == live[:0:-1]
     status, answer = await api.get(f"{api.base}/conference/streams?state=bogus")
     assert (status, list(answer)) == (400, ["state"])
+    assert (await api.get(f"{api.base}/conference/streams?state="))[0] == 200
 
 
 async def test_streams_of_one_moment_page_without_loss(api: Api) -> None:
@@ -247,19 +199,6 @@ async def test_streams_of_one_moment_page_without_loss(api: Api) -> None:
         seen += [each["channel"] for each in page["results"]]
         url = page["next"]
     assert len(seen) == 6 and set(seen) == expected
-
-
-async def test_a_channel_of_another_organization_is_not_found(api: Api) -> None:
-    other = await api.accounts.create_token(uuid4(), uuid4())
-    async with api.client.post(
-        f"/api/pub/v1/orgs/{other.token.organization_id}/channels",
-        headers={"Authorization": f"Token {other.secret}"},
-        json={"name": "Theirs"},
-    ) as response:
-        theirs = (await response.json())["id"]
-    for path in ("create_stream", "recorded_streams"):
-        assert (await api.get(f"{api.base}/channels/{theirs}/conference/{path}"))[0] == 404
-    assert (await api.post(f"{api.base}/channels/{theirs}/conference/create_stream"))[0] == 404
 
 
 async def test_a_provider_that_is_away_is_a_503_with_retry_after(api: Api, provider: MemoryProvider) -> None:
@@ -293,9 +232,3 @@ async def test_the_list_is_a_503_while_the_provider_has_not_told_its_delivery_ho
     await api.post(api.conference(await api.channel()) + "/create_stream")
     monkeypatch.setattr(api.provider, "playback", playback)
     assert (await api.get(f"{api.base}/conference/streams"))[0] == 503
-
-
-async def test_an_unknown_state_to_filter_by_is_named_like_any_other_field(api: Api) -> None:
-    status, body = await api.get(f"{api.base}/conference/streams?state=asleep")
-    assert (status, list(body), isinstance(body["state"], list)) == (400, ["state"], True)
-    assert (await api.get(f"{api.base}/conference/streams?state="))[0] == 200

@@ -1,0 +1,194 @@
+"""Who may not: every operation of the document, asked by those it is not for. A new one is asked, too, without being named here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from service.assembly import now
+from service.domain.accounts import Accounts
+from tests.api.conftest import Api
+from tests.api.people import Person, newcomer, words
+
+OTHERS_BUSINESS = {
+    "replace_channel", "change_channel", "delete_channel",
+    "edit_message", "delete_message",
+    "change_member", "remove_member", "get_settings", "change_settings",
+    "list_joined", "get_joined", "list_direct", "open_direct", "get_direct",
+}  # fmt: skip
+"""What a member may not do who is no admin, when it is about somebody else."""
+
+NOT_WITHOUT_A_USER = OTHERS_BUSINESS | {"get_me", "send_message"}
+"""What a token that belongs to its organization alone may not do."""
+
+
+class Place:
+    """What paths name, and what bodies say."""
+
+    def __init__(
+        self, organization: object, channel: str, user: str, member: str, message: str, recording: str
+    ) -> None:
+        self._ids = {
+            "organization_id": str(organization),
+            "channel_id": channel,
+            "user_id": user,
+            "member_id": member,
+            "message_id": message,
+            "recording_uid": recording,
+        }
+        self._bodies = {
+            "create_channel": {"name": "New"},
+            "replace_channel": {"name": "Taken over"},
+            "change_channel": {"name": "Taken over"},
+            "send_message": {"body": words("hello")},
+            "edit_message": {"body": words("forged")},
+            "add_member": {"member_id": member},
+            "change_member": {"last_seen_at": "2026-01-01T00:00:00Z"},
+            "change_settings": {"mode": "muted"},
+            "open_direct": {"members": [member]},
+            "change_stream_session": {"action": "start"},
+        }
+
+    def path(self, template: str) -> str:
+        return template.format(**self._ids)
+
+    def body(self, name: str) -> Any:
+        return self._bodies.get(name)
+
+
+async def operations(api: Api) -> dict[str, tuple[str, str]]:
+    """Method and path of every operation that wants credentials, by name."""
+    _, document = await api.get("/openapi.json")
+    return {
+        described["operationId"]: (method, path)
+        for path, item in document["paths"].items()
+        for method, described in item.items()
+        if described["security"]
+    }
+
+
+async def statuses(api: Api, place: Place, headers: Mapping[str, str]) -> dict[str, int]:
+    """What each operation answers to who sends these headers. Every refusal says why, in one shape."""
+    found = {}
+    for name, (method, path) in (await operations(api)).items():
+        asked = api.client.request(method, place.path(path), headers=headers, json=place.body(name))
+        async with asked as response:
+            found[name] = response.status
+            if response.status >= 400:
+                assert list(await response.json()) == ["detail"], name
+            if response.status == 401:
+                assert response.headers["WWW-Authenticate"] == "Token"
+    return found
+
+
+async def scene(api: Api, ada: Person, user: str, **more: Any) -> Place:
+    """A channel of Ada's with a message, a live input and a recording; `user` is the one whose own channels are asked for."""
+    channel = await ada.channel("Staff", **more)
+    message = await ada.say(channel)
+    uid = (await ada.made(f"channels/{channel}/conference/create_stream"))["stream_uid"]
+    api.provider.connect(uid)
+    api.provider.make_watchable(uid)
+    recording = api.provider.end(uid)
+    assert recording is not None
+    return Place(api.organization, channel, user, ada.id, message["id"], recording.uid)
+
+
+async def revoked(api: Api) -> str:
+    issued = await api.accounts.create_token(api.organization, api.user)
+    await api.accounts.revoke_token(issued.token.id)
+    return f"Token {issued.secret}"
+
+
+async def expired(api: Api) -> str:
+    long_ago = Accounts(api.store.accounts, api.store.accounts, lambda: now() - timedelta(hours=2))
+    return f"Bearer {await long_ago.issue_bearer(api.organization, api.user, lifetime=3600)}"
+
+
+async def visitors(api: Api) -> str:
+    _, visitor = await api.post(f"/api/v5/public/orgs/{api.organization}/auth")
+    return f"Bearer {visitor['access_token']}"
+
+
+async def meetings(api: Api) -> str:
+    _, token = await api.post(api.conference(await api.channel()) + "/token")
+    return f"Bearer {token['access_token']}"
+
+
+async def api_token_under_the_wrong_word(api: Api) -> str:
+    return f"Bearer {api.token}"
+
+
+async def test_nothing_opens_without_credentials(api: Api, ada: Person) -> None:
+    found = await statuses(api, await scene(api, ada, ada.id), {})
+    assert len(found) > 30
+    assert set(found.values()) == {401}, found
+
+
+@pytest.mark.parametrize("kind", [revoked, expired, visitors, meetings, api_token_under_the_wrong_word])
+async def test_nothing_opens_with_credentials_that_are_not_for_it(api: Api, ada: Person, kind: Any) -> None:
+    place = await scene(api, ada, ada.id)
+    found = await statuses(api, place, {"Authorization": await kind(api)})
+    assert set(found.values()) == {401}, found
+
+
+async def test_another_organization_is_closed(api: Api, ada: Person) -> None:
+    eve = await newcomer(api, "Eve", uuid4())
+    found = await statuses(api, await scene(api, ada, ada.id), eve.auth)
+    assert found.pop("get_me") == 200
+    assert set(found.values()) == {403}, found
+
+
+async def test_what_is_another_organizations_is_not_found_below_ones_own(api: Api, ada: Person) -> None:
+    home = uuid4()
+    eve = await newcomer(api, "Eve", home)
+    place = await scene(api, ada, ada.id)
+    theirs = Place(
+        home,
+        *(place.path(f"{{{name}}}") for name in ("channel_id", "user_id", "member_id", "message_id", "recording_uid")),
+    )
+    found = await statuses(api, theirs, eve.auth)
+    for name, (_, path) in (await operations(api)).items():
+        foreign = 403 if "{user_id}" in path else 404 if "{channel_id}" in path or "{recording_uid}" in path else None
+        assert foreign is None or found[name] == foreign, name
+
+
+async def test_a_private_channel_is_not_there_for_who_is_not_in_it(api: Api, ada: Person, bob: Person) -> None:
+    found = await statuses(api, await scene(api, ada, bob.id, is_private=True), bob.auth)
+    for name, (_, path) in (await operations(api)).items():
+        if "{channel_id}" in path or "{recording_uid}" in path:
+            assert found[name] == 404, name
+
+
+async def test_a_direct_channel_is_not_there_for_who_is_not_in_it(api: Api, ada: Person, bob: Person) -> None:
+    carol = await newcomer(api)
+    channel = await ada.direct(carol)
+    message = await ada.say(channel)
+    found = await statuses(api, Place(api.organization, channel, bob.id, ada.id, message["id"], "0" * 32), bob.auth)
+    for name, (_, path) in (await operations(api)).items():
+        if "{channel_id}" in path:
+            assert found[name] == 404, name
+
+
+async def test_a_member_who_is_no_admin_leaves_the_others_business_alone(api: Api, ada: Person, bob: Person) -> None:
+    found = await statuses(api, await scene(api, ada, ada.id, members=[bob.id]), bob.auth)
+    assert {name for name, status in found.items() if status == 403} == OTHERS_BUSINESS
+    assert all(status < 300 for name, status in found.items() if name not in OTHERS_BUSINESS), found
+
+
+async def test_who_is_not_in_a_public_channel_may_do_there_what_its_members_may(
+    api: Api, ada: Person, bob: Person
+) -> None:
+    found = await statuses(api, await scene(api, ada, ada.id), bob.auth)
+    assert {name for name, status in found.items() if status == 403} == OTHERS_BUSINESS
+    assert all(status < 300 for name, status in found.items() if name not in OTHERS_BUSINESS), found
+
+
+async def test_a_token_without_a_user_speaks_and_sees_for_nobody(api: Api, ada: Person) -> None:
+    issued = await api.accounts.create_token(api.organization, None)
+    found = await statuses(api, await scene(api, ada, ada.id), {"Authorization": f"Token {issued.secret}"})
+    assert {name for name, status in found.items() if status == 403} == NOT_WITHOUT_A_USER
+    assert all(status < 300 for name, status in found.items() if name not in NOT_WITHOUT_A_USER), found
