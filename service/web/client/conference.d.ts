@@ -279,6 +279,8 @@ type Member<K extends OperationName, M extends string> = M extends keyof Operati
 type Needed<K extends OperationName> = Pick<Operations[K], Extract<keyof Operations[K], "path" | "query" | "body">>;
 export type Request<K extends OperationName> = Needed<K> & { signal?: AbortSignal };
 export type Answer<K extends OperationName> = Member<K, "answer">;
+/** Operations that answer a page of a collection. */
+export type CollectionName = { [K in OperationName]: Answer<K> extends { next: string | null } ? K : never }[OperationName];
 
 type Arguments<K extends OperationName> = {} extends Needed<K> ? [request?: Request<K>] : [request: Request<K>];
 
@@ -296,9 +298,9 @@ export declare class ConferenceClient {
   authorization: string | undefined;
   call<K extends OperationName>(operation: K, ...request: Arguments<K>): Promise<Answer<K>>;
   /** The next page of a collection, or null after the last. */
-  next<K extends OperationName>(
+  next<K extends CollectionName>(
     operation: K,
-    page: { next: string | null },
+    page: Answer<K>,
     options?: { signal?: AbortSignal },
   ): Promise<Answer<K> | null>;
 }
