@@ -13,7 +13,8 @@ from service.api.public_stream import PublicStream
 from service.domain.errors import Unavailable
 from service.domain.newcomers import NewcomerLimits, Newcomers
 from service.domain.ports import StreamRef
-from service.domain.status import BoardLimits, StatusBoard, Watched
+from service.domain.status import BoardLimits, StatusBoard
+from service.domain.watched import Watched
 from service.tasks import Tasks
 from service.viewers.memory import MemoryViewers
 from service.viewers.port import ViewerWindow

@@ -28,7 +28,8 @@ from service.api.public_schemas import PATH, PREFIX, STATUS, VIEWER_COUNT
 from service.api.wire import WireReply
 from service.domain.errors import DomainError, Throttled
 from service.domain.newcomers import Newcomers
-from service.domain.status import Snapshot, StatusBoard, Watched
+from service.domain.status import StatusBoard
+from service.domain.watched import Snapshot, Watched
 
 MAX_VISITOR_ID = 128
 """Characters; a longer visitor id is not counted."""

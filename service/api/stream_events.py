@@ -24,7 +24,8 @@ from service.api.middleware import CORS
 from service.api.public_schemas import EVENTS, PATH
 from service.api.public_stream import PublicStream, headers_of, status_event
 from service.domain.errors import DomainError, Throttled, Unavailable
-from service.domain.status import StatusBoard, Watched
+from service.domain.status import StatusBoard
+from service.domain.watched import Watched
 
 log = structlog.get_logger(__name__)
 

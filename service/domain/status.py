@@ -13,19 +13,18 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
 from uuid import UUID
 
 from providers.base import InputNotFound, InputState, Provider, ProviderEvent, Spawn
-from service.domain.countdown import Status, never_streamed, status_of
+from service.domain.countdown import never_streamed, status_of
 from service.domain.errors import DomainError, NotFound, Unavailable
 from service.domain.identifiers import read_uuid
-from service.domain.news import News
 from service.domain.ports import LiveSummary, StreamLookup
 from service.domain.provider_errors import provider_errors
 from service.domain.summaries import Summaries
+from service.domain.watched import Key, Snapshot, Watched
 from service.viewers.port import ViewerCount, ViewerWindow
 
 
@@ -55,43 +54,6 @@ class BoardLimits:
     """Such channels remembered."""
 
 
-@dataclass(slots=True, eq=False)
-class Snapshot:
-    """What visitors are told until the next refresh. `renderings` is for whoever shows it, to keep what he made of it."""
-
-    status: Status
-    viewers: ViewerCount
-    renderings: dict[Any, Any] = field(default_factory=dict)
-
-
-_Key = tuple[str, str]
-"""Organization id and channel id, canonical."""
-
-
-class Watched:
-    """A channel on the board."""
-
-    __slots__ = (
-        "asked", "due", "input_uid", "key", "loaded", "look_up_due", "news", "recount", "snapshot", "state", "task", "unasked",
-        "wake",
-    )  # fmt: skip
-
-    def __init__(self, key: _Key, loaded: asyncio.Future[DomainError | None], snapshot: Snapshot) -> None:
-        self.key = key
-        self.loaded = loaded
-        self.snapshot = snapshot
-        self.state: InputState | None = None
-        self.input_uid: str | None = None
-        self.asked = True
-        self.unasked = 0
-        self.wake = asyncio.Event()
-        self.news = News()
-        self.recount = False
-        self.due = 0.0
-        self.look_up_due = 0.0
-        self.task: asyncio.Task[None] | None = None
-
-
 class StatusBoard:
     """`clock`: Unix ms, the one the viewer window uses. Safe to use until `aclose`."""
 
@@ -110,9 +72,9 @@ class StatusBoard:
         self._spawn = spawn
         self._clock = clock
         self._limits = limits or BoardLimits()
-        self._watched: dict[_Key, Watched] = {}
-        self._loading: dict[_Key, Watched] = {}
-        self._unknown: OrderedDict[_Key, int] = OrderedDict()
+        self._watched: dict[Key, Watched] = {}
+        self._loading: dict[Key, Watched] = {}
+        self._unknown: OrderedDict[Key, int] = OrderedDict()
         self._by_uid: dict[str, Watched] = {}
         self._slots = asyncio.Semaphore(self._limits.loads_at_once)
         self._summaries = Summaries(provider, viewers, spawn, clock)
@@ -196,7 +158,7 @@ class StatusBoard:
             watched.due = 0.0
             watched.wake.set()
 
-    def _load(self, key: _Key) -> Watched:
+    def _load(self, key: Key) -> Watched:
         if len(self._loading) >= self._limits.max_loading:
             raise Unavailable("Too many streams are being looked up.", retry_after=1.0)
         now = self._now()
@@ -272,7 +234,7 @@ class StatusBoard:
         watched.input_uid = input_uid
         watched.state = None
 
-    def _remember_unknown(self, key: _Key) -> None:
+    def _remember_unknown(self, key: Key) -> None:
         self._unknown[key] = self._clock() + self._limits.unknown_for_ms
         self._unknown.move_to_end(key)
         if len(self._unknown) > self._limits.max_unknown:
@@ -327,22 +289,10 @@ class StatusBoard:
         """Show the state at once: a flip does not wait for the count."""
         watched.state = state
         status = status_of(state, watched.snapshot.status, self._now())
-        self._show(watched, Snapshot(status, watched.snapshot.viewers))
+        watched.show(Snapshot(status, watched.snapshot.viewers))
 
     async def _count(self, watched: Watched) -> None:
         now = self._clock()
         uid = watched.input_uid
         viewers = ViewerCount(0, now) if uid is None else await self._viewers.count(uid, now)
-        self._show(watched, Snapshot(watched.snapshot.status, viewers))
-
-    def _show(self, watched: Watched, snapshot: Snapshot) -> None:
-        before, watched.snapshot = watched.snapshot, snapshot
-        if not _says_the_same(before.status, snapshot.status):
-            watched.news.announce(major=True)
-        elif (before.viewers.value, before.viewers.degraded) != (snapshot.viewers.value, snapshot.viewers.degraded):
-            watched.news.announce(major=False)
-
-
-def _says_the_same(one: Status, other: Status) -> bool:
-    """But for the moment it was looked at."""
-    return replace(one, as_of=other.as_of) == other
+        watched.show(Snapshot(watched.snapshot.status, viewers))

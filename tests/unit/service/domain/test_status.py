@@ -10,7 +10,8 @@ import pytest
 
 from providers.base import Phase
 from service.domain.errors import NotFound, Unavailable
-from service.domain.status import BoardLimits, Watched
+from service.domain.status import BoardLimits
+from service.domain.watched import Watched
 from service.tasks import Tasks
 from service.viewers.port import ViewerCount
 from service.viewers.redis import RedisViewers
