@@ -81,6 +81,10 @@ class Browser:
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         await self._devtools("Emulation.setEmulatedMedia", features=[scheme])
 
+    async def before_pages(self, script: str) -> None:
+        """Run it in every page opened from now on, before the page's own scripts."""
+        await self._devtools("Page.addScriptToEvaluateOnNewDocument", source=script)
+
     async def click(self, x: int, y: int) -> None:
         """Press and release the mouse there (W3C WebDriver §15)."""
         steps = [
