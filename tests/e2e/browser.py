@@ -100,7 +100,7 @@ class Browser:
         await self._post("actions", actions=[{"type": "key", "id": "keyboard", "actions": steps}])
 
     async def allow(self, *permissions: str) -> None:
-        """Let pages do this without asking, e.g. "clipboard-read" (W3C Permissions §10)."""
+        """Let the page that is open do this without asking, e.g. "clipboard-read" (W3C Permissions §10)."""
         for name in permissions:
             await self._post("permissions", descriptor={"name": name}, state="granted")
 

@@ -88,6 +88,7 @@ class Streamer:
         )
 
     async def clipboard(self) -> str:
+        await self.browser.allow("clipboard-read")
         return str(await self.browser.run("return navigator.clipboard.readText()"))
 
     async def hide(self, hidden: bool) -> None:

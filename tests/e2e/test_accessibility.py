@@ -11,6 +11,7 @@ from tests.e2e.accessibility import violations
 from tests.e2e.browser import Browser, chromium, missing
 from tests.e2e.picking import Builder
 from tests.e2e.stage import Service, service
+from tests.e2e.streamer import Streamer
 from tests.e2e.watching import Visitor
 
 pytestmark = pytest.mark.e2e
@@ -89,3 +90,58 @@ async def test_the_picker_in_every_state(live: Service, browser: Browser) -> Non
         await live.kill()
         await builder.until("facts.notice !== ''", timeout=40)
         assert await violations(browser) == []
+
+
+async def test_the_studio_in_every_state(live: Service, browser: Browser) -> None:
+    streamer = Streamer(browser, live)
+    await streamer.open()
+    await streamer.press("button", "Sign in")
+    await streamer.sees(".problem", "Paste your API token.")
+    assert await violations(browser) == []
+    await streamer.sign_in()
+    await streamer.sees(".nothing", "There are no streams yet.")
+    assert await violations(browser) == []
+    await streamer.press("button", "New channel")
+    await streamer.press("button", "Make the channel")
+    await streamer.sees(".problem", "Give the channel a name.")
+    assert await violations(browser) == []
+    await streamer.fill("Name", "Kitchen")
+    await streamer.press("button", "Make the channel")
+    await streamer.sees("button", "Go live")
+    assert await violations(browser) == []
+    _, stream = await live.channel("Spring collection")
+    await live.push(stream)
+    await streamer.open("#/")
+    await streamer.sees(".badge", "Live", timeout=40)
+    assert await violations(browser) == []
+    await streamer.open("#/channels")
+    await streamer.sees(".name", "Kitchen")
+    assert await violations(browser) == []
+
+
+async def test_a_channel_in_the_studio_in_every_state(live: Service, browser: Browser) -> None:
+    streamer = Streamer(browser, live)
+    channel, stream = await live.channel("Spring collection", reconnect_timeout=2)
+    await streamer.sign_in(f"/channel/{channel}")
+    await streamer.sees("p", "No encoder is connected.")
+    assert await violations(browser) == []
+    encoder = await live.push(stream, gop=6)
+    await streamer.sees(".finding", timeout=40)
+    await streamer.sees("td .badge", "Running")
+    await streamer.press("summary", "Set up OBS")
+    await streamer.press("summary", "The same as a table")
+    await streamer.press("button", "Show stream key")
+    assert await violations(browser) == []
+    await streamer.press("button", "New stream key")
+    assert await violations(browser) == []
+    await streamer.press("button", "Cancel")
+    await encoder.kill()
+    await streamer.sees(".badge", "Ended", timeout=30)
+    await streamer.press("button", "Play the recording")
+    await streamer.sees("video")
+    assert await violations(browser) == []
+    await streamer.press("button", "Close")
+    await live.api("POST", f"channels/{channel}/conference/disable")
+    await streamer.open(f"#/channel/{channel}")
+    await streamer.sees(".notice", "Encoders are refused")
+    assert await violations(browser) == []

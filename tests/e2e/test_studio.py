@@ -39,7 +39,6 @@ async def streamer(live: Service) -> AsyncIterator[Streamer]:
     if missing():
         pytest.skip(f"{missing()} is not installed")
     async with chromium() as browser:
-        await browser.allow("clipboard-read", "clipboard-write")
         yield Streamer(browser, live)
 
 
