@@ -12,7 +12,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 from providers.base import (
-    MAX_RECONNECT_TIMEOUT,
     InputOptions,
     InputRequest,
     LatencyMode,
@@ -62,12 +61,6 @@ def moment(text: object) -> datetime | None:
     except ValueError:
         return None
     return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
-
-
-def judge(options: InputOptions) -> None:
-    """Raise OptionRefused for what Cloudflare need not be asked about."""
-    if not 0 <= options.reconnect_timeout <= MAX_RECONNECT_TIMEOUT:
-        raise OptionRefused("reconnect_timeout", f"must be between 0 and {MAX_RECONNECT_TIMEOUT} seconds")
 
 
 def create_body(request: InputRequest, options: InputOptions) -> dict[str, Any]:

@@ -37,6 +37,7 @@ from providers.cloudflare.config import RTMPS_URL, STOP_TIMEOUT, CloudflareConfi
 from providers.cloudflare.orders import Orders
 from providers.cloudflare.states import States
 from providers.health import InputHealth
+from providers.ranges import require_options
 
 log = structlog.get_logger(__name__)
 
@@ -103,14 +104,14 @@ class CloudflareProvider:
 
     async def ensure_input(self, request: InputRequest) -> LiveInput:
         """As the port says; InputGone is known for the six hours Cloudflare remembers an order, after that a new one is made."""
-        mapping.judge(request.options)
+        require_options(request.options)
         return self._input(await self._orders.ensure(request))
 
     async def get_input(self, uid: str) -> LiveInput:
         return self._input(await self._account.of_input(uid, "GET"))
 
     async def update_input(self, uid: str, options: InputOptions) -> LiveInput:
-        mapping.judge(options)
+        require_options(options)
         return self._input(await self._orders.change(uid, options))
 
     async def set_enabled(self, uid: str, enabled: bool) -> LiveInput:

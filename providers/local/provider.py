@@ -4,26 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-import ssl
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 from uuid import uuid4
 
 from aiohttp import web
 
 from providers.base import (
-    MAX_KEY_OVERLAP,
-    MAX_RECONNECT_TIMEOUT,
     EventListener,
     InputNotFound,
     InputOptions,
     InputRequest,
     InputState,
     LiveInput,
-    OptionRefused,
     Phase,
     Playback,
     ProviderEvent,
@@ -34,44 +29,25 @@ from providers.base import (
 )
 from providers.health import InputHealth
 from providers.local import playback
-from providers.local.broadcasts import APP, DISABLED, Broadcasts
-from providers.local.ingest.limits import IngestCounters, IngestLimits
+from providers.local.addresses import Addresses
+from providers.local.broadcasts import DISABLED, Broadcasts
+from providers.local.config import LocalConfig
+from providers.local.ingest.limits import IngestCounters
 from providers.local.ingest.server import IngestServer
 from providers.local.library import Library
 from providers.local.pipeline import Transcoding
 from providers.local.ports import InputStore, StoredInput
-from providers.local.recordings import Recordings, StoredRecording
+from providers.local.recordings import Recordings
 from providers.local.shelf.errors import ShelfFull
-from providers.local.shelf.shelf import Shelf, ShelfLimits
-from providers.local.transcoder.renditions import Rendition
+from providers.local.shelf.shelf import Shelf
 from providers.local.transcoder.slots import TranscodeSlots
 from providers.local.transcoder.thumbnail import Thumbnails
+from providers.ranges import require_options, require_overlap
 
 KEY_BYTES = 24
 """Random bytes of a stream key: nobody guesses 192 bits."""
 
 DELETED = ("NetStream.Publish.Denied", "This live input was deleted.")
-
-
-@dataclass(frozen=True, slots=True)
-class LocalConfig:
-    """Where and how. `rtmp_port` None switches the plain port off; ports of 0 are any free ones.
-
-    `public_url` is the origin players fetch from, without a trailing slash; `public_rtmp_host` the host encoders are told.
-    """
-
-    directory: Path
-    public_url: str
-    public_rtmp_host: str
-    rtmp_host: str
-    rtmp_port: int | None
-    rtmps_port: int
-    tls: ssl.SSLContext
-    renditions: tuple[Rendition, ...]
-    max_transcodes: int
-    reads_enhanced_rtmp: bool = False
-    ingest_limits: IngestLimits = field(default_factory=IngestLimits)
-    shelf_limits: ShelfLimits = field(default_factory=ShelfLimits)
 
 
 class LocalProvider:
@@ -94,7 +70,7 @@ class LocalProvider:
         self._clock = clock
         self._listeners: list[EventListener] = []
         self._known: set[str] = set()
-        self._ports: dict[str, int] = {}
+        self._addresses = Addresses(config)
         self._watch: asyncio.Task[None] | None = None
         self._shelf = Shelf(config.directory, config.shelf_limits)
         self._recordings = Recordings()
@@ -121,9 +97,9 @@ class LocalProvider:
         await self._broadcasts.recover()
         self._watch = self._spawn(self._broadcasts.watch(), name="broadcast clock")
         host, config = self._config.rtmp_host, self._config
-        self._ports["rtmps"] = await self._ingest.listen(host, config.rtmps_port, config.tls)
+        self._addresses.ports["rtmps"] = await self._ingest.listen(host, config.rtmps_port, config.tls)
         if config.rtmp_port is not None:
-            self._ports["rtmp"] = await self._ingest.listen(host, config.rtmp_port)
+            self._addresses.ports["rtmp"] = await self._ingest.listen(host, config.rtmp_port)
 
     async def aclose(self) -> None:
         """Send the encoders away (they come back after the restart) and let go of the shelf."""
@@ -136,7 +112,7 @@ class LocalProvider:
 
     async def check(self) -> None:
         """Raise ProviderUnavailable when a new broadcast could not be taken."""
-        if "rtmps" not in self._ports:
+        if "rtmps" not in self._addresses.ports:
             raise ProviderUnavailable("the ingest does not listen yet")
         try:
             self._shelf.check_space()
@@ -156,26 +132,22 @@ class LocalProvider:
     @property
     def rtmps_url(self) -> str:
         """Where encoders push to over TLS."""
-        return self._address("rtmps", self._config.rtmps_port)
+        return self._addresses.rtmps_url
 
     @property
     def rtmp_url(self) -> str | None:
         """The plain port; None when it is switched off."""
-        return None if self._config.rtmp_port is None else self._address("rtmp", self._config.rtmp_port)
-
-    def _address(self, scheme: str, port: int) -> str:
-        return f"{scheme}://{self._config.public_rtmp_host}:{self._ports.get(scheme, port)}/{APP}"
+        return self._addresses.rtmp_url
 
     def playback(self, uid: str) -> Playback:
         """Playback addresses of an input or a recording; they mirror Cloudflare's."""
-        base = f"{self._config.public_url}/{uid}"
-        return Playback(f"{base}/manifest/video.m3u8", f"{base}/manifest/video.mpd", f"{base}/thumbnails/thumbnail.jpg")
+        return self._addresses.playback(uid)
 
     # Live inputs
 
     async def ensure_input(self, request: InputRequest) -> LiveInput:
         """The live input made for the request id; made if there is none. Errors: InputGone, OptionRefused."""
-        _check(request.options)
+        require_options(request.options)
         stored = await self._inputs.add(
             StoredInput(
                 uid=uuid4().hex,
@@ -195,7 +167,7 @@ class LocalProvider:
 
     async def update_input(self, uid: str, options: InputOptions) -> LiveInput:
         """Store the options. A running broadcast takes the reconnect timeout at once, the latency mode at its next start."""
-        _check(options)
+        require_options(options)
         return self._changed(_found(await self._inputs.change(uid, options=options), uid))
 
     async def set_enabled(self, uid: str, enabled: bool) -> LiveInput:
@@ -208,8 +180,7 @@ class LocalProvider:
 
     async def rotate_key(self, uid: str, overlap: int = 0) -> LiveInput:
         """Give the input a new key; the old one lives `overlap` seconds more. Errors: InputNotFound, OptionRefused."""
-        if not 0 <= overlap <= MAX_KEY_OVERLAP:
-            raise OptionRefused("overlap", f"must be between 0 and {MAX_KEY_OVERLAP} seconds")
+        require_overlap(overlap)
         until = datetime.fromtimestamp(self._clock() + overlap, UTC)  # known even after that, to tell its encoder why
         stored = _found(await self._inputs.change(uid, stream_key=_new_key(), old_key_until=until), uid)
         live = self._changed(stored)
@@ -234,16 +205,7 @@ class LocalProvider:
 
     def _live_input(self, stored: StoredInput) -> LiveInput:
         self._known.add(stored.uid)
-        return LiveInput(
-            uid=stored.uid,
-            rtmps_url=self.rtmps_url,
-            rtmp_url=self.rtmp_url,
-            stream_key=stored.stream_key,
-            playback=self.playback(stored.uid),
-            options=stored.options,
-            created=stored.created,
-            enabled=stored.enabled,
-        )
+        return self._addresses.live_input(stored)
 
     # What players are told
 
@@ -275,25 +237,11 @@ class LocalProvider:
         self, input_uid: str, *, after: RecordingPosition | None = None, limit: int = 25
     ) -> list[Recording]:
         """Finished recordings, newest first."""
-        return [self._recording(each) for each in self._recordings.page(input_uid, after=after, limit=limit)]
+        return [self._addresses.recording(each) for each in self._recordings.page(input_uid, after=after, limit=limit)]
 
     async def recording(self, uid: str) -> Recording:
         """Errors: RecordingNotFound."""
-        return self._recording(self._recordings.get(uid))
-
-    def _recording(self, stored: StoredRecording) -> Recording:
-        return Recording(
-            uid=stored.uid,
-            input_uid=stored.input_uid,
-            name=stored.name,
-            created=stored.created,
-            modified=stored.modified,
-            size=stored.size,
-            duration=stored.duration,
-            width=stored.width or None,
-            height=stored.height or None,
-            playback=self.playback(stored.uid),
-        )
+        return self._addresses.recording(self._recordings.get(uid))
 
     # Who listens, what is measured
 
@@ -319,11 +267,6 @@ class LocalProvider:
 
 def _new_key() -> str:
     return secrets.token_hex(KEY_BYTES)
-
-
-def _check(options: InputOptions) -> None:
-    if not 0 <= options.reconnect_timeout <= MAX_RECONNECT_TIMEOUT:
-        raise OptionRefused("reconnect_timeout", f"must be between 0 and {MAX_RECONNECT_TIMEOUT} seconds")
 
 
 def _found(stored: StoredInput | None, uid: str) -> StoredInput:

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from providers.base import MAX_KEY_OVERLAP, MAX_RECONNECT_TIMEOUT, InputOptions, OptionRefused, ProviderError
+from providers.base import InputOptions, OptionRefused, ProviderError
+from providers.ranges import require_options, require_overlap
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +40,7 @@ class Troubles:
 
     def judge(self, options: InputOptions, insisted: frozenset[str]) -> InputOptions:
         """The options that hold when these are asked for. Errors: OptionRefused."""
-        if not 0 <= options.reconnect_timeout <= MAX_RECONNECT_TIMEOUT:
-            raise OptionRefused("reconnect_timeout", f"must be between 0 and {MAX_RECONNECT_TIMEOUT} seconds")
+        require_options(options)
         for option, refusal in self.refusals.items():
             if option == "overlap" or getattr(options, option) == refusal.takes:
                 continue
@@ -51,7 +51,6 @@ class Troubles:
 
     def judge_overlap(self, seconds: int) -> None:
         """Errors: OptionRefused."""
-        if not 0 <= seconds <= MAX_KEY_OVERLAP:
-            raise OptionRefused("overlap", f"must be between 0 and {MAX_KEY_OVERLAP} seconds")
+        require_overlap(seconds)
         if seconds and "overlap" in self.refusals:
             raise OptionRefused("overlap", self.refusals["overlap"].rule)

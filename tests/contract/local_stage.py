@@ -9,11 +9,12 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from providers.base import LiveInput, Phase, Provider
+from providers.local.config import LocalConfig
 from providers.local.ingest import tls
 from providers.local.ingest.authority import ensure_local_certificate
 from providers.local.media import TagKind
 from providers.local.ports import MemoryInputStore
-from providers.local.provider import LocalConfig, LocalProvider
+from providers.local.provider import LocalProvider
 from providers.local.transcoder.renditions import parse_renditions
 from service.tasks import Tasks
 from tests.contract.clock import MovableClock

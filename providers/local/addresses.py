@@ -1,0 +1,63 @@
+"""What encoders, players and owners are told: addresses, and what is stored in the port's words."""
+
+from __future__ import annotations
+
+from providers.base import LiveInput, Playback, Recording
+from providers.local.broadcasts import APP
+from providers.local.config import LocalConfig
+from providers.local.ports import StoredInput
+from providers.local.recordings import StoredRecording
+
+
+class Addresses:
+    """`ports` are those really listened to, by scheme (rtmps, rtmp); the configured ones until then."""
+
+    def __init__(self, config: LocalConfig) -> None:
+        self._config = config
+        self.ports: dict[str, int] = {}
+
+    @property
+    def rtmps_url(self) -> str:
+        """Where encoders push to over TLS."""
+        return self._address("rtmps", self._config.rtmps_port)
+
+    @property
+    def rtmp_url(self) -> str | None:
+        """The plain port; None when it is switched off."""
+        return None if self._config.rtmp_port is None else self._address("rtmp", self._config.rtmp_port)
+
+    def playback(self, uid: str) -> Playback:
+        """Of an input or a recording; they mirror Cloudflare's."""
+        base = f"{self._config.public_url}/{uid}"
+        return Playback(f"{base}/manifest/video.m3u8", f"{base}/manifest/video.mpd", f"{base}/thumbnails/thumbnail.jpg")
+
+    def live_input(self, stored: StoredInput) -> LiveInput:
+        """As its owner sees it."""
+        return LiveInput(
+            uid=stored.uid,
+            rtmps_url=self.rtmps_url,
+            rtmp_url=self.rtmp_url,
+            stream_key=stored.stream_key,
+            playback=self.playback(stored.uid),
+            options=stored.options,
+            created=stored.created,
+            enabled=stored.enabled,
+        )
+
+    def recording(self, stored: StoredRecording) -> Recording:
+        """As it is listed."""
+        return Recording(
+            uid=stored.uid,
+            input_uid=stored.input_uid,
+            name=stored.name,
+            created=stored.created,
+            modified=stored.modified,
+            size=stored.size,
+            duration=stored.duration,
+            width=stored.width or None,
+            height=stored.height or None,
+            playback=self.playback(stored.uid),
+        )
+
+    def _address(self, scheme: str, port: int) -> str:
+        return f"{scheme}://{self._config.public_rtmp_host}:{self.ports.get(scheme, port)}/{APP}"

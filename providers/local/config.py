@@ -1,0 +1,32 @@
+"""What the local provider is told at the start."""
+
+from __future__ import annotations
+
+import ssl
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from providers.local.ingest.limits import IngestLimits
+from providers.local.shelf.shelf import ShelfLimits
+from providers.local.transcoder.renditions import Rendition
+
+
+@dataclass(frozen=True, slots=True)
+class LocalConfig:
+    """Where and how. `rtmp_port` None switches the plain port off; ports of 0 are any free ones.
+
+    `public_url` is the origin players fetch from, without a trailing slash; `public_rtmp_host` the host encoders are told.
+    """
+
+    directory: Path
+    public_url: str
+    public_rtmp_host: str
+    rtmp_host: str
+    rtmp_port: int | None
+    rtmps_port: int
+    tls: ssl.SSLContext
+    renditions: tuple[Rendition, ...]
+    max_transcodes: int
+    reads_enhanced_rtmp: bool = False
+    ingest_limits: IngestLimits = field(default_factory=IngestLimits)
+    shelf_limits: ShelfLimits = field(default_factory=ShelfLimits)
