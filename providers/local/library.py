@@ -10,10 +10,11 @@ from providers.local.broadcasts import Broadcasts
 from providers.local.manifest.views import SegmentView, init_name, segment_name
 from providers.local.packager.events import TrackKind
 from providers.local.pipeline import SOURCE
+from providers.local.playback import PictureLater
 from providers.local.shelf.broadcast import Broadcast
 from providers.local.shelf.shelf import Shelf
 from providers.local.shelf.track import Track
-from providers.local.transcoder.thumbnail import MAX_SIDE, MIN_SIDE, ThumbnailError, Thumbnails
+from providers.local.transcoder.thumbnail import MAX_SIDE, MIN_SIDE, ThumbnailBusy, ThumbnailError, Thumbnails
 
 DEFAULT_WIDTH, DEFAULT_HEIGHT = 640, 360
 """Pixels of a thumbnail nobody asked a size of (Cloudflare: 640 wide)."""
@@ -23,7 +24,7 @@ RECORDING_MOMENT = 0.3
 
 
 class Library:
-    """Implements `providers.local.playback.Library`."""
+    """Implements `providers.local.playback.ports.Library`."""
 
     def __init__(self, broadcasts: Broadcasts, shelf: Shelf, thumbnails: Thumbnails) -> None:
         self._broadcasts = broadcasts
@@ -43,7 +44,7 @@ class Library:
         return await self._shelf.open(uid)
 
     async def thumbnail(self, uid: str, width: int | None, height: int | None, fit: str) -> bytes | None:
-        """A JPEG of an input uid (live) or a recording uid; None when there is no picture."""
+        """A JPEG of an input uid (live) or a recording uid; None when there is no picture. Raises PictureLater."""
         running = self.find_live(uid) or self.find_broadcast(uid)
         broadcast = running or await self.find_recording(uid)
         track = _pictures(broadcast) if broadcast is not None else None
@@ -57,6 +58,8 @@ class Library:
         media = partial(asyncio.to_thread, _read, broadcast.folder, track, keyframe)
         try:
             return await self._thumbnails.of(uid, media, *_size(track, width, height), fit)
+        except ThumbnailBusy as busy:
+            raise PictureLater(busy.retry_after) from busy
         except ThumbnailError:
             return None
 

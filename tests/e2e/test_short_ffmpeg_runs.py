@@ -12,7 +12,13 @@ from providers.local.flvfile import FlvReader
 from providers.local.media import TagKind
 from providers.local.transcoder import command
 from providers.local.transcoder.facts import FfmpegFacts, FfmpegMissing, probe_ffmpeg
-from providers.local.transcoder.thumbnail import BadThumbnailRequest, ThumbnailBusy, ThumbnailFailed, Thumbnails
+from providers.local.transcoder.thumbnail import (
+    MAX_VARIANTS,
+    BadThumbnailRequest,
+    ThumbnailBusy,
+    ThumbnailFailed,
+    Thumbnails,
+)
 from tests.e2e.clips import LIMIT, PICTURE, keyframes, probe, run_ffmpeg
 
 pytestmark = pytest.mark.e2e
@@ -69,10 +75,10 @@ async def test_media_without_a_picture_fails_and_is_not_tried_again_at_once(segm
 
 async def test_a_stream_is_made_in_few_sizes_at_a_time(segment: bytes) -> None:
     thumbnails = Thumbnails()
-    for width in (32, 34, 36, 38):
+    for width in range(32, 32 + 2 * MAX_VARIANTS, 2):
         await thumbnails.of("one", segment, width, 32)
     with pytest.raises(ThumbnailBusy):
-        await thumbnails.of("one", segment, 40, 32)
+        await thumbnails.of("one", segment, 64, 32)
 
 
 @pytest.mark.parametrize("request_", [(0, 90, "crop"), (160, 4000, "crop"), (160, 90, "stretch")])

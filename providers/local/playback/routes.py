@@ -13,11 +13,11 @@ made of what a client sent.
 from __future__ import annotations
 
 import asyncio
+import math
 import re
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
 
 from aiohttp import hdrs, web
 
@@ -26,6 +26,7 @@ from providers.local.manifest.views import init_name, segment_name
 from providers.local.playback import answers
 from providers.local.playback.answers import max_age, problem
 from providers.local.playback.documents import Document, Documents
+from providers.local.playback.ports import Library, PictureLater
 from providers.local.shelf.broadcast import Broadcast
 from providers.local.shelf.track import Track
 
@@ -52,22 +53,6 @@ MEDIA = re.compile(
 PLAYLIST = re.compile(r"(?P<track>[a-z0-9]{1,16}-(?:video|audio))\.m3u8")
 
 UID = "{uid:[0-9a-f]{32}}"
-
-
-class Library(Protocol):
-    """Where the routes find what to play."""
-
-    def find_live(self, input_uid: str) -> Broadcast | None:
-        """The running broadcast of a live input."""
-
-    def find_broadcast(self, uid: str) -> Broadcast | None:
-        """The running broadcast with this uid of its own."""
-
-    async def find_recording(self, uid: str) -> Broadcast | None:
-        """The finished broadcast with this uid (`Shelf.open`)."""
-
-    async def thumbnail(self, uid: str, width: int | None, height: int | None, fit: str) -> bytes | None:
-        """A JPEG of an input uid (live) or a recording uid; None when there is no picture."""
 
 
 def routes(library: Library) -> list[web.RouteDef]:
@@ -223,7 +208,10 @@ class _Playback:
         if fit not in FITS or any(side is not None and not _is_side(side) for side in sides):
             return problem(400, f"width and height go from 1 to {MAX_THUMBNAIL}, fit is one of {', '.join(FITS)}.")
         width, height = (None if side is None else int(side) for side in sides)
-        picture = await self._library.thumbnail(uid, width, height, fit)
+        try:
+            picture = await self._library.thumbnail(uid, width, height, fit)
+        except PictureLater as later:
+            return problem(503, "Too many pictures are being made.", Retry_After=str(math.ceil(later.seconds)))
         if picture is None:
             return problem(404, "No picture yet.")
         live = self._library.find_live(uid) or self._library.find_broadcast(uid)

@@ -30,8 +30,8 @@ MIN_SIDE, MAX_SIDE = 16, 1920
 KEEP_SECONDS = 10.0
 """A picture, and a failure, stands for this long: at most one run per stream, size and fit in that time."""
 
-MAX_VARIANTS = 4
-"""Different sizes of one stream that are made within KEEP_SECONDS."""
+MAX_VARIANTS = 8
+"""Different sizes of one stream that are made within KEEP_SECONDS: pages, players and link previews ask for their own."""
 
 MAX_RUNS = 2
 """ffmpeg processes for thumbnails at the same time, for all streams; each takes some 80 MB and 150 ms."""

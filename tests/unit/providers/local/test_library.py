@@ -10,8 +10,9 @@ import pytest
 from providers.local import library
 from providers.local.broadcasts import Broadcasts
 from providers.local.library import Library
+from providers.local.playback import PictureLater
 from providers.local.shelf.shelf import Shelf, ShelfLimits
-from providers.local.transcoder.thumbnail import MAX_SIDE, MIN_SIDE, Media, Thumbnails
+from providers.local.transcoder.thumbnail import MAX_SIDE, MIN_SIDE, Media, ThumbnailBusy, Thumbnails
 from tests.simulated_packager import EPOCH, UID, SimulatedPackager, info
 
 
@@ -53,6 +54,16 @@ async def test_a_picture_that_is_there_costs_no_reading(shelf: Shelf, monkeypatc
     monkeypatch.setattr(library, "_read", read)
     shown = Library(cast("Broadcasts", Idle()), shelf, FreshThumbnails())
     assert await shown.thumbnail(UID, 640, 360, "crop") == b"jpeg"
+
+
+async def test_a_picture_that_cannot_be_made_right_now_is_later_not_never(shelf: Shelf) -> None:
+    class BusyThumbnails(Thumbnails):
+        async def of(self, key: str, media: Media, width: int = 640, height: int = 360, fit: str = "crop") -> bytes:
+            raise ThumbnailBusy("too many", retry_after=3.0)
+
+    with pytest.raises(PictureLater) as later:
+        await Library(cast("Broadcasts", Idle()), shelf, BusyThumbnails()).thumbnail(UID, 640, 360, "crop")
+    assert later.value.seconds == 3.0
 
 
 @pytest.mark.parametrize(("width", "height"), [(None, 1500), (2000, None), (1, 1), (None, None), (None, 2000)])

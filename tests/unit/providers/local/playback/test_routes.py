@@ -15,6 +15,7 @@ from providers.base import LatencyMode
 from providers.local.manifest import hls, reload
 from providers.local.packager.events import Part
 from providers.local.playback import routes
+from providers.local.playback.ports import PictureLater
 from providers.local.shelf.broadcast import Broadcast
 from providers.local.shelf.shelf import Shelf, ShelfLimits
 from tests.simulated_packager import INPUT, UID, SimulatedPackager, info
@@ -30,6 +31,7 @@ class Library:
         self.shelf = Shelf(folder, ShelfLimits(min_free=0), sync=False)
         self.broadcast: Broadcast | None = None
         self.packager = SimulatedPackager()
+        self.busy = False
 
     def begin(self, mode: LatencyMode = LatencyMode.STANDARD) -> Broadcast:
         self.broadcast = self.shelf.begin(info(mode=mode))
@@ -65,6 +67,8 @@ class Library:
         return await self.shelf.open(uid)
 
     async def thumbnail(self, uid: str, width: int | None, height: int | None, fit: str) -> bytes | None:
+        if self.busy:
+            raise PictureLater(9.5)
         return f"{width}x{height} {fit}".encode() if uid == UID else None
 
 
@@ -272,6 +276,14 @@ async def test_a_thumbnail_has_the_size_that_was_asked_for(client: Client) -> No
     answer = await client.get(f"/{UID}/thumbnails/thumbnail.jpg?width=320&height=180&fit=clip")
     assert (await answer.read(), answer.content_type) == (b"320x180 clip", "image/jpeg")
     assert (await client.get(f"/{INPUT}/thumbnails/thumbnail.jpg")).status == 404
+
+
+async def test_a_picture_that_cannot_be_made_right_now_is_not_said_to_be_missing(
+    client: Client, library: Library
+) -> None:
+    library.busy = True
+    answer = await client.get(f"/{UID}/thumbnails/thumbnail.jpg?width=320")
+    assert (answer.status, answer.headers["Retry-After"]) == (503, "10")
 
 
 @pytest.mark.parametrize("query", ["width=0", "width=2001", "height=x", "fit=zoom", "width=%C2%B2"])
