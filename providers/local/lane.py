@@ -80,11 +80,15 @@ class Lane:
             self._store(packager, events)
         return events
 
-    def flush(self) -> None:
-        """Put what is open on the shelf; the lane may begin again."""
+    def interrupt(self) -> None:
+        """Close what is open; the next tag begins a generation of the same packager."""
         if self.packager is not None:
             self._store(self.packager, self.packager.flush())
-            self.packager = None
+
+    def flush(self) -> None:
+        """Put what is open on the shelf; the lane may begin again."""
+        self.interrupt()
+        self.packager = None
 
     def _store(self, packager: Packager, events: Sequence[PackagerEvent]) -> None:
         if packager.target_duration:

@@ -94,7 +94,7 @@ class Pipeline:
         self._anchor: Anchor | None = None
         self._arrived = 0.0
         self._playable_since: float | None = None
-        self._closed = False
+        self._closed = self._renditions_lost = False
         self._transcodes = bool(made(transcoding.renditions))
         self._facts = Packager(settings, Resume())
         self._source: Lane | None = None
@@ -127,6 +127,11 @@ class Pipeline:
             raise PublishRefused(DISK.code, DISK.description) from full
 
     def _passthrough(self, source: Lane, tag: FlvTag, arrived: float) -> None:
+        if self._renditions_lost and is_keyframe(tag):
+            # They come back under a new generation, and the same moment must have the same number in every playlist (RFC 8216
+            # 6.2.4): so the source begins one, too, before they are back.
+            self._renditions_lost = False
+            source.interrupt()
         events = source.take(tag, arrived)
         if not self._transcodes:
             return
@@ -158,6 +163,7 @@ class Pipeline:
             slots=self._transcoding.slots,
             on_tag=self._rendition_tag,
             on_restart=self._rendition_restarted,
+            on_loss=self._lose_renditions,
         )
 
     def _rendition_tag(self, rendition: str, tag: FlvTag) -> None:
@@ -203,6 +209,9 @@ class Pipeline:
         if lane is not None and not self._closed:
             lane.flush()
             self._pending[rendition] = []
+
+    def _lose_renditions(self) -> None:
+        self._renditions_lost = self._source is not None
 
     # The end
 

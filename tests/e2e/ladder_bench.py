@@ -37,6 +37,7 @@ class Bench:
         self.made: dict[str, list[FlvTag]] = defaultdict(list)
         self.past: dict[str, list[FlvTag]] = defaultdict(list)
         self.restarts: list[str] = []
+        self.losses = 0
 
     def ladder(
         self,
@@ -52,6 +53,7 @@ class Bench:
             slots=slots or TranscodeSlots(1),
             on_tag=self._tag,
             on_restart=self._restart,
+            on_loss=self._lose,
             patience=patience,
             backlog=backlog,
         )
@@ -61,6 +63,9 @@ class Bench:
     def _tag(self, rendition: str, tag: FlvTag) -> None:
         self.made[rendition].append(tag)
         self._changed.set()
+
+    def _lose(self) -> None:
+        self.losses += 1
 
     def _restart(self, rendition: str) -> None:
         self.restarts.append(rendition)

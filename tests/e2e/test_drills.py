@@ -13,6 +13,7 @@ import pytest
 from tests.e2e.stage import eventually, service
 from tests.e2e.test_broadcast import decoded_frames, duration_of
 from tests.servers import PostgresServer, RedisServer
+from tests.strict_playlist import Segment, read_media
 
 pytestmark = pytest.mark.e2e
 
@@ -94,15 +95,18 @@ async def test_the_source_goes_on_when_ffmpeg_is_killed_and_the_renditions_come_
 
         os.kill(transcoder.pid, signal.SIGKILL)
 
-        async def newest(rendition: str) -> int:
+        async def last(rendition: str) -> Segment:
             uri = next(each for each in uris if rendition in each)
             async with live.http.get(f"{base}/{uri}") as playlist:
-                lines = (await playlist.text()).splitlines()
-            return int(next(line for line in reversed(lines) if line.endswith(".m4s")).rsplit("-", 1)[1].split(".")[0])
+                return read_media(await playlist.text()).segments[-1]
+
+        async def newest(rendition: str) -> int:
+            return (await last(rendition)).sequence
 
         source, rendition = await newest("source"), await newest("240p")
         await eventually(lambda: newest("source"), lambda number: number > source + 1, 10)
         await eventually(lambda: newest("240p"), lambda number: number > rendition + 1, 20)
+        assert (await last("240p")).discontinuity == (await last("source")).discontinuity == 1
         assert (await live.status(channel))["state"] == "live"
 
 

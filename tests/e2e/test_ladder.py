@@ -155,6 +155,7 @@ async def test_ffmpeg_killed_comes_back_at_a_keyframe_and_says_so(bench: Bench, 
     os.kill(ladder.pid, signal.SIGKILL)
     await bench.feed_until(ladder, live, lambda: len(bench.restarts) == 2)
     assert sorted(bench.restarts) == ["small", "tiny"]
+    assert bench.losses == 1
 
 
 async def test_nothing_is_shown_twice_across_a_restart(bench: Bench, tags: list[FlvTag]) -> None:
@@ -199,6 +200,7 @@ async def test_a_jump_of_the_timestamps_begins_a_new_run(bench: Bench, tags: lis
     await bench.until(lambda: len(frames(bench.made["small"])) > 5)
     feed(ladder, later(media(tags), 100_000))
     await bench.until(lambda: bench.restarts)
+    assert bench.losses == 0  # the source noticed it by itself
     await ladder.aclose()
     assert shown(bench.past["small"]) == shown(tags)
     assert shown(bench.made["small"])[-1] == shown(tags)[-1] + 100_000

@@ -42,6 +42,7 @@ _MASK = 0xFFFF_FFFF
 
 OnTag = Callable[[str, FlvTag], None]
 OnRestart = Callable[[str], None]
+OnLoss = Callable[[], None]
 
 
 class Ladder:
@@ -49,8 +50,9 @@ class Ladder:
 
     `on_tag(rendition, tag)` gets what was made, at once, headers first. Presentation times are those of the source to the
     millisecond, keyframes are where its are; there are no B-frames, so timestamps are presentation times. `on_restart(rendition)`
-    is called before the first tag of every run but the first: a new generation begins, later on the same timeline. Neither
-    may raise. A resolution that changes is followed, never scaled up. `patience` and `backlog` carry the limits.
+    is called before the first tag of every run but the first: a new generation begins, later on the same timeline. `on_loss()`
+    is called when a run that had begun ended though the source goes on as before. None of them may raise. A resolution that
+    changes is followed, never scaled up. `patience` and `backlog` carry the limits.
     """
 
     def __init__(
@@ -62,12 +64,13 @@ class Ladder:
         slots: TranscodeSlots,
         on_tag: OnTag,
         on_restart: OnRestart,
+        on_loss: OnLoss,
         patience: Patience | None = None,
         backlog: Backlog | None = None,
     ) -> None:
         self._log = log.bind(transcoder=name)
         self._backlog = backlog or Backlog()
-        self._work = _Transcode(name, renditions, self._backlog, slots, on_tag, on_restart)
+        self._work = _Transcode(name, renditions, self._backlog, slots, on_tag, on_restart, on_loss)
         self._supervisor = Supervisor(name, self._work, spawn=spawn, patience=patience)
         self._work.supervisor = self._supervisor
         self._newest: int | None = None
@@ -105,9 +108,12 @@ class Ladder:
 
     def _jumped(self, timestamp: int) -> bool:
         newest, self._newest = self._newest, timestamp
-        return (newest is not None and abs(milliseconds_between(newest, timestamp)) > JUMP_MS) or self._work.too_old(
-            timestamp
-        )
+        if newest is not None and abs(milliseconds_between(newest, timestamp)) > JUMP_MS:
+            return True
+        too_old = self._work.too_old(timestamp)
+        if too_old:
+            self._work.lost()
+        return too_old
 
     def _begin_anew(self) -> None:
         self._work.cut()
@@ -149,6 +155,7 @@ class _Transcode:
         slots: TranscodeSlots,
         on_tag: OnTag,
         on_restart: OnRestart,
+        on_loss: OnLoss,
     ) -> None:
         self._name = name
         self._renditions = made(renditions)
@@ -158,6 +165,7 @@ class _Transcode:
         self._holds_slot = False
         self._on_tag = on_tag
         self._on_restart = on_restart
+        self._on_loss = on_loss
         self._headers: dict[TagKind, FlvTag] = {}
         self._first_frame: int | None = None
         self._startable = asyncio.Event()
@@ -240,6 +248,12 @@ class _Transcode:
         if self._backlog.flowing:  # nobody asked for an end: the rest of this group of pictures is lost
             self._backlog.flowing = False
             self._backlog.clear()
+            self.lost()
+
+    def lost(self) -> None:
+        """The run will be followed by another one, and the source does not know."""
+        if self._run.begun:
+            self._on_loss()
 
     def closed(self) -> None:
         self._backlog.clear()

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from providers.local.ingest.ports import PublishRefused
+from providers.local.media import TagKind
 from providers.local.packager.cutting import PackagerSettings
 from providers.local.packager.events import PackagerEvent, Resume, TrackKind
 from providers.local.pipeline import DISK, Pipeline, Transcoding
@@ -15,8 +16,8 @@ from providers.local.shelf.shelf import Shelf, ShelfLimits
 from providers.local.transcoder.renditions import parse_renditions
 from providers.local.transcoder.slots import TranscodeSlots
 from service.tasks import Tasks
-from tests.simulated_packager import info
-from tests.unit.providers.local.packager.tags import metadata, stream
+from tests.simulated_packager import EPOCH, info
+from tests.unit.providers.local.packager.tags import metadata, stream, video_header
 
 
 class FullShelf:
@@ -43,6 +44,36 @@ async def test_a_normalised_stream_whose_every_rendition_is_lost_is_refused(task
     assert refused.value.code == DISK.code
     pipeline.close()
     await transcoding.aclose()
+
+
+async def test_after_a_loss_of_the_renditions_the_same_moment_has_the_same_generation_everywhere(
+    tasks: Tasks, tmp_path: Path
+) -> None:
+    broadcast = Shelf(tmp_path, ShelfLimits(min_free=0), sync=False).begin(info())
+    transcoding = Transcoding(parse_renditions("source,240p"), TranscodeSlots(0), tasks.spawn)
+    pipeline = Pipeline("input", broadcast, PackagerSettings(), transcoding)
+    for tag in stream(16.0):
+        pipeline.take(tag, EPOCH + tag.timestamp / 1000)
+        at = tag.timestamp
+        if tag.kind is TagKind.AUDIO or 6_500 <= at < 10_000:  # what ffmpeg makes, until it dies, and when it is back
+            continue
+        if at == 10_000:
+            pipeline._rendition_restarted("240p")
+        if at in (0, 10_000):
+            pipeline._rendition_tag("240p", video_header())
+        pipeline._rendition_tag("240p", tag)
+        if at == 6_467:
+            pipeline._lose_renditions()
+    pipeline.close()
+    await transcoding.aclose()
+
+    source, rendition = (broadcast.tracks[each, TrackKind.VIDEO].segments for each in ("source", "240p"))
+    assert {each.generation for each in source} == {each.generation for each in rendition} == {0, 1}
+    begins = {round(each.program_time, 1): each.generation for each in source}
+    for each in rendition:
+        newest = max(time for time in begins if time <= round(each.program_time, 1))
+        assert begins[newest] == each.generation
+    assert sum(each.duration for each in source) / 90_000 == pytest.approx(16.0, abs=0.05)
 
 
 @pytest.mark.parametrize("after", [0, 7_200_000])
