@@ -9,8 +9,7 @@ from __future__ import annotations
 import difflib
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network, ip_address
 from pathlib import Path
@@ -20,7 +19,24 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from providers.local.transcoder.renditions import MAX_RENDITIONS, RENDITIONS, parse_renditions
+from providers.local.transcoder.renditions import MAX_RENDITIONS, RENDITIONS
+from service.logs import clean_text
+from service.setting_rules import (
+    JITSI_NAME,
+    JITSI_RULE,
+    Host,
+    Port,
+    PublicUrl,
+    Rule,
+    comma_list,
+    known_renditions,
+    lower,
+    origin,
+    port_or_off,
+    readable_file,
+    rsa_key,
+)
+from service.setting_urls import checked_database_url, checked_origin_url, checked_redis_url
 
 PREFIX = "CONFERENCE_"
 
@@ -29,8 +45,6 @@ MAX_TRANSCODES_LIMIT = 64
 
 MIN_JITSI_SECRET = 32
 """Characters: a shorter key would be easier to guess than the signature (RFC 7518 §3.2)."""
-
-DATABASE_SCHEMES = ("sqlite", "postgresql", "postgres", "sqlite+aiosqlite", "postgresql+asyncpg")
 
 ORCHESTRATOR_VARIABLES = re.compile(r"CONFERENCE_(SERVICE_(HOST|PORT\w*)|PORT(_\d+_(TCP|UDP)\w*)?)")
 """Kubernetes and Docker links make these up for a service named "conference"; they are not meant for us."""
@@ -68,85 +82,6 @@ class LogFormat(StrEnum):
     CONSOLE = "console"
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """What a value has to be; completes the sentence "CONFERENCE_X must be …"."""
-
-    text: str
-
-
-def _url(schemes: tuple[str, ...], *, origin: bool = False, needs_host: bool = True) -> Callable[[str], str]:
-    """A check for an absolute URL; `origin` allows no query and takes a trailing slash off."""
-
-    def check(value: str) -> str:
-        parts = urlsplit(value)
-        parts.port  # noqa: B018  (raises on a port that is no number)
-        if (
-            parts.scheme not in schemes
-            or (needs_host and not parts.hostname)
-            or (origin and parts.query + parts.fragment)
-        ):
-            raise ValueError("not such a URL")
-        return value.rstrip("/") if origin else value
-
-    return check
-
-
-def _port_or_off(value: object) -> object:
-    return None if isinstance(value, str) and value.strip().lower() == "off" else value
-
-
-def _host(value: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*(%\w+)?", value):
-        raise ValueError("not a host")
-    return value
-
-
-def _comma_list(value: object) -> object:
-    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
-
-
-def _renditions(value: tuple[str, ...]) -> tuple[str, ...]:
-    parse_renditions(",".join(value))
-    return value
-
-
-def _readable_file(value: Path) -> Path:
-    if not value.is_file() or not os.access(value, os.R_OK):
-        raise ValueError("not a readable file")
-    return value
-
-
-def _rsa_key(value: Path) -> Path:
-    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-    from cryptography.hazmat.primitives.serialization import load_pem_private_key
-
-    try:
-        key = load_pem_private_key(_readable_file(value).read_bytes(), password=None)
-    except TypeError:
-        raise ValueError("it has a password") from None
-    if not isinstance(key, RSAPrivateKey):
-        raise ValueError("not an RSA key")
-    return value
-
-
-def _lower(value: object) -> object:
-    return value.lower() if isinstance(value, str) else value
-
-
-def _origin(example: str) -> Rule:
-    return Rule(f"an http or https URL without a query, like {example}")
-
-
-Port = Annotated[int, Field(ge=0, le=65535), Rule("a port from 0 to 65535 (0: any free one)")]
-Host = Annotated[str, AfterValidator(_host), Rule("a host name or an IP address, without a port")]
-PublicUrl = Annotated[str, AfterValidator(_url(("http", "https"), origin=True)), _origin("https://live.example.com")]
-
-
-JITSI_NAME = r"^[!#-\[\]-~]{1,256}$"
-JITSI_RULE = Rule("a text of at most 256 characters without blanks, quotes and backslashes")
-
-
 class Settings(BaseSettings):
     """Everything that can be set. Immutable; secrets do not show in its repr."""
 
@@ -158,7 +93,7 @@ class Settings(BaseSettings):
     rtmp_port: Annotated[
         int | None,
         Field(ge=0, le=65535),
-        BeforeValidator(_port_or_off),
+        BeforeValidator(port_or_off),
         Rule('a port from 0 to 65535 (0: any free one), or "off" for no plain RTMP'),
     ] = 1935
     rtmps_port: Port = 1936
@@ -167,7 +102,7 @@ class Settings(BaseSettings):
     trusted_proxies: Annotated[
         tuple[IPv4Network | IPv6Network, ...],
         NoDecode,
-        BeforeValidator(_comma_list),
+        BeforeValidator(comma_list),
         Rule("a comma-separated list of IP addresses or networks, like 10.0.0.0/8,::1"),
     ] = ()
     data_dir: Annotated[
@@ -175,29 +110,35 @@ class Settings(BaseSettings):
     ] = Field(default=Path("data"), validate_default=True)
     database_url: Annotated[
         str,
-        AfterValidator(_url(DATABASE_SCHEMES, needs_host=False)),
-        Rule("a database URL like sqlite:////var/lib/conference/conference.db or postgresql://user:password@host/name"),
+        AfterValidator(checked_database_url),
+        Rule(
+            "a database URL like sqlite:////var/lib/conference/conference.db or postgresql://user:password@host/name, "
+            "with no options but host, port, passfile, sslmode and target_session_attrs"
+        ),
     ] = Field(default_factory=lambda data: f"sqlite:///{data.get('data_dir', '.')}/conference.db", repr=False)
     redis_url: (
         Annotated[
             str,
-            AfterValidator(_url(("redis", "rediss", "unix"), needs_host=False)),
-            Rule("a Redis URL: redis://host:6379/0, rediss://… or unix:///path/of/the.sock"),
+            AfterValidator(checked_redis_url),
+            Rule(
+                "a Redis URL: redis://host:6379/0, rediss://… or unix:///path/of/the.sock, "
+                "with no options but db, client_name and, for rediss, ssl_*"
+            ),
         ]
         | None
     ) = Field(default=None, repr=False)
-    provider: Annotated[ProviderName, BeforeValidator(_lower), Rule("local or cloudflare")] = ProviderName.LOCAL
-    tls_cert: Annotated[Path, AfterValidator(_readable_file), Rule("a readable file (PEM, the whole chain)")] | None = (
+    provider: Annotated[ProviderName, BeforeValidator(lower), Rule("local or cloudflare")] = ProviderName.LOCAL
+    tls_cert: Annotated[Path, AfterValidator(readable_file), Rule("a readable file (PEM, the whole chain)")] | None = (
         None
     )
-    tls_key: Annotated[Path, AfterValidator(_readable_file), Rule("a readable file (PEM, the private key)")] | None = (
+    tls_key: Annotated[Path, AfterValidator(readable_file), Rule("a readable file (PEM, the private key)")] | None = (
         None
     )
     renditions: Annotated[
         tuple[str, ...],
         NoDecode,
-        BeforeValidator(_comma_list),
-        AfterValidator(_renditions),
+        BeforeValidator(comma_list),
+        AfterValidator(known_renditions),
         Rule(f"a comma-separated list out of {', '.join(RENDITIONS)}, at most {MAX_RENDITIONS} and each once"),
     ] = ("source",)
     max_transcodes: Annotated[
@@ -212,13 +153,13 @@ class Settings(BaseSettings):
     cloudflare_api_token: SecretStr | None = None
     cloudflare_base_url: Annotated[
         str,
-        AfterValidator(_url(("http", "https"), origin=True)),
-        _origin("https://api.cloudflare.com/client/v4"),
+        AfterValidator(checked_origin_url),
+        origin("https://api.cloudflare.com/client/v4"),
     ] = "https://api.cloudflare.com/client/v4"
     cloudflare_customer_url: Annotated[
         str,
-        AfterValidator(_url(("http", "https"), origin=True)),
-        _origin("https://customer-CODE.cloudflarestream.com"),
+        AfterValidator(checked_origin_url),
+        origin("https://customer-CODE.cloudflarestream.com"),
     ] | None = None  # fmt: skip
     cloudflare_webhook_secret: SecretStr | None = None
     jitsi_app_id: Annotated[str, Field(pattern=JITSI_NAME), JITSI_RULE] = "jitsi"
@@ -226,15 +167,15 @@ class Settings(BaseSettings):
         SecretStr, Field(min_length=MIN_JITSI_SECRET), Rule(f"a secret of at least {MIN_JITSI_SECRET} characters")
     ] | None = None  # fmt: skip
     jitsi_private_key: Annotated[
-        Path, AfterValidator(_rsa_key), Rule("a readable file (PEM, an RSA private key without a password)")
+        Path, AfterValidator(rsa_key), Rule("a readable file (PEM, an RSA private key without a password)")
     ] | None = None  # fmt: skip
     jitsi_key_id: Annotated[str, Field(pattern=JITSI_NAME), JITSI_RULE] | None = None
     jitsi_domain: Annotated[str, Field(pattern=JITSI_NAME), JITSI_RULE] = "*"
     jitsi_audience: Annotated[str, Field(pattern=JITSI_NAME), JITSI_RULE] = Field(
         default_factory=lambda data: str(data.get("jitsi_app_id", "jitsi"))
     )
-    log_level: Annotated[LogLevel, BeforeValidator(_lower), Rule("debug, info, warning or error")] = LogLevel.INFO
-    log_format: Annotated[LogFormat, BeforeValidator(_lower), Rule("auto, json or console")] = LogFormat.AUTO
+    log_level: Annotated[LogLevel, BeforeValidator(lower), Rule("debug, info, warning or error")] = LogLevel.INFO
+    log_format: Annotated[LogFormat, BeforeValidator(lower), Rule("auto, json or console")] = LogFormat.AUTO
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -332,7 +273,7 @@ def _sentences(error: ValidationError) -> Iterator[str]:
             continue
         told.add(name)
         rule, secret = _rule_of(name)
-        given = "" if secret else f", not {fault['input']!r}"
+        given = "" if secret else f", not {clean_text(repr(fault['input']))}"
         yield f"{PREFIX}{name.upper()} must be {rule}{given}"
 
 

@@ -43,7 +43,8 @@ async def check_redis(settings: Settings) -> list[Finding]:
 
 async def check_database(settings: Settings) -> list[Finding]:
     from service.domain.errors import Unavailable
-    from service.store.database import Database, driver_url
+    from service.store.database import Database
+    from service.store.urls import driver_url
 
     where = driver_url(settings.database_url)
     kind = where.get_backend_name()

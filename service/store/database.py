@@ -13,12 +13,13 @@ from typing import Any, TypeVar
 
 import asyncpg  # type: ignore[import-untyped]
 import structlog
-from sqlalchemy import URL, Connection, event, make_url
+from sqlalchemy import URL, Connection, event
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from service.domain.errors import Unavailable
+from service.store.urls import driver_url
 
 log = structlog.get_logger(__name__)
 
@@ -43,21 +44,9 @@ RETRY_AFTER = 2.0
 READ_ATTEMPTS = 2
 """A read that lost its connection is asked once more, on a new one. A write never is: it may have happened."""
 
-_DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg"}
 _WRITES = "conference_writes"
 
 T = TypeVar("T")
-
-
-def driver_url(url: str) -> URL:
-    """`sqlite:///path` or `postgresql://…` with the asyncio driver named. Errors: ValueError for another database."""
-    parsed = make_url(url)
-    family = parsed.drivername.partition("+")[0]
-    if family not in _DRIVERS:
-        raise ValueError(f"{family} is not supported: use sqlite or postgresql")
-    if family != "sqlite" and "sslmode" in parsed.query:  # libpq's name for what asyncpg calls ssl
-        parsed = parsed.difference_update_query(["sslmode"]).update_query_dict({"ssl": parsed.query["sslmode"]})
-    return parsed.set(drivername=_DRIVERS[family])
 
 
 class Database:

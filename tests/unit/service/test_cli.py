@@ -144,6 +144,23 @@ def test_a_service_without_its_database_says_so_and_does_not_start(environment: 
     assert "Traceback" not in done.stderr and "hidden" not in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("command", "url"),
+    [
+        (["serve"], "postgresql://u:hidden@h/x?application_name=y"),
+        (["migrate"], "mysql://u:hidden@h/x"),
+        (["token", "list"], "hidden"),
+    ],
+)
+def test_a_database_url_nobody_can_use_is_told_in_one_line(
+    environment: dict[str, str], command: list[str], url: str
+) -> None:
+    done = run({**environment, **NO_PORTS, "CONFERENCE_DATABASE_URL": url}, *command)
+    (line,) = done.stderr.splitlines()
+    assert (done.returncode, line.split(" must be ")[0]) == (2, "CONFERENCE_DATABASE_URL")
+    assert "hidden" not in line
+
+
 def test_a_file_that_is_no_database_is_not_served_from(environment: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "text.db").write_text("hello\n" * 1000)
     done = run({**environment, "CONFERENCE_DATABASE_URL": f"sqlite:///{tmp_path / 'text.db'}"}, "migrate")

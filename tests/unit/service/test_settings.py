@@ -129,6 +129,25 @@ def test_a_bad_value_is_one_line_with_the_variable_and_the_rule(
     assert faults(monkeypatch, **{name: value}) == [f"CONFERENCE_{name} {sentence}"]
 
 
+DATABASE_RULE = (
+    "must be a database URL like sqlite:////var/lib/conference/conference.db or postgresql://user:password@host/name, "
+    "with no options but host, port, passfile, sslmode and target_session_attrs"
+)
+
+
+@pytest.mark.parametrize(
+    "url", ["postgresql://h/n?application_name=x", "mysql://h/n", "postgresql:/n", "h", "sqlite://"]
+)
+def test_a_database_that_cannot_be_one_is_one_line(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    assert faults(monkeypatch, DATABASE_URL=url) == [f"CONFERENCE_DATABASE_URL {DATABASE_RULE}"]
+
+
+def test_a_password_in_a_public_url_is_refused_and_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    (line,) = faults(monkeypatch, PUBLIC_URL="https://me:hunter2@host")
+    assert line.startswith("CONFERENCE_PUBLIC_URL must be an http or https URL")
+    assert "hunter2" not in line
+
+
 @pytest.mark.parametrize("name", ["DATABASE_URL", "REDIS_URL"])
 def test_a_value_that_may_hold_a_password_is_not_repeated(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     (line,) = faults(monkeypatch, **{name: "mysql://me:hunter2@host/name"})

@@ -1,0 +1,76 @@
+"""What the values of settings have to be: each rule a sentence, with the check that goes with it."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+from providers.local.transcoder.renditions import parse_renditions
+from service.setting_urls import checked_origin_url
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What a value has to be; completes the sentence "CONFERENCE_X must be …"."""
+
+    text: str
+
+
+def port_or_off(value: object) -> object:
+    return None if isinstance(value, str) and value.strip().lower() == "off" else value
+
+
+def host(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*(%\w+)?", value):
+        raise ValueError("not a host")
+    return value
+
+
+def comma_list(value: object) -> object:
+    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+def known_renditions(value: tuple[str, ...]) -> tuple[str, ...]:
+    parse_renditions(",".join(value))
+    return value
+
+
+def readable_file(value: Path) -> Path:
+    if not value.is_file() or not os.access(value, os.R_OK):
+        raise ValueError("not a readable file")
+    return value
+
+
+def rsa_key(value: Path) -> Path:
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+    try:
+        key = load_pem_private_key(readable_file(value).read_bytes(), password=None)
+    except TypeError:
+        raise ValueError("it has a password") from None
+    if not isinstance(key, RSAPrivateKey):
+        raise ValueError("not an RSA key")
+    return value
+
+
+def lower(value: object) -> object:
+    return value.lower() if isinstance(value, str) else value
+
+
+def origin(example: str) -> Rule:
+    return Rule(f"an http or https URL without a query, like {example}")
+
+
+Port = Annotated[int, Field(ge=0, le=65535), Rule("a port from 0 to 65535 (0: any free one)")]
+Host = Annotated[str, AfterValidator(host), Rule("a host name or an IP address, without a port")]
+PublicUrl = Annotated[str, AfterValidator(checked_origin_url), origin("https://live.example.com")]
+
+
+JITSI_NAME = r"^[!#-\[\]-~]{1,256}$"
+JITSI_RULE = Rule("a text of at most 256 characters without blanks, quotes and backslashes")
