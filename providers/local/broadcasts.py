@@ -23,6 +23,7 @@ from providers.local.shelf.broadcast import Broadcast
 from providers.local.shelf.errors import ShelfError, ShelfFull
 from providers.local.shelf.index import BroadcastInfo
 from providers.local.shelf.shelf import Shelf
+from providers.local.space import SpaceGuard
 
 log = structlog.get_logger(__name__)
 
@@ -72,6 +73,7 @@ class Broadcasts:
         self._sessions: dict[str, LiveSession] = {}
         self._running: dict[str, Broadcast] = {}
         self._changes = 0
+        self._space = SpaceGuard(shelf, monotonic)
 
     # The gate
 
@@ -210,7 +212,7 @@ class Broadcasts:
             stored = await self._inputs.get(broadcast.info.input_uid)
             lost_since = max(0.0, self._clock() - (broadcast.lost_at or broadcast.last_write))
             over = stored is None or not stored.enabled or lost_since >= stored.options.reconnect_timeout
-            if stored is None or over or stored.uid in self._running:
+            if stored is None or over or stored.uid in self._running or not broadcast.recording:
                 self._record(broadcast)
                 continue
             log.info(
@@ -237,6 +239,7 @@ class Broadcasts:
 
     def check(self) -> None:
         """One look at the clock. A session that fails is ended, alone: the others must not stop with it."""
+        self._space.check(self._sessions, self._running)
         for session in list(self._sessions.values()):
             try:
                 session.check()

@@ -16,7 +16,7 @@ from providers.local.recordings import RECORDING_FILE, StoredRecording, encode, 
 from providers.local.shelf import index
 from providers.local.shelf.disk import Syncer, write_whole
 from providers.local.shelf.errors import ShelfError
-from providers.local.shelf.index import INDEX_FILE, BroadcastInfo, LossLine, SegmentLine, TargetLine
+from providers.local.shelf.index import INDEX_FILE, BroadcastInfo, FullLine, LossLine, SegmentLine, TargetLine
 from providers.local.shelf.track import Track
 
 MAX_RENDITIONS = 8
@@ -36,7 +36,7 @@ class Broadcast:
 
     While it runs: `take` what the packagers hand out, then `finish`. A finished one is read only. After a ShelfError from
     `take` nothing more is taken until `retry`; what was written stays and `finish` may still make a recording of it. `version`
-    counts the changes that playlists show; `low_latency` is whether they list parts.
+    counts the changes that playlists show; `low_latency` is whether they list parts; `recording` is whether what comes is kept.
     """
 
     def __init__(self, folder: Path, info: BroadcastInfo, syncer: Syncer, fd: int | None, index_size: int = 0) -> None:
@@ -50,6 +50,7 @@ class Broadcast:
         self.version = 0
         self.low_latency = info.latency_mode is LatencyMode.LOW
         self.ended = fd is None
+        self.recording = True
         self._watchable = False
         self._failed = False
         self._syncer = syncer
@@ -103,6 +104,8 @@ class Broadcast:
             if not RENDITION_NAME.fullmatch(rendition) or len(self.tracks) >= 2 * MAX_RENDITIONS:
                 raise ShelfError(f"no room for a rendition called {rendition!r}")
             track = self.tracks[rendition, kind] = Track(self.folder, rendition, kind, self._write_line, self._syncer)
+            if not self.recording:
+                track.stop_keeping()
         return track
 
     def _listed(self, track: Track) -> None:
@@ -113,6 +116,8 @@ class Broadcast:
     def _write_line(self, line: index.Line) -> None:
         if self._fd is None:
             raise ShelfError("this broadcast has ended")
+        if not self.recording:
+            return
         data = index.encode(line)
         write_whole(self._fd, data, self._index_size, "the index")
         self._index_size += len(data)
@@ -136,6 +141,16 @@ class Broadcast:
     def _promised(self, line: TargetLine) -> None:
         self.target_duration = max(self.target_duration, line.seconds)
         self.part_target = line.part_target or self.part_target
+
+    def stop_recording(self) -> None:
+        """What is listed so far will be the recording; of what comes only the live window is kept. Errors: ShelfError."""
+        self._write_line(FullLine())
+        self._stop_keeping()
+
+    def _stop_keeping(self) -> None:
+        self.recording = False
+        for track in self.tracks.values():
+            track.stop_keeping()
 
     def lost(self, at: float) -> None:
         """The encoder is gone, `at` seconds since the Unix epoch; it may come back. Errors: ShelfError."""
@@ -204,7 +219,7 @@ class Broadcast:
             self._listed(track)
 
     def _recording(self, at: float) -> StoredRecording | None:
-        tracks = [track for track in self.tracks.values() if track.segments]
+        tracks = [track for track in self.tracks.values() if track.bytes]
         if not tracks:
             return None
         pictures = [track.inits[max(track.inits)] for track in tracks if track.kind is TrackKind.VIDEO]
@@ -261,13 +276,14 @@ class Broadcast:
 
     def view(self, *, live: bool) -> BroadcastView:
         """What the manifests show: the live window or the whole."""
+        tracks = [track.view(live=live) for track in self.tracks.values()]
         return BroadcastView(
             uid=self.info.uid,
             created=self.info.created,
             target_duration=self.target_duration,
             part_target=self.part_target if self.low_latency else None,
             ended=self.ended,
-            tracks=[track.view(live=live) for track in self.tracks.values() if track.segments],
+            tracks=[track for track in tracks if track.segments],
         )
 
     def track(self, name: str) -> Track | None:
@@ -285,6 +301,9 @@ class Broadcast:
         for line in lines:
             if isinstance(line, LossLine):
                 self.lost_at = line.at if line.lost else None
+                continue
+            if isinstance(line, FullLine):
+                self._stop_keeping()
                 continue
             if isinstance(line, TargetLine):
                 self._promised(line)

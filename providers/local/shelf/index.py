@@ -1,7 +1,7 @@
 """A broadcast's index: one JSON line for everything that must outlive the process, appended to and never rewritten.
 
 Lines by their `is`: `broadcast` (first; who and how), `init`, `segment` (all of its bytes are in its file), `lost`, `resumed`,
-`target`.
+`target`, `full`.
 A line is one `write`, so a kill leaves whole lines; a power cut may leave half of the last one, or zeros: reading stops there.
 """
 
@@ -77,7 +77,12 @@ class TargetLine:
     part_target: float | None = None
 
 
-Line = InitLine | SegmentLine | LossLine | TargetLine
+@dataclass(frozen=True, slots=True)
+class FullLine:
+    """The last line: the disk was nearly full, and what came later was not kept."""
+
+
+Line = InitLine | SegmentLine | LossLine | TargetLine | FullLine
 
 
 def begin_line(info: BroadcastInfo) -> bytes:
@@ -94,6 +99,8 @@ def encode(line: Line) -> bytes:
             return _line({"is": "segment", "rendition": line.rendition, "track": line.kind, **asdict(line.segment)})
         case TargetLine():
             return _line({"is": "target", **asdict(line)})
+        case FullLine():
+            return _line({"is": "full"})
         case LossLine():
             return _line({"is": "lost" if line.lost else "resumed", "at": line.at})
 
@@ -131,6 +138,8 @@ def _decode_line(fields: dict[str, Any]) -> Line:
     kind = fields.pop("is")
     if kind in ("lost", "resumed"):
         return LossLine(kind == "lost", float(fields["at"]))
+    if kind == "full":
+        return FullLine()
     if kind == "target":
         return TargetLine(**fields)
     rendition, track = fields.pop("rendition"), TrackKind(fields.pop("track"))

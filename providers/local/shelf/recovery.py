@@ -18,7 +18,17 @@ from providers.local.recordings import RECORDING_FILE, decode
 from providers.local.shelf import boxes, index
 from providers.local.shelf.broadcast import Broadcast, open_index
 from providers.local.shelf.disk import Syncer
-from providers.local.shelf.index import INDEX_FILE, UID, BrokenIndex, InitLine, Line, LossLine, SegmentLine, TargetLine
+from providers.local.shelf.index import (
+    INDEX_FILE,
+    UID,
+    BrokenIndex,
+    FullLine,
+    InitLine,
+    Line,
+    LossLine,
+    SegmentLine,
+    TargetLine,
+)
 from providers.local.shelf.track import Track
 
 log = structlog.get_logger(__name__)
@@ -84,7 +94,7 @@ def _reopen(folder: Path, syncer: Syncer) -> Broadcast:
     broadcast.last_write = last_write
     broadcast.restore(kept)
     for track in broadcast.tracks.values():
-        found = _open_segment(folder, track, last_write) if track.inits else None
+        found = _open_segment(folder, track, last_write) if track.inits and broadcast.recording else None
         if found is not None:
             broadcast.recovered(SegmentLine(track.rendition, track.kind, found))
     return broadcast
@@ -96,7 +106,7 @@ def consistent(lines: Iterable[Line], keep: Callable[[Line], bool] = lambda _: T
     following: dict[tuple[object, ...], int] = {}
     cut: set[tuple[object, ...]] = set()
     for line in lines:
-        if isinstance(line, LossLine | TargetLine):
+        if isinstance(line, LossLine | TargetLine | FullLine):
             yield line
             continue
         track = (line.rendition, line.kind)
@@ -118,7 +128,7 @@ def consistent(lines: Iterable[Line], keep: Callable[[Line], bool] = lambda _: T
 
 def _on_disk(folder: Path, line: Line) -> bool:
     """Whether a line's bytes are all there: after a power cut they need not be."""
-    if isinstance(line, LossLine | TargetLine):
+    if isinstance(line, LossLine | TargetLine | FullLine):
         return True
     name = track_name(line.rendition, line.kind)
     try:

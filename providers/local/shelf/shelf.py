@@ -14,6 +14,7 @@ import os
 import shutil
 from collections import OrderedDict
 from dataclasses import dataclass
+from enum import Enum, auto
 from pathlib import Path
 
 import structlog
@@ -31,13 +32,24 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class ShelfLimits:
-    """`min_free`: bytes the disk must have free to begin a broadcast. `open_recordings`: how many stay opened for playback,
-    and `open_segments`: how many segments these may have together; a recording of a day has 86,000, some 70 MB.
+    """`min_free`: bytes the disk must have free to begin a broadcast, `record_free`: to go on recording one, `live_free`: to go on
+    with it at all. `open_recordings`: how many stay opened for playback, and `open_segments`: how many segments these may have
+    together; a recording of a day has 86,000, some 70 MB.
     """
 
     min_free: int = 512 << 20
+    record_free: int = 256 << 20
+    live_free: int = 64 << 20
     open_recordings: int = 64
     open_segments: int = 200_000
+
+
+class Room(Enum):
+    """What the free space is enough for, while broadcasts run."""
+
+    ENOUGH = auto()
+    LIVE_ONLY = auto()
+    NONE = auto()
 
 
 class Shelf:
@@ -76,6 +88,13 @@ class Shelf:
             raise ShelfFull(
                 f"The disk of the recordings is nearly full: {free >> 20} MiB free, {self._limits.min_free >> 20} MiB needed"
             )
+
+    def room(self) -> Room:
+        """What broadcasts that run may go on with. Errors: OSError."""
+        free = self.free_space()
+        if free >= self._limits.record_free:
+            return Room.ENOUGH
+        return Room.LIVE_ONLY if free >= self._limits.live_free else Room.NONE
 
     def free_space(self) -> int:
         """Bytes that may still be written."""

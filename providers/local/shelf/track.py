@@ -55,6 +55,8 @@ class Track:
         self._folder, self._log, self._syncer = folder, log, syncer
         self._starts: dict[int, SegmentView] = {}
         self._window = 0
+        self._kept: int | None = None
+        self._removed = 0
         self._peak = 0
         self._target = 1
         self._parts: dict[int, StoredParts] = {}
@@ -175,6 +177,8 @@ class Track:
         recent = [segment.duration / self.timescale(segment.generation) for segment in self.segments[self._window :]]
         self._window += window_start(recent, target_duration)
         self._target = target_duration
+        if self._kept is not None:
+            self._remove_old(self._kept)
 
     def view(self, *, live: bool) -> TrackView:
         """What to list: the live window, or everything."""
@@ -183,7 +187,7 @@ class Track:
             rendition=self.rendition,
             kind=self.kind,
             inits=self.inits,
-            segments=self.segments[self._window :] if live else self.segments,
+            segments=self.segments[self._window :] if live else self.segments[: self._kept],
             starts=self._starts,
             peak_rate=self._peak or self.average_rate,
             average_rate=self.average_rate,
@@ -222,8 +226,9 @@ class Track:
         self.segments.append(segment)
         self._starts.setdefault(segment.generation, segment)
         seconds = segment.duration / self.timescale(segment.generation)
-        self.bytes += segment.size
-        self.seconds += seconds
+        if self._kept is None:
+            self.bytes += segment.size
+            self.seconds += seconds
         if seconds >= RATE_MARGIN * self._target:
             self._peak = max(self._peak, int(segment.size * 8 / seconds))
 
@@ -239,6 +244,16 @@ class Track:
         if self._open is not None:
             self._parts.pop(self._open.sequence, None)
         self._open = self._fd = None
+
+    def stop_keeping(self) -> None:
+        """Of the segments to come only those are kept that players may still ask for."""
+        self._kept = self._removed = len(self.segments)
+
+    def _remove_old(self, kept: int) -> None:
+        """Remove files as far behind the live window as it is long: a player may hold a playlist that old (RFC 8216 6.2.2)."""
+        for segment in self.segments[self._removed : max(kept, 2 * self._window - len(self.segments))]:
+            (self._folder / segment_name(self.name, segment.sequence)).unlink(missing_ok=True)
+            self._removed += 1
 
     def hide_parts(self) -> None:
         """The parts there are were cut for another part target than the one playlists tell from now on."""

@@ -67,7 +67,7 @@ class Stage:
 
     def _broadcasts(self) -> Broadcasts:
         transcoding = Transcoding(parse_renditions(self.renditions), TranscodeSlots(0), self.spawn)
-        shelf = Shelf(self.folder, ShelfLimits(min_free=0), sync=False)
+        self.shelf = shelf = Shelf(self.folder, ShelfLimits(min_free=0), sync=False)
         clock = lambda: self.now  # noqa: E731
         return Broadcasts(
             shelf, self.recordings, self.store, transcoding, self.spawn, self.told.append, clock=clock, monotonic=clock

@@ -1,0 +1,122 @@
+"""A disk that fills up while a broadcast runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from providers.base import Phase, Spawn
+from providers.local.ingest.ports import PublishRefused
+from providers.local.manifest import hls
+from providers.local.packager.events import TrackKind
+from providers.local.pipeline import SOURCE
+from providers.local.shelf.shelf import ShelfLimits
+from providers.local.space import LOOK_INTERVAL, NO_ROOM
+from service.tasks import Tasks
+from tests.strict_playlist import read_media
+from tests.unit.providers.local.packager.tags import stream
+from tests.unit.providers.local.test_broadcasts import INPUT, Stage
+
+LIMITS = ShelfLimits()
+MIB = 1 << 20
+
+SetFree = Callable[[int], None]
+
+
+@pytest.fixture
+def stage(tmp_path: Path, spawn: Spawn) -> Stage:
+    return Stage(tmp_path, spawn)
+
+
+@pytest.fixture
+def spawn(tasks: Tasks) -> Spawn:
+    return tasks.spawn
+
+
+@pytest.fixture
+def set_free(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> SetFree:
+    def set_free(free: int) -> None:
+        monkeypatch.setattr(stage.shelf, "free_space", lambda: free)
+
+    set_free(LIMITS.record_free)
+    return set_free
+
+
+async def test_a_disk_that_is_nearly_full_ends_the_recording_and_not_the_show(stage: Stage, set_free: SetFree) -> None:
+    await stage.add_input()
+    publication = await stage.connect()
+    tags = stream(180.0)
+    stage.send(publication, (tag for tag in tags if tag.timestamp < 10_000))
+    stage.after(LOOK_INTERVAL)
+    set_free(LIMITS.record_free - 1)
+    with capture_logs() as logs:
+        stage.after(LOOK_INTERVAL)
+        stage.after(LOOK_INTERVAL)
+    assert [each["event"] for each in logs] == ["recording stopped: the disk is nearly full"]
+    until_then = len(stage.running.tracks[SOURCE, TrackKind.VIDEO].segments)
+    stage.send(publication, (tag for tag in tags if tag.timestamp >= 10_000))
+
+    broadcast = stage.running
+    assert stage.phase is Phase.LIVE
+    listed = read_media(hls.live_playlist(broadcast.view(live=True), broadcast.view(live=True).tracks[0], ""))
+    assert all((broadcast.folder / segment.uri).exists() for segment in listed.segments)
+    assert listed.segments[-1].sequence > 80
+    files = list(broadcast.folder.glob("source-video-*.m4s"))
+    assert len(files) < until_then + 2 * len(listed.segments) + 2
+
+    publication.ended("closed")
+    stage.after(30)
+    (recording,) = stage.recordings.page(INPUT)
+    assert recording.duration == pytest.approx(9.0, abs=0.1)
+    shown = await stage.shelf.open(recording.uid)
+    assert shown is not None
+    for track in shown.view(live=False).tracks:
+        playlist = read_media(hls.vod_playlist(track, ""))
+        assert all((broadcast.folder / segment.uri).exists() for segment in playlist.segments)
+        assert sum(segment.duration for segment in playlist.segments) == pytest.approx(9.0, abs=0.1)
+
+
+async def test_a_recording_that_was_stopped_is_the_same_after_a_restart(stage: Stage, set_free: SetFree) -> None:
+    await stage.add_input()
+    publication = await stage.connect()
+    tags = stream(60.0)
+    stage.send(publication, (tag for tag in tags if tag.timestamp < 10_000))
+    set_free(LIMITS.record_free - 1)
+    stage.after(LOOK_INTERVAL)
+    stage.send(publication, (tag for tag in tags if tag.timestamp >= 10_000))
+
+    await stage.restart()
+
+    assert stage.phase is None
+    (recording,) = stage.recordings.page(INPUT)
+    assert recording.duration == pytest.approx(9.0, abs=0.1)
+
+
+async def test_a_full_disk_sends_the_encoders_away_and_says_why(stage: Stage, set_free: SetFree) -> None:
+    await stage.add_input()
+    publication = await stage.connect()
+    stage.send(publication, stream(6.0))
+    set_free(LIMITS.live_free - 1)
+
+    stage.after(LOOK_INTERVAL)
+
+    assert stage.closed == [NO_ROOM[1]]
+    assert len(stage.recordings) == 1
+    stage.shelf._limits = LIMITS
+    with pytest.raises(PublishRefused, match="nearly full: 63 MiB free"):
+        await stage.connect()
+
+
+async def test_the_disk_is_looked_at_seldom(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[None] = []
+    monkeypatch.setattr(stage.shelf, "free_space", lambda: looks.append(None) or 1 << 40)
+    stage.after(60)
+    assert looks == []
+    await stage.add_input()
+    await stage.connect()
+    for _ in range(40):
+        stage.after(0.25)
+    assert len(looks) == 2 + 1
