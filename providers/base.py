@@ -137,6 +137,11 @@ class Playback:
     dash: str
     thumbnail: str
 
+    @classmethod
+    def under(cls, base: str) -> Playback:
+        """Below the address of an input or a recording, as Cloudflare has them."""
+        return cls(f"{base}/manifest/video.m3u8", f"{base}/manifest/video.mpd", f"{base}/thumbnails/thumbnail.jpg")
+
 
 @dataclass(frozen=True, slots=True)
 class LiveInput:

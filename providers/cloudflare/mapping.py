@@ -178,11 +178,7 @@ def customer_url(shape: object) -> str | None:
 
 def playback(uid: str, base: str) -> Playback:
     """Addresses of an input or a video on the delivery host `base`."""
-    return Playback(
-        hls=f"{base}/{uid}/manifest/video.m3u8",
-        dash=f"{base}/{uid}/manifest/video.mpd",
-        thumbnail=f"{base}/{uid}/thumbnails/thumbnail.jpg",
-    )
+    return Playback.under(f"{base}/{uid}")
 
 
 def connection(status: object) -> Connection:

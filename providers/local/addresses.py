@@ -28,8 +28,7 @@ class Addresses:
 
     def playback(self, uid: str) -> Playback:
         """Of an input or a recording; they mirror Cloudflare's."""
-        base = f"{self._config.public_url}/{uid}"
-        return Playback(f"{base}/manifest/video.m3u8", f"{base}/manifest/video.mpd", f"{base}/thumbnails/thumbnail.jpg")
+        return Playback.under(f"{self._config.public_url}/{uid}")
 
     def live_input(self, stored: StoredInput) -> LiveInput:
         """As its owner sees it."""

@@ -154,12 +154,7 @@ class MemoryProvider:
         self._listeners.append(listener)
 
     def playback(self, uid: str) -> Playback:
-        base = f"{self._playback_url}/{uid}"
-        return Playback(
-            hls=f"{base}/manifest/video.m3u8",
-            dash=f"{base}/manifest/video.mpd",
-            thumbnail=f"{base}/thumbnails/thumbnail.jpg",
-        )
+        return Playback.under(f"{self._playback_url}/{uid}")
 
     async def ensure_input(self, request: InputRequest) -> LiveInput:
         await self._called("ensure_input")

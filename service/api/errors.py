@@ -15,9 +15,6 @@ from pydantic_core import ErrorDetails
 from service.api.fields import PATTERN_MESSAGES
 from service.domain import errors as domain
 
-WHOLE = ""
-"""The field name of what is wrong with a body as a whole."""
-
 _MESSAGES = {
     "missing": "This field is required.",
     "string_type": "Not a valid string.",

@@ -7,11 +7,11 @@ import hashlib
 DIGEST_SIZE = 16
 """Bytes kept of each visitor id: 128 bits, so that two visitors never share one."""
 
-MAX_KEY = 64
-"""The longest key BLAKE2b takes, in bytes."""
-
 
 def visitor_digest(visitor_id: str, key: bytes) -> bytes:
-    """The DIGEST_SIZE bytes a visitor is counted under; the same for the same id and key (at most MAX_KEY bytes) everywhere."""
+    """The DIGEST_SIZE bytes a visitor is counted under; the same for the same id and key everywhere.
+
+    `key`: at most 64 bytes, BLAKE2b takes no longer one.
+    """
     # An id may have come from a header with bytes that are no UTF-8, which arrive as lone surrogates.
     return hashlib.blake2b(visitor_id.encode("utf-8", "surrogatepass"), digest_size=DIGEST_SIZE, key=key).digest()

@@ -83,9 +83,7 @@ def live_playlist(view: BroadcastView, track: TrackView, segments: str) -> str:
     first_with_parts = _first_with_parts(view, track) if low else None
     generation: int | None = None
     for segment in track.segments:
-        lines += _boundary(track, segments, segment.generation, generation)
-        if segment.generation != generation:
-            lines.append(f"#EXT-X-PROGRAM-DATE-TIME:{utc(segment.program_time)}")
+        lines += _opening(track, segments, segment, generation)
         generation = segment.generation
         if first_with_parts is not None and segment.sequence >= first_with_parts:
             parts = track.parts.get(segment.sequence, ())
@@ -104,9 +102,7 @@ def vod_playlist(track: TrackView, segments: str) -> str:
     lines = [*_head(track, target), "#EXT-X-PLAYLIST-TYPE:VOD"]
     generation: int | None = None
     for segment in track.segments:
-        lines += _boundary(track, segments, segment.generation, generation)
-        if segment.generation != generation:
-            lines.append(f"#EXT-X-PROGRAM-DATE-TIME:{utc(segment.program_time)}")
+        lines += _opening(track, segments, segment, generation)
         generation = segment.generation
         lines += _segment(track, segments, segment)
     return "\n".join([*lines, "#EXT-X-ENDLIST"]) + "\n"
@@ -131,6 +127,13 @@ def _server_control(view: BroadcastView, low: bool) -> list[str]:
         f"#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,{hold_back},PART-HOLD-BACK={part_hold_back:.3f}",
         f"#EXT-X-PART-INF:PART-TARGET={view.part_target:.5f}",
     ]
+
+
+def _opening(track: TrackView, segments: str, segment: SegmentView, before: int | None) -> Iterator[str]:
+    """What stands before a segment that begins a generation: how it is to be decoded, and when it was made."""
+    yield from _boundary(track, segments, segment.generation, before)
+    if segment.generation != before:
+        yield f"#EXT-X-PROGRAM-DATE-TIME:{utc(segment.program_time)}"
 
 
 def _boundary(track: TrackView, segments: str, generation: int, before: int | None) -> Iterator[str]:

@@ -37,14 +37,6 @@ class FfmpegFacts:
     decoders: frozenset[str]
 
     @property
-    def has_libx264(self) -> bool:
-        return "libx264" in self.encoders
-
-    @property
-    def has_aac(self) -> bool:
-        return "aac" in self.encoders
-
-    @property
     def reads_enhanced_rtmp(self) -> bool:
         """Whether the normaliser can take HEVC. A version that is no number (a build from git) counts as new."""
         numbers = re.match(r"n?(\d+)\.(\d+)", self.version)
