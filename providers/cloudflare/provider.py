@@ -120,14 +120,17 @@ class CloudflareProvider:
         except (InputNotFound, Refused):
             # In no SDK: where the router does not know it, the documented way says whether the input is there.
             shape = await self._account.of_input(uid, "PUT", body={"enabled": enabled})
-        self.states.wake(uid)
+        if enabled:
+            self.states.wake(uid)
+        else:
+            self.states.sent_away(uid, "disabled")
         return self._input(shape)
 
     async def rotate_key(self, uid: str, overlap: int = 0) -> LiveInput:
         if overlap:
             raise OptionRefused("overlap", "Cloudflare stops the old key at once: leave this out.")
         shape = await self._account.of_input(uid, "POST", "/rotate_keys", idempotent=False)
-        self.states.wake(uid)
+        self.states.sent_away(uid, "key_rotated")
         return self._input(shape)
 
     async def delete_input(self, uid: str) -> None:

@@ -25,7 +25,7 @@ from providers.base import (
     ProviderUnavailable,
 )
 from providers.cloudflare import mapping
-from providers.cloudflare.tracking import Tracked, compose, happened
+from providers.cloudflare.tracking import SentAway, Tracked, compose, explained, happened
 
 log = structlog.get_logger(__name__)
 
@@ -115,6 +115,13 @@ class States:
         self._gone.pop(uid, None)
         self._track(uid).woken = True
         self._follow(uid)
+
+    def sent_away(self, uid: str, reason: str) -> None:
+        """We did something to it that costs an encoder its connection: that is why, when it is lost now."""
+        tracked = self._track(uid)
+        if tracked.answer is not None and tracked.answer.is_connected:
+            tracked.sent_away = SentAway(reason, self._clock())
+        self.wake(uid)
 
     def trouble(self, uid: str, code: str) -> None:
         """Cloudflare finds fault with the encoder; shown as the reason until the next connection."""
@@ -220,7 +227,8 @@ class States:
     def _settle(self, tracked: Tracked, video_uid: str | None, now: datetime) -> None:
         before, connection = tracked.answer, tracked.connection or mapping.Connection(None)
         if before is not None and connection.connected and not before.is_connected:
-            tracked.trouble = None
+            tracked.trouble = tracked.sent_away = None
+        connection = explained(connection, tracked.sent_away, now)
         after = replace(compose(before, connection, video_uid, tracked.trouble, now), degraded=tracked.stale)
         other_video = None not in (tracked.video_uid, video_uid) and tracked.video_uid != video_uid
         if tracked.video_uid is not None and tracked.video_uid != video_uid:

@@ -6,14 +6,17 @@ Two facts come from two hosts: the API knows the encoder (`Connection`), the del
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 
 from providers.base import EventKind, InputState, Phase
 from providers.cloudflare.mapping import Connection
 
 TIME_TO_WATCHABLE = 30.0
 """Seconds from connected to playable by Cloudflare's own word, "wait thirty seconds"."""
+
+SENT_AWAY_WITHIN = timedelta(seconds=60)
+"""An encoder lost this soon after we had it cut off was lost for that."""
 
 PHASES: dict[tuple[bool, bool], Phase] = {
     # (connected, watchable)
@@ -25,6 +28,14 @@ PHASES: dict[tuple[bool, bool], Phase] = {
 }
 
 ON_AIR = frozenset({Phase.STARTING, Phase.LIVE, Phase.RECONNECTING})
+
+
+@dataclass(frozen=True, slots=True)
+class SentAway:
+    """We made Cloudflare cut the encoder off, for this reason; Cloudflare calls that a disconnect of the client's."""
+
+    reason: str
+    at: datetime
 
 
 @dataclass(slots=True)
@@ -45,6 +56,7 @@ class Tracked:
     woken: bool = True
     stale: bool = False
     trouble: str | None = None
+    sent_away: SentAway | None = None
     recordings: dict[str, datetime] = field(default_factory=dict)
 
     @property
@@ -79,6 +91,14 @@ def compose(
         since=None if phase is Phase.OFFLINE else since,
         reason=trouble if phase is Phase.STARTING and trouble else connection.reason,
     )
+
+
+def explained(connection: Connection, sent_away: SentAway | None, now: datetime) -> Connection:
+    """The connection with our own reason for its loss, where we caused it."""
+    if sent_away is None or connection.connected is not False:
+        return connection
+    lost_at = connection.since or now
+    return replace(connection, reason=sent_away.reason) if lost_at - sent_away.at < SENT_AWAY_WITHIN else connection
 
 
 def happened(before: InputState | None, after: InputState, *, other_video: bool) -> list[EventKind]:

@@ -204,7 +204,17 @@ async def test_a_rotated_key_replaces_the_old_one(stage: Stage, live: LiveInput)
 async def test_rotating_the_key_throws_the_encoder_out(stage: Stage, live: LiveInput) -> None:
     assert await stage.connect(live)
     await stage.provider.rotate_key(live.uid)
-    assert not (await stage.provider.state(live.uid)).is_connected
+    state = await stage.provider.state(live.uid)
+    assert (state.is_connected, state.reason) == (False, "key_rotated")
+
+
+async def test_a_key_rotated_while_no_encoder_is_there_is_not_why_it_went(stage: Stage, live: LiveInput) -> None:
+    assert await stage.connect(live)
+    await stage.watchable(live)
+    await stage.drop(live)
+    before = (await stage.provider.state(live.uid)).reason
+    await stage.provider.rotate_key(live.uid)
+    assert (await stage.provider.state(live.uid)).reason == before != "key_rotated"
 
 
 async def test_a_rotated_key_works_on_for_its_overlap_or_the_overlap_is_refused(stage: Stage, live: LiveInput) -> None:
