@@ -31,6 +31,9 @@ PARTICIPANTS = 5
 CALLS_ONE_IN = 25
 """Of the channels: so many have a call going on, each with that many participants."""
 
+STRANGERS = uuid4()
+"""Another organization."""
+
 Row = dict[str, Any]
 
 
@@ -168,7 +171,13 @@ def _sessions(world: World) -> Iterator[Row]:
 
 
 def _presences(world: World) -> Iterator[Row]:
+    """And ten times as many of calls elsewhere, so that there is something to pass by."""
     until = datetime.now(UTC) + timedelta(hours=2)
+    for _ in range(world.size.channels // CALLS_ONE_IN * PARTICIPANTS * 10):
+        yield {
+            "channel_id": uuid4(), "participant": "somebody", "organization_id": STRANGERS,
+            "noted_at": START, "leaves_at": until,
+        }  # fmt: skip
     for channel in world.channels[::CALLS_ONE_IN]:
         for user in world.users[:PARTICIPANTS]:
             yield {

@@ -19,8 +19,11 @@ from service.domain.provider_errors import provider_errors
 MAX_INPUTS = 20
 """The most inputs of one channel, the present one and earlier ones, whose recordings are listed."""
 
-SCAN_BATCHES = 10
-"""When a list is filtered by state: the most batches of MAX_PAGE streams looked at for one page."""
+SCAN_SIZE = 500
+"""Streams looked at together when a list is filtered by state."""
+
+SCAN_BATCHES = 2
+"""How often that is done for one page."""
 
 MAX_SCAN = 50
 """The most batches of MAX_PAGE recordings walked over to find the page before a place."""
@@ -56,7 +59,7 @@ class Catalogue:
     ) -> Page[ListedStream]:
         """The organization's live inputs, newest first: those of public channels and of what that user is in.
 
-        With `state` a page may be short though there is more: at most SCAN_BATCHES of MAX_PAGE streams are looked at for it.
+        With `state` a page may be short though there is more: at most SCAN_BATCHES of SCAN_SIZE streams are looked at for it.
         """
 
         async def owned(wanted: PageRequest) -> Page[OwnedStream]:
@@ -73,18 +76,20 @@ class Catalogue:
         self, owned: Callable[[PageRequest], Awaitable[Page[OwnedStream]]], request: PageRequest, state: Phase
     ) -> Page[ListedStream]:
         found: list[ListedStream] = []
-        scan = PageRequest(MAX_PAGE, request.anchor)
+        scan = PageRequest(SCAN_SIZE, request.anchor)
         onward: Anchor | None = None
         for _ in range(SCAN_BATCHES):
             page = await owned(scan)
-            listed = await self._listed(page.items)
+            summaries = await self._summaries(page.items)
             found += [
-                each for each in (reversed(listed) if request.backward else listed) if each.summary.state == state
+                self._shown(each, summaries[each.uid])
+                for each in (reversed(page.items) if request.backward else page.items)
+                if summaries[each.uid].state == state
             ]
             onward = page.previous if request.backward else page.next
             if onward is None or len(found) > request.size:
                 break
-            scan = PageRequest(MAX_PAGE, onward)
+            scan = PageRequest(SCAN_SIZE, onward)
         page_found = cut(found, request, lambda each: _stream_place(each.stream))
         if len(found) > request.size or onward is None:
             return page_found
@@ -94,9 +99,12 @@ class Catalogue:
         return Page(page_found.items, next=onward, previous=page_found.previous)
 
     async def _listed(self, streams: list[OwnedStream]) -> list[ListedStream]:
+        summaries = await self._summaries(streams)
+        return [self._shown(each, summaries[each.uid]) for each in streams]
+
+    async def _summaries(self, streams: list[OwnedStream]) -> dict[str, LiveSummary]:
         with provider_errors():
-            summaries = await self._states.states([each.uid for each in streams])
-            return [self._shown(each, summaries.get(each.uid, LiveSummary(Phase.OFFLINE, 0))) for each in streams]
+            return await self._states.states([each.uid for each in streams])
 
     def _shown(self, stream: OwnedStream, summary: LiveSummary) -> ListedStream:
         playback = self._provider.playback(stream.uid)

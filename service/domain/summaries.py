@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from providers.base import InputNotFound, Phase, Provider, ProviderError, Spawn
 from service.domain.errors import Unavailable
@@ -34,8 +34,19 @@ class Summaries:
 
     async def of(self, uids: Sequence[str]) -> dict[str, LiveSummary]:
         """Errors: Unavailable."""
-        flights = {uid: self._flights.get(uid) or self._start(uid) for uid in uids}
-        answers = {uid: await asyncio.shield(flight) for uid, flight in flights.items()}
+        loop = asyncio.get_running_loop()
+        new = [uid for uid in dict.fromkeys(uids) if uid not in self._flights]
+        self._flights |= {uid: loop.create_future() for uid in new}
+        flights = {uid: self._flights[uid] for uid in uids}
+        waiting = iter(new)
+        for _ in range(min(AT_ONCE, len(new))):
+            # A few tasks for many streams: a task for each costs more than most of the answers.
+            task = self._spawn(self._work(waiting), name="stream summaries")
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        if pending := [flight for flight in flights.values() if not flight.done()]:
+            await asyncio.wait(pending)
+        answers = {uid: flight.result() for uid, flight in flights.items()}
         for answer in answers.values():
             if isinstance(answer, Unavailable):
                 raise answer
@@ -45,13 +56,17 @@ class Summaries:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        for flight in self._flights.values():
+            flight.cancel()  # changes nothing for one that has its result
 
-    def _start(self, uid: str) -> asyncio.Future[LiveSummary | Unavailable]:
-        flight = self._flights[uid] = asyncio.get_running_loop().create_future()
-        task = self._spawn(self._fly(uid, flight), name=f"summary of stream {uid}")
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return flight
+    async def _work(self, waiting: Iterator[str]) -> None:
+        """Ask about one after the other, until none is left for anybody who shares `waiting`."""
+        try:
+            for uid in waiting:
+                await self._fly(uid, self._flights[uid])
+        finally:
+            for uid in waiting:  # only after a failure
+                self._flights.pop(uid).cancel()
 
     async def _fly(self, uid: str, flight: asyncio.Future[LiveSummary | Unavailable]) -> None:
         try:

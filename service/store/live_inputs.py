@@ -187,7 +187,7 @@ class StoredClaims:
             )
         )
         if search:
-            wanted = wanted.where(named(search))
+            wanted = wanted.where(named(search, live_inputs.c.channel_id))
         anchor_id = None if request.anchor is None else UUID(request.anchor.id)
         wanted = paged(wanted, live_inputs.c.created_at, live_inputs.c.channel_id, anchor_id, request, descending=True)
 

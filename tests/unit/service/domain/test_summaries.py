@@ -1,0 +1,115 @@
+"""Summaries of many streams: each is asked about once, a few at the same time."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from providers.base import InputOptions, InputRequest, Phase
+from providers.memory import MemoryProvider
+from service.domain.errors import Unavailable
+from service.domain.ports import LiveSummary
+from service.domain.summaries import AT_ONCE, Summaries
+from service.tasks import Tasks
+from service.viewers.memory import MemoryViewers
+from tests.waiting import until
+
+
+class Gated(MemoryProvider):
+    """Answers when it is let; counts how many wait."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.inside = 0
+        self.most = 0
+
+    async def state(self, uid: str):  # type: ignore[no-untyped-def]
+        self.inside += 1
+        self.most = max(self.most, self.inside)
+        try:
+            await self.gate.wait()
+            return await super().state(uid)
+        finally:
+            self.inside -= 1
+
+
+@pytest.fixture
+def provider() -> Gated:
+    return Gated()
+
+
+@pytest.fixture
+def viewers() -> MemoryViewers:
+    return MemoryViewers(digest_key=bytes(16))
+
+
+@pytest.fixture
+def summaries(provider: Gated, viewers: MemoryViewers, tasks: Tasks) -> Summaries:
+    return Summaries(provider, viewers, tasks.spawn, lambda: 1_000)
+
+
+async def made(provider: MemoryProvider, count: int) -> list[str]:
+    requests = [InputRequest(f"r{number}", "owner", "name", InputOptions()) for number in range(count)]
+    return [(await provider.ensure_input(each)).uid for each in requests]
+
+
+async def test_each_stream_has_its_state_and_its_viewers(
+    summaries: Summaries, provider: Gated, viewers: MemoryViewers
+) -> None:
+    quiet, live = await made(provider, 2)
+    provider.connect(live)
+    provider.make_watchable(live)
+    viewers.seen(live, "somebody", 1_000)
+    answers = await summaries.of([quiet, live, quiet, "unknown"])
+    nothing = LiveSummary(Phase.OFFLINE, 0)
+    assert answers == {quiet: nothing, live: LiveSummary(Phase.LIVE, 1), "unknown": nothing}
+    assert await summaries.of([]) == {}
+
+
+async def test_a_stream_is_asked_about_once_whoever_wants_to_know_meanwhile(
+    summaries: Summaries, provider: Gated
+) -> None:
+    uids = await made(provider, 3)
+    answers = await asyncio.gather(*(summaries.of(uids) for _ in range(5)), summaries.of(uids[1:]))
+    assert provider.calls["state"] == 3
+    assert [len(each) for each in answers] == [3] * 5 + [2]
+
+
+async def test_only_a_few_are_asked_about_at_the_same_time(summaries: Summaries, provider: Gated) -> None:
+    uids = await made(provider, 3 * AT_ONCE)
+    provider.gate.clear()
+    wanted = asyncio.gather(*(summaries.of(uids[start::2]) for start in (0, 1)))
+    await until(lambda: provider.inside == AT_ONCE)
+    provider.gate.set()
+    await wanted
+    assert (provider.most, provider.calls["state"]) == (AT_ONCE, 3 * AT_ONCE)
+
+
+async def test_a_provider_that_is_away_is_unavailable_to_all_who_asked(summaries: Summaries, provider: Gated) -> None:
+    uids = await made(provider, AT_ONCE + 1)
+    provider.fail()
+    refused = await asyncio.gather(*(summaries.of(uids) for _ in range(2)), return_exceptions=True)
+    assert all(isinstance(each, Unavailable) for each in refused)
+
+
+async def test_who_gives_up_leaves_the_others_their_answer(summaries: Summaries, provider: Gated) -> None:
+    uids = await made(provider, 2)
+    provider.gate.clear()
+    impatient, patient = (asyncio.ensure_future(summaries.of(uids)) for _ in range(2))
+    await until(lambda: provider.inside == 2)
+    impatient.cancel()
+    provider.gate.set()
+    assert len(await patient) == 2
+
+
+async def test_closing_ends_what_is_under_way(summaries: Summaries, provider: Gated) -> None:
+    uids = await made(provider, AT_ONCE + 5)
+    provider.gate.clear()
+    wanted = asyncio.ensure_future(summaries.of(uids))
+    await until(lambda: provider.inside == AT_ONCE)
+    await summaries.aclose()
+    with pytest.raises(asyncio.CancelledError):
+        await wanted
