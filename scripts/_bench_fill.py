@@ -31,6 +31,9 @@ PARTICIPANTS = 5
 CALLS_ONE_IN = 25
 """Of the channels: so many have a call going on, each with that many participants."""
 
+ELSEWHERE = 50
+"""Times as many participants in other organizations' calls."""
+
 STRANGERS = uuid4()
 """Another organization."""
 
@@ -171,9 +174,9 @@ def _sessions(world: World) -> Iterator[Row]:
 
 
 def _presences(world: World) -> Iterator[Row]:
-    """And ten times as many of calls elsewhere, so that there is something to pass by."""
+    """And those of calls elsewhere, so that there is something to pass by."""
     until = datetime.now(UTC) + timedelta(hours=2)
-    for _ in range(world.size.channels // CALLS_ONE_IN * PARTICIPANTS * 10):
+    for _ in range(world.size.channels // CALLS_ONE_IN * PARTICIPANTS * ELSEWHERE):
         yield {
             "channel_id": uuid4(), "participant": "somebody", "organization_id": STRANGERS,
             "noted_at": START, "leaves_at": until,
