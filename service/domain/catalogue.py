@@ -80,12 +80,13 @@ class Catalogue:
         onward: Anchor | None = None
         for _ in range(SCAN_BATCHES):
             page = await owned(scan)
-            summaries = await self._summaries(page.items)
-            found += [
-                self._shown(each, summaries[each.uid])
-                for each in (reversed(page.items) if request.backward else page.items)
-                if summaries[each.uid].state == state
-            ]
+            with provider_errors():
+                summaries = await self._states.states([each.uid for each in page.items])
+                found += [
+                    self._shown(each, summaries[each.uid])
+                    for each in (reversed(page.items) if request.backward else page.items)
+                    if summaries[each.uid].state == state
+                ]
             onward = page.previous if request.backward else page.next
             if onward is None or len(found) > request.size:
                 break
@@ -99,12 +100,9 @@ class Catalogue:
         return Page(page_found.items, next=onward, previous=page_found.previous)
 
     async def _listed(self, streams: list[OwnedStream]) -> list[ListedStream]:
-        summaries = await self._summaries(streams)
-        return [self._shown(each, summaries[each.uid]) for each in streams]
-
-    async def _summaries(self, streams: list[OwnedStream]) -> dict[str, LiveSummary]:
         with provider_errors():
-            return await self._states.states([each.uid for each in streams])
+            summaries = await self._states.states([each.uid for each in streams])
+            return [self._shown(each, summaries[each.uid]) for each in streams]
 
     def _shown(self, stream: OwnedStream, summary: LiveSummary) -> ListedStream:
         playback = self._provider.playback(stream.uid)
