@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from service.api.contract import Call, Nothing, Operation, Reply, operation
 from service.api.fields import NAME_PATTERN, TEXT_PATTERN, HttpUrl, Id, Moment, Trimmed
 from service.api.message_schemas import MessageAnswer, message_answer
 from service.api.pagination import SearchQuery, links, results
-from service.api.schemas import Answer, PageAnswer
+from service.api.schemas import Answer, PageAnswer, without_defaults
 from service.domain.channels import (
     DEFAULT_ORDERING,
     MAX_DESCRIPTION,
@@ -33,6 +33,8 @@ Description = Annotated[str, Field(max_length=MAX_DESCRIPTION, pattern=TEXT_PATT
 
 class ChannelChanges(BaseModel):
     """What is to be different. What is not sent stays; who is in the channel is changed through its members."""
+
+    model_config = ConfigDict(json_schema_extra=without_defaults)
 
     name: Name = ""
     description: Description = ""

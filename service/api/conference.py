@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from providers.base import DEFAULT_RECONNECT_TIMEOUT, MAX_RECONNECT_TIMEOUT, LatencyMode, LiveInput, Phase
 from service.api.contract import Call, Nothing, Operation, Reply, operation
 from service.api.fields import HttpUrl, Moment, Whole
 from service.api.pagination import SearchQuery, links, results
-from service.api.schemas import Answer, PageAnswer
+from service.api.schemas import Answer, PageAnswer, without_defaults
 from service.domain.catalogue import Catalogue, ListedStream
 from service.domain.channels import Channels
 from service.domain.streams import OptionChanges, Streams
@@ -22,10 +22,16 @@ TAG = "Streams"
 
 
 class StreamBody(BaseModel):
-    """Options of a live input. What is not sent stays as it is."""
+    """Options of a live input. What is not sent stays as it is; a new one has no slate, 30 seconds and `standard`."""
 
-    slate_image_url: HttpUrl | None = None
-    reconnect_timeout: Annotated[int, Field(ge=0, le=MAX_RECONNECT_TIMEOUT), Whole] = DEFAULT_RECONNECT_TIMEOUT
+    model_config = ConfigDict(json_schema_extra=without_defaults)
+
+    slate_image_url: HttpUrl | None = Field(None, description="Shown by players while nothing can be watched.")
+    reconnect_timeout: Annotated[
+        int,
+        Field(ge=0, le=MAX_RECONNECT_TIMEOUT, description="Seconds the broadcast waits for an encoder that is away."),
+        Whole,
+    ] = DEFAULT_RECONNECT_TIMEOUT
     latency_mode: LatencyMode = LatencyMode.STANDARD
 
     def changes(self) -> OptionChanges:

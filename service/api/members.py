@@ -6,14 +6,14 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from service.api.contract import Call, Nothing, Operation, Reply, operation
 from service.api.fields import Id, Instant, Moment
 from service.api.message_schemas import TimeQuery
 from service.api.pagination import links, results
 from service.api.people import PersonAnswer, person_answer
-from service.api.schemas import Answer, PageAnswer
+from service.api.schemas import Answer, PageAnswer, without_defaults
 from service.domain.conversation import Member
 from service.domain.conversation_ports import MemberChanges
 from service.domain.members import Members
@@ -31,6 +31,8 @@ class NewMemberBody(BaseModel):
 
 class MemberBody(BaseModel):
     """What is to be different. Whatever else is sent is ignored."""
+
+    model_config = ConfigDict(json_schema_extra=without_defaults)
 
     last_seen_at: Instant | None = Field(None, description="For the member himself; may lie in the future.")
     is_admin: bool = Field(False, description="For the channel's admins.")

@@ -40,6 +40,23 @@ _ERROR_HEADERS = {
 }
 
 
+ERROR_EXAMPLES: dict[int, dict[str, Any]] = {
+    400: {"name": ["This field is required."]},
+    401: {"detail": "Authentication credentials were not provided."},
+    403: {"detail": "You do not have permission to perform this action."},
+    404: {"detail": "Not found."},
+    405: {"detail": 'Method "PUT" not allowed.'},
+    408: {"detail": "The request body did not arrive in time."},
+    409: {"detail": "There is another message with this id."},
+    413: {"detail": "The request body is too large."},
+    415: {"detail": 'Unsupported media type "text/plain" in request.'},
+    429: {"detail": "Request was throttled. Expected available in 2 seconds."},
+    500: {"detail": "Internal server error."},
+    503: {"detail": "The store is away."},
+}
+"""What an error of each status looks like."""
+
+
 def document(operations: Iterable[Operation], *, title: str, version: str) -> dict[str, Any]:
     """The whole document."""
     declared = list(operations)
@@ -147,7 +164,8 @@ def _responses(operation: Operation, references: dict[_Key, dict[str, Any]]) -> 
 def _response(status: int, schema: dict[str, Any] | None, media_type: str = "application/json") -> dict[str, Any]:
     response: dict[str, Any] = {"description": HTTPStatus(status).phrase}
     if schema is not None:
-        response["content"] = {media_type: {"schema": schema}}
+        example = {"example": ERROR_EXAMPLES[status]} if status in ERROR_EXAMPLES else {}
+        response["content"] = {media_type: {"schema": schema, **example}}
     if status in _ERROR_HEADERS:
         name, meaning = _ERROR_HEADERS[status]
         response["headers"] = {name: {"description": meaning, "required": True, "schema": {"type": "string"}}}

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pydantic import BaseModel, ConfigDict, Field
+
+
+def without_defaults(schema: dict[str, Any]) -> None:
+    """For `json_schema_extra` of a body of changes: what is not sent stays as it is, so no field has a default to tell of."""
+    for described in schema["properties"].values():
+        described.pop("default", None)
 
 
 class Answer(BaseModel):

@@ -2,45 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import MISSING, fields
 from typing import Any
 
+import jsonschema_rs
 import pytest
 
-from service.api import (
-    channels,
-    conference,
-    health,
-    meetings,
-    public_player,
-    public_schemas,
-    recordings,
-    stream_control,
-    stream_sessions,
-    users,
-    visitors,
-)
-from service.api.health import Readiness
-from service.api.openapi import document
-
-NOBODY: Any = None
+from service.api import app
+from service.api.app import ApiDependencies
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def described() -> dict[str, Any]:
-    operations = [
-        *users.operations(),
-        *channels.operations(NOBODY),
-        *conference.operations(NOBODY, NOBODY, NOBODY),
-        *recordings.operations(NOBODY, NOBODY, NOBODY),
-        *stream_sessions.operations(NOBODY, NOBODY, NOBODY),
-        *meetings.operations(NOBODY, NOBODY),
-        *visitors.operations(NOBODY),
-        *stream_control.operations(NOBODY, NOBODY),
-        *public_player.operations(NOBODY),
-        *health.operations(Readiness({})),
-        *public_schemas.operations(),
-    ]
-    return document(operations, title="Test", version="1")
+    """The whole document: describing an operation does not need what it stands on."""
+    needed = [each.name for each in fields(ApiDependencies) if each.default is each.default_factory is MISSING]
+    nothing: dict[str, Any] = dict.fromkeys(needed)
+    return app.described(ApiDependencies(**nothing))
 
 
 def each_operation(described: dict[str, Any]) -> list[tuple[str, str, dict[str, Any]]]:
@@ -81,6 +58,31 @@ def test_the_limits_of_a_field_are_in_its_schema(described: dict[str, Any]) -> N
     options = described["components"]["schemas"]["StreamBody"]["properties"]
     assert (options["reconnect_timeout"]["minimum"], options["reconnect_timeout"]["maximum"]) == (0, 1800)
     assert described["components"]["schemas"]["LatencyMode"]["enum"] == ["standard", "reduced", "low"]
+
+
+def test_every_default_is_valid_itself(described: dict[str, Any]) -> None:
+    def schemas(node: Any) -> list[dict[str, Any]]:
+        if isinstance(node, dict):
+            return [node] * ("default" in node) + [each for value in node.values() for each in schemas(value)]
+        return [each for value in node for each in schemas(value)] if isinstance(node, list) else []
+
+    with_default = schemas(described)
+    assert with_default
+    for each in with_default:
+        jsonschema_rs.validate({**each, "components": described["components"]}, each["default"])
+
+
+@pytest.mark.parametrize("body", ["ChannelChanges", "MemberBody", "StreamBody"])
+def test_what_stays_when_it_is_not_sent_has_no_default(described: dict[str, Any], body: str) -> None:
+    assert not any("default" in each for each in described["components"]["schemas"][body]["properties"].values())
+
+
+def test_every_error_has_an_example_of_its_shape(described: dict[str, Any]) -> None:
+    for _, _, operation in each_operation(described):
+        for status, response in operation["responses"].items():
+            if int(status) >= 400:
+                content = response["content"]["application/json"]
+                jsonschema_rs.validate({**content["schema"], "components": described["components"]}, content["example"])
 
 
 def test_a_query_parameter_keeps_its_choices(described: dict[str, Any]) -> None:
