@@ -35,6 +35,7 @@ from service.api.binding import MAX_BODY, bind
 from service.api.client_address import Networks
 from service.api.contract import Operation
 from service.api.health import Readiness
+from service.api.introduction import INTRODUCTION
 from service.api.middleware import Figures, envelope
 from service.api.openapi import document
 from service.api.origin import Origin
@@ -97,7 +98,8 @@ def build_app(deps: ApiDependencies) -> web.Application:
 
 def described(deps: ApiDependencies) -> dict[str, Any]:
     """The OpenAPI document of everything there is to call."""
-    return document([*_operations(deps), *public_schemas.operations()], title=TITLE, version=deps.version)
+    operations = [*_operations(deps), *public_schemas.operations()]
+    return document(operations, title=TITLE, version=deps.version, description=INTRODUCTION)
 
 
 def _operations(deps: ApiDependencies) -> list[Operation]:

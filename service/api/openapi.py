@@ -57,7 +57,7 @@ ERROR_EXAMPLES: dict[int, dict[str, Any]] = {
 """What an error of each status looks like."""
 
 
-def document(operations: Iterable[Operation], *, title: str, version: str) -> dict[str, Any]:
+def document(operations: Iterable[Operation], *, title: str, version: str, description: str = "") -> dict[str, Any]:
     """The whole document."""
     declared = list(operations)
     references, components = _schemas(declared)
@@ -66,7 +66,7 @@ def document(operations: Iterable[Operation], *, title: str, version: str) -> di
         paths.setdefault(each.path, {})[each.method.lower()] = _operation(each, references)
     return {
         "openapi": OPENAPI_VERSION,
-        "info": {"title": title, "version": version},
+        "info": {"title": title, "version": version, "description": description},
         "paths": paths,
         "components": {"schemas": components, "securitySchemes": SECURITY_SCHEMES},
     }
