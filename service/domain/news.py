@@ -8,9 +8,20 @@ from collections.abc import Callable
 MINOR_GAP = 0.5
 """Seconds between two wake-ups for minor news: when a thousand visitors arrive, the count is not told a thousand times to each."""
 
+CROWD = 2_000
+"""Listeners from which on the gap grows with their number: telling them takes time, which those who arrive need too."""
+
+MAX_MINOR_GAP = 1.0
+"""Seconds; minor news is never older."""
+
+
+def minor_gap(listeners: int) -> float:
+    """Seconds between two wake-ups of so many for minor news."""
+    return min(MAX_MINOR_GAP, MINOR_GAP * max(1.0, listeners / CROWD))
+
 
 class News:
-    """Wakes its listeners: at once for major news, at most every MINOR_GAP for minor ones. What is new they look up themselves."""
+    """Wakes its listeners: at once for major news, every `minor_gap` at most for minor. What is new they look up themselves."""
 
     __slots__ = ("_listeners", "_timer", "_told_at", "closed")
 
@@ -36,10 +47,11 @@ class News:
         if not self._listeners:
             return
         loop = asyncio.get_running_loop()
-        if major or loop.time() - self._told_at >= MINOR_GAP:
+        gap = minor_gap(len(self._listeners))
+        if major or loop.time() - self._told_at >= gap:
             self._tell()
         elif self._timer is None:
-            self._timer = loop.call_at(self._told_at + MINOR_GAP, self._tell)
+            self._timer = loop.call_at(self._told_at + gap, self._tell)
 
     def close(self) -> None:
         """There will be none any more: the last wake-up. Safe to call twice."""

@@ -50,7 +50,9 @@ async def test_the_token_of_a_link_is_gone_from_the_address_and_kept_for_the_tab
     browser = streamer.browser
     assert await browser.run("return location.href") == f"{live.base}/studio#/"
     assert live.token not in await browser.run("return JSON.stringify([document.cookie, {...localStorage}])")
-    assert live.token not in await browser.run("return performance.getEntriesByType('resource').map((each) => each.name).join()")
+    assert live.token not in await browser.run(
+        "return performance.getEntriesByType('resource').map((each) => each.name).join()"
+    )
 
     await browser.run("location.reload()")
     await streamer.sees("h1", "Streams")

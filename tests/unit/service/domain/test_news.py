@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
-from service.domain.news import News
+import pytest
+
+from service.domain.news import News, minor_gap
 
 
 class Listener:
@@ -63,3 +65,8 @@ async def test_closing_is_the_last_news() -> None:
     news.close()
     news.close()
     assert (listener.woken, news.closed) == (1, True)
+
+
+@pytest.mark.parametrize(("listeners", "gap"), [(1, 0.5), (2_000, 0.5), (3_000, 0.75), (4_000, 1.0), (100_000, 1.0)])
+def test_a_crowd_is_woken_for_minor_news_less_often_but_within_a_second(listeners: int, gap: float) -> None:
+    assert minor_gap(listeners) == gap
