@@ -24,7 +24,7 @@ from providers.local.shelf.errors import ShelfError
 from providers.local.transcoder.ladder import Ladder
 from providers.local.transcoder.renditions import Rendition, fitting, made
 from providers.local.transcoder.slots import TranscodeSlots
-from providers.local.transcoder.tags import is_enhanced, is_header, is_keyframe
+from providers.local.transcoder.tags import is_enhanced, is_header, is_keyframe, milliseconds_between
 
 log = structlog.get_logger(__name__)
 
@@ -37,6 +37,9 @@ would be shown a multivariant playlist with the source alone, for as long as he 
 MAX_STEP_BACK, MAX_REST = 1.0, 60.0
 """Seconds a normalised run may begin before the end of what there is (another rendition was quicker), and after it (ffmpeg
 rested). Beyond, the encoder's clock was set anew, and the run follows what there is."""
+
+MAX_DELAY_MS = 30_000
+"""How far, in media time, ffmpeg may be behind the source when this begins a generation, and still follow it into that."""
 
 NO_SLOT = PublishRefused(
     "NetStream.Publish.Denied",
@@ -91,6 +94,7 @@ class Pipeline:
         self._lanes: dict[str, Lane] = {}
         self._headers: dict[TagKind, FlvTag] = {}
         self._pending: dict[str, list[FlvTag]] = {}
+        self._behind: set[str] = set()
         self._anchor: Anchor | None = None
         self._arrived = 0.0
         self._playable_since: float | None = None
@@ -144,6 +148,7 @@ class Pipeline:
     def _begin_generation(self, init: TrackInit, tag: FlvTag) -> None:
         """The source's timeline starts anew; the renditions are put on it by their timestamps."""
         self._anchor = Anchor(tag.timestamp, self._facts.video_program_time, self._facts.video_position)
+        self._behind = set(self._lanes) - set(self._pending)
         if self._ladder is None:
             self._start_ladder(fitting(made(self._transcoding.renditions), init.width, init.height))
             if self._ladder is not None:
@@ -155,6 +160,7 @@ class Pipeline:
     def _start_ladder(self, renditions: Sequence[Rendition]) -> None:
         self._lanes = {each.name: Lane(each.name, self._shelf, self._settings) for each in renditions}
         self._pending = {each.name: [] for each in renditions}
+        self._rendition_headers: dict[str, FlvTag] = {}
         also_source = [each for each in self._transcoding.renditions if each.is_source]
         self._ladder = Ladder(
             self._name,
@@ -172,6 +178,10 @@ class Pipeline:
         if lane is None or self._closed:
             return
         try:
+            if is_header(tag):
+                self._rendition_headers[rendition] = tag
+            elif rendition in self._behind and is_keyframe(tag) and self._reaches_anchor(tag):
+                self._follow(rendition)
             if rendition in self._pending and not self._begin_lane(lane, tag):
                 return
             arrived, _ = self._anchor.at(tag.timestamp) if self._anchor else (self._arrived, 0.0)
@@ -186,6 +196,7 @@ class Pipeline:
             self._pending[lane.rendition].append(tag)
             return False
         waiting = self._pending.pop(lane.rendition)
+        self._behind.discard(lane.rendition)
         arrived, decode_time = self._placed(lane, tag.timestamp)
         packager = lane.begin(decode_time)
         if self._source is None and lane is self._main:
@@ -209,6 +220,19 @@ class Pipeline:
         if lane is not None and not self._closed:
             lane.flush()
             self._pending[rendition] = []
+
+    def _follow(self, rendition: str) -> None:
+        """Go into the source's newest generation with the keyframe that comes now."""
+        self._rendition_restarted(rendition)
+        header = self._rendition_headers.get(rendition)
+        self._pending[rendition] = [] if header is None else [header]
+
+    def _reaches_anchor(self, tag: FlvTag) -> bool:
+        """Whether the source had begun its newest generation at the moment of this tag of a rendition."""
+        return (
+            self._anchor is not None
+            and 0 <= milliseconds_between(self._anchor.timestamp, tag.timestamp) <= MAX_DELAY_MS
+        )
 
     def _lose_renditions(self) -> None:
         self._renditions_lost = self._source is not None

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from providers.local.ingest.ports import PublishRefused
-from providers.local.media import TagKind
+from providers.local.media import FlvTag, TagKind
 from providers.local.packager.cutting import PackagerSettings
 from providers.local.packager.events import PackagerEvent, Resume, TrackKind
 from providers.local.pipeline import DISK, Pipeline, Transcoding
@@ -17,7 +17,7 @@ from providers.local.transcoder.renditions import parse_renditions
 from providers.local.transcoder.slots import TranscodeSlots
 from service.tasks import Tasks
 from tests.simulated_packager import EPOCH, info
-from tests.unit.providers.local.packager.tags import metadata, stream, video_header
+from tests.unit.providers.local.packager.tags import audio_header, metadata, stream, video_header
 
 
 class FullShelf:
@@ -74,6 +74,35 @@ async def test_after_a_loss_of_the_renditions_the_same_moment_has_the_same_gener
         newest = max(time for time in begins if time <= round(each.program_time, 1))
         assert begins[newest] == each.generation
     assert sum(each.duration for each in source) / 90_000 == pytest.approx(16.0, abs=0.05)
+
+
+@pytest.mark.parametrize("change", ["the sound's header", "a pause of the picture"])
+async def test_renditions_follow_the_source_into_its_generations(tasks: Tasks, tmp_path: Path, change: str) -> None:
+    broadcast = Shelf(tmp_path, ShelfLimits(min_free=0), sync=False).begin(info())
+    transcoding = Transcoding(parse_renditions("source,240p"), TranscodeSlots(0), tasks.spawn)
+    pipeline = Pipeline("input", broadcast, PackagerSettings(), transcoding)
+    tags = stream(16.0)
+    if change == "the sound's header":
+        at = next(index for index, tag in enumerate(tags) if tag.timestamp >= 8_000)
+        tags.insert(at, audio_header(bytes.fromhex("1210"), 8_000))
+    else:
+        tags = [tag for tag in tags if tag.kind is TagKind.AUDIO or not 8_000 <= tag.timestamp < 11_000]
+    made: list[FlvTag] = []
+    for tag in tags:
+        pipeline.take(tag, EPOCH + tag.timestamp / 1000)
+        if tag.kind is TagKind.VIDEO:
+            made.append(tag)
+        while made and made[0].timestamp <= tag.timestamp - 500:  # ffmpeg is half a second behind
+            pipeline._rendition_tag("240p", made.pop(0))
+    pipeline.close()
+    await transcoding.aclose()
+
+    source, rendition = (broadcast.tracks[each, TrackKind.VIDEO].segments for each in ("source", "240p"))
+    starts = {round(each.decode_time / 90_000, 1): each.generation for each in source}
+    assert set(starts.values()) == {0, 1}
+    assert [starts[round(each.decode_time / 90_000, 1)] for each in rendition] == [
+        each.generation for each in rendition
+    ]
 
 
 @pytest.mark.parametrize("after", [0, 7_200_000])
