@@ -103,6 +103,7 @@ async def running(settings: Settings, on_failure: Callable[[BaseException], None
             tasks.spawn,
             trusted_proxies=settings.trusted_proxies,
             new_visitors_per_minute=settings.new_visitors_per_address,
+            requests_per_minute=settings.requests_per_caller,
         )
         conference = await stack.enter_async_context(assembled(ports))
         api = replace(

@@ -5,6 +5,7 @@ It knows no driver but the store's type: the service hands it real ones, the API
 
 from __future__ import annotations
 
+import math
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from service.api.public_stream import routes as public_routes
 from service.api.stream_events import StreamEvents
 from service.domain.accounts import Accounts
 from service.domain.audience import AudienceLog
+from service.domain.callers import CallerLimits, LimitedCallers
 from service.domain.catalogue import Catalogue
 from service.domain.channels import Channels
 from service.domain.joined import DirectChannels, JoinedChannels
@@ -54,6 +56,8 @@ class Ports:
     trusted_proxies: Networks = ()
     new_visitors_per_minute: float = 3_000
     """Visitors never seen before, per address."""
+    requests_per_minute: float = math.inf
+    """Of one caller with credentials; as many at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +114,7 @@ async def assembled(ports: Ports) -> AsyncIterator[Conference]:
         )
         events = StreamEvents(board, public)
         api = ApiDependencies(
-            authenticator=accounts,
+            authenticator=LimitedCallers(accounts, _caller_limits(ports), unix_ms),
             channels=channels,
             streams=streams,
             catalogue=catalogue,
@@ -139,6 +143,10 @@ def _visitor_limits(ports: Ports) -> VisitorLimits:
 def _newcomer_limits(ports: Ports) -> NewcomerLimits:
     per_second = ports.new_visitors_per_minute / 60
     return NewcomerLimits(burst=per_second * NEWCOMER_BURST_SECONDS, per_second=per_second)
+
+
+def _caller_limits(ports: Ports) -> CallerLimits:
+    return CallerLimits(burst=ports.requests_per_minute, per_second=ports.requests_per_minute / 60)
 
 
 def now() -> datetime:

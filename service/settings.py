@@ -147,6 +147,9 @@ class Settings(BaseSettings):
     new_visitors_per_address: Annotated[
         int, Field(ge=1, le=1_000_000), Rule("a number of visitors per minute from 1 to 1000000")
     ] = 3000
+    requests_per_caller: Annotated[
+        int, Field(ge=1, le=1_000_000), Rule("a number of requests per minute from 1 to 1000000")
+    ] = 6000
     cloudflare_account_id: Annotated[
         str, Field(pattern=r"^[0-9A-Za-z_-]{1,64}$"), Rule("the account id as the dashboard shows it (letters and digits)")
     ] | None = None  # fmt: skip

@@ -1,34 +1,42 @@
-"""A bucket of tokens for each address: so many at once, then so many a second."""
+"""A bucket of tokens for each address, or for each of whatever else: so many at once, then so many a second."""
 
 from __future__ import annotations
 
 import ipaddress
 from collections import OrderedDict
+from collections.abc import Hashable
 
 IPV6_SITE = 64
 """Leading bits of an IPv6 address that name one household or office; the rest it chooses freely."""
 
 
-class AddressBuckets:
-    """`burst` at once, then `per_second`; beyond `max_addresses` the one that took nothing for the longest time starts afresh."""
+class Buckets:
+    """`burst` at once, then `per_second`; beyond `most` keys the one that took nothing for the longest time starts afresh."""
 
-    def __init__(self, burst: float, per_second: float, max_addresses: int) -> None:
+    def __init__(self, burst: float, per_second: float, most: int) -> None:
         self._burst = burst
         self._per_second = per_second
-        self._max_addresses = max_addresses
-        self._buckets: OrderedDict[str, tuple[float, int]] = OrderedDict()
+        self._most = most
+        self._buckets: OrderedDict[Hashable, tuple[float, int]] = OrderedDict()
 
-    def take(self, address: str, now_ms: int) -> float:
+    def take(self, key: Hashable, now_ms: int) -> float:
         """Take one token at this moment (Unix ms): 0.0, or, when there is none, the seconds until there is."""
-        site = _site(address)
-        tokens, at = self._buckets.get(site, (self._burst, now_ms))
+        tokens, at = self._buckets.get(key, (self._burst, now_ms))
         tokens = min(self._burst, tokens + max(0, now_ms - at) / 1000 * self._per_second)
         taken = tokens >= 1.0
-        self._buckets[site] = (tokens - 1.0 if taken else tokens, now_ms)
-        self._buckets.move_to_end(site)
-        if len(self._buckets) > self._max_addresses:
+        self._buckets[key] = (tokens - 1.0 if taken else tokens, now_ms)
+        self._buckets.move_to_end(key)
+        if len(self._buckets) > self._most:
             self._buckets.popitem(last=False)
         return 0.0 if taken else (1.0 - tokens) / self._per_second
+
+
+class AddressBuckets(Buckets):
+    """The same for network addresses, of which one site may have very many."""
+
+    def take(self, key: Hashable, now_ms: int) -> float:
+        """As above; `key` is an address as text."""
+        return super().take(_site(str(key)), now_ms)
 
 
 def _site(address: str) -> str:

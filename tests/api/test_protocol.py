@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import re
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from aiohttp import web
-from aiohttp.test_utils import make_mocked_request
+from aiohttp.test_utils import TestClient, TestServer, make_mocked_request
 from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 from yarl import URL
 
+from providers.memory import MemoryProvider
 from service.api import binding
+from service.api.app import build_app
 from service.api.binding import MAX_BODY
 from service.api.middleware import Figures, envelope
 from service.api.origin import Origin
-from tests.api.conftest import Api
+from service.assembly import Ports, assembled
+from service.store import Store
+from service.tasks import Tasks
+from service.viewers.memory import MemoryViewers
+from tests.api.conftest import MEETING_SIGNER, Api
 
 
 async def test_a_request_id_is_taken_over_or_made(api: Api) -> None:
@@ -161,6 +167,19 @@ async def test_an_id_has_dashes_and_is_in_either_case_everywhere(api: Api, path:
 
     assert await status(str(channel).upper()) == 200
     assert await status(channel.hex) == 404
+
+
+async def test_a_caller_who_asks_too_often_gets_a_429(
+    store: Store, provider: MemoryProvider, viewers: MemoryViewers, tasks: Tasks
+) -> None:
+    ports = Ports(store, viewers, provider, MEETING_SIGNER, tasks.spawn, requests_per_minute=2)
+    async with assembled(ports) as conference, TestClient(TestServer(build_app(conference.api))) as client:
+        issued = await conference.accounts.create_token(uuid4(), uuid4())
+        headers = {"Authorization": f"Token {issued.secret}"}
+        answers = [await client.get("/api/v5/users/me", headers=headers) for _ in range(3)]
+        assert [answer.status for answer in answers] == [200, 200, 429]
+        assert 1 <= int(answers[-1].headers["Retry-After"]) <= 30
+        assert list(await answers[-1].json()) == ["detail"]
 
 
 async def test_health_readiness_and_draining(api: Api) -> None:

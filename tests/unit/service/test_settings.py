@@ -109,6 +109,7 @@ def test_rtmp_listens_where_http_does_unless_told_otherwise() -> None:
         ),
         ("MAX_TRANSCODES", "65", "must be a number from 0 to 64, not '65'"),
         ("NEW_VISITORS_PER_ADDRESS", "0", "must be a number of visitors per minute from 1 to 1000000, not '0'"),
+        ("REQUESTS_PER_CALLER", "0", "must be a number of requests per minute from 1 to 1000000, not '0'"),
         ("LOG_LEVEL", "loud", "must be debug, info, warning or error, not 'loud'"),
         ("LOG_FORMAT", "xml", "must be auto, json or console, not 'xml'"),
         (

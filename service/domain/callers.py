@@ -1,0 +1,41 @@
+"""A limit on what one caller may ask of the API, so that a script that ran wild slows down itself and nobody else.
+
+Only who is known has a bucket: a user of an organization, whichever tokens he uses, or the organization itself.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from service.domain.accounts import Authenticator, Identity
+from service.domain.buckets import Buckets
+from service.domain.errors import Throttled
+
+
+@dataclass(frozen=True, slots=True)
+class CallerLimits:
+    """`burst` requests at once, then `per_second`; buckets of `most` callers are kept, about 200 bytes each."""
+
+    burst: float = math.inf
+    per_second: float = math.inf
+    most: int = 50_000
+
+
+class LimitedCallers:
+    """An Authenticator that counts. `clock`: Unix ms."""
+
+    def __init__(self, accounts: Authenticator, limits: CallerLimits, clock: Callable[[], int]) -> None:
+        self._accounts = accounts
+        self._clock = clock
+        self._buckets = Buckets(limits.burst, limits.per_second, limits.most)
+
+    async def authenticate(self, header: str | None) -> Identity:
+        """The caller, if he may ask now. Errors: Throttled, and as the authenticator behind."""
+        identity = await self._accounts.authenticate(header)
+        caller = identity.organization.id if identity.user is None else identity.user.id
+        wait = self._buckets.take(caller, self._clock())
+        if wait > 0:
+            raise Throttled(math.ceil(wait))
+        return identity

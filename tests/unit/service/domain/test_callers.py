@@ -1,0 +1,73 @@
+"""Callers: each has so many requests, however many tokens he has, and takes no other caller's."""
+
+from __future__ import annotations
+
+from uuid import UUID, uuid4
+
+import pytest
+
+from service.domain.accounts import Accounts
+from service.domain.callers import CallerLimits, LimitedCallers
+from service.domain.errors import NotAuthenticated, Throttled
+from service.store import Store
+from tests.contract.clock import MovableClock
+
+LIMITS = CallerLimits(burst=3, per_second=0.5)
+
+
+class Callers:
+    """A limited service and the people who call it."""
+
+    def __init__(self, store: Store, limits: CallerLimits = LIMITS) -> None:
+        self.clock = MovableClock()
+        self.accounts = Accounts(store.accounts, store.accounts, self.clock, self.clock.monotonic)
+        self.limited = LimitedCallers(self.accounts, limits, lambda: int(self.clock.monotonic() * 1000))
+        self.organization = uuid4()
+
+    async def header(self, user: UUID | None) -> str:
+        return f"Token {(await self.accounts.create_token(self.organization, user)).secret}"
+
+    async def ask(self, header: str, times: int = 1) -> None:
+        for _ in range(times):
+            await self.limited.authenticate(header)
+
+
+async def test_a_caller_who_asks_too_often_is_told_when_to_come_back(store: Store) -> None:
+    callers = Callers(store)
+    header = await callers.header(uuid4())
+    await callers.ask(header, 3)
+    with pytest.raises(Throttled) as refused:
+        await callers.ask(header)
+    assert refused.value.retry_after == 2
+    callers.clock.advance(2)
+    await callers.ask(header)
+
+
+async def test_another_token_of_the_same_user_is_the_same_caller(store: Store) -> None:
+    callers, user = Callers(store), uuid4()
+    await callers.ask(await callers.header(user), 3)
+    bearer = f"Bearer {await callers.accounts.issue_bearer(callers.organization, user)}"
+    with pytest.raises(Throttled):
+        await callers.ask(bearer)
+
+
+async def test_users_and_their_organization_are_callers_of_their_own(store: Store) -> None:
+    callers = Callers(store)
+    for user in (uuid4(), uuid4(), None):
+        await callers.ask(await callers.header(user), 3)
+    with pytest.raises(Throttled):
+        await callers.ask(await callers.header(None))
+
+
+async def test_who_is_not_known_is_told_so_however_often(store: Store) -> None:
+    callers = Callers(store)
+    for _ in range(5):
+        with pytest.raises(NotAuthenticated):
+            await callers.ask("Token nobody")
+
+
+async def test_without_a_limit_nobody_is_refused(store: Store) -> None:
+    callers = Callers(store, CallerLimits())
+    header = await callers.header(None)
+    await callers.ask(header, 50)
+    assert (await callers.limited.authenticate(header)).organization.id == callers.organization
