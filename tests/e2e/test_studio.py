@@ -140,7 +140,7 @@ async def test_the_health_of_the_incoming_stream_is_shown_in_words_a_drawing_and
     await streamer.sign_in(f"/channel/{channel}")
     await streamer.sees("p", "No encoder is connected.")
     await live.push(stream, gop=6)
-    await streamer.sees("dd", "320 × 180 · 30 fps", timeout=40)
+    await streamer.sees("dd", "320 × 180, 30 fps", timeout=40)
     await streamer.sees("dd", "AAC")
     await streamer.sees(".finding p", "Warning: Keyframes come every 6", timeout=40)
     await streamer.sees("svg", "Bitrate: now")
@@ -244,6 +244,8 @@ async def test_on_a_phone_nothing_is_wider_than_the_screen(live: Service, stream
         await streamer.sees(".chart svg")
     width = await streamer.browser.run("return document.documentElement.scrollWidth")
     assert width <= PHONE[0]
+    names = "return [...document.querySelectorAll('h1, h2, .name')].every((each) => each.offsetHeight < 320)"
+    assert await streamer.browser.run(names)
     small = await streamer.browser.run(
         "return [...document.querySelectorAll('button, a, input:not([type=checkbox]), select, summary')]"
         ".filter((each) => each.checkVisibility() && each.id !== 'skip')"

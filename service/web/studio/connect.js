@@ -12,7 +12,7 @@ export function connectPanel(_, stream) {
   let now = stream;
   let revealed = false;
   const server = value("Server", "server URL", () => now.rtmps_url);
-  const plain = value("Server without encryption", "plain server URL", () => now.rtmp_url ?? "", {
+  const plain = value("Unencrypted server", "unencrypted server URL", () => now.rtmp_url ?? "", {
     hint: "Plain RTMP: for this computer and private networks, where no certificate is needed.",
   });
   const reveal = h("button", { type: "button", onclick: () => show(!revealed) }, icon("eye"), h("span", {}, "Show"));
@@ -90,7 +90,7 @@ function steps() {
         code("tls"),
         ") and import it on the computer with OBS as a trusted root certificate; ",
         code("python -m service doctor"),
-        " prints how on Windows, macOS and Linux. The server without encryption works without this step, where it is offered.",
+        " prints how on Windows, macOS and Linux. The unencrypted server works without this step, where there is one.",
       ),
       h("li", {}, "Press ", menu("Start Streaming"), ". The preview starts by itself about one keyframe interval later."),
     ),

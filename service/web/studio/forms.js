@@ -16,7 +16,7 @@ export function field({ label, hint = "", control, read = () => control.value })
   const name = h("label", { for: control.id }, label);
   const element = isTick(control)
     ? h("div", { class: "field tick" }, control, h("div", {}, name, help), error)
-    : h("div", { class: "field" }, name, control, help, error);
+    : h("div", { class: "field" }, name, control, error, help);
   const fail = (message) => {
     error.hidden = !message;
     error.replaceChildren(...(message ? [icon("error"), message] : []));

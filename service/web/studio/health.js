@@ -80,14 +80,16 @@ function finding({ severity, message, advice }) {
 
 function figures({ video, audio, encoder }) {
   const pair = (term, said) => said && h("div", {}, h("dt", {}, term), h("dd", {}, said));
-  const list = (...parts) => parts.filter(Boolean).join(" · ");
+  const list = (...parts) => parts.filter(Boolean).join(", ");
   const codec = (track) => [track.codec, track.profile, track.level].filter(Boolean).join(" ");
   return [
-    pair("Picture", video ? list(video.width && `${video.width} × ${video.height}`, video.fps && `${number(video.fps, 2)} fps`, codec(video)) : "None"),
+    pair("Picture", video ? list(video.width && `${video.width} × ${video.height}`, video.fps && `${number(video.fps, 2)} fps`) : "None"),
+    pair("Picture codec", video && codec(video)),
     pair("Picture bitrate", video?.bitrate_kbps != null && bitrate(video.bitrate_kbps)),
     pair("Keyframes", video?.keyframe_interval_seconds != null && `every ${number(video.keyframe_interval_seconds, 1)} s`),
     pair("B-frames", video?.b_frames != null && (video.b_frames ? "Yes" : "No")),
-    pair("Sound", audio ? list(codec(audio), audio.sample_rate && `${number(audio.sample_rate / 1_000, 1)} kHz`, channels(audio.channels)) : "None"),
+    pair("Sound", audio ? list(audio.sample_rate && `${number(audio.sample_rate / 1_000, 1)} kHz`, channels(audio.channels)) : "None"),
+    pair("Sound codec", audio && codec(audio)),
     pair("Sound bitrate", audio?.bitrate_kbps != null && bitrate(audio.bitrate_kbps)),
     pair("Encoder", encoder),
   ].filter(Boolean);

@@ -9,7 +9,7 @@ export function signInScreen({ main, onSignedIn, words = "", problem = null, tok
   document.title = "Sign in · Studio";
   const pasted = field({
     label: "API token",
-    hint: "Whoever runs the service makes one: python -m service token create --org … --user …",
+    hint: "Whoever runs the service makes one: python -m service token create.",
     control: h("input", { name: "token", type: "password", autocomplete: "off", spellcheck: "false", autocapitalize: "none" }),
   });
   const organization = field({
