@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.browser import chromium, missing
+from tests.e2e.browser import Keys, chromium, missing
 from tests.e2e.stage import Service, eventually, service
 from tests.e2e.streamer import Streamer
 
@@ -252,3 +252,26 @@ async def test_on_a_phone_nothing_is_wider_than_the_screen(live: Service, stream
         ".filter((each) => each.getBoundingClientRect().height < 44).map((each) => each.outerHTML)"
     )
     assert small == []
+
+
+async def test_the_keyboard_is_enough(live: Service, streamer: Streamer) -> None:
+    await live.channel("Town hall")
+    await streamer.sign_in()
+    browser, focused = streamer.browser, "return document.activeElement.textContent.trim()"
+    await streamer.sees("h2", "Town hall")
+    await browser.run("document.body.tabIndex = -1; document.body.focus()")
+    await browser.keys(Keys.TAB)
+    assert await browser.run(focused) == "Skip to the content"
+    await browser.keys(Keys.ENTER, Keys.TAB)
+    assert await browser.run(focused) == "New channel"
+    await browser.keys(Keys.ENTER)
+    await streamer.sees("dialog h2", "New channel")
+    assert await browser.run("return document.activeElement.name") == "name"
+    await browser.keys(Keys.ESCAPE)
+    assert await browser.run("return document.querySelector('dialog') === null")
+    assert await browser.run(focused) == "New channel"
+    await browser.keys(Keys.TAB, *"town", Keys.TAB, Keys.TAB)
+    assert (await browser.run(focused)).startswith("Town hall")
+    await browser.keys(Keys.ENTER)
+    await streamer.sees("h2", "Connect your encoder")
+    assert await browser.run(focused) in ("Town hall", "Channel")

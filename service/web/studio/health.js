@@ -12,6 +12,7 @@ const NUDGE_MS = 3_000;
 /** The shortest stretch of time drawn. */
 const MIN_SPAN_MS = 60_000;
 const MAX_ROWS = 20;
+const TABLE_EVERY_MS = 30_000;
 
 /** `icon` and `word` say what the colour says. */
 const SEVERITIES = {
@@ -23,15 +24,21 @@ const SEVERITIES = {
 export function healthPanel({ api, id, signal }) {
   const findings = h("ul", { class: "findings" });
   const facts = h("dl", { class: "figures" });
-  const words = h("p", { class: "soft" });
+  const words = h("p", { class: "soft", role: "status" });
   const rates = chart({ title: "Bitrate", say: bitrate, tone: "rate" });
-  const viewers = chart({ title: "Viewers", say: (value) => number(value), steps: true, tone: "people" });
+  const viewers = chart({ title: "Viewers", say: number, steps: true, tone: "people" });
   const body = h("tbody");
-  const history = h("div", { class: "history" }, rates.element, viewers.element, table(body));
+  const details = table(body, () => fill(latest));
+  const history = h("div", { class: "history" }, rates.element, viewers.element, details);
+  let latest = [];
+  let said = "";
+  let filledAt = 0;
 
   const show = (health) => {
-    words.textContent = summary(health);
-    findings.replaceChildren(...(health.measured_at ? health.findings.map(finding) : []));
+    say(summary(health));
+    const found = health.measured_at ? health.findings : [];
+    if (JSON.stringify(found) !== said) findings.replaceChildren(...found.map(finding));
+    said = JSON.stringify(found);
     facts.replaceChildren(...(health.measured_at ? figures(health) : []));
     history.hidden = health.history.length === 0;
     if (health.history.length) draw(health.history);
@@ -43,14 +50,24 @@ export function healthPanel({ api, id, signal }) {
     const series = (read) => points.map((point, index) => ({ at: times[index], value: read(point) }));
     rates.update(series(total), from, to);
     viewers.update(series((point) => point.viewer_count ?? null), from, to);
+    latest = points;
+    if (Date.now() - filledAt > TABLE_EVERY_MS) fill(points);
+  };
+  /** Not at every answer: somebody may be reading. */
+  const fill = (points) => {
+    filledAt = Date.now();
     body.replaceChildren(...sample(points).map(row));
+  };
+  /** Screen readers speak what is new, not what is set again. */
+  const say = (text) => {
+    if (words.textContent !== text) words.textContent = text;
   };
   const look = async () => {
     try {
       const health = await api.call("getStreamHealth", { channel: id });
       if (!signal.aborted) show(health);
     } catch (problem) {
-      if (problem.status === 404) words.textContent = "There are no figures for this stream.";
+      if (problem.status === 404) say("There are no figures for this stream.");
       throw problem;
     }
   };
@@ -103,11 +120,11 @@ function total({ video_kbps: video, audio_kbps: audio }) {
   return video == null && audio == null ? null : (video ?? 0) + (audio ?? 0);
 }
 
-function table(body) {
-  const columns = ["Time", "Picture", "Sound", "Frames/s", "Viewers"];
+function table(body, onOpen) {
+  const columns = ["Time", "Picture, kbit/s", "Sound, kbit/s", "Frames/s", "Viewers"];
   return h(
     "details",
-    {},
+    { ontoggle: (event) => event.target.open && onOpen() },
     h("summary", {}, "The same as a table"),
     h(
       "div",
@@ -129,9 +146,9 @@ function row({ at, video_kbps: video, audio_kbps: audio, fps, viewer_count: coun
     "tr",
     {},
     h("th", { scope: "row" }, moment(at, clock(at))),
-    cell(video, bitrate),
-    cell(audio, bitrate),
+    cell(video, number),
+    cell(audio, number),
     cell(fps, (value) => number(value, 1)),
-    cell(count, (value) => number(value)),
+    cell(count, number),
   );
 }
