@@ -109,15 +109,15 @@ RULES = (
         ERROR,
         lambda v: v.profile in UNPLAYABLE_PROFILES,
         "The picture is encoded as H.264 {v.profile}, which most browsers cannot play.",
-        f"OBS: Settings → Advanced → Video → Color Format: NV12 (8-bit, 4:2:0, 2 planes); {_ADVANCED} → Profile: high.",
+        "OBS: Settings → Advanced → Video → Color Format: NV12 (8-bit, 4:2:0, 2 planes); and Output → Streaming → Profile: high.",
         of_passthrough=True,
     ),
     Rule(
         "upload_slow",
         ERROR,
         lambda v: v.delivery.behind >= BEHIND,
-        "The stream fell {v.delivery.behind:.1f} s behind within a minute: your upload is too slow for it.",
-        f"Lower the bitrate: {_BITRATE}. A network cable instead of Wi-Fi may help, too.",
+        "The stream fell {v.delivery.behind:.1f} s behind within a minute: your upload (or the encoder) is too slow for it.",
+        f"Lower the bitrate. {_BITRATE}. A network cable instead of Wi-Fi may help, too.",
     ),
     Rule(
         "keyframes_rare",
@@ -131,15 +131,14 @@ RULES = (
         "timestamps_backwards",
         WARNING,
         lambda v: v.delivery.backwards > 0,
-        "Timestamps went backwards {v.delivery.backwards} times in the last minute; players stutter there.",
+        "Timestamps that went backwards in the last minute: {v.delivery.backwards}; players stutter there.",
         "Restart the encoder; if it happens again, update it. With ffmpeg, do not copy timestamps of a broken source.",
     ),
     Rule(
         "gaps",
         WARNING,
         lambda v: v.delivery.gaps > 0,
-        "Pieces were missing {v.delivery.gaps} times in the last minute, up to {v.delivery.longest_gap:.1f} s; "
-        "players freeze or skip there.",
+        "Gaps in the last minute: {v.delivery.gaps}, the longest {v.delivery.longest_gap:.1f} s; players freeze or skip there.",
         f"{_STATS}: if Dropped Frames (Network) grow, lower the bitrate; if Skipped frames due to encoding lag grow, choose a "
         "faster encoder preset.",
     ),
@@ -184,7 +183,7 @@ RULES = (
         WARNING,
         lambda v: v.kbps > v.usual_high * FAR_ABOVE and v.delivery.seconds >= SETTLED_AFTER,
         "{v.kbps:.0f} kbit/s is far more than {v.width:.0f}x{v.height:.0f} needs (usually up to {v.usual_high:.0f}); "
-        "viewers with slow connections cannot follow.",
+        "viewers with slow connections may not be able to follow.",
         f"{_BITRATE}: up to {{v.usual_high:.0f}} Kbps.",
     ),
     Rule(

@@ -108,6 +108,8 @@ async def test_every_badly_made_stream_is_told_what_is_wrong_and_the_good_one_no
 async def test_what_is_measured_is_what_was_encoded(live: Service, good: Path) -> None:
     channel, stream = await live.channel(latency_mode="low")
     encoder = await live.push(stream, source=["-i", str(good)], codec=["-c", "copy"])
+    await live.until(channel, is_watchable=True)
+    await live.status(channel, visitor="ann")
     seen = await told(live, channel, lambda seen: len(seen["history"]) >= POINTS)
     assert seen["measured"] and seen["connected"]
     assert seen["encoder"].startswith("Lavf")
@@ -132,6 +134,7 @@ async def test_what_is_measured_is_what_was_encoded(live: Service, good: Path) -
     await live.push(stream, source=["-i", str(good)], codec=["-c", "copy"])
     back = await told(live, channel, lambda seen: seen["connected"] and len(seen["history"]) > len(away["history"]) + 1)
     assert back["history"][: len(away["history"])] == away["history"]
+    assert back["history"][-1]["viewer_count"] == 1
 
 
 # By hand: what no encoder can be told to do.
