@@ -1,4 +1,4 @@
-"""The coach takes whatever facts there are."""
+"""The coach takes whatever facts there are, and the checkup whatever an encoder sends."""
 
 from __future__ import annotations
 
@@ -6,7 +6,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from providers.health import InputHealth
+from providers.local.health.checkup import POINTS, Checkup
+from providers.local.media import FlvTag, TagKind
 from service.domain.coach import findings
+from tests.unit.providers.local.packager.tags import audio_header, frame, metadata, sound, video_header
+
+TIMES = st.one_of(st.integers(0, 2**32 - 1), st.integers(0, 5_000))
+TAGS = st.one_of(
+    st.sampled_from([video_header(), audio_header(), metadata(b"width", b"framerate")]),
+    st.builds(lambda at, key, cts: frame(at, key=key, cts=cts), TIMES, st.booleans(), st.integers(-100, 100)),
+    st.builds(sound, TIMES),
+    st.builds(FlvTag, st.sampled_from(TagKind), TIMES, st.binary(max_size=20)),
+)
+LOOKS = st.lists(st.tuples(st.lists(TAGS, max_size=8), st.floats(0.0, 10.0), st.booleans()), max_size=12)
 
 
 @given(st.from_type(InputHealth))
@@ -14,3 +26,25 @@ def test_no_facts_make_the_coach_raise(health: InputHealth) -> None:
     found = findings(health)
     assert len({each.code for each in found}) == len(found)
     assert all(each.message and each.advice for each in found)
+
+
+@given(LOOKS)
+def test_whatever_is_sent_makes_facts_that_can_be_true(
+    looks: list[tuple[list[FlvTag], float, bool]],
+) -> None:
+    now = 0.0
+    checkup = Checkup(lambda: 1_700_000_000.0 + now)
+    gauge = checkup.admit("FMLE/3.0", now)
+    for tags, pause, connected in looks:
+        for tag in tags:
+            gauge.take(tag)
+        now += pause
+        checkup.look(now, connected=connected)
+    health = checkup.health(connected=True)
+    findings(health)
+    video, audio, delivery = health.video, health.audio, health.delivery
+    assert len(health.history) <= POINTS
+    assert all(min(point.video_kbps, point.audio_kbps, point.fps) >= 0 for point in health.history)
+    assert min(delivery.seconds, delivery.behind, delivery.longest_gap, delivery.gaps, delivery.backwards) >= 0
+    for known in (video and video.fps, video and video.bitrate_kbps, audio and audio.bitrate_kbps):
+        assert known is None or known >= 0
