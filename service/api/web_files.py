@@ -14,8 +14,8 @@ PICKER = (
     *(f"picker/{name}.js" for name in ("card", "control", "directory", "frame", "keys", "look", "pace")),
 )
 STUDIO_MODULES = (
-    "access all_channels api channel chart connect copy dialog dom errors format forms health icons list_screen "
-    "main new_channel options panel poll preview recordings say session sessions sign_in states streams"
+    "access all_channels api channel chart connect copy dialog dom errors format forms health history icons "
+    "list_screen main new_channel options pages panel poll preview recordings say session sessions sign_in states streams"
 )
 STUDIO = (*(f"studio/{name}.js" for name in STUDIO_MODULES.split()), "client/conference.js")
 STYLES = ("tokens.css", "watch.css", "studio.css")

@@ -213,6 +213,22 @@ async def test_the_list_follows_the_streams_and_can_be_searched_and_left_and_com
     assert await streamer.errors() == []
 
 
+async def test_a_long_list_has_pages_and_the_way_back(live: Service, streamer: Streamer) -> None:
+    for number in range(25):
+        await live.api("POST", "channels", {"name": f"Channel {number}"})
+    await streamer.sign_in("/channels")
+    await streamer.sees(".name", "Channel 24")
+    await streamer.press("a", "Next page")
+    await streamer.sees(".name", "Channel 0")
+    assert await streamer.browser.run("return document.querySelectorAll('.rows li').length") == 1
+    await streamer.browser.run("history.back()")
+    await streamer.sees(".name", "Channel 24")
+    await streamer.fill("Search by name", "channel 13")
+    await streamer.browser.until("return document.querySelectorAll('.rows li').length === 1")
+    await streamer.sees(".name", "Channel 13")
+    assert await streamer.errors() == []
+
+
 async def test_nobody_is_asked_while_the_page_is_hidden(live: Service, streamer: Streamer) -> None:
     await streamer.sign_in()
     await streamer.sees(".nothing", "There are no streams yet.")

@@ -1,18 +1,14 @@
-/** How the encoder's stream is, what would make it better, and how it and its audience went over the last minutes. */
+/** How the encoder's stream is, what would make it better, and how it went. */
 
-import { chart } from "./chart.js";
-import { h, moment } from "./dom.js";
+import { h } from "./dom.js";
 import { bitrate, clock, number } from "./format.js";
+import { historyView } from "./history.js";
 import { icon } from "./icons.js";
 import { panel } from "./panel.js";
 import { poll } from "./poll.js";
 
 const EVERY_MS = 5_000;
 const NUDGE_MS = 3_000;
-/** The shortest stretch of time drawn. */
-const MIN_SPAN_MS = 60_000;
-const MAX_ROWS = 20;
-const TABLE_EVERY_MS = 30_000;
 
 /** `icon` and `word` say what the colour says. */
 const SEVERITIES = {
@@ -22,58 +18,30 @@ const SEVERITIES = {
 };
 
 export function healthPanel({ api, id, signal }) {
+  const words = h("p", { class: "soft", role: "status" });
   const findings = h("ul", { class: "findings" });
   const facts = h("dl", { class: "figures" });
-  const words = h("p", { class: "soft", role: "status" });
-  const rates = chart({ title: "Bitrate", say: bitrate, tone: "rate" });
-  const viewers = chart({ title: "Viewers", say: number, steps: true, tone: "people" });
-  const body = h("tbody");
-  const details = table(body, () => fill(latest));
-  const history = h("div", { class: "history" }, rates.element, viewers.element, details);
-  let latest = [];
-  let said = "";
-  let filledAt = 0;
+  const history = historyView();
+  let found = "";
 
-  const show = (health) => {
-    say(summary(health));
-    const found = health.measured_at ? health.findings : [];
-    if (JSON.stringify(found) !== said) findings.replaceChildren(...found.map(finding));
-    said = JSON.stringify(found);
-    facts.replaceChildren(...(health.measured_at ? figures(health) : []));
-    history.hidden = health.history.length === 0;
-    if (health.history.length) draw(health.history);
-  };
-  const draw = (points) => {
-    const times = points.map(({ at }) => Date.parse(at));
-    const to = Math.max(...times);
-    const from = Math.min(times[0], to - MIN_SPAN_MS);
-    const series = (read) => points.map((point, index) => ({ at: times[index], value: read(point) }));
-    rates.update(series(total), from, to);
-    viewers.update(series((point) => point.viewer_count ?? null), from, to);
-    latest = points;
-    if (Date.now() - filledAt > TABLE_EVERY_MS) fill(points);
-  };
-  /** Not at every answer: somebody may be reading. */
-  const fill = (points) => {
-    filledAt = Date.now();
-    body.replaceChildren(...sample(points).map(row));
-  };
   /** Screen readers speak what is new, not what is set again. */
   const say = (text) => {
     if (words.textContent !== text) words.textContent = text;
   };
-  const look = async () => {
-    try {
-      const health = await api.call("getStreamHealth", { channel: id });
-      if (!signal.aborted) show(health);
-    } catch (problem) {
-      if (problem.status === 404) say("There are no figures for this stream.");
-      throw problem;
-    }
+  const show = (health) => {
+    say(summary(health));
+    const news = health.measured_at ? health.findings : [];
+    if (JSON.stringify(news) !== found) findings.replaceChildren(...news.map(finding));
+    found = JSON.stringify(news);
+    facts.replaceChildren(...(health.measured_at ? figures(health) : []));
+    history.show(health.history);
   };
-  history.hidden = true;
+  const look = async () => {
+    const health = await api.call("getStreamHealth", { channel: id });
+    if (!signal.aborted) show(health);
+  };
   const now = poll(look, EVERY_MS, signal);
-  const element = panel({ title: "Incoming stream" }, words, findings, facts, history);
+  const element = panel({ title: "Incoming stream" }, words, findings, facts, history.element);
   return { element, nudge: () => setTimeout(now, NUDGE_MS) };
 }
 
@@ -114,41 +82,4 @@ function figures({ video, audio, encoder }) {
 
 function channels(count) {
   return { 1: "mono", 2: "stereo" }[count] ?? (count && `${count} channels`);
-}
-
-function total({ video_kbps: video, audio_kbps: audio }) {
-  return video == null && audio == null ? null : (video ?? 0) + (audio ?? 0);
-}
-
-function table(body, onOpen) {
-  const columns = ["Time", "Picture, kbit/s", "Sound, kbit/s", "Frames/s", "Viewers"];
-  return h(
-    "details",
-    { ontoggle: (event) => event.target.open && onOpen() },
-    h("summary", {}, "The same as a table"),
-    h(
-      "div",
-      { class: "scroll", tabindex: "0", role: "region", "aria-label": "Figures of the last minutes" },
-      h("table", {}, h("thead", {}, h("tr", {}, columns.map((text) => h("th", { scope: "col" }, text)))), body),
-    ),
-  );
-}
-
-/** At most MAX_ROWS of them, evenly, the newest first. */
-function sample(points) {
-  const step = Math.ceil(points.length / MAX_ROWS);
-  return points.toReversed().filter((_, index) => index % step === 0);
-}
-
-function row({ at, video_kbps: video, audio_kbps: audio, fps, viewer_count: count }) {
-  const cell = (value, say) => h("td", {}, value == null ? "–" : say(value));
-  return h(
-    "tr",
-    {},
-    h("th", { scope: "row" }, moment(at, clock(at))),
-    cell(video, number),
-    cell(audio, number),
-    cell(fps, (value) => number(value, 1)),
-    cell(count, number),
-  );
 }

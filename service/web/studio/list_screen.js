@@ -1,10 +1,10 @@
 /** What both lists share: a search that is in the address, pages, and asking again while somebody looks. */
 
-import { cursorOf } from "./api.js";
 import { freshId, h, Rows } from "./dom.js";
 import { sentence } from "./errors.js";
 import { icon } from "./icons.js";
 import { newChannel } from "./new_channel.js";
+import { pageLinks } from "./pages.js";
 import { poll } from "./poll.js";
 
 const PAGE_SIZE = 24;
@@ -12,14 +12,13 @@ const TYPING_MS = 250;
 
 /**
  * `heading`, `intro`; `route`: "#/…" of this screen; `operation`, asked every `everyMs`; `filters`: controls whose names are query
- * parameters; `list`: the element for the rows; `keyOf` and `make` of a row (see Rows); `empty(filtered)`: what to say to nothing.
+ * parameters; `list`: the element for the rows; `keyOf` and `make` of a row (see Rows); `empty(filtered, more)`: what to say to nothing.
  */
 export function listScreen(context, { heading, intro, route, operation, everyMs, filters, list, keyOf, make, empty }) {
   const { api, main, query, signal, title } = context;
-  title(heading);
   const rows = new Rows(list, keyOf, make);
-  const nothing = h("div", { class: "nothing" });
-  const pages = h("nav", { class: "pages", "aria-label": "Pages", hidden: true });
+  const nothing = h("div", { class: "nothing", hidden: true });
+  const pages = pageLinks((cursor) => `${route}?${new URLSearchParams({ ...chosen(filters), cursor })}`);
   let parameters = Object.fromEntries(query);
 
   const ask = async () => {
@@ -30,7 +29,7 @@ export function listScreen(context, { heading, intro, route, operation, everyMs,
       list.removeAttribute("aria-busy");
       rows.show(page.results);
       showNothing(page.results.length ? [] : empty(isFiltered(asked), Boolean(page.next)));
-      showPages(page);
+      pages.show(page);
     } catch (problem) {
       if (!signal.aborted && list.hasAttribute("aria-busy")) showNothing([sentence(problem)]);
       throw problem;
@@ -40,33 +39,8 @@ export function listScreen(context, { heading, intro, route, operation, everyMs,
     nothing.hidden = !words.length;
     nothing.replaceChildren(...words.map((text) => h("p", {}, text)));
   };
-  const link = (page, text) => {
-    const cursor = cursorOf(page);
-    return cursor && h("a", { class: "button", href: `${route}?${new URLSearchParams({ ...chosen(), cursor })}` }, text);
-  };
-  const showPages = ({ next, previous }) => {
-    const links = [link(previous, "Previous page"), link(next, "Next page")].filter(Boolean);
-    if (pages.contains(document.activeElement) && links.length === pages.children.length) return;
-    pages.hidden = !links.length;
-    pages.replaceChildren(...links);
-  };
-  const chosen = () => Object.fromEntries(filters.map(({ name, value }) => [name, value.trim()]).filter(([, value]) => value));
-  const change = () => {
-    parameters = chosen(); // from the first page
-    const text = new URLSearchParams(parameters).toString();
-    history.replaceState(null, "", text ? `${route}?${text}` : route);
-    now();
-  };
 
-  let typing = 0;
-  for (const filter of filters) {
-    filter.value = query.get(filter.name) ?? "";
-    filter.addEventListener("input", () => {
-      clearTimeout(typing);
-      typing = setTimeout(change, TYPING_MS);
-    });
-  }
-  signal.addEventListener("abort", () => clearTimeout(typing));
+  title(heading);
   list.setAttribute("aria-busy", "true");
   main.append(
     h(
@@ -78,10 +52,32 @@ export function listScreen(context, { heading, intro, route, operation, everyMs,
     h("form", { class: "filters", role: "search", onsubmit: (event) => event.preventDefault() }, filters.map(labelled)),
     list,
     nothing,
-    pages,
+    pages.element,
   );
-  nothing.hidden = true;
   const now = poll(ask, everyMs, signal);
+  follow(filters, query, signal, () => {
+    parameters = chosen(filters); // from the first page
+    const text = new URLSearchParams(parameters).toString();
+    history.replaceState(null, "", text ? `${route}?${text}` : route);
+    now();
+  });
+}
+
+/** Shows what the address says in the filters, and calls `changed` once somebody has typed something else. */
+function follow(filters, query, signal, changed) {
+  let typing = 0;
+  for (const filter of filters) {
+    filter.value = query.get(filter.name) ?? "";
+    filter.addEventListener("input", () => {
+      clearTimeout(typing);
+      typing = setTimeout(changed, TYPING_MS);
+    });
+  }
+  signal.addEventListener("abort", () => clearTimeout(typing));
+}
+
+function chosen(filters) {
+  return Object.fromEntries(filters.map(({ name, value }) => [name, value.trim()]).filter(([, value]) => value));
 }
 
 function isFiltered(parameters) {
