@@ -9,9 +9,6 @@ frames after such a pause go on where the decoder was, with or without a keyfram
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from math import ceil
-
 from providers.local.media import FlvTag, TagKind
 from providers.local.packager import audio, flv, video
 from providers.local.packager.aac import AacConfig, parse_aac_config
@@ -19,6 +16,7 @@ from providers.local.packager.avc import AvcConfig, parse_avc_config
 from providers.local.packager.cutting import PackagerSettings, SegmentRule
 from providers.local.packager.errors import MalformedMedia
 from providers.local.packager.events import PackagerEvent, Resume
+from providers.local.packager.run import Run
 from providers.local.packager.timeline import Order, Timeline
 
 MAX_TAG_SIZE = 16 * 1024 * 1024 - 1
@@ -44,17 +42,6 @@ _VIDEO_PROPERTIES = (b"\0\x0cvideocodecid", b"\0\x05width")
 """Names in onMetaData, as AMF writes them, that announce video."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Run:
-    """A running generation: its number, the tag time (ms) of its zero, where zero is on the media timeline (seconds), and
-    the Unix time of zero."""
-
-    number: int
-    zero: int
-    position: float
-    program_zero: float
-
-
 class Packager:
     """Packages one stream. Feed it every tag in order; what it raises concerns one tag, after which it can go on.
 
@@ -68,7 +55,7 @@ class Packager:
         self._video = video.VideoTrack(settings, self._rule, resume.video_sequence, self._events.append)
         self._audio = audio.AudioTrack(settings, self._rule, resume.audio_sequence, self._events.append)
         self._timeline = Timeline()
-        self._run: _Run | None = None
+        self._run: Run | None = None
         self._next_generation = resume.generation
         self._begin_position = resume.decode_time
         self._program_end = resume.program_time
@@ -108,7 +95,7 @@ class Packager:
     @property
     def video_program_time(self) -> float:
         """The Unix time, in seconds, of `video_position`; 0.0 while no generation runs."""
-        return self._program_time(self.video_position) if self._run else 0.0
+        return self._run.program_time(self.video_position) if self._run else 0.0
 
     @property
     def frame_rate(self) -> float | None:
@@ -176,7 +163,7 @@ class Packager:
             if time is None:
                 return
             paused = self._video.active and self._pauses(time)
-            if paused:
+            if paused or (head.keyframe and self._video.active and self._run and self._run.lags(time, arrived)):
                 self._end_generation()
             goes_on = head.keyframe or paused
             if self._video.active or (goes_on and self._start_video(time, self._video_config, arrived)):
@@ -205,7 +192,7 @@ class Packager:
         run = self._run or self._start_generation(time, arrived)
         if time < run.zero:
             return False
-        origin = _first_tick(run.position, video.TIMESCALE)
+        origin = run.first_tick(video.TIMESCALE)
         start = origin + (time - run.zero) * video.TICKS_PER_MS
         self._video.begin(video.init_of(config, run.number), origin, start, run.program_zero)
         self._keyframe_time = None
@@ -281,7 +268,7 @@ class Packager:
         run = self._run or self._start_generation(time, arrived)
         if time < run.zero:
             return False
-        origin = _first_tick(run.position, config.sample_rate)
+        origin = run.first_tick(config.sample_rate)
         start = origin + round((time - run.zero) * config.sample_rate / 1000)
         self._audio.take(config)
         self._audio.begin(audio.init_of(config, run.number), origin, start, run.program_zero)
@@ -302,10 +289,10 @@ class Packager:
             self._end_generation()
         return None if order is Order.STRAGGLES else time
 
-    def _start_generation(self, zero: int, arrived: float) -> _Run:
+    def _start_generation(self, zero: int, arrived: float) -> Run:
         # The clock may have been set back, and media may run a little ahead of it: program time never goes back (RFC 8216bis
         # §4.4.4.6), nor do Periods overlap.
-        self._run = _Run(self._next_generation, zero, self._position(), max(arrived, self._program_end))
+        self._run = Run(self._next_generation, zero, self._position(), max(arrived, self._program_end))
         self._next_generation += 1
         return self._run
 
@@ -316,18 +303,9 @@ class Packager:
         self._audio.end_segment()
         self._video.active = self._audio.active = False
         if self._run is not None:
-            self._program_end = self._program_time(self._position())
+            self._program_end = self._run.program_time(self._position())
         self._run = self._sound_since = None
-
-    def _program_time(self, position: float) -> float:
-        assert self._run is not None  # noqa: S101 (a generation runs)
-        return self._run.program_zero + position - self._run.position
 
     def _position(self) -> float:
         """Where the media timeline has come to, in seconds."""
         return max(self._begin_position, self._video.end_seconds, self._audio.end_seconds)
-
-
-def _first_tick(position: float, timescale: int) -> int:
-    """The first whole tick at or after a moment; float noise below a millionth of a tick is not a moment."""
-    return ceil(position * timescale - 1e-6)

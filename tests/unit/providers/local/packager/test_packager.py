@@ -18,6 +18,7 @@ from providers.local.packager.packager import (
     VIDEO_WAIT_MS,
     Packager,
 )
+from providers.local.packager.run import MAX_LATE
 from tests.unit.providers.local.packager.tags import (
     ARRIVED,
     audio_header,
@@ -180,6 +181,30 @@ def test_program_time_is_the_arrival_of_the_first_frame_plus_media_time() -> Non
     events = feed(packager(), stream(5.0, start=77_000))
 
     assert [each.program_time for each in ends(events, VIDEO)] == [ARRIVED, ARRIVED + 1, ARRIVED + 3]
+
+
+def test_program_time_follows_the_wall_clock_when_the_encoder_s_is_slow() -> None:
+    subject = packager()
+    arrival, hours = 1.001, 3
+    events = subject.feed(video_header(), ARRIVED)
+    for number in range(hours * 3600 * 4):
+        events += subject.feed(frame(number * 250, key=number % 8 == 0), ARRIVED + number / 4 * arrival)
+
+    for each in ends(events, VIDEO):
+        assert abs(each.program_time - ARRIVED - each.decode_time / 90_000 * arrival) < MAX_LATE + 0.2
+    assert 3 <= len(inits(events)) <= 6
+    assert sum(each.duration for each in ends(events, VIDEO)) / 90_000 == pytest.approx(
+        hours * 3600, abs=2.0
+    )  # the last one is open
+
+
+def test_a_network_s_hiccup_does_not_change_program_time() -> None:
+    subject = packager()
+    late = [(tag, 5.0 if 20_000 <= tag.timestamp < 60_000 else 0.0) for tag in stream(120.0, gop=2.0)]
+
+    events = [event for tag, delay in late for event in subject.feed(tag, ARRIVED + tag.timestamp / 1000 + delay)]
+
+    assert {each.generation for each in inits(events)} == {0}
 
 
 def test_frames_before_the_first_keyframe_and_sound_before_it_are_dropped() -> None:
