@@ -142,11 +142,15 @@ def operations(channels: Channels) -> list[Operation]:
         CHANNEL,
         body=ChannelReplacement,
         answers={200: ChannelAnswer},
+        errors=(409,),
         tag=TAG,
         summary="Replace a channel",
     )
     async def replace_channel(call: Call[Nothing, ChannelReplacement]) -> Reply:
-        """For its admins. What is not sent goes back to its default; whether it is the organization's default channel stays."""
+        """For its admins. What is not sent goes back to its default.
+
+        Whether it is the organization's default channel stays as it is: 409 when it is, and would be private.
+        """
         return Reply(channel_answer(await channels.change(call.caller, call.path["channel_id"], call.body.values())))
 
     @operation(
@@ -159,7 +163,10 @@ def operations(channels: Channels) -> list[Operation]:
         summary="Change a channel",
     )
     async def change_channel(call: Call[Nothing, ChannelChanges]) -> Reply:
-        """For its admins. What is not sent stays as it is. 409 when another channel is the organization's default one."""
+        """For its admins. What is not sent stays as it is.
+
+        409 when another channel is the organization's default one, or this one would be it and private.
+        """
         return Reply(channel_answer(await channels.change(call.caller, call.path["channel_id"], call.body.changes())))
 
     @operation("DELETE", CHANNEL, answers={204: None}, tag=TAG, summary="Delete a channel")

@@ -14,7 +14,7 @@ from service.domain.access import enter, only_admin
 from service.domain.accounts import Identity
 from service.domain.conversation_ports import DirectoryStore
 from service.domain.entities import Channel, ChannelType
-from service.domain.errors import DomainError, Invalid, NotFound
+from service.domain.errors import Conflict, DomainError, Invalid, NotFound
 from service.domain.paging import Anchor, Page, PageRequest, cut
 from service.domain.ports import ChannelStore, StreamListener
 
@@ -151,7 +151,7 @@ class Channels:
     async def change(self, caller: Identity, channel_id: UUID, values: Mapping[str, Any]) -> Channel:
         """Set these fields of `NewChannel` (`members` and `type` excepted), or `is_default_channel`.
 
-        Errors: NotFound, Forbidden for who is no admin, Invalid for a private default channel, Conflict for a second one.
+        Errors: NotFound, Forbidden for who is no admin, Conflict for a default channel that is private or a second one.
         """
         entry = await enter(self._store, caller, channel_id)
         only_admin(entry)
@@ -159,7 +159,7 @@ class Channels:
         if _as_changed(entry.channel, changed, "is_default_channel") and _as_changed(
             entry.channel, changed, "is_private"
         ):
-            raise Invalid({"is_default_channel": [DEFAULT_IS_PUBLIC]})
+            raise Conflict(DEFAULT_IS_PUBLIC)
         if "is_private" in changed:
             changed["type"] = _type(entry.channel.type, changed["is_private"])
         if changed and not await self._store.change_channel(channel_id, changed, self._clock()):

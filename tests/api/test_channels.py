@@ -77,11 +77,12 @@ async def test_the_default_channel_of_another_organization_does_not_count(api: A
 async def test_the_default_channel_is_public(api: Api) -> None:
     ada = first(api)
     private, public = await ada.channel("Staff", is_private=True), await ada.channel("Lobby")
-    refused = (400, {"is_default_channel": ["The organization's default channel is a public one."]})
+    refused = (409, {"detail": "The organization's default channel is a public one."})
     assert await ada.patch(f"channels/{private}", {"is_default_channel": True}) == refused
     assert await ada.patch(f"channels/{public}", {"is_default_channel": True, "is_private": True}) == refused
     await ada.patch(f"channels/{public}", {"is_default_channel": True})
     assert await ada.patch(f"channels/{public}", {"is_private": True}) == refused
+    assert await ada.put(f"channels/{public}", {"name": "Lobby", "is_private": True}) == refused
     status, channel = await ada.patch(f"channels/{private}", {"is_default_channel": False})
     assert (status, channel["is_private"], channel["is_default_channel"]) == (200, True, False)
 
