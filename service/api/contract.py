@@ -8,6 +8,7 @@ A handler is declared once, with its models; its binding (`binding.py`) and its 
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
@@ -122,7 +123,7 @@ def operation(
             public=public,
             tag=tag,
             summary=summary,
-            description=(handler.__doc__ or "").strip(),
+            description=inspect.cleandoc(handler.__doc__ or ""),
         )
 
     return declare

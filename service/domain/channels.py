@@ -67,8 +67,9 @@ def place_in(ordering: str) -> Callable[[Channel], Anchor]:
 
 
 def known_ordering(ordering: str) -> str:
-    """An unknown ordering is the default one."""
-    return ordering if ordering in ORDERINGS else DEFAULT_ORDERING
+    """The first of what is named, separated by commas: no two things are at one place in it. An unknown one is the default."""
+    first = ordering.partition(",")[0]
+    return first if first in ORDERINGS else DEFAULT_ORDERING
 
 
 async def require_known(directory: DirectoryStore, organization_id: UUID, wanted: tuple[UUID, ...], field: str) -> None:

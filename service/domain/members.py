@@ -23,8 +23,9 @@ PUBLIC_ONLY = "Members can be added to public channels only."
 
 
 def known_ordering(ordering: str) -> str:
-    """An unknown ordering is the default one."""
-    return ordering if ordering in ORDERINGS else DEFAULT_ORDERING
+    """The first of what is named, separated by commas: no two things are at one place in it. An unknown one is the default."""
+    first = ordering.partition(",")[0]
+    return first if first in ORDERINGS else DEFAULT_ORDERING
 
 
 class Members:

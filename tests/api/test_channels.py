@@ -142,6 +142,12 @@ async def test_an_unknown_ordering_is_the_default_one(api: Api) -> None:
     assert unknown["results"] == default["results"]
 
 
+async def test_of_several_keys_to_order_by_the_first_decides(api: Api) -> None:
+    made = [await api.channel(name) for name in "abc"]
+    _, page = await api.get(f"{api.base}/channels?ordering=created_at,-latest_message_created_at")
+    assert [each["id"] for each in page["results"]] == made
+
+
 @pytest.mark.parametrize(("size", "items"), [("0", 1), ("-5", 1), ("1", 1), ("2", 2), ("9" * 5000, 3), ("+2", 2)])
 async def test_the_page_size_is_brought_into_its_range(api: Api, size: str, items: int) -> None:
     for name in "abc":

@@ -114,7 +114,9 @@ async def test_a_moment_that_is_none_is_refused(ada: Person, bad: object) -> Non
     assert (status, list(answer)) == (400, ["last_seen_at"])
 
 
-@pytest.mark.parametrize("moment", ["2026-01-01T01:00:00+01:00", "2026-01-01T00:00:00.000000000Z"])
+@pytest.mark.parametrize(
+    "moment", ["2026-01-01T01:00:00+01:00", "2026-01-01T14:00:00+14:00", "2026-01-01T00:00:00.000000000Z"]
+)
 async def test_a_moment_is_taken_in_any_zone_and_precision(ada: Person, moment: str) -> None:
     channel = await ada.channel()
     _, member = await ada.patch(me(channel, ada), {"last_seen_at": moment})
