@@ -187,6 +187,29 @@ async def test_an_input_that_is_switched_off_ends_the_show_until_it_is_on_again(
     assert (await live.api("GET", f"channels/{channel}/conference/create_stream"))["enabled"]
 
 
+async def test_a_session_is_started_and_stopped_by_hand(live: Service, streamer: Streamer) -> None:
+    channel, _ = await live.channel()
+    await streamer.sign_in(f"/channel/{channel}")
+    await streamer.press("button", "Start session")
+    await streamer.sees("td .badge", "Running")
+    await streamer.press("button", "Stop session")
+    await streamer.sees("dialog h2", "Stop the session?")
+    await streamer.press("button", "Stop the session")
+    await streamer.sees("button", "Start session")
+    [session] = (await live.api("GET", f"channels/{channel}/conference/stream_sessions"))["results"]
+    assert session["stopped_at"] is not None
+
+
+async def test_a_private_channel_is_previewed_though_it_has_no_public_page(live: Service, streamer: Streamer) -> None:
+    channel = (await live.api("POST", "channels", {"name": "Rehearsal", "is_private": True}))["id"]
+    stream = await live.api("POST", f"channels/{channel}/conference/create_stream")
+    await live.push(stream)
+    await streamer.sign_in(f"/channel/{channel}")
+    await streamer.sees("p", "A private channel has no public page.")
+    await streamer.browser.until(PREVIEW_PLAYS)
+    assert await streamer.errors() == []
+
+
 async def test_the_list_follows_the_streams_and_can_be_searched_and_left_and_come_back_to(
     live: Service, streamer: Streamer
 ) -> None:

@@ -89,8 +89,13 @@ function goLivePanel(body, shown) {
 
 function panels(body, shown, stream) {
   const all = {};
-  const changed = (now) => {
+  let changes = 0;
+  const update = (now) => {
     for (const name of ["connect", "access", "options"]) all[name].update(now);
+  };
+  const changed = (now) => {
+    changes++;
+    update(now);
   };
   const context = { ...shown, changed };
   Object.assign(all, {
@@ -113,5 +118,10 @@ function panels(body, shown, stream) {
     before = state;
     for (const name of ["health", "recordings", "sessions"]) all[name].nudge(state);
   });
-  poll(async () => changed(await shown.api.call("getStream", { channel: shown.id })), STREAM_EVERY_MS, shown.signal);
+  const look = async () => {
+    const asked = changes;
+    const now = await shown.api.call("getStream", { channel: shown.id });
+    if (asked === changes) update(now); // else it may be from before that change
+  };
+  poll(look, STREAM_EVERY_MS, shown.signal);
 }

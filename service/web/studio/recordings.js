@@ -15,12 +15,13 @@ const EVERY_MS = 20_000;
 const PAGE_SIZE = 6;
 /** A broadcast that just ended is listed a moment later. */
 const LOOKS_AFTER_END_MS = [1_000, 3_000, 8_000];
+const NOTHING = "Nothing has been recorded here yet. Every broadcast is kept and listed when it ends.";
 
 export function recordingsPanel({ api, id, signal }) {
   let cursor = null;
   const list = h("ul", { class: "recordings", "aria-label": "Recordings" });
   const rows = new Rows(list, (recording) => recording.uid, row);
-  const nothing = h("p", { class: "soft" }, "Nothing has been recorded here yet. Every broadcast is kept and listed when it ends.");
+  const nothing = h("p", { class: "soft" }, NOTHING);
   const older = h("button", { onclick: () => turn(older.value) }, "Older");
   const newest = h("button", { onclick: () => turn(null) }, "Newest");
   const pages = h("div", { class: "buttons", hidden: true }, newest, older);
@@ -34,6 +35,7 @@ export function recordingsPanel({ api, id, signal }) {
       if (signal.aborted || asked !== cursor) return;
       rows.show(page.results);
       nothing.hidden = page.results.length > 0 || asked !== null;
+      nothing.textContent = NOTHING;
       older.value = cursorOf(page.next) ?? "";
       older.disabled = !page.next;
       newest.disabled = asked === null;
