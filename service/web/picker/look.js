@@ -63,6 +63,7 @@ button:hover { background: var(--sunken); }
   .list { grid-template-columns: 1fr; gap: 4px; }
   .option { flex-direction: row; align-items: center; gap: 12px; }
   .picture { flex: 0 0 128px; }
+  .initial { align-self: end; margin-block-end: 10px; font-size: 1.5rem; line-height: 1; } /* clear of the badge */
 }
 .message { display: flex; flex-direction: column; align-items: center; justify-content: center; gap: 12px; min-height: 200px; padding: 24px 16px; text-align: center; }
 .message p, .notice p, .chosen p, .limit { margin: 0; text-wrap: balance; }
