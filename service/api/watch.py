@@ -80,19 +80,19 @@ def _page(status: int, title: str, meta: str, body: str, csp: str) -> web.Respon
 def preview(showing: Showing, url: str) -> str:
     """Open Graph (https://ogp.me) and its cousin for cards: what chats and feeds show of the link. Absolute addresses.
 
-    The picture is of now; while nothing is on it answers 404, and previews do without.
+    The first picture is of now; while nothing is on it answers 404, and previews take the recording's, or do without.
     """
-    properties = {
-        "og:type": "video.other",
-        "og:title": showing.name,
-        "og:url": url,
-        "og:image": showing.playback.thumbnail,
-        "og:image:type": "image/jpeg",
-        "og:image:alt": f"A picture of {showing.name}",
-    }
+    properties = [("og:type", "video.other"), ("og:title", showing.name), ("og:url", url)]
     if showing.description:
-        properties["og:description"] = showing.description[:MAX_DESCRIPTION]
-    lines = [f'<meta property="{name}" content="{escape(value)}">' for name, value in properties.items()]
+        properties.append(("og:description", showing.description[:MAX_DESCRIPTION]))
+    pictures = [showing.playback.thumbnail, *([showing.recording.playback.thumbnail] if showing.recording else [])]
+    for picture in pictures:
+        properties += [
+            ("og:image", picture),
+            ("og:image:type", "image/jpeg"),
+            ("og:image:alt", f"A picture of {showing.name}"),
+        ]
+    lines = [f'<meta property="{name}" content="{escape(value)}">' for name, value in properties]
     return "\n".join([*lines, '<meta name="twitter:card" content="summary_large_image">'])
 
 

@@ -114,6 +114,18 @@ async def test_the_watch_page_holds_the_player_and_a_preview_for_links(api: Api)
     assert not re.search(r"<script>|<style|\son\w+=|\sstyle=", text)
 
 
+async def test_the_preview_offers_the_picture_of_now_and_then_the_recordings(api: Api) -> None:
+    channel, stream = await streaming(api)
+    uid = stream["stream_uid"]
+    api.provider.connect(uid)
+    api.provider.make_watchable(uid)
+    recording = api.provider.end(uid)
+    assert recording is not None
+    _, text, _ = await page(api, f"/watch/{api.organization}/{channel}")
+    pictures = re.findall(r'og:image" content="([^"]+)"', text)
+    assert pictures == [api.provider.playback(uid).thumbnail, recording.playback.thumbnail]
+
+
 def files() -> list[str]:
     return [
         *web_files.PLAYER,

@@ -38,6 +38,7 @@ async def test_the_judge_finds_what_is_wrong(live: Service, browser: Browser) ->
     assert {each.split(" (")[0] for each in found} >= {"light: image-alt", "dark: image-alt", "light: color-contrast"}
 
 
+@pytest.mark.timeout(300)
 async def test_the_watch_page_in_every_state(live: Service, browser: Browser) -> None:
     channel, stream = await live.channel("Spring collection", reconnect_timeout=20)
     visitor = Visitor(browser)
@@ -62,6 +63,7 @@ async def test_the_watch_page_in_every_state(live: Service, browser: Browser) ->
     assert await violations(browser) == []
 
 
+@pytest.mark.timeout(300)
 async def test_the_picker_in_every_state(live: Service, browser: Browser) -> None:
     builder = Builder(browser, live)
     builder.token = None
