@@ -1,0 +1,139 @@
+"""What an organization has streamed and can stream."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+
+from providers.base import Phase
+from providers.memory import MemoryProvider
+from service.domain import catalogue as cataloguing
+from service.domain.catalogue import Catalogue
+from service.domain.entities import Channel
+from service.domain.errors import NotFound, Unavailable
+from service.domain.paging import Page, PageRequest
+from service.domain.streams import Streams
+from service.domain.summaries import Summaries
+from service.store import Store
+from service.tasks import Tasks
+from service.viewers.memory import MemoryViewers
+from tests.contract.clock import MovableClock
+from tests.contract.room import Room, channel_of, new_people, new_room
+from tests.unit.service.domain.callers import caller
+
+
+class Stage:
+    """Streams of one organization, and a catalogue of them."""
+
+    def __init__(self, store: Store, tasks: Tasks) -> None:
+        self.clock = MovableClock()
+        self.provider = MemoryProvider(clock=self.clock)
+        self.store = store
+        self.streams = Streams(self.provider, store.channels, store.claims, self.clock)
+        self._summaries = Summaries(self.provider, MemoryViewers(digest_key=bytes(16)), tasks.spawn, lambda: 0)
+        self.catalogue = Catalogue(self.provider, store.claims, self)
+        self.states = self._summaries.of
+
+    async def input(self, channel: Channel) -> str:
+        self.clock.advance(60)
+        return (await self.streams.ensure(channel)).input.uid
+
+    def broadcast(self, uid: str) -> str:
+        """The uid of its recording."""
+        self.provider.connect(uid)
+        self.provider.make_watchable(uid)
+        self.clock.advance(60)
+        recording = self.provider.end(uid)
+        assert recording is not None
+        return recording.uid
+
+    async def channels(self, room: Room, count: int) -> list[str]:
+        """New channels with an input each: the inputs' uids."""
+        uids = []
+        for number in range(count):
+            channel = channel_of(room.organization_id, name=f"Channel {number}")
+            await self.store.channels.add_channel(channel)
+            uids.append(await self.input(channel))
+        return uids
+
+
+@pytest.fixture
+def stage(store: Store, tasks: Tasks) -> Stage:
+    return Stage(store, tasks)
+
+
+async def test_streams_are_listed_newest_first_and_found_by_a_part_of_the_name(store: Store, stage: Stage) -> None:
+    room = await new_room(store)
+    uids = await stage.channels(room, 3)
+    page = await stage.catalogue.streams(room.organization_id, PageRequest(9))
+    assert [each.stream.uid for each in page.items] == uids[::-1]
+    found = await stage.catalogue.streams(room.organization_id, PageRequest(9), search="NEL 1")
+    assert [each.stream.uid for each in found.items] == [uids[1]]
+
+
+async def test_a_list_by_state_goes_on_where_its_scan_ended(
+    store: Store, stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cataloguing, "SCAN_SIZE", 2)
+    room = await new_room(store)
+    uids = await stage.channels(room, 7)
+    stage.provider.connect(uids[0])  # the oldest: only the second page's scan comes to it
+    pages: list[Page[object]] = []
+    request = PageRequest(5)
+    while len(pages) < 5:
+        page = await stage.catalogue.streams(room.organization_id, request, state=Phase.CONNECTING)
+        pages.append(page)  # type: ignore[arg-type]
+        if page.next is None:
+            break
+        request = PageRequest(5, page.next)
+    assert [len(each.items) for each in pages] == [0, 1]
+
+
+async def test_an_outage_of_the_provider_is_ours(store: Store, stage: Stage) -> None:
+    room = await new_room(store)
+    await stage.channels(room, 1)
+    stage.provider.fail()
+    for state in (None, Phase.LIVE):
+        with pytest.raises(Unavailable):
+            await stage.catalogue.streams(room.organization_id, PageRequest(9), state=state)
+
+
+async def test_recordings_of_every_input_a_channel_had_page_both_ways(store: Store, stage: Stage) -> None:
+    room = await new_room(store)
+    recorded = []
+    for _ in range(2):
+        uid = await stage.input(room.channel)
+        recorded += [stage.broadcast(uid) for _ in range(2)]
+        await stage.provider.delete_input(uid)
+    await stage.input(room.channel)
+    first = await stage.catalogue.recordings(room.channel, PageRequest(3))
+    assert [each.uid for each in first.items] == recorded[:0:-1]
+    second = await stage.catalogue.recordings(room.channel, PageRequest(3, first.next))
+    assert ([each.uid for each in second.items], second.next) == (recorded[:1], None)
+    back = await stage.catalogue.recordings(room.channel, PageRequest(3, second.previous))
+    assert [each.uid for each in back.items] == [each.uid for each in first.items]
+
+
+async def test_a_recording_of_a_deleted_channel_is_the_organizations(store: Store, stage: Stage) -> None:
+    room = await new_room(store, is_private=True)
+    _, (stranger,) = await new_people(store, 1, room.organization_id)
+    recorded = stage.broadcast(await stage.input(room.channel))
+    found = await stage.catalogue.recording(await caller(room, 1), recorded)
+    assert (found[0].uid, found[1]) == (recorded, room.id)
+    with pytest.raises(NotFound):
+        await stage.catalogue.recording(await caller(room, stranger), recorded)
+    await store.channels.remove_channel(room.id, stage.clock.now + timedelta(1))
+    while await store.forgetting.forget_messages(10):
+        pass
+    for who in (1, stranger, None):
+        assert (await stage.catalogue.recording(await caller(room, who), recorded))[1] == room.id
+
+
+async def test_a_recording_of_another_organization_is_not_there(store: Store, stage: Stage) -> None:
+    room, other = await new_room(store), await new_room(store)
+    recorded = stage.broadcast(await stage.input(other.channel))
+    for uid in (recorded, uuid4().hex):
+        with pytest.raises(NotFound):
+            await stage.catalogue.recording(await caller(room, 0), uid)

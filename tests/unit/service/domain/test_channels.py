@@ -1,0 +1,96 @@
+"""Channels: made, changed and deleted."""
+
+from __future__ import annotations
+
+from uuid import UUID, uuid4
+
+import pytest
+
+from service.domain.channels import Channels, NewChannel, known_ordering
+from service.domain.entities import ChannelType
+from service.domain.errors import Forbidden, Invalid, NotFound, Unavailable
+from service.domain.paging import PageRequest
+from service.store import Store
+from tests.contract.clock import MovableClock
+from tests.contract.room import new_people, new_room
+from tests.unit.service.domain.callers import caller
+
+
+@pytest.fixture
+def channels(store: Store) -> Channels:
+    return Channels(store.channels, MovableClock(), store.directory)
+
+
+async def test_who_makes_a_channel_is_in_it_and_its_admin_whom_he_names_is_in_it(
+    store: Store, channels: Channels
+) -> None:
+    organization_id, (ada, bob) = await new_people(store, 2)
+    made = await channels.create(organization_id, ada, NewChannel("News", members=(bob, ada, bob)))
+    entries = [await store.channels.entry(organization_id, made.id, each) for each in (ada, bob)]
+    assert [(each.is_member, each.is_admin) for each in entries if each is not None] == [(True, True), (True, False)]
+    assert made.member_count == 2
+
+
+async def test_members_nobody_knows_are_named_and_nothing_is_made(store: Store, channels: Channels) -> None:
+    organization_id, (ada,) = await new_people(store, 1)
+    stranger = uuid4()
+    with pytest.raises(Invalid, match=str(stranger)):
+        await channels.create(organization_id, ada, NewChannel("News", members=(stranger,)))
+    assert (await channels.list(organization_id, "", PageRequest(9))).items == []
+
+
+@pytest.mark.parametrize(
+    ("new", "kind"),
+    [
+        (NewChannel("News"), ChannelType.DEFAULT),
+        (NewChannel("News", is_private=True), ChannelType.PRIVATE),
+        (NewChannel("News", type=ChannelType.PRIVATE), ChannelType.PRIVATE),
+        (NewChannel("News", is_private=True, type=ChannelType.ANNOUNCEMENTS), ChannelType.ANNOUNCEMENTS),
+    ],
+)
+async def test_private_and_ordinary_channels_are_told_apart_by_type(
+    store: Store, channels: Channels, new: NewChannel, kind: ChannelType
+) -> None:
+    organization_id, (ada,) = await new_people(store, 1)
+    made = await channels.create(organization_id, ada, new)
+    assert (made.type, made.is_private) == (kind, new.is_private or kind is ChannelType.PRIVATE)
+
+
+async def test_an_admin_changes_what_is_named_and_nothing_else(store: Store, channels: Channels) -> None:
+    room = await new_room(store)
+    changed = await channels.change(await caller(room, 0), room.id, {"name": "Sport", "is_private": True})
+    assert (changed.name, changed.type, changed.description) == ("Sport", ChannelType.PRIVATE, room.channel.description)
+    with pytest.raises(Forbidden):
+        await channels.change(await caller(room, 1), room.id, {"name": "Mine"})
+
+
+async def test_a_deleted_channel_ends_what_runs_in_it_and_is_told_of_though_that_fails(
+    store: Store, channels: Channels
+) -> None:
+    room = await new_room(store)
+    ended: list[UUID] = []
+    told: list[UUID] = []
+
+    async def fails(_: UUID) -> None:
+        raise Unavailable("away")
+
+    async def ends(channel_id: UUID) -> None:
+        ended.append(channel_id)
+
+    channels.on_delete(fails)
+    channels.on_delete(ends)
+    channels.listen(lambda _, channel_id: told.append(channel_id))
+    with pytest.raises(Forbidden):
+        await channels.delete(await caller(room, 1), room.id)
+    await channels.delete(await caller(room, 0), room.id)
+    assert (ended, told) == ([room.id], [room.id])
+    with pytest.raises(NotFound):
+        await channels.get(room.organization_id, room.id)
+
+
+def test_an_unknown_ordering_is_the_default_one() -> None:
+    assert [known_ordering(each) for each in ("created_at", "shoe_size", "")] == [
+        "created_at",
+        "-latest_message_created_at",
+        "-latest_message_created_at",
+    ]

@@ -1,0 +1,95 @@
+"""Tokens for meetings, and who is in a call."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+import jwt
+import pytest
+
+from service.domain.errors import Forbidden
+from service.domain.meetings import LEASE, TOKEN_LIFETIME, CallKind, Guest, Meetings, MeetingSigner
+from service.domain.paging import PageRequest
+from service.store import Store
+from tests.contract.clock import MovableClock
+from tests.contract.room import Room, new_people, new_room
+from tests.unit.service.domain.callers import caller
+
+SECRET = "shared with Jitsi, and long enough for HS256"
+SIGNER = MeetingSigner("our-app", "jitsi", "meet.example.com", SECRET)
+
+
+@pytest.fixture
+def clock() -> MovableClock:
+    return MovableClock()
+
+
+@pytest.fixture
+def meetings(store: Store, clock: MovableClock) -> Meetings:
+    return Meetings(store.presence, store.accounts, SIGNER, clock)
+
+
+def claims(token: str) -> dict[str, Any]:
+    options = {"verify_exp": False, "verify_nbf": False, "verify_iat": False}
+    decoded: dict[str, Any] = jwt.decode(token, SECRET, algorithms=["HS256"], audience="jitsi", options=options)  # type: ignore[arg-type]
+    return decoded
+
+
+async def in_call(meetings: Meetings, room: Room) -> list[tuple[int, bool]]:
+    page = await meetings.active(room.organization_id, room.people[0], await caller(room, 0), PageRequest(9))
+    return [(each.participant_count, each.joined) for each in page.items]
+
+
+async def test_a_users_token_is_for_that_user_whoever_he_says_he_is(
+    store: Store, meetings: Meetings, clock: MovableClock
+) -> None:
+    room = await new_room(store)
+    guest = Guest(id="somebody-else", name="Countess", email="ada@example.com")
+    issued = await meetings.issue(room.channel, await caller(room, 0), None, guest)
+    told = claims(issued.access_token)
+    assert told["context"]["user"] == {"id": str(room.people[0]), "name": "Countess", "email": "ada@example.com"}
+    assert (told["room"], told["iss"], told["sub"]) == (str(room.id), "our-app", "meet.example.com")
+    assert told["exp"] == int(clock.now.timestamp()) + TOKEN_LIFETIME == told["iat"] + issued.expires_in
+    assert issued.access_token not in repr(issued)
+
+
+async def test_the_organization_brings_guests(store: Store, meetings: Meetings) -> None:
+    room = await new_room(store)
+    organization = await caller(room, None)
+    for guest in (Guest(id="visitor-7", name="Vi"), Guest()):
+        user = claims((await meetings.issue(room.channel, organization, None, guest)).access_token)["context"]["user"]
+        assert all(isinstance(value, str) and value for value in user.values())
+        assert user["id"] == guest.id or guest.id is None
+    assert await in_call(meetings, room) == [(2, False)]
+
+
+async def test_a_group_is_the_organization_or_refused(store: Store, meetings: Meetings) -> None:
+    room = await new_room(store)
+    issued = await meetings.issue(room.channel, await caller(room, 0), room.organization_id, Guest())
+    assert claims(issued.access_token)["context"]["group"] == str(room.organization_id)
+    with pytest.raises(Forbidden):
+        await meetings.issue(room.channel, await caller(room, 0), uuid4(), Guest())
+
+
+async def test_who_has_a_token_is_in_the_call_until_he_leaves_or_his_lease_ends(
+    store: Store, meetings: Meetings, clock: MovableClock
+) -> None:
+    room = await new_room(store)
+    await meetings.issue(room.channel, await caller(room, 0), None, Guest())
+    await meetings.note_call(room.channel, room.people[1], CallKind.REQUEST, clock.now)
+    assert await in_call(meetings, room) == [(2, True)]
+    await meetings.note_call(room.channel, room.people[0], CallKind.LEAVE, clock.now + timedelta(seconds=1))
+    clock.advance(2)
+    assert await in_call(meetings, room) == [(1, False)]
+    clock.advance(LEASE.total_seconds())
+    assert await in_call(meetings, room) == []
+
+
+async def test_only_users_of_the_organization_have_a_list(store: Store, meetings: Meetings) -> None:
+    room = await new_room(store)
+    _, (foreigner,) = await new_people(store, 1)
+    for nobody in (foreigner, uuid4()):
+        with pytest.raises(Forbidden):
+            await meetings.active(room.organization_id, nobody, await caller(room, 0), PageRequest(9))
