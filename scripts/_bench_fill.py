@@ -31,11 +31,8 @@ PARTICIPANTS = 5
 CALLS_ONE_IN = 25
 """Of the channels: so many have a call going on, each with that many participants."""
 
-ELSEWHERE = 50
-"""Times as many participants in other organizations' calls."""
-
-STRANGERS = uuid4()
-"""Another organization."""
+ELSEWHERE = [uuid4() for _ in range(50)]
+"""Other organizations with as many participants in calls."""
 
 Row = dict[str, Any]
 
@@ -176,11 +173,12 @@ def _sessions(world: World) -> Iterator[Row]:
 def _presences(world: World) -> Iterator[Row]:
     """And those of calls elsewhere, so that there is something to pass by."""
     until = datetime.now(UTC) + timedelta(hours=2)
-    for _ in range(world.size.channels // CALLS_ONE_IN * PARTICIPANTS * ELSEWHERE):
-        yield {
-            "channel_id": uuid4(), "participant": "somebody", "organization_id": STRANGERS,
-            "noted_at": START, "leaves_at": until,
-        }  # fmt: skip
+    for organization in ELSEWHERE:
+        for _ in range(world.size.channels // CALLS_ONE_IN * PARTICIPANTS):
+            yield {
+                "channel_id": uuid4(), "participant": "somebody", "organization_id": organization,
+                "noted_at": START, "leaves_at": until,
+            }  # fmt: skip
     for channel in world.channels[::CALLS_ONE_IN]:
         for user in world.users[:PARTICIPANTS]:
             yield {

@@ -19,11 +19,9 @@ from service.domain.provider_errors import provider_errors
 MAX_INPUTS = 20
 """The most inputs of one channel, the present one and earlier ones, whose recordings are listed."""
 
-SCAN_SIZE = 500
-"""Streams looked at together when a list is filtered by state."""
-
-SCAN_BATCHES = 2
-"""How often that is done for one page."""
+SCANS = (100, 500)
+"""Streams looked at together when a list is filtered by state: few at first, enough for a state that many are in; if need be many
+then, and no more for one page."""
 
 MAX_SCAN = 50
 """The most batches of MAX_PAGE recordings walked over to find the page before a place."""
@@ -59,7 +57,7 @@ class Catalogue:
     ) -> Page[ListedStream]:
         """The organization's live inputs, newest first: those of public channels and of what that user is in.
 
-        With `state` a page may be short though there is more: at most SCAN_BATCHES of SCAN_SIZE streams are looked at for it.
+        With `state` a page may be short though there is more: no more than SCANS streams are looked at for it.
         """
 
         async def owned(wanted: PageRequest) -> Page[OwnedStream]:
@@ -76,10 +74,9 @@ class Catalogue:
         self, owned: Callable[[PageRequest], Awaitable[Page[OwnedStream]]], request: PageRequest, state: Phase
     ) -> Page[ListedStream]:
         found: list[ListedStream] = []
-        scan = PageRequest(SCAN_SIZE, request.anchor)
-        onward: Anchor | None = None
-        for _ in range(SCAN_BATCHES):
-            page = await owned(scan)
+        onward = request.anchor
+        for size in SCANS:
+            page = await owned(PageRequest(size, onward))
             with provider_errors():
                 summaries = await self._states.states([each.uid for each in page.items])
                 found += [
@@ -90,7 +87,6 @@ class Catalogue:
             onward = page.previous if request.backward else page.next
             if onward is None or len(found) > request.size:
                 break
-            scan = PageRequest(SCAN_SIZE, onward)
         page_found = cut(found, request, lambda each: _stream_place(each.stream))
         if len(found) > request.size or onward is None:
             return page_found

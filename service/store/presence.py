@@ -48,19 +48,23 @@ class StoredPresence:
     async def active(
         self, organization_id: UUID, user_id: UUID, viewer_id: UUID, at: datetime, request: PageRequest
     ) -> list[ActiveConference]:
-        here = call_presences.c.leaves_at > at
-        joined = func.max(case((call_presences.c.participant == str(user_id), 1), else_=0))
+        is_here = func.max(case((call_presences.c.participant == str(user_id), 1), else_=0))
+        # Counted first: then only the channels are looked up, not the channel of each participant.
+        calls = (
+            select(call_presences.c.channel_id, func.count().label("participant_count"), is_here.label("joined"))
+            .where(call_presences.c.organization_id == organization_id, call_presences.c.leaves_at > at)
+            .group_by(call_presences.c.channel_id)
+            .subquery()
+        )
         wanted = (
             select(
-                channels.c.id.label("channel_id"),
+                calls.c.channel_id,
                 channels.c.created_at.label("channel_created_at"),
-                func.count().label("participant_count"),
-                joined.label("joined"),
+                calls.c.participant_count,
+                calls.c.joined,
             )
-            .join(call_presences, call_presences.c.channel_id == channels.c.id)
-            .where(call_presences.c.organization_id == organization_id, here)
+            .join(channels, channels.c.id == calls.c.channel_id)
             .where(visible_to(viewer_id), channels.c.deleted_at.is_(None))
-            .group_by(channels.c.id, channels.c.created_at)
         )
         anchor_id = None if request.anchor is None else UUID(request.anchor.id)
         wanted = paged(wanted, channels.c.created_at, channels.c.id, anchor_id, request, descending=True)

@@ -76,7 +76,7 @@ async def test_streams_are_listed_newest_first_and_found_by_a_part_of_the_name(s
 async def test_a_list_by_state_goes_on_where_its_scan_ended(
     store: Store, stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cataloguing, "SCAN_SIZE", 2)
+    monkeypatch.setattr(cataloguing, "SCANS", (1, 3))
     room = await new_room(store)
     uids = await stage.channels(room, 7)
     stage.provider.connect(uids[0])  # the oldest: only the second page's scan comes to it
