@@ -53,15 +53,6 @@ parameters = {{ "path.channel_id" = "{doomed}" }}
 include-operation-id = "create_channel"
 checks.positive_data_acceptance.expected-statuses = ["2xx", 400]
 
-# The default channel is a public one: 400.
-[[operations]]
-include-operation-id = "replace_channel"
-checks.positive_data_acceptance.expected-statuses = ["2xx", 400, 404, 409]
-
-[[operations]]
-include-operation-id = "change_channel"
-checks.positive_data_acceptance.expected-statuses = ["2xx", 400, 404, 409]
-
 [[operations]]
 include-operation-id = "add_member"
 checks.positive_data_acceptance.expected-statuses = ["2xx", 400, 404]
