@@ -39,7 +39,9 @@ STEPS = st.lists(
 def irregular_streams(draw: st.DrawFn) -> list[FlvTag]:
     """Sound without a break, and pictures whenever they like: of any rate, with holes, or slower than one a second."""
     usual = draw(st.sampled_from([17, 33, 40, 100, 200, 333, 500, 1_000, 1_700]))
-    steps = draw(st.lists(st.sampled_from([usual] * 6 + [usual * 2, 70, 900, 2_480, 3_000, 9_000]), max_size=60))
+    steps = draw(
+        st.lists(st.sampled_from([usual] * 6 + [usual * 2, 70, 900, 2_480, 3_000, 9_000, 13_000]), max_size=60)
+    )
     every = draw(st.sampled_from([1, 7, 30, 1_000]))
     times = list(accumulate([0, *[usual] * draw(st.integers(1, 60)), *steps]))
     pictures = [frame(time, key=number % every == 0) for number, time in enumerate(times)]

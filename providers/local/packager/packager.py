@@ -143,6 +143,8 @@ class Packager:
         return self._drain()
 
     def _drain(self) -> list[PackagerEvent]:
+        if not self._events:  # for nine tags of ten
+            return []
         events = self._events[:]
         self._events.clear()
         return events

@@ -100,8 +100,11 @@ class ChunkReader:
         stream = self._streams.get(chunk_stream_id)
         if stream is None:
             stream = self._open(chunk_stream_id, kind)
-        if kind == 3:
-            yield from self._repeat(stream)
+        if kind == 3:  # the message goes on, or another one like it begins (§5.3.1.2.4)
+            if stream.extension:
+                yield from self._repeated_extension(stream)
+            if not stream.partial:
+                stream.timestamp = (stream.timestamp + stream.delta) & UINT32
             return stream
         if stream.partial:
             raise ChunkMalformed("a new message begins inside another one of the same chunk stream")
@@ -144,16 +147,15 @@ class ChunkReader:
         elif stream.length > self.limits.message_size:
             raise LimitExceeded("message size", self.limits.message_size)
 
-    def _repeat(self, stream: _ChunkStream) -> Generator[None, None, None]:
-        """A header of type 3: the message goes on, or another one like it begins (§5.3.1.2.4)."""
-        if stream.extension:
-            # §5.3.1.3 wants the extended timestamp here again, and some encoders leave it out. It is taken for one only when
-            # it is the same. Fewer than 4 bytes of payload cannot be looked at without waiting for bytes that may not come.
-            size = min(self._chunk_size, stream.length - len(stream.partial))
-            if size < 4 or (yield from self._buffer.peek(4)) == stream.extension:
-                yield from self._buffer.exactly(4)
-        if not stream.partial:
-            stream.timestamp = (stream.timestamp + stream.delta) & UINT32
+    def _repeated_extension(self, stream: _ChunkStream) -> Generator[None, None, None]:
+        """§5.3.1.3 wants the extended timestamp behind a header of type 3 again, and some encoders leave it out.
+
+        It is taken for one only when it is the same. Fewer than 4 bytes of payload cannot be looked at without waiting for
+        bytes that may not come.
+        """
+        size = min(self._chunk_size, stream.length - len(stream.partial))
+        if size < 4 or (yield from self._buffer.peek(4)) == stream.extension:
+            yield from self._buffer.exactly(4)
 
     def _payload(self, stream: _ChunkStream) -> Generator[None, None, bytes | None]:
         """One chunk's payload; the message's when that was its last chunk, else None."""

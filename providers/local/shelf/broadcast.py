@@ -128,6 +128,8 @@ class Broadcast:
         """No segment will be longer than this many whole seconds, no listed part than these seconds (`Packager`); call it
         before the first SegmentEnd is taken, again as often as you like. Errors: ShelfError.
         """
+        if target_duration <= self.target_duration and part_target == self.part_target:  # as nearly always
+            return
         if any(track.segments for track in self.tracks.values()):  # players were told
             part_target = self.part_target
         if target_duration > self.target_duration or part_target != self.part_target:
