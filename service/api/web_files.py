@@ -11,7 +11,7 @@ from aiohttp import web
 PLAYER = ("player.js", "player/feed.js", "player/look.js", "player/playback.js")
 PICKER = (
     "picker.js",
-    *(f"picker/{name}.js" for name in ("card", "control", "directory", "frame", "keys", "look", "pace")),
+    *(f"picker/{name}.js" for name in ("card", "control", "directory", "frame", "keys", "look", "pace", "view")),
 )
 STUDIO_MODULES = (
     "access all_channels api channel chart connect copy dialog dom errors format forms health history icons "

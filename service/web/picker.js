@@ -2,23 +2,21 @@
  * <stream-picker org="…"> — whoever builds an interaction picks one of the organization's streams. One script tag, no build step;
  * the README documents it.
  *
- *   #load ─▶ Directory ─▶ streams ─▶ #show ─▶ cards ─▶ #pick ─▶ value, events
+ *   #load ─▶ Directory ─▶ streams ─▶ View ─▶ cards ─▶ #pick ─▶ value, events
  *
  * A form control: `name`, `value`, `required`, `disabled`, <label for>, reset.
  */
 
-import { Card } from "./picker/card.js";
 import { Control } from "./picker/control.js";
 import { Directory, Problem } from "./picker/directory.js";
-import { frame, STATES } from "./picker/frame.js";
+import { STATES } from "./picker/frame.js";
 import { destination, reach, tabStop } from "./picker/keys.js";
 import { sheet } from "./picker/look.js";
 import { Pace } from "./picker/pace.js";
+import { MOST, View } from "./picker/view.js";
 
 const ORIGIN = new URL(".", import.meta.url);
 const PAGE = 24;
-/** Beyond these, one searches. */
-const MOST = 400;
 const REFRESH_MS = 10_000;
 const FIRST_RETRY_MS = 2_000;
 const LAST_RETRY_MS = 60_000;
@@ -39,8 +37,8 @@ class StreamPicker extends Control {
   static observedAttributes = ["org", "server", "value", "state", "label", "required"];
 
   #root = this.attachShadow({ mode: "open", delegatesFocus: true });
-  #parts = frame(MOST);
-  #cards = new Map(); // by uid, in the order shown
+  #view = new View();
+  #parts = this.#view.parts;
   #directory = null;
   #giveToken = null;
   #value = "";
@@ -186,7 +184,7 @@ class StreamPicker extends Control {
   }
 
   async #showMore() {
-    const before = this.#cards.size;
+    const before = this.#view.size;
     this.#wanted = Math.min(MOST, before + PAGE);
     if (await this.#load(true)) this.#parts.list.children[before]?.focus(); // the button may be gone
   }
@@ -203,14 +201,13 @@ class StreamPicker extends Control {
     let again = REFRESH_MS;
     try {
       if (!this.#directory) throw new Problem("nowhere");
-      const { search, filter } = this.#parts;
-      const query = { search: search.value.trim(), state: filter.value };
-      const { streams, more } = await this.#directory.read({ wanted: this.#wanted, ...query, signal });
+      const { streams, more } = await this.#directory.read({ wanted: this.#wanted, ...this.#view.query, signal });
       this.#more = more;
       this.#problem = null;
       this.#failures = 0;
       this.#loaded = true;
-      this.#list(streams);
+      this.#view.list(streams);
+      this.#chosen = this.#view.stream(this.#value) ?? this.#chosen;
       await this.#find(signal);
     } catch (problem) {
       if (signal.aborted) return false;
@@ -221,7 +218,7 @@ class StreamPicker extends Control {
     }
     this.#loading = null;
     this.#show();
-    if (asked) this.#say();
+    if (asked) this.#view.say({ problem: this.#problem, isMore: this.#more });
     if (!this.#problem?.waits) this.#pace.next(again);
     return true;
   }
@@ -234,69 +231,19 @@ class StreamPicker extends Control {
     this.#isLost = !this.#chosen;
   }
 
-  // What is to see.
-
-  #list(streams) {
-    const { list } = this.#parts;
-    const cards = new Map();
-    for (const stream of streams) {
-      const card = this.#cards.get(stream.uid) ?? new Card(stream);
-      card.update(stream);
-      cards.set(stream.uid, card);
-      if (stream.uid === this.#value) this.#chosen = stream;
-    }
-    const focused = this.#root.activeElement;
-    this.#cards = cards;
-    const options = [...cards.values()].map((card) => card.option);
-    // Only what has changed its place is moved: moving takes the focus away.
-    for (const old of [...list.children]) if (!options.includes(old)) old.remove();
-    options.forEach((option, place) => list.children[place] === option || list.insertBefore(option, list.children[place] ?? null));
-    if (focused?.role === "option" && this.#root.activeElement !== focused) (focused.isConnected ? focused : this.#parts.search).focus();
-  }
-
   #show() {
-    const { notice, warning, message, spinner, text, retry, reset, list, more, limit, chosen, choice, clear } = this.#parts;
-    const some = this.#loaded && this.#cards.size > 0;
-    const pending = !some && (!this.#loaded || this.#loading);
-    const problem = this.#problem;
-    list.hidden = !some;
-    list.ariaBusy = String(Boolean(this.#loading));
-    notice.hidden = !(some && problem);
-    warning.textContent = problem?.says ?? "";
-    message.hidden = some;
-    spinner.hidden = Boolean(problem) || !pending;
-    retry.hidden = !problem || this.#directory === null;
-    reset.hidden = Boolean(problem) || pending || !this.#isFiltered;
-    text.textContent = problem?.says ?? (pending ? "Loading the streams…" : this.#emptiness());
-    more.hidden = !(some && this.#more && this.#wanted < MOST);
-    limit.hidden = !(some && this.#more && this.#wanted >= MOST);
-    for (const [uid, card] of this.#cards) card.selected = uid === this.#value;
-    reach(list, tabStop(list));
-    chosen.hidden = !this.#value;
-    clear.hidden = this.hasAttribute("required");
-    const name = this.#chosen?.channel_name;
-    choice.replaceChildren(
-      ...(name ? ["Chosen: ", Object.assign(document.createElement("strong"), { textContent: name })]
-        : [this.#isLost ? "The chosen stream is not in the list." : "One is chosen."]),
-    );
-  }
-
-  get #isFiltered() {
-    return Boolean(this.#parts.search.value.trim() || this.#parts.filter.value);
-  }
-
-  #emptiness() {
-    const { search, filter } = this.#parts;
-    if (!this.#isFiltered) return "There are no streams yet. A channel is listed here once it has a live input.";
-    const name = search.value.trim() && ` with “${search.value.trim()}” in its name`;
-    const state = filter.value && ` in the state “${STATES[filter.value].says}”`;
-    return `There is no stream${name}${state}.`;
-  }
-
-  #say() {
-    const found = this.#cards.size;
-    const count = `${found} ${found === 1 ? "stream" : "streams"}${this.#more ? ", and more" : ""}.`;
-    this.#parts.said.textContent = this.#problem?.says ?? (found ? count : this.#emptiness());
+    this.#view.show({
+      problem: this.#problem,
+      isLoaded: this.#loaded,
+      isLoading: this.#loading !== null,
+      isMore: this.#more,
+      wanted: this.#wanted,
+      canRetry: this.#directory !== null,
+      isRequired: this.hasAttribute("required"),
+      value: this.#value,
+      chosen: this.#chosen,
+      isLost: this.#isLost,
+    });
   }
 
   #unfilter() {
@@ -308,7 +255,7 @@ class StreamPicker extends Control {
   // Choosing.
 
   #pick(option) {
-    const stream = [...this.#cards.values()].find((card) => card.option === option)?.stream;
+    const stream = this.#view.streamOf(option);
     if (!stream) return;
     const changed = stream.uid !== this.#value;
     this.#isChanged = true;
@@ -326,7 +273,7 @@ class StreamPicker extends Control {
   }
 
   #choose(uid) {
-    if (this.#chosen?.uid !== uid) this.#chosen = this.#cards.get(uid)?.stream ?? null;
+    if (this.#chosen?.uid !== uid) this.#chosen = this.#view.stream(uid);
     this.#value = uid;
     this.#isLost = false;
     this.#judge();

@@ -15,7 +15,7 @@ from tests.api.conftest import Api
 MAX_PLAYER = 12 * 1024
 """Bytes of the player on the wire, hls.js not counted."""
 
-MAX_PICKER = 12 * 1024
+MAX_PICKER = 14 * 1024
 """Bytes of the picker on the wire."""
 
 

@@ -1,0 +1,101 @@
+/** What there is to see of the picker: the cards, and what is said around them. */
+
+import { Card } from "./card.js";
+import { frame, STATES } from "./frame.js";
+import { reach, tabStop } from "./keys.js";
+
+/** Beyond these, one searches. */
+export const MOST = 400;
+
+export class View {
+  parts = frame(MOST);
+  #cards = new Map(); // by uid, in the order shown
+
+  get size() {
+    return this.#cards.size;
+  }
+
+  /** The stream of that uid, if it is shown. */
+  stream(uid) {
+    return this.#cards.get(uid)?.stream ?? null;
+  }
+
+  /** The stream of an option of the list. */
+  streamOf(option) {
+    return [...this.#cards.values()].find((card) => card.option === option)?.stream;
+  }
+
+  /** What is searched for. */
+  get query() {
+    return { search: this.parts.search.value.trim(), state: this.parts.filter.value };
+  }
+
+  /** Show these, and keep the focus where it is. */
+  list(streams) {
+    const { list, search, body } = this.parts;
+    const cards = new Map();
+    for (const stream of streams) {
+      const card = this.#cards.get(stream.uid) ?? new Card(stream);
+      card.update(stream);
+      cards.set(stream.uid, card);
+    }
+    this.#cards = cards;
+    const focused = body.getRootNode().activeElement;
+    const options = [...cards.values()].map((card) => card.option);
+    // Only what has changed its place is moved: moving takes the focus away.
+    for (const old of [...list.children]) if (!options.includes(old)) old.remove();
+    options.forEach((option, place) => list.children[place] === option || list.insertBefore(option, list.children[place] ?? null));
+    if (focused?.role === "option" && !focused.matches(":focus")) (focused.isConnected ? focused : search).focus();
+  }
+
+  /**
+   * Bring everything up to date. `isLoaded`: the list was read at least once; `isLoading`: it is being read; `isMore`: there are more
+   * than `wanted`; `canRetry`, `isRequired`; `value`, `chosen`, `isLost`: the uid, its stream as far as known, or that there is none.
+   */
+  show(now) {
+    const { problem } = now;
+    const { notice, warning, message, spinner, text, retry, reset, list, more, limit, chosen, clear } = this.parts;
+    const some = now.isLoaded && this.size > 0;
+    const pending = !some && (!now.isLoaded || now.isLoading);
+    list.hidden = !some;
+    list.ariaBusy = String(now.isLoading);
+    notice.hidden = !(some && problem);
+    warning.textContent = problem?.says ?? "";
+    message.hidden = some;
+    spinner.hidden = Boolean(problem) || !pending;
+    retry.hidden = !problem || !now.canRetry;
+    reset.hidden = Boolean(problem) || pending || !this.#isFiltered;
+    text.textContent = problem?.says ?? (pending ? "Loading the streams…" : this.#emptiness());
+    more.hidden = !(some && now.isMore && now.wanted < MOST);
+    limit.hidden = !(some && now.isMore && now.wanted >= MOST);
+    for (const [uid, card] of this.#cards) card.selected = uid === now.value;
+    reach(list, tabStop(list));
+    chosen.hidden = !now.value;
+    clear.hidden = now.isRequired;
+    this.#name(now.chosen, now.isLost);
+  }
+
+  #name(stream, isLost) {
+    const name = Object.assign(document.createElement("strong"), { textContent: stream?.channel_name });
+    this.parts.choice.replaceChildren(
+      ...(stream ? ["Chosen: ", name] : [isLost ? "The chosen stream is not in the list." : "One is chosen."]),
+    );
+  }
+
+  /** Tell those who cannot see it. */
+  say({ problem, isMore }) {
+    const count = `${this.size} ${this.size === 1 ? "stream" : "streams"}${isMore ? ", and more" : ""}.`;
+    this.parts.said.textContent = problem?.says ?? (this.size ? count : this.#emptiness());
+  }
+
+  get #isFiltered() {
+    return Boolean(this.query.search || this.query.state);
+  }
+
+  #emptiness() {
+    const { search, state } = this.query;
+    if (!this.#isFiltered) return "There are no streams yet. A channel is listed here once it has a live input.";
+    const named = search && ` with “${search}” in its name`;
+    return `There is no stream${named}${state && ` in the state “${STATES[state].says}”`}.`;
+  }
+}
