@@ -37,15 +37,16 @@ STEPS = st.lists(
 
 @st.composite
 def irregular_streams(draw: st.DrawFn) -> list[FlvTag]:
-    """Sound without a break, and pictures whenever they like: of any rate, with holes, or slower than one a second."""
+    """Sound without a break, and pictures whenever they like: late, of any rate, with holes, or slower than one a second."""
     usual = draw(st.sampled_from([17, 33, 40, 100, 200, 333, 500, 1_000, 1_700]))
     steps = draw(
         st.lists(st.sampled_from([usual] * 6 + [usual * 2, 70, 900, 2_480, 3_000, 9_000, 13_000]), max_size=60)
     )
     every = draw(st.sampled_from([1, 7, 30, 1_000]))
     times = list(accumulate([0, *[usual] * draw(st.integers(1, 60)), *steps]))
-    pictures = [frame(time, key=number % every == 0) for number, time in enumerate(times)]
-    media = sorted([*pictures, *sounds(0, times[-1] / 1000)], key=lambda tag: tag.timestamp)
+    late = draw(st.sampled_from([0, 0, 300, 6_500]))
+    pictures = [frame(late + time, key=number % every == 0) for number, time in enumerate(times)]
+    media = sorted([*pictures, *sounds(0, (late + times[-1]) / 1000)], key=lambda tag: tag.timestamp)
     return [video_header(), audio_header(), *media]
 
 

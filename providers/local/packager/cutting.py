@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import ceil
 
@@ -58,6 +58,11 @@ class SegmentRule:
         self._settings = settings
         self.target_duration = target_duration
         self.part_target = part_target or settings.part_target
+        self._told: list[Callable[[], None]] = []
+
+    def when_fixed(self, tell: Callable[[], None]) -> None:
+        """Call `tell` when the targets have been fixed."""
+        self._told.append(tell)
 
     @property
     def longest(self) -> float:
@@ -89,6 +94,8 @@ class SegmentRule:
             self.target_duration = max(MIN_TARGET_DURATION, ceil(longest))
             if self._settings.low_latency:
                 self.part_target = part_target_for(self.part_target, intervals)
+            for tell in self._told:
+                tell()
 
 
 def part_target_for(wanted: float, intervals: Sequence[float]) -> float:

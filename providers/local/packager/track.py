@@ -34,6 +34,7 @@ class Track:
         self._low_latency = settings.low_latency
         self._rule = rule
         self._emit = emit
+        rule.when_fixed(self._measure)
         self.sequence = sequence
         self.active = self.begun = False
         self.timescale = 1
@@ -70,13 +71,17 @@ class Track:
         self.active = self.begun = True
         self.generation, self.timescale = init.generation, init.timescale
         self.origin, self.end, self._program_zero = origin, start, program_zero
+        self._measure()
         self._begin_segment()
         self._emit(init)
 
-    def _begin_segment(self) -> None:
+    def _measure(self) -> None:
+        """The rule in ticks: they are wanted for every sample, and change when the other track ends the first segment."""
         self._part_ticks = int(self._rule.part_target * self.timescale + 1e-6)
         self._least_ticks = ceil(self._part_ticks * MIN_PART_SHARE)
         self._longest_ticks = int(self._rule.longest * self.timescale)
+
+    def _begin_segment(self) -> None:
         self._part_index = self._samples = 0
         self.segment_start = self.part_start = self.end
 

@@ -95,6 +95,16 @@ def test_a_first_segment_without_an_end_is_cut_after_the_longest_allowed() -> No
     assert len(ends(events, VIDEO)) == 3
 
 
+def test_a_picture_that_joins_the_sound_keeps_to_the_target_duration_the_sound_has_fixed() -> None:
+    late = sorted([*frames(6_500, 20.0, gop=8.0), *sounds(6_500, 20.0)], key=lambda tag: tag.timestamp)
+
+    subject = packager()
+    events = feed(subject, [video_header(), audio_header(), *sounds(0, 6.5), *late])
+
+    assert subject.target_duration == 2
+    assert max(seconds(ends(events, VIDEO))) <= 2.49
+
+
 def paused(begin: int, seconds: float, *, back_with_keyframe: bool = False) -> list[FlvTag]:
     """Both tracks of 20 s; the picture pauses at `begin` (ms), the sound goes on."""
     end = begin + round(seconds * 1000)
