@@ -41,7 +41,11 @@ def known_renditions(value: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def readable_file(value: Path) -> Path:
-    if not value.is_file() or not os.access(value, os.R_OK):
+    try:
+        readable = value.is_file() and os.access(value, os.R_OK)
+    except OSError:  # too long for a path, as when what the file should hold stands here
+        readable = False
+    if not readable:
         raise ValueError("not a readable file")
     return value
 

@@ -46,6 +46,9 @@ MAX_TRANSCODES_LIMIT = 64
 MIN_JITSI_SECRET = 32
 """Characters: a shorter key would be easier to guess than the signature (RFC 7518 §3.2)."""
 
+PEM = "-----BEGIN"
+"""How a key begins that stands where the path of its file should: it is not repeated."""
+
 ORCHESTRATOR_VARIABLES = re.compile(r"CONFERENCE_(SERVICE_(HOST|PORT\w*)|PORT(_\d+_(TCP|UDP)\w*)?)")
 """Kubernetes and Docker links make these up for a service named "conference"; they are not meant for us."""
 
@@ -276,7 +279,7 @@ def _sentences(error: ValidationError) -> Iterator[str]:
             continue
         told.add(name)
         rule, secret = _rule_of(name)
-        given = "" if secret else f", not {clean_text(repr(fault['input']))}"
+        given = "" if secret or PEM in str(fault["input"]) else f", not {clean_text(repr(fault['input']))}"
         yield f"{PREFIX}{name.upper()} must be {rule}{given}"
 
 

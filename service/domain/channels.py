@@ -14,7 +14,7 @@ from service.domain.access import enter, only_admin
 from service.domain.accounts import Identity
 from service.domain.conversation_ports import DirectoryStore
 from service.domain.entities import Channel, ChannelType
-from service.domain.errors import Conflict, DomainError, Invalid, NotFound
+from service.domain.errors import DomainError, Invalid, NotFound
 from service.domain.paging import Anchor, Page, PageRequest, cut
 from service.domain.ports import ChannelStore, StreamListener
 
@@ -34,8 +34,6 @@ MAX_FIRST_MEMBERS = 500
 
 ORDERINGS = ("created_at", "-created_at", "latest_message_created_at", "-latest_message_created_at")
 DEFAULT_ORDERING = "-latest_message_created_at"
-
-DEFAULT_IS_PUBLIC = "The organization's default channel is a public one."
 
 UNKNOWN_USER = 'Invalid pk "{}" - object does not exist.'
 
@@ -157,10 +155,6 @@ class Channels:
         entry = await enter(self._store, caller, channel_id)
         only_admin(entry)
         changed = dict(values)
-        if _as_changed(entry.channel, changed, "is_default_channel") and _as_changed(
-            entry.channel, changed, "is_private"
-        ):
-            raise Conflict(DEFAULT_IS_PUBLIC)
         if "is_private" in changed:
             changed["type"] = _type(entry.channel.type, changed["is_private"])
         if changed and not await self._store.change_channel(channel_id, changed, self._clock()):
@@ -183,10 +177,6 @@ class Channels:
     def _tell(self, channel: Channel) -> None:
         for listener in self._listeners:
             listener(channel.organization_id, channel.id)
-
-
-def _as_changed(channel: Channel, changed: Mapping[str, Any], field: str) -> Any:
-    return changed.get(field, getattr(channel, field))
 
 
 def _type(wanted: ChannelType, is_private: bool) -> ChannelType:

@@ -97,7 +97,10 @@ class ChannelStore(Protocol):
         """The channel and what that user is to it."""
 
     async def change_channel(self, channel_id: UUID, values: Mapping[str, Any], at: datetime) -> bool:
-        """False when it is gone. Errors: Conflict for a second default channel of the organization."""
+        """False when it is gone. Errors: Conflict for a default channel of the organization that is private, or a second one.
+
+        Both hold however many change it at once.
+        """
 
     async def remove_channel(self, channel_id: UUID, at: datetime) -> bool:
         """It and its members are gone, its messages will be (`sweeper.py`); which inputs it had stays known.

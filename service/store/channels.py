@@ -30,6 +30,7 @@ from service.store.statements import paged, values_of
 from service.store.tables import PUBLIC, channels, organizations, users
 
 _LATEST_AUTHOR = users.alias("latest_author")
+_DEFAULT_AND_PRIVATE = (channels.c.is_default_channel, channels.c.is_private)
 _COLUMNS = [*CHANNEL_COLUMNS, *MESSAGE_COLUMNS, *prefixed(_LATEST_AUTHOR, "latest_author", PEOPLE)]
 
 
@@ -176,8 +177,12 @@ class StoredChannels:
             if row.get("is_default_channel"):
                 await _be_the_default(connection, channel_id)
             present = and_(channels.c.id == channel_id, channels.c.deleted_at.is_(None))
-            if (await connection.execute(update(channels).where(present).values(row))).rowcount == 0:
+            changed = update(channels).where(present).values(row)
+            changed_to = (await connection.execute(changed.returning(*_DEFAULT_AND_PRIVATE))).one_or_none()
+            if changed_to is None:
                 return False
+            if all(changed_to) and any(each.name in row for each in _DEFAULT_AND_PRIVATE):
+                raise Conflict("The organization's default channel is a public one.")
             if "is_private" in row:
                 theirs = and_(members.c.channel_id == channel_id, members.c.is_direct.is_(False))
                 await connection.execute(update(members).where(theirs).values(is_private=row["is_private"]))

@@ -66,6 +66,16 @@ async def test_of_many_who_make_their_channel_the_default_at_once_one_does(api: 
     assert [each["is_default_channel"] for each in await ada.all("channels")].count(True) == 1
 
 
+async def test_a_channel_made_private_and_the_default_at_once_becomes_one_of_them(api: Api) -> None:
+    ada = first(api)
+    channel = await ada.channel()
+    wishes: list[dict[str, bool]] = [{"is_default_channel": True}, {"is_private": True}]
+    answers = await asyncio.gather(*(ada.patch(f"channels/{channel}", each) for each in wishes))
+    assert sorted(status for status, _ in answers) == [200, 409]
+    _, found = await ada.get(f"channels/{channel}")
+    assert (found["is_default_channel"], found["is_private"]).count(True) == 1
+
+
 async def test_the_default_channel_of_another_organization_does_not_count(api: Api) -> None:
     ada, eve = first(api), await newcomer(api, "Eve", uuid4())
     theirs = f"/api/pub/v1/orgs/{(await eve.seen('/api/v5/users/me'))['organization_id']}/channels"

@@ -195,6 +195,21 @@ def test_cloudflare_needs_an_account_and_a_token(monkeypatch: pytest.MonkeyPatch
     ]
 
 
+@pytest.mark.parametrize(
+    "key", ["-----BEGIN PRIVATE KEY-----\nMIIEvQ\n", f"-----BEGIN RSA PRIVATE KEY-----{'M' * 2_000}"]
+)
+def test_a_key_in_the_place_of_its_path_is_not_repeated(monkeypatch: pytest.MonkeyPatch, key: str) -> None:
+    assert faults(monkeypatch, JITSI_PRIVATE_KEY=key, TLS_KEY=key) == [
+        "CONFERENCE_TLS_KEY must be a readable file (PEM, the private key)",
+        "CONFERENCE_JITSI_PRIVATE_KEY must be a readable file (PEM, an RSA private key without a password)",
+    ]
+
+
+def test_a_path_too_long_for_any_file_is_no_readable_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    [line] = faults(monkeypatch, TLS_CERT="a" * 300)
+    assert line.startswith("CONFERENCE_TLS_CERT must be a readable file (PEM, the whole chain), not 'aaa")
+
+
 def test_secrets_do_not_show_in_the_repr(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CONFERENCE_CLOUDFLARE_API_TOKEN", "hunter2")
     monkeypatch.setenv("CONFERENCE_DATABASE_URL", "postgresql://me:hunter2@host/name")
