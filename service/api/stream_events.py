@@ -23,6 +23,7 @@ from service.api.client_address import client_address
 from service.api.middleware import CORS
 from service.api.public_schemas import EVENTS, PATH
 from service.api.public_stream import PublicStream, headers_of, status_event
+from service.domain.buckets import site
 from service.domain.errors import DomainError, Throttled, Unavailable
 from service.domain.status import StatusBoard
 from service.domain.watched import Watched
@@ -37,7 +38,7 @@ class EventLimits:
     max_connections: int = 4_000
     """In all; beyond, visitors are told to poll (503)."""
     max_per_address: int = 400
-    """From one address, which may be a school; beyond, visitors are told to poll (429)."""
+    """From one address (of IPv6, one /64), which may be a school; beyond, visitors are told to poll (429)."""
     heartbeat: float = 15.0
     """Between two signs of life: a comment to the client, a heartbeat of the visitor. Far below the viewer window and the
     board's patience, and below the idle time-outs of proxies."""
@@ -86,15 +87,15 @@ class StreamEvents:
             log.warning("event streams did not end in time", left=len(self._wakes))
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:
-        address = client_address(
-            request.remote or "", request.headers.get("X-Forwarded-For", ""), self._public.trusted_proxies
-        )
+        headers = headers_of(request)
+        forwarded = headers.get("x-forwarded-for", "")
+        address = site(client_address(request.remote or "", forwarded, self._public.trusted_proxies))
         self._check_room(address)
         wake = asyncio.Event()
         self._wakes.add(wake)
         self._by_address[address] += 1
         try:
-            return await self._stream(request, wake)
+            return await self._stream(request, headers, wake)
         finally:
             self._wakes.discard(wake)
             self._by_address[address] -= 1
@@ -109,10 +110,9 @@ class StreamEvents:
         if self._by_address[address] >= self._limits.max_per_address:
             raise Throttled(self._limits.poll_instead)
 
-    async def _stream(self, request: web.Request, wake: asyncio.Event) -> web.StreamResponse:
+    async def _stream(self, request: web.Request, headers: dict[str, str], wake: asyncio.Event) -> web.StreamResponse:
         """Errors, all before the first byte: NotFound, Unavailable, Throttled."""
         watched = await self._board.watch(request.match_info["organization_id"], request.match_info["channel_id"])
-        headers = headers_of(request)
         visitor = self._public.visitor(watched.key[0], request.rel_url.raw_query_string, headers)
         watcher = _Watcher(self._public, watched, visitor, headers, request.remote or "", self._limits.heartbeat)
         watcher.count()

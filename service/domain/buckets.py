@@ -36,11 +36,13 @@ class AddressBuckets(Buckets):
 
     def take(self, key: Hashable, now_ms: int) -> float:
         """As above; `key` is an address as text."""
-        return super().take(_site(str(key)), now_ms)
+        return super().take(site(str(key)), now_ms)
 
 
-def _site(address: str) -> str:
-    """What has one bucket: an IPv4 address, an IPv6 /64, or, where there is neither (a unix socket), everybody."""
+def site(address: str) -> str:
+    """What counts as one wherever there is a limit by address: an IPv4 address, an IPv6 /64, or, where there is neither (a unix
+    socket), everybody.
+    """
     try:
         parsed = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:

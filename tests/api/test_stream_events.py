@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
+from ipaddress import ip_network
 from typing import Any
 from uuid import uuid4
 
@@ -117,6 +118,29 @@ async def test_the_first_event_says_how_it_stands_and_the_next_what_changed(site
         assert (await events.next())["state"] == "reconnecting"
         site.stage.provider.end(site.stage.uid)
         assert (await events.next())["state"] == "ended"
+
+
+@pytest.mark.parametrize(
+    ("first", "others"),
+    [
+        ("2001:db8::1", ["2001:db8::2", "2001:db8::3", "2001:db8::4"]),
+        ("192.0.2.1", [f"{forged}|192.0.2.1" for forged in ("198.51.100.1", "198.51.100.2", "198.51.100.3")]),
+    ],
+    ids=["a site of IPv6", "what a visitor puts into a header of his own"],
+)
+async def test_one_address_is_told_to_poll_however_it_is_written(site: Site, first: str, others: list[str]) -> None:
+    site.stage.public.trusted_proxies = [ip_network("127.0.0.0/8")]
+    url = site.base + site.stage.path("stream_events")
+
+    async def status(written: str) -> int:
+        """`|` between headers: some proxies add one of their own."""
+        headers = [("X-Forwarded-For", each) for each in written.split("|")]
+        response = await site.session.get(url, headers=headers)
+        opened.callback(response.close)
+        return response.status
+
+    async with AsyncExitStack() as opened:
+        assert [await status(each) for each in (first, *others)] == [200, 200, 200, 429]
 
 
 async def test_who_comes_back_hears_of_what_changed_meanwhile_and_of_nothing_else(site: Site) -> None:
