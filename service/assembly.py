@@ -88,7 +88,7 @@ async def assembled(ports: Ports) -> AsyncIterator[Conference]:
         audience = AudienceLog()
         keeper = SessionKeeper(store.sessions, provider, board, ports.viewers, ports.spawn, now, audience)
         stack.push_async_callback(keeper.aclose)
-        sweeper = Sweeper(store.forgetting, ports.spawn)
+        sweeper = Sweeper(store.forgetting, streams.end_abandoned, ports.spawn)
         stack.push_async_callback(sweeper.aclose)
         catalogue = Catalogue(provider, store.claims, board)
         showcase = Showcase(provider, store.channels, store.claims, catalogue)

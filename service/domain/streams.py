@@ -158,7 +158,10 @@ class Streams:
             raise NotFound from None
 
     async def end(self, channel_id: UUID) -> None:
-        """Delete the live input of a channel that was deleted; its recordings stay. Errors: Unavailable (`reconcile` does it)."""
+        """Delete the live input of a channel that was deleted; its recordings stay. Errors: Unavailable.
+
+        `end_abandoned` does it then.
+        """
 
         async def work() -> None:
             claim = await self._claims.claimed(channel_id)
@@ -188,7 +191,7 @@ class Streams:
 
     async def reconcile(self) -> int:
         """Answer the claims a crash left without an answer; how many were. One that fails is left for its next caller."""
-        answered = await self._end_abandoned()
+        answered = await self.end_abandoned()
         for claim in await self._claims.pending_claims(self._provider.name, RECONCILE_BATCH):
             channel = await self._channels.channel(claim.organization_id, claim.channel_id)
             if channel is None:
@@ -201,8 +204,11 @@ class Streams:
                 answered += 1
         return answered
 
-    async def _end_abandoned(self) -> int:
-        """End the streams of channels that were deleted when the provider, or we, could not; how many were."""
+    async def end_abandoned(self) -> int:
+        """End the streams of channels that were deleted when the provider, or we, could not; how many were.
+
+        Errors: Unavailable, when it is the store.
+        """
         ended = 0
         for claim in await self._claims.abandoned_claims(self._provider.name, RECONCILE_BATCH):
             try:

@@ -1,13 +1,15 @@
-"""Forgets what was said in deleted channels: in small steps, so that nobody who speaks meanwhile waits for it.
+"""What deleted channels leave behind: a stream that could not be ended at once, and what was said.
 
-    a channel is deleted ─▶ wake ─▶ one task: a batch, a pause, a batch, … until nothing is left; then it waits
+    a channel is deleted ─▶ wake ─▶ one task: end streams; forget a batch, a pause, a batch, … until nothing is left; then it waits
 
-What a stop or an outage left over is taken up at the next start, or SWEEP_EVERY seconds later.
+Forgetting goes in small steps, so that nobody who speaks meanwhile waits for it. What a stop or an outage left over is taken up at
+the next start, or SWEEP_EVERY seconds later.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Protocol
 from uuid import UUID
@@ -25,7 +27,7 @@ BATCH = 500
 PAUSE = 0.05
 """Seconds between two of them: the others' turn, on a database that has one writer at a time."""
 
-SWEEP_EVERY = 600.0
+SWEEP_EVERY = 60.0
 """Seconds after which to look again without having been told."""
 
 
@@ -39,14 +41,15 @@ class ForgettingStore(Protocol):
 class Sweeper:
     """Hand `channel_deleted` to the channels, then `start`."""
 
-    def __init__(self, store: ForgettingStore, spawn: Spawn) -> None:
+    def __init__(self, store: ForgettingStore, end_streams: Callable[[], Awaitable[int]], spawn: Spawn) -> None:
         self._store = store
+        self._end_streams = end_streams
         self._spawn = spawn
         self._wanted = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Take up what is left from before."""
+        """Take up what is left from before; the streams later, for the provider need not have started."""
         self._task = self._spawn(self._sweep_forever(), name="sweeper")
 
     async def aclose(self) -> None:
@@ -76,3 +79,5 @@ class Sweeper:
             with suppress(TimeoutError):
                 async with asyncio.timeout(SWEEP_EVERY):
                     await self._wanted.wait()
+            with suppress(Unavailable):
+                await self._end_streams()

@@ -1,4 +1,4 @@
-"""What was said in deleted channels is forgotten: when told, at the start, and once the store is back."""
+"""What deleted channels leave behind goes: when told, at the start, and once whoever was away is back."""
 
 from __future__ import annotations
 
@@ -22,6 +22,14 @@ class Waiting:
         self.asked: list[int] = []
         self.idle = asyncio.Event()
         self.refused = asyncio.Event()
+        self.ended = asyncio.Event()
+
+    async def end_streams(self) -> int:
+        if self.away:
+            self.refused.set()
+            raise Unavailable("away")
+        self.ended.set()
+        return 1
 
     async def forget_messages(self, limit: int) -> bool:
         self.asked.append(limit)
@@ -37,7 +45,7 @@ class Waiting:
 
 async def test_it_takes_up_what_is_left_from_before_in_batches(tasks: Tasks) -> None:
     store = Waiting(batches=3)
-    sweeper = Sweeper(store, tasks.spawn)
+    sweeper = Sweeper(store, store.end_streams, tasks.spawn)
     sweeper.start()
     await store.idle.wait()
     assert store.asked == [BATCH] * 4
@@ -45,7 +53,7 @@ async def test_it_takes_up_what_is_left_from_before_in_batches(tasks: Tasks) -> 
 
 async def test_a_deleted_channel_wakes_it(tasks: Tasks) -> None:
     store = Waiting()
-    sweeper = Sweeper(store, tasks.spawn)
+    sweeper = Sweeper(store, store.end_streams, tasks.spawn)
     sweeper.start()
     await store.idle.wait()
     store.idle.clear()
@@ -59,7 +67,7 @@ async def test_it_tries_again_when_the_store_was_away(tasks: Tasks, monkeypatch:
     monkeypatch.setattr(sweeping, "SWEEP_EVERY", 0.01)
     store = Waiting(batches=1)
     store.away = True
-    sweeper = Sweeper(store, tasks.spawn)
+    sweeper = Sweeper(store, store.end_streams, tasks.spawn)
     sweeper.start()
     await store.refused.wait()
     store.away = False
@@ -67,8 +75,30 @@ async def test_it_tries_again_when_the_store_was_away(tasks: Tasks, monkeypatch:
     assert store.batches == 0
 
 
+async def test_it_ends_the_streams_of_deleted_channels_but_not_before_everything_has_started(tasks: Tasks) -> None:
+    store = Waiting()
+    sweeper = Sweeper(store, store.end_streams, tasks.spawn)
+    sweeper.start()
+    await store.idle.wait()
+    assert not store.ended.is_set()
+    await sweeper.channel_deleted(uuid4())
+    await store.ended.wait()
+
+
+async def test_streams_that_could_not_be_ended_are_ended_later(tasks: Tasks, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sweeping, "SWEEP_EVERY", 0.01)
+    store = Waiting()
+    store.away = True
+    sweeper = Sweeper(store, store.end_streams, tasks.spawn)
+    sweeper.start()
+    await store.refused.wait()
+    store.away = False
+    await store.ended.wait()
+
+
 async def test_it_stops_twice_and_before_it_started(tasks: Tasks) -> None:
-    sweeper = Sweeper(Waiting(), tasks.spawn)
+    store = Waiting()
+    sweeper = Sweeper(store, store.end_streams, tasks.spawn)
     await sweeper.aclose()
     sweeper.start()
     await sweeper.aclose()
