@@ -23,7 +23,7 @@ from providers.local.shelf.broadcast import Broadcast
 from providers.local.shelf.errors import ShelfError, ShelfFull
 from providers.local.shelf.index import BroadcastInfo
 from providers.local.shelf.shelf import Shelf
-from providers.local.space import SpaceGuard
+from providers.local.space import NO_ROOM, SpaceGuard
 
 log = structlog.get_logger(__name__)
 
@@ -239,10 +239,13 @@ class Broadcasts:
 
     def check(self) -> None:
         """One look at the clock. A session that fails is ended, alone: the others must not stop with it."""
-        self._space.check(self._sessions, self._running)
+        goes_on = self._space.goes_on(self._running)
         for session in list(self._sessions.values()):
             try:
-                session.check()
+                if goes_on:
+                    session.check()
+                else:
+                    session.stop("disk_full", *NO_ROOM)
             except Exception:
                 log.exception("broadcast failed", input=session.stored.uid)
                 self._abandon(session)

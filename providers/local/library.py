@@ -50,8 +50,9 @@ class Library:
         track = _pictures(broadcast) if broadcast is not None else None
         if broadcast is None or track is None:
             return None
-        at = len(track.segments) - 1 if running else int(len(track.segments) * RECORDING_MOMENT)
-        keyframe = next((segment for segment in reversed(track.segments[: at + 1]) if segment.independent), None)
+        segments = track.segments if running else track.recorded
+        at = len(segments) - 1 if running else int(len(segments) * RECORDING_MOMENT)
+        keyframe = next((segment for segment in reversed(segments[: at + 1]) if segment.independent), None)
         if keyframe is None:
             return None
         # Read only when a picture is made, which is seldom: a segment is some MB, and everybody asks for the picture.

@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping
 
 import structlog
 
-from providers.local.session import LiveSession
 from providers.local.shelf.broadcast import Broadcast
 from providers.local.shelf.errors import ShelfError
 from providers.local.shelf.shelf import Room, Shelf
@@ -34,23 +33,24 @@ class SpaceGuard:
         self._monotonic = monotonic
         self._next_look = 0.0
 
-    def check(self, sessions: Mapping[str, LiveSession], running: Mapping[str, Broadcast]) -> None:
-        """Look, when it is time to. Both mappings are by input uid; a session that is stopped leaves them."""
+    def goes_on(self, running: Mapping[str, Broadcast]) -> bool:
+        """Look, when it is time to, and stop what is recorded of these broadcasts (by input uid) when there is little room.
+
+        False when there is not even room for the shows.
+        """
         now = self._monotonic()
         if not running or now < self._next_look:
-            return
+            return True
         self._next_look = now + LOOK_INTERVAL
         try:
             room = self._shelf.room()
         except OSError as problem:
             log.error("the free space is not known", problem=problem.strerror)
-            return
+            return True
         if room is not Room.ENOUGH:
             for uid, broadcast in running.items():
                 self._stop_recording(uid, broadcast)
-        if room is Room.NONE:
-            for session in list(sessions.values()):
-                session.stop("disk_full", *NO_ROOM)
+        return room is not Room.NONE
 
     def _stop_recording(self, uid: str, broadcast: Broadcast) -> None:
         if not broadcast.recording:

@@ -224,7 +224,7 @@ class Broadcast:
         tracks = [track for track in self.tracks.values() if track.bytes]
         if not tracks:
             return None
-        pictures = [track.inits[max(track.inits)] for track in tracks if track.kind is TrackKind.VIDEO]
+        pictures = [track.inits[track.recorded[-1].generation] for track in tracks if track.kind is TrackKind.VIDEO]
         best = max(pictures, key=lambda init: init.height, default=None)
         return StoredRecording(
             uid=self.info.uid,

@@ -9,6 +9,7 @@ import asyncio
 import hashlib
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from providers.local.manifest.reload import Edge
@@ -187,13 +188,18 @@ class Track:
             rendition=self.rendition,
             kind=self.kind,
             inits=self.inits,
-            segments=self.segments[self._window :] if live else self.segments[: self._kept],
+            segments=self.segments[self._window :] if live else self.recorded,
             starts=self._starts,
             peak_rate=self._peak or self.average_rate,
             average_rate=self.average_rate,
             parts={sequence: stored.listed for sequence, stored in self._parts.items()},
             open=OpenView(opened.sequence, opened.generation, self._parts[opened.sequence].listed) if opened else None,
         )
+
+    @property
+    def recorded(self) -> list[SegmentView]:
+        """Those of its segments that are kept for good."""
+        return self.segments[: self._kept]
 
     @property
     def average_rate(self) -> int:
@@ -252,7 +258,8 @@ class Track:
     def _remove_old(self, kept: int) -> None:
         """Remove files as far behind the live window as it is long: a player may hold a playlist that old (RFC 8216 6.2.2)."""
         for segment in self.segments[self._removed : max(kept, 2 * self._window - len(self.segments))]:
-            (self._folder / segment_name(self.name, segment.sequence)).unlink(missing_ok=True)
+            with suppress(OSError):  # it is the show that must go on
+                (self._folder / segment_name(self.name, segment.sequence)).unlink()
             self._removed += 1
 
     def hide_parts(self) -> None:

@@ -73,3 +73,24 @@ async def test_every_size_that_may_be_asked_for_can_be_made(
     thumbnails = FreshThumbnails()
     await Library(cast("Broadcasts", Idle()), shelf, thumbnails).thumbnail(UID, width, height, "crop")
     assert all(MIN_SIDE <= side <= MAX_SIDE for side in thumbnails.sizes[0])
+
+
+async def test_the_picture_of_a_recording_that_stopped_early_is_of_what_was_recorded(tmp_path: Path) -> None:
+    class TakenThumbnails(FreshThumbnails):
+        async def of(self, key: str, media: Media, width: int = 640, height: int = 360, fit: str = "crop") -> bytes:
+            assert callable(media)
+            return await media()
+
+    shelf = Shelf(tmp_path, ShelfLimits(min_free=0), sync=False)
+    broadcast, packager = shelf.begin(info()), SimulatedPackager()
+    for number in range(30):
+        if number == 3:
+            broadcast.stop_recording()
+        for event in packager.segment():
+            broadcast.take("source", event)
+    broadcast.finish(packager.wall)
+
+    recorded = {(broadcast.folder / f"source-video-{number}.m4s").read_bytes() for number in range(3)}
+    picture = await Library(cast("Broadcasts", Idle()), shelf, TakenThumbnails()).thumbnail(UID, 640, 360, "crop")
+    assert picture is not None
+    assert any(picture.endswith(segment) for segment in recorded)

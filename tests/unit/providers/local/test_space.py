@@ -110,6 +110,26 @@ async def test_a_full_disk_sends_the_encoders_away_and_says_why(stage: Stage, se
         await stage.connect()
 
 
+async def test_a_broadcast_that_fails_to_end_on_a_full_disk_does_not_stop_the_others_from_ending(
+    stage: Stage, set_free: SetFree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await stage.add_input()
+    other = await stage.add_input(uid="ef" * 16, key="another")
+    for publication in (await stage.connect(), await stage.connect("another")):
+        stage.send(publication, stream(6.0))
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("a fault of ours")
+
+    monkeypatch.setattr(stage.broadcasts.session(INPUT), "_close_pipeline", fail)
+    set_free(LIMITS.live_free - 1)
+    with capture_logs():
+        stage.after(LOOK_INTERVAL)
+
+    assert stage.broadcasts.session(other.uid) is stage.broadcasts.session(INPUT) is None
+    assert len(stage.recordings) == 2
+
+
 async def test_the_disk_is_looked_at_seldom(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     looks: list[None] = []
     monkeypatch.setattr(stage.shelf, "free_space", lambda: looks.append(None) or 1 << 40)
