@@ -61,3 +61,12 @@ make_environment() {
   echo '*' >"$directory/.gitignore"
   printf '%s\n' "$stamp" >"$directory/.installed"
 }
+
+MAX_WORKERS=4 # each has a PostgreSQL and a Redis of its own
+
+# workers: prints how many test processes run beside each other.
+workers() {
+  local cores
+  cores=$(getconf _NPROCESSORS_ONLN)
+  printf '%s\n' "$((cores < MAX_WORKERS ? cores : MAX_WORKERS))"
+}

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+from service.store.migrate import migrate
 from service.tasks import Tasks
 from tests import servers
 
@@ -48,6 +52,41 @@ def postgres_url(postgres_server: servers.PostgresServer) -> Iterator[str]:
     """A fresh database of its own for the test: `postgresql://…`."""
     with postgres_server.database() as url:
         yield url
+
+
+def _migrate(url: str) -> None:
+    """In a thread of its own, because a fixture may be made while the test's loop runs."""
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(asyncio.run, migrate(url)).result()
+
+
+@pytest.fixture(scope="session")
+def session_postgresql(postgres_server: servers.PostgresServer) -> Iterator[str]:
+    """One database with the newest schema for the whole run; tests take `migrated_postgresql`."""
+    with postgres_server.database() as url:
+        _migrate(url)
+        yield url
+
+
+@pytest.fixture
+def migrated_postgresql(postgres_server: servers.PostgresServer, session_postgresql: str) -> str:
+    """A database with the newest schema and no rows: `postgresql://…`. (A new one costs five times what clearing this one does.)"""
+    postgres_server.clear(session_postgresql)
+    return session_postgresql
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The migrations run once. Their connection is closed, so nothing is left in a write-ahead log."""
+    file = tmp_path_factory.mktemp("template") / "store.db"
+    _migrate(f"sqlite:///{file}")
+    return file
+
+
+@pytest.fixture
+def migrated_sqlite(sqlite_template: Path, tmp_path: Path) -> str:
+    """A fresh database with the newest schema, copied: `sqlite:///…`."""
+    return f"sqlite:///{shutil.copyfile(sqlite_template, tmp_path / 'store.db')}"
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@ Both are context managers; `stop` and `start` again keep the port and the data, 
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import signal
 import socket
@@ -26,14 +27,48 @@ READY_TIMEOUT = 30.0
 STOP_TIMEOUT = 10.0
 """Seconds a server has to end before it is killed."""
 
+CLEAR = """
+DO $$
+DECLARE name text;
+BEGIN
+    PERFORM pg_terminate_backend(pid, 5000) FROM pg_stat_activity
+        WHERE datname = current_database() AND pid <> pg_backend_pid();
+    SET LOCAL session_replication_role = replica;
+    FOR name IN SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'alembic_version' LOOP
+        EXECUTE format('DELETE FROM %I', name);
+    END LOOP;
+END $$
+"""
+"""Deletes every row, in any order of the tables (as a replica, PostgreSQL asks for no foreign keys), and keeps the schema."""
+
 POSTGRES_HOME = Path("/usr/lib/postgresql")
 
 
+LOWEST_PORT, HIGHEST_PORT = 10_000, 32_767
+"""Below the ports Linux gives to outgoing connections (net.ipv4.ip_local_port_range): none of those may come in between."""
+
+PORT_SLICES = 16
+"""Test processes beside each other that never offer the same port; more than `scripts/test` starts."""
+
+_offered: set[int] = set()
+
+
 def free_port() -> int:
-    """A TCP port of 127.0.0.1 that nobody listened on a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A TCP port of 127.0.0.1 that nobody listened on a moment ago, and that no other call of this test run gets.
+
+    The port is free until its server starts, so processes of one run (pytest-xdist's gw0, gw1, …) each have a slice of their own.
+    """
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % PORT_SLICES
+    while True:
+        port = random.randrange(LOWEST_PORT + worker, HIGHEST_PORT, PORT_SLICES)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        if port not in _offered:
+            _offered.add(port)
+            return port
 
 
 def _postgres_program(name: str) -> str:
@@ -94,6 +129,8 @@ class PostgresServer:
             "listen_addresses": "127.0.0.1",
             "unix_socket_directories": "",
             "fsync": "off",
+            "synchronous_commit": "off",
+            "full_page_writes": "off",
             "max_connections": "100",
             "shared_buffers": self._shared_buffers,
         }
@@ -119,12 +156,18 @@ class PostgresServer:
         _stop(self._process, signal.SIGINT)
         self._process = None
 
-    def execute(self, statement: str) -> None:
-        """Run one statement in the database `postgres`."""
+    def execute(self, statement: str, database: str = "postgres") -> None:
+        """Run one statement in a database."""
         self._run(
             "psql", "-qX", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1", "-p", str(self.port), "-U", "tester",
-            "-d", "postgres", "-c", statement,
+            "-d", database, "-c", statement,
         )  # fmt: skip
+
+    def clear(self, url: str) -> None:
+        """Start from no rows in the database at `url`, running and with nobody connected, whatever the test before did."""
+        if self._process is None:
+            self.start()
+        self.execute(CLEAR, database=url.rpartition("/")[2])
 
     @contextmanager
     def database(self) -> Iterator[str]:

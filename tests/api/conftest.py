@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -22,7 +21,6 @@ from service.domain.session_keeper import SessionKeeper
 from service.domain.status import StatusBoard
 from service.domain.streams import Streams
 from service.store import Store
-from service.store.migrate import migrate
 from service.tasks import Tasks
 from service.viewers.memory import MemoryViewers
 from tests.api.people import Person, first, newcomer
@@ -79,14 +77,9 @@ class Api:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-async def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def database_url(request: pytest.FixtureRequest) -> str:
     """A fresh database with the newest schema, of each kind."""
-    if request.param == "sqlite":
-        url = f"sqlite:///{tmp_path / 'store.db'}"
-    else:
-        url = str(request.getfixturevalue("postgres_url"))
-    await migrate(url)
-    return url
+    return str(request.getfixturevalue(f"migrated_{request.param}"))
 
 
 @pytest.fixture

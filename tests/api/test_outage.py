@@ -6,16 +6,14 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from service.store.migrate import migrate
 from tests.api.conftest import Api
 from tests.servers import PostgresServer
 
 
 @pytest.fixture
-async def database_url(postgres_url: str) -> str:
+def database_url(migrated_postgresql: str) -> str:
     """Only PostgreSQL can go away."""
-    await migrate(postgres_url)
-    return postgres_url
+    return migrated_postgresql
 
 
 @pytest.fixture

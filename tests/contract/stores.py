@@ -4,20 +4,16 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 import pytest
 
 from service.store import Store
-from service.store.migrate import migrate
 
 
 @asynccontextmanager
-async def opened_store(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
+async def opened_store(kind: str, request: pytest.FixtureRequest) -> AsyncIterator[Store]:
     """A store over a new database: `sqlite` or `postgresql`."""
-    url = f"sqlite:///{tmp_path / 'store.db'}" if kind == "sqlite" else str(request.getfixturevalue("postgres_url"))
-    await migrate(url)
-    store = Store(url)
+    store = Store(str(request.getfixturevalue(f"migrated_{kind}")))
     try:
         yield store
     finally:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -16,11 +15,11 @@ from tests.contract.stores import opened_store
 
 
 @pytest.fixture(params=["memory", "sqlite", "postgresql"])
-async def inputs(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[InputStore]:
+async def inputs(request: pytest.FixtureRequest) -> AsyncIterator[InputStore]:
     if request.param == "memory":
         yield MemoryInputStore()
         return
-    async with opened_store(request.param, request, tmp_path) as store:
+    async with opened_store(request.param, request) as store:
         yield store.local_inputs
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
@@ -23,7 +22,6 @@ from service.domain.sessions import Sessions, StreamSession, open_session
 from service.domain.status import StatusBoard
 from service.domain.streams import Streams
 from service.store import Store
-from service.store.migrate import migrate
 from service.tasks import Tasks
 from service.viewers.memory import MemoryViewers
 from service.viewers.port import WINDOW_MS
@@ -75,13 +73,11 @@ class Stage:
 
 
 @pytest.fixture
-async def stage(tmp_path: Path, tasks: Tasks, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Stage]:
+async def stage(migrated_sqlite: str, tasks: Tasks, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Stage]:
     monkeypatch.setattr(module, "SAMPLE_EVERY", 3600.0)
     monkeypatch.setattr(module, "RETRY_AFTER", 0.01)
     monkeypatch.setattr("service.domain.summaries.FRESH_FOR", 0.0)
-    url = f"sqlite:///{tmp_path / 'store.db'}"
-    await migrate(url)
-    store, clock = Store(url), Clock()
+    store, clock = Store(migrated_sqlite), Clock()
     provider, viewers = MemoryProvider(clock=clock.moment), MemoryViewers(digest_key=b"key")
     streams = Streams(provider, store.channels, store.claims, clock.moment)
     board = StatusBoard(streams, provider, viewers, tasks.spawn, clock, UNHURRIED)

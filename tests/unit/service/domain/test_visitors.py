@@ -6,7 +6,6 @@ import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from uuid import UUID, uuid4
 
 import jwt
@@ -17,7 +16,6 @@ from service.domain.accounts import Accounts
 from service.domain.errors import NotAuthenticated, NotFound, Throttled
 from service.domain.visitors import TOKEN_LIFETIME, VisitorLimits, Visitors, show_expiry
 from service.store import Store
-from service.store.migrate import migrate
 
 HERE = "192.0.2.1"
 
@@ -43,10 +41,8 @@ class World:
 
 
 @pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[World]:
-    url = f"sqlite:///{tmp_path / 'store.db'}"
-    await migrate(url)
-    store, clock = Store(url), Clock()
+async def world(migrated_sqlite: str) -> AsyncIterator[World]:
+    store, clock = Store(migrated_sqlite), Clock()
     accounts = Accounts(store.accounts, store.accounts, clock)
     organization, other = [(await accounts.create_token(uuid4(), None)).token.organization_id for _ in range(2)]
     yield World(store, clock, organization, other)
