@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from functools import cache
 from importlib import resources
 from typing import Any
 
@@ -35,12 +36,18 @@ CONTENT_SECURITY_POLICY = (
 )
 
 
+@cache
+def _script() -> tuple[bytes, bytes]:
+    """The vendored script as it is, and packed. Packing takes long: once is enough for every application of a process."""
+    script = resources.files("service.web").joinpath(VENDOR, SCRIPT).read_bytes()
+    return script, gzip.compress(script, mtime=0)
+
+
 def routes(description: dict[str, Any]) -> list[web.RouteDef]:
     """Routes for the document, the page and its script. `description` is the OpenAPI document."""
     document = json.dumps(description).encode()
     pages = {slash: PAGE.format(script=SCRIPT, root="../" if slash else "") for slash in (False, True)}
-    script = resources.files("service.web").joinpath(VENDOR, SCRIPT).read_bytes()
-    packed = gzip.compress(script, mtime=0)
+    script, packed = _script()
 
     async def get_document(_request: web.Request) -> web.Response:
         return web.Response(body=document, content_type="application/json", headers={"Cache-Control": "no-cache"})

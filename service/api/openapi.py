@@ -89,13 +89,20 @@ def _schemas(operations: list[Operation]) -> tuple[dict[_Key, dict[str, Any]], d
     references, definitions = _definitions(tuple(models))
     queries = {each.query.__name__ for each in operations}
     components = {name: schema for name, schema in definitions.get("$defs", {}).items() if name not in queries}
-    return {(model, mode): schema for (model, mode), schema in references.items()}, components  # type: ignore[misc]
+    return references, components
 
 
 @cache
-def _definitions(models: tuple[_Key, ...]) -> tuple[Any, dict[str, Any]]:
-    """Nearly all of the document's cost (a quarter of a second), and the same for every application of a process. Only read it."""
-    return models_json_schema(models, ref_template=_REFERENCE)
+def _definitions(models: tuple[_Key, ...]) -> tuple[dict[_Key, dict[str, Any]], dict[str, Any]]:
+    """Nearly all of the document's cost, and the same for every application of a process. Not to be changed."""
+    references, definitions = models_json_schema(models, ref_template=_REFERENCE)
+    return {(model, mode): schema for (model, mode), schema in references.items()}, definitions  # type: ignore[misc]
+
+
+@cache
+def _query_schema(query: type[BaseModel]) -> dict[str, Any]:
+    """The same for every application of a process. Not to be changed."""
+    return query.model_json_schema(ref_template=_REFERENCE)
 
 
 def _operation(operation: Operation, references: dict[_Key, dict[str, Any]]) -> dict[str, Any]:
@@ -132,7 +139,7 @@ def _identifier(name: str) -> dict[str, Any]:
 def _query_parameters(operation: Operation) -> list[dict[str, Any]]:
     if operation.query is Nothing:
         return []
-    schema = operation.query.model_json_schema(ref_template=_REFERENCE)
+    schema = _query_schema(operation.query)
     required = schema.get("required", [])
     parameters = []
     for name, described in schema["properties"].items():

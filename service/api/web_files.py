@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+from functools import cache
 from importlib import resources
 
 from aiohttp import web
@@ -29,14 +30,19 @@ CURRENT = "public, max-age=60"
 FOR_EVER = "public, max-age=31536000, immutable"
 
 
+@cache
+def _packed(name: str) -> tuple[bytes, str]:
+    """A file of `service/web`, packed, and its tag. Packing takes long: once is enough for every application of a process."""
+    content = resources.files("service.web").joinpath(*name.split("/")).read_bytes()
+    return gzip.compress(content, mtime=0), f'"{hashlib.blake2b(content, digest_size=8).hexdigest()}"'
+
+
 class _File:
     """A file in memory, packed; almost every client takes it so."""
 
     def __init__(self, name: str, content_type: str, caching: str) -> None:
-        content = resources.files("service.web").joinpath(*name.split("/")).read_bytes()
         self.name = name
-        self._packed = gzip.compress(content, mtime=0)
-        self._etag = f'"{hashlib.blake2b(content, digest_size=8).hexdigest()}"'
+        self._packed, self._etag = _packed(name)
         self._content_type = content_type
         self._caching = caching
 
