@@ -3,15 +3,32 @@
 from __future__ import annotations
 
 import asyncpg
+import pytest
 from redis import asyncio as aioredis
 
-from tests.servers import PostgresServer, RedisServer
+from tests.servers import PORT_SLICES, PostgresServer, RedisServer, free_port
 
 
 async def test_every_test_gets_an_empty_database(postgres_url: str) -> None:
     connection = await asyncpg.connect(postgres_url)
     try:
         assert await connection.fetchval("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'") == 0
+    finally:
+        await connection.close()
+
+
+async def test_a_cleared_database_has_its_schema_no_rows_and_nobody_else_in_it(
+    postgres_server: PostgresServer, migrated_postgresql: str
+) -> None:
+    left_behind = await asyncpg.connect(migrated_postgresql)
+    await left_behind.execute("INSERT INTO organizations VALUES (gen_random_uuid(), 'Acme', now())")
+    postgres_server.clear(migrated_postgresql)
+    with pytest.raises((asyncpg.PostgresError, asyncpg.InterfaceError)):
+        await left_behind.fetchval("SELECT 1")
+    connection = await asyncpg.connect(migrated_postgresql)
+    try:
+        assert await connection.fetchval("SELECT count(*) FROM organizations") == 0
+        assert await connection.fetchval("SELECT count(*) FROM alembic_version") == 1
     finally:
         await connection.close()
 
@@ -38,3 +55,14 @@ async def test_redis_is_empty_after_a_stop_and_start(redis_server: RedisServer, 
     redis_server.start()
     async with aioredis.Redis.from_url(redis_url) as client:
         assert await client.get("a") is None
+
+
+def test_processes_beside_each_other_are_never_offered_the_same_port(monkeypatch: pytest.MonkeyPatch) -> None:
+    for worker in range(PORT_SLICES):
+        monkeypatch.setenv("PYTEST_XDIST_WORKER", f"gw{worker}")
+        assert {free_port() % PORT_SLICES for _ in range(20)} == {worker}
+
+
+def test_no_port_is_offered_twice() -> None:
+    ports = [free_port() for _ in range(100)]
+    assert len(set(ports)) == len(ports)
