@@ -20,6 +20,9 @@ TIMEOUT = 5.0
 """Seconds for one stream's summary."""
 
 
+_Flight = asyncio.Future[LiveSummary | Unavailable]
+
+
 class Summaries:
     """Asks once for each stream, whoever wants to know meanwhile."""
 
@@ -28,7 +31,7 @@ class Summaries:
         self._viewers = viewers
         self._spawn = spawn
         self._clock = clock
-        self._flights: dict[str, asyncio.Future[LiveSummary | Unavailable]] = {}
+        self._flights: dict[str, _Flight] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._slots = asyncio.Semaphore(AT_ONCE)
 
@@ -60,23 +63,38 @@ class Summaries:
             flight.cancel()  # changes nothing for one that has its result
 
     async def _work(self, waiting: Iterator[str]) -> None:
-        """Ask about one after the other, until none is left for anybody who shares `waiting`."""
+        """Ask about one after the other, until none is left for anybody who shares `waiting`.
+
+        After one who got no answer nobody else of them is asked about: a list that waits out its TIMEOUT for each helps nobody.
+        """
         try:
             for uid in waiting:
-                await self._fly(uid, self._flights[uid])
+                answer = await self._fly(uid, self._flights[uid])
+                if isinstance(answer, Unavailable):
+                    for unasked in waiting:
+                        self._land(unasked, self._flights[unasked], answer)
         finally:
             for uid in waiting:  # only after a failure
                 self._flights.pop(uid).cancel()
 
-    async def _fly(self, uid: str, flight: asyncio.Future[LiveSummary | Unavailable]) -> None:
+    async def _fly(self, uid: str, flight: _Flight) -> LiveSummary | Unavailable:
+        answer: LiveSummary | Unavailable | None = None
         try:
             async with self._slots, asyncio.timeout(TIMEOUT):
-                flight.set_result(await self._ask(uid))
+                answer = await self._ask(uid)
         except (ProviderError, TimeoutError):
-            flight.set_result(Unavailable("The live stream provider does not answer."))
+            answer = Unavailable("The live stream provider does not answer.")
         finally:
-            flight.cancel()  # changes nothing once it has its result
-            asyncio.get_running_loop().call_later(FRESH_FOR, self._flights.pop, uid, None)
+            self._land(uid, flight, answer)
+        return answer
+
+    def _land(self, uid: str, flight: _Flight, answer: LiveSummary | Unavailable | None) -> None:
+        """None: there will be no answer."""
+        if answer is None or flight.done():
+            flight.cancel()
+        else:
+            flight.set_result(answer)
+        asyncio.get_running_loop().call_later(FRESH_FOR, self._flights.pop, uid, None)
 
     async def _ask(self, uid: str) -> LiveSummary:
         try:

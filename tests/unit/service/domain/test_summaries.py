@@ -8,6 +8,7 @@ import pytest
 
 from providers.base import InputOptions, InputRequest, Phase
 from providers.memory import MemoryProvider
+from service.domain import summaries as summarizing
 from service.domain.errors import Unavailable
 from service.domain.ports import LiveSummary
 from service.domain.summaries import AT_ONCE, Summaries
@@ -25,9 +26,11 @@ class Gated(MemoryProvider):
         self.gate.set()
         self.inside = 0
         self.most = 0
+        self.entered = 0
 
     async def state(self, uid: str):  # type: ignore[no-untyped-def]
         self.inside += 1
+        self.entered += 1
         self.most = max(self.most, self.inside)
         try:
             await self.gate.wait()
@@ -93,6 +96,17 @@ async def test_a_provider_that_is_away_is_unavailable_to_all_who_asked(summaries
     provider.fail()
     refused = await asyncio.gather(*(summaries.of(uids) for _ in range(2)), return_exceptions=True)
     assert all(isinstance(each, Unavailable) for each in refused)
+
+
+async def test_after_one_without_an_answer_the_others_are_not_waited_for(
+    summaries: Summaries, provider: Gated, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(summarizing, "TIMEOUT", 0.01)
+    uids = await made(provider, 10 * AT_ONCE)
+    provider.gate.clear()
+    with pytest.raises(Unavailable):
+        await summaries.of(uids)
+    assert provider.entered <= 2 * AT_ONCE
 
 
 async def test_who_gives_up_leaves_the_others_their_answer(summaries: Summaries, provider: Gated) -> None:
