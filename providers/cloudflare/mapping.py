@@ -71,7 +71,9 @@ def create_body(request: InputRequest, options: InputOptions) -> dict[str, Any]:
 
 def create_key(request: InputRequest, options: InputOptions) -> str:
     """The Idempotency-Key of the create: it stands for one body, so an order asked for otherwise has another."""
-    return request.request_id if options == request.options else f"{request.request_id}-{options.reconnect_timeout}"
+    if options == request.options:
+        return request.request_id
+    return f"{request.request_id}-{options.reconnect_timeout}-{options.latency_mode}"
 
 
 def update_body(current: Shape, options: InputOptions) -> dict[str, Any]:

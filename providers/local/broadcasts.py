@@ -14,7 +14,7 @@ import structlog
 
 from providers.base import EventKind, LatencyMode, ProviderEvent, Spawn
 from providers.local.ingest.ports import Publication, PublishRefused, PublishRequest
-from providers.local.packager.cutting import PackagerSettings
+from providers.local.packager import cutting
 from providers.local.pipeline import DISK, Pipeline, Transcoding
 from providers.local.ports import InputStore, StoredInput, key_digest
 from providers.local.recordings import Recordings
@@ -33,7 +33,11 @@ APP = "live"
 SEGMENT_TARGET = {LatencyMode.STANDARD: 2.0, LatencyMode.REDUCED: 0.0, LatencyMode.LOW: 2.0}
 """Seconds a segment should last; 0 is one for every keyframe."""
 
-PART_TARGET = {LatencyMode.STANDARD: 1.0, LatencyMode.REDUCED: 1.0, LatencyMode.LOW: 0.334}
+PART_TARGET = {
+    LatencyMode.STANDARD: cutting.PART_TARGET,
+    LatencyMode.REDUCED: cutting.PART_TARGET,
+    LatencyMode.LOW: cutting.PART_TARGET_LOW_LATENCY,
+}
 """Seconds. Outside `low` parts are not listed; they only bound what a kill -9 can lose."""
 
 UNKNOWN_KEY = PublishRefused(
@@ -146,7 +150,7 @@ class Broadcasts:
             broadcast.retry(self._clock())
         mode = broadcast.info.latency_mode
         low = mode is LatencyMode.LOW
-        settings = PackagerSettings(SEGMENT_TARGET[mode], PART_TARGET[mode], low_latency=low)
+        settings = cutting.PackagerSettings(SEGMENT_TARGET[mode], PART_TARGET[mode], low_latency=low)
         return Pipeline(stored.uid, broadcast, settings, self._transcoding)
 
     def _info(self, stored: StoredInput) -> BroadcastInfo:

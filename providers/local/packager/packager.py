@@ -73,11 +73,6 @@ class Packager:
         return self._video.begun or self._audio.begun
 
     @property
-    def first_segment_done(self) -> bool:
-        """Whether the first segment of the broadcast is out."""
-        return self._rule.target_duration > 0
-
-    @property
     def target_duration(self) -> int:
         """EXT-X-TARGETDURATION in seconds, constant for the whole broadcast; 0 before its first segment is out."""
         return self._rule.target_duration

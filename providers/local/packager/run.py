@@ -8,8 +8,8 @@ from math import ceil
 MAX_LATE = 2.0
 """Seconds program time may fall behind the time of arrival: an encoder's clock may be slow."""
 
-LATE_KEYFRAMES = 60
-"""How many keyframes in a row must be that late before a new generation sets program time right: not a network's hiccup."""
+LATE_FOR_MS = 120_000
+"""For how long all keyframes must be that late before a new generation sets program time right: not a network's hiccup."""
 
 
 @dataclass(slots=True)
@@ -20,7 +20,7 @@ class Run:
     zero: int
     position: float
     program_zero: float
-    _late_keyframes: int = 0
+    _late_since: int | None = None
 
     def program_time(self, position: float) -> float:
         """The Unix time of a moment on the media timeline, in seconds."""
@@ -32,6 +32,8 @@ class Run:
 
     def lags(self, time: int, arrived: float) -> bool:
         """Whether keyframes, this one at tag time `time` included, have come too late for so long that program time is wrong."""
-        late = arrived - self.program_zero - (time - self.zero) / 1000
-        self._late_keyframes = self._late_keyframes + 1 if late > MAX_LATE else 0
-        return self._late_keyframes > LATE_KEYFRAMES
+        if arrived - self.program_zero - (time - self.zero) / 1000 <= MAX_LATE:
+            self._late_since = None
+        elif self._late_since is None:
+            self._late_since = time
+        return self._late_since is not None and time - self._late_since > LATE_FOR_MS

@@ -157,8 +157,9 @@ def test_an_update_sends_the_whole_of_what_might_be_replaced() -> None:
 
 def test_an_order_asked_for_otherwise_has_an_idempotency_key_of_its_own() -> None:
     request = InputRequest("a" * 32, "channel 7", "Show")
-    keys = {mapping.create_key(request, InputOptions(reconnect_timeout=seconds)) for seconds in (30, 60, 10)}
-    assert len(keys) == 3
+    others = [InputOptions(None, seconds, mode) for seconds in (30, 60, 10) for mode in LatencyMode]
+    keys = {mapping.create_key(request, options) for options in others}
+    assert len(keys) == len(others)
     assert request.request_id in keys
 
 
