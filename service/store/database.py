@@ -55,6 +55,7 @@ class Database:
     def __init__(self, url: str) -> None:
         where = driver_url(url)
         self.dialect = where.get_backend_name()
+        self._away = False
         self._engine = _sqlite_engine(where) if self.dialect == "sqlite" else _postgresql_engine(where)
 
     async def read(self, query: Callable[[AsyncConnection], Awaitable[T]]) -> T:
@@ -90,16 +91,25 @@ class Database:
         except IntegrityError:
             raise
         except (PoolTimeout, OSError, TimeoutError, asyncpg.PostgresError) as lost:
-            raise _unavailable(lost) from lost
+            raise self._lost(lost) from lost
         except DBAPIError as failed:
             if _is_lost(failed):
-                raise _unavailable(failed) from failed
+                raise self._lost(failed) from failed
             raise
+        if self._away:
+            self._away = False
+            log.info("store is back")
+
+    def _lost(self, cause: BaseException) -> Unavailable:
+        """Said once, not to everybody who asks meanwhile: they may be thousands."""
+        if not self._away:
+            self._away = True
+            orig = getattr(cause, "orig", None) or cause  # SQLAlchemy's driver error, which wraps asyncpg's own
+            log.warning("store is away", reason=type(orig.__cause__ or orig).__name__)
+        return _unavailable()
 
 
-def _unavailable(cause: BaseException) -> Unavailable:
-    orig = getattr(cause, "orig", None) or cause  # SQLAlchemy's driver error, which wraps asyncpg's own
-    log.warning("store is away", reason=type(orig.__cause__ or orig).__name__)
+def _unavailable() -> Unavailable:
     return Unavailable("The store is not available.", retry_after=RETRY_AFTER)
 
 
@@ -146,7 +156,8 @@ def _sqlite_engine(url: URL) -> AsyncEngine:
         try:
             Path(url.database).parent.mkdir(parents=True, exist_ok=True)
         except OSError as refused:
-            raise _unavailable(refused) from refused
+            log.warning("store cannot be made", reason=type(refused).__name__)
+            raise _unavailable() from refused
     engine = create_async_engine(
         url, pool_size=POOL_SIZE, max_overflow=0, pool_timeout=POOL_TIMEOUT, hide_parameters=True
     )
