@@ -56,8 +56,9 @@ make_environment() {
   say "Installing $lock into $directory …"
   [ -x "$directory/bin/python" ] || "$python" -m venv "$directory" || fail "The environment $directory could not be made."
   "$directory/bin/python" -m pip --version >/dev/null 2>&1 || "$directory/bin/python" -m ensurepip -q
-  "$directory/bin/python" -m pip install -q --disable-pip-version-check --no-input --require-hashes -r "$lock" ||
+  "$directory/bin/python" -m pip install -q --disable-pip-version-check --no-input --require-hashes --no-compile -r "$lock" ||
     fail "The requirements in $lock could not be installed."
+  "$directory/bin/python" -W ignore -m compileall -qq -j 0 "$directory/lib" || true # on every core; pip takes one
   echo '*' >"$directory/.gitignore"
   printf '%s\n' "$stamp" >"$directory/.installed"
 }
