@@ -108,7 +108,7 @@ async def running(settings: Settings, on_failure: Callable[[BaseException], None
         conference = await stack.enter_async_context(assembled(ports))
         api = replace(
             conference.api,
-            origin=Origin(settings.public_url, trust_proxy=bool(settings.trusted_proxies)),
+            origin=Origin(settings.public_url, settings.trusted_proxies),
             registry=registry,
             public_routes=[*conference.api.public_routes, *provider_routes],
         )

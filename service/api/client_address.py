@@ -16,12 +16,13 @@ def client_address(peer: str, forwarded_for: str, trusted: Networks) -> str:
     """
     address = peer
     hops = [hop.strip() for hop in forwarded_for.split(",") if hop.strip()]
-    while hops and _is_trusted(address, trusted):
+    while hops and is_trusted(address, trusted):
         address = hops.pop()
     return address
 
 
-def _is_trusted(address: str, trusted: Networks) -> bool:
+def is_trusted(address: str, trusted: Networks) -> bool:
+    """Whether that is one of our proxies; a unix socket and what is no address is none."""
     if not trusted:
         return False
     try:

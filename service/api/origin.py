@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
+from service.api.client_address import Networks, is_trusted
+
 _HOST = re.compile(r"(?:[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
 
 
@@ -15,11 +17,11 @@ class Origin:
     """A trusted proxy's X-Forwarded-* headers win, then `public_url`; from anybody else they do not count."""
 
     public_url: str | None = None
-    trust_proxy: bool = False
+    trusted_proxies: Networks = ()
 
     def of(self, request: web.Request) -> str:
         """Scheme and host without a trailing slash, e.g. `https://api.example.com`."""
-        if self.trust_proxy:
+        if is_trusted(request.remote or "", self.trusted_proxies):
             scheme = _first(request.headers.get("X-Forwarded-Proto", "")).lower()
             host = _first(request.headers.get("X-Forwarded-Host", ""))
             if scheme in ("http", "https") or _HOST.fullmatch(host):

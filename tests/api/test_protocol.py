@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from ipaddress import ip_network
 from uuid import UUID, uuid4
 
 import pytest
@@ -113,17 +114,20 @@ async def test_links_use_the_host_the_client_used(api: Api) -> None:
         assert "evil" not in (await response.json())["next"]
 
 
+PROXIES = (ip_network("10.0.0.0/8"),)
+
+
 @pytest.mark.parametrize(
     ("origin", "headers", "expected"),
     [
         (Origin("https://live.example.com/"), {"Host": "10.0.0.1"}, "https://live.example.com"),
         (Origin("https://live.example.com/base"), {"Host": "10.0.0.1"}, "https://live.example.com/base"),
-        (Origin(None, True), {"Host": "a", "X-Forwarded-Proto": "https", "X-Forwarded-Host": "b"}, "https://b"),
-        (Origin(None, True), {"Host": "a", "X-Forwarded-Proto": "https"}, "https://a"),
-        (Origin(None, True), {"Host": "a", "X-Forwarded-Host": "b, c"}, "http://b"),
-        (Origin("https://p", True), {"Host": "a"}, "https://p"),
-        (Origin("https://p", True), {"Host": "a", "X-Forwarded-Host": "<b>"}, "https://p"),
-        (Origin(None, True), {"Host": "a", "X-Forwarded-Proto": "gopher"}, "http://a"),
+        (Origin(None, PROXIES), {"Host": "a", "X-Forwarded-Proto": "https", "X-Forwarded-Host": "b"}, "https://b"),
+        (Origin(None, PROXIES), {"Host": "a", "X-Forwarded-Proto": "https"}, "https://a"),
+        (Origin(None, PROXIES), {"Host": "a", "X-Forwarded-Host": "b, c"}, "http://b"),
+        (Origin("https://p", PROXIES), {"Host": "a"}, "https://p"),
+        (Origin("https://p", PROXIES), {"Host": "a", "X-Forwarded-Host": "<b>"}, "https://p"),
+        (Origin(None, PROXIES), {"Host": "a", "X-Forwarded-Proto": "gopher"}, "http://a"),
         (Origin(None), {"Host": "[::1]:80"}, "http://[::1]:80"),
         (Origin(None), {}, "http://localhost"),
     ],
@@ -131,7 +135,13 @@ async def test_links_use_the_host_the_client_used(api: Api) -> None:
 def test_the_origin_follows_proxies_only_when_they_are_trusted(
     origin: Origin, headers: dict[str, str], expected: str
 ) -> None:
-    assert origin.of(make_mocked_request("GET", "/", headers=headers)) == expected
+    assert origin.of(make_mocked_request("GET", "/", headers=headers).clone(remote="10.0.0.9")) == expected
+
+
+@pytest.mark.parametrize("origin", [Origin("https://p", PROXIES), Origin("https://p", ())])
+def test_who_is_no_trusted_proxy_changes_no_origin(origin: Origin) -> None:
+    headers = {"Host": "a", "X-Forwarded-Proto": "https", "X-Forwarded-Host": "evil.example"}
+    assert origin.of(make_mocked_request("GET", "/", headers=headers).clone(remote="192.0.2.1")) == "https://p"
 
 
 async def test_an_unforeseen_error_is_a_500_without_details(aiohttp_client) -> None:  # type: ignore[no-untyped-def]
