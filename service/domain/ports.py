@@ -36,10 +36,11 @@ class StreamLookup(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class LiveSummary:
-    """What an organization's list says of a stream beside its addresses."""
+    """What an organization's list says of a stream beside its addresses. `counted`: just now; else it is the last good count."""
 
     state: Phase
     viewer_count: int
+    counted: bool = True
 
 
 class StateView(Protocol):

@@ -167,7 +167,8 @@ class SessionKeeper:
             if summary.state in OFF_AIR:
                 await self._close_if_over(session, uid)
             elif summary.state in SHOWN:
-                self._audience.note(uid, self._clock(), summary.viewer_count)
+                if summary.counted:
+                    self._audience.note(uid, self._clock(), summary.viewer_count)
                 if visitors:
                     await self._note_visitors(session, uid)
                 if self._clock() >= session.started_at + timedelta(milliseconds=WINDOW_MS):

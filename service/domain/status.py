@@ -123,7 +123,7 @@ class StatusBoard:
     async def states(self, uids: Sequence[str]) -> dict[str, LiveSummary]:
         """`service.domain.ports.StateView`: from the board where watched, else asked for now. Errors: Unavailable."""
         known = {
-            uid: LiveSummary(watched.snapshot.status.state, watched.snapshot.viewers.value)
+            uid: watched.snapshot.summary()
             for uid in uids
             if (watched := self._by_uid.get(uid)) is not None and watched.loaded.done()
         }

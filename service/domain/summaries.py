@@ -101,4 +101,5 @@ class Summaries:
             phase = (await self._provider.state(uid)).phase
         except InputNotFound:
             return LiveSummary(Phase.OFFLINE, 0)
-        return LiveSummary(phase, (await self._viewers.count(uid, self._clock())).value)
+        viewers = await self._viewers.count(uid, self._clock())
+        return LiveSummary(phase, viewers.value, counted=not viewers.degraded)

@@ -10,6 +10,7 @@ from providers.base import InputState
 from service.domain.countdown import Status
 from service.domain.errors import DomainError
 from service.domain.news import News
+from service.domain.ports import LiveSummary
 from service.viewers.port import ViewerCount
 
 
@@ -20,6 +21,10 @@ class Snapshot:
     status: Status
     viewers: ViewerCount
     renderings: dict[Any, Any] = field(default_factory=dict)
+
+    def summary(self) -> LiveSummary:
+        """The same for lists."""
+        return LiveSummary(self.status.state, self.viewers.value, counted=not self.viewers.degraded)
 
 
 Key = tuple[str, str]

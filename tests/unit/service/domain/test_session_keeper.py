@@ -24,7 +24,7 @@ from service.domain.streams import Streams
 from service.store import Store
 from service.tasks import Tasks
 from service.viewers.memory import MemoryViewers
-from service.viewers.port import WINDOW_MS
+from service.viewers.port import WINDOW_MS, ViewerCount
 from tests.stream_stage import UNHURRIED, Clock
 
 
@@ -237,6 +237,20 @@ async def test_every_look_at_a_shown_stream_is_logged_with_its_viewers(stage: St
     await keeper.settled()
     await keeper.sample(visitors=False)
     assert audience.at(stage.uid, [stage.clock.moment()]) == [2]
+
+
+async def test_what_nobody_could_count_is_no_sample(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def away(_uid: str, now_ms: int) -> ViewerCount:
+        return ViewerCount(0, now_ms, degraded=True)
+
+    monkeypatch.setattr(stage.viewers, "count", away)
+    audience = AudienceLog()
+    keeper = stage.keeper(audience=audience)
+    keeper.start()
+    stage.go_live()
+    await keeper.settled()
+    await keeper.sample(visitors=False)
+    assert audience.at(stage.uid, [stage.clock.moment()]) == [None]
 
 
 async def test_stopping_counts_who_came_last(stage: Stage) -> None:
