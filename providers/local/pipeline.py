@@ -228,9 +228,13 @@ class Pipeline:
         self._pending[rendition] = [] if header is None else [header]
 
     def _reaches_anchor(self, tag: FlvTag) -> bool:
-        """Whether the source had begun its newest generation at the moment of this tag of a rendition."""
+        """Whether the source had begun its newest generation at the moment of this tag of a rendition.
+
+        What ffmpeg still has from before a jump never did, whatever its time, which is of another clock.
+        """
         return (
             self._anchor is not None
+            and not (self._ladder is not None and self._ladder.finishing)
             and 0 <= milliseconds_between(self._anchor.timestamp, tag.timestamp) <= MAX_DELAY_MS
         )
 

@@ -194,16 +194,18 @@ async def test_new_headers_begin_a_new_run_with_the_new_size(bench: Bench, tags:
     assert shown(bench.made["huge"])[-1] == shown(other)[-1]
 
 
-async def test_a_jump_of_the_timestamps_begins_a_new_run(bench: Bench, tags: list[FlvTag]) -> None:
+@pytest.mark.parametrize("step", [100_000, -2_000])
+async def test_a_jump_of_the_timestamps_begins_a_new_run(bench: Bench, tags: list[FlvTag], step: int) -> None:
     ladder = bench.ladder(SOURCE, SMALL)
     await play(ladder, tags)
     await bench.until(lambda: len(frames(bench.made["small"])) > 5)
-    feed(ladder, later(media(tags), 100_000))
+    distance = tags[-1].timestamp + step
+    feed(ladder, later(media(tags), distance))
     await bench.until(lambda: bench.restarts)
     assert bench.losses == 0  # the source noticed it by itself
     await ladder.aclose()
     assert shown(bench.past["small"]) == shown(tags)
-    assert shown(bench.made["small"])[-1] == shown(tags)[-1] + 100_000
+    assert shown(bench.made["small"])[-1] == shown(tags)[-1] + distance
 
 
 async def test_garbage_harms_nobody_and_good_media_is_made_afterwards(bench: Bench, tags: list[FlvTag]) -> None:

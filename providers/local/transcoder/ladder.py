@@ -29,6 +29,9 @@ log = structlog.get_logger(__name__)
 JUMP_MS = 5_000
 """A step of the timestamps by more than this, either way, begins a new run: ffmpeg would bend the timeline."""
 
+STEP_BACK_MS = 1_000
+"""The same for a step back of pictures alone, as for the packager: ffmpeg would drop them until they have caught up."""
+
 MAX_RUN_MS = 2**30
 """The media time of one run, 12 days: ffmpeg writes timestamps of 31 bits only."""
 
@@ -86,6 +89,11 @@ class Ladder:
         child = self._supervisor.child
         return None if child is None else child.pid
 
+    @property
+    def finishing(self) -> bool:
+        """What is handed out now is the rest of a run that was cut off: another one follows, with what came since."""
+        return self._work.finishing
+
     def feed(self, tag: FlvTag) -> None:
         """Take one message of the encoder. Never waits, never fails; drops whole groups of pictures when ffmpeg is slow."""
         if self.state is State.CLOSED or (tag.kind is TagKind.AUDIO and not self._work.audio):
@@ -108,7 +116,8 @@ class Ladder:
 
     def _jumped(self, timestamp: int) -> bool:
         newest, self._newest = self._newest, timestamp
-        if newest is not None and abs(milliseconds_between(newest, timestamp)) > JUMP_MS:
+        step = 0 if newest is None else milliseconds_between(newest, timestamp)
+        if not -(JUMP_MS if self._work.audio else STEP_BACK_MS) <= step <= JUMP_MS:
             return True
         too_old = self._work.too_old(timestamp)
         if too_old:
@@ -172,6 +181,7 @@ class _Transcode:
         self._tail: list[FlvTag] = []
         self._seen: set[str] = set()
         self._run = _Run()
+        self.finishing = False
 
     def remember(self, header: FlvTag) -> bool:
         """Keep a header; whether what came before it is of no use with it."""
@@ -207,6 +217,7 @@ class _Transcode:
         """What comes from now on is for another run."""
         if self._backlog.flowing:
             self._tail = self._backlog.take_all()
+            self.finishing = True
         self._backlog.flowing = False
         self._backlog.clear()
 
@@ -220,6 +231,7 @@ class _Transcode:
     async def start(self) -> Child:
         self._run = run = _Run()
         self._tail = []
+        self.finishing = False
         self._backlog.flowing = True
         audio = self.audio and TagKind.AUDIO in self._headers  # else ffmpeg would wait for it
         kinds = (TagKind.SCRIPT, TagKind.AUDIO, TagKind.VIDEO) if audio else (TagKind.SCRIPT, TagKind.VIDEO)

@@ -76,6 +76,39 @@ async def test_after_a_loss_of_the_renditions_the_same_moment_has_the_same_gener
     assert sum(each.duration for each in source) / 90_000 == pytest.approx(16.0, abs=0.05)
 
 
+async def test_what_ffmpeg_still_makes_of_the_old_clock_does_not_go_into_the_new_generation(
+    tasks: Tasks, tmp_path: Path
+) -> None:
+    broadcast = Shelf(tmp_path, ShelfLimits(min_free=0), sync=False).begin(info())
+    transcoding = Transcoding(parse_renditions("source,240p"), TranscodeSlots(0), tasks.spawn)
+    pipeline = Pipeline("input", broadcast, PackagerSettings(), transcoding)
+    made: list[tuple[float, FlvTag]] = []
+    before, after = stream(9.0), stream(9.0, start=5_000)[2:]  # the clock is set back by 4 s
+    for number, (tag, arrived) in enumerate(
+        [(tag, tag.timestamp / 1000) for tag in before] + [(tag, tag.timestamp / 1000 + 4.0) for tag in after]
+    ):
+        if number == 20:
+            assert pipeline._ladder is not None
+            pipeline._ladder._backlog.flowing = True  # as if ffmpeg ran
+        pipeline.take(tag, EPOCH + arrived)
+        if tag.kind is TagKind.VIDEO:
+            made.append((arrived, tag))
+        while made and made[0][0] <= arrived - 1.5:  # ffmpeg is that far behind, and begins anew for the new clock
+            at, late = made.pop(0)
+            if at == 9.0:
+                pipeline._rendition_restarted("240p")
+                pipeline._rendition_tag("240p", video_header())
+            pipeline._rendition_tag("240p", late)
+    pipeline.close()
+    await transcoding.aclose()
+
+    source, rendition = (broadcast.tracks[each, TrackKind.VIDEO].segments for each in ("source", "240p"))
+    begins = min(each.decode_time / 90_000 for each in source if each.generation == 1)
+    assert {each.generation for each in rendition} == {0, 1}
+    for each in rendition:
+        assert each.generation == (each.decode_time / 90_000 >= begins - 0.05)
+
+
 @pytest.mark.parametrize("change", ["the sound's header", "a pause of the picture"])
 async def test_renditions_follow_the_source_into_its_generations(tasks: Tasks, tmp_path: Path, change: str) -> None:
     broadcast = Shelf(tmp_path, ShelfLimits(min_free=0), sync=False).begin(info())
