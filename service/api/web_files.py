@@ -9,7 +9,7 @@ from importlib import resources
 
 from aiohttp import web
 
-PLAYER = ("player.js", "player/feed.js", "player/look.js", "player/playback.js")
+PLAYER = ("player.js", "player/feed.js", "player/look.js", "player/playback.js", "player/source.js")
 PICKER = (
     "picker.js",
     *(f"picker/{name}.js" for name in ("card", "control", "directory", "frame", "keys", "look", "pace", "view")),
@@ -21,8 +21,11 @@ STUDIO_MODULES = (
 STUDIO = (*(f"studio/{name}.js" for name in STUDIO_MODULES.split()), "client/conference.js")
 STYLES = ("tokens.css", "watch.css", "studio.css")
 ICONS = ("icon.svg",)
-VENDORED = ("vendor/hls-1.7.4.min.js",)
-"""Their names say their versions."""
+VENDORED = {"vendor/hls-1.7.4.mjs": "vendor/hls-1.7.4.min.js"}
+"""By the names they are served under, which say their versions: scripts made for every loader, given as modules."""
+
+AS_MODULE = (b"const module = { exports: {} }, exports = module.exports;\n", b"\nexport default module.exports;\n")
+"""Around such a script (UMD): it finds these, and leaves alone the page's globals and loader, whose `define` would swallow it."""
 
 CURRENT = "public, max-age=60"
 """For what another version of the service brings anew, under the same name."""
@@ -33,7 +36,9 @@ FOR_EVER = "public, max-age=31536000, immutable"
 @cache
 def _packed(name: str) -> tuple[bytes, str]:
     """A file of `service/web`, packed, and its tag. Packing takes long: once is enough for every application of a process."""
-    content = resources.files("service.web").joinpath(*name.split("/")).read_bytes()
+    content = resources.files("service.web").joinpath(*VENDORED.get(name, name).split("/")).read_bytes()
+    if name in VENDORED:
+        content = content.join(AS_MODULE)
     return gzip.compress(content, mtime=0), f'"{hashlib.blake2b(content, digest_size=8).hexdigest()}"'
 
 

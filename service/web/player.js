@@ -7,11 +7,9 @@
 import { Feed, visitorId } from "./player/feed.js";
 import { sheet } from "./player/look.js";
 import { Playback } from "./player/playback.js";
+import { Source } from "./player/source.js";
 
 const ORIGIN = new URL(".", import.meta.url);
-/** When to look for the recording of a broadcast that just ended, in ms after the last look; the last one repeats. */
-const RECORDING_LOOKS_MS = [0, 1_500, 3_000, 5_000, 10_000, 20_000, 30_000, 60_000];
-const SOURCE_RETRY_MS = 3_000;
 const TICK_MS = 500;
 /** What was buffered when a broadcast ended is played for this long at most. */
 const LAST_PICTURES_MS = 15_000;
@@ -22,6 +20,7 @@ const VEIL = "linear-gradient(rgb(0 0 0 / .6), rgb(0 0 0 / .6))";
 /** What there is to see, by state of affairs. `screen`: words instead of the picture; `plays`: the playback it needs. */
 const VIEWS = {
   loading: { screen: true, spinner: true, says: "Loading the stream…" },
+  nowhere: { screen: true, says: "There is no stream here." },
   offline: { screen: true, says: "The stream has not started yet." },
   starting: { screen: true, countdown: true, says: "The stream is about to start." },
   live: { plays: "live", says: "The stream is live." },
@@ -40,13 +39,11 @@ class LiveStream extends HTMLElement {
   #view = "";
   #status = null;
   #source = null;
-  #oldRecording = undefined;
-  #wantsRecording = false;
+  #replay = null; // the recording that is watched; it stays the same when a newer one is there
   #startsAt = 0;
   #endedAt = 0;
-  #looks = 0;
   #timer = 0;
-  #sourceTimer = 0;
+  #isHeld = false; // stopped by hand
   #progress = { time: -1, at: 0 };
 
   constructor() {
@@ -79,6 +76,8 @@ class LiveStream extends HTMLElement {
     video.setAttribute("aria-label", "Live stream");
     video.addEventListener("loadedmetadata", () => this.#begin()); // also after an error that made it start over
     video.addEventListener("ended", () => this.#decide());
+    video.addEventListener("pause", () => (this.#isHeld = !video.ended && !video.error)); // both stop it, too
+    video.addEventListener("play", () => (this.#isHeld = false));
   }
 
   /** The last status heard (as stream_status answers it), or null. */
@@ -86,7 +85,7 @@ class LiveStream extends HTMLElement {
     return this.#status;
   }
 
-  /** What is to see: loading, offline, starting, live, away, ended or recording. */
+  /** What is to see: loading, nowhere, offline, starting, live, away, ended or recording. */
   get view() {
     return this.#view;
   }
@@ -118,81 +117,46 @@ class LiveStream extends HTMLElement {
     this.#show("loading");
     if (!this.getAttribute("org") || !this.getAttribute("channel")) return;
     const visitor = this.hasAttribute("uncounted") ? null : this.getAttribute("visitor-id") || visitorId();
-    this.#feed = new Feed(this.#base, visitor, (status) => this.#hear(status));
+    this.#source = new Source(this.#base, () => this.#decide());
+    this.#feed = new Feed(this.#base, visitor, (status) => (status ? this.#hear(status) : this.#miss()));
     this.#feed.start();
     this.#timer = setInterval(() => this.#decide(), TICK_MS);
-    this.#learnSource();
+    this.#source.learn();
   }
 
   #stop() {
     this.#feed?.stop();
+    this.#source?.stop();
     this.#playback?.stop();
     clearInterval(this.#timer);
-    clearTimeout(this.#sourceTimer);
-    this.#feed = this.#playback = this.#status = this.#source = null;
-    this.#oldRecording = undefined;
-    this.#wantsRecording = false;
-    this.#looks = 0;
+    this.#feed = this.#source = this.#playback = this.#status = this.#replay = null;
   }
 
   #hear(status) {
     const before = this.#status;
     this.#status = status;
     if (status.seconds_until_watchable > 0) this.#startsAt = Date.now() + 1_000 * status.seconds_until_watchable;
-    if (status.state === "ended" && before?.state !== "ended") {
-      this.#endedAt = Date.now();
-      this.#looks = 0;
-      if (before) this.#learnSource();
-    }
-    if (status.is_watchable && !before?.is_watchable) {
-      this.#oldRecording = this.#source?.recording?.uid;
-      if (!this.#source?.view_url) this.#learnSource();
-    }
+    if (status.state === "ended" && before?.state !== "ended") this.#endedAt = Date.now();
+    this.#source.hear(status);
     this.#dispatch("streamstatus", status);
     this.#decide();
   }
 
-  /** Where to play from. Asked at the start, when a stream appears, and, after an end, until its recording is there. */
-  async #learnSource() {
-    clearTimeout(this.#sourceTimer);
-    let wait = SOURCE_RETRY_MS;
-    try {
-      const answer = await fetch(`${this.#base}stream_player`, { credentials: "omit" });
-      if (!this.isConnected) return;
-      if (answer.ok) {
-        this.#source = await answer.json();
-        if (this.#status?.is_watchable) this.#oldRecording = this.#source.recording?.uid;
-        wait = this.#status?.state === "ended" && !this.#recording ? this.#nextLook() : 0;
-      } else if (answer.status === 404) {
-        wait = 0; // nothing public here; should it stream one day, we shall hear
-        this.#source = {};
-      }
-    } catch {
-      // The server is away: again below.
-    }
-    if (wait) this.#sourceTimer = setTimeout(() => this.#learnSource(), wait * (1 + Math.random() / 2));
-    this.#decide();
-  }
-
-  #nextLook() {
-    return RECORDING_LOOKS_MS[Math.min(++this.#looks, RECORDING_LOOKS_MS.length - 1)];
-  }
-
-  /** The recording to offer: not the one from before the broadcast that was just watchable. */
-  get #recording() {
-    const recording = this.#source?.recording;
-    return recording && recording.uid !== this.#oldRecording ? recording : null;
+  /** There is no such channel, or not any more. */
+  #miss() {
+    this.#status = null;
+    if (!this.#replay) this.#show("nowhere");
   }
 
   get #liveUrl() {
-    return this.getAttribute("src") || this.#source?.view_url;
+    return this.getAttribute("src") || this.#source?.answer?.view_url;
   }
 
   /** From what is known to what is to see. Called at everything that happens, and twice a second. */
   #decide() {
     const status = this.#status;
     if (!status) return;
-    if (this.#wantsRecording) this.#show("recording");
+    if (this.#replay) this.#show("recording");
     else if (status.is_watchable) this.#show(!this.#liveUrl ? "loading" : this.#away() ? "away" : "live");
     else if (this.#playback && status.state === "ended" && this.#lastPictures()) this.#show("live");
     else if (status.state === "ended") this.#show("ended");
@@ -221,22 +185,24 @@ class LiveStream extends HTMLElement {
     const view = VIEWS[name];
     const { video, slate, screen, spinner, message, count, button, badge, viewers, golive, said } = this.#parts;
     this.#play(view.plays);
+    if (view.screen && this.#root.fullscreenElement) document.exitFullscreen().catch(() => {}); // the words are outside of it
     const seconds = Math.max(1, Math.ceil((this.#startsAt - Date.now()) / 1_000));
-    const slateUrl = this.#source?.slate_image_url;
+    const recording = this.#source?.recording;
+    const slateUrl = this.#source?.answer?.slate_image_url;
     if (slateUrl && slate.getAttribute("src") !== slateUrl) slate.src = slateUrl; // early: it must be there when it is needed
     const slated = Boolean(view.slate && slateUrl && slate.complete && slate.naturalWidth);
     video.hidden = !view.plays;
     video.controls = !view.slate;
     slate.hidden = !slated;
     screen.hidden = !view.screen && (!view.slate || slated);
-    const poster = view.offers && this.#recording?.thumbnail;
+    const poster = view.offers && recording?.thumbnail;
     screen.style.backgroundImage = poster ? `${VEIL}, url(${JSON.stringify(poster)})` : "";
     screen.classList.toggle("veil", Boolean(view.slate || poster));
     spinner.hidden = !view.spinner && !view.slate;
     message.textContent = view.countdown ? "Starts in" : view.says;
     count.hidden = !view.countdown;
     count.textContent = `${seconds} s`;
-    button.hidden = !(view.offers && this.#recording && !this.hasAttribute("no-recording"));
+    button.hidden = !(view.offers && recording && !this.hasAttribute("no-recording"));
     golive.hidden = !(name === "recording" && this.#status?.is_watchable);
     badge.hidden = view.plays !== "live";
     badge.classList.toggle("away", this.#status?.state === "reconnecting");
@@ -254,17 +220,19 @@ class LiveStream extends HTMLElement {
   }
 
   #play(what) {
-    const url = what === "live" ? this.#liveUrl : what === "recording" ? this.#recording?.hls : null;
+    const url = what === "live" ? this.#liveUrl : what === "recording" ? this.#replay.hls : null;
     if ((this.#playback?.url ?? null) === (url ?? null)) return;
     this.#playback?.stop();
     this.#playback = null;
     if (!url) return;
     this.#progress = { time: -1, at: Date.now() };
+    this.#isHeld = false;
     this.#playback = new Playback(this.#parts.video, url);
   }
 
-  /** With sound if the browser lets us, else without and with a button. */
+  /** With sound if the browser lets us, else without and with a button. Not against the visitor's will. */
   async #begin() {
+    if (this.#isHeld) return;
     const { video, unmute } = this.#parts;
     try {
       await video.play();
@@ -283,13 +251,13 @@ class LiveStream extends HTMLElement {
   }
 
   #playRecording() {
-    this.#wantsRecording = true;
+    this.#replay = this.#source.recording;
     this.#decide();
     this.#parts.video.focus();
   }
 
   #goLive() {
-    this.#wantsRecording = false;
+    this.#replay = null;
     this.#decide();
     this.#parts.video.focus();
   }

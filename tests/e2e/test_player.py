@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
-from aiohttp import web
 
 from tests.e2e.browser import Browser, chromium, missing
 from tests.e2e.stage import Service, service
-from tests.e2e.watching import Visitor
-from tests.serving import serving
+from tests.e2e.watching import embedded
 
 pytestmark = pytest.mark.e2e
 
@@ -71,27 +68,6 @@ async def browser() -> AsyncIterator[Browser]:
         pytest.skip(f"{missing()} is not installed")
     async with chromium() as started:
         yield started
-
-
-@asynccontextmanager
-async def embedded(browser: Browser, live: Service, channel: str, attributes: str = "") -> AsyncIterator[Visitor]:
-    """A visitor on a page of another origin, whose Content-Security-Policy allows what the README says and nothing else."""
-    ours = live.base
-    policy = f"default-src 'none'; script-src {ours}; connect-src {ours}; img-src {ours}; media-src {ours} blob:"
-
-    async def page(_: web.Request) -> web.Response:
-        text = (
-            f'<!doctype html><title>Elsewhere</title><script type="module" src="{live.base}/player.js"></script>'
-            f'<live-stream org="{live.organization}" channel="{channel}" {attributes}></live-stream>'
-        )
-        return web.Response(text=text, content_type="text/html", headers={"Content-Security-Policy": policy})
-
-    app = web.Application()
-    app.add_routes([web.get("/", page)])
-    async with serving(app) as origin:
-        visitor = Visitor(browser)
-        await visitor.open(f"{origin}/")
-        yield visitor
 
 
 async def test_a_page_of_another_origin_shows_it_with_the_policy_the_readme_names(

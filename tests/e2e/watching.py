@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
+from aiohttp import web
+
 from tests.e2e.browser import Browser
+from tests.e2e.stage import Service
+from tests.serving import serving
 
 FACTS = """
 const player = document.querySelector('live-stream'), root = player.shadowRoot, video = root.querySelector('video');
@@ -76,3 +82,24 @@ class Visitor:
         await self.browser.run(
             "document.querySelector('live-stream').shadowRoot.querySelector(arguments[0]).click()", f".{part}"
         )
+
+
+@asynccontextmanager
+async def embedded(browser: Browser, live: Service, channel: str, attributes: str = "") -> AsyncIterator[Visitor]:
+    """A visitor on a page of another origin, whose Content-Security-Policy allows what the README says and nothing else."""
+    ours = live.base
+    policy = f"default-src 'none'; script-src {ours}; connect-src {ours}; img-src {ours}; media-src {ours} blob:"
+
+    async def page(_: web.Request) -> web.Response:
+        text = (
+            f'<!doctype html><title>Elsewhere</title><script type="module" src="{live.base}/player.js"></script>'
+            f'<live-stream org="{live.organization}" channel="{channel}" {attributes}></live-stream>'
+        )
+        return web.Response(text=text, content_type="text/html", headers={"Content-Security-Policy": policy})
+
+    app = web.Application()
+    app.add_routes([web.get("/", page)])
+    async with serving(app) as origin:
+        visitor = Visitor(browser)
+        await visitor.open(f"{origin}/")
+        yield visitor

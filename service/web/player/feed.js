@@ -16,6 +16,8 @@ const EVENTS_AGAIN_MS = 30_000;
 const SILENCE_MS = 45_000;
 /** The first event comes at once. */
 const FIRST_EVENT_MS = 5_000;
+/** In the place of the last status. */
+const NO_CHANNEL = "no channel";
 
 let inMemory = null;
 
@@ -51,7 +53,7 @@ export class Feed {
 
   /**
    * `base`: the channel's public address, up to and with the last slash. `visitor`: who is counted, or null for nobody.
-   * `tell` is called with every new status.
+   * `tell` is called with every new status; with null once there is no such channel, or not any more.
    */
   constructor(base, visitor, tell) {
     this.#base = base;
@@ -61,6 +63,7 @@ export class Feed {
 
   start() {
     this.#running = true;
+    if (!("EventSource" in globalThis)) this.#eventsAfter = Infinity;
     const { signal } = this.#listeners;
     document.addEventListener("visibilitychange", () => this.#follow(), { signal });
     addEventListener("online", () => this.#pollIn(0), { signal });
@@ -78,7 +81,7 @@ export class Feed {
   }
 
   #follow() {
-    if (document.hidden || Date.now() < this.#eventsAfter || !("EventSource" in globalThis)) {
+    if (document.hidden || Date.now() < this.#eventsAfter) {
       this.#closeEvents();
       this.#pollIn(document.hidden ? this.#paceMs : 0);
     } else if (!this.#events) {
@@ -121,6 +124,12 @@ export class Feed {
     this.#tell(status);
   }
 
+  #miss() {
+    if (this.#last === NO_CHANNEL) return;
+    this.#last = NO_CHANNEL;
+    this.#tell(null);
+  }
+
   #pollIn(milliseconds) {
     clearTimeout(this.#timer);
     if (this.#running) this.#timer = setTimeout(() => this.#poll(), milliseconds);
@@ -145,6 +154,7 @@ export class Feed {
           else wait = SILENCE_MS;
         }
       } else {
+        if (answer.status === 404) this.#miss();
         wait = 1_000 * (Number(answer.headers.get("Retry-After")) || LAST_RETRY_MS / 1_000);
       }
     } catch {

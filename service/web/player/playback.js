@@ -1,6 +1,6 @@
 /** Plays an HLS address in a video element: by the browser itself where that is Apple's, else by hls.js, loaded when first needed. */
 
-const HLS_SCRIPT = new URL("../vendor/hls-1.7.4.min.js", import.meta.url);
+const HLS_MODULE = new URL("../vendor/hls-1.7.4.mjs", import.meta.url).href;
 const HLS_TYPE = "application/vnd.apple.mpegurl";
 const FIRST_RETRY_MS = 1_000;
 const LAST_RETRY_MS = 8_000;
@@ -16,27 +16,16 @@ const policy = (timeout) => ({
   },
 });
 
-let loading = null;
+let failures = 0;
 
-function loadHls() {
-  loading ??= new Promise((resolve, reject) => {
-    const theirs = globalThis.Hls; // the page may have one of its own
-    const script = document.createElement("script");
-    script.src = HLS_SCRIPT;
-    script.crossOrigin = "anonymous";
-    script.onload = () => {
-      const ours = globalThis.Hls;
-      if (theirs) globalThis.Hls = theirs;
-      resolve(ours);
-    };
-    script.onerror = () => {
-      loading = null;
-      script.remove();
-      reject(new Error("hls.js could not be loaded"));
-    };
-    document.head.append(script);
-  });
-  return loading;
+/** Loaded once; a module that could not be had is not asked for again by its name (HTML §8.1.4), so it gets another. */
+async function loadHls() {
+  try {
+    return (await import(failures ? `${HLS_MODULE}?${failures}` : HLS_MODULE)).default;
+  } catch (problem) {
+    failures += 1;
+    throw problem;
+  }
 }
 
 /** Other browsers' own HLS is young and knows no low latency. Without MediaSource there is no choice. */
