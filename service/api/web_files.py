@@ -15,7 +15,7 @@ PICKER = (
     *(f"picker/{name}.js" for name in ("card", "control", "directory", "frame", "keys", "look", "pace", "view")),
 )
 STUDIO_MODULES = (
-    "access all_channels api channel chart connect copy dialog dom errors format forms health history icons "
+    "access all_channels api channel chart connect copy dialog dom enter errors format forms health history icons "
     "list_screen main new_channel options pages panel poll preview recordings say session sessions sign_in states streams"
 )
 STUDIO = (*(f"studio/{name}.js" for name in STUDIO_MODULES.split()), "client/conference.js")

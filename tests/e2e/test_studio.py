@@ -42,50 +42,6 @@ async def streamer(live: Service) -> AsyncIterator[Streamer]:
         yield Streamer(browser, live)
 
 
-async def test_the_token_of_a_link_is_gone_from_the_address_and_kept_for_the_tab_alone(
-    live: Service, streamer: Streamer
-) -> None:
-    await streamer.open(f"#token={live.token}")
-    await streamer.sees("h1", "Streams")
-    browser = streamer.browser
-    assert await browser.run("return location.href") == f"{live.base}/studio#/"
-    assert live.token not in await browser.run("return JSON.stringify([document.cookie, {...localStorage}])")
-    assert live.token not in await browser.run(
-        "return performance.getEntriesByType('resource').map((each) => each.name).join()"
-    )
-
-    await browser.run("location.reload()")
-    await streamer.sees("h1", "Streams")
-    await streamer.press("button", "Sign out")
-    await streamer.sees("h1", "Sign in")
-    assert live.token not in await browser.run("return JSON.stringify({...sessionStorage})")
-    await streamer.open()
-    await streamer.sees("h1", "Sign in")
-
-
-async def test_a_token_nobody_knows_is_refused_at_its_field_and_one_that_expires_is_asked_for_again(
-    live: Service, streamer: Streamer
-) -> None:
-    channel = (await live.api("POST", "channels", {"name": "Town hall"}))["id"]
-    await streamer.open(f"#/channel/{channel}")
-    await streamer.fill("API token", "nonsense")
-    await streamer.press("button", "Sign in")
-    await streamer.sees(".field .problem", "The service does not know this token")
-    await streamer.fill("API token", live.token)
-    await streamer.press("button", "Sign in")
-    await streamer.sees("h1", "Town hall")
-
-    await streamer.browser.run(
-        "sessionStorage.setItem('studio-session', sessionStorage.getItem('studio-session').replace(arguments[0], 'expired'));"
-        "location.reload()",
-        live.token,
-    )
-    await streamer.sees("[role=status]", "Your token is no longer valid")
-    await streamer.fill("API token", live.token)
-    await streamer.press("button", "Sign in")
-    await streamer.sees("h1", "Town hall")
-
-
 async def test_a_show_from_the_new_channel_to_its_recording(live: Service, streamer: Streamer) -> None:
     await streamer.sign_in()
     await streamer.press("button", "New channel")

@@ -10,14 +10,13 @@ import { allChannels } from "./all_channels.js";
 import { Api } from "./api.js";
 import { channel } from "./channel.js";
 import { h } from "./dom.js";
+import { enter } from "./enter.js";
 import { say } from "./say.js";
-import { current, forget, signIn, takeFromAddress } from "./session.js";
+import { current, forget, nameOf, takeFromAddress } from "./session.js";
 import { signInScreen } from "./sign_in.js";
 import { streams } from "./streams.js";
 
 const ID = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}";
-/** What organizations and users nobody has named are called. */
-const IS_ID = new RegExp(`^${ID}$`, "i");
 const ROUTES = [
   [/^\/?$/, streams],
   [/^\/channels$/, allChannels],
@@ -31,42 +30,36 @@ let leaving = new AbortController();
 
 function open() {
   const given = takeFromAddress();
-  if (given !== null) return enter(given);
   leaving.abort();
   leaving = new AbortController();
   main.replaceChildren();
   const session = current();
   showBar(session);
+  if (given !== null) return enter(given, { main, onSignedIn: open });
   if (!session) return signInScreen({ main, onSignedIn: open });
   const [path, query = ""] = location.hash.slice(1).split("?");
   const [pattern, screen] = ROUTES.find(([each]) => each.test(path)) ?? [/^/, nothingHere];
+  const { signal } = leaving;
   screen({
-    api: new Api(session, hear),
+    api: new Api(session, (news) => signal.aborted || hear(news)),
     main,
     parameters: path.match(pattern).slice(1),
     query: new URLSearchParams(query),
-    signal: leaving.signal,
+    signal,
     title: (text) => (document.title = `${text} · Studio`),
   });
-}
-
-/** With a token from the address. What is wrong with it is said on the sign-in screen. */
-async function enter(token) {
-  forget();
-  try {
-    await signIn(token);
-    open();
-  } catch (problem) {
-    signOut();
-    signInScreen({ main, onSignedIn: open, problem, token });
-  }
 }
 
 function signOut() {
   forget();
   leaving.abort();
+  closeDialogs();
   main.replaceChildren();
   showBar(null);
+}
+
+function closeDialogs() {
+  for (const dialog of document.querySelectorAll("dialog")) dialog.close();
 }
 
 function hear(news) {
@@ -82,7 +75,7 @@ function hear(news) {
 
 function showBar(session) {
   bar.hidden = !session;
-  document.getElementById("who").textContent = session ? [session.userName, session.organizationName].filter((name) => name && !IS_ID.test(name)).join(" · ") : "";
+  document.getElementById("who").textContent = session ? nameOf(session) : "";
   const path = location.hash.slice(1).split("?")[0] || "/";
   for (const link of bar.querySelectorAll("nav a")) {
     if (link.getAttribute("href") === `#${path}`) link.setAttribute("aria-current", "page");
@@ -108,7 +101,7 @@ document.getElementById("skip").addEventListener("click", (event) => {
   main.focus();
 });
 addEventListener("hashchange", () => {
-  for (const dialog of document.querySelectorAll("dialog")) dialog.close();
+  closeDialogs();
   open();
   scrollTo(0, 0);
   main.querySelector("h1")?.focus({ preventScroll: true });

@@ -10,6 +10,7 @@ import { FieldError } from "./errors.js";
 
 const KEY = "studio-session";
 const IN_FRAGMENT = "token";
+const IS_ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 /** Headers can carry no more than this. */
 const SENDABLE = /^[\x21-\x7e]+$/;
 
@@ -42,7 +43,8 @@ export function forget() {
   }
 }
 
-function keep(session) {
+/** From now on this is who is signed in. */
+export function keep(session) {
   inMemory = session;
   try {
     sessionStorage.setItem(KEY, JSON.stringify(session));
@@ -52,22 +54,27 @@ function keep(session) {
   return session;
 }
 
+/** Who that is, for people; organizations and users nobody has named are called by their ids, which say nothing. */
+export function nameOf({ userName, organizationName }) {
+  return [userName, organizationName].filter((name) => name && !IS_ID.test(name)).join(" · ");
+}
+
 /** "Token …" or, for a signed one, "Bearer …". */
 export function authorization(token) {
   return `${token.split(".").length === 3 ? "Bearer" : "Token"} ${token}`;
 }
 
 /**
- * Asks the service whose token this is and keeps it. A token of an organization alone belongs to no user, who could name the
+ * Asks the service whose token this is: the session to keep. A token of an organization alone belongs to no user, who could name the
  * organization: it has to be given then. Errors: FieldError, ApiError, TypeError (the service is out of reach).
  */
-export async function signIn(pasted, organization = "") {
+export async function whoseIs(pasted, organization = "") {
   const token = pasted.trim().replace(/^(token|bearer)\s+/i, "");
   if (!SENDABLE.test(token)) throw new FieldError("token", token ? "This does not look like a token." : "Paste your API token.");
   const client = new ConferenceClient({ baseUrl: location.origin, authorization: authorization(token) });
   try {
     const me = await client.call("getMe");
-    return keep({ token, organization: me.organization.id, organizationName: me.organization.name, userName: me.full_name });
+    return { token, organization: me.organization.id, organizationName: me.organization.name, userName: me.full_name };
   } catch (problem) {
     if (!(problem instanceof ApiError)) throw problem;
     if (problem.status === 401) throw new FieldError("token", "The service does not know this token, or it is no longer valid.");
@@ -79,5 +86,5 @@ export async function signIn(pasted, organization = "") {
       ? new FieldError("organization", "The token does not belong to this organization.")
       : problem;
   });
-  return keep({ token, organization, organizationName: "", userName: "" });
+  return { token, organization, organizationName: "", userName: "" };
 }

@@ -2,7 +2,7 @@
 
 import { h } from "./dom.js";
 import { field, form } from "./forms.js";
-import { signIn } from "./session.js";
+import { keep, whoseIs } from "./session.js";
 
 /** `words` say why one is here again; `problem` is what went wrong with `token`, which is from the address. */
 export function signInScreen({ main, onSignedIn, words = "", problem = null, token = "" }) {
@@ -22,7 +22,7 @@ export function signInScreen({ main, onSignedIn, words = "", problem = null, tok
     fields: [pasted, organization],
     send: async (values) => {
       try {
-        await signIn(values.token, values.organization);
+        keep(await whoseIs(values.token, values.organization));
       } catch (refused) {
         if (refused.field === "organization") organization.element.hidden = false;
         throw refused;
