@@ -32,6 +32,10 @@ socket may look open for minutes."""
 CHECK_INTERVAL = 0.25
 """Seconds between two looks at the clock; an expiry is late by this much at most."""
 
+COLLECT = {LatencyMode.STANDARD: 0.16, LatencyMode.REDUCED: 0.16, LatencyMode.LOW: 0.08}
+"""Seconds of media the ingest may collect before it hands it on: a quarter of a `low` part, a sixth of others.
+A turn of the loop begins with cold caches, so half as many turns cost a stream about a fifth less CPU."""
+
 BUSY = PublishRefused(
     "NetStream.Publish.BadName",
     "Another encoder is streaming to this key right now. Stop it first, or use another channel's key.",
@@ -276,6 +280,11 @@ class EncoderLink:
     def __init__(self, session: LiveSession, encoder: _Encoder) -> None:
         self._session = session
         self._encoder = encoder
+
+    @property
+    def collect(self) -> float:
+        """Seconds of media the ingest may collect before it hands it on."""
+        return COLLECT[self._session.stored.options.latency_mode]
 
     def media(self, tag: FlvTag) -> None:
         """Take a tag. Raises PublishRefused."""

@@ -113,7 +113,8 @@ class Connection(asyncio.Protocol):
         """Look at all limits that have to do with time."""
         if self._transport is None:
             return
-        fresh, too_fast = self._meter.check(now, publishing=self._publication is not None)
+        collect = None if self._publication is None else self._publication.collect
+        fresh, too_fast = self._meter.check(now, collect=collect)
         limit = TIME_LIMITS[self._session.state]
         if limit != self._time_limit or (fresh and self._publication is not None):
             self._time_limit = limit

@@ -7,16 +7,16 @@ from contextlib import suppress
 
 from providers.local.ingest.limits import IngestCounters, IngestLimits
 
-WAKE_INTERVAL = 0.08
-"""Seconds of media the kernel collects before it wakes us (SO_RCVLOWAT): one turn of the loop for several messages halves the
-cost of a stream, and nobody sees 80 ms. A stream that slows down waits for the next `check` at most."""
-
 MAX_WAKE_BYTES = 64 * 1024
 """The most the kernel collects, so that it stays well below a socket's receive buffer."""
 
 
 class Meter:
-    """Whoever reads adds to `bytes_in`; `check` is called now and then. `now` is in seconds of any steady clock."""
+    """Whoever reads adds to `bytes_in`; `check` is called now and then. `now` is in seconds of any steady clock.
+
+    The kernel collects some of a publisher's media before it wakes us (SO_RCVLOWAT): the fewer turns of the loop, the cheaper a
+    stream. One that slows down waits for the next `check` at most.
+    """
 
     def __init__(self, client: socket.socket, limits: IngestLimits, counters: IngestCounters, now: float) -> None:
         self.bytes_in = 0
@@ -35,14 +35,17 @@ class Meter:
         self._counters.bytes_in += fresh
         return fresh
 
-    def check(self, now: float, *, publishing: bool) -> tuple[int, bool]:
-        """Bytes since the last check, and whether a publisher is above the bitrate ceiling."""
+    def check(self, now: float, *, collect: float | None) -> tuple[int, bool]:
+        """Bytes since the last check, and whether a publisher is above the bitrate ceiling.
+
+        `collect`: seconds of media the kernel collects of a publisher; None when nobody publishes.
+        """
         fresh, elapsed = self.count(), now - self._checked
         self._checked = now
-        if not publishing or elapsed <= 0:
+        if collect is None or elapsed <= 0:
             self._wake_after(1)
             return fresh, False
-        self._wake_after(int(fresh / elapsed * WAKE_INTERVAL))
+        self._wake_after(int(fresh / elapsed * collect))
         return fresh, self._too_fast(fresh * 8, elapsed)
 
     def _too_fast(self, bits: int, elapsed: float) -> bool:

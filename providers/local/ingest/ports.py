@@ -47,6 +47,10 @@ class PublishRequest:
 class Publication(Protocol):
     """A publish that was let in."""
 
+    @property
+    def collect(self) -> float:
+        """Seconds of media the ingest may collect before it hands it on: the fewer turns, the cheaper a stream."""
+
     def media(self, tag: FlvTag) -> None:
         """Take one audio, video or script message (the @setDataFrame wrapper is taken off). Never waits.
 

@@ -8,7 +8,7 @@ from typing import cast
 
 import pytest
 
-from providers.base import EventKind, InputOptions, Phase
+from providers.base import EventKind, InputOptions, LatencyMode, Phase
 from providers.local.ingest.ports import PublishRefused, PublishRequest
 from providers.local.media import FlvTag, TagKind
 from providers.local.pipeline import Pipeline
@@ -308,3 +308,14 @@ def test_the_keyframe_interval_is_kept_for_the_next_countdown() -> None:
     link.ended("closed")
 
     assert world.session.keyframe_interval == 4.0
+
+
+def test_low_latency_media_is_handed_on_sooner() -> None:
+    world = World()
+    link = world.connect()
+    usual = link.collect
+
+    low = replace(world.session.stored.options, latency_mode=LatencyMode.LOW)
+    world.session.stored = replace(world.session.stored, options=low)
+
+    assert link.collect < usual

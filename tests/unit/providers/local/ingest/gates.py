@@ -20,6 +20,7 @@ class Recorded:
     reasons: list[str] = field(default_factory=list)
     over: asyncio.Event = field(default_factory=asyncio.Event)
     grown: asyncio.Event = field(default_factory=asyncio.Event)
+    collect: float = 0.1
 
     def media(self, tag: FlvTag) -> None:
         self.tags.append(tag)
