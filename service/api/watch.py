@@ -44,7 +44,7 @@ PAGE = """<!doctype html>
 """
 WATCHING = """<live-stream org="{organization}" channel="{channel}" viewers></live-stream>
 <noscript><p class="text">This page needs JavaScript to play the stream.</p></noscript>
-<div class="text"><h1>{title}</h1>{about}</div>"""
+<div class="text"><h1 dir="auto">{title}</h1>{about}</div>"""
 NOTHING = (
     '<div class="nothing"><h1>There is no stream here.</h1><p class="about">Ask whoever sent you the link.</p></div>'
 )
@@ -64,7 +64,7 @@ def routes(showcase: Showcase, origin: Origin) -> list[web.RouteDef]:
             return _page(404, "No stream", "", NOTHING, policy())
         url = f"{origin.of(request)}/watch/{organization}/{channel}"
         title = escape(showing.name)
-        about = f'<p class="about">{escape(showing.description)}</p>' if showing.description else ""
+        about = f'<p class="about" dir="auto">{escape(showing.description)}</p>' if showing.description else ""
         body = WATCHING.format(organization=organization, channel=channel, title=title, about=about)
         return _page(200, title, preview(showing, url), body, policy(showing.playback.hls))
 

@@ -10,7 +10,7 @@
 import { Control } from "./picker/control.js";
 import { Directory, Problem } from "./picker/directory.js";
 import { STATES } from "./picker/frame.js";
-import { destination, reach, tabStop } from "./picker/keys.js";
+import { followKeys } from "./picker/keys.js";
 import { sheet } from "./picker/look.js";
 import { Pace } from "./picker/pace.js";
 import { MOST, View } from "./picker/view.js";
@@ -73,11 +73,9 @@ class StreamPicker extends Control {
       clearTimeout(this.#typing);
       this.#typing = setTimeout(() => this.#look(), TYPING_MS);
     });
-    search.addEventListener("keydown", (event) => this.#searchKey(event));
     filter.addEventListener("change", () => this.#look());
     list.addEventListener("click", (event) => this.#pick(event.target.closest("[role=option]")));
-    list.addEventListener("keydown", (event) => this.#listKey(event));
-    list.addEventListener("focusin", (event) => reach(list, event.target));
+    followKeys(this.#parts, { look: () => this.#look(), pick: (option) => this.#pick(option) });
   }
 
   // The element as a form control.
@@ -292,38 +290,6 @@ class StreamPicker extends Control {
 
   #dispatch(type, detail) {
     this.dispatchEvent(new CustomEvent(type, { detail, bubbles: true, composed: true }));
-  }
-
-  // The keyboard.
-
-  #searchKey(event) {
-    const { search, list } = this.#parts;
-    if (event.key === "ArrowDown" && !list.hidden) tabStop(list)?.focus();
-    else if (event.key === "Escape" && search.value) {
-      search.value = "";
-      this.#look();
-    } else if (event.key === "Enter") this.#look(); // and no form is sent
-    else return;
-    event.preventDefault();
-    event.stopPropagation();
-  }
-
-  #listKey(event) {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
-    const to = destination(event.key, this.#parts.list, event.target);
-    if (to) to.focus();
-    else if (event.key === "Enter" || event.key === " ") this.#pick(event.target);
-    else if (event.key === "Escape") this.#parts.search.focus();
-    else {
-      // A letter begins a search: the field gets it, because it has the focus when the letter arrives.
-      if (event.key.length === 1) {
-        this.#parts.search.focus();
-        this.#parts.search.select();
-      }
-      return;
-    }
-    event.preventDefault();
-    event.stopPropagation();
   }
 }
 

@@ -103,7 +103,7 @@ async def test_the_watch_page_holds_the_player_and_a_preview_for_links(api: Api)
     status, text, policy = await page(api, f"/watch/{api.organization}/{channel}/")
     assert status == 200
     assert f'<live-stream org="{api.organization}" channel="{channel}" viewers>' in text
-    assert "<h1>Q&amp;A &lt;&quot;live&quot;&gt;</h1>" in text
+    assert '<h1 dir="auto">Q&amp;A &lt;&quot;live&quot;&gt;</h1>' in text
     assert '<meta property="og:title" content="Q&amp;A &lt;&quot;live&quot;&gt;">' in text
     assert '<meta property="og:description" content="With Ada">' in text
     thumbnail = stream["view_url"].replace("manifest/video.m3u8", "thumbnails/thumbnail.jpg")

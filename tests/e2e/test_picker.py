@@ -211,3 +211,14 @@ async def test_a_hidden_page_asks_for_nothing_and_is_up_to_date_when_it_is_seen_
         await builder.until("facts.titles.length === 2")
         urls = await builder.browser.run("return performance.getEntriesByType('resource').map((each) => each.name)")
     assert not [url for url in urls if live.token in url]
+
+
+async def test_a_name_is_written_in_its_own_direction(live: Service, builder: Builder) -> None:
+    await channels(live, "שלום!", "Garden!")
+    direction = "getComputedStyle(each.querySelector('.title')).direction"
+    async with builder.at_work():
+        await builder.until("facts.titles.length === 2")
+        assert await builder.browser.run(
+            "return [...document.querySelector('stream-picker').shadowRoot.querySelectorAll('[role=option]')]"
+            f".map((each) => {direction})"
+        ) == ["ltr", "rtl"]

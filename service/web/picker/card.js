@@ -17,7 +17,7 @@ export class Card {
   #initial = make("span", "initial", { ariaHidden: "true" });
   #picture = make("img", "thumbnail", { alt: "", decoding: "async", loading: "lazy" });
   #badge = make("span", "badge");
-  #title = make("span", "title");
+  #title = make("span", "title", { dir: "auto" });
   #viewers = make("span", "viewers");
   /** What stands in the list. */
   option = make(

@@ -1,4 +1,4 @@
-/** The keyboard in a list box whose options stand in rows: one tab stop, arrows in both directions (ARIA practices: listbox). */
+/** The picker's keyboard: a list box whose options stand in rows has one tab stop, and arrows in both directions (ARIA practices: listbox). */
 
 /** The option Tab leads to: the one last reached, else the chosen one, else the first. */
 export function tabStop(list) {
@@ -20,4 +20,41 @@ export function destination(key, list, option) {
   const step = { ArrowLeft: -1, ArrowRight: -1, [forward]: 1, ArrowUp: -columns, ArrowDown: columns }[key];
   if (step !== undefined) return options[at + step] ?? option;
   return { Home: options[0], End: options.at(-1) }[key];
+}
+
+/** `look` searches for what the field says, `pick(option)` picks. */
+export function followKeys({ search, list }, { look, pick }) {
+  const inSearch = ({ key }) => {
+    if (key === "ArrowDown" && !list.hidden) tabStop(list)?.focus();
+    else if (key === "Escape" && search.value) {
+      search.value = "";
+      look();
+    } else if (key === "Enter") look(); // and no form is sent
+    else return false;
+    return true;
+  };
+  const inList = ({ key, target, ctrlKey, metaKey, altKey }) => {
+    if (ctrlKey || metaKey || altKey) return false;
+    const to = destination(key, list, target);
+    if (to) to.focus();
+    else if (key === "Enter" || key === " ") pick(target);
+    else if (key === "Escape") search.focus();
+    else {
+      // A letter begins a search: the field gets it, because it has the focus when the letter arrives.
+      if (key.length === 1) {
+        search.focus();
+        search.select();
+      }
+      return false;
+    }
+    return true;
+  };
+  for (const [part, isTaken] of [[search, inSearch], [list, inList]]) {
+    part.addEventListener("keydown", (event) => {
+      if (event.isComposing || !isTaken(event)) return; // while it composes a character, the input method has the keys
+      event.preventDefault();
+      event.stopPropagation();
+    });
+  }
+  list.addEventListener("focusin", ({ target }) => reach(list, target));
 }

@@ -76,7 +76,7 @@ export class View {
   }
 
   #name(stream, isLost) {
-    const name = Object.assign(document.createElement("strong"), { textContent: stream?.channel_name });
+    const name = Object.assign(document.createElement("strong"), { dir: "auto", textContent: stream?.channel_name });
     this.parts.choice.replaceChildren(
       ...(stream ? ["Chosen: ", name] : [isLost ? "The chosen stream is not in the list." : "One is chosen."]),
     );

@@ -23,7 +23,7 @@ export function allChannels(context) {
 }
 
 function row({ id, created_at: created }) {
-  const name = h("span", { class: "name" });
+  const name = h("span", { class: "name", dir: "auto" });
   const lock = h("span", { class: "private soft" }, icon("lock"), "Private");
   const about = h("span", { class: "soft" });
   const element = h(

@@ -20,7 +20,7 @@ const STREAM_EVERY_MS = 20_000;
 export async function channel(context) {
   const { api, main, parameters, signal, title } = context;
   const [id] = parameters;
-  const heading = h("h1", { tabindex: "-1" }, "Channel");
+  const heading = h("h1", { tabindex: "-1", dir: "auto" }, "Channel");
   const state = badge("");
   const people = h("span", { class: "soft" });
   const lock = h("span", { class: "private soft", hidden: true }, icon("lock"), "Private");

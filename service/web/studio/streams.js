@@ -35,7 +35,7 @@ export function streams(context) {
 
 function card({ channel }) {
   const picture = h("img", { alt: "", hidden: true, onerror: () => (picture.hidden = true), onload: () => (picture.hidden = false) });
-  const name = h("h2");
+  const name = h("h2", { dir: "auto" });
   const state = badge("");
   const people = h("span", { class: "soft" });
   const element = h(
