@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -23,6 +24,7 @@ RECORDING_PLAYS = """
 const video = document.querySelector('dialog video');
 return video.currentTime > 0.5 && video.getVideoPlaybackQuality().totalVideoFrames > 10;
 """
+IMPATIENT = "const real = AbortSignal.timeout; AbortSignal.timeout = (wait) => real.call(AbortSignal, wait / 15);"
 PICTURE_SHOWN = """
 return [...document.querySelectorAll('.cards img')].some((each) => each.naturalWidth > 0 && each.checkVisibility());
 """
@@ -205,6 +207,20 @@ async def test_a_long_list_has_pages_and_the_way_back(live: Service, streamer: S
     await streamer.fill("Search by name", "channel 13")
     await streamer.browser.until("return document.querySelectorAll('.rows li').length === 1")
     await streamer.sees(".name", "Channel 13")
+    assert await streamer.errors() == []
+
+
+async def test_a_service_that_says_nothing_is_called_away_until_it_answers(live: Service, streamer: Streamer) -> None:
+    await streamer.browser.before_pages(IMPATIENT)
+    await streamer.sign_in()
+    await streamer.sees(".nothing", "There are no streams yet.")
+    assert live.process is not None
+    live.process.send_signal(signal.SIGSTOP)
+    try:
+        await streamer.sees("#away", "The service cannot be reached.")
+    finally:
+        live.process.send_signal(signal.SIGCONT)
+    await streamer.browser.until("return !document.getElementById('away').checkVisibility()")
     assert await streamer.errors() == []
 
 

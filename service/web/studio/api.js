@@ -3,6 +3,9 @@
 import { ConferenceClient } from "../client/conference.js";
 import { authorization } from "./session.js";
 
+/** A connection can die without a word. Longer than a provider takes to answer the service. */
+const TIMEOUT_MS = 30_000;
+
 export class Api {
   #client;
   #path;
@@ -16,14 +19,15 @@ export class Api {
     this.organization = session.organization;
   }
 
-  /** An operation of the organization, or of one of its channels. Errors: ApiError, TypeError when the service is out of reach. */
+  /** An operation of the organization, or of one of its channels. Errors: ApiError, TypeError when the service is out of reach, or says nothing. */
   async call(operation, { channel, ...request } = {}) {
     const path = channel ? { ...this.#path, channel_id: channel } : this.#path;
     try {
-      const answer = await this.#client.call(operation, { path, ...request });
+      const answer = await this.#client.call(operation, { path, signal: AbortSignal.timeout(TIMEOUT_MS), ...request });
       this.#tell("back");
       return answer;
-    } catch (problem) {
+    } catch (caught) {
+      const problem = caught.name === "TimeoutError" ? new TypeError("no answer", { cause: caught }) : caught;
       if (problem.status === 401) this.#tell("expired");
       else if (problem instanceof TypeError) this.#tell("away");
       throw problem;
