@@ -259,3 +259,11 @@ async def test_a_stream_is_found_by_organization_and_channel(streams: Streams, c
 async def test_a_channel_without_an_input_has_none_to_show(streams: Streams, channel: Channel) -> None:
     with pytest.raises(NotFound):
         await streams.get(channel)
+
+
+async def test_a_deleted_channel_has_no_stream_even_before_its_input_has_ended(
+    streams: Streams, store: Store, channel: Channel
+) -> None:
+    await streams.ensure(channel)
+    await store.channels.remove_channel(channel.id, now())
+    assert await streams.find_stream(channel.organization_id, channel.id) is None
