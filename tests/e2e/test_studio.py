@@ -97,13 +97,16 @@ async def test_the_health_of_the_incoming_stream_is_shown_in_words_a_drawing_and
     channel, stream = await live.channel()
     await streamer.sign_in(f"/channel/{channel}")
     await streamer.sees("p", "No encoder is connected.")
-    await live.push(stream, gop=6)
+    encoder = await live.push(stream, gop=6)
     await streamer.sees("dd", "320 × 180, 30 fps", timeout=40)
     await streamer.sees("dd", "AAC")
     await streamer.sees(".finding p", "Warning: Keyframes come every 6", timeout=40)
     await streamer.sees("svg", "Bitrate: now")
     await streamer.press("summary", "The same as a table")
     await streamer.sees(".history td")
+    await streamer.sees(".times span:last-child", "now")
+    await encoder.kill()
+    await streamer.browser.until("return document.querySelector('.times').lastChild.textContent.includes(':')")
     assert await streamer.errors() == []
 
 

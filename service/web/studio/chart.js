@@ -12,7 +12,8 @@ const GAP_FACTOR = 3;
 
 /**
  * `say(value)` puts a value into words. `steps`: a value holds until the next one, as counts do.
- * `update(points, from, to)`: points are `{ at, value }`, times in ms, oldest first; a value of null breaks the line.
+ * `update(points, from, to, end)`: points are `{ at, value }`, times in ms, oldest first; a value of null breaks the line. `end` is
+ * what the last moment is called: "now", or a time.
  */
 export function chart({ title, say, steps = false, tone }) {
   const line = svg("path", { class: "line" });
@@ -28,16 +29,16 @@ export function chart({ title, say, steps = false, tone }) {
   const latest = h("span", { class: "latest" });
   const [top, middle] = [h("span"), h("span")];
   const scale = h("div", { class: "scale", "aria-hidden": "true" }, top, middle, h("span", {}, "0"));
-  const since = h("span");
+  const [since, until] = [h("span"), h("span")];
   const element = h(
     "figure",
     { class: "chart" },
     h("figcaption", {}, h("span", {}, title), latest),
     h("div", { class: "plot" }, drawing, scale),
-    h("div", { class: "times", "aria-hidden": "true" }, since, h("span", {}, "now")),
+    h("div", { class: "times", "aria-hidden": "true" }, since, until),
   );
 
-  const update = (points, from, to) => {
+  const update = (points, from, to, end) => {
     const known = points.filter(({ value }) => value !== null);
     const values = known.map(({ value }) => value);
     const most = ceiling(Math.max(0, ...values));
@@ -48,15 +49,16 @@ export function chart({ title, say, steps = false, tone }) {
     top.textContent = say(most);
     middle.textContent = say(most / 2);
     latest.textContent = known.length ? say(values.at(-1)) : "–";
-    since.textContent = `${Math.max(1, Math.round((to - from) / 60_000))} min ago`;
-    drawing.setAttribute("aria-label", inWords(title, values, say));
+    since.textContent = `${Math.max(1, Math.round((to - from) / 60_000))} min ${end === "now" ? "ago" : "before"}`;
+    until.textContent = end;
+    drawing.setAttribute("aria-label", inWords(title, values, say, end));
   };
   return { element, update };
 }
 
-function inWords(title, values, say) {
+function inWords(title, values, say, end) {
   if (!values.length) return `${title}: nothing measured yet.`;
-  return `${title}: now ${say(values.at(-1))}; between ${say(Math.min(...values))} and ${say(Math.max(...values))} in the time shown.`;
+  return `${title}: ${end} ${say(values.at(-1))}; between ${say(Math.min(...values))} and ${say(Math.max(...values))} in the time shown.`;
 }
 
 /** The next round number, at least 2: half of it is whole then, and can be read. */

@@ -34,7 +34,7 @@ export function healthPanel({ api, id, signal }) {
     if (JSON.stringify(news) !== found) findings.replaceChildren(...news.map(finding));
     found = JSON.stringify(news);
     facts.replaceChildren(...(health.measured_at ? figures(health) : []));
-    history.show(health.history);
+    history.show(health.history, health.connected);
   };
   const look = async () => {
     const health = await api.call("getStreamHealth", { channel: id });

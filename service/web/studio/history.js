@@ -11,7 +11,7 @@ const MAX_ROWS = 20;
 const TABLE_EVERY_MS = 30_000;
 const COLUMNS = ["Time", "Picture, kbit/s", "Sound, kbit/s", "Frames/s", "Viewers"];
 
-/** `show(points)`: as the service lists them, oldest first. */
+/** `show(points, isNow)`: as the service lists them, oldest first; `isNow`: the last one is of this moment. */
 export function historyView() {
   const rates = chart({ title: "Bitrate", say: bitrate, tone: "rate" });
   const viewers = chart({ title: "Viewers", say: number, steps: true, tone: "people" });
@@ -23,15 +23,16 @@ export function historyView() {
     filledAt = Date.now();
     body.replaceChildren(...sample(latest).map(row));
   };
-  const show = (points) => {
+  const show = (points, isNow) => {
     element.hidden = points.length === 0;
     if (element.hidden) return;
     const times = points.map(({ at }) => Date.parse(at));
     const to = times.at(-1);
     const from = Math.min(times[0], to - MIN_SPAN_MS);
     const series = (read) => points.map((point, index) => ({ at: times[index], value: read(point) }));
-    rates.update(series(total), from, to);
-    viewers.update(series((point) => point.viewer_count), from, to);
+    const end = isNow ? "now" : clock(points.at(-1).at);
+    rates.update(series(total), from, to, end);
+    viewers.update(series((point) => point.viewer_count), from, to, end);
     latest = points;
     if (Date.now() - filledAt > TABLE_EVERY_MS) fill();
   };
