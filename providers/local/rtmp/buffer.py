@@ -10,47 +10,48 @@ class ReceiveBuffer:
 
     Parsers are generators: `exactly` yields (nothing) whenever more bytes are needed, and whoever drives the parser feeds and
     resumes it. Small things are read with `exactly`; payloads with `move`, which copies each byte once however it arrives.
+    `data` from `position` on is what is here, for a parser that looks at all of it in one go.
     """
 
-    __slots__ = ("_data", "_position")
+    __slots__ = ("data", "position")
 
     def __init__(self) -> None:
-        self._data = b""
-        self._position = 0
+        self.data = b""
+        self.position = 0
 
     def __len__(self) -> int:
-        return len(self._data) - self._position
+        return len(self.data) - self.position
 
     def feed(self, data: bytes) -> None:
         """Append `data`. Nearly always all that came before has been taken, and nothing is copied."""
-        self._data = self._data[self._position :] + data if self._position < len(self._data) else data
-        self._position = 0
+        self.data = self.data[self.position :] + data if self.position < len(self.data) else data
+        self.position = 0
 
     def clear(self) -> None:
         """Forget everything."""
-        self._data, self._position = b"", 0
+        self.data, self.position = b"", 0
 
     def exactly(self, size: int) -> Generator[None, None, bytes]:
         """Take `size` bytes, waiting for them."""
-        while len(self._data) - self._position < size:
+        while len(self.data) - self.position < size:
             yield
         return self.take(size)
 
     def take(self, size: int) -> bytes:
         """Take `size` bytes that are known to be here."""
-        start = self._position
-        self._position = end = start + size
-        return self._data[start:end]
+        start = self.position
+        self.position = end = start + size
+        return self.data[start:end]
 
     def peek(self, size: int) -> Generator[None, None, bytes]:
         """Look at the next `size` bytes, waiting for them."""
-        while len(self._data) - self._position < size:
+        while len(self.data) - self.position < size:
             yield
-        return self._data[self._position : self._position + size]
+        return self.data[self.position : self.position + size]
 
     def move(self, target: bytearray, limit: int) -> int:
         """Append what is here, at most `limit` bytes, to `target`; return how many that were."""
         size = min(limit, len(self))
-        target += memoryview(self._data)[self._position : self._position + size]
-        self._position += size
+        target += memoryview(self.data)[self.position : self.position + size]
+        self.position += size
         return size

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
+from struct import Struct
 from typing import NamedTuple
 
 from providers.local.rtmp.buffer import ReceiveBuffer
@@ -61,6 +62,9 @@ class _ChunkStream:
 HEADER_SIZES = (11, 7, 3)
 """Bytes of the message headers of types 0, 1 and 2 (§5.3.1.2)."""
 
+_TYPE_1 = Struct(">II")
+"""A short basic header and a message header of type 1: one byte and timestamp delta, then length and one byte of type."""
+
 
 class ChunkReader:
     """Takes chunks from `buffer`, gives messages. Set Chunk Size and Abort (§5.4.1, §5.4.2) act here and are not handed on.
@@ -78,6 +82,8 @@ class ChunkReader:
     def message(self) -> Generator[None, None, Message]:
         """The next whole message. Errors: ChunkMalformed, LimitExceeded."""
         while True:
+            if (message := self._usual_message()) is not None:
+                return message
             stream = yield from self._header()
             if (payload := (yield from self._payload(stream))) is None:
                 continue
@@ -88,6 +94,38 @@ class ChunkReader:
                 self._abort(message)
             else:
                 return message
+
+    def _usual_message(self) -> Message | None:
+        """Audio or video in one chunk that is all here, under a header of type 1: most of what ffmpeg sends.
+
+        Written for speed: does in one go what `_header` and `_payload` do step by step, and leaves everything else to them,
+        untouched.
+        """
+        buffer = self._buffer
+        data, at = buffer.data, buffer.position
+        start = at + 8
+        if len(data) < start:
+            return None
+        first, second = _TYPE_1.unpack_from(data, at)
+        stream = self._streams.get(first >> 24 & 0x3F)
+        delta, length, type_id = first & EXTENDED, second >> 8, second & 0xFF
+        end = start + length
+        if (
+            first >> 30 != 1
+            or stream is None
+            or stream.partial
+            or delta == EXTENDED
+            or not (type_id == AUDIO or type_id == VIDEO)
+            or length > self._chunk_size
+            or length > self.limits.media_size
+            or end > len(data)
+        ):
+            return None
+        buffer.position = end
+        stream.extension = b""
+        stream.delta, stream.length, stream.type_id = delta, length, type_id
+        timestamp = stream.timestamp = (stream.timestamp + delta) & UINT32
+        return Message(type_id, stream.stream_id, timestamp, data[start:end])
 
     def _header(self) -> Generator[None, None, _ChunkStream]:
         """Basic header, message header and extended timestamp (§5.3.1)."""
