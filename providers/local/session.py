@@ -34,7 +34,7 @@ CHECK_INTERVAL = 0.25
 
 COLLECT = {LatencyMode.STANDARD: 0.16, LatencyMode.REDUCED: 0.16, LatencyMode.LOW: 0.08}
 """Seconds of media the ingest may collect before it hands it on: a quarter of a `low` part, a sixth of others.
-A turn of the loop begins with cold caches, so half as many turns cost a stream about a fifth less CPU."""
+Each turn of the loop has a cost of its own, and begins with cold caches."""
 
 BUSY = PublishRefused(
     "NetStream.Publish.BadName",
