@@ -134,6 +134,9 @@ class ClaimStore(Protocol):
 
     async def claimed(self, channel_id: UUID) -> ClaimedInput | None: ...
 
+    async def find_stream(self, organization_id: UUID, channel_id: UUID) -> StreamRef | None:
+        """None for a channel that is not there, also for a deleted one whose live input has not ended yet."""
+
     async def commit_claim(
         self, channel_id: UUID, request_id: str, uid: str, options: InputOptions, created: datetime
     ) -> bool:

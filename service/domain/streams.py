@@ -182,10 +182,7 @@ class Streams:
 
     async def find_stream(self, organization_id: UUID, channel_id: UUID) -> StreamRef | None:
         """None when there is no such channel in that organization."""
-        if await self._channels.channel(organization_id, channel_id) is None:
-            return None  # also of a deleted one, whose live input may not have ended yet
-        claim = await self._claims.claimed(channel_id)
-        return StreamRef(organization_id, channel_id, claim.uid if claim is not None else None)
+        return await self._claims.find_stream(organization_id, channel_id)
 
     async def reconcile(self) -> int:
         """Answer the claims a crash left without an answer; how many were. One that fails is left for its next caller."""

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from providers.base import InputOptions
 from service.domain.entities import ClaimedInput, OwnedStream
 from service.domain.paging import PageRequest
+from service.domain.ports import StreamRef
 from service.store.channels import named, visible_to
 from service.store.database import Database
 from service.store.options import options_from, options_row
@@ -40,6 +41,23 @@ class StoredClaims:
             found = await connection.execute(select(live_inputs).where(live_inputs.c.channel_id == channel_id))
             row = found.mappings().one_or_none()
             return None if row is None else _claim(row)
+
+        return await self._database.read(query)
+
+    async def find_stream(self, organization_id: UUID, channel_id: UUID) -> StreamRef | None:
+        wanted = (
+            select(live_inputs.c.uid)
+            .select_from(channels.outerjoin(live_inputs, live_inputs.c.channel_id == channels.c.id))
+            .where(
+                channels.c.id == channel_id,
+                channels.c.organization_id == organization_id,
+                channels.c.deleted_at.is_(None),
+            )
+        )
+
+        async def query(connection: AsyncConnection) -> StreamRef | None:
+            row = (await connection.execute(wanted)).one_or_none()
+            return None if row is None else StreamRef(organization_id, channel_id, row.uid)
 
         return await self._database.read(query)
 
