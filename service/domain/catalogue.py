@@ -19,7 +19,7 @@ from service.domain.provider_errors import provider_errors
 MAX_INPUTS = 20
 """The most inputs of one channel, the present one and earlier ones, whose recordings are listed."""
 
-SCANS = (100, 500)
+SCANS = (100, 200)
 """Streams looked at together when a list is filtered by state: few at first, enough for a state that many are in; if need be many
 then, and no more for one page."""
 
