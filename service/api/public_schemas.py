@@ -64,8 +64,8 @@ def operations() -> list[Operation]:
 
 
 EVENTS_DESCRIPTION = (
-    "Server-Sent Events (text/event-stream): an event `status` with what stream_status answers, at once and whenever it changes. "
-    "With `Last-Event-ID` only what changed since. A comment every 15 s. With a `visitor_id` the visitor counts while connected. "
+    "Server-Sent Events (text/event-stream): an event `status` with what stream_status answers, at once and whenever it changes: "
+    "whoever comes back has missed nothing. A comment every 15 s. With a `visitor_id` the visitor counts while connected. "
     "429 and 503 mean: poll stream_status instead."
 )
 

@@ -2,8 +2,10 @@
 
     status board ─▶ the channel's News ─▶ every connection wakes, reads the snapshot, writes the same bytes
 
-No connection polls anything. An event's id is a digest of what it says, so a client that comes back with `Last-Event-ID` hears at
-once of whatever changed meanwhile, and nothing if nothing did, from whichever process and after whichever restart.
+No connection polls anything. Whoever connects, or comes back, hears at once how it stands now, from whichever process and after
+whichever restart: a status replaces the one before, so nothing was missed. `Last-Event-ID` changes nothing in that: a client that
+polled while it was away knows something newer than the last event it heard, and silence would leave it there. An event's id is a
+digest of what it says, for clients that want to know it again.
 
 While it is connected a visitor counts as a viewer, as if he polled: no timer of his is needed, so background tabs count.
 """
@@ -122,7 +124,7 @@ class StreamEvents:
         watched.news.listen(wake.set)
         try:
             await self._write(response, _opening(self._limits.retry))
-            await self._follow(response, watcher, wake, request.headers.get("Last-Event-ID", ""))
+            await self._follow(response, watcher, wake)
         except (ConnectionError, TimeoutError):
             if request.transport is not None:
                 request.transport.abort()  # the client is gone, or does not read
@@ -132,9 +134,10 @@ class StreamEvents:
             watched.news.leave(wake.set)
         return response
 
-    async def _follow(self, response: web.StreamResponse, watcher: _Watcher, wake: asyncio.Event, told: str) -> None:
-        """Tell what is new until the client goes, the channel goes, or we stop. `told`: the id of the last event it heard."""
+    async def _follow(self, response: web.StreamResponse, watcher: _Watcher, wake: asyncio.Event) -> None:
+        """Tell how it stands, and what is new, until the client goes, the channel goes, or we stop."""
         watched = watcher.watched
+        told = ""
         while not (self._closing or watched.news.closed):
             wake.clear()
             watched.asked = True

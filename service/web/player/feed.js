@@ -14,7 +14,7 @@ const POLL_TIMEOUT_MS = 10_000;
 const EVENTS_AGAIN_MS = 30_000;
 /** An open event stream that says nothing for this long is checked by a poll: a connection can die without a word. */
 const SILENCE_MS = 45_000;
-/** The first event comes at once. */
+/** The first event comes at once, also on a connection that the browser made anew. */
 const FIRST_EVENT_MS = 5_000;
 /** In the place of the last status. */
 const NO_CHANNEL = "no channel";
@@ -93,13 +93,13 @@ export class Feed {
     const events = (this.#events = new EventSource(`${this.#base}stream_events${this.#query}`));
     this.#heard = false;
     this.#pollIn(FIRST_EVENT_MS);
-    events.addEventListener("open", () => this.#heard && this.#pollIn(SILENCE_MS));
     events.addEventListener("status", ({ data }) => {
       this.#heard = true;
       this.#pollIn(SILENCE_MS);
       this.#hear(data);
     });
     events.addEventListener("error", () => {
+      this.#heard = false;
       if (events.readyState === EventSource.CLOSED) this.#doWithoutEvents(); // refused: the browser does not try again
       this.#pollIn(FIRST_RETRY_MS * Math.random());
     });
