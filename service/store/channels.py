@@ -93,10 +93,9 @@ def _listed(
     Both are walks along an index, each as long as the page; one walk over both would pass everybody's private channels.
     """
     by_creation = ordering.lstrip("-") == "created_at"
-    anchor_id = None if request.anchor is None else UUID(request.anchor.id)
 
     def walk(query: Select[Any], at: ColumnElement[Any], identity: ColumnElement[Any]) -> Select[Any]:
-        return paged(query, at, identity, anchor_id, request, descending=ordering.startswith("-"))
+        return paged(query, at, identity, request, descending=ordering.startswith("-"))
 
     def places(at: ColumnElement[Any], identity: ColumnElement[Any], *where: ColumnElement[bool]) -> Select[Any]:
         found = walk(select(identity.label("id"), at.label("at")).where(*where), at, identity)

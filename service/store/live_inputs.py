@@ -206,8 +206,7 @@ class StoredClaims:
         )
         if search:
             wanted = wanted.where(named(search, live_inputs.c.channel_id))
-        anchor_id = None if request.anchor is None else UUID(request.anchor.id)
-        wanted = paged(wanted, live_inputs.c.created_at, live_inputs.c.channel_id, anchor_id, request, descending=True)
+        wanted = paged(wanted, live_inputs.c.created_at, live_inputs.c.channel_id, request, descending=True)
 
         async def query(connection: AsyncConnection) -> list[OwnedStream]:
             return [OwnedStream(**row) for row in (await connection.execute(wanted)).mappings()]

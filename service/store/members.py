@@ -65,12 +65,10 @@ class StoredMembers:
         return await self._database.read(lambda connection: _find(connection, channel_id, user_id))
 
     async def members(self, channel_id: UUID, ordering: str, request: PageRequest) -> list[Member]:
-        anchor_id = None if request.anchor is None else UUID(request.anchor.id)
         wanted = paged(
             _people().where(members.c.channel_id == channel_id),
             members.c.created_at,
             members.c.id,
-            anchor_id,
             request,
             descending=ordering.startswith("-"),
         )
@@ -129,9 +127,8 @@ class StoredMembers:
     async def joined(self, user_id: UUID, ordering: str, request: PageRequest, *, direct: bool) -> list[Joined]:
         by_creation = ordering.lstrip("-") == "created_at"
         at = members.c.channel_created_at if by_creation else members.c.channel_latest_at
-        anchor_id = None if request.anchor is None else UUID(request.anchor.id)
         mine = _joined(user_id).where(DIRECT) if direct else _joined(user_id)
-        wanted = paged(mine, at, members.c.channel_id, anchor_id, request, descending=ordering.startswith("-"))
+        wanted = paged(mine, at, members.c.channel_id, request, descending=ordering.startswith("-"))
         return await self._read_joined(wanted)
 
     async def joined_channel(self, user_id: UUID, channel_id: UUID) -> Joined | None:

@@ -70,12 +70,10 @@ class StoredMessages:
         return await self._database.read(lambda connection: _find(connection, channel_id, message_id))
 
     async def messages(self, channel_id: UUID, ordering: str, request: PageRequest) -> list[Message]:
-        anchor_id = None if request.anchor is None else UUID(request.anchor.id)
         wanted = paged(
             _with_author().where(messages.c.channel_id == channel_id),
             messages.c.created_at,
             messages.c.id,
-            anchor_id,
             request,
             descending=ordering.startswith("-"),
         )

@@ -66,8 +66,7 @@ class StoredPresence:
             .join(channels, channels.c.id == calls.c.channel_id)
             .where(visible_to(viewer_id), channels.c.deleted_at.is_(None))
         )
-        anchor_id = None if request.anchor is None else UUID(request.anchor.id)
-        wanted = paged(wanted, channels.c.created_at, channels.c.id, anchor_id, request, descending=True)
+        wanted = paged(wanted, channels.c.created_at, channels.c.id, request, descending=True)
 
         async def query(connection: AsyncConnection) -> list[ActiveConference]:
             rows = (await connection.execute(wanted)).mappings()

@@ -166,9 +166,8 @@ class StoredSessions:
 
     async def sessions(self, channel_id: UUID, request: PageRequest) -> list[StreamSession]:
         wanted = select(stream_sessions).where(stream_sessions.c.channel_id == channel_id)
-        anchor_id = None if request.anchor is None else UUID(request.anchor.id)
         at, identity = stream_sessions.c.started_at, stream_sessions.c.id
-        return await self._sessions(paged(wanted, at, identity, anchor_id, request, descending=True))
+        return await self._sessions(paged(wanted, at, identity, request, descending=True))
 
     async def _sessions(self, wanted: Select[Any]) -> list[StreamSession]:
         async def query(connection: AsyncConnection) -> list[StreamSession]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import fields
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import ColumnElement, Insert, Select, Table, literal, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
@@ -28,21 +29,20 @@ def paged(
     query: Select[Any],
     at: ColumnElement[Any],
     identity: ColumnElement[Any],
-    anchor_id: Any,
     request: PageRequest,
     *,
     descending: bool,
 ) -> Select[Any]:
     """Keyset paging by `at`, then `identity`, both in one direction; the page is turned round when the request goes backward.
 
-    `anchor_id` is the request's anchor id as the type of `identity`. The place is compared as a row: of both databases' ways to
-    say it this one is where an index is entered, so that the last page costs what the first one does.
+    `identity` is a column of UUIDs. The place is compared as a row: of both databases' ways to say it this one is where an index
+    is entered, so that the last page costs what the first one does.
     """
     downward = descending != request.backward
     if request.anchor is not None:
         place, here = (
             tuple_(at, identity),
-            tuple_(literal(request.anchor.at, at.type), literal(anchor_id, identity.type)),
+            tuple_(literal(request.anchor.at, at.type), literal(UUID(request.anchor.id), identity.type)),
         )
         query = query.where(place < here if downward else place > here)
     order = (at.desc(), identity.desc()) if downward else (at.asc(), identity.asc())
