@@ -15,7 +15,7 @@ from service.domain.accounts import Identity
 from service.domain.conversation_ports import DirectoryStore
 from service.domain.entities import Channel, ChannelType
 from service.domain.errors import DomainError, Invalid, NotFound
-from service.domain.paging import Anchor, Page, PageRequest, cut
+from service.domain.paging import Anchor, Page, PageRequest, cut, known_ordering
 from service.domain.ports import ChannelStore, StreamListener
 
 log = structlog.get_logger(__name__)
@@ -62,12 +62,6 @@ def place_in(ordering: str) -> Callable[[Channel], Anchor]:
         return Anchor(channel.created_at if by_creation else channel.latest_message_created_at, str(channel.id))
 
     return place
-
-
-def known_ordering(ordering: str) -> str:
-    """The first of what is named, separated by commas: no two things are at one place in it. An unknown one is the default."""
-    first = ordering.partition(",")[0]
-    return first if first in ORDERINGS else DEFAULT_ORDERING
 
 
 async def require_known(directory: DirectoryStore, organization_id: UUID, wanted: tuple[UUID, ...], field: str) -> None:
@@ -143,7 +137,7 @@ class Channels:
         search: str = "",
     ) -> Page[Channel]:
         """The public channels and the private ones the user is in; an unknown ordering is the default one."""
-        known = known_ordering(ordering)
+        known = known_ordering(ordering, ORDERINGS, DEFAULT_ORDERING)
         found = await self._store.channels(organization_id, known, request, user_id, search=search)
         return cut(found, request, place_in(known))
 

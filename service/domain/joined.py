@@ -9,12 +9,12 @@ from uuid import UUID, uuid4
 
 from service.domain.access import only_self
 from service.domain.accounts import Identity
-from service.domain.channels import known_ordering, place_in, require_known
+from service.domain.channels import DEFAULT_ORDERING, ORDERINGS, place_in, require_known
 from service.domain.conversation import Joined
 from service.domain.conversation_ports import DirectoryStore, DirectStore, MemberStore
 from service.domain.entities import Channel, ChannelType
 from service.domain.errors import Invalid, NotFound
-from service.domain.paging import Page, PageRequest, cut
+from service.domain.paging import Page, PageRequest, cut, known_ordering
 
 MAX_DIRECT_MEMBERS = 50
 """The most people one direct channel may be for."""
@@ -42,7 +42,7 @@ class JoinedChannels:
         only_self(caller, user_id)
         if active is False:
             return Page([])
-        known = known_ordering(ordering)
+        known = known_ordering(ordering, ORDERINGS, DEFAULT_ORDERING)
         place = place_in(known)
         found = await self._store.joined(user_id, known, request, direct=direct)
         return cut(found, request, lambda each: place(each.channel))

@@ -14,18 +14,12 @@ from service.domain.conversation import Member, NotificationSettings, NotifyMode
 from service.domain.conversation_ports import DirectoryStore, MemberChanges, MemberStore
 from service.domain.entities import ChannelType
 from service.domain.errors import Forbidden, Invalid, NotFound
-from service.domain.paging import Anchor, Page, PageRequest, cut
+from service.domain.paging import Anchor, Page, PageRequest, cut, known_ordering
 
 ORDERINGS = ("created_at", "-created_at")
 DEFAULT_ORDERING = "-created_at"
 
 PUBLIC_ONLY = "Members can be added to public channels only."
-
-
-def known_ordering(ordering: str) -> str:
-    """The first of what is named, separated by commas: no two things are at one place in it. An unknown one is the default."""
-    first = ordering.partition(",")[0]
-    return first if first in ORDERINGS else DEFAULT_ORDERING
 
 
 class Members:
@@ -49,7 +43,7 @@ class Members:
 
     async def list(self, caller: Identity, channel_id: UUID, ordering: str, request: PageRequest) -> Page[Member]:
         await enter(self._store, caller, channel_id)
-        found = await self._store.members(channel_id, known_ordering(ordering), request)
+        found = await self._store.members(channel_id, known_ordering(ordering, ORDERINGS, DEFAULT_ORDERING), request)
         return cut(found, request, lambda each: Anchor(each.created_at, str(each.id)))
 
     async def get(self, caller: Identity, channel_id: UUID, user_id: UUID) -> Member:

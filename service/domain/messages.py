@@ -17,8 +17,8 @@ from service.domain.conversation_ports import MessageStore
 from service.domain.entities import Channel, ChannelType
 from service.domain.errors import Forbidden, Invalid, NotFound
 from service.domain.meetings import CallKind
-from service.domain.members import known_ordering
-from service.domain.paging import Anchor, Page, PageRequest, cut
+from service.domain.members import DEFAULT_ORDERING, ORDERINGS
+from service.domain.paging import Anchor, Page, PageRequest, cut, known_ordering
 
 MAX_CONTENT = 32 * 1024
 """The largest body of a message, in bytes of JSON as UTF-8 without blanks."""
@@ -88,7 +88,7 @@ class Messages:
 
     async def list(self, caller: Identity, channel_id: UUID, ordering: str, request: PageRequest) -> Page[Message]:
         await enter(self._store, caller, channel_id)
-        found = await self._store.messages(channel_id, known_ordering(ordering), request)
+        found = await self._store.messages(channel_id, known_ordering(ordering, ORDERINGS, DEFAULT_ORDERING), request)
         return cut(found, request, lambda each: Anchor(each.created_at, str(each.id)))
 
     async def get(self, caller: Identity, channel_id: UUID, message_id: UUID) -> Message:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, TypeVar
@@ -36,6 +36,12 @@ class Page(Generic[T]):
     items: list[T]
     next: Anchor | None = None
     previous: Anchor | None = None
+
+
+def known_ordering(ordering: str, orderings: Container[str], default: str) -> str:
+    """The first of what is named, separated by commas: no two things are at one place in it. An unknown one is the default."""
+    first = ordering.partition(",")[0]
+    return first if first in orderings else default
 
 
 def cut(found: Sequence[T], request: PageRequest, place: Callable[[T], Anchor]) -> Page[T]:

@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from service.domain.channels import Channels, NewChannel, known_ordering
+from service.domain.channels import Channels, NewChannel
 from service.domain.entities import ChannelType
 from service.domain.errors import Forbidden, Invalid, NotFound, Unavailable
 from service.domain.paging import PageRequest
@@ -86,11 +86,3 @@ async def test_a_deleted_channel_ends_what_runs_in_it_and_is_told_of_though_that
     assert (ended, told) == ([room.id], [room.id])
     with pytest.raises(NotFound):
         await channels.get(room.organization_id, room.id)
-
-
-def test_an_unknown_ordering_is_the_default_one() -> None:
-    assert [known_ordering(each) for each in ("created_at", "shoe_size", "")] == [
-        "created_at",
-        "-latest_message_created_at",
-        "-latest_message_created_at",
-    ]

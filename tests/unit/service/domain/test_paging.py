@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.domain.paging import Anchor, Page, PageRequest, cut
+from service.domain.paging import Anchor, Page, PageRequest, cut, known_ordering
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -47,3 +47,15 @@ def test_forward_and_back_see_every_item_once_and_in_order(collection: set[Item]
 @given(collections, st.integers(1, 7))
 def test_the_first_page_has_nothing_before_it(collection: set[Item], size: int) -> None:
     assert ask(sorted(collection), PageRequest(size)).previous is None
+
+
+def test_the_first_ordering_named_counts_and_an_unknown_one_is_the_default() -> None:
+    known = ("created_at", "-created_at")
+    named = ("created_at", "created_at,-created_at", "shoe_size", "shoe_size,created_at", "")
+    assert [known_ordering(each, known, "-created_at") for each in named] == [
+        "created_at",
+        "created_at",
+        "-created_at",
+        "-created_at",
+        "-created_at",
+    ]
