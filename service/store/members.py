@@ -16,14 +16,13 @@ from service.domain.paging import PageRequest
 from service.store.channels import StoredChannels, locked, shown, with_latest
 from service.store.conversation_tables import DIRECT, members, mentions, messages
 from service.store.database import Database
-from service.store.rows import MEMBER_COLUMNS, PEOPLE, member_from, member_row, person_from, prefixed
+from service.store.rows import MEMBER_COLUMNS, member_from, member_row
 from service.store.statements import insert_new, paged
 from service.store.tables import channels, users
 
 
 def _people() -> Select[Any]:
-    columns = [*MEMBER_COLUMNS, *prefixed(users, "person", PEOPLE)]
-    return select(*columns).select_from(members.join(users, users.c.id == members.c.user_id))
+    return select(*MEMBER_COLUMNS).select_from(members.join(users, users.c.id == members.c.user_id))
 
 
 def _at(channel_id: UUID, user_id: UUID) -> ColumnElement[bool]:
@@ -32,7 +31,7 @@ def _at(channel_id: UUID, user_id: UUID) -> ColumnElement[bool]:
 
 async def _find(connection: AsyncConnection, channel_id: UUID, user_id: UUID) -> Member | None:
     row = (await connection.execute(_people().where(_at(channel_id, user_id)))).mappings().one_or_none()
-    return None if row is None else member_from(row, person_from(row, "person"))
+    return None if row is None else member_from(row)
 
 
 class StoredMembers:
@@ -75,7 +74,7 @@ class StoredMembers:
 
         async def query(connection: AsyncConnection) -> list[Member]:
             rows = (await connection.execute(wanted)).mappings()
-            return [member_from(row, person_from(row, "person")) for row in rows]
+            return [member_from(row) for row in rows]
 
         return await self._database.read(query)
 
@@ -138,17 +137,16 @@ class StoredMembers:
     async def _read_joined(self, wanted: Select[Any]) -> list[Joined]:
         async def query(connection: AsyncConnection) -> list[Joined]:
             rows = (await connection.execute(wanted)).mappings()
-            return [Joined(shown(row), member_from(row, person_from(row, "person"))) for row in rows]
+            return [Joined(shown(row), member_from(row)) for row in rows]
 
         return await self._database.read(query)
 
 
 def _joined(user_id: UUID) -> Select[Any]:
-    own = [*MEMBER_COLUMNS, *prefixed(users, "person", PEOPLE)]
     here = and_(members.c.channel_id == channels.c.id, members.c.user_id == user_id)
-    return with_latest(*own, source=members.join(channels, here).join(users, users.c.id == members.c.user_id)).where(
-        members.c.user_id == user_id
-    )
+    return with_latest(
+        *MEMBER_COLUMNS, source=members.join(channels, here).join(users, users.c.id == members.c.user_id)
+    ).where(members.c.user_id == user_id)
 
 
 async def _leave_an_admin(connection: AsyncConnection, channel_id: UUID, user_id: UUID) -> None:

@@ -13,7 +13,7 @@ from sqlalchemy import FromClause, Label
 from service.domain.conversation import Member, Message, MessageType, NotificationSettings, NotifyMode, Person
 from service.domain.entities import Channel, ChannelType
 from service.store.conversation_tables import members, messages
-from service.store.tables import channels
+from service.store.tables import channels, users
 
 Row = Mapping[Any, Any]
 
@@ -35,7 +35,8 @@ def prefixed(table: FromClause, prefix: str, names: tuple[str, ...]) -> list[Lab
 PEOPLE = ("id", "organization_id", "full_name", "avatar_url", "is_bot", "deleted_at")
 CHANNEL_COLUMNS = prefixed(channels, "channel", _CHANNEL)
 MESSAGE_COLUMNS = prefixed(messages, "message", _MESSAGE)
-MEMBER_COLUMNS = prefixed(members, "member", _MEMBER)
+MEMBER_COLUMNS = [*prefixed(members, "member", _MEMBER), *prefixed(users, "person", PEOPLE)]
+"""Of members joined with their users."""
 
 
 def person_from(row: Row, prefix: str) -> Person:
@@ -53,7 +54,7 @@ def message_from(row: Row, author: str = "author") -> Message:
     return Message(**values, author=person_from(row, author))
 
 
-def member_from(row: Row, user: Person) -> Member:
+def member_from(row: Row) -> Member:
     values = {name: row[f"member_{name}"] for name in _MEMBER}
     settings = NotificationSettings(
         id=values.pop("settings_id"),
@@ -64,7 +65,7 @@ def member_from(row: Row, user: Person) -> Member:
         created_at=values["created_at"],
         updated_at=values.pop("settings_updated_at"),
     )
-    return Member(**values, user=user, settings=settings)
+    return Member(**values, user=person_from(row, "person"), settings=settings)
 
 
 def member_row(channel: Channel, user_id: UUID, *, is_admin: bool, at: datetime | None = None) -> dict[str, Any]:
