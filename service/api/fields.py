@@ -10,6 +10,7 @@ from uuid import UUID
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, PlainValidator, WithJsonSchema
 
 from service.domain.channels import MAX_URL
+from service.domain.identifiers import UUID_FORM
 
 
 def show_time(moment: datetime) -> str:
@@ -55,12 +56,10 @@ Whole = BeforeValidator(_whole)
 
 Trimmed = AfterValidator(lambda text: text.strip(" \t\r\n"))
 
-_ID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-
 
 def _id(value: Any) -> UUID:
     """With dashes, in any case. Pydantic would take braces and URNs, too."""
-    if not isinstance(value, str) or not _ID.fullmatch(value):
+    if not isinstance(value, str) or not UUID_FORM.fullmatch(value):
         raise ValueError("Must be a valid UUID.")
     return UUID(value)
 
