@@ -117,20 +117,18 @@ def operations(channels: Channels) -> list[Operation]:
     async def list_channels(call: Call[ChannelQuery, Nothing]) -> Reply:
         """The public ones, and the private ones the caller is in. An ordering nobody knows is the default one."""
         request = call.query.request(by_uuid=True)
-        user = call.caller.user
         page = await channels.list(
             call.path["organization_id"],
             call.query.ordering,
             request,
-            user.id if user else None,
+            call.caller.user_id,
             search=call.query.search,
         )
         return Reply(ChannelPage(**links(call, page), results=results(page, channel_answer)))
 
     @operation("POST", PATH, body=ChannelBody, answers={201: ChannelAnswer}, tag=TAG, summary="Make a channel")
     async def create_channel(call: Call[Nothing, ChannelBody]) -> Reply:
-        creator = call.caller.user
-        channel = await channels.create(call.path["organization_id"], creator.id if creator else None, call.body.new())
+        channel = await channels.create(call.path["organization_id"], call.caller.user_id, call.body.new())
         return Reply(channel_answer(channel), status=201)
 
     @operation("GET", CHANNEL, answers={200: ChannelAnswer}, tag=TAG, summary="One channel")

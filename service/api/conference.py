@@ -128,7 +128,7 @@ def operations(channels: Channels, streams: Streams, catalogue: Catalogue) -> li
             call.query.request(by_uuid=True),
             search=call.query.search,
             state=Phase(call.query.state) if call.query.state else None,
-            user_id=call.caller.user.id if call.caller.user else None,
+            user_id=call.caller.user_id,
         )
         return Reply(ListedStreamPage(**links(call, page), results=results(page, _listed)))
 

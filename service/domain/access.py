@@ -13,8 +13,7 @@ from service.domain.errors import Forbidden, NotFound
 
 async def enter(store: EntryStore, caller: Identity, channel_id: UUID) -> Entry:
     """The channel as the caller sees it. Errors: NotFound, also for a private or direct one he is not in."""
-    user_id = caller.user.id if caller.user else None
-    entry = await store.entry(caller.organization.id, channel_id, user_id)
+    entry = await store.entry(caller.organization.id, channel_id, caller.user_id)
     if entry is None or not entry.is_visible:
         raise NotFound
     return entry

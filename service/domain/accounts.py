@@ -45,6 +45,10 @@ class Identity:
     organization: Organization
     user: User | None
 
+    @property
+    def user_id(self) -> UUID | None:
+        return None if self.user is None else self.user.id
+
 
 @dataclass(frozen=True, slots=True)
 class IssuedToken:

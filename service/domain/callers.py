@@ -34,7 +34,7 @@ class LimitedCallers:
     async def authenticate(self, header: str | None) -> Identity:
         """The caller, if he may ask now. Errors: Throttled, and as the authenticator behind."""
         identity = await self._accounts.authenticate(header)
-        caller = identity.organization.id if identity.user is None else identity.user.id
+        caller = identity.user_id or identity.organization.id
         wait = self._buckets.take(caller, self._clock())
         if wait > 0:
             raise Throttled(math.ceil(wait))

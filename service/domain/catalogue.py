@@ -125,8 +125,7 @@ class Catalogue:
                 recording = await self._provider.recording(uid)
         except RecordingNotFound:
             raise NotFound from None
-        user_id = caller.user.id if caller.user else None
-        channel_id = await self._claims.channel_of_input(caller.organization.id, recording.input_uid, user_id)
+        channel_id = await self._claims.channel_of_input(caller.organization.id, recording.input_uid, caller.user_id)
         if channel_id is None:
             raise NotFound
         return recording, channel_id
