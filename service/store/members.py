@@ -144,9 +144,8 @@ class StoredMembers:
 
 def _joined(user_id: UUID) -> Select[Any]:
     here = and_(members.c.channel_id == channels.c.id, members.c.user_id == user_id)
-    return with_latest(
-        *MEMBER_COLUMNS, source=members.join(channels, here).join(users, users.c.id == members.c.user_id)
-    ).where(members.c.user_id == user_id)
+    rooms = members.join(channels, here).join(users, users.c.id == members.c.user_id)
+    return with_latest(*MEMBER_COLUMNS, source=rooms).where(members.c.user_id == user_id)
 
 
 async def _leave_an_admin(connection: AsyncConnection, channel_id: UUID, user_id: UUID) -> None:
