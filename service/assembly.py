@@ -92,7 +92,7 @@ async def assembled(ports: Ports) -> AsyncIterator[Conference]:
         stack.push_async_callback(sweeper.aclose)
         catalogue = Catalogue(provider, store.claims, board)
         showcase = Showcase(provider, store.channels, store.claims, catalogue)
-        visitors = await Visitors(store.accounts, store.accounts, now, _visitor_limits(ports)).open()
+        visitors = await Visitors(store.accounts, store.accounts, now, VisitorLimits(*_newcomer_bucket(ports))).open()
 
         channels.on_delete(streams.end)
         channels.on_delete(sweeper.channel_deleted)
@@ -107,7 +107,7 @@ async def assembled(ports: Ports) -> AsyncIterator[Conference]:
         meetings = Meetings(store.presence, store.accounts, ports.signer, now)
         public = PublicStream(
             board,
-            Newcomers(_newcomer_limits(ports)),
+            Newcomers(NewcomerLimits(*_newcomer_bucket(ports))),
             clock=unix_ms,
             visitor_of=visitors.visitor_of,
             trusted_proxies=ports.trusted_proxies,
@@ -135,14 +135,10 @@ async def assembled(ports: Ports) -> AsyncIterator[Conference]:
         yield Conference(api, accounts, audience, board, keeper, public, events)
 
 
-def _visitor_limits(ports: Ports) -> VisitorLimits:
+def _newcomer_bucket(ports: Ports) -> tuple[float, float]:
+    """An address's bucket of visitors never seen before, whether they ask for an id or bring one: burst, and rate per second."""
     per_second = ports.new_visitors_per_minute / 60
-    return VisitorLimits(burst=per_second * NEWCOMER_BURST_SECONDS, per_second=per_second)
-
-
-def _newcomer_limits(ports: Ports) -> NewcomerLimits:
-    per_second = ports.new_visitors_per_minute / 60
-    return NewcomerLimits(burst=per_second * NEWCOMER_BURST_SECONDS, per_second=per_second)
+    return per_second * NEWCOMER_BURST_SECONDS, per_second
 
 
 def _caller_limits(ports: Ports) -> CallerLimits:
