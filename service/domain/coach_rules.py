@@ -79,7 +79,12 @@ _BITRATE = f"{_OUTPUT} → Video Bitrate (Output Mode Simple), or Streaming → 
 _FPS = "OBS: Settings → Video → Common FPS Values"
 _SIZE = "OBS: Settings → Video → Output (Scaled) Resolution"
 _STATS = "OBS: Docks → Stats"
-
+_INTERVAL = f"{_ADVANCED} → Keyframe Interval: 2 s"
+_KEYFRAMES = f"{_INTERVAL}. (Output Mode Simple has no such field.)"
+_FRAMES = (
+    f"{_STATS}: if Dropped Frames (Network) grow, lower the bitrate; if Skipped frames due to encoding lag grow, choose a "
+    "faster encoder preset"
+)
 
 RULES = (
     Rule(
@@ -101,7 +106,7 @@ RULES = (
         ERROR,
         lambda v: v.since_keyframe > NO_KEYFRAME_FOR,
         "No keyframe for {v.since_keyframe:.0f} s; until the next one nobody can join.",
-        f"{_ADVANCED} → Keyframe Interval: 2 s. (Output Mode Simple has no such field.)",
+        _KEYFRAMES,
         of_passthrough=True,
     ),
     Rule(
@@ -124,7 +129,7 @@ RULES = (
         WARNING,
         lambda v: v.keyframe_interval > LONGEST_INTERVAL and not v.since_keyframe > NO_KEYFRAME_FOR,
         "Keyframes come every {v.keyframe_interval:.1f} s; viewers wait that long to join.",
-        f"{_ADVANCED} → Keyframe Interval: 2 s. (Output Mode Simple has no such field.)",
+        _KEYFRAMES,
         of_passthrough=True,
     ),
     Rule(
@@ -139,8 +144,7 @@ RULES = (
         WARNING,
         lambda v: v.delivery.gaps > 0,
         "Gaps in the last minute: {v.delivery.gaps}, the longest {v.delivery.longest_gap:.1f} s; players freeze or skip there.",
-        f"{_STATS}: if Dropped Frames (Network) grow, lower the bitrate; if Skipped frames due to encoding lag grow, choose a "
-        "faster encoder preset.",
+        f"{_FRAMES}.",
     ),
     Rule(
         "arrival_uneven",
@@ -168,8 +172,7 @@ RULES = (
         WARNING,
         lambda v: v.fps < v.declared_fps * MISSING_FRAMES and v.delivery.seconds >= SETTLED_AFTER,
         "The encoder promises {v.declared_fps:.4g} frames a second and sends {v.fps:.3g}.",
-        f"{_STATS}: if Dropped Frames (Network) grow, lower the bitrate; if Skipped frames due to encoding lag grow, choose a "
-        "faster encoder preset or a smaller picture.",
+        f"{_FRAMES} or a smaller picture.",
     ),
     Rule(
         "fps_low",
@@ -215,7 +218,7 @@ RULES = (
         INFO,
         lambda v: v.keyframe_interval < SHORTEST_INTERVAL,
         "Keyframes come every {v.keyframe_interval:.2f} s, which costs quality.",
-        f"{_ADVANCED} → Keyframe Interval: 2 s. (Output Mode Simple has no such field.)",
+        _KEYFRAMES,
         of_passthrough=True,
     ),
     Rule(
@@ -223,7 +226,7 @@ RULES = (
         INFO,
         lambda v: v.longest_interval - v.shortest_interval > v.keyframe_interval * IRREGULAR,
         "Keyframes come unevenly, {v.shortest_interval:.1f} to {v.longest_interval:.1f} s apart, and so do segments.",
-        f"{_ADVANCED} → Keyframe Interval: 2 s, and x264 Options: scenecut=0.",
+        f"{_INTERVAL}, and x264 Options: scenecut=0.",
         of_passthrough=True,
     ),
     Rule(
