@@ -93,6 +93,7 @@ class Pipeline:
         self._ladder: Ladder | None = None
         self._lanes: dict[str, Lane] = {}
         self._headers: dict[TagKind, FlvTag] = {}
+        self._rendition_headers: dict[str, FlvTag] = {}
         self._pending: dict[str, list[FlvTag]] = {}
         self._behind: set[str] = set()
         self._anchor: Anchor | None = None
@@ -160,7 +161,6 @@ class Pipeline:
     def _start_ladder(self, renditions: Sequence[Rendition]) -> None:
         self._lanes = {each.name: Lane(each.name, self._shelf, self._settings) for each in renditions}
         self._pending = {each.name: [] for each in renditions}
-        self._rendition_headers: dict[str, FlvTag] = {}
         also_source = [each for each in self._transcoding.renditions if each.is_source]
         self._ladder = Ladder(
             self._name,

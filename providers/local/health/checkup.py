@@ -128,9 +128,7 @@ class Checkup:
         if not connected or not self._arrived:
             return
         media = (added.video_ms if totals.frames else added.audio_ms) / 1000
-        if (
-            self._steps and not added.jumps
-        ):  # an encoder may begin with a burst; after a jump the clocks are compared anew
+        if self._steps and not added.jumps:  # an encoder may begin with a burst; a jump sets the clocks anew
             self._lag += elapsed - media
         self._media += max(0.0, media)
         self._no_picture = 0.0 if added.frames else self._no_picture + max(0, added.audio_ms) / 1000

@@ -26,10 +26,8 @@ MAX_HEADER = 64 * 1024
 
 _NEVER = -(1 << 40)
 _WRAP = 1 << 32
-_VIDEO, _AUDIO = (
-    TagKind.VIDEO,
-    TagKind.AUDIO,
-)  # looked up on the enumeration they cost as much as everything else together
+# Looked up on the enumeration they cost as much as everything else together.
+_VIDEO, _AUDIO = TagKind.VIDEO, TagKind.AUDIO
 _INTER_FRAME = 0x27
 """FrameType and CodecID of an H.264 frame that is no keyframe (FLV specification 10.1, E.4.3)."""
 
