@@ -73,9 +73,7 @@ async def require_known(directory: DirectoryStore, organization_id: UUID, wanted
 class Channels:
     """Makes, finds, lists, changes and deletes channels. Every method may raise Unavailable."""
 
-    def __init__(
-        self, store: ChannelStore, clock: Callable[[], datetime], directory: DirectoryStore | None = None
-    ) -> None:
+    def __init__(self, store: ChannelStore, clock: Callable[[], datetime], directory: DirectoryStore) -> None:
         self._store = store
         self._clock = clock
         self._directory = directory
@@ -92,7 +90,7 @@ class Channels:
 
     async def create(self, organization_id: UUID, creator_id: UUID | None, new: NewChannel) -> Channel:
         """The creator is its first member and its admin. Errors: Invalid for members nobody knows."""
-        if new.members and self._directory is not None:
+        if new.members:
             await require_known(self._directory, organization_id, new.members, "members")
         now = self._clock()
         member_ids = dict.fromkeys(each for each in (creator_id, *new.members) if each is not None)

@@ -83,7 +83,9 @@ async def stage(migrated_sqlite: str, tasks: Tasks, monkeypatch: pytest.MonkeyPa
     board = StatusBoard(streams, provider, viewers, tasks.spawn, clock, UNHURRIED)
     organization: UUID = uuid4()
     await Accounts(store.accounts, store.accounts, clock.moment).create_token(organization, None)
-    channel = await Channels(store.channels, clock.moment).create(organization, None, NewChannel("News"))
+    channel = await Channels(store.channels, clock.moment, store.directory).create(
+        organization, None, NewChannel("News")
+    )
     made = await streams.ensure(channel)
     yield Stage(store, provider, viewers, board, tasks, clock, channel, made.input.uid)
     await board.aclose()

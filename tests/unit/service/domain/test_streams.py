@@ -67,7 +67,7 @@ async def channel(store: Store) -> Channel:
 
     organization = uuid4()
     await Accounts(store.accounts, store.accounts, now).create_token(organization, uuid4())
-    return await Channels(store.channels, now).create(organization, None, NewChannel("News"))
+    return await Channels(store.channels, now, store.directory).create(organization, None, NewChannel("News"))
 
 
 async def test_a_death_between_answer_and_commit_leaves_no_second_input(
