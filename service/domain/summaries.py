@@ -84,6 +84,8 @@ class Summaries:
                 answer = await self._ask(uid)
         except (ProviderError, TimeoutError):
             answer = Unavailable("The live stream provider does not answer.")
+        except Unavailable as away:  # the store a provider of ours keeps its inputs in
+            answer = away
         finally:
             self._land(uid, flight, answer)
         return answer

@@ -27,8 +27,11 @@ class Gated(MemoryProvider):
         self.inside = 0
         self.most = 0
         self.entered = 0
+        self.store_away = False
 
     async def state(self, uid: str):  # type: ignore[no-untyped-def]
+        if self.store_away:
+            raise Unavailable("The store is away.")
         self.inside += 1
         self.entered += 1
         self.most = max(self.most, self.inside)
@@ -96,6 +99,15 @@ async def test_a_provider_that_is_away_is_unavailable_to_all_who_asked(summaries
     provider.fail()
     refused = await asyncio.gather(*(summaries.of(uids) for _ in range(2)), return_exceptions=True)
     assert all(isinstance(each, Unavailable) for each in refused)
+
+
+async def test_a_store_that_goes_away_under_the_provider_is_unavailable_and_ends_nothing_else(
+    summaries: Summaries, provider: Gated
+) -> None:
+    uids = await made(provider, AT_ONCE + 1)
+    provider.store_away = True
+    with pytest.raises(Unavailable, match="store"):
+        await summaries.of(uids)
 
 
 async def test_after_one_without_an_answer_the_others_are_not_waited_for(
