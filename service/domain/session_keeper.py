@@ -171,7 +171,8 @@ class SessionKeeper:
                     self._audience.note(uid, self._clock(), summary.viewer_count)
                 if visitors:
                     await self._note_visitors(session, uid)
-                if self._clock() >= session.started_at + timedelta(milliseconds=WINDOW_MS):
+                # The last good count of an outage may be another broadcast's.
+                if summary.counted and self._clock() >= session.started_at + timedelta(milliseconds=WINDOW_MS):
                     # Before that the board's count still holds visitors of what came before the session.
                     await self._note_peak(session, summary.viewer_count)
 

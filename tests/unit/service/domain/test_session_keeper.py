@@ -230,6 +230,22 @@ async def test_the_peak_is_the_most_at_once_within_the_session(stage: Stage) -> 
     assert (await stage.only()).peak_viewers == 3
 
 
+async def test_the_last_good_count_of_an_outage_is_no_peak(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may be the count of another broadcast, long before."""
+
+    async def away(_uid: str, now_ms: int) -> ViewerCount:
+        return ViewerCount(500, now_ms - 3_600_000, degraded=True)
+
+    monkeypatch.setattr(stage.viewers, "count", away)
+    keeper = stage.keeper()
+    keeper.start()
+    stage.go_live()
+    await keeper.settled()
+    stage.pass_time(WINDOW_MS / 1000 + 1)
+    await keeper.sample(visitors=False)
+    assert (await stage.only()).peak_viewers == 0
+
+
 async def test_every_look_at_a_shown_stream_is_logged_with_its_viewers(stage: Stage) -> None:
     audience = AudienceLog()
     keeper = stage.keeper(audience=audience)
