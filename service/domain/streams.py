@@ -170,7 +170,7 @@ class Streams:
             uid = claim.uid
             if uid is None:  # asked for, the answer never stored: the provider knows what came of it
                 request = InputRequest(claim.request_id, str(channel_id), str(channel_id), claim.options)
-                with suppress(InputGone):
+                with suppress(InputGone, InputNotFound):
                     uid = (await self._provider.ensure_input(request)).uid
             if uid is not None:
                 with suppress(InputNotFound):

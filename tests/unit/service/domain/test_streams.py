@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from providers.base import InputOptions, InputRequest, LatencyMode, LiveInput
+from providers.base import InputNotFound, InputOptions, InputRequest, LatencyMode, LiveInput
 from providers.memory import MemoryProvider
 from service.domain.channels import Channels, NewChannel
 from service.domain.entities import Channel
@@ -267,3 +267,20 @@ async def test_a_deleted_channel_has_no_stream_even_before_its_input_has_ended(
     await streams.ensure(channel)
     await store.channels.remove_channel(channel.id, now())
     assert await streams.find_stream(channel.organization_id, channel.id) is None
+
+
+async def test_a_deleted_channel_whose_order_the_provider_knows_nothing_of_is_done_with(
+    streams: Streams, provider: Treacherous, store: Store, channel: Channel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody deleted the input at the provider while it was looked for there."""
+    provider.deaths = 1
+    with pytest.raises(Died):
+        await streams.ensure(channel)
+    await store.channels.remove_channel(channel.id, now())
+
+    async def vanished(request: InputRequest) -> LiveInput:
+        raise InputNotFound(request.request_id)
+
+    monkeypatch.setattr(provider, "ensure_input", vanished)
+    assert await streams.end_abandoned() == 1
+    assert await streams.end_abandoned() == 0
