@@ -48,8 +48,8 @@ class BoardLimits:
     """Channels being looked up at the same moment."""
     load_timeout: float = 3.0
     """For the store and the provider to answer, and for a visitor to wait for it."""
-    unknown_for_ms: int = 1_500
-    """How long a channel that is not there is not looked for again, in ms."""
+    unknown_for: float = 1.5
+    """How long a channel that is not there is not looked for again."""
     max_unknown: int = 10_000
     """Such channels remembered."""
 
@@ -74,7 +74,7 @@ class StatusBoard:
         self._limits = limits or BoardLimits()
         self._watched: dict[Key, Watched] = {}
         self._loading: dict[Key, Watched] = {}
-        self._unknown: OrderedDict[Key, int] = OrderedDict()
+        self._unknown: OrderedDict[Key, float] = OrderedDict()
         self._by_uid: dict[str, Watched] = {}
         self._slots = asyncio.Semaphore(self._limits.loads_at_once)
         self._summaries = Summaries(provider, viewers, spawn, clock)
@@ -96,7 +96,7 @@ class StatusBoard:
         watched = self.find(*key)
         if watched is not None:
             return watched
-        if self._unknown.get(key, 0) > self._clock():
+        if self._unknown.get(key, 0.0) > self._loop.time():
             raise NotFound
         watched = self._loading.get(key) or self._load(key)
         try:
@@ -135,10 +135,10 @@ class StatusBoard:
         """The channel was made, deleted, or has another live input: look again at once."""
         key = (str(organization_id), str(channel_id))
         self._unknown.pop(key, None)
-        watched = self._watched.get(key)
+        watched = self._watched.get(key) or self._loading.get(key)
         if watched is not None:
-            watched.look_up_due = watched.due = 0.0
-            watched.wake.set()
+            watched.look_up_due = 0.0
+            watched.look_again()
 
     async def aclose(self) -> None:
         """Stop refreshing. Safe to call twice."""
@@ -155,8 +155,7 @@ class StatusBoard:
         """Flip on the event, never on the timer."""
         watched = self._by_uid.get(event.input_uid)
         if watched is not None:
-            watched.due = 0.0
-            watched.wake.set()
+            watched.look_again()
 
     def _load(self, key: Key) -> Watched:
         if len(self._loading) >= self._limits.max_loading:
@@ -188,7 +187,7 @@ class StatusBoard:
             finally:
                 self._drop(watched)
         elif isinstance(failure, NotFound):
-            self._remember_unknown(watched.key)
+            self._remember_unknown(watched)
 
     async def _refresh_while_asked(self, watched: Watched) -> None:
         while watched.unasked < self._limits.unasked_refreshes:
@@ -205,7 +204,7 @@ class StatusBoard:
             try:
                 await self._look(watched)
             except NotFound:
-                self._remember_unknown(watched.key)
+                self._remember_unknown(watched)
                 return
             except Unavailable:
                 self._publish_last_known(watched)
@@ -234,9 +233,11 @@ class StatusBoard:
         watched.input_uid = input_uid
         watched.state = None
 
-    def _remember_unknown(self, key: Key) -> None:
-        self._unknown[key] = self._clock() + self._limits.unknown_for_ms
-        self._unknown.move_to_end(key)
+    def _remember_unknown(self, watched: Watched) -> None:
+        if watched.look_up_due == 0.0:
+            return  # it changed while it was looked for
+        self._unknown[watched.key] = self._loop.time() + self._limits.unknown_for
+        self._unknown.move_to_end(watched.key)
         if len(self._unknown) > self._limits.max_unknown:
             self._unknown.popitem(last=False)
 
@@ -282,8 +283,9 @@ class StatusBoard:
         return datetime.fromtimestamp(self._clock() / 1000, UTC)
 
     def _publish_last_known(self, watched: Watched) -> None:
-        if watched.state is not None:
-            self._publish(watched, replace(watched.state, degraded=True))
+        """Nothing is known of a live input that has just taken another's place: what was said of that one is no news of it."""
+        state = watched.state or never_streamed(self._now())
+        self._publish(watched, replace(state, degraded=True))
 
     def _publish(self, watched: Watched, state: InputState) -> None:
         """Show the state at once: a flip does not wait for the count."""
@@ -292,7 +294,12 @@ class StatusBoard:
         watched.show(Snapshot(status, watched.snapshot.viewers))
 
     async def _count(self, watched: Watched) -> None:
+        """A Redis that is slow to answer holds up no flip: then the count comes with the look that follows."""
         now = self._clock()
         uid = watched.input_uid
-        viewers = ViewerCount(0, now) if uid is None else await self._viewers.count(uid, now)
+        try:
+            async with watched.until_news():
+                viewers = ViewerCount(0, now) if uid is None else await self._viewers.count(uid, now)
+        except TimeoutError:
+            return
         watched.show(Snapshot(watched.snapshot.status, viewers))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -35,8 +37,8 @@ class Watched:
     """A channel on the board."""
 
     __slots__ = (
-        "asked", "due", "input_uid", "key", "loaded", "look_up_due", "news", "recount", "snapshot", "state", "task", "unasked",
-        "wake",
+        "_patience", "asked", "due", "input_uid", "key", "loaded", "look_up_due", "news", "recount", "snapshot", "state", "task",
+        "unasked", "wake",
     )  # fmt: skip
 
     def __init__(self, key: Key, loaded: asyncio.Future[DomainError | None], snapshot: Snapshot) -> None:
@@ -53,6 +55,24 @@ class Watched:
         self.due = 0.0
         self.look_up_due = 0.0
         self.task: asyncio.Task[None] | None = None
+        self._patience: asyncio.Timeout | None = None
+
+    def look_again(self) -> None:
+        """Something happened: refresh at once, and wait no longer for what is only waited for `until_news`."""
+        self.due = 0.0
+        self.wake.set()
+        if self._patience is not None:
+            self._patience.reschedule(0.0)
+            self._patience = None
+
+    @asynccontextmanager
+    async def until_news(self) -> AsyncIterator[None]:
+        """Around a wait that `look_again` ends. Errors: TimeoutError."""
+        async with asyncio.timeout(None) as self._patience:
+            try:
+                yield
+            finally:
+                self._patience = None
 
     def show(self, snapshot: Snapshot) -> None:
         """Tell this from now on; whoever waits for news hears when it differs."""

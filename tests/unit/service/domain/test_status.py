@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
 from providers.base import Phase
 from service.domain.errors import NotFound, Unavailable
+from service.domain.ports import StreamRef
 from service.domain.status import BoardLimits
 from service.domain.watched import Watched
 from service.tasks import Tasks
@@ -61,6 +62,54 @@ async def test_a_channel_made_meanwhile_is_found_when_the_board_is_told(tasks: T
         await stage.watch(made)
     stage.channels.inputs[stage.organization, made] = None
     stage.board.changed(stage.organization, made)
+    assert state(await stage.watch(made)) is Phase.OFFLINE
+
+
+async def test_a_channel_made_while_it_is_looked_for_is_found_by_the_next_who_asks(tasks: Tasks) -> None:
+    stage = await Stage(tasks).open()
+    made = uuid4()
+    find = stage.channels.find_stream
+
+    async def overtaken(organization_id: UUID, channel_id: UUID) -> StreamRef | None:
+        found = await find(organization_id, channel_id)
+        stage.channels.inputs[organization_id, channel_id] = None
+        stage.board.changed(organization_id, channel_id)
+        return found
+
+    stage.channels.find_stream = overtaken  # type: ignore[method-assign]
+    with pytest.raises(NotFound):
+        await stage.watch(made)
+    assert state(await stage.watch(made)) is Phase.OFFLINE
+
+
+async def test_a_live_input_made_while_its_channel_comes_on_the_board_is_taken_up(tasks: Tasks) -> None:
+    stage = await Stage(tasks).open()
+    stage.go_live()
+    entered, let_go = asyncio.Event(), asyncio.Event()
+
+    async def slow_count(uid: str, now_ms: int) -> ViewerCount:
+        entered.set()
+        await let_go.wait()
+        return ViewerCount(0, now_ms)
+
+    stage.viewers.count = slow_count  # type: ignore[method-assign]
+    stage.channels.inputs[stage.organization, stage.channel] = "f" * 32
+    asking = asyncio.ensure_future(stage.watch())
+    await entered.wait()
+    stage.channels.inputs[stage.organization, stage.channel] = stage.uid
+    stage.board.changed(stage.organization, stage.channel)
+    let_go.set()
+    watched = await asking
+    await until(lambda: watched.snapshot.status.is_watchable)
+
+
+async def test_a_clock_that_is_set_back_hides_no_channel(tasks: Tasks) -> None:
+    stage = await Stage(tasks, replace(UNHURRIED, unknown_for=0.0)).open()
+    made = uuid4()
+    with pytest.raises(NotFound):
+        await stage.watch(made)
+    stage.clock.now_ms -= 3_600_000
+    stage.channels.inputs[stage.organization, made] = None
     assert state(await stage.watch(made)) is Phase.OFFLINE
 
 
@@ -185,6 +234,33 @@ async def test_the_last_good_answer_stands_while_the_store_is_away(tasks: Tasks)
     watched = await stage.watch()
     stage.channels.away = True
     stage.go_live()
+    await until(lambda: watched.snapshot.status.is_watchable)
+
+
+async def test_what_was_said_of_an_input_is_not_said_of_the_one_in_its_place(tasks: Tasks) -> None:
+    stage = await Stage(tasks, HURRIED).open()
+    stage.go_live()
+    watched = await stage.watch()
+    stage.provider.fail()
+    stage.channels.inputs[stage.organization, stage.channel] = "f" * 32
+    stage.board.changed(stage.organization, stage.channel)
+    await until(lambda: not watched.snapshot.status.is_watchable)
+    assert watched.snapshot.status.degraded
+
+
+async def test_a_count_that_takes_long_holds_up_no_flip(tasks: Tasks) -> None:
+    stage = await Stage(tasks).open()
+    watched = await stage.watch()
+    counting: list[str] = []
+
+    async def never(uid: str, _: int) -> ViewerCount:
+        counting.append(uid)
+        return await asyncio.get_running_loop().create_future()
+
+    stage.viewers.count = never  # type: ignore[method-assign]
+    stage.provider.connect(stage.uid)
+    await until(lambda: bool(counting))
+    stage.provider.make_watchable(stage.uid)
     await until(lambda: watched.snapshot.status.is_watchable)
 
 
