@@ -17,7 +17,7 @@ Errors::
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from enum import StrEnum
@@ -88,6 +88,10 @@ class Phase(StrEnum):
     LIVE = "live"
     RECONNECTING = "reconnecting"
     ENDED = "ended"
+
+
+ON_AIR = frozenset({Phase.CONNECTING, Phase.STARTING, Phase.LIVE, Phase.RECONNECTING})
+"""Phases in which there is a broadcast; in the others the input is at rest."""
 
 
 class EventKind(StrEnum):
@@ -282,6 +286,13 @@ class Provider(Protocol):
 
     async def state(self, uid: str) -> InputState:
         """Errors: InputNotFound."""
+
+    def on_air(self) -> Mapping[str, Phase] | None:
+        """Every input that is in a phase of `ON_AIR`, by uid: what `state` says of it now, without waiting for anything.
+
+        None where the provider can only be asked for one input at a time. One that carries broadcasts in its own process knows
+        those alone, here as in `state`: of another process' broadcasts it says that they are at rest.
+        """
 
     async def health(self, uid: str) -> InputHealth:
         """What comes in on the input, as far as the provider measures it. Errors: InputNotFound."""

@@ -9,7 +9,7 @@ import asyncio
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from providers.base import EventKind, InputState, Phase
+from providers.base import ON_AIR, EventKind, InputState, Phase
 from providers.cloudflare.mapping import Connection
 
 TIME_TO_WATCHABLE = 30.0
@@ -26,8 +26,6 @@ PHASES: dict[tuple[bool, bool], Phase] = {
     (False, True): Phase.RECONNECTING,
     (False, False): Phase.OFFLINE,
 }
-
-ON_AIR = frozenset({Phase.STARTING, Phase.LIVE, Phase.RECONNECTING})
 
 
 @dataclass(frozen=True, slots=True)

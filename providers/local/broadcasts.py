@@ -12,7 +12,7 @@ from uuid import uuid4
 
 import structlog
 
-from providers.base import EventKind, LatencyMode, ProviderEvent, Spawn
+from providers.base import EventKind, LatencyMode, Phase, ProviderEvent, Spawn
 from providers.local.ingest.ports import Publication, PublishRefused, PublishRequest
 from providers.local.packager import cutting
 from providers.local.pipeline import DISK, Pipeline, Transcoding
@@ -278,6 +278,10 @@ class Broadcasts:
     def session(self, input_uid: str) -> LiveSession | None:
         """The running session of an input."""
         return self._sessions.get(input_uid)
+
+    def phases(self) -> dict[str, Phase]:
+        """The phase of every running session, by its input."""
+        return {uid: session.phase for uid, session in self._sessions.items()}
 
     def of_input(self, input_uid: str) -> Broadcast | None:
         """The running broadcast of an input."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import uuid4
@@ -224,6 +224,10 @@ class LocalProvider:
             as_of=datetime.fromtimestamp(self._clock(), UTC),
             since=None if latest is None else latest.modified,
         )
+
+    def on_air(self) -> Mapping[str, Phase]:
+        """The phase of every input that is not at rest."""
+        return self._broadcasts.phases()
 
     async def health(self, uid: str) -> InputHealth:
         """What the running broadcast's encoder sends. Errors: InputNotFound."""

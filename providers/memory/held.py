@@ -5,14 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from providers.base import InputState, LiveInput, Phase, Playback, Recording
+from providers.base import ON_AIR, InputState, LiveInput, Phase, Playback, Recording
 from providers.health import InputHealth
 
 TIME_TO_WATCHABLE = 30.0
 """Seconds the countdown starts from when an encoder connects."""
-
-ON_AIR = frozenset({Phase.CONNECTING, Phase.STARTING, Phase.LIVE, Phase.RECONNECTING})
-"""Phases in which there is a broadcast."""
 
 
 @dataclass(slots=True)

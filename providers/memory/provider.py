@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -44,11 +44,12 @@ def _now() -> datetime:
 
 @dataclass(slots=True)
 class _Books:
-    """What is kept: by uid, and which uid was made for which request."""
+    """What is kept: by uid, and which uid was made for which request. `on_air`: uids of inputs with a broadcast."""
 
     inputs: dict[str, HeldInput] = field(default_factory=dict)
     by_request: dict[str, str] = field(default_factory=dict)
     recordings: dict[str, Recording] = field(default_factory=dict)
+    on_air: set[str] = field(default_factory=set)
 
 
 class MemoryProvider:
@@ -81,6 +82,7 @@ class MemoryProvider:
             return False
         held.encoder_key = given
         held.enter(Phase.CONNECTING if held.watchable_since is None else Phase.LIVE, self._clock())
+        self._books.on_air.add(uid)
         self._tell(EventKind.CONNECTED, uid)
         return True
 
@@ -202,6 +204,12 @@ class MemoryProvider:
         self._troubles.strike(asked_for_state=True)
         return self._settled(uid).state(self._clock(), degraded=self._troubles.outage is not None)
 
+    def on_air(self) -> Mapping[str, Phase]:
+        self.calls["on_air"] += 1
+        self._troubles.strike(asked_for_state=True)
+        settled = {uid: self._settled(uid) for uid in list(self._books.on_air)}
+        return {uid: held.phase for uid, held in settled.items() if held.on_air}
+
     async def health(self, uid: str) -> InputHealth:
         await self._called("health")
         return self._settled(uid).health()
@@ -267,6 +275,7 @@ class MemoryProvider:
     def _end(self, held: HeldInput, reason: str | None) -> Recording | None:
         began, held.watchable_since = held.watchable_since, None
         held.enter(Phase.ENDED, self._clock(), reason)
+        self._books.on_air.discard(held.live.uid)
         self._tell(EventKind.ENDED, held.live.uid)
         if began is None:
             return None

@@ -81,8 +81,14 @@ State = Annotated[
 """A state to filter by; an empty one is no filter."""
 
 
+STATE_FILTER = (
+    "Only streams in this state. Of `offline` and `ended`, and of any state on Cloudflare, a page may be short or empty though "
+    "there is a `next`: follow it."
+)
+
+
 class StreamQuery(SearchQuery):
-    state: State = Field(None, description="Only streams in this state; pages may be short then.")
+    state: State = Field(None, description=STATE_FILTER)
 
 
 def operations(channels: Channels, streams: Streams, catalogue: Catalogue) -> list[Operation]:

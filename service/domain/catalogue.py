@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Set
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
-from providers.base import MAX_PAGE, Phase, Provider, Recording, RecordingNotFound, RecordingPosition
+from providers.base import MAX_PAGE, ON_AIR, Phase, Provider, Recording, RecordingNotFound, RecordingPosition
 from service.domain.accounts import Identity
 from service.domain.entities import Channel, OwnedStream
 from service.domain.errors import NotFound
@@ -19,9 +19,12 @@ from service.domain.provider_errors import provider_errors
 MAX_INPUTS = 20
 """The most inputs of one channel, the present one and earlier ones, whose recordings are listed."""
 
+MAX_ON_AIR = 1_000
+"""Inputs in one state, of everybody's, that are looked up by their uids: more than a machine carries. Beyond it a list scans."""
+
 SCANS = (100, 200)
-"""Streams looked at together when a list is filtered by state: few at first, enough for a state that many are in; if need be many
-then, and no more for one page."""
+"""Streams looked at together when a list filtered by state has to scan: few at first, enough for a state that many are in; if need
+be many then, and no more for one page."""
 
 MAX_SCAN = 50
 """The most batches of MAX_PAGE recordings walked over to find the page before a place."""
@@ -57,20 +60,32 @@ class Catalogue:
     ) -> Page[ListedStream]:
         """The organization's live inputs, newest first: those of public channels and of what that user is in.
 
-        With `state` a page may be short though there is more: no more than SCANS streams are looked at for it.
+        Those of a `state` are found by their uids where the provider can tell which they are. Where it cannot, a page may be short
+        though there is more: no more than SCANS streams are looked at for it.
         """
+        uids = None if state is None else self._all_in(state)
 
         async def owned(wanted: PageRequest) -> Page[OwnedStream]:
-            return cut(
-                await self._claims.owned_streams(organization_id, search, wanted, user_id), wanted, _stream_place
-            )
+            found = await self._claims.owned_streams(organization_id, search, wanted, user_id, uids)
+            return cut(found, wanted, _stream_place)
 
-        if state is None:
-            page = await owned(request)
-            return Page(await self._listed(page.items), page.next, page.previous)
-        return await self._list_by_state(owned, request, state)
+        if state is not None and uids is None:
+            return await self._scan(owned, request, state)
+        page = await owned(request)
+        return Page(await self._listed(page.items, state), page.next, page.previous)
 
-    async def _list_by_state(
+    def _all_in(self, state: Phase) -> Set[str] | None:
+        """The uids of all inputs in that state; None when nobody can say, or they are too many to be named."""
+        if state not in ON_AIR:
+            return None
+        with provider_errors():
+            phases = self._provider.on_air()
+        if phases is None:
+            return None
+        uids = {uid for uid, phase in phases.items() if phase is state}
+        return uids if len(uids) <= MAX_ON_AIR else None
+
+    async def _scan(
         self, owned: Callable[[PageRequest], Awaitable[Page[OwnedStream]]], request: PageRequest, state: Phase
     ) -> Page[ListedStream]:
         found: list[ListedStream] = []
@@ -95,9 +110,12 @@ class Catalogue:
             return Page(page_found.items, next=page_found.next, previous=onward)
         return Page(page_found.items, next=onward, previous=page_found.previous)
 
-    async def _listed(self, streams: list[OwnedStream]) -> list[ListedStream]:
+    async def _listed(self, streams: list[OwnedStream], state: Phase | None = None) -> list[ListedStream]:
+        """`state`: theirs, where the provider has just told; a summary may be a second old."""
         with provider_errors():
             summaries = await self._states.states([each.uid for each in streams])
+            if state is not None:
+                summaries = {uid: replace(each, state=state) for uid, each in summaries.items()}
             return [self._shown(each, summaries[each.uid]) for each in streams]
 
     def _shown(self, stream: OwnedStream, summary: LiveSummary) -> ListedStream:

@@ -167,9 +167,16 @@ class ClaimStore(Protocol):
         """Every input the channel has had: the present one first, then the retired ones, latest first."""
 
     async def owned_streams(
-        self, organization_id: UUID, search: str, request: PageRequest, user_id: UUID | None = None
+        self,
+        organization_id: UUID,
+        search: str,
+        request: PageRequest,
+        user_id: UUID | None = None,
+        uids: Collection[str] | None = None,
     ) -> list[OwnedStream]:
         """Answered claims, newest first, of channels that user can see whose name contains `search` in any case.
+
+        With `uids` (`MAX_ON_AIR` of `catalogue.py` at most) only those of these inputs.
 
         Up to `request.size` + 1, nearest to the anchor first (see `paging.cut`).
         """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -187,8 +188,15 @@ class StoredClaims:
         return await self._database.read(query)
 
     async def owned_streams(
-        self, organization_id: UUID, search: str, request: PageRequest, user_id: UUID | None = None
+        self,
+        organization_id: UUID,
+        search: str,
+        request: PageRequest,
+        user_id: UUID | None = None,
+        uids: Collection[str] | None = None,
     ) -> list[OwnedStream]:
+        if uids is not None and not uids:
+            return []
         wanted = (
             select(
                 live_inputs.c.channel_id,
@@ -204,6 +212,8 @@ class StoredClaims:
                 visible_to(user_id),
             )
         )
+        if uids is not None:
+            wanted = wanted.where(live_inputs.c.uid.in_(uids))
         if search:
             wanted = wanted.where(named(search, live_inputs.c.channel_id))
         wanted = paged(wanted, live_inputs.c.created_at, live_inputs.c.channel_id, request, descending=True)

@@ -15,6 +15,7 @@ import pytest
 from providers.base import (
     DEFAULT_RECONNECT_TIMEOUT,
     MAX_RECONNECT_TIMEOUT,
+    ON_AIR,
     EventKind,
     InputGone,
     InputNotFound,
@@ -298,6 +299,33 @@ async def test_a_broadcast_ends_when_its_encoder_stays_away(stage: Stage, live: 
     assert not state.is_connected
     assert not state.is_watchable
     assert state.seconds_until_watchable == 0
+
+
+async def test_what_is_on_air_is_said_as_the_state_says_it_or_not_at_all(stage: Stage, live: LiveInput) -> None:
+    await stage.provider.ensure_input(order())  # at rest
+
+    async def compared() -> Phase | None:
+        """Its phase, where the provider can say what is on air."""
+        state, on_air = await stage.provider.state(live.uid), stage.provider.on_air()
+        if on_air is None:
+            return None
+        assert dict(on_air) == ({live.uid: state.phase} if state.phase in ON_AIR else {})
+        return state.phase
+
+    seen = [await compared()]
+    for step in (stage.connect, stage.watchable, stage.drop, stage.end):
+        await step(live)
+        seen.append(await compared())
+    assert seen in (
+        [Phase.OFFLINE, Phase.CONNECTING, Phase.LIVE, Phase.RECONNECTING, Phase.ENDED],
+        [None] * 5,
+    )
+
+
+async def test_a_deleted_input_is_not_on_air(stage: Stage, live: LiveInput) -> None:
+    await stage.connect(live)
+    await stage.provider.delete_input(live.uid)
+    assert not stage.provider.on_air()
 
 
 async def test_a_running_broadcast_is_not_a_recording(stage: Stage, live: LiveInput) -> None:

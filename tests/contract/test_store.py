@@ -13,9 +13,9 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from providers.base import InputOptions, LatencyMode
-from service.domain.entities import Channel, ChannelType, ClaimedInput, Organization, Token, User
+from service.domain.entities import Channel, ChannelType, ClaimedInput, Organization, OwnedStream, Token, User
 from service.domain.errors import Conflict
-from service.domain.paging import Anchor, PageRequest, cut
+from service.domain.paging import Anchor, Page, PageRequest, cut
 from service.store import Store
 from service.store.migrate import migrate
 from service.store.tables import live_inputs
@@ -185,6 +185,32 @@ async def test_one_caller_renews_a_claim_and_the_old_input_is_remembered(store: 
     assert await store.claims.input_uids(channel.id, 10) == ["old"]
     await store.claims.commit_claim(channel.id, renewed.request_id, "new", claim.options, START)
     assert await store.claims.input_uids(channel.id, 10) == ["new", "old"]
+
+
+async def test_streams_of_some_inputs_page_both_ways(store: Store) -> None:
+    organization_id = await new_organization(store)
+    for number in range(7):
+        channel = await new_channel(store, organization_id, name=f"Channel {number % 2}")
+        claim = await store.claims.claim(replace(new_claim(channel), created_at=START + timedelta(minutes=number)))
+        created = START + timedelta(minutes=number)
+        assert await store.claims.commit_claim(channel.id, claim.request_id, f"u{number}", claim.options, created)
+    some = {"u5", "u3", "u2", "u0", "somebody else's"}
+
+    async def page(request: PageRequest, search: str = "", uids: set[str] = some) -> Page[OwnedStream]:
+        found = await store.claims.owned_streams(organization_id, search, request, uids=uids)
+        return cut(found, request, lambda each: Anchor(each.created_at, str(each.channel_id)))
+
+    first = await page(PageRequest(3))
+    second = await page(PageRequest(3, first.next))
+    back = await page(PageRequest(3, second.previous))
+    assert [[each.uid for each in one.items] for one in (first, second, back)] == [
+        ["u5", "u3", "u2"],
+        ["u0"],
+        ["u5", "u3", "u2"],
+    ]
+    assert (second.next, back.previous) == (None, None)
+    assert [each.uid for each in (await page(PageRequest(9), search="nel 1")).items] == ["u5", "u3"]
+    assert (await page(PageRequest(9), uids=set())).items == []
 
 
 async def test_pending_claims_are_those_of_the_provider_without_an_answer(store: Store) -> None:

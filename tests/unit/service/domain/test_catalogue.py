@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -13,14 +13,14 @@ from service.domain import catalogue as cataloguing
 from service.domain.catalogue import Catalogue
 from service.domain.entities import Channel
 from service.domain.errors import NotFound, Unavailable
-from service.domain.paging import Page, PageRequest
+from service.domain.paging import Anchor, Page, PageRequest
 from service.domain.streams import Streams
 from service.domain.summaries import Summaries
 from service.store import Store
 from service.tasks import Tasks
 from service.viewers.memory import MemoryViewers
 from tests.contract.clock import MovableClock
-from tests.contract.room import Room, channel_of, new_people, new_room
+from tests.contract.room import START, Room, channel_of, new_people, new_room
 from tests.unit.service.domain.callers import caller
 
 
@@ -73,17 +73,65 @@ async def test_streams_are_listed_newest_first_and_found_by_a_part_of_the_name(s
     assert [each.stream.uid for each in found.items] == [uids[1]]
 
 
-async def test_a_list_by_state_goes_on_where_its_scan_ended(
+@pytest.mark.parametrize("backward", [False, True])
+async def test_pages_of_what_is_on_air_are_full_however_rare_it_is(
+    store: Store, stage: Stage, monkeypatch: pytest.MonkeyPatch, backward: bool
+) -> None:
+    monkeypatch.setattr(cataloguing, "SCANS", (1,))  # whoever scanned would find next to nothing
+    room, elsewhere = await new_room(store), await new_room(store)
+    uids = await stage.channels(room, 12)
+    on_air = [uids[number] for number in (0, 3, 4, 8, 10)]
+    for uid in (*on_air, uids[6], *await stage.channels(elsewhere, 1)):
+        stage.provider.connect(uid)
+    stage.provider.make_watchable(uids[6])
+    start = Anchor(START, str(UUID(int=0)), backward=True) if backward else None
+    pages: list[list[str]] = []
+    request: PageRequest | None = PageRequest(2, start)
+    while request is not None and len(pages) < 9:
+        page = await stage.catalogue.streams(room.organization_id, request, state=Phase.CONNECTING)
+        pages.append([each.stream.uid for each in page.items])
+        assert {each.summary.state for each in page.items} == {Phase.CONNECTING}
+        further = page.previous if backward else page.next
+        request = further and PageRequest(2, further)
+    newest_first = on_air[::-1]
+    halves = [newest_first[at : at + 2] for at in (0, 2, 4)]
+    assert pages == ([newest_first[3:], newest_first[1:3], newest_first[:1]] if backward else halves)
+
+
+async def test_a_stream_is_listed_in_the_state_it_has_now_though_it_was_just_asked_about(
+    store: Store, stage: Stage
+) -> None:
+    room = await new_room(store)
+    (uid,) = await stage.channels(room, 1)
+    (before,) = (await stage.catalogue.streams(room.organization_id, PageRequest(9))).items
+    stage.provider.connect(uid)
+    (after,) = (await stage.catalogue.streams(room.organization_id, PageRequest(9), state=Phase.CONNECTING)).items
+    assert (before.summary.state, after.summary.state) == (Phase.OFFLINE, Phase.CONNECTING)
+
+
+async def test_more_on_air_than_can_be_named_are_scanned_for(
+    store: Store, stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cataloguing, "MAX_ON_AIR", 2)
+    room = await new_room(store)
+    uids = await stage.channels(room, 3)
+    for uid in uids:
+        stage.provider.connect(uid)
+    page = await stage.catalogue.streams(room.organization_id, PageRequest(9), state=Phase.CONNECTING)
+    assert [each.stream.uid for each in page.items] == uids[::-1]
+
+
+async def test_a_list_by_a_state_at_rest_goes_on_where_its_scan_ended(
     store: Store, stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cataloguing, "SCANS", (1, 3))
     room = await new_room(store)
     uids = await stage.channels(room, 7)
-    stage.provider.connect(uids[0])  # the oldest: only the second page's scan comes to it
+    stage.broadcast(uids[0])  # the oldest: only the second page's scan comes to it
     pages: list[Page[object]] = []
     request = PageRequest(5)
     while len(pages) < 5:
-        page = await stage.catalogue.streams(room.organization_id, request, state=Phase.CONNECTING)
+        page = await stage.catalogue.streams(room.organization_id, request, state=Phase.ENDED)
         pages.append(page)  # type: ignore[arg-type]
         if page.next is None:
             break
@@ -95,7 +143,7 @@ async def test_an_outage_of_the_provider_is_ours(store: Store, stage: Stage) -> 
     room = await new_room(store)
     await stage.channels(room, 1)
     stage.provider.fail()
-    for state in (None, Phase.LIVE):
+    for state in (None, Phase.LIVE, Phase.OFFLINE):
         with pytest.raises(Unavailable):
             await stage.catalogue.streams(room.organization_id, PageRequest(9), state=state)
 
