@@ -79,7 +79,7 @@ def envelope(figures: Figures) -> Middleware:
 
 
 async def _answer(request: web.Request, handler: Next) -> web.StreamResponse:
-    if request.method == "OPTIONS":
+    if request.method == "OPTIONS" and request.match_info.http_exception is not None:  # no route answers it itself
         return web.Response(status=204, headers=PREFLIGHT)
     try:
         return await handler(request)

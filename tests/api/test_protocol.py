@@ -54,6 +54,17 @@ async def test_a_trailing_slash_is_answered_and_never_redirected(api: Api) -> No
     assert (await api.get("/api/v5/users/me/"))[0] == 200
 
 
+async def test_a_route_that_answers_preflights_itself_is_let_to() -> None:
+    async def preflight(request: web.Request) -> web.Response:
+        return web.Response(status=204, headers={"Access-Control-Allow-Headers": "range"})
+
+    app = web.Application(middlewares=[envelope(Figures(CollectorRegistry()))])
+    app.router.add_options("/media", preflight)
+    async with TestClient(TestServer(app)) as client:
+        assert (await client.options("/media")).headers["Access-Control-Allow-Headers"] == "range"
+        assert "authorization" in (await client.options("/other")).headers["Access-Control-Allow-Headers"]
+
+
 async def test_head_answers_like_get_without_a_body(api: Api) -> None:
     async with api.client.head(f"{api.base}/channels", headers=api.auth) as response:
         assert (response.status, await response.read()) == (200, b"")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
+from pathlib import Path
 
 from aiohttp import hdrs, web
 
@@ -35,11 +37,10 @@ def max_age(seconds: int) -> str:
     return f"public, max-age={seconds}"
 
 
-def problem(status: int, detail: str, **headers: str) -> web.Response:
+def problem(status: int, detail: str, headers: Mapping[str, str] | None = None) -> web.Response:
     """An error. What is not there yet may be in a second; players and CDNs are to ask again."""
-    named = {name.replace("_", "-"): value for name, value in headers.items()}
     return web.json_response(
-        {"detail": detail}, status=status, headers={**CORS, hdrs.CACHE_CONTROL: RETRY_SOON, **named}
+        {"detail": detail}, status=status, headers={**CORS, hdrs.CACHE_CONTROL: RETRY_SOON, **(headers or {})}
     )
 
 
@@ -64,16 +65,41 @@ def media(request: web.Request, body: bytes, content_type: str) -> web.Response:
         hdrs.CONTENT_TYPE: content_type,
         hdrs.ACCEPT_RANGES: "bytes",
     }
+    wanted = _range(request, len(body))
+    if wanted is None:
+        return web.Response(body=body, headers=headers)
+    begin, end = wanted
+    if begin >= end:
+        return _beyond(len(body))
+    headers[hdrs.CONTENT_RANGE] = f"bytes {begin}-{end - 1}/{len(body)}"
+    return web.Response(status=206, body=body[begin:end], headers=headers)
+
+
+async def file(request: web.Request, path: Path, content_type: str) -> web.StreamResponse:
+    """The same from disk."""
+    if hdrs.RANGE in request.headers:
+        size = (await asyncio.to_thread(path.stat)).st_size
+        wanted = _range(request, size)
+        if wanted is not None and wanted[0] >= wanted[1]:
+            return _beyond(size)
+    headers = {**CORS, hdrs.CACHE_CONTROL: IMMUTABLE, hdrs.CONTENT_TYPE: content_type}
+    return web.FileResponse(path, headers=headers)
+
+
+def _range(request: web.Request, size: int) -> tuple[int, int] | None:
+    """First byte and the one after the last; None when the whole is wanted, also by what is not one plain range (§14.2)."""
     try:
         wanted = request.http_range
     except ValueError:
-        # Not one plain range: the header is ignored and the whole is sent (§14.2).
-        return web.Response(body=body, headers=headers)
+        return None
     if wanted.start is None and wanted.stop is None:
-        return web.Response(body=body, headers=headers)
-    begin, end, _ = wanted.indices(len(body))
-    if begin >= end:
-        headers[hdrs.CONTENT_RANGE] = f"bytes */{len(body)}"
-        return web.Response(status=416, headers=headers)
-    headers[hdrs.CONTENT_RANGE] = f"bytes {begin}-{end - 1}/{len(body)}"
-    return web.Response(status=206, body=body[begin:end], headers=headers)
+        return None
+    begin, end, _ = wanted.indices(size)
+    return begin, end
+
+
+def _beyond(size: int) -> web.Response:
+    """No such range: an error, which no cache may keep in the place of the segment."""
+    return problem(
+        416, "The file has no such range.", {hdrs.CACHE_CONTROL: "no-store", hdrs.CONTENT_RANGE: f"bytes */{size}"}
+    )

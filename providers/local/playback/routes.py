@@ -58,13 +58,14 @@ UID = "{uid:[0-9a-f]{32}}"
 def routes(library: Library) -> list[web.RouteDef]:
     """The playback routes, to be mounted at the root."""
     playback = _Playback(library)
-    return [
-        web.get(f"/{UID}/manifest/{{name}}", playback.manifest),
-        web.get(f"/{UID}/live/{{name}}", playback.live),
-        web.get(f"/{UID}/segments/{{name}}", playback.media),
-        web.get(f"/{UID}/thumbnails/thumbnail.jpg", playback.thumbnail),
-        web.options(f"/{UID}/{{rest:.*}}", playback.preflight),
-    ]
+    handlers = {
+        f"/{UID}/manifest/{{name}}": playback.manifest,
+        f"/{UID}/live/{{name}}": playback.live,
+        f"/{UID}/segments/{{name}}": playback.media,
+        f"/{UID}/thumbnails/thumbnail.jpg": playback.thumbnail,
+    }
+    gets = [web.get(path, handler) for path, handler in handlers.items()]
+    return [*gets, *(web.options(path, playback.preflight) for path in handlers)]
 
 
 class _Playback:
@@ -148,7 +149,7 @@ class _Playback:
         if directive is not None:
             wanted = directive
             if not await _wait(broadcast, track, lambda: reload.satisfied(wanted, track.edge)):
-                return problem(503, "The stream does not go on at the moment.", Retry_After="1")
+                return problem(503, "The stream does not go on at the moment.", {hdrs.RETRY_AFTER: "1"})
             age = BLOCKED_TARGETS * broadcast.target_duration
         return answers.document(request, self._live_playlist(broadcast, track), max_age(age))
 
@@ -173,8 +174,9 @@ class _Playback:
         content_type = f"{track.kind.value}/mp4"
         if match["generation"] is not None:
             generation = int(match["generation"])
-            known = generation in track.inits
-            return _file(broadcast.folder / init_name(track.name, generation), content_type) if known else _gone()
+            if generation not in track.inits:
+                return _gone()
+            return await answers.file(request, broadcast.folder / init_name(track.name, generation), content_type)
         sequence = int(match["sequence"])
         if match["part"] is not None:
             return await self._part(request, broadcast, track, sequence, int(match["part"]))
@@ -183,7 +185,7 @@ class _Playback:
         stored = track.stored(sequence)
         if stored is not None and stored.whole is not None:
             return answers.media(request, stored.whole, content_type)
-        return _file(broadcast.folder / segment_name(track.name, sequence), content_type)
+        return await answers.file(request, broadcast.folder / segment_name(track.name, sequence), content_type)
 
     async def _part(
         self, request: web.Request, broadcast: Broadcast, track: Track, sequence: int, index: int
@@ -211,7 +213,7 @@ class _Playback:
         try:
             picture = await self._library.thumbnail(uid, width, height, fit)
         except PictureLater as later:
-            return problem(503, "Too many pictures are being made.", Retry_After=str(math.ceil(later.seconds)))
+            return problem(503, "Too many pictures are being made.", {hdrs.RETRY_AFTER: str(math.ceil(later.seconds))})
         if picture is None:
             return problem(404, "No picture yet.")
         live = self._library.find_live(uid) or self._library.find_broadcast(uid)
@@ -263,11 +265,6 @@ def _is_side(text: str) -> bool:
 
 def _gone() -> web.Response:
     return problem(404, "No such segment.")
-
-
-def _file(path: Path, content_type: str) -> web.FileResponse:
-    headers = {**answers.CORS, hdrs.CACHE_CONTROL: answers.IMMUTABLE, hdrs.CONTENT_TYPE: content_type}
-    return web.FileResponse(path, headers=headers)
 
 
 def _read(path: Path, begin: int, end: int) -> bytes:

@@ -164,7 +164,9 @@ async def test_a_range_of_a_segment_is_the_same_from_memory_and_from_disk(client
         assert answer.status == 206
         assert await answer.read() == whole[10:20]
         assert answer.headers["Content-Range"] == f"bytes 10-19/{len(whole)}"
-        assert (await client.get(path, headers={"Range": f"bytes={len(whole)}-"})).status == 416
+        answer = await client.get(path, headers={"Range": f"bytes={len(whole)}-"})
+        assert (answer.status, answer.headers["Content-Range"]) == (416, f"bytes */{len(whole)}")
+        assert (answer.content_type, answer.headers["Cache-Control"]) == ("application/json", "no-store")
         head = await client.head(path)
         assert int(head.headers["Content-Length"]) == len(whole)
 
@@ -270,6 +272,11 @@ async def test_pages_of_other_origins_may_ask_for_ranges(client: Client) -> None
     answer = await client.options(f"/{UID}/segments/source-video-0.m4s")
     assert answer.status == 204
     assert "Range" in answer.headers["Access-Control-Allow-Headers"]
+
+
+@pytest.mark.parametrize("path", ["manifest/", "manifest/video.m3u8/", "%2e%2e", "segments", "thumbnails/x.jpg"])
+async def test_what_is_no_name_of_ours_is_not_found_whatever_is_asked_of_it(client: Client, path: str) -> None:
+    assert (await client.get(f"/{UID}/{path}")).status == 404
 
 
 async def test_a_thumbnail_has_the_size_that_was_asked_for(client: Client) -> None:
