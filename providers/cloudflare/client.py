@@ -110,9 +110,9 @@ class Client:
         raise AssertionError("the last attempt returns or raises")
 
     async def deliver(self, url: str) -> tuple[int, Any]:
-        """Status and JSON (None when it is not) of a GET on the delivery host: no credentials, no budget, one attempt.
+        """Status and JSON of a GET on the delivery host: no credentials, no budget, one attempt.
 
-        Errors: ProviderUnavailable.
+        Errors: ProviderUnavailable, also for a success or a redirect without an object: whoever says that is not the delivery host.
         """
         try:
             answer = await self._send("GET", url, self._delivery_timeout)
@@ -120,6 +120,8 @@ class Client:
             raise ProviderUnavailable(f"Cloudflare's delivery host: {failure}") from None
         if answer.status >= 500 or answer.status == 429:
             raise ProviderUnavailable(f"Cloudflare's delivery host: HTTP {answer.status}")
+        if answer.status < 400 and answer.status != 204 and not isinstance(answer.body, dict):
+            raise ProviderUnavailable("Cloudflare's delivery host: an answer that is no JSON object")
         return answer.status, answer.body
 
     def _spend(self, polling: bool) -> None:

@@ -135,7 +135,7 @@ def options(shape: Shape) -> InputOptions:
     return InputOptions(
         slate_image_url=slate if isinstance(slate, str) else None,
         reconnect_timeout=seconds if isinstance(seconds, int) else 0,
-        latency_mode=LatencyMode(mode) if mode in set(LatencyMode) else LatencyMode.STANDARD,
+        latency_mode=LatencyMode(mode) if mode in list(LatencyMode) else LatencyMode.STANDARD,
     )
 
 
@@ -233,9 +233,9 @@ def recording(shape: Shape, playback_base: str) -> Recording | None:
 
 
 def _connected(word: object) -> bool | None:
-    if word in CONNECTED:
-        return True
-    return False if word in DISCONNECTED else None
+    if not isinstance(word, str) or word not in CONNECTED | DISCONNECTED:
+        return None
+    return word in CONNECTED
 
 
 def _part(shape: Shape, name: str) -> Shape:

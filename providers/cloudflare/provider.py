@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, contextmanager
 from datetime import UTC, datetime
 
 import structlog
@@ -25,6 +25,7 @@ from providers.base import (
     OptionRefused,
     Playback,
     ProviderError,
+    ProviderUnavailable,
     Recording,
     RecordingNotFound,
     RecordingPosition,
@@ -115,11 +116,12 @@ class CloudflareProvider:
         return self._input(await self._orders.change(uid, options))
 
     async def set_enabled(self, uid: str, enabled: bool) -> LiveInput:
-        try:
-            shape = await self._account.of_input(uid, "POST", "/enable" if enabled else "/disable")
-        except (InputNotFound, Refused):
-            # In no SDK: where the router does not know it, the documented way says whether the input is there.
-            shape = await self._account.of_input(uid, "PUT", body={"enabled": enabled})
+        with self._looking_again(uid):
+            try:
+                shape = await self._account.of_input(uid, "POST", "/enable" if enabled else "/disable")
+            except (InputNotFound, Refused):
+                # In no SDK: where the router does not know it, the documented way says whether the input is there.
+                shape = await self._account.of_input(uid, "PUT", body={"enabled": enabled})
         if enabled:
             self.states.wake(uid)
         else:
@@ -129,7 +131,8 @@ class CloudflareProvider:
     async def rotate_key(self, uid: str, overlap: int = 0) -> LiveInput:
         if overlap:
             raise OptionRefused("overlap", "Cloudflare stops the old key at once: leave this out.")
-        shape = await self._account.of_input(uid, "POST", "/rotate_keys", idempotent=False)
+        with self._looking_again(uid):
+            shape = await self._account.of_input(uid, "POST", "/rotate_keys", idempotent=False)
         self.states.sent_away(uid, "key_rotated")
         return self._input(shape)
 
@@ -178,6 +181,15 @@ class CloudflareProvider:
         return await self._account.webhook_secret(again=again)
 
     # Inside.
+
+    @contextmanager
+    def _looking_again(self, uid: str) -> Iterator[None]:
+        """Around a change whose answer may get lost: its encoder may be gone all the same."""
+        try:
+            yield
+        except ProviderUnavailable:
+            self.states.wake(uid)
+            raise
 
     def _input(self, shape: mapping.Shape) -> LiveInput:
         live = mapping.live_input(shape, self._account.customer_url)

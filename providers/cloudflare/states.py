@@ -47,6 +47,10 @@ RECORDING_WAIT = timedelta(minutes=10)
 FOLLOW_INTERVAL = 5.0
 """Seconds between looks at inputs on the air that nobody asks for."""
 
+API_PATIENCE = 2.0
+"""Seconds the API has to tell of a connection; after that the delivery host's word is told alone. Visitors wait for it, and an API
+that takes a request and never answers must not keep from them what can be watched."""
+
 GONE_TTL = timedelta(seconds=15)
 """An input that was not there is not asked for again this long: whoever watches it would spend a request a second."""
 
@@ -92,7 +96,7 @@ class States:
         """Errors: InputNotFound, ProviderUnavailable."""
         now = self._clock()
         gone_at = self._gone.get(uid)
-        if gone_at is not None and now - gone_at < GONE_TTL:
+        if gone_at is not None and _age(gone_at, now) < GONE_TTL:
             raise InputNotFound(uid)
         tracked = self._track(uid)
         async with tracked.lock:
@@ -209,20 +213,32 @@ class States:
         hint = mapping.connection(word).connected if isinstance(word, str) else None
         contradicted = hint is not None and hint != tracked.connection.connected
         age = CONNECTION_TTL if tracked.on_air or video_uid or status != 200 else IDLE_CONNECTION_TTL
-        return contradicted or video_uid != tracked.video_uid or now - tracked.connection_read >= age
+        return contradicted or video_uid != tracked.video_uid or _age(tracked.connection_read, now) >= age
 
     async def _read_connection(self, tracked: Tracked, now: datetime) -> None:
+        # What wakes us from here on may be newer than the answer.
+        woken, tracked.woken = tracked.woken, False
         try:
-            shape = await self._source.input_shape(tracked.uid, polling=True)
+            shape = await self._input_shape(tracked.uid)
+            woken = False
         except ProviderUnavailable:
             if tracked.connection is None:
                 raise
             # What we know of the connection goes on, marked when it is known to be out of date or simply old.
-            old = tracked.connection_read is None or now - tracked.connection_read >= MAX_STALE
-            tracked.stale = tracked.woken or old
+            old = tracked.connection_read is None or _age(tracked.connection_read, now) >= MAX_STALE
+            tracked.stale = woken or tracked.woken or old
             return
+        finally:
+            tracked.woken = tracked.woken or woken
         tracked.stale = False
-        tracked.connection, tracked.connection_read, tracked.woken = mapping.connection(shape.get("status")), now, False
+        tracked.connection, tracked.connection_read = mapping.connection(shape.get("status")), now
+
+    async def _input_shape(self, uid: str) -> mapping.Shape:
+        try:
+            async with asyncio.timeout(API_PATIENCE):
+                return await self._source.input_shape(uid, polling=True)
+        except TimeoutError:
+            raise ProviderUnavailable("Cloudflare's API does not answer in time") from None
 
     def _settle(self, tracked: Tracked, video_uid: str | None, now: datetime) -> None:
         before, connection = tracked.answer, tracked.connection or mapping.Connection(None)
@@ -277,7 +293,12 @@ class States:
 def _is_fresh(tracked: Tracked, now: datetime) -> bool:
     """Whether the answer may be given again; one from an outage also when woken, or every poll would go out."""
     degraded = tracked.answer is not None and tracked.answer.degraded
-    return tracked.asked is not None and now - tracked.asked < STATE_TTL and (degraded or not tracked.woken)
+    return tracked.asked is not None and _age(tracked.asked, now) < STATE_TTL and (degraded or not tracked.woken)
+
+
+def _age(since: datetime, now: datetime) -> timedelta:
+    """How long ago that was; a moment to come says that the clock was set back, and is as far away."""
+    return abs(now - since)
 
 
 def _degrade(tracked: Tracked, now: datetime, failure: ProviderError) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack
 from dataclasses import replace
 from typing import Any
 
@@ -12,95 +10,18 @@ import pytest
 from structlog.testing import capture_logs
 
 from providers.base import (
-    EventKind,
     InputGone,
     InputNotFound,
     InputOptions,
-    InputRequest,
     LiveInput,
     OptionRefused,
     Phase,
-    ProviderEvent,
     ProviderUnavailable,
     RecordingPosition,
 )
-from providers.cloudflare.config import CloudflareConfig
 from providers.cloudflare.provider import CloudflareProvider
-from service.tasks import Tasks
-from tests.contract.fake_hand import FakeHand, fake_cloudflare
-
-REQUEST = InputRequest(
-    "a" * 32, "channel 7", "Show", InputOptions(reconnect_timeout=10), frozenset({"reconnect_timeout"})
-)
-WISH = InputRequest("b" * 32, "channel 8", "Show")
-"""With our own defaults, on which nobody insists."""
-API = "/client/v4"
-MANY = 10_000
-
-Make = Callable[..., CloudflareProvider]
-
-
-@pytest.fixture
-async def fake() -> AsyncIterator[FakeHand]:
-    async with fake_cloudflare() as hand:
-        yield hand
-
-
-@pytest.fixture
-def waits() -> list[float]:
-    """How long the provider waited between attempts, in seconds; no test does."""
-    return []
-
-
-@pytest.fixture
-async def make(fake: FakeHand, tasks: Tasks, waits: list[float]) -> AsyncIterator[Make]:
-    """Another provider of the same account, as after a restart; start it yourself."""
-
-    async def sleep(seconds: float) -> None:
-        waits.append(seconds)
-
-    async with AsyncExitStack() as close:
-
-        def make(**settings: Any) -> CloudflareProvider:
-            known = {
-                "account_id": fake.config.account_id,
-                "api_token": fake.config.api_token,
-                "base_url": fake.base_url,
-            }
-            config = CloudflareConfig(**(known | settings))
-            provider = CloudflareProvider(config, tasks.spawn, clock=fake.clock, sleep=sleep)
-            close.push_async_callback(provider.aclose)
-            return provider
-
-        yield make
-
-
-@pytest.fixture
-async def provider(make: Make) -> CloudflareProvider:
-    provider = make()
-    await provider.start()
-    return provider
-
-
-@pytest.fixture
-async def live(provider: CloudflareProvider) -> LiveInput:
-    return await provider.ensure_input(REQUEST)
-
-
-async def push(fake: FakeHand, live: LiveInput) -> None:
-    await fake.admin(f"/inputs/{live.uid}/connect", stream_key=live.stream_key)
-    await fake.advance(fake.config.switches.watchable_delay)
-
-
-async def inputs(fake: FakeHand) -> list[str]:
-    await fake.admin("/faults", "DELETE")
-    return [each["uid"] for each in (await fake.api("GET", "/live_inputs")).result]
-
-
-async def api_requests(fake: FakeHand) -> int:
-    lines = (await fake.request("GET", f"{fake.origin}/__admin/requests")).json
-    return sum(API in line for line in lines)
-
+from tests.contract.fake_hand import FakeHand
+from tests.unit.providers.cloudflare.hand import API, MANY, REQUEST, WISH, Make, api_requests, inputs, push
 
 # Making an input.
 
@@ -379,102 +300,6 @@ async def test_what_cannot_be_a_uid_never_reaches_cloudflare(
             await method(uid)
     assert await provider.recordings(uid) == []
     assert await api_requests(fake) == before
-
-
-# The state.
-
-
-async def test_watching_a_broadcast_leaves_the_budget_alone(
-    fake: FakeHand, provider: CloudflareProvider, live: LiveInput
-) -> None:
-    await push(fake, live)
-    await provider.state(live.uid)
-    before = await api_requests(fake)
-    for _ in range(60):
-        await fake.advance(1)
-        assert (await provider.state(live.uid)).phase is Phase.LIVE
-    assert await api_requests(fake) - before <= 5
-
-
-async def test_the_last_good_answer_is_given_while_cloudflare_is_away(
-    fake: FakeHand, provider: CloudflareProvider, live: LiveInput
-) -> None:
-    await push(fake, live)
-    good = await provider.state(live.uid)
-    await fake.admin("/faults", kind="reset", times=MANY)
-    await fake.advance(10)
-    stale = await provider.state(live.uid)
-    assert (stale.phase, stale.is_watchable, stale.degraded) == (Phase.LIVE, True, True)
-    assert stale.as_of == good.as_of
-    await fake.advance(300)
-    with pytest.raises(ProviderUnavailable):
-        await provider.state(live.uid)
-    await fake.admin("/faults", "DELETE")
-    await fake.advance(2)
-    assert not (await provider.state(live.uid)).degraded
-
-
-async def test_while_only_the_api_is_away_the_delivery_host_still_tells_who_can_watch(
-    fake: FakeHand, provider: CloudflareProvider, live: LiveInput
-) -> None:
-    await push(fake, live)
-    await provider.state(live.uid)
-    await fake.admin("/faults", kind="reset", times=MANY, match=API)
-    await fake.advance(600)
-    state = await provider.state(live.uid)
-    assert (state.phase, state.degraded) == (Phase.LIVE, True)
-    assert state.as_of == fake.clock()
-
-
-async def test_without_any_answer_the_state_is_unavailable(
-    fake: FakeHand, provider: CloudflareProvider, live: LiveInput
-) -> None:
-    await fake.admin("/faults", kind="reset", times=MANY)
-    with pytest.raises(ProviderUnavailable):
-        await provider.state(live.uid)
-
-
-async def test_an_idle_input_that_claims_to_be_live_is_not(
-    fake: FakeHand, provider: CloudflareProvider, live: LiveInput
-) -> None:
-    await fake.admin("/switches", idle_lifecycle="unknown")
-    assert (await provider.state(live.uid)).phase is Phase.OFFLINE
-
-
-async def test_a_status_told_as_a_word_is_understood(
-    fake: FakeHand, provider: CloudflareProvider, live: LiveInput
-) -> None:
-    await fake.admin("/switches", status_shape="string")
-    await push(fake, live)
-    assert (await provider.state(live.uid)).phase is Phase.LIVE
-
-
-async def test_the_countdown_never_rises_and_stays_above_zero(
-    fake: FakeHand, provider: CloudflareProvider, live: LiveInput
-) -> None:
-    await fake.admin("/switches", watchable_delay=90)
-    await fake.admin(f"/inputs/{live.uid}/connect", stream_key=live.stream_key)
-    told = []
-    for _ in range(12):
-        told.append((await provider.state(live.uid)).seconds_until_watchable)
-        await fake.advance(5)
-    assert told == sorted(told, reverse=True)
-    assert (told[0], told[-1]) == (30, 1)
-
-
-async def test_the_recording_of_a_deleted_input_is_still_told(
-    fake: FakeHand, provider: CloudflareProvider, live: LiveInput
-) -> None:
-    told: list[ProviderEvent] = []
-    provider.listen(told.append)
-    await push(fake, live)
-    await provider.state(live.uid)
-    await provider.delete_input(live.uid)
-    assert told[-1].kind is EventKind.ENDED
-    (recording,) = (await fake.api("GET", f"?live_input_id={live.uid}")).result
-    await fake.advance(60)
-    await provider.states.look_around()
-    assert (told[-1].kind, told[-1].recording_uid) == (EventKind.RECORDING_READY, recording["uid"])
 
 
 # Recordings.

@@ -1,0 +1,63 @@
+"""A provider on a fake Cloudflare of its own."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from typing import Any
+
+import pytest
+
+from providers.base import LiveInput
+from providers.cloudflare.config import CloudflareConfig
+from providers.cloudflare.provider import CloudflareProvider
+from service.tasks import Tasks
+from tests.contract.fake_hand import FakeHand, fake_cloudflare
+from tests.unit.providers.cloudflare.hand import REQUEST, Make
+
+
+@pytest.fixture
+async def fake() -> AsyncIterator[FakeHand]:
+    async with fake_cloudflare() as hand:
+        yield hand
+
+
+@pytest.fixture
+def waits() -> list[float]:
+    """How long the provider waited between attempts, in seconds; no test does."""
+    return []
+
+
+@pytest.fixture
+async def make(fake: FakeHand, tasks: Tasks, waits: list[float]) -> AsyncIterator[Make]:
+    """Another provider of the same account, as after a restart; start it yourself."""
+
+    async def sleep(seconds: float) -> None:
+        waits.append(seconds)
+
+    async with AsyncExitStack() as close:
+
+        def make(**settings: Any) -> CloudflareProvider:
+            known = {
+                "account_id": fake.config.account_id,
+                "api_token": fake.config.api_token,
+                "base_url": fake.base_url,
+            }
+            config = CloudflareConfig(**(known | settings))
+            provider = CloudflareProvider(config, tasks.spawn, clock=fake.clock, sleep=sleep)
+            close.push_async_callback(provider.aclose)
+            return provider
+
+        yield make
+
+
+@pytest.fixture
+async def provider(make: Make) -> CloudflareProvider:
+    provider = make()
+    await provider.start()
+    return provider
+
+
+@pytest.fixture
+async def live(provider: CloudflareProvider) -> LiveInput:
+    return await provider.ensure_input(REQUEST)

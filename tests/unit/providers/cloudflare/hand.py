@@ -1,0 +1,34 @@
+"""What the provider's tests against the fake have in common: orders, an encoder, and looks behind the scenes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from providers.base import InputOptions, InputRequest, LiveInput
+from providers.cloudflare.provider import CloudflareProvider
+from tests.contract.fake_hand import FakeHand
+
+REQUEST = InputRequest(
+    "a" * 32, "channel 7", "Show", InputOptions(reconnect_timeout=10), frozenset({"reconnect_timeout"})
+)
+WISH = InputRequest("b" * 32, "channel 8", "Show")
+"""With our own defaults, on which nobody insists."""
+API = "/client/v4"
+MANY = 10_000
+
+Make = Callable[..., CloudflareProvider]
+
+
+async def push(fake: FakeHand, live: LiveInput) -> None:
+    await fake.admin(f"/inputs/{live.uid}/connect", stream_key=live.stream_key)
+    await fake.advance(fake.config.switches.watchable_delay)
+
+
+async def inputs(fake: FakeHand) -> list[str]:
+    await fake.admin("/faults", "DELETE")
+    return [each["uid"] for each in (await fake.api("GET", "/live_inputs")).result]
+
+
+async def api_requests(fake: FakeHand) -> int:
+    lines = (await fake.request("GET", f"{fake.origin}/__admin/requests")).json
+    return sum(API in line for line in lines)

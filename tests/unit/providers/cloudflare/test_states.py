@@ -1,0 +1,112 @@
+"""What players are told when answers, webhooks and clocks come as they please; both hosts are scripted."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from providers.base import Phase
+from providers.cloudflare import mapping, states
+from providers.cloudflare.states import States
+from tests.contract.clock import MovableClock
+
+UID = "c" * 32
+LIVE = {"isInput": True, "videoUID": "e" * 32, "live": True}
+IDLE = {"isInput": True, "videoUID": None, "live": False}
+
+
+class Hosts:
+    """Implements `states.Source`. `encoder` is what the API says; it waits for `gate` after having looked."""
+
+    def __init__(self) -> None:
+        self.encoder: object = "connected"
+        self.lifecycle: dict[str, Any] = LIVE
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.asked = asyncio.Event()
+
+    async def deliver(self, path: str) -> tuple[int, Any]:
+        return 200, self.lifecycle
+
+    async def input_shape(self, uid: str, *, polling: bool = False) -> mapping.Shape:
+        shape = {"uid": uid, "status": {"current": {"state": self.encoder}}}
+        self.asked.set()
+        await self.gate.wait()
+        return shape
+
+    async def video(self, uid: str, *, polling: bool = False) -> mapping.Shape | None:
+        return None
+
+
+@pytest.fixture
+def hosts() -> Hosts:
+    return Hosts()
+
+
+@pytest.fixture
+def clock() -> MovableClock:
+    return MovableClock()
+
+
+@pytest.fixture
+def known(hosts: Hosts, clock: MovableClock) -> States:
+    return States(hosts, clock)
+
+
+async def test_a_webhook_that_comes_while_the_api_is_read_is_followed_by_another_read(
+    known: States, hosts: Hosts, clock: MovableClock
+) -> None:
+    await known.state(UID)
+    clock.advance(20)
+    hosts.gate.clear()
+    hosts.asked.clear()
+    reading = asyncio.ensure_future(known.state(UID))
+    await hosts.asked.wait()
+    hosts.encoder = "disconnected"  # the answer under way is older than this
+    known.wake(UID)
+    hosts.gate.set()
+    assert (await reading).phase is Phase.LIVE
+    assert (await known.state(UID)).phase is Phase.RECONNECTING
+
+
+async def test_a_read_that_was_given_up_leaves_the_webhook_to_the_next(
+    known: States, hosts: Hosts, clock: MovableClock
+) -> None:
+    await known.state(UID)
+    hosts.encoder = "disconnected"
+    known.wake(UID)
+    hosts.gate.clear()
+    hosts.asked.clear()
+    reading = asyncio.ensure_future(known.state(UID))
+    await hosts.asked.wait()
+    reading.cancel()
+    hosts.gate.set()
+    await asyncio.wait([reading])
+    assert (await known.state(UID)).phase is Phase.RECONNECTING
+
+
+async def test_a_clock_that_is_set_back_freezes_no_state(known: States, hosts: Hosts, clock: MovableClock) -> None:
+    await known.state(UID)
+    clock.advance(-3600)
+    hosts.encoder, hosts.lifecycle = "disconnected", IDLE
+    assert (await known.state(UID)).phase is Phase.ENDED
+
+
+async def test_an_api_that_takes_a_request_and_never_answers_hides_nothing_that_can_be_watched(
+    known: States, hosts: Hosts, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(states, "API_PATIENCE", 0.01)
+    hosts.encoder, hosts.lifecycle = "disconnected", IDLE
+    assert not (await known.state(UID)).is_watchable
+    hosts.gate.clear()
+    hosts.lifecycle = LIVE
+    clock.advance(2)
+    assert (await known.state(UID)).is_watchable
+
+
+@pytest.mark.parametrize("word", [{"state": "connected"}, ["connected"], 7, None])
+async def test_a_word_of_no_known_kind_is_an_unknown_word(known: States, hosts: Hosts, word: object) -> None:
+    hosts.encoder = word
+    assert (await known.state(UID)).phase is Phase.LIVE
