@@ -8,7 +8,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from service.api.watch import CLOUDFLARE, policy
-from service.api.web_files import STUDIO
+from service.api.web_files import PICTURE, STUDIO
 from service.domain.showcase import Showcase
 
 PATH = "/studio"
@@ -54,7 +54,7 @@ PAGE = """<!doctype html>
 def routes(showcase: Showcase) -> list[web.RouteDef]:
     """The page, with and without a trailing slash."""
     # Otherwise the browser would learn of each module only from the one that imports it, one round trip after the other.
-    preloads = "\n".join(f'<link rel="modulepreload" href="/{name}">' for name in STUDIO)
+    preloads = "\n".join(f'<link rel="modulepreload" href="/{name}">' for name in (*STUDIO, PICTURE))
     text = PAGE.format(preloads=preloads)
 
     async def studio(_: web.Request) -> web.Response:

@@ -14,6 +14,9 @@ PICKER = (
     "picker.js",
     *(f"picker/{name}.js" for name in ("card", "control", "directory", "frame", "keys", "look", "pace", "view")),
 )
+PICTURE = "picture.js"
+"""The picker's and the studio's."""
+
 STUDIO_MODULES = (
     "access all_channels api channel chart connect copy dialog dom enter errors format forms health history icons "
     "list_screen main new_channel options pages panel poll preview recordings say session sessions sign_in states streams"
@@ -72,7 +75,7 @@ class _File:
 def routes() -> list[web.RouteDef]:
     """Routes for all of them."""
     files = [
-        *(_File(name, "text/javascript", CURRENT) for name in (*PLAYER, *PICKER, *STUDIO)),
+        *(_File(name, "text/javascript", CURRENT) for name in (*PLAYER, *PICKER, *STUDIO, PICTURE)),
         *(_File(name, "text/css", CURRENT) for name in STYLES),
         *(_File(name, "image/svg+xml", CURRENT) for name in ICONS),
         *(_File(name, "text/javascript", FOR_EVER) for name in VENDORED),

@@ -14,6 +14,7 @@ import { followKeys } from "./picker/keys.js";
 import { sheet } from "./picker/look.js";
 import { Pace } from "./picker/pace.js";
 import { MOST, View } from "./picker/view.js";
+import "./picture.js"; // the cards': named here, it comes with the others and not one round trip later
 
 const ORIGIN = new URL(".", import.meta.url);
 const PAGE = 24;

@@ -131,6 +131,7 @@ def files() -> list[str]:
         *web_files.PLAYER,
         *web_files.PICKER,
         *web_files.STUDIO,
+        web_files.PICTURE,
         *web_files.STYLES,
         *web_files.ICONS,
         *web_files.VENDORED,
@@ -153,7 +154,9 @@ async def test_a_file_is_served_packed_plain_and_not_again(api: Api, name: str) 
 
 
 @pytest.mark.parametrize(
-    ("names", "most"), [(web_files.PLAYER, MAX_PLAYER), (web_files.PICKER, MAX_PICKER)], ids=["player", "picker"]
+    ("names", "most"),
+    [(web_files.PLAYER, MAX_PLAYER), ((*web_files.PICKER, web_files.PICTURE), MAX_PICKER)],
+    ids=["player", "picker"],
 )
 async def test_the_elements_are_small(api: Api, names: tuple[str, ...], most: int) -> None:
     size = 0

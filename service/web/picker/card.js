@@ -1,17 +1,11 @@
 /** One stream in the picker's list: its picture, state, name and viewers. */
 
+import { pictureOf } from "../picture.js";
 import { make, STATES } from "./frame.js";
 
-/** A picture is asked for anew this often; in step everywhere, so that one answer serves all who look. */
+/** A picture is asked for anew this often. */
 const PICTURE_MS = 20_000;
 const PICTURE_SIZE = { width: 320, height: 180, fit: "crop" };
-
-function pictureOf(stream) {
-  const url = new URL(stream.thumbnail);
-  for (const [name, value] of Object.entries(PICTURE_SIZE)) url.searchParams.set(name, value);
-  url.searchParams.set("at", Math.floor(Date.now() / PICTURE_MS));
-  return url.href;
-}
 
 export class Card {
   #initial = make("span", "initial", { ariaHidden: "true" });
@@ -42,7 +36,7 @@ export class Card {
     this.#title.textContent = stream.channel_name || "Without a name";
     this.#initial.textContent = [...(stream.channel_name || "?")][0].toUpperCase();
     this.#viewers.textContent = pictured ? `${stream.viewer_count.toLocaleString()} watching` : "";
-    const picture = pictured ? pictureOf(stream) : "";
+    const picture = pictured ? pictureOf(stream.thumbnail, PICTURE_SIZE, PICTURE_MS) : "";
     if (!picture) {
       this.#picture.removeAttribute("src");
       this.#picture.classList.remove("there");

@@ -1,5 +1,6 @@
 /** The organization's streams: every channel with a live input, as it stands. */
 
+import { pictureOf } from "../picture.js";
 import { h } from "./dom.js";
 import { select } from "./forms.js";
 import { icon } from "./icons.js";
@@ -52,7 +53,7 @@ function card({ channel }) {
     name.textContent = stream.channel_name;
     state.update(stream.state);
     people.textContent = audience(stream.state, stream.viewer_count);
-    if (hasPicture(stream.state)) show(picture, pictureOf(stream.thumbnail));
+    if (hasPicture(stream.state)) show(picture, pictureOf(stream.thumbnail, PICTURE_SIZE, PICTURE_MS));
     else picture.hidden = true;
   };
   return { element, update };
@@ -61,11 +62,4 @@ function card({ channel }) {
 function show(picture, address) {
   if (picture.getAttribute("src") !== address) picture.src = address;
   else picture.hidden = !picture.naturalWidth;
-}
-
-function pictureOf(thumbnail) {
-  const address = new URL(thumbnail);
-  for (const [name, value] of Object.entries(PICTURE_SIZE)) address.searchParams.set(name, value);
-  address.searchParams.set("at", Math.floor(Date.now() / PICTURE_MS)); // another address, for a newer picture
-  return address.href;
 }
