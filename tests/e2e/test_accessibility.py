@@ -2,33 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import pytest
 
 from tests.e2e.accessibility import violations
-from tests.e2e.browser import Browser, chromium, missing
+from tests.e2e.browser import Browser
 from tests.e2e.picking import Builder
-from tests.e2e.stage import Service, service
+from tests.e2e.stage import Service
 from tests.e2e.streamer import Streamer
 from tests.e2e.watching import Visitor
 
 pytestmark = pytest.mark.e2e
-
-
-@pytest.fixture
-async def live(tmp_path: Path) -> AsyncIterator[Service]:
-    async with service(tmp_path) as running:
-        yield running
-
-
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    if missing():
-        pytest.skip(f"{missing()} is not installed")
-    async with chromium() as started:
-        yield started
 
 
 async def test_the_judge_finds_what_is_wrong(live: Service, browser: Browser) -> None:

@@ -5,22 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.e2e.stage import Service, eventually, service
+from tests.e2e.stage import Service, eventually
 
 pytestmark = pytest.mark.e2e
-
-
-@pytest.fixture
-async def live(tmp_path: Path) -> AsyncIterator[Service]:
-    """The service with its embedded defaults."""
-    async with service(tmp_path) as running:
-        yield running
 
 
 async def probe(url: str, *show: str) -> dict[str, Any]:

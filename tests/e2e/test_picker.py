@@ -2,30 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import pytest
 
-from tests.e2e.browser import Keys, chromium, missing
+from tests.e2e.browser import Browser, Keys
 from tests.e2e.picking import Builder
-from tests.e2e.stage import Service, service
+from tests.e2e.stage import Service
 
 pytestmark = pytest.mark.e2e
 
 
 @pytest.fixture
-async def live(tmp_path: Path) -> AsyncIterator[Service]:
-    async with service(tmp_path) as running:
-        yield running
-
-
-@pytest.fixture
-async def builder(live: Service) -> AsyncIterator[Builder]:
-    if missing():
-        pytest.skip(f"{missing()} is not installed")
-    async with chromium() as browser:
-        yield Builder(browser, live)
+def builder(live: Service, browser: Browser) -> Builder:
+    return Builder(browser, live)
 
 
 async def channels(live: Service, *names: str) -> list[str]:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.e2e.browser import Browser, chromium, missing
-from tests.e2e.stage import Service, service
+from tests.e2e.browser import Browser
+from tests.e2e.stage import Service
 from tests.e2e.watching import embedded
 
 pytestmark = pytest.mark.e2e
@@ -54,20 +52,6 @@ window.fetch = async (url, ...more) => {
 """What a browser does to a page in the background, with the minutes made by the test."""
 
 VIEWER_WINDOW_MS = 120_000
-
-
-@pytest.fixture
-async def live(tmp_path: Path) -> AsyncIterator[Service]:
-    async with service(tmp_path) as running:
-        yield running
-
-
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    if missing():
-        pytest.skip(f"{missing()} is not installed")
-    async with chromium() as started:
-        yield started
 
 
 async def test_a_page_of_another_origin_shows_it_with_the_policy_the_readme_names(

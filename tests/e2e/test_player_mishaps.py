@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
-from tests.e2e.browser import Browser, chromium, missing
-from tests.e2e.stage import Service, service
+from tests.e2e.browser import Browser
+from tests.e2e.stage import Service
 from tests.e2e.watching import embedded
 
 pytestmark = pytest.mark.e2e
@@ -53,20 +51,6 @@ LOADER_OF_MODULES = "window.define = () => { throw new Error('not mine'); }; win
 """As RequireJS has it on the pages of many sites."""
 
 VIDEO = "const video = document.querySelector('live-stream').shadowRoot.querySelector('video');"
-
-
-@pytest.fixture
-async def live(tmp_path: Path) -> AsyncIterator[Service]:
-    async with service(tmp_path) as running:
-        yield running
-
-
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    if missing():
-        pytest.skip(f"{missing()} is not installed")
-    async with chromium() as started:
-        yield started
 
 
 async def test_a_recording_plays_on_when_the_next_broadcast_begins_and_the_live_one_is_a_button_away(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,7 @@ from aiohttp import web
 
 from providers.base import LatencyMode
 from service.tasks import Tasks
-from tests.e2e.browser import Browser, chromium, missing
+from tests.e2e.browser import Browser
 from tests.e2e.showing import BROADCAST, INPUT, Showing, moving_pattern, served
 
 pytestmark = pytest.mark.e2e
@@ -57,14 +56,6 @@ def player_files() -> list[web.RouteDef]:
         return web.Response(body=file.read_bytes(), content_type="text/javascript")
 
     return [web.get("/player", page), web.get(r"/vendor/{name:[a-z0-9.-]+\.js}", vendor)]
-
-
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    if missing():
-        pytest.skip(f"{missing()} is not installed")
-    async with chromium() as browser:
-        yield browser
 
 
 async def ffmpeg(*arguments: str) -> str:

@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.e2e.stage import Service, eventually, service
+from tests.e2e.stage import Service, eventually
 
 pytestmark = pytest.mark.e2e
-
-
-@pytest.fixture
-async def live(tmp_path: Path) -> AsyncIterator[Service]:
-    """The service with its embedded defaults."""
-    async with service(tmp_path) as running:
-        yield running
 
 
 async def visitor(live: Service) -> dict[str, str]:

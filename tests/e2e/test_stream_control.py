@@ -2,20 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import pytest
 
-from tests.e2e.stage import Service, service
+from tests.e2e.stage import Service
 
 pytestmark = pytest.mark.e2e
-
-
-@pytest.fixture
-async def live(tmp_path: Path) -> AsyncIterator[Service]:
-    async with service(tmp_path) as running:
-        yield running
 
 
 async def test_a_rotated_key_sends_the_old_encoder_away_after_the_overlap_and_the_show_goes_on(live: Service) -> None:

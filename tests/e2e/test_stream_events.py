@@ -4,20 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
-from tests.e2e.stage import Service, service
+from tests.e2e.stage import Service
 
 pytestmark = pytest.mark.e2e
-
-
-@pytest.fixture
-async def live(tmp_path: Path) -> AsyncIterator[Service]:
-    async with service(tmp_path) as running:
-        yield running
 
 
 async def test_a_show_is_told_state_by_state_until_the_service_stops_in_order(live: Service) -> None:

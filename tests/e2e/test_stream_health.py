@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from providers.local.flvfile import FlvReader
 from providers.local.media import FlvTag, TagKind
 from providers.local.rtmp import amf0
 from tests.e2e.clips import endless, run_ffmpeg
-from tests.e2e.stage import Service, eventually, service
+from tests.e2e.stage import Service, eventually
 from tests.unit.providers.local.ingest.clients import Client
 
 pytestmark = pytest.mark.e2e
@@ -64,12 +64,6 @@ def encoded(path: Path, codec: list[str]) -> Path:
 def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A clip nothing is wrong with."""
     return encoded(tmp_path_factory.mktemp("clips") / "good.flv", GOOD)
-
-
-@pytest.fixture
-async def live(tmp_path: Path) -> AsyncIterator[Service]:
-    async with service(tmp_path) as running:
-        yield running
 
 
 async def health(live: Service, channel: str) -> dict[str, Any]:

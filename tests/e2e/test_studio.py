@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
-from tests.e2e.browser import Keys, chromium, missing
-from tests.e2e.stage import Service, eventually, service
+from tests.e2e.browser import Keys
+from tests.e2e.stage import Service, eventually
 from tests.e2e.streamer import Streamer
 
 pytestmark = pytest.mark.e2e
@@ -28,20 +26,6 @@ IMPATIENT = "const real = AbortSignal.timeout; AbortSignal.timeout = (wait) => r
 PICTURE_SHOWN = """
 return [...document.querySelectorAll('.cards img')].some((each) => each.naturalWidth > 0 && each.checkVisibility());
 """
-
-
-@pytest.fixture
-async def live(tmp_path: Path) -> AsyncIterator[Service]:
-    async with service(tmp_path) as running:
-        yield running
-
-
-@pytest.fixture
-async def streamer(live: Service) -> AsyncIterator[Streamer]:
-    if missing():
-        pytest.skip(f"{missing()} is not installed")
-    async with chromium() as browser:
-        yield Streamer(browser, live)
 
 
 async def test_a_show_from_the_new_channel_to_its_recording(live: Service, streamer: Streamer) -> None:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
-from tests.e2e.browser import chromium, missing
-from tests.e2e.stage import Service, service
+from tests.e2e.stage import Service
 from tests.e2e.streamer import Streamer
 
 pytestmark = pytest.mark.e2e
@@ -20,20 +17,6 @@ window.fetch = async (...request) => (window.isExpired ? new Response('{}', { st
 """
 
 SIGNED_IN = "return JSON.parse(sessionStorage.getItem('studio-session')).token"
-
-
-@pytest.fixture
-async def live(tmp_path: Path) -> AsyncIterator[Service]:
-    async with service(tmp_path) as running:
-        yield running
-
-
-@pytest.fixture
-async def streamer(live: Service) -> AsyncIterator[Streamer]:
-    if missing():
-        pytest.skip(f"{missing()} is not installed")
-    async with chromium() as browser:
-        yield Streamer(browser, live)
 
 
 async def test_the_token_of_a_link_is_gone_from_the_address_and_kept_for_the_tab_alone(

@@ -3,29 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
-from tests.e2e.browser import chromium, missing
-from tests.e2e.stage import Service, service
+from tests.e2e.browser import Browser, chromium, missing
+from tests.e2e.stage import Service
 from tests.e2e.watching import Visitor
 
 pytestmark = pytest.mark.e2e
 
 
 @pytest.fixture
-async def live(tmp_path: Path) -> AsyncIterator[Service]:
-    async with service(tmp_path) as running:
-        yield running
-
-
-@pytest.fixture
-async def visitor() -> AsyncIterator[Visitor]:
-    if missing():
-        pytest.skip(f"{missing()} is not installed")
-    async with chromium() as browser:
-        yield Visitor(browser)
+def visitor(browser: Browser) -> Visitor:
+    return Visitor(browser)
 
 
 @pytest.fixture
