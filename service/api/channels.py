@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from service.api.contract import Call, Nothing, Operation, Reply, operation
 from service.api.fields import NAME_PATTERN, TEXT_PATTERN, HttpUrl, Id, Moment, Trimmed
 from service.api.message_schemas import MessageAnswer, message_answer
-from service.api.pagination import SearchQuery, links, results
+from service.api.pagination import SearchQuery, page_reply
 from service.api.schemas import Answer, PageAnswer, without_defaults
 from service.domain.channels import (
     DEFAULT_ORDERING,
@@ -124,7 +124,7 @@ def operations(channels: Channels) -> list[Operation]:
             call.caller.user_id,
             search=call.query.search,
         )
-        return Reply(ChannelPage(**links(call, page), results=results(page, channel_answer)))
+        return page_reply(ChannelPage, call, page, channel_answer)
 
     @operation("POST", PATH, body=ChannelBody, answers={201: ChannelAnswer}, tag=TAG, summary="Make a channel")
     async def create_channel(call: Call[Nothing, ChannelBody]) -> Reply:

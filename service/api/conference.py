@@ -10,7 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSche
 from providers.base import DEFAULT_RECONNECT_TIMEOUT, MAX_RECONNECT_TIMEOUT, LatencyMode, LiveInput, Phase
 from service.api.contract import Call, Nothing, Operation, Reply, operation
 from service.api.fields import HttpUrl, Moment, Whole
-from service.api.pagination import SearchQuery, links, results
+from service.api.pagination import SearchQuery, page_reply
 from service.api.schemas import Answer, PageAnswer, without_defaults
 from service.domain.catalogue import Catalogue, ListedStream
 from service.domain.channels import Channels
@@ -136,7 +136,7 @@ def operations(channels: Channels, streams: Streams, catalogue: Catalogue) -> li
             state=Phase(call.query.state) if call.query.state else None,
             user_id=call.caller.user_id,
         )
-        return Reply(ListedStreamPage(**links(call, page), results=results(page, _listed)))
+        return page_reply(ListedStreamPage, call, page, _listed)
 
     return [ensure_stream, get_stream, list_streams]
 

@@ -10,7 +10,7 @@ from service.api.channels import ChannelAnswer, ChannelPage, ChannelQuery, chann
 from service.api.contract import Call, Nothing, Operation, Reply, operation
 from service.api.fields import FLAG_PATTERN, Id
 from service.api.notifications import SettingsAnswer, settings_answer
-from service.api.pagination import links, results
+from service.api.pagination import page_reply
 from service.api.schemas import PageAnswer
 from service.domain.conversation import Joined
 from service.domain.joined import MAX_DIRECT_MEMBERS, DirectChannels, JoinedChannels
@@ -58,7 +58,7 @@ def operations(joined: JoinedChannels, directs: DirectChannels) -> list[Operatio
         page = await joined.list(
             call.caller, call.path["user_id"], call.query.ordering, request, active=call.query.active()
         )
-        return Reply(JoinedPage(**links(call, page), results=results(page, _joined)))
+        return page_reply(JoinedPage, call, page, _joined)
 
     @operation("GET", JOINED + "/{channel_id}", answers={200: JoinedAnswer}, tag=TAG, summary="One channel one is in")
     async def get_joined(call: Call[Nothing, Nothing]) -> Reply:
@@ -69,7 +69,7 @@ def operations(joined: JoinedChannels, directs: DirectChannels) -> list[Operatio
         """Only one's own."""
         request = call.query.request(by_uuid=True)
         page = await joined.list(call.caller, call.path["user_id"], call.query.ordering, request, direct=True)
-        return Reply(ChannelPage(**links(call, page), results=results(page, _channel)))
+        return page_reply(ChannelPage, call, page, _channel)
 
     @operation(
         "POST",

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from service.api.contract import Call, Nothing, Operation, Reply, operation
 from service.api.fields import Id, Instant, Moment
 from service.api.message_schemas import TimeQuery
-from service.api.pagination import links, results
+from service.api.pagination import page_reply
 from service.api.people import PersonAnswer, person_answer
 from service.api.schemas import Answer, PageAnswer, without_defaults
 from service.domain.conversation import Member
@@ -72,7 +72,7 @@ def operations(members: Members) -> list[Operation]:
         """Who joined last first unless asked otherwise."""
         request = call.query.request(by_uuid=True)
         page = await members.list(call.caller, call.path["channel_id"], call.query.ordering, request)
-        return Reply(MemberPage(**links(call, page), results=results(page, _answer)))
+        return page_reply(MemberPage, call, page, _answer)
 
     @operation(
         "POST",

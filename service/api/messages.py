@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from service.api.contract import Call, Nothing, Operation, Reply, operation
 from service.api.message_schemas import MessageAnswer, MessageBody, MessageEdit, MessagePage, TimeQuery, message_answer
-from service.api.pagination import links, results
+from service.api.pagination import page_reply
 from service.domain.messages import Messages
 
 PATH = "/api/pub/v1/orgs/{organization_id}/channels/{channel_id}/messages"
@@ -20,7 +20,7 @@ def operations(messages: Messages) -> list[Operation]:
         """Newest first unless asked otherwise. A message sent while paging moves none."""
         request = call.query.request(by_uuid=True)
         page = await messages.list(call.caller, call.path["channel_id"], call.query.ordering, request)
-        return Reply(MessagePage(**links(call, page), results=results(page, message_answer)))
+        return page_reply(MessagePage, call, page, message_answer)
 
     @operation(
         "POST",

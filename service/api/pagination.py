@@ -12,8 +12,9 @@ from urllib.parse import urlencode
 
 from pydantic import BaseModel, Field, PlainValidator, WithJsonSchema
 
-from service.api.contract import Call
+from service.api.contract import Call, Reply
 from service.api.fields import TEXT_PATTERN
+from service.api.schemas import PageAnswer
 from service.domain.errors import NotFound
 from service.domain.paging import Anchor, Page, PageRequest
 
@@ -94,9 +95,12 @@ def decode_cursor(cursor: str, *, by_uuid: bool) -> Anchor:
     return Anchor(at, parts[3], backward=parts[1] == "b")
 
 
-def links(call: Call[Any, Any], page: Page[Any]) -> dict[str, str | None]:
-    """`next` and `previous` as absolute URLs that carry the request's other parameters."""
-    return {"next": _link(call, page.next), "previous": _link(call, page.previous)}
+def page_reply(
+    answer: Callable[..., PageAnswer], call: Call[Any, Any], page: Page[T], show: Callable[[T], BaseModel]
+) -> Reply:
+    """The page: its items as `show` makes them, its links as absolute URLs that carry the request's other parameters."""
+    results = [show(item) for item in page.items]
+    return Reply(answer(next=_link(call, page.next), previous=_link(call, page.previous), results=results))
 
 
 def _link(call: Call[Any, Any], anchor: Anchor | None) -> str | None:
@@ -105,8 +109,3 @@ def _link(call: Call[Any, Any], anchor: Anchor | None) -> str | None:
     kept = [(name, value) for name, value in call.request.query.items() if name != "cursor"]
     query = urlencode([*kept, ("cursor", encode_cursor(anchor))], errors="replace")
     return f"{call.origin}{call.request.rel_url.raw_path}?{query}"
-
-
-def results(page: Page[T], show: Callable[[T], Any]) -> list[Any]:
-    """The page's items as they are answered."""
-    return [show(item) for item in page.items]

@@ -11,7 +11,7 @@ from providers.base import Recording
 from service.api.conference import CONFERENCE, ORGANIZATION, TAG
 from service.api.contract import Call, Nothing, Operation, Reply, operation
 from service.api.fields import Moment
-from service.api.pagination import PageQuery, links, results
+from service.api.pagination import PageQuery, page_reply
 from service.api.schemas import Answer, PageAnswer
 from service.domain.catalogue import Catalogue
 from service.domain.channels import Channels
@@ -66,8 +66,7 @@ def operations(channels: Channels, catalogue: Catalogue, sessions: Sessions) -> 
         channel = await channels.visible(call.caller, call.path["channel_id"])
         page = await catalogue.recordings(channel, call.query.request(by_uuid=False))
         made_in = await sessions.of_recordings(channel.id, page.items)
-        shown = results(page, lambda each: _recording(each, made_in.get(each.uid)))
-        return Reply(RecordingPage(**links(call, page), results=shown))
+        return page_reply(RecordingPage, call, page, lambda each: _recording(each, made_in.get(each.uid)))
 
     @operation(
         "GET",
