@@ -110,17 +110,19 @@ class ChannelQuery(SearchQuery):
 
 def operations(channels: Channels) -> list[Operation]:
     """The operations of this resource."""
+    return [*_of_all(channels), *_of_one(channels)]
 
+
+def _of_all(channels: Channels) -> list[Operation]:
     @operation(
         "GET", PATH, query=ChannelQuery, answers={200: ChannelPage}, tag=TAG, summary="Channels of the organization"
     )
     async def list_channels(call: Call[ChannelQuery, Nothing]) -> Reply:
         """The public ones, and the private ones the caller is in. An ordering nobody knows is the default one."""
-        request = call.query.request(by_uuid=True)
         page = await channels.list(
             call.path["organization_id"],
             call.query.ordering,
-            request,
+            call.query.request(by_uuid=True),
             call.caller.user_id,
             search=call.query.search,
         )
@@ -131,6 +133,10 @@ def operations(channels: Channels) -> list[Operation]:
         channel = await channels.create(call.path["organization_id"], call.caller.user_id, call.body.new())
         return Reply(channel_answer(channel), status=201)
 
+    return [list_channels, create_channel]
+
+
+def _of_one(channels: Channels) -> list[Operation]:
     @operation("GET", CHANNEL, answers={200: ChannelAnswer}, tag=TAG, summary="One channel")
     async def get_channel(call: Call[Nothing, Nothing]) -> Reply:
         return Reply(channel_answer(await channels.visible(call.caller, call.path["channel_id"])))
@@ -173,7 +179,7 @@ def operations(channels: Channels) -> list[Operation]:
         await channels.delete(call.caller, call.path["channel_id"])
         return Reply(None, status=204)
 
-    return [list_channels, create_channel, get_channel, replace_channel, change_channel, delete_channel]
+    return [get_channel, replace_channel, change_channel, delete_channel]
 
 
 def channel_answer(channel: Channel) -> ChannelAnswer:
