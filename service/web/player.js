@@ -13,6 +13,8 @@ const ORIGIN = new URL(".", import.meta.url);
 const TICK_MS = 500;
 /** What was buffered when a broadcast ended is played for this long at most. */
 const LAST_PICTURES_MS = 15_000;
+/** When the picture has come to its end for this long and there is still something to watch, it is the next broadcast. */
+const NEXT_BROADCAST_MS = 2_000;
 
 /** Over a picture, so that words can be read on it. */
 const VEIL = "linear-gradient(rgb(0 0 0 / .6), rgb(0 0 0 / .6))";
@@ -44,6 +46,7 @@ class LiveStream extends HTMLElement {
   #endedAt = 0;
   #timer = 0;
   #isHeld = false; // stopped by hand
+  #isSilenced = false; // by the browser, which lets nothing start with sound
   #progress = { time: -1, at: 0 };
 
   constructor() {
@@ -78,6 +81,7 @@ class LiveStream extends HTMLElement {
     video.addEventListener("ended", () => this.#decide());
     video.addEventListener("pause", () => (this.#isHeld = !video.ended && !video.error)); // both stop it, too
     video.addEventListener("play", () => (this.#isHeld = false));
+    video.addEventListener("volumechange", () => video.muted || this.#silence(false)); // it has controls of its own
   }
 
   /** The last status heard (as stream_status answers it), or null. */
@@ -113,7 +117,7 @@ class LiveStream extends HTMLElement {
 
   #start() {
     this.#parts.video.muted = this.hasAttribute("muted");
-    this.#parts.unmute.hidden = true;
+    this.#isSilenced = false;
     this.#show("loading");
     if (!this.getAttribute("org") || !this.getAttribute("channel")) return;
     const visitor = this.hasAttribute("uncounted") ? null : this.getAttribute("visitor-id") || visitorId();
@@ -145,7 +149,7 @@ class LiveStream extends HTMLElement {
   /** There is no such channel, or not any more. */
   #miss() {
     this.#status = null;
-    if (!this.#replay) this.#show("nowhere");
+    this.#show(this.#replay ? "recording" : "nowhere");
   }
 
   get #liveUrl() {
@@ -157,15 +161,19 @@ class LiveStream extends HTMLElement {
     const status = this.#status;
     if (!status) return;
     if (this.#replay) this.#show("recording");
-    else if (status.is_watchable) this.#show(!this.#liveUrl ? "loading" : this.#away() ? "away" : "live");
+    else if (status.is_watchable) this.#show(this.#onAir());
     else if (this.#playback && status.state === "ended" && this.#lastPictures()) this.#show("live");
     else if (status.state === "ended") this.#show("ended");
     else if (status.seconds_until_watchable > 0) this.#show("starting");
     else this.#show("offline");
   }
 
-  #away() {
-    return this.#stands() && this.#status.state === "reconnecting";
+  #onAir() {
+    if (!this.#liveUrl) return this.#source.answer ? "nowhere" : "loading"; // a private channel's address is nobody's to know
+    const stands = this.#stands();
+    // A hidden page, or one that was out of reach, may have heard nothing of an end and a new beginning.
+    if (this.#parts.video.ended && Date.now() - this.#progress.at > NEXT_BROADCAST_MS) this.#playback?.startOver();
+    return stands && this.#status.state === "reconnecting" ? "away" : "live";
   }
 
   /** The picture has not moved for two looks, and not because somebody stopped it. */
@@ -183,7 +191,7 @@ class LiveStream extends HTMLElement {
 
   #show(name) {
     const view = VIEWS[name];
-    const { video, slate, screen, spinner, message, count, button, badge, viewers, golive, said } = this.#parts;
+    const { video, slate, screen, spinner, message, count, button, badge, viewers, unmute, golive, said } = this.#parts;
     this.#play(view.plays);
     if (view.screen && this.#root.fullscreenElement) document.exitFullscreen().catch(() => {}); // the words are outside of it
     const seconds = Math.max(1, Math.ceil((this.#startsAt - Date.now()) / 1_000));
@@ -203,6 +211,7 @@ class LiveStream extends HTMLElement {
     count.hidden = !view.countdown;
     count.textContent = `${seconds} s`;
     button.hidden = !(view.offers && recording && !this.hasAttribute("no-recording"));
+    unmute.hidden = !(this.#isSilenced && view.plays);
     golive.hidden = !(name === "recording" && this.#status?.is_watchable);
     badge.hidden = view.plays !== "live";
     badge.classList.toggle("away", this.#status?.state === "reconnecting");
@@ -233,20 +242,25 @@ class LiveStream extends HTMLElement {
   /** With sound if the browser lets us, else without and with a button. Not against the visitor's will. */
   async #begin() {
     if (this.#isHeld) return;
-    const { video, unmute } = this.#parts;
+    const { video } = this.#parts;
     try {
       await video.play();
     } catch (problem) {
       if (problem.name !== "NotAllowedError" || video.muted) return;
       video.muted = true;
-      unmute.hidden = false;
+      this.#silence(true);
       await video.play().catch(() => {}); // its own controls have a play button
     }
   }
 
+  #silence(isSilenced) {
+    this.#isSilenced = isSilenced;
+    this.#decide();
+  }
+
   #unmute() {
     this.#parts.video.muted = false;
-    this.#parts.unmute.hidden = true;
+    this.#silence(false);
     this.#parts.video.focus();
   }
 

@@ -49,6 +49,7 @@ export class Feed {
   #paceMs = 2_000;
   #running = false;
   #heard = false;
+  #asked = null; // the poll on the way, unless something newer has overtaken it
   #listeners = new AbortController();
 
   /**
@@ -66,7 +67,7 @@ export class Feed {
     if (!("EventSource" in globalThis)) this.#eventsAfter = Infinity;
     const { signal } = this.#listeners;
     document.addEventListener("visibilitychange", () => this.#follow(), { signal });
-    addEventListener("online", () => this.#pollIn(0), { signal });
+    addEventListener("online", () => this.#pollAnew(), { signal });
     // An open connection would keep the page out of the back/forward cache.
     addEventListener("pagehide", () => this.#closeEvents(), { signal });
     addEventListener("pageshow", (event) => event.persisted && this.#follow(), { signal });
@@ -75,6 +76,7 @@ export class Feed {
 
   stop() {
     this.#running = false;
+    this.#asked = null;
     this.#listeners.abort();
     clearTimeout(this.#timer);
     this.#closeEvents();
@@ -95,6 +97,7 @@ export class Feed {
     this.#pollIn(FIRST_EVENT_MS);
     events.addEventListener("status", ({ data }) => {
       this.#heard = true;
+      this.#asked = null; // what it answers may be older than this
       this.#pollIn(SILENCE_MS);
       this.#hear(data);
     });
@@ -130,12 +133,21 @@ export class Feed {
     this.#tell(null);
   }
 
+  /** While one is on the way that one says when the next is. */
   #pollIn(milliseconds) {
+    if (this.#asked) return;
     clearTimeout(this.#timer);
     if (this.#running) this.#timer = setTimeout(() => this.#poll(), milliseconds);
   }
 
+  /** What is on the way may never come. */
+  #pollAnew() {
+    this.#asked = null;
+    this.#pollIn(0);
+  }
+
   async #poll() {
+    const asked = (this.#asked = {});
     const before = this.#last;
     let wait = this.#retryMs;
     try {
@@ -144,9 +156,10 @@ export class Feed {
         credentials: "omit",
         signal: AbortSignal.timeout(POLL_TIMEOUT_MS),
       });
-      if (!this.#running) return;
+      const text = await answer.text();
+      if (this.#asked !== asked) return;
       if (answer.ok) {
-        this.#hear(await answer.text());
+        this.#hear(text);
         wait = this.#paceMs;
         if (this.#events?.readyState === EventSource.OPEN) {
           if (!this.#heard) this.#doWithoutEvents(); // something on the way holds events back
@@ -158,9 +171,11 @@ export class Feed {
         wait = 1_000 * (Number(answer.headers.get("Retry-After")) || LAST_RETRY_MS / 1_000);
       }
     } catch {
+      if (this.#asked !== asked) return;
       this.#retryMs = Math.min(LAST_RETRY_MS, this.#retryMs * 2);
     }
-    if (!this.#running) return;
+    if (this.#asked !== asked) return; // also when whoever was told has stopped us
+    this.#asked = null;
     this.#pollIn(wait * (1 + Math.random() / 10));
     if (!this.#events && !document.hidden && Date.now() >= this.#eventsAfter) this.#follow();
   }

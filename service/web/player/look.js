@@ -40,6 +40,7 @@ button:hover { filter: brightness(1.1); }
 button:focus-visible { outline: 3px solid #fff; outline-offset: 2px; box-shadow: 0 0 0 6px #1c2026; }
 .unmute, .golive { position: absolute; inset-block-start: 12px; inset-inline-end: 12px; }
 .unmute { background: rgb(0 0 0 / .75); }
+.unmute:not([hidden]) ~ .golive { inset-block-start: 68px; }
 .badge {
   position: absolute; inset-block-start: 12px; inset-inline-start: 12px; display: flex; align-items: center; gap: .5em; padding: .25em .7em;
   border-radius: 999px; background: rgb(0 0 0 / .65); color: #fff; font-size: 14px; font-weight: 600; pointer-events: none;

@@ -61,6 +61,11 @@ export class Playback {
     return this.#url;
   }
 
+  /** There is another broadcast at the same address. */
+  startOver() {
+    if (!this.#timer) this.#again();
+  }
+
   stop() {
     this.#stopped = true;
     clearTimeout(this.#timer);
@@ -109,6 +114,7 @@ export class Playback {
     if (this.#stopped) return;
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
+      this.#timer = 0;
       if (this.#hls) {
         this.#hls.destroy();
         this.#hls = null;

@@ -45,7 +45,9 @@ export class Source {
     }
     if (status.is_watchable && !before?.is_watchable) {
       this.#oldRecording = this.#answer?.recording?.uid;
-      if (!this.#answer?.view_url) this.learn();
+      if (this.#answer?.view_url) return;
+      this.#answer = null;
+      this.learn();
     }
   }
 

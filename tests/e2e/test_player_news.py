@@ -1,0 +1,139 @@
+"""What reaches the player late, or never, and the sound the browser keeps back: it must show what is, not what was."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.browser import Browser, chromium, missing
+from tests.e2e.stage import Service, service
+from tests.e2e.watching import embedded
+
+pytestmark = pytest.mark.e2e
+
+HEARS_NOTHING_WHILE_DEAF = """
+delete window.EventSource;
+const real = window.fetch;
+let last = '';
+window.deaf = false;
+window.fetch = async (url, ...more) => {
+  if (!String(url).includes('/stream_status')) return real(url, ...more);
+  if (window.deaf) return new Response(last);
+  const answer = await real(url, ...more);
+  last = await answer.clone().text();
+  return answer;
+};
+"""
+"""As a page in the background, which asks once a minute."""
+
+ANSWERS_WAIT = """
+const real = window.fetch;
+let hold = null;
+window.heard = [];
+document.addEventListener('streamstatus', ({ detail }) => heard.push(detail.state));
+window.holdNext = () => { hold = new Promise((resolve) => (window.release = resolve)); dispatchEvent(new Event('online')); };
+window.fetch = async (url, ...more) => {
+  const answer = await real(url, ...more);
+  if (!hold || !String(url).includes('/stream_status')) return answer;
+  const [text, wait] = [await answer.text(), hold];
+  hold = null;
+  window.isHeld = true;
+  const held = new Response(text);
+  held.text = async () => { await wait; setTimeout(() => (window.isGiven = true), 100); return text; };
+  return held;
+};
+"""
+"""`holdNext()` has the status asked for, and its answer come only at `release()`."""
+
+
+@pytest.fixture
+async def live(tmp_path: Path) -> AsyncIterator[Service]:
+    async with service(tmp_path) as running:
+        yield running
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    """Plays no sound before its page was touched, as browsers do."""
+    if missing():
+        pytest.skip(f"{missing()} is not installed")
+    async with chromium("--autoplay-policy=document-user-activation-required") as started:
+        yield started
+
+
+@pytest.mark.parametrize("without", ["", "delete window.MediaSource; delete window.ManagedMediaSource;"])
+async def test_whoever_did_not_hear_of_an_end_is_shown_the_next_broadcast(
+    live: Service, browser: Browser, without: str
+) -> None:
+    await browser.before_pages(HEARS_NOTHING_WHILE_DEAF + without)
+    channel, stream = await live.channel(reconnect_timeout=0)
+    encoder = await live.push(stream, gop=1)
+    async with embedded(browser, live, channel) as visitor:
+        await visitor.plays_on(2.0)
+        await browser.run("window.deaf = true")
+        await encoder.kill()
+        await live.until(channel, state="ended")
+        await live.push(stream, gop=1)
+        await live.until(channel, state="live")
+        await browser.run("window.deaf = false")
+        await visitor.until("facts.paused || facts.time < 1", timeout=30)  # it has seen the last picture
+        watched = await visitor.plays_on(4.0, timeout=40.0)
+        assert "ended" not in watched["views"]
+
+
+async def test_an_answer_an_event_has_overtaken_is_not_believed(live: Service, browser: Browser) -> None:
+    await browser.before_pages(ANSWERS_WAIT)
+    channel, stream = await live.channel()
+    async with embedded(browser, live, channel) as visitor:
+        await visitor.until("facts.view === 'offline'")
+        await browser.run("holdNext()")
+        await browser.until("return window.isHeld")
+        await live.push(stream)
+        await visitor.until("facts.status.state === 'live'", timeout=40)
+        await browser.run("release()")
+        await browser.until("return window.isGiven")
+        assert (await visitor.facts())["status"]["state"] == "live"
+        assert (await browser.run("return heard")).count("offline") == 1
+
+
+async def test_a_status_of_the_channel_before_is_not_taken_for_the_one_of_now(live: Service, browser: Browser) -> None:
+    await browser.before_pages(ANSWERS_WAIT)
+    before, stream = await live.channel("Before")
+    now, _ = await live.channel("Now")
+    await live.push(stream)
+    await live.until(before, state="live")
+    async with embedded(browser, live, before) as visitor:
+        await visitor.until("facts.view === 'live'")
+        await browser.run("holdNext()")
+        await browser.until("return window.isHeld")
+        await browser.run("document.querySelector('live-stream').setAttribute('channel', arguments[0])", now)
+        await visitor.until("facts.view === 'offline'")
+        await browser.run("heard.length = 0; release()")
+        await browser.until("return window.isGiven")
+        assert (await visitor.facts())["view"] == "offline"
+        assert "live" not in await browser.run("return heard")
+
+
+async def test_a_private_channel_without_its_address_is_not_loading_for_ever(live: Service, browser: Browser) -> None:
+    channel, stream = await live.channel()
+    await live.api("PATCH", f"channels/{channel}", {"is_private": True})
+    async with embedded(browser, live, channel) as visitor:
+        await visitor.until("facts.view === 'offline'")
+        await live.push(stream)
+        await visitor.until("facts.view === 'nowhere'", timeout=40)
+
+
+async def test_the_sound_is_offered_only_while_something_plays_without_it(live: Service, browser: Browser) -> None:
+    channel, stream = await live.channel(reconnect_timeout=0)
+    encoder = await live.push(stream)
+    async with embedded(browser, live, channel) as visitor:
+        await visitor.until("facts.view === 'live' && facts.unmute")
+        await encoder.kill()
+        await visitor.until("facts.view === 'ended' && facts.button", timeout=40)
+        assert not (await visitor.facts())["unmute"]
+        encoder = await live.push(stream)
+        await visitor.until("facts.view === 'live' && facts.unmute", timeout=40)
+        await browser.run("document.querySelector('live-stream').shadowRoot.querySelector('video').muted = false")
+        await visitor.until("!facts.unmute")  # as by the video's own controls
