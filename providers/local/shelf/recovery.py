@@ -5,6 +5,7 @@ Nothing here raises for what it finds in a folder: a broken recording is set asi
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import time
@@ -18,6 +19,7 @@ from providers.local.recordings import RECORDING_FILE, decode
 from providers.local.shelf import boxes, index
 from providers.local.shelf.broadcast import Broadcast, open_index
 from providers.local.shelf.disk import Syncer
+from providers.local.shelf.errors import ShelfError
 from providers.local.shelf.index import (
     INDEX_FILE,
     UID,
@@ -37,6 +39,22 @@ BROKEN = "broken"
 """Where recordings are set aside."""
 
 
+_PASSING = frozenset(
+    {
+        errno.ENOSPC,
+        errno.EDQUOT,
+        errno.EROFS,
+        errno.EIO,
+        errno.EMFILE,
+        errno.ENFILE,
+        errno.ENOMEM,
+        errno.EACCES,
+        errno.EPERM,
+    }
+)
+"""What a disk or a process that has run out of something says."""
+
+
 def recover(root: Path, syncer: Syncer) -> list[Broadcast]:
     """The unfinished broadcasts under `root`, oldest first, open for writing again. Blocking."""
     found: list[Broadcast] = []
@@ -50,9 +68,17 @@ def recover(root: Path, syncer: Syncer) -> list[Broadcast]:
                 found.append(_reopen(folder, syncer))
         # Whatever is wrong with one recording, the others go on.
         except Exception as problem:
-            log.error("recording set aside", uid=folder.name, problem=repr(problem))
-            _set_aside(root, folder)
+            if _is_passing(problem):
+                log.error("recording not taken up; the next start will", uid=folder.name, problem=str(problem))
+            else:
+                log.error("recording set aside", uid=folder.name, problem=repr(problem))
+                _set_aside(root, folder)
     return sorted(found, key=lambda broadcast: broadcast.info.created)
+
+
+def _is_passing(problem: Exception) -> bool:
+    """Whether the machine is at fault, and not the recording: a full disk is the likeliest reason for the crash itself."""
+    return isinstance(problem, ShelfError) or (isinstance(problem, OSError) and problem.errno in _PASSING)
 
 
 def _is_finished(folder: Path) -> bool:
@@ -92,11 +118,15 @@ def _reopen(folder: Path, syncer: Syncer) -> Broadcast:
     os.truncate(file, good)
     broadcast = Broadcast(folder, info, syncer, open_index(folder), good)
     broadcast.last_write = last_write
-    broadcast.restore(kept)
-    for track in broadcast.tracks.values():
-        found = _open_segment(folder, track, last_write) if track.inits and broadcast.recording else None
-        if found is not None:
-            broadcast.recovered(SegmentLine(track.rendition, track.kind, found))
+    try:
+        broadcast.restore(kept)
+        for track in broadcast.tracks.values():
+            found = _open_segment(folder, track, last_write) if track.inits and broadcast.recording else None
+            if found is not None:
+                broadcast.recovered(SegmentLine(track.rendition, track.kind, found))
+    except BaseException:
+        broadcast.suspend()
+        raise
     return broadcast
 
 

@@ -29,12 +29,15 @@ class ScriptedPipeline:
     frame_rate: float | None = None
     keyframe_interval: float | None = None
     closed: bool = False
+    fails: bool = False
 
     def take(self, tag: FlvTag, arrived: float) -> None:
         pass
 
     def close(self) -> None:
         self.closed = True
+        if self.fails:
+            raise RuntimeError("a fault of ours")
 
 
 @dataclass
@@ -112,6 +115,32 @@ def test_a_first_broadcast_goes_through_connecting_and_starting_to_live() -> Non
 
     assert seen == [(Phase.CONNECTING, True, False), (Phase.STARTING, True, False), (Phase.LIVE, True, True)]
     assert world.told == [EventKind.CONNECTED, EventKind.WATCHABLE]
+
+
+def test_an_encoder_whose_pipeline_cannot_be_closed_is_gone_all_the_same() -> None:
+    """Nobody may hear 'live' for ever of a show that nobody sends."""
+    world = World()
+    link = world.go_live()
+    world.pipelines[0].fails = True
+
+    with pytest.raises(RuntimeError):
+        link.ended("closed")
+
+    assert world.told_now == (Phase.RECONNECTING, False, True)
+    world.after(30)
+    assert world.finished == [world.session]
+
+
+def test_a_broadcast_whose_pipeline_cannot_be_closed_ends_all_the_same() -> None:
+    world = World()
+    world.go_live()
+    world.pipelines[0].fails = True
+
+    with pytest.raises(RuntimeError):
+        world.session.stop("disabled", "code", "sentence")
+
+    assert world.told_now == (Phase.ENDED, False, False)
+    assert world.finished == [world.session]
 
 
 def test_the_countdown_is_zero_only_when_a_player_can_play() -> None:

@@ -183,6 +183,25 @@ def test_a_broken_recording_is_set_aside(shelf: Shelf) -> None:
     assert len(list((shelf.root / "broken").iterdir())) == 1
 
 
+def test_a_full_disk_at_the_start_sets_nothing_aside(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    broadcast, packager = shelf.begin(info()), SimulatedPackager()
+    push(broadcast, packager)
+    for event in packager.segment():
+        if isinstance(event, Part):  # killed in the middle of a segment
+            broadcast.take("source", event)
+    broadcast.suspend()
+
+    def full(fd: int, data: bytes) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "write", full)
+        assert shelf.recover() == []
+    (again,) = shelf.recover()
+    recording = again.finish(EPOCH + 4)
+    assert recording is not None and recording.duration == 4.0
+
+
 def test_a_broadcast_that_was_killed_before_its_first_line_is_swept_away(shelf: Shelf) -> None:
     (shelf.root / UID).mkdir()
     (shelf.root / UID / "index.jsonl").touch()

@@ -1,0 +1,86 @@
+"""What the local provider says before it has started, and of changes that overtake each other."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from providers.base import InputOptions, InputRequest, ProviderUnavailable
+from providers.local.config import LocalConfig
+from providers.local.ingest.ports import PublishRequest
+from providers.local.ports import MemoryInputStore, StoredInput
+from providers.local.provider import LocalProvider
+from providers.local.shelf.shelf import ShelfLimits
+from providers.local.transcoder.renditions import parse_renditions
+from service.tasks import Tasks
+
+
+class Store(MemoryInputStore):
+    """Answers the first change late: it is made at once, and told when `gate` opens."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gate: asyncio.Event | None = None
+        self.made = asyncio.Event()
+
+    async def change(self, uid: str, **changes: Any) -> StoredInput | None:
+        changed = await super().change(uid, **changes)
+        gate, self.gate = self.gate, None
+        if gate is not None:
+            self.made.set()
+            await gate.wait()
+        return changed
+
+
+@pytest.fixture
+def store() -> Store:
+    return Store()
+
+
+@pytest.fixture
+async def provider(tmp_path: Path, store: Store, tasks: Tasks) -> AsyncIterator[LocalProvider]:
+    """Not started."""
+    config = LocalConfig(
+        directory=tmp_path,
+        public_url="http://127.0.0.1:1",
+        public_rtmp_host="127.0.0.1",
+        rtmp_host="127.0.0.1",
+        rtmp_port=0,
+        rtmps_port=0,
+        tls=ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER),
+        renditions=parse_renditions("source"),
+        max_transcodes=0,
+        shelf_limits=ShelfLimits(min_free=0),
+    )
+    provider = LocalProvider(config, store, tasks.spawn)
+    yield provider
+    await provider.aclose()
+
+
+async def test_nothing_is_said_of_a_stream_before_what_a_restart_interrupted_is_read(provider: LocalProvider) -> None:
+    live = await provider.ensure_input(InputRequest("a" * 32, "channel", "Show"))
+    for asked in (provider.state(live.uid), provider.recordings(live.uid), provider.recording("b" * 32)):
+        with pytest.raises(ProviderUnavailable):
+            await asked
+    await provider.start()
+    assert not (await provider.state(live.uid)).is_watchable
+
+
+async def test_of_two_changes_at_once_a_broadcast_goes_by_the_newest(provider: LocalProvider, store: Store) -> None:
+    live = await provider.ensure_input(InputRequest("a" * 32, "channel", "Show"))
+    request = PublishRequest("live", live.stream_key, "192.0.2.1", False, "FMLE/3.0", lambda code, description: None)
+    await provider._broadcasts.admit(request)
+    gate = store.gate = asyncio.Event()
+    first = asyncio.ensure_future(provider.update_input(live.uid, InputOptions(reconnect_timeout=10)))
+    await store.made.wait()
+    second = asyncio.ensure_future(provider.update_input(live.uid, InputOptions(reconnect_timeout=20)))
+    await asyncio.sleep(0)
+    gate.set()
+    await asyncio.gather(first, second)
+    session = provider._broadcasts.session(live.uid)
+    assert session is not None and session.stored.options.reconnect_timeout == 20
