@@ -269,7 +269,10 @@ class Broadcasts:
     def suspend(self) -> None:
         """The service stops: leave every broadcast so that the next start can take it up. Safe to call twice."""
         for session in self._sessions.values():
-            session.suspend()
+            try:
+                session.suspend()
+            except Exception:  # the others, and the files, are to be left in order
+                log.exception("broadcast not suspended properly", input=session.stored.uid)
         for broadcast in self._running.values():
             broadcast.suspend()
 

@@ -249,8 +249,10 @@ class LiveSession:
     def _release(self, encoder: _Encoder, reason: str) -> None:
         """Take the key back from the encoder."""
         self._encoder = None
-        self._close_pipeline(encoder)
-        self._lose(reason)
+        try:
+            self._close_pipeline(encoder)
+        finally:  # whatever fails: nobody sends any more, and the window runs
+            self._lose(reason)
         if self.stored.options.reconnect_timeout == 0:
             self.check()
 
@@ -268,10 +270,13 @@ class LiveSession:
         if (encoder := self._encoder) is not None:
             self._encoder = None
             encoder.close(code, description)  # told first: he must know even if the rest fails
-            self._close_pipeline(encoder)
-        self._enter(happening, reason=reason)
-        self._lost_at = None
-        self._around.finished(self)
+        try:
+            if encoder is not None:
+                self._close_pipeline(encoder)
+        finally:
+            self._enter(happening, reason=reason)
+            self._lost_at = None
+            self._around.finished(self)
 
 
 class EncoderLink:
