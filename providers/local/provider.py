@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 from uuid import uuid4
 
 from aiohttp import web
@@ -72,6 +73,8 @@ class LocalProvider:
         self._known: set[str] = set()
         self._addresses = Addresses(config)
         self._watch: asyncio.Task[None] | None = None
+        self._recovered = False
+        self._changing = asyncio.Lock()
         self._shelf = Shelf(config.directory, config.shelf_limits)
         self._recordings = Recordings()
         slots = TranscodeSlots(config.max_transcodes)
@@ -95,6 +98,7 @@ class LocalProvider:
         """Read the recordings, take up what a stop or a crash interrupted, then listen."""
         await asyncio.to_thread(self._recordings.load, self._config.directory)
         await self._broadcasts.recover()
+        self._recovered = True
         self._watch = self._spawn(self._broadcasts.watch(), name="broadcast clock")
         host, config = self._config.rtmp_host, self._config
         self._addresses.ports["rtmps"] = await self._ingest.listen(host, config.rtmps_port, config.tls)
@@ -168,12 +172,11 @@ class LocalProvider:
     async def update_input(self, uid: str, options: InputOptions) -> LiveInput:
         """Store the options. A running broadcast takes the reconnect timeout at once, the latency mode at its next start."""
         require_options(options)
-        return self._changed(_found(await self._inputs.change(uid, options=options), uid))
+        return await self._change(uid, options=options)
 
     async def set_enabled(self, uid: str, enabled: bool) -> LiveInput:
         """Let encoders publish, or stop them. Errors: InputNotFound."""
-        stored = _found(await self._inputs.change(uid, enabled=enabled), uid)
-        live = self._changed(stored)
+        live = await self._change(uid, enabled=enabled)
         if not enabled and (session := self._broadcasts.session(uid)) is not None:
             session.stop("disabled", DISABLED.code, DISABLED.description)
         return live
@@ -182,8 +185,7 @@ class LocalProvider:
         """Give the input a new key; the old one lives `overlap` seconds more. Errors: InputNotFound, OptionRefused."""
         require_overlap(overlap)
         until = datetime.fromtimestamp(self._clock() + overlap, UTC)  # known even after that, to tell its encoder why
-        stored = _found(await self._inputs.change(uid, stream_key=_new_key(), old_key_until=until), uid)
-        live = self._changed(stored)
+        live = await self._change(uid, stream_key=_new_key(), old_key_until=until)
         if (session := self._broadcasts.session(uid)) is not None:
             session.check()
         return live
@@ -197,10 +199,13 @@ class LocalProvider:
         if (session := self._broadcasts.session(uid)) is not None:
             session.stop("deleted", *DELETED)
 
-    def _changed(self, stored: StoredInput) -> LiveInput:
-        self._broadcasts.changed()
-        if (session := self._broadcasts.session(stored.uid)) is not None:
-            session.stored = stored
+    async def _change(self, uid: str, **changes: Any) -> LiveInput:
+        """`InputStore.change`, one at a time: a session is to go by the newest, not by whose answer came last."""
+        async with self._changing:
+            stored = _found(await self._inputs.change(uid, **changes), uid)
+            self._broadcasts.changed()
+            if (session := self._broadcasts.session(uid)) is not None:
+                session.stored = stored
         return self._live_input(stored)
 
     def _live_input(self, stored: StoredInput) -> LiveInput:
@@ -211,6 +216,7 @@ class LocalProvider:
 
     async def state(self, uid: str) -> InputState:
         """Errors: InputNotFound. Asks the store only for an input it has not heard of."""
+        self._require_recovered()
         if (session := self._broadcasts.session(uid)) is not None:
             return session.state()
         if uid not in self._known:
@@ -231,6 +237,7 @@ class LocalProvider:
 
     async def health(self, uid: str) -> InputHealth:
         """What the running broadcast's encoder sends. Errors: InputNotFound."""
+        self._require_recovered()
         if (session := self._broadcasts.session(uid)) is not None:
             return replace(session.health(), passthrough=self._transcoding.passthrough)
         if uid not in self._known:
@@ -241,11 +248,18 @@ class LocalProvider:
         self, input_uid: str, *, after: RecordingPosition | None = None, limit: int = 25
     ) -> list[Recording]:
         """Finished recordings, newest first."""
+        self._require_recovered()
         return [self._addresses.recording(each) for each in self._recordings.page(input_uid, after=after, limit=limit)]
 
     async def recording(self, uid: str) -> Recording:
         """Errors: RecordingNotFound."""
+        self._require_recovered()
         return self._addresses.recording(self._recordings.get(uid))
+
+    def _require_recovered(self) -> None:
+        """Visitors may ask before all is read: nobody is to hear that the show a restart interrupted is over, or never was."""
+        if not self._recovered:
+            raise ProviderUnavailable("what a restart interrupted is still being read", retry_after=1.0)
 
     # Who listens, what is measured
 
