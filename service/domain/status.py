@@ -24,6 +24,7 @@ from service.domain.identifiers import read_uuid
 from service.domain.ports import LiveSummary, StreamLookup
 from service.domain.provider_errors import provider_errors
 from service.domain.summaries import Summaries
+from service.domain.turns import Turns
 from service.domain.watched import Key, Snapshot, Watched
 from service.viewers.port import ViewerCount, ViewerWindow
 
@@ -33,7 +34,9 @@ class BoardLimits:
     """Every wait (seconds) and size of the board."""
 
     refresh_every: float = 1.0
-    """Between two looks at the provider and the viewer window."""
+    """Between two looks at the provider and the viewer window, at most."""
+    refresh_together: int = 50
+    """Channels looked at in the same moment, so that their counts take one trip to Redis; more take turns in groups."""
     look_up_every: float = 5.0
     """Between two looks at the store for the channel's live input; at every refresh while it has none."""
     recount_after: float = 0.05
@@ -79,6 +82,7 @@ class StatusBoard:
         self._slots = asyncio.Semaphore(self._limits.loads_at_once)
         self._summaries = Summaries(provider, viewers, spawn, clock)
         self._loop = asyncio.get_running_loop()
+        self._turns = Turns(self._limits.refresh_every, self._limits.refresh_together, self._loop.time())
         provider.listen(self._happened)
 
     # What visitors call.
@@ -245,7 +249,7 @@ class StatusBoard:
 
     async def _look(self, watched: Watched) -> None:
         """Errors: NotFound, Unavailable."""
-        watched.due = self._loop.time() + self._limits.refresh_every
+        watched.due = self._turns.next(watched.key, among=len(self._watched), now=self._loop.time())
         try:
             async with asyncio.timeout(self._limits.load_timeout):
                 await self._look_up(watched)

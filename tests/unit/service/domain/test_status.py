@@ -155,6 +155,11 @@ async def test_the_countdown_runs_on_the_timer(tasks: Tasks) -> None:
     await until(lambda: watched.snapshot.status.seconds_until_watchable == 20)
 
 
+async def test_channels_that_came_one_after_another_are_looked_at_in_the_same_moment(tasks: Tasks) -> None:
+    stage = await Stage(tasks).open()
+    assert (await stage.watch(stage.silent)).due == (await stage.watch()).due
+
+
 async def test_a_heartbeat_counts_while_the_stream_is_watchable(tasks: Tasks) -> None:
     stage = await Stage(tasks).open()
     stage.go_live()
