@@ -19,6 +19,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+import hiredis
 import structlog
 from redis import asyncio as aioredis
 from redis.asyncio.retry import Retry
@@ -205,6 +206,7 @@ class RedisViewers:
 
     async def _connected(self, connection: Any) -> None:
         """Greet a new connection (redis-py calls this instead of its own greeting)."""
+        connection.pack_command = _packed
         await connection.on_connect()
         self._beats.send_all = True
 
@@ -241,3 +243,11 @@ class RedisViewers:
             self._last.popitem(last=False)
         if not ask.answer.done():
             ask.answer.set_result(count)
+
+
+def _packed(name: str, *arguments: Any) -> list[bytes]:
+    """A command as it goes to Redis. In C: redis-py's own way, in Python, was half of what a heartbeat costs.
+
+    `name` may be several words, such as CLIENT SETINFO.
+    """
+    return [hiredis.pack_command((*name.split(), *arguments))]
