@@ -24,6 +24,7 @@ class Heartbeats:
         self._clock = clock
         self._held: dict[Heartbeat, int] = {}
         self._remembered: OrderedDict[Heartbeat, int] = OrderedDict()
+        self._looked_at = 0
         self.send_all = False
 
     def add(self, heartbeat: Heartbeat, now_ms: int) -> None:
@@ -48,15 +49,25 @@ class Heartbeats:
         for beat in [beat for beat in self._remembered if beat[0] == stream_uid]:
             del self._remembered[beat]
 
+    def _notice_time(self) -> int:
+        """The clock. If it was set back, what is remembered goes back with it: else it would be young for as long."""
+        now, before = self._clock(), self._looked_at
+        self._looked_at = now
+        if now < before:
+            for beat, at in self._remembered.items():
+                self._remembered[beat] = at - (before - now)
+        return now
+
     def _remember_held(self) -> list[tuple[Heartbeat, int]]:
-        """Move the held heartbeats to the remembered ones, newest last; returns them."""
-        fresh = list(self._held.items())
+        """Move the held heartbeats to the remembered ones, newest last; returns them, none of them later than now."""
+        now = self._notice_time()
+        oldest = now - WINDOW_MS
+        fresh = [(beat, min(at, now)) for beat, at in self._held.items()]
         self._held.clear()
         for beat, at in fresh:
             if at > self._remembered.get(beat, 0):
                 self._remembered[beat] = at
                 self._remembered.move_to_end(beat)
-        oldest = self._clock() - WINDOW_MS
         while self._remembered:
             beat = next(iter(self._remembered))
             if len(self._remembered) <= MAX_REMEMBERED and self._remembered[beat] >= oldest:

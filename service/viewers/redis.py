@@ -181,6 +181,7 @@ class RedisViewers:
                     await self._flush()
             except _AWAY as failure:
                 self._lost(failure)
+                await self._hang_up()
                 await asyncio.sleep(RETRY_AFTER)
             else:
                 self._found()
@@ -192,6 +193,11 @@ class RedisViewers:
         self._away = self._beats.send_all = True
         self._answer_last_good()
         self._work.set()  # try again, asked or not
+
+    async def _hang_up(self) -> None:
+        """Try again over a new connection: after a failover the old one still leads to who was the master, and takes no writes."""
+        with suppress(*_AWAY):
+            await self._pool.disconnect(inuse_connections=False)
 
     def _found(self) -> None:
         if self._away:

@@ -34,6 +34,27 @@ def test_after_a_break_the_whole_window_is_sent_again_and_nothing_older(beats: H
     assert not beats.send_all
 
 
+def test_a_clock_that_is_set_back_keeps_nobody_young() -> None:
+    now = NOW
+    beats = Heartbeats(lambda: now)
+    beats.add(ANN, now)
+    beats.take()
+    now -= 3_600_000
+    beats.add(BOB, now)
+    beats.take()
+    now += WINDOW_MS + 1
+    beats.send_all = True
+    assert beats.take() == []
+
+
+def test_a_heartbeat_from_before_the_clock_was_set_back_is_one_of_now() -> None:
+    now = NOW
+    beats = Heartbeats(lambda: now)
+    beats.add(ANN, now)
+    now -= 3_600_000
+    assert beats.take() == [(ANN, now)]
+
+
 def test_too_many_held_ones_are_remembered_and_then_all_are_sent(
     beats: Heartbeats, monkeypatch: pytest.MonkeyPatch
 ) -> None:

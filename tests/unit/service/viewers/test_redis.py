@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 
 import pytest
 from redis import asyncio as aioredis
@@ -14,6 +15,7 @@ from service.viewers import heartbeats, sorted_sets
 from service.viewers.port import WINDOW_MS, ViewerCount, unix_ms
 from service.viewers.redis import RedisViewers
 from service.viewers.sorted_sets import EXPIRE_MS, TRIM_MARGIN_MS
+from tests import servers
 from tests.servers import RedisServer, free_port
 
 
@@ -155,6 +157,37 @@ async def test_starts_without_redis_and_takes_it_up_later(redis_server: RedisSer
     redis_server.start()
     assert (await exact(viewers, "stream")).value == 1
     await viewers.aclose()
+
+
+async def test_a_failover_to_another_server_is_followed(tasks: Tasks) -> None:
+    """The name leads to the new master; the connection there is still leads to the old one, which takes no writes."""
+    with servers.redis_server() as old, servers.redis_server() as new:
+        master = old.port
+
+        async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            theirs, ours = await asyncio.open_connection("127.0.0.1", master)
+            await asyncio.gather(_pump(reader, ours), _pump(theirs, writer))
+
+        listener = await asyncio.start_server(relay, "127.0.0.1", 0)
+        url = f"redis://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
+        viewers = RedisViewers(url, spawn=tasks.spawn, digest_key=b"key")
+        viewers.seen("stream", "ann", unix_ms())
+        assert (await exact(viewers, "stream")).value == 1
+        async with aioredis.Redis.from_url(old.url) as client:
+            await client.replicaof("127.0.0.1", str(new.port))
+        master = new.port
+        viewers.seen("stream", "bob", unix_ms())
+        assert (await exact(viewers, "stream")).value == 2
+        await viewers.aclose()
+        listener.close()
+
+
+async def _pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+    with suppress(ConnectionError):
+        while data := await source.read(65_536):
+            sink.write(data)
+            await sink.drain()
+    sink.close()
 
 
 async def test_what_is_remembered_is_bounded_and_the_newest_stay(
