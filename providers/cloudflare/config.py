@@ -11,6 +11,9 @@ RTMPS_URL = "rtmps://live.cloudflare.com:443/live/"
 API_TIMEOUT = 10.0
 """Seconds one API request may take in all."""
 
+ACTION_TIMEOUT = 15.0
+"""Seconds whoever wants something done is kept waiting at most, all attempts together: somebody sits in front of it."""
+
 DELIVERY_TIMEOUT = 3.0
 """Seconds one request to the delivery host may take in all."""
 
@@ -45,4 +48,5 @@ class CloudflareConfig:
     live_webhook_secret: str | None = field(default=None, repr=False)
     video_webhook_secret: str | None = field(default=None, repr=False)
     api_timeout: float = API_TIMEOUT
+    action_timeout: float = ACTION_TIMEOUT
     delivery_timeout: float = DELIVERY_TIMEOUT

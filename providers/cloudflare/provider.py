@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack, contextmanager
 from datetime import UTC, datetime
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import structlog
 
@@ -46,8 +48,28 @@ MAX_LIST_PAGES = 20
 """Pages walked for one call."""
 
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
 def _utc_now() -> datetime:
     return datetime.now(UTC)
+
+
+def _in_time(
+    action: Callable[Concatenate[CloudflareProvider, P], Coroutine[Any, Any, T]],
+) -> Callable[Concatenate[CloudflareProvider, P], Coroutine[Any, Any, T]]:
+    """Within `action_timeout`, however many requests it takes; else ProviderUnavailable. What was done so far is found again."""
+
+    @wraps(action)
+    async def bounded(provider: CloudflareProvider, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            async with asyncio.timeout(provider.config.action_timeout):
+                return await action(provider, *args, **kwargs)
+        except TimeoutError:
+            raise ProviderUnavailable("Cloudflare does not answer in time") from None
+
+    return bounded
 
 
 class CloudflareProvider:
@@ -103,18 +125,22 @@ class CloudflareProvider:
     def playback(self, uid: str) -> Playback:
         return mapping.playback(uid, self._account.customer_url)
 
+    @_in_time
     async def ensure_input(self, request: InputRequest) -> LiveInput:
         """As the port says; InputGone is known for the six hours Cloudflare remembers an order, after that a new one is made."""
         require_options(request.options)
         return self._input(await self._orders.ensure(request))
 
+    @_in_time
     async def get_input(self, uid: str) -> LiveInput:
         return self._input(await self._account.of_input(uid, "GET"))
 
+    @_in_time
     async def update_input(self, uid: str, options: InputOptions) -> LiveInput:
         require_options(options)
         return self._input(await self._orders.change(uid, options))
 
+    @_in_time
     async def set_enabled(self, uid: str, enabled: bool) -> LiveInput:
         with self._looking_again(uid):
             try:
@@ -128,6 +154,7 @@ class CloudflareProvider:
             self.states.sent_away(uid, "disabled")
         return self._input(shape)
 
+    @_in_time
     async def rotate_key(self, uid: str, overlap: int = 0) -> LiveInput:
         if overlap:
             raise OptionRefused("overlap", "Cloudflare stops the old key at once: leave this out.")
@@ -136,6 +163,7 @@ class CloudflareProvider:
         self.states.sent_away(uid, "key_rotated")
         return self._input(shape)
 
+    @_in_time
     async def delete_input(self, uid: str) -> None:
         await self._account.delete(uid)
         self.states.ended(uid)
@@ -151,6 +179,7 @@ class CloudflareProvider:
         """Cloudflare publishes nothing about what comes in but that it does."""
         return InputHealth(measured=False, connected=(await self.state(uid)).is_connected)
 
+    @_in_time
     async def recordings(
         self, input_uid: str, *, after: RecordingPosition | None = None, limit: int = 25
     ) -> list[Recording]:
@@ -169,6 +198,7 @@ class CloudflareProvider:
         newest_first = sorted(found.values(), key=lambda each: (each.created, each.uid), reverse=True)
         return newest_first[:limit]
 
+    @_in_time
     async def recording(self, uid: str) -> Recording:
         shape = await self._account.video(uid)
         recording = None if shape is None else mapping.recording(shape, self._account.customer_url)
@@ -187,7 +217,7 @@ class CloudflareProvider:
         """Around a change whose answer may get lost: its encoder may be gone all the same."""
         try:
             yield
-        except ProviderUnavailable:
+        except (ProviderUnavailable, asyncio.CancelledError):
             self.states.wake(uid)
             raise
 

@@ -79,7 +79,8 @@ def compose(
     else:
         # Live begins when players can play, everything else when the encoder came or went.
         since = now if phase is Phase.LIVE else connection.since or now
-    waited = (now - (connection.since or since or now)).total_seconds()
+    # Not less than nothing: Cloudflare's clock may be ahead of ours.
+    waited = max(0.0, (now - (connection.since or since or now)).total_seconds())
     return InputState(
         phase=phase,
         is_connected=connected,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from dataclasses import replace
 from typing import Any
@@ -44,6 +45,17 @@ async def test_a_create_that_answers_too_late_makes_one_input(fake: FakeHand, ma
     await fake.admin("/faults", kind="slow", seconds=0.6, match="POST")
     live = await provider.ensure_input(REQUEST)
     assert await inputs(fake) == [live.uid]
+
+
+async def test_an_api_that_takes_requests_and_never_answers_keeps_nobody_waiting_for_every_attempt(
+    fake: FakeHand, live: LiveInput, make: Make
+) -> None:
+    provider = make(api_timeout=0.3, action_timeout=0.4)
+    await provider.start()
+    await fake.admin("/faults", kind="slow", seconds=0.6, match=API, times=MANY)
+    actions = (provider.ensure_input(REQUEST), provider.get_input(live.uid), provider.recordings(live.uid))
+    for refused in await asyncio.gather(*actions, return_exceptions=True):
+        assert isinstance(refused, ProviderUnavailable) and "in time" in str(refused)
 
 
 async def test_an_order_is_found_again_when_its_idempotency_key_is_forgotten(
