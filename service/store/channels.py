@@ -75,14 +75,22 @@ def channel_row(channel: Channel) -> dict[str, Any]:
     return values
 
 
-def named(search: str, channel_id: ColumnElement[Any]) -> ColumnElement[bool]:
-    """The channel of that id has this in its name, in any case.
+def named(search: str) -> ColumnElement[bool]:
+    """The channel of this row has this in its name, in any case.
 
-    One look for each row of a list: left to itself PostgreSQL reads everybody's channels from end to end instead.
+    A query of its own, though of one row that is at hand: told the condition itself, PostgreSQL expects few to fit, and reads
+    everybody's channels from end to end.
     """
-    there = channels.alias("named")
-    fits = select(there.c.name_folded.contains(fold(search), autoescape=True)).where(there.c.id == channel_id)
-    return fits.scalar_subquery()
+    return select(_fits(search)).correlate(channels).scalar_subquery()
+
+
+def _named_elsewhere(search: str, channel_id: ColumnElement[Any]) -> ColumnElement[bool]:
+    """The same of the channel of that id, for lists without channels in them."""
+    return select(_fits(search)).where(channels.c.id == channel_id).correlate_except(channels).scalar_subquery()
+
+
+def _fits(search: str) -> ColumnElement[bool]:
+    return channels.c.name_folded.contains(fold(search), autoescape=True)
 
 
 def _listed(
@@ -101,16 +109,14 @@ def _listed(
         found = walk(select(identity.label("id"), at.label("at")).where(*where), at, identity)
         return select(found.subquery())  # SQLite takes no limit within a union
 
-    def fits(identity: ColumnElement[Any]) -> list[ColumnElement[bool]]:
-        return [named(search, identity)] if search else []
-
     public_at = channels.c.created_at if by_creation else channels.c.latest_message_created_at
     here = channels.c.organization_id == organization_id
-    both = [places(public_at, channels.c.id, here, PUBLIC, *fits(channels.c.id))]
+    both = [places(public_at, channels.c.id, here, PUBLIC, *([named(search)] if search else []))]
     if user_id is not None:
         own_at = members.c.channel_created_at if by_creation else members.c.channel_latest_at
         own = and_(members.c.user_id == user_id, members.c.organization_id == organization_id, PRIVATE)
-        both.append(places(own_at, members.c.channel_id, own, *fits(members.c.channel_id)))
+        fits = [_named_elsewhere(search, members.c.channel_id)] if search else []
+        both.append(places(own_at, members.c.channel_id, own, *fits))
     page = union_all(*both).subquery()
     return walk(with_latest(source=page.join(channels, channels.c.id == page.c.id)), page.c.at, page.c.id)
 
