@@ -65,7 +65,7 @@ async def serve(settings: Settings) -> int:
     try:
         async with running(settings, on_failure=lambda _: end(1)) as service:
             starting = None
-            _settle_memory()
+            settle_memory()
             log.info("serving", http=settings.http_url(service.http_port), provider=service.provider.name)
             await code
             log.info("stopping", because="a background task died" if code.result() else "asked to")
@@ -130,7 +130,7 @@ async def running(settings: Settings, on_failure: Callable[[BaseException], None
             await asyncio.sleep(DRAIN_SECONDS)
 
 
-def _settle_memory() -> None:
+def settle_memory() -> None:
     """What start-up made stays for good: the collector need not look at it again, and what it left over goes back.
 
     Measured: 11 MiB less for the life of the process.
