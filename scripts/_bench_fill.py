@@ -158,7 +158,7 @@ async def _live_input(provider: MemoryProvider, channel: Row) -> Row:
         "channel_id": channel["id"], "organization_id": channel["organization_id"], "provider": provider.name,
         "request_id": request_id, "generation": 1, "uid": made.uid, "slate_image_url": None,
         "reconnect_timeout": made.options.reconnect_timeout, "latency_mode": made.options.latency_mode.value,
-        "created_at": channel["created_at"],
+        "created_at": channel["created_at"], "channel_name_folded": channel["name_folded"],
     }  # fmt: skip
 
 

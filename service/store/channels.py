@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, FromClause, Select, and_, false, or_, select, union_all, update
+from sqlalchemy import Column, ColumnElement, FromClause, Select, and_, false, or_, select, union_all, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.domain.conversation import Entry
@@ -27,7 +27,7 @@ from service.store.rows import (
     prefixed,
 )
 from service.store.statements import paged, values_of
-from service.store.tables import PUBLIC, channels, organizations, users
+from service.store.tables import PUBLIC, channels, live_inputs, organizations, users
 
 _LATEST_AUTHOR = users.alias("latest_author")
 _DEFAULT_AND_PRIVATE = (channels.c.is_default_channel, channels.c.is_private)
@@ -75,22 +75,23 @@ def channel_row(channel: Channel) -> dict[str, Any]:
     return values
 
 
-def named(search: str) -> ColumnElement[bool]:
-    """The channel of this row has this in its name, in any case.
+def named(search: str, folded: Column[str]) -> ColumnElement[bool]:
+    """The channel of this row, `folded` its name there, has this in its name, in any case.
 
     A query of its own, though of one row that is at hand: told the condition itself, PostgreSQL expects few to fit, and reads
-    everybody's channels from end to end.
+    everybody's rows from end to end.
     """
-    return select(_fits(search)).correlate(channels).scalar_subquery()
+    return select(_fits(search, folded)).correlate(folded.table).scalar_subquery()
 
 
 def _named_elsewhere(search: str, channel_id: ColumnElement[Any]) -> ColumnElement[bool]:
-    """The same of the channel of that id, for lists without channels in them."""
-    return select(_fits(search)).where(channels.c.id == channel_id).correlate_except(channels).scalar_subquery()
+    """The same of the channel of that id, for lists whose rows have no name."""
+    there = select(_fits(search, channels.c.name_folded)).where(channels.c.id == channel_id)
+    return there.correlate_except(channels).scalar_subquery()
 
 
-def _fits(search: str) -> ColumnElement[bool]:
-    return channels.c.name_folded.contains(fold(search), autoescape=True)
+def _fits(search: str, folded: Column[str]) -> ColumnElement[bool]:
+    return folded.contains(fold(search), autoescape=True)
 
 
 def _listed(
@@ -111,7 +112,9 @@ def _listed(
 
     public_at = channels.c.created_at if by_creation else channels.c.latest_message_created_at
     here = channels.c.organization_id == organization_id
-    both = [places(public_at, channels.c.id, here, PUBLIC, *([named(search)] if search else []))]
+    both = [
+        places(public_at, channels.c.id, here, PUBLIC, *([named(search, channels.c.name_folded)] if search else []))
+    ]
     if user_id is not None:
         own_at = members.c.channel_created_at if by_creation else members.c.channel_latest_at
         own = and_(members.c.user_id == user_id, members.c.organization_id == organization_id, PRIVATE)
@@ -191,6 +194,9 @@ class StoredChannels:
             if "is_private" in row:
                 theirs = and_(members.c.channel_id == channel_id, members.c.is_direct.is_(False))
                 await connection.execute(update(members).where(theirs).values(is_private=row["is_private"]))
+            if "name_folded" in row:
+                its = update(live_inputs).where(live_inputs.c.channel_id == channel_id)
+                await connection.execute(its.values(channel_name_folded=row["name_folded"]))
             return True
 
         return await self._database.write(change)

@@ -29,7 +29,10 @@ class StoredClaims:
 
     async def claim(self, new: ClaimedInput) -> ClaimedInput:
         async def change(connection: AsyncConnection) -> None:
-            await connection.execute(insert_new(connection, live_inputs, _row(new)))
+            # Shared with nobody who renames it: he would not see this claim yet, and it would keep the old name.
+            name = select(channels.c.name_folded).where(channels.c.id == new.channel_id).with_for_update(read=True)
+            row = _row(new) | {"channel_name_folded": (await connection.execute(name)).scalar_one_or_none() or ""}
+            await connection.execute(insert_new(connection, live_inputs, row))
 
         await self._database.write(change)
         stored = await self.claimed(new.channel_id)
@@ -216,7 +219,7 @@ class StoredClaims:
         else:  # by the channel's organization: with the input's, SQLite walks along that instead of looking the uids up
             wanted = wanted.where(live_inputs.c.uid.in_(uids), channels.c.organization_id == organization_id)
         if search:
-            wanted = wanted.where(named(search))
+            wanted = wanted.where(named(search, live_inputs.c.channel_name_folded))
         wanted = paged(wanted, live_inputs.c.created_at, live_inputs.c.channel_id, request, descending=True)
 
         async def query(connection: AsyncConnection) -> list[OwnedStream]:

@@ -168,6 +168,9 @@ live_inputs = Table(
     Column("reconnect_timeout", Integer, nullable=False),
     Column("latency_mode", String(16), nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
+    Column(
+        "channel_name_folded", Text, nullable=False, server_default=""
+    ),  # the channel's: a search looks at every row
     Index(None, "organization_id", "created_at", "channel_id"),
 )
 

@@ -123,7 +123,7 @@ async def upgraded(url: str) -> AsyncIterator[Store]:
     def work(connection: Connection) -> None:
         to_revision(connection, "0001")
         fill(connection)
-        for revision in ("0002", "0003", "0004", "0005", "0004"):
+        for revision in ("0002", "0003", "0004", "0005", "0006", "0005"):
             to_revision(connection, revision)
 
     await database.run_sync(work)
@@ -144,7 +144,9 @@ async def test_what_the_first_schema_held_is_listed_by_the_newest(upgraded: Stor
             assert {each.created_at for each in found} == {datetime.fromisoformat(AT).replace(tzinfo=UTC)}
         joined = await upgraded.members.joined(ada, ordering, PageRequest(9), direct=False)
         assert {each.channel.id for each in joined} == {UUID(CHANNEL), UUID(PRIVATE)}
-    assert [each.uid for each in await upgraded.claims.owned_streams(organization, "", PageRequest(9), ada)] == ["u"]
+    for search in ("", "NEW"):
+        found = await upgraded.claims.owned_streams(organization, search, PageRequest(9), ada)
+        assert [each.uid for each in found] == ["u"]
 
 
 async def test_people_of_the_first_schema_speak_and_read_in_the_newest(upgraded: Store) -> None:

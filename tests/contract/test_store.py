@@ -213,6 +213,34 @@ async def test_streams_of_some_inputs_page_both_ways(store: Store) -> None:
     assert (await page(PageRequest(9), uids=set())).items == []
 
 
+async def test_a_stream_is_found_by_the_name_its_channel_has_now(store: Store) -> None:
+    organization_id = await new_organization(store)
+    channel = await new_channel(store, organization_id, name="Morning")
+    claim = await store.claims.claim(new_claim(channel))
+    await store.claims.commit_claim(channel.id, claim.request_id, "u", claim.options, START)
+
+    async def found(search: str) -> list[str]:
+        return [each.uid for each in await store.claims.owned_streams(organization_id, search, PageRequest(9))]
+
+    assert await found("MORN") == ["u"]
+    await store.channels.change_channel(channel.id, {"name": "Evening"}, START)
+    assert (await found("morn"), await found("EVE")) == ([], ["u"])
+
+
+async def test_a_channel_renamed_while_its_input_is_claimed_is_found_by_its_new_name(store: Store) -> None:
+    organization_id = await new_organization(store)
+    renamed = [await new_channel(store, organization_id, name="Morning") for _ in range(20)]
+    claims = [new_claim(each) for each in renamed]
+    await asyncio.gather(
+        *(store.claims.claim(each) for each in claims),
+        *(store.channels.change_channel(each.id, {"name": "Evening"}, START) for each in renamed),
+    )
+    for each in claims:
+        await store.claims.commit_claim(each.channel_id, each.request_id, each.request_id, each.options, START)
+    found = await store.claims.owned_streams(organization_id, "evening", PageRequest(99))
+    assert len(found) == len(renamed)
+
+
 async def test_pending_claims_are_those_of_the_provider_without_an_answer(store: Store) -> None:
     organization_id = await new_organization(store)
     pending, answered, other = [await new_channel(store, organization_id) for _ in range(3)]
