@@ -149,7 +149,11 @@ class StreamPicker extends Control {
     else if (name === "state") {
       this.#parts.filter.value = Object.hasOwn(STATES, now) ? now : "";
       if (this.isConnected) this.#look();
-    } else if (this.isConnected) this.#restart();
+    } else {
+      this.#view.list([]); // of another organization
+      [this.#chosen, this.#isLost] = [null, false];
+      if (this.isConnected) this.#restart();
+    }
   }
 
   #label() {
@@ -277,7 +281,7 @@ class StreamPicker extends Control {
     this.#isLost = false;
     this.#judge();
     this.#show();
-    if (uid && !this.#chosen && this.#loaded && !this.#loading) this.#load(false);
+    if (uid && !this.#chosen && this.#loaded && !this.#loading && this.isConnected) this.#load(false);
   }
 
   #judge() {

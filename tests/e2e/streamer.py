@@ -14,6 +14,9 @@ addEventListener('error', (event) => errors.push(event.message));
 addEventListener('unhandledrejection', (event) => errors.push(String(event.reason)));
 """
 
+IMPATIENT = "const real = AbortSignal.timeout; AbortSignal.timeout = (wait) => real.call(AbortSignal, wait / 15);"
+"""Waits for answers a fifteenth of the time."""
+
 FIND = """
 const [selector, name] = arguments, top = document.querySelector('dialog[open]') ?? document;
 const nameOf = (element) => element.getAttribute('aria-label') ?? element.textContent.trim();

@@ -150,6 +150,16 @@ async def test_a_choice_that_is_not_required_can_be_taken_back(live: Service, bu
     assert [name for name, _ in seen["heard"][3:]] == ["stream-clear", "input", "change"]
 
 
+async def test_a_choice_is_not_told_as_one_of_another_organization(live: Service, builder: Builder) -> None:
+    await channels(live, "One")
+    async with builder.at_work():
+        await builder.until("facts.titles.length === 1")
+        await builder.click("[role=option]")
+        await builder.set("picker.setAttribute('org', '00000000-0000-0000-0000-000000000000')")
+        seen = await builder.until("facts.message.startsWith('You may not see')")
+    assert (seen["selected"], seen["titles"], len(seen["value"])) == (None, [], 32)
+
+
 async def test_a_token_that_does_not_count_any_more_is_asked_for_anew(live: Service, builder: Builder) -> None:
     await channels(live, "One")
     builder.token = None

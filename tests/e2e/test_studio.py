@@ -8,7 +8,7 @@ import pytest
 
 from tests.e2e.browser import Keys
 from tests.e2e.stage import Service, eventually
-from tests.e2e.streamer import Streamer
+from tests.e2e.streamer import IMPATIENT, Streamer
 
 pytestmark = pytest.mark.e2e
 
@@ -22,7 +22,6 @@ RECORDING_PLAYS = """
 const video = document.querySelector('dialog video');
 return video.currentTime > 0.5 && video.getVideoPlaybackQuality().totalVideoFrames > 10;
 """
-IMPATIENT = "const real = AbortSignal.timeout; AbortSignal.timeout = (wait) => real.call(AbortSignal, wait / 15);"
 PICTURE_SHOWN = """
 return [...document.querySelectorAll('.cards img')].some((each) => each.naturalWidth > 0 && each.checkVisibility());
 """

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import signal
 from uuid import uuid4
 
 import pytest
 
 from tests.e2e.stage import Service
-from tests.e2e.streamer import Streamer
+from tests.e2e.streamer import IMPATIENT, Streamer
 
 pytestmark = pytest.mark.e2e
 
@@ -61,6 +62,23 @@ async def test_a_token_nobody_knows_is_refused_at_its_field_and_one_that_expires
     await streamer.fill("API token", live.token)
     await streamer.press("button", "Sign in")
     await streamer.sees("h1", "Town hall")
+
+
+async def test_a_service_that_takes_the_token_and_says_nothing_keeps_nobody_waiting(
+    live: Service, streamer: Streamer
+) -> None:
+    await streamer.browser.before_pages(IMPATIENT)
+    await streamer.open()
+    await streamer.fill("API token", live.token)
+    assert live.process is not None
+    live.process.send_signal(signal.SIGSTOP)
+    try:
+        await streamer.press("button", "Sign in")
+        await streamer.sees(".problem", "The service cannot be reached.")
+    finally:
+        live.process.send_signal(signal.SIGCONT)
+    await streamer.press("button", "Sign in")
+    await streamer.sees("h1", "Streams")
 
 
 async def test_a_link_makes_nobody_somebody_else_without_asking(live: Service, streamer: Streamer) -> None:

@@ -66,7 +66,9 @@ function goLivePanel(body, shown) {
   async function goLive() {
     button.disabled = true;
     try {
-      panels(body, shown, await shown.api.call("ensureStream", { channel: shown.id }));
+      const stream = await shown.api.call("ensureStream", { channel: shown.id });
+      if (shown.signal.aborted) return; // somewhere else by now
+      panels(body, shown, stream);
       say("The channel has a server address and a stream key now.");
       document.getElementById("connect")?.focus();
     } catch (problem) {

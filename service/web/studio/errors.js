@@ -20,7 +20,7 @@ export function byField(problem) {
 
 /** A problem in a sentence. */
 export function sentence(problem) {
-  if (problem instanceof TypeError) return "The service cannot be reached. Check your connection and try again.";
+  if (problem instanceof TypeError || problem.name === "TimeoutError") return "The service cannot be reached. Check your connection and try again.";
   if (!(problem instanceof ApiError)) return "Something went wrong in this page. Reload it and try again.";
   const { status, retryAfter } = problem;
   if (status === 401) return "Your token is no longer valid.";

@@ -11,6 +11,8 @@ import { FieldError } from "./errors.js";
 const KEY = "studio-session";
 const IN_FRAGMENT = "token";
 const IS_ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+/** A connection can die without a word. */
+const TIMEOUT_MS = 30_000;
 /** Headers can carry no more than this. */
 const SENDABLE = /^[\x21-\x7e]+$/;
 
@@ -66,14 +68,14 @@ export function authorization(token) {
 
 /**
  * Asks the service whose token this is: the session to keep. A token of an organization alone belongs to no user, who could name the
- * organization: it has to be given then. Errors: FieldError, ApiError, TypeError (the service is out of reach).
+ * organization: it has to be given then. Errors: FieldError, ApiError, TypeError (the service is out of reach), TimeoutError.
  */
 export async function whoseIs(pasted, organization = "") {
   const token = pasted.trim().replace(/^(token|bearer)\s+/i, "");
   if (!SENDABLE.test(token)) throw new FieldError("token", token ? "This does not look like a token." : "Paste your API token.");
   const client = new ConferenceClient({ baseUrl: location.origin, authorization: authorization(token) });
   try {
-    const me = await client.call("getMe");
+    const me = await client.call("getMe", { signal: AbortSignal.timeout(TIMEOUT_MS) });
     return { token, organization: me.organization.id, organizationName: me.organization.name, userName: me.full_name };
   } catch (problem) {
     if (!(problem instanceof ApiError)) throw problem;
@@ -81,7 +83,8 @@ export async function whoseIs(pasted, organization = "") {
     if (problem.status !== 403) throw problem;
   }
   if (!organization) throw new FieldError("organization", "This token belongs to no user. Say which organization it is for.");
-  await client.call("listChannels", { path: { organization_id: organization }, query: { page_size: 1 } }).catch((problem) => {
+  const [path, query, signal] = [{ organization_id: organization }, { page_size: 1 }, AbortSignal.timeout(TIMEOUT_MS)];
+  await client.call("listChannels", { path, query, signal }).catch((problem) => {
     throw problem.status === 403 || problem.status === 404
       ? new FieldError("organization", "The token does not belong to this organization.")
       : problem;
