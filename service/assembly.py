@@ -105,13 +105,7 @@ async def assembled(ports: Ports) -> AsyncIterator[Conference]:
         accounts = Accounts(store.accounts, store.accounts, now)
         joined = JoinedChannels(store.members)
         meetings = Meetings(store.presence, store.accounts, ports.signer, now)
-        public = PublicStream(
-            board,
-            Newcomers(NewcomerLimits(*_newcomer_bucket(ports))),
-            clock=unix_ms,
-            visitor_of=visitors.visitor_of,
-            trusted_proxies=ports.trusted_proxies,
-        )
+        public = _public_stream(ports, board, visitors)
         events = StreamEvents(board, public)
         api = ApiDependencies(
             authenticator=LimitedCallers(accounts, _caller_limits(ports), unix_ms),
@@ -133,6 +127,16 @@ async def assembled(ports: Ports) -> AsyncIterator[Conference]:
             public_routes=[*public_routes(public, board), *events.routes()],
         )
         yield Conference(api, accounts, audience, board, keeper, public, events)
+
+
+def _public_stream(ports: Ports, board: StatusBoard, visitors: Visitors) -> PublicStream:
+    return PublicStream(
+        board,
+        Newcomers(NewcomerLimits(*_newcomer_bucket(ports))),
+        clock=unix_ms,
+        visitor_of=visitors.visitor_of,
+        trusted_proxies=ports.trusted_proxies,
+    )
 
 
 def _newcomer_bucket(ports: Ports) -> tuple[float, float]:
