@@ -2,7 +2,7 @@
 
 It has two states: *waiting* for the start of a generation, and *running* one (`self._run`). A generation starts with the
 first keyframe; sound before it is dropped, because players would show nothing for it. Where no video comes, sound waits for
-it only so long (VIDEO_WAIT_MS) and then starts alone; the other track joins whenever it comes, on the same timeline.
+it only so long (`VideoWait`) and then starts alone; the other track joins whenever it comes, on the same timeline.
 A new sequence header, a jump of the clock, and a pause of the picture longer than a segment may be end the generation. The
 frames after such a pause go on where the decoder was, with or without a keyframe.
 """
@@ -18,6 +18,7 @@ from providers.local.packager.errors import MalformedMedia
 from providers.local.packager.events import PackagerEvent, Resume
 from providers.local.packager.run import Run
 from providers.local.packager.timeline import Order, Timeline
+from providers.local.packager.waiting import VideoWait
 
 MAX_TAG_SIZE = 16 * 1024 * 1024 - 1
 """The largest payload, in bytes, that is taken: what an FLV tag can hold."""
@@ -25,21 +26,12 @@ MAX_TAG_SIZE = 16 * 1024 * 1024 - 1
 MAX_COMPOSITION_MS = 30_000
 """The longest time between decoding and showing a frame that is believed: B-frames behind a pause are shown that much later."""
 
-VIDEO_WAIT_MS = 1_000
-"""How much sound is let go while nobody has said whether there will be video."""
-
-ANNOUNCED_VIDEO_WAIT_MS = 5_000
-"""How much sound is let go while announced video has not brought its first keyframe."""
-
 MAX_STILL_MS = 30_000
 """How long a picture may stand still while the sound goes on. Beyond, the sound goes on alone, and the picture joins it again
 with a keyframe."""
 
 FRESH = Resume()
 """A broadcast that begins."""
-
-_VIDEO_PROPERTIES = (b"\0\x0cvideocodecid", b"\0\x05width")
-"""Names in onMetaData, as AMF writes them, that announce video."""
 
 
 class Packager:
@@ -61,8 +53,7 @@ class Packager:
         self._program_end = resume.program_time
         self._video_config: AvcConfig | None = None
         self._audio_config: AacConfig | None = None
-        self._video_announced: bool | None = None
-        self._sound_since: int | None = None
+        self._video_wait = VideoWait()
         self._still_until = 0
         self._keyframe_time: int | None = None
         self.keyframe_interval: float | None = None
@@ -128,7 +119,7 @@ class Packager:
         elif kind is TagKind.AUDIO:
             self._take_audio(timestamp, payload, arrived)
         else:
-            self._take_script(payload)
+            self._video_wait.read(payload)
         return self._drain()
 
     def flush(self) -> list[PackagerEvent]:
@@ -143,11 +134,6 @@ class Packager:
         events = self._events[:]
         self._events.clear()
         return events
-
-    def _take_script(self, payload: bytes) -> None:
-        # Only the presence of the name matters, and only for how long sound waits, so AMF is not parsed here.
-        if b"onMetaData" in payload:
-            self._video_announced = any(name in payload for name in _VIDEO_PROPERTIES)
 
     def _take_video(self, timestamp: int, payload: bytes, arrived: float) -> None:
         head = flv.parse_video(payload)
@@ -246,7 +232,7 @@ class Packager:
                 return
             if self._video.active and time > self._still_until:
                 self._end_generation()
-                self._sound_since = time - ANNOUNCED_VIDEO_WAIT_MS
+                self._video_wait.give_up(time)
             if self._audio.active or self._start_audio(time, self._audio_config, arrived):
                 assert self._run is not None  # noqa: S101 (the track is active)
                 self._audio.put(time - self._run.zero, memoryview(payload)[flv.AUDIO_HEADER_SIZE :])
@@ -260,7 +246,7 @@ class Packager:
 
     def _start_audio(self, time: int, config: AacConfig, arrived: float) -> bool:
         """Begin the audio track of a generation, and the generation if need be; False when this frame cannot."""
-        if self._run is None and self._waits_for_video(time):
+        if self._run is None and self._video_wait.lasts(time, self._video_config is not None):
             return False
         run = self._run or self._start_generation(time, arrived)
         if time < run.zero:
@@ -271,13 +257,6 @@ class Packager:
         self._audio.begin(audio.init_of(config, run.number), origin, start, run.program_zero)
         self._audio.alone = not self._video.active
         return True
-
-    def _waits_for_video(self, time: int) -> bool:
-        if self._sound_since is None:
-            self._sound_since = time
-        if self._video_config is not None or self._video_announced:
-            return time - self._sound_since < ANNOUNCED_VIDEO_WAIT_MS
-        return self._video_announced is None and time - self._sound_since < VIDEO_WAIT_MS
 
     def _place(self, kind: TagKind, timestamp: int) -> int | None:
         """The tag's time in ms; None when it is to be dropped. A jump ends the generation."""
@@ -301,7 +280,8 @@ class Packager:
         self._video.active = self._audio.active = False
         if self._run is not None:
             self._program_end = self._run.program_time(self._position())
-        self._run = self._sound_since = None
+        self._run = None
+        self._video_wait.begin_anew()
 
     def _position(self) -> float:
         """Where the media timeline has come to, in seconds."""

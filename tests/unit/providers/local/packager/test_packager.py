@@ -10,15 +10,9 @@ from providers.local.media import FlvTag, TagKind
 from providers.local.packager.cutting import PART_TARGET_LOW_LATENCY, PackagerSettings
 from providers.local.packager.errors import MalformedMedia, UnsupportedCodec
 from providers.local.packager.events import Part, Resume, SegmentEnd, TrackInit, TrackKind
-from providers.local.packager.packager import (
-    ANNOUNCED_VIDEO_WAIT_MS,
-    MAX_COMPOSITION_MS,
-    MAX_STILL_MS,
-    MAX_TAG_SIZE,
-    VIDEO_WAIT_MS,
-    Packager,
-)
+from providers.local.packager.packager import MAX_COMPOSITION_MS, MAX_STILL_MS, MAX_TAG_SIZE, Packager
 from providers.local.packager.run import MAX_LATE
+from providers.local.packager.waiting import ANNOUNCED_VIDEO_WAIT_MS, VIDEO_WAIT_MS
 from tests.unit.providers.local.packager.tags import (
     ARRIVED,
     audio_header,
