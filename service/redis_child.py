@@ -245,7 +245,7 @@ class PrivateRedis:
             self._move(RedisState.STARTING)
             try:
                 await self._launch()
-            except PrivateRedisError as error:
+            except (PrivateRedisError, OSError) as error:  # no process, no file, no memory: later, perhaps
                 log.error("private redis does not start", reason=str(error))
                 await self._end_process()
                 continue

@@ -195,6 +195,9 @@ class Broadcasts:
         except ShelfError as problem:
             log.error("recording not finished; the next start will", recording=broadcast.info.uid, problem=str(problem))
             return
+        except Exception:  # a fault of ours: the other shows go on, and the start does not end at this one
+            log.exception("recording not finished", recording=broadcast.info.uid)
+            return
         if recording is not None:
             self._shelf.keep(broadcast)
             self._recordings.add(recording)
@@ -212,7 +215,7 @@ class Broadcasts:
 
     async def recover(self) -> None:
         """Take up what ran when the service stopped: go on with what is within its reconnect window, record the rest."""
-        for broadcast in await asyncio.to_thread(self._shelf.recover):
+        for broadcast in reversed(await asyncio.to_thread(self._shelf.recover)):  # an input goes on with its newest
             stored = await self._inputs.get(broadcast.info.input_uid)
             lost_since = max(0.0, self._clock() - (broadcast.lost_at or broadcast.last_write))
             over = stored is None or not stored.enabled or lost_since >= stored.options.reconnect_timeout

@@ -233,6 +233,7 @@ class LocalProvider:
 
     def on_air(self) -> Mapping[str, Phase]:
         """The phase of every input that is not at rest."""
+        self._require_recovered()
         return self._broadcasts.phases()
 
     async def health(self, uid: str) -> InputHealth:

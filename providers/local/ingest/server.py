@@ -166,6 +166,11 @@ class IngestServer:
         except asyncio.CancelledError:
             self.forget(connection)
             raise
+        except Exception:  # anybody can come here: nobody may end the service
+            log.exception("connection not opened", address=connection.address)
+            connection.abort()
+            self.forget(connection)
+            client.close()
 
     async def _sweep(self) -> None:
         loop = asyncio.get_running_loop()
@@ -173,7 +178,11 @@ class IngestServer:
             await asyncio.sleep(self.limits.sweep_interval)
             now = loop.time()
             for connection in list(self._connections):
-                connection.check(now)
+                try:
+                    connection.check(now)
+                except Exception:  # the others must not stop with it
+                    log.exception("connection failed", address=connection.address)
+                    connection.abort()
 
     async def _all_gone(self, limit: float) -> None:
         """Return when no connection and no question to the gate is left, or after `limit` seconds."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -50,6 +52,29 @@ async def test_it_comes_back_on_the_same_address_when_it_dies(tmp_path: Path, ta
     await until(lambda: child.pid != pid and child.state is RedisState.RUNNING)
     async with aioredis.Redis.from_url(child.url) as client:
         assert await client.ping()
+    await child.aclose()
+
+
+async def test_it_comes_back_when_there_was_no_process_to_be_had_for_a_while(
+    tmp_path: Path, tasks: Tasks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    child = PrivateRedis(tmp_path / "redis", tasks.spawn)
+    await child.start()
+    pid = child.pid
+    assert pid is not None
+    start, refused = asyncio.create_subprocess_exec, 0
+
+    async def once_refused(*arguments: Any, **options: Any) -> asyncio.subprocess.Process:
+        nonlocal refused
+        refused += 1
+        if refused == 1:
+            raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+        return await start(*arguments, **options)
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", once_refused)
+    os.kill(pid, signal.SIGKILL)
+    await until(lambda: child.pid != pid and child.state is RedisState.RUNNING)
+    assert refused == 2
     await child.aclose()
 
 

@@ -23,6 +23,7 @@ from providers.local.ports import MemoryInputStore, StoredInput
 from providers.local.recordings import Recordings
 from providers.local.session import FROZEN_AFTER
 from providers.local.shelf.broadcast import Broadcast
+from providers.local.shelf.errors import ShelfError
 from providers.local.shelf.shelf import Shelf, ShelfLimits
 from providers.local.transcoder.renditions import parse_renditions
 from providers.local.transcoder.slots import TranscodeSlots
@@ -201,6 +202,46 @@ async def test_a_second_restart_does_not_lengthen_the_reconnect_window(stage: St
     stage.now = lost_at + 31
     await stage.restart()
     assert stage.phase is None
+    assert len(stage.recordings) == 1
+
+
+async def test_a_recording_that_cannot_be_made_keeps_nobody_from_starting(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await stage.add_input(reconnect_timeout=0)
+    stage.send(await stage.connect(), stream(3.0))
+
+    def fault(*_: object) -> None:
+        raise KeyError("a fault of ours")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Broadcast, "finish", fault)
+        await stage.restart()
+    assert len(stage.recordings) == 0
+    await stage.restart()
+    assert len(stage.recordings) == 1
+
+
+async def test_of_two_broadcasts_left_unfinished_the_newest_goes_on(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await stage.add_input(reconnect_timeout=1800)
+    publication = await stage.connect()
+    stage.send(publication, stream(3.0))
+
+    def failing(*_: object) -> None:
+        raise ShelfError("the disk failed")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Broadcast, "finish", failing)
+        session = stage.broadcasts.session(INPUT)
+        assert session is not None
+        session.stop("disabled", "code", "sentence")
+    stage.now += 10
+    stage.send(await stage.connect(), stream(3.0))
+    newest = stage.running.info.uid
+    await stage.restart()
+    assert stage.running.info.uid == newest
     assert len(stage.recordings) == 1
 
 

@@ -67,6 +67,8 @@ async def test_nothing_is_said_of_a_stream_before_what_a_restart_interrupted_is_
     for asked in (provider.state(live.uid), provider.recordings(live.uid), provider.recording("b" * 32)):
         with pytest.raises(ProviderUnavailable):
             await asked
+    with pytest.raises(ProviderUnavailable):
+        provider.on_air()
     await provider.start()
     assert not (await provider.state(live.uid)).is_watchable
 

@@ -228,6 +228,44 @@ async def test_no_log_line_holds_a_key(gate: RecordingGate, listening: Listening
     assert "secret" not in repr(gate.requests)
 
 
+async def test_a_connection_that_fails_is_cut_off_alone(
+    listening: Listening, gate: RecordingGate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server, port = await listening()
+    streamer, other = await Client.connect(port), await Client.connect(port)
+    streamer.publish()
+    await streamer.hear()
+    check = Connection.check
+
+    def fault(self: Connection, now: float) -> None:
+        if self not in server._publishers:
+            raise KeyError("a fault of ours")
+        check(self, now)
+
+    monkeypatch.setattr(Connection, "check", fault)
+    await other.hear_to_the_end()
+    await until(lambda: server.counters.connections == 1)
+    assert server.counters.publishers == 1
+    await streamer.close()
+    await other.close()
+
+
+async def test_a_connection_that_cannot_be_opened_is_hung_up_on_alone(
+    listening: Listening, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server, port = await listening()
+
+    async def fault(*_: object, **__: object) -> None:
+        raise RuntimeError("a fault of the loop's")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(asyncio.get_running_loop(), "connect_accepted_socket", fault)
+        client = await Client.connect(port)
+        assert await client.hear_to_the_end() == b""
+    assert server.counters.connections == 0
+    await client.close()
+
+
 async def test_a_port_in_use_is_an_os_error(listening: Listening) -> None:
     server, port = await listening()
     with pytest.raises(OSError):
