@@ -192,12 +192,13 @@ class LocalProvider:
 
     async def delete_input(self, uid: str) -> None:
         """End what runs and forget the input; its recordings stay. Errors: InputNotFound."""
-        if not await self._inputs.delete(uid):
-            raise InputNotFound(uid)
+        found = await self._inputs.delete(uid)
         self._known.discard(uid)
         self._broadcasts.changed()
-        if (session := self._broadcasts.session(uid)) is not None:
+        if (session := self._broadcasts.session(uid)) is not None:  # also when the answer to an earlier try got lost
             session.stop("deleted", *DELETED)
+        if not found:
+            raise InputNotFound(uid)
 
     async def _change(self, uid: str, **changes: Any) -> LiveInput:
         """`InputStore.change`, one at a time: a session is to go by the newest, not by whose answer came last."""

@@ -32,6 +32,7 @@ class News:
         self._timer: asyncio.TimerHandle | None = None
 
     def __len__(self) -> int:
+        """How many listen."""
         return len(self._listeners)
 
     def listen(self, wake: Callable[[], None]) -> None:

@@ -203,7 +203,7 @@ class StatusBoard:
             if self._loop.time() < watched.due:
                 await self._count(watched)
                 continue
-            watched.unasked = 0 if watched.asked else watched.unasked + 1
+            watched.unasked = 0 if watched.asked or watched.news else watched.unasked + 1
             watched.asked = False
             try:
                 await self._look(watched)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from providers.base import InputOptions, InputRequest, ProviderUnavailable
+from providers.base import InputNotFound, InputOptions, InputRequest, ProviderUnavailable
 from providers.local.config import LocalConfig
 from providers.local.ingest.ports import PublishRequest
 from providers.local.ports import MemoryInputStore, StoredInput
@@ -71,6 +71,18 @@ async def test_nothing_is_said_of_a_stream_before_what_a_restart_interrupted_is_
         provider.on_air()
     await provider.start()
     assert not (await provider.state(live.uid)).is_watchable
+
+
+async def test_a_delete_whose_answer_got_lost_ends_the_show_when_it_is_tried_again(
+    provider: LocalProvider, store: Store
+) -> None:
+    live = await provider.ensure_input(InputRequest("a" * 32, "channel", "Show"))
+    request = PublishRequest("live", live.stream_key, "192.0.2.1", False, "FMLE/3.0", lambda code, description: None)
+    await provider._broadcasts.admit(request)
+    await store.delete(live.uid)
+    with pytest.raises(InputNotFound):
+        await provider.delete_input(live.uid)
+    assert provider._broadcasts.session(live.uid) is None
 
 
 async def test_of_two_changes_at_once_a_broadcast_goes_by_the_newest(provider: LocalProvider, store: Store) -> None:

@@ -333,6 +333,16 @@ async def test_the_board_is_bounded_and_the_least_asked_for_channel_goes(tasks: 
     assert on_the_board == [False, True]
 
 
+async def test_a_channel_somebody_listens_to_is_asked_for(tasks: Tasks) -> None:
+    stage = await Stage(tasks, replace(HURRIED, unasked_refreshes=2)).open()
+    watched = await stage.watch()
+    watched.news.listen(lambda: None)
+    looks = stage.channels.asked
+    await until(lambda: stage.channels.asked > looks + 5)
+    assert watched.unasked == 0
+    assert stage.board.find(str(stage.organization), str(stage.channel)) is watched
+
+
 async def test_summaries_of_many_streams_ask_once_for_each(tasks: Tasks) -> None:
     stage = await Stage(tasks).open()
     stage.go_live()
