@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
 
 from aiohttp import web
 
 from tests.e2e.browser import Browser
 from tests.e2e.stage import ROOT, Service
+from tests.e2e.window import HEAR_ERRORS, Window
 from tests.serving import serving
 
 EXAMPLE = ROOT / "scripts/examples/stream_picker.html"
@@ -33,20 +33,19 @@ return {
 """
 
 LISTEN = """
-window.heard = []; window.errors = [];
+window.heard = [];
 for (const type of ['stream-pick', 'stream-clear', 'input', 'change'])
   document.addEventListener(type, (event) => event.target.id === 'stream' && heard.push([type, event.detail ?? null]));
-document.addEventListener('securitypolicyviolation', (event) => errors.push(event.violatedDirective + ' ' + event.blockedURI));
-addEventListener('error', (event) => errors.push(event.message));
-addEventListener('unhandledrejection', (event) => errors.push(String(event.reason)));
 """
 
 
-class Builder:
+class Builder(Window):
     """One browser window on the example page, which is served from another origin than the service, under a strict policy."""
 
+    FACTS = FACTS
+
     def __init__(self, browser: Browser, live: Service) -> None:
-        self.browser = browser
+        super().__init__(browser)
         self.live = live
         self.token: str | None = live.token
         self.attributes = ""
@@ -58,7 +57,7 @@ class Builder:
         app.add_routes([web.get("/", self._page), web.get("/token", self._token)])
         async with serving(app) as origin:
             await self.browser.open(f"{origin}/")
-            await self.browser.run(LISTEN)
+            await self.browser.run(HEAR_ERRORS + LISTEN)
             await self.browser.until("return customElements.get('stream-picker') !== undefined")
             yield
 
@@ -75,17 +74,6 @@ class Builder:
 
     async def _token(self, _: web.Request) -> web.Response:
         return web.Response(text=self.token or "", headers={"Cache-Control": "no-store"})
-
-    async def facts(self) -> dict[str, Any]:
-        return await self.browser.run(FACTS)  # type: ignore[no-any-return]
-
-    async def until(self, condition: str, timeout: float = 20.0) -> dict[str, Any]:
-        """Wait until `condition`, JavaScript over `facts`, holds; the facts then. Errors: AssertionError with the last facts."""
-        body = FACTS.replace("return {", "const facts = {", 1) + f"\nreturn ({condition}) && facts;"
-        try:
-            return await self.browser.until(body, timeout)  # type: ignore[no-any-return]
-        except TimeoutError:
-            raise AssertionError(f"not seen within {timeout} s: {condition}; {await self.facts()}") from None
 
     async def find(self, selector: str) -> tuple[int, int]:
         """Where on the page the middle of a part is."""

@@ -6,13 +6,7 @@ from typing import Any
 
 from tests.e2e.browser import Browser
 from tests.e2e.stage import Service
-
-LISTEN = """
-window.errors = window.errors || [];
-document.addEventListener('securitypolicyviolation', (event) => errors.push(event.violatedDirective + ' ' + event.blockedURI));
-addEventListener('error', (event) => errors.push(event.message));
-addEventListener('unhandledrejection', (event) => errors.push(String(event.reason)));
-"""
+from tests.e2e.window import HEAR_ERRORS
 
 IMPATIENT = "const real = AbortSignal.timeout; AbortSignal.timeout = (wait) => real.call(AbortSignal, wait / 15);"
 """Waits for answers a fifteenth of the time."""
@@ -44,7 +38,7 @@ class Streamer:
         """The page anew, as if it had been typed into the address bar."""
         await self.browser.open("about:blank")
         await self.browser.open(f"{self.live.base}/studio{fragment}")
-        await self.browser.run(LISTEN)
+        await self.browser.run(HEAR_ERRORS)
 
     async def sign_in(self, to: str = "/") -> None:
         """By the link that `scripts/run` prints."""

@@ -10,6 +10,7 @@ from aiohttp import web
 
 from tests.e2e.browser import Browser
 from tests.e2e.stage import Service
+from tests.e2e.window import HEAR_ERRORS, Window
 from tests.serving import serving
 
 FACTS = """
@@ -25,35 +26,20 @@ return {
 """
 
 LISTEN = """
-window.views = []; window.errors = [];
+window.views = [];
 document.addEventListener('streamview', (event) => views.push(event.detail.view));
-document.addEventListener('securitypolicyviolation', (event) => errors.push(event.violatedDirective + ' ' + event.blockedURI));
-addEventListener('error', (event) => errors.push(event.message));
-addEventListener('unhandledrejection', (event) => errors.push(String(event.reason)));
 """
 
 
-class Visitor:
+class Visitor(Window):
     """One browser window on the watch page."""
 
-    def __init__(self, browser: Browser) -> None:
-        self.browser = browser
+    FACTS = FACTS
 
     async def open(self, url: str) -> None:
         await self.browser.open(url)
-        await self.browser.run(LISTEN)
+        await self.browser.run(HEAR_ERRORS + LISTEN)
         await self.browser.until("return customElements.get('live-stream') !== undefined")
-
-    async def facts(self) -> dict[str, Any]:
-        return await self.browser.run(FACTS)  # type: ignore[no-any-return]
-
-    async def until(self, condition: str, timeout: float = 20.0) -> dict[str, Any]:
-        """Wait until `condition`, JavaScript over `facts`, holds; the facts then. Errors: AssertionError with the last facts."""
-        body = FACTS.replace("return {", "const facts = {", 1) + f"\nreturn ({condition}) && facts;"
-        try:
-            return await self.browser.until(body, timeout)  # type: ignore[no-any-return]
-        except TimeoutError:
-            raise AssertionError(f"not seen within {timeout} s: {condition}; {await self.facts()}") from None
 
     async def plays_on(self, seconds: float = 2.0, timeout: float = 20.0) -> dict[str, Any]:
         """Wait until this much more was played and pictures came out of the decoder."""
