@@ -20,6 +20,7 @@ from service.api.schemas import Answer
 from service.api.server import serving
 from service.domain.accounts import Identity
 from service.tasks import Tasks
+from tests.waiting import PATIENCE
 
 POST = b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
 SECRET = b"a-secret-nobody-repeats"
@@ -76,7 +77,7 @@ class Raw:
 async def exchange(port: int, *pieces: bytes) -> Raw:
     """Send the pieces one by one; the answer, once the server has closed the connection."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         for piece in pieces:
             writer.write(piece)
             await writer.drain()
@@ -153,7 +154,7 @@ async def test_what_fails_outside_the_application_is_a_500_without_details(port:
 async def test_a_request_before_it_on_the_same_connection_is_answered(port: int) -> None:
     good = POST + b'Content-Length: 12\r\n\r\n{"text":"a"}'
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         writer.write(good)
         first = await reader.readuntil(b'{"text":"a"}')
         writer.write(b"GET / HTTP/9.9\r\n\r\n")

@@ -22,9 +22,7 @@ from service.api.stream_events import EventLimits, StreamEvents
 from service.domain.newcomers import NewcomerLimits
 from service.tasks import Tasks
 from tests.stream_stage import Stage
-from tests.waiting import until
-
-PATIENCE = 5.0
+from tests.waiting import PATIENCE, until
 
 
 class Events:

@@ -18,8 +18,9 @@ from providers.local.provider import LocalProvider
 from providers.local.transcoder.renditions import parse_renditions
 from service.tasks import Tasks
 from tests.contract.clock import MovableClock
-from tests.unit.providers.local.ingest.clients import PATIENCE, Client
+from tests.unit.providers.local.ingest.clients import Client
 from tests.unit.providers.local.packager.tags import stream
+from tests.waiting import PATIENCE
 
 
 class LocalStage:

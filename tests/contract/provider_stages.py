@@ -23,6 +23,7 @@ from tests.contract.clock import MovableClock
 from tests.contract.fake_hand import FakeHand, fake_cloudflare
 from tests.contract.local_stage import local_stage
 from tests.serving import serving
+from tests.waiting import PATIENCE
 
 
 class Stage(Protocol):
@@ -124,7 +125,7 @@ class CloudflareStage:
         await self.advance(live.options.reconnect_timeout + switches.hold_margin)
         await self._look(live)
         await self.advance(switches.ready_delay)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             await ready.wait()
         await self._look(live)
 

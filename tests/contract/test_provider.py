@@ -31,6 +31,7 @@ from providers.base import (
 )
 from service.tasks import Tasks
 from tests.contract.provider_stages import STAGES, Stage
+from tests.waiting import PATIENCE
 
 RECONNECT_TIMEOUT = 10
 """Seconds; short, because a stage may have to let them pass for real."""
@@ -227,7 +228,7 @@ async def test_a_rotated_key_works_on_for_its_overlap_or_the_overlap_is_refused(
     else:
         assert await stage.connect(live)
         await stage.advance(KEY_OVERLAP + 1)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             while (await stage.provider.state(live.uid)).is_connected:  # noqa: ASYNC110 (the provider's own look at the clock)
                 await asyncio.sleep(0.01)
         assert not await stage.connect(live)

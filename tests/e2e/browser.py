@@ -17,8 +17,10 @@ from typing import Any
 
 from aiohttp import ClientSession, ClientTimeout
 
-START_TIMEOUT = 20.0
-COMMAND_TIMEOUT = 40.0
+from tests.waiting import PATIENCE
+
+START_TIMEOUT = PATIENCE
+COMMAND_TIMEOUT = 2 * PATIENCE
 STOP_TIMEOUT = 10.0
 
 FLAGS = (
@@ -114,7 +116,7 @@ class Browser:
         """Chromium's own command (not W3C's)."""
         await self._post("goog/cdp/execute", cmd=command, params=parameters)
 
-    async def until(self, script: str, timeout: float = 45.0) -> Any:
+    async def until(self, script: str, timeout: float = PATIENCE) -> Any:
         """The first truthy answer of `script`. Errors: TimeoutError."""
         async with asyncio.timeout(timeout):
             while not (value := await self.run(script)):  # noqa: ASYNC110 (a page sends no events)

@@ -9,16 +9,14 @@ from collections.abc import Iterator
 from providers.local.flvfile import FlvReader, flv_header, serialize
 from providers.local.media import FlvTag, TagKind
 from providers.local.transcoder.tags import is_header, is_keyframe
-
-LIMIT = 20.0
-"""Seconds a test waits for something that must happen."""
+from tests.waiting import PATIENCE
 
 PICTURE = "testsrc2=size={size}:rate=25"
 
 
 def run_ffmpeg(*arguments: str, stdin: bytes | None = None) -> bytes:
     done = subprocess.run(
-        ["ffmpeg", "-v", "error", *arguments], input=stdin, capture_output=True, timeout=LIMIT, check=True
+        ["ffmpeg", "-v", "error", *arguments], input=stdin, capture_output=True, timeout=PATIENCE, check=True
     )
     return done.stdout
 
@@ -63,7 +61,7 @@ def probe(entries: str, data: bytes) -> str:
     """What ffprobe says of the first picture stream in `data`: the values of `entries`, joined by x."""
     asked = ["ffprobe", "-v", "error", "-select_streams", "v:0", "-show_entries", f"stream={entries}"]
     done = subprocess.run(
-        [*asked, "-of", "csv=p=0:s=x", "pipe:0"], input=data, capture_output=True, timeout=LIMIT, check=True
+        [*asked, "-of", "csv=p=0:s=x", "pipe:0"], input=data, capture_output=True, timeout=PATIENCE, check=True
     )
     return done.stdout.decode().strip()
 

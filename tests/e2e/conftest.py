@@ -1,27 +1,47 @@
-"""What most shows need: the service as a process of its own, and a browser."""
+"""One service for all tests of a module, each with an organization of its own."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.e2e.browser import Browser, chromium, missing
-from tests.e2e.stage import Service, service
+from tests.e2e.server import Server
+from tests.e2e.stage import Service, service, visiting
 from tests.e2e.streamer import Streamer
 
 
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The module's service, with its embedded defaults; tests take `live`."""
+    running = Server(tmp_path_factory.mktemp("service"))
+    try:
+        running.start()
+        yield running
+    finally:
+        running.close()
+
+
 @pytest.fixture
-async def live(tmp_path: Path) -> AsyncIterator[Service]:
-    """The service with its embedded defaults."""
+async def live(server: Server) -> AsyncIterator[Service]:
+    """An organization in the module's service. A test that ends the service takes `own`."""
+    async with visiting(server) as organization:
+        yield organization
+    server.assert_running()
+
+
+@pytest.fixture
+async def own(tmp_path: Path) -> AsyncIterator[Service]:
+    """A service for this test alone, with its embedded defaults."""
     async with service(tmp_path) as running:
         yield running
 
 
 @pytest.fixture
 async def browser() -> AsyncIterator[Browser]:
-    """A fresh Chromium."""
+    """A fresh one, with a profile of its own."""
     if missing():
         pytest.skip(f"{missing()} is not installed")
     async with chromium() as started:

@@ -16,7 +16,7 @@ from providers.local.transcoder.slots import TranscodeSlots
 from providers.local.transcoder.supervisor import Patience, State
 from providers.local.transcoder.tags import is_keyframe
 from service.tasks import Tasks
-from tests.e2e.clips import LIMIT
+from tests.waiting import PATIENCE
 
 
 def running_ffmpegs() -> list[psutil.Process]:
@@ -24,7 +24,8 @@ def running_ffmpegs() -> list[psutil.Process]:
     return [child for child in psutil.Process().children(recursive=True) if child.name() == "ffmpeg"]
 
 
-QUICK = Patience(stall=2.0, first_delay=0.05, longest_delay=0.2)
+QUICK = Patience(stall=PATIENCE, first_delay=0.05, longest_delay=0.2)
+"""Does not take a busy machine for an ffmpeg that hangs."""
 
 
 class Bench:
@@ -74,7 +75,7 @@ class Bench:
 
     async def until(self, condition: Callable[[], object]) -> None:
         """Wait for something the ladder's output shows."""
-        async with asyncio.timeout(LIMIT):
+        async with asyncio.timeout(PATIENCE):
             while not condition():
                 self._changed.clear()
                 await self._changed.wait()
@@ -83,7 +84,7 @@ class Bench:
         """Feed `live` in real time until `condition` holds."""
         loop = asyncio.get_running_loop()
         began, first = loop.time(), None
-        async with asyncio.timeout(LIMIT):
+        async with asyncio.timeout(PATIENCE):
             while not condition():
                 tag = next(live)
                 first = tag.timestamp if first is None else first
@@ -98,7 +99,7 @@ def feed(ladder: Ladder, tags: list[FlvTag]) -> None:
 
 async def reach(ladder: Ladder, state: State) -> None:
     """Wait until the ladder's ffmpeg is in `state`."""
-    async with asyncio.timeout(LIMIT):
+    async with asyncio.timeout(PATIENCE):
         while ladder.state is not state:  # noqa: ASYNC110 - nobody but a test asks for states
             await asyncio.sleep(0)
 

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
-import sys
+import subprocess
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 
-from tests.servers import free_port
+from service.domain.accounts import Accounts
+from service.store import Store
+from tests.e2e.server import ROOT, Server
+from tests.waiting import PATIENCE
 
-ROOT = Path(__file__).resolve().parents[2]
-START_TIMEOUT = 30.0
-STOP_TIMEOUT = 20.0
+__all__ = ["ROOT", "Encoder", "Service", "eventually", "service", "visiting"]
 
 TEST_PATTERN = [
     *("-f", "lavfi", "-i", "testsrc2=size=320x180:rate=30"),
@@ -31,7 +32,7 @@ H264_AAC = [
 
 
 async def eventually(
-    look: Callable[[], Awaitable[Any]], wanted: Callable[[Any], bool], timeout: float, every: float = 0.05
+    look: Callable[[], Awaitable[Any]], wanted: Callable[[Any], bool], timeout: float = PATIENCE, every: float = 0.05
 ) -> Any:
     """Look until what is seen is wanted; fail with the last thing seen."""
     seen: Any = "nothing"
@@ -50,14 +51,14 @@ class Encoder:
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self.process = process
 
-    async def finished(self, timeout: float = 60.0) -> int:
+    async def finished(self, timeout: float = 2 * PATIENCE) -> int:
         """Wait until it ends by itself."""
         async with asyncio.timeout(timeout):
             await self.process.communicate()
         assert self.process.returncode is not None
         return self.process.returncode
 
-    async def output(self, timeout: float = 30.0) -> str:
+    async def output(self, timeout: float = PATIENCE) -> str:
         """What it said, once it has ended."""
         async with asyncio.timeout(timeout):
             _, said = await self.process.communicate()
@@ -77,70 +78,46 @@ class Encoder:
 class Service:
     """A running service and one organization's view of it."""
 
-    def __init__(self, environment: dict[str, str], http: aiohttp.ClientSession) -> None:
-        self.environment = environment
+    def __init__(self, server: Server, http: aiohttp.ClientSession) -> None:
+        self.server = server
+        self.environment = server.environment
         self.http = http
-        self.base = f"http://127.0.0.1:{environment['CONFERENCE_HTTP_PORT']}"
+        self.base = server.base
         self.organization = str(uuid.uuid4())
         self.user = str(uuid.uuid4())
         self.token = ""
-        self.process: asyncio.subprocess.Process | None = None
-        self.log = Path(environment["CONFERENCE_DATA_DIR"]).parent / "service.log"
         self._encoders: list[Encoder] = []
+
+    @property
+    def process(self) -> subprocess.Popen[bytes] | None:
+        return self.server.process
 
     @property
     def data(self) -> Path:
         """Its data directory."""
-        return Path(self.environment["CONFERENCE_DATA_DIR"])
+        return self.server.data
 
     async def start(self) -> None:
         """Start it and wait until it is ready."""
-        with self.log.open("ab") as log:
-            self.process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "service", "serve"),
-                cwd=ROOT,
-                env=self.environment,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-        await eventually(self._ready, bool, START_TIMEOUT)
-
-    async def _ready(self) -> bool:
-        assert self.process is not None
-        assert self.process.returncode is None, f"the service died:\n{self.log.read_text()[-4000:]}"
-        try:
-            async with self.http.get(f"{self.base}/readyz") as answer:
-                return answer.status == 200
-        except aiohttp.ClientError:
-            return False
+        await asyncio.to_thread(self.server.start)
 
     async def stop(self) -> int:
         """Ask it to stop; its exit code."""
-        assert self.process is not None
-        with suppress(ProcessLookupError):
-            self.process.terminate()
-        async with asyncio.timeout(STOP_TIMEOUT):
-            return await self.process.wait()
+        return await asyncio.to_thread(self.server.stop)
 
     async def kill(self) -> None:
         """kill -9."""
-        assert self.process is not None
-        with suppress(ProcessLookupError):
-            self.process.kill()
-        await self.process.wait()
+        await asyncio.to_thread(self.server.kill)
 
     async def make_token(self) -> None:
-        """A token for this organization and user, as an operator would make it."""
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "service", "token", "create", "--org", self.organization, "--user", self.user),
-            cwd=ROOT,
-            env=self.environment,
-            stdout=asyncio.subprocess.PIPE,
-        )
-        said, _ = await process.communicate()
-        assert process.returncode == 0
-        self.token = said.decode().strip()
+        """A token for this organization and user, as `python -m service token create` makes it."""
+        store = Store(self.server.database_url)
+        try:
+            accounts = Accounts(store.accounts, store.accounts, lambda: datetime.now(UTC))
+            issued = await accounts.create_token(uuid.UUID(self.organization), uuid.UUID(self.user))
+        finally:
+            await store.aclose()
+        self.token = issued.secret
 
     async def api(self, method: str, path: str, body: Any = None, *, expect: int | tuple[int, ...] = (200, 201)) -> Any:
         """Call O/<path> with the token."""
@@ -164,13 +141,17 @@ class Service:
             assert answer.status == 200, await answer.text()
             return await answer.json()  # type: ignore[no-any-return]
 
-    async def until(self, channel: str, timeout: float = 20.0, **wanted: Any) -> dict[str, Any]:
+    async def until(self, channel: str, timeout: float = PATIENCE, **wanted: Any) -> dict[str, Any]:
         """Poll the status until these members have these values."""
         return await eventually(
             lambda: self.status(channel),
             lambda seen: all(seen[name] == value for name, value in wanted.items()),
             timeout,
         )
+
+    async def give_up(self, channel: str) -> None:
+        """Wait no longer for the channel's encoder, which is gone: the broadcast ends."""
+        await self.api("POST", f"channels/{channel}/conference/create_stream", {"reconnect_timeout": 0})
 
     async def recordings(self, channel: str) -> list[dict[str, Any]]:
         """The channel's recordings, newest first."""
@@ -204,38 +185,32 @@ class Service:
         return self._encoders[-1]
 
     async def aclose(self) -> None:
-        """Stop everything that was started."""
+        """Stop the encoders that were started."""
         for encoder in self._encoders:
             encoder.signal(signal.SIGCONT)
             if encoder.process.returncode is None:
                 await encoder.kill()
-        if self.process is not None and self.process.returncode is None:
-            self.process.send_signal(signal.SIGCONT)
-            try:
-                await self.stop()
-            except TimeoutError:
-                await self.kill()
-                raise
 
 
 @asynccontextmanager
-async def service(directory: Path, *, start: bool = True, **settings: str) -> AsyncIterator[Service]:
-    """The service on free ports with its data under `directory`; settings as CONFERENCE_<name>=value."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("CONFERENCE_")}
-    environment |= {
-        "CONFERENCE_HTTP_PORT": str(free_port()),
-        "CONFERENCE_RTMP_PORT": str(free_port()),
-        "CONFERENCE_RTMPS_PORT": str(free_port()),
-        "CONFERENCE_DATA_DIR": str(directory / "data"),
-        "PYTHONUNBUFFERED": "1",
-    }
-    environment |= {f"CONFERENCE_{name.upper()}": value for name, value in settings.items()}
+async def visiting(server: Server) -> AsyncIterator[Service]:
+    """A new organization in a service that runs."""
     async with aiohttp.ClientSession() as http:
-        running = Service(environment, http)
+        organization = Service(server, http)
         try:
-            if start:
-                await running.start()
-                await running.make_token()
-            yield running
+            await organization.make_token()
+            yield organization
         finally:
-            await running.aclose()
+            await organization.aclose()
+
+
+@asynccontextmanager
+async def service(directory: Path, **settings: str) -> AsyncIterator[Service]:
+    """A service of one's own, with its data under `directory`; settings as CONFERENCE_<name>=value."""
+    server = Server(directory, **settings)
+    try:
+        await asyncio.to_thread(server.start)
+        async with visiting(server) as organization:
+            yield organization
+    finally:
+        await asyncio.to_thread(server.close)

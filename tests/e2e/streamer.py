@@ -7,9 +7,13 @@ from typing import Any
 from tests.e2e.browser import Browser
 from tests.e2e.stage import Service
 from tests.e2e.window import HEAR_ERRORS
+from tests.waiting import PATIENCE
 
-IMPATIENT = "const real = AbortSignal.timeout; AbortSignal.timeout = (wait) => real.call(AbortSignal, wait / 15);"
-"""Waits for answers a fifteenth of the time."""
+IMPATIENT = """
+const real = AbortSignal.timeout;
+AbortSignal.timeout = (wait) => real.call(AbortSignal, window.isImpatient ? wait / 15 : wait);
+"""
+"""Waits for answers a fifteenth of the time while `isImpatient`, which is too short for what a busy service does answer."""
 
 FIND = """
 const [selector, name] = arguments, top = document.querySelector('dialog[open]') ?? document;
@@ -20,9 +24,17 @@ const found = [...top.querySelectorAll(selector)].find((each) => each.checkVisib
 CENTRE = """
 if (!found) return null;
 found.scrollIntoView({ block: 'center' });
-const box = found.getBoundingClientRect();
-return [Math.round(box.x + box.width / 2), Math.round(box.y + box.height / 2)];
+const middle = () => {
+  const box = found.getBoundingClientRect();
+  return [Math.round(box.x + box.width / 2), Math.round(box.y + box.height / 2)];
+};
+const before = middle().join();
+return new Promise((tell) => requestAnimationFrame(() => requestAnimationFrame(() => {
+  const [x, y] = middle(), hit = found.isConnected && document.elementFromPoint(x, y);
+  tell(before === middle().join() && (found === hit || found.contains(hit)) && [x, y]);
+})));
 """
+"""Once it stands still and nothing is in front of it: answers that come in move what is below them."""
 
 CONTROL = "const control = document.getElementById(found.getAttribute('for'));"
 
@@ -45,7 +57,7 @@ class Streamer:
         await self.open(f"#token={self.live.token}&to={to}")
         await self.sees("h1")
 
-    async def sees(self, selector: str, name: str = "", timeout: float = 20.0) -> str:
+    async def sees(self, selector: str, name: str = "", timeout: float = PATIENCE) -> str:
         """Wait for a visible element with this at the beginning of its name or text; its text."""
         try:
             text = await self._when(
@@ -63,7 +75,7 @@ class Streamer:
     async def press(self, selector: str, name: str = "") -> None:
         """With the mouse, in its middle."""
         await self.sees(selector, name)
-        x, y = await self.browser.run(FIND + CENTRE, selector, name)
+        x, y = await self._when(FIND + CENTRE, selector, name, PATIENCE)
         await self.browser.click(x, y)
 
     async def fill(self, label: str, text: str) -> None:

@@ -6,24 +6,44 @@ import asyncio
 import os
 import signal
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 
-from tests.e2e.stage import eventually, service
+from tests.e2e.stage import Service, eventually, service
 from tests.e2e.test_broadcast import decoded_frames, duration_of
 from tests.servers import PostgresServer, RedisServer
-from tests.strict_playlist import Segment, read_media
+from tests.strict_playlist import MediaPlaylist, Segment, read_media
+from tests.waiting import PATIENCE
 
 pytestmark = pytest.mark.e2e
 
 
+async def media_of(live: Service, stream: dict[str, Any], rendition: str = "source") -> MediaPlaylist:
+    """The media playlist of a rendition, as players have it now."""
+    async with live.http.get(stream["view_url"]) as answer:
+        multivariant = await answer.text()
+    (uri,) = (line for line in multivariant.splitlines() if rendition in line and not line.startswith("#"))
+    async with live.http.get(stream["view_url"].rsplit("/", 1)[0] + "/" + uri) as answer:
+        return read_media(await answer.text())
+
+
+async def some_seconds(live: Service, stream: dict[str, Any], seconds: float = 3.0) -> float:
+    """Wait until so much media is there for players; how much there is."""
+
+    async def listed() -> float:
+        return sum(each.duration for each in (await media_of(live, stream)).segments)
+
+    return float(await eventually(listed, lambda found: found >= seconds))
+
+
 async def test_after_kill_9_of_the_service_the_same_recording_goes_on(tmp_path: Path) -> None:
     async with service(tmp_path) as live:
-        channel, stream = await live.channel(reconnect_timeout=30)
+        channel, stream = await live.channel(reconnect_timeout=60)
         encoder = await live.push(stream, gop=1)
         await live.until(channel, state="live")
-        await asyncio.sleep(3)  # some media on the shelf
+        shown = await some_seconds(live, stream)
 
         await live.kill()
         await encoder.output()
@@ -33,15 +53,15 @@ async def test_after_kill_9_of_the_service_the_same_recording_goes_on(tmp_path: 
         encoder = await live.push(again, seconds=4, gop=1)
         await live.until(channel, state="live", is_connected=True)
         await encoder.finished()
-        await live.api("POST", f"channels/{channel}/conference/create_stream", {"reconnect_timeout": 1})
+        await live.give_up(channel)
         await live.until(channel, state="ended")
 
         assert again == stream
         assert (waiting["state"], waiting["is_watchable"]) == ("reconnecting", True)
         (recording,) = await live.recordings(channel)
-        assert recording["duration"] > 6
+        assert recording["duration"] > shown + 3
         assert await duration_of(recording["playback"]["hls"]) == pytest.approx(recording["duration"], abs=0.3)
-        assert await decoded_frames(recording["playback"]["hls"]) > 180
+        assert await decoded_frames(recording["playback"]["hls"]) == pytest.approx(recording["duration"] * 30, abs=5)
 
 
 async def test_after_kill_9_of_everything_the_recording_is_there_up_to_the_last_part(tmp_path: Path) -> None:
@@ -49,14 +69,14 @@ async def test_after_kill_9_of_everything_the_recording_is_there_up_to_the_last_
         channel, stream = await live.channel(reconnect_timeout=0)
         encoder = await live.push(stream, gop=1)
         await live.until(channel, state="live")
-        await asyncio.sleep(3)  # some media on the shelf
+        shown = await some_seconds(live, stream)
 
         await live.kill()
         await encoder.kill()
         await live.start()
 
         (recording,) = await live.recordings(channel)
-        assert recording["duration"] > 2.5
+        assert recording["duration"] >= shown
         assert await decoded_frames(recording["playback"]["hls"]) == pytest.approx(recording["duration"] * 30, abs=3)
         assert (await live.status(channel))["state"] == "ended"
 
@@ -74,7 +94,7 @@ async def test_a_stop_is_in_time_and_leaves_nothing_running(tmp_path: Path) -> N
             code = await live.stop()
 
         assert code == 0
-        _, alive = psutil.wait_procs(family, timeout=5)
+        _, alive = psutil.wait_procs(family, timeout=PATIENCE)
         assert alive == []
 
 
@@ -83,11 +103,6 @@ async def test_the_source_goes_on_when_ffmpeg_is_killed_and_the_renditions_come_
         channel, stream = await live.channel()
         await live.push(stream, gop=1)
         await live.until(channel, state="live")
-        async with live.http.get(stream["view_url"]) as answer:
-            multivariant = await answer.text()
-        uris = [line for line in multivariant.splitlines() if line and not line.startswith("#")]
-        base = stream["view_url"].rsplit("/", 1)[0]
-        assert ["240p" in uri for uri in uris].count(True) == 1
         assert live.process is not None
         transcoder = next(
             each for each in psutil.Process(live.process.pid).children(recursive=True) if each.name() == "ffmpeg"
@@ -96,16 +111,14 @@ async def test_the_source_goes_on_when_ffmpeg_is_killed_and_the_renditions_come_
         os.kill(transcoder.pid, signal.SIGKILL)
 
         async def last(rendition: str) -> Segment:
-            uri = next(each for each in uris if rendition in each)
-            async with live.http.get(f"{base}/{uri}") as playlist:
-                return read_media(await playlist.text()).segments[-1]
+            return (await media_of(live, stream, rendition)).segments[-1]
 
         async def newest(rendition: str) -> int:
             return (await last(rendition)).sequence
 
         source, rendition = await newest("source"), await newest("240p")
-        await eventually(lambda: newest("source"), lambda number: number > source + 1, 10)
-        await eventually(lambda: newest("240p"), lambda number: number > rendition + 1, 20)
+        await eventually(lambda: newest("source"), lambda number: number > source + 1)
+        await eventually(lambda: newest("240p"), lambda number: number > rendition + 1)
         assert (await last("240p")).discontinuity == (await last("source")).discontinuity == 1
         assert (await live.status(channel))["state"] == "live"
 
@@ -124,11 +137,11 @@ async def test_without_redis_polls_are_answered_and_the_count_is_exact_again_aft
         redis_server.stop()
         for visitor in range(5):
             await live.status(channel, f"meanwhile-{visitor}")
-        away = await eventually(lambda: live.status(channel), lambda status: "viewer_count_as_of" in status, 10)
+        away = await eventually(lambda: live.status(channel), lambda status: "viewer_count_as_of" in status)
         redis_server.start()
 
         assert (away["viewer_count"], away["state"]) == (10, "live")
-        back = await live.until(channel, viewer_count=15, timeout=15)
+        back = await live.until(channel, viewer_count=15)
         assert "viewer_count_as_of" not in back
 
 
@@ -156,4 +169,4 @@ async def test_a_restart_of_postgresql_is_survived(tmp_path: Path, postgres_serv
                 ) as answer:
                     return answer.status
 
-            await eventually(list_channels, lambda code: code == 200, 10)
+            await eventually(list_channels, lambda code: code == 200)

@@ -22,11 +22,11 @@ from providers.local.ingest.tls import CertificateFiles, server_context
 from providers.local.media import TagKind
 from service.tasks import Tasks
 from tests.unit.providers.local.ingest.gates import Recorded, RecordingGate
+from tests.waiting import PATIENCE
 
 pytestmark = pytest.mark.e2e
 
 ALLOW_SKIP = "CONFERENCE_TEST_ALLOW_SKIP"
-RUN_TIMEOUT = 40.0
 FRAMES = 60
 UNVERIFIED = ["-tls_verify", "0"]
 """The default of ffmpeg up to 8 at least; the current one verifies unless it is told not to."""
@@ -69,12 +69,12 @@ def current_ffmpeg() -> str:
 
 
 async def run(*command: str) -> Ran:
-    """Run to the end, which must come by itself in RUN_TIMEOUT."""
+    """Run to the end, which must come by itself."""
     process = await asyncio.create_subprocess_exec(
         *command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )
     try:
-        async with asyncio.timeout(RUN_TIMEOUT):
+        async with asyncio.timeout(PATIENCE):
             output, _ = await process.communicate()
     finally:
         if process.returncode is None:
@@ -135,7 +135,7 @@ def coded(frames: list[bytes]) -> list[bytes]:
 async def the_publication(gate: RecordingGate) -> Recorded:
     assert len(gate.publications) == 1
     publication = gate.publications[0]
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         await publication.over.wait()
     return publication
 

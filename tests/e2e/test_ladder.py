@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -22,7 +23,6 @@ from providers.local.transcoder.supervisor import Patience, State
 from providers.local.transcoder.tags import is_header, is_keyframe
 from service.tasks import Tasks
 from tests.e2e.clips import (
-    LIMIT,
     clip,
     endless,
     frames,
@@ -33,7 +33,8 @@ from tests.e2e.clips import (
     presentation,
     shown,
 )
-from tests.e2e.ladder_bench import Bench, feed, play, reach, running_ffmpegs
+from tests.e2e.ladder_bench import QUICK, Bench, feed, play, reach, running_ffmpegs
+from tests.waiting import PATIENCE
 
 SOURCE = Rendition("source", 0, 0, 0)
 SMALL = Rendition("small", 90, 100_000, 64_000)
@@ -171,7 +172,7 @@ async def test_nothing_is_shown_twice_across_a_restart(bench: Bench, tags: list[
 
 async def test_a_stopped_ffmpeg_costs_bounded_memory_and_is_replaced(bench: Bench, tags: list[FlvTag]) -> None:
     backlog = Backlog(max_bytes=60_000, max_ms=60_000)
-    ladder = bench.ladder(SOURCE, SMALL, backlog=backlog)
+    ladder = bench.ladder(SOURCE, SMALL, backlog=backlog, patience=replace(QUICK, stall=2.0))
     live = endless(tags)
     await bench.feed_until(ladder, live, lambda: len(frames(bench.made["small"])) > 5)
     assert ladder.pid is not None
@@ -256,7 +257,7 @@ async def test_stop_works_from_every_state_twice(
     if reached is State.CLOSED:
         await ladder.aclose()
     await reach(ladder, reached)
-    async with asyncio.timeout(LIMIT):
+    async with asyncio.timeout(PATIENCE):
         await asyncio.gather(ladder.aclose(), ladder.aclose())
         await ladder.aclose()
     assert ladder.state is State.CLOSED
@@ -307,6 +308,6 @@ async def test_ffmpeg_ends_by_itself_when_we_are_killed(tmp_path: Path) -> None:
         assert parent.stdout is not None
         child = psutil.Process(int(parent.stdout.readline()))
         parent.kill()
-        parent.wait(LIMIT)
-    await asyncio.to_thread(psutil.wait_procs, [child], LIMIT)
+        parent.wait(PATIENCE)
+    await asyncio.to_thread(psutil.wait_procs, [child], PATIENCE)
     assert not child.is_running() or child.status() == psutil.STATUS_ZOMBIE

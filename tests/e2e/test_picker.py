@@ -12,7 +12,7 @@ pytestmark = pytest.mark.e2e
 
 
 @pytest.fixture
-def builder(live: Service, browser: Browser) -> Builder:
+def builder(browser: Browser, live: Service) -> Builder:
     return Builder(browser, live)
 
 
@@ -52,7 +52,7 @@ async def test_a_state_that_changes_is_seen_without_a_reload(live: Service, buil
         await builder.until("facts.states[0] === 'Offline'")
         await live.push(stream)
         await live.until(channel, state="live")
-        await builder.until("facts.states[0] === 'Live' && facts.pictures === 1", timeout=40)
+        await builder.until("facts.states[0] === 'Live' && facts.pictures === 1")
 
 
 async def test_the_keyboard_alone_finds_and_picks(live: Service, builder: Builder) -> None:
@@ -176,15 +176,16 @@ async def test_a_token_that_does_not_count_any_more_is_asked_for_anew(live: Serv
 
 
 async def test_while_the_service_is_away_the_list_stays_and_says_so_and_comes_back(
-    live: Service, builder: Builder
+    own: Service, browser: Browser
 ) -> None:
-    await channels(live, "One")
+    builder = Builder(browser, own)
+    await channels(own, "One")
     async with builder.at_work():
         await builder.until("facts.titles.length === 1")
-        await live.kill()
-        seen = await builder.until("facts.notice.startsWith('The service cannot be reached.')", timeout=40)
+        await own.kill()
+        seen = await builder.until("facts.notice.startsWith('The service cannot be reached.')")
         assert seen["titles"] == ["One"]
-        await live.start()
+        await own.start()
         await builder.until("facts.notice === ''", timeout=60)
 
 

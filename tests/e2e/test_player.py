@@ -65,7 +65,7 @@ async def test_a_page_of_another_origin_shows_it_with_the_policy_the_readme_name
 
 
 async def test_its_attributes_do_what_they_say(live: Service, browser: Browser) -> None:
-    channel, stream = await live.channel(reconnect_timeout=1)
+    channel, stream = await live.channel()
     encoder = await live.push(stream)
     await live.status(channel, "ada")
     await live.until(channel, state="live")
@@ -74,7 +74,8 @@ async def test_its_attributes_do_what_they_say(live: Service, browser: Browser) 
         assert (playing["muted"], playing["unmute"]) == (True, False)
         assert (await live.status(channel, "ada"))["viewer_count"] == 1
         await encoder.kill()
-        await visitor.until("facts.view === 'ended'", timeout=30)
+        await live.give_up(channel)
+        await visitor.until("facts.view === 'ended'")
         await browser.until(KNOWS_THE_RECORDING)
         assert not (await visitor.facts())["button"]
 
@@ -89,22 +90,23 @@ async def test_a_private_channel_plays_for_those_who_know_its_address(live: Serv
 
 async def test_where_the_browser_plays_hls_itself_a_show_goes_the_same_way(live: Service, browser: Browser) -> None:
     await browser.before_pages(WITHOUT_MEDIA_SOURCE)
-    channel, stream = await live.channel(reconnect_timeout=8)
+    channel, stream = await live.channel(reconnect_timeout=60)
     if not await browser.run("return document.createElement('video').canPlayType('application/vnd.apple.mpegurl')"):
         pytest.skip("this Chromium plays no HLS by itself")
     async with embedded(browser, live, channel) as visitor:
         await visitor.until("facts.view === 'offline'")
         encoder = await live.push(stream, gop=2)
-        await visitor.plays_on(3.0, timeout=40.0)
+        await visitor.plays_on(3.0)
         assert await browser.run(PLAYED_FROM) == [stream["view_url"], "undefined", False]
 
         await encoder.kill()
         encoder = await live.push(stream, gop=2)
         await live.until(channel, state="live")
-        await visitor.plays_on(5.0, timeout=40.0)
+        await visitor.plays_on(5.0)
 
         await encoder.kill()
-        await visitor.until("facts.view === 'ended' && facts.button", timeout=40.0)
+        await live.give_up(channel)
+        await visitor.until("facts.view === 'ended' && facts.button")
         await visitor.press("button")
         recording = await visitor.plays_on()
         assert recording["duration"] > 6
@@ -112,19 +114,19 @@ async def test_where_the_browser_plays_hls_itself_a_show_goes_the_same_way(live:
 
 
 async def test_where_the_browser_plays_hls_itself_it_comes_back_after_a_restart_of_the_service(
-    live: Service, browser: Browser
+    own: Service, browser: Browser
 ) -> None:
     await browser.before_pages(WITHOUT_MEDIA_SOURCE)
-    channel, stream = await live.channel(reconnect_timeout=60)
+    channel, stream = await own.channel(reconnect_timeout=60)
     if not await browser.run("return document.createElement('video').canPlayType('application/vnd.apple.mpegurl')"):
         pytest.skip("this Chromium plays no HLS by itself")
-    await live.push(stream)
-    async with embedded(browser, live, channel) as visitor:
+    await own.push(stream)
+    async with embedded(browser, own, channel) as visitor:
         await visitor.plays_on()
-        await live.kill()
-        await live.start()
-        await live.push(stream)
-        await live.until(channel, state="live", is_connected=True)
+        await own.kill()
+        await own.start()
+        await own.push(stream)
+        await own.until(channel, state="live", is_connected=True)
         await visitor.until("facts.status.state === 'live' && facts.view === 'live'")
         await visitor.plays_on(4.0, timeout=60.0)
 

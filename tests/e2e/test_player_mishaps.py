@@ -56,12 +56,13 @@ VIDEO = "const video = document.querySelector('live-stream').shadowRoot.querySel
 async def test_a_recording_plays_on_when_the_next_broadcast_begins_and_the_live_one_is_a_button_away(
     live: Service, browser: Browser
 ) -> None:
-    channel, stream = await live.channel(reconnect_timeout=1)
+    channel, stream = await live.channel()
     async with embedded(browser, live, channel) as visitor:
         encoder = await live.push(stream)
         await visitor.plays_on(4.0)
         await encoder.kill()
-        await visitor.until("facts.view === 'ended' && facts.button", timeout=30)
+        await live.give_up(channel)
+        await visitor.until("facts.view === 'ended' && facts.button")
         await visitor.press("button")
         await visitor.until("facts.view === 'recording' && facts.duration > 0")
 
@@ -99,10 +100,11 @@ async def test_a_browser_without_events_polls_at_the_pace_it_is_told(live: Servi
 
 async def test_whoever_comes_between_the_end_and_the_recording_is_offered_it(live: Service, browser: Browser) -> None:
     await browser.before_pages(SHOW_HAS_JUST_ENDED)
-    channel, stream = await live.channel(reconnect_timeout=1)
+    channel, stream = await live.channel()
     encoder = await live.push(stream)
     await live.until(channel, state="live")
     await encoder.kill()
+    await live.give_up(channel)
     await live.until(channel, state="ended")
     async with embedded(browser, live, channel) as visitor:
         await visitor.until("facts.view === 'ended' && facts.button")
@@ -135,11 +137,11 @@ async def test_where_there_is_no_channel_it_says_so_also_when_it_was_deleted_mea
         url = f"{live.base}/api/pub/v1/orgs/{live.organization}/channels/{channel}"
         async with live.http.delete(url, headers={"Authorization": f"Token {live.token}"}) as answer:
             assert answer.status == 204
-        await visitor.until("facts.view === 'nowhere'", timeout=40)
+        await visitor.until("facts.view === 'nowhere'")
 
 
 async def test_a_show_that_ends_leaves_the_full_screen(live: Service, browser: Browser) -> None:
-    channel, stream = await live.channel(reconnect_timeout=0)
+    channel, stream = await live.channel()
     encoder = await live.push(stream)
     async with embedded(browser, live, channel) as visitor:
         await visitor.plays_on(1.0)
@@ -147,7 +149,8 @@ async def test_a_show_that_ends_leaves_the_full_screen(live: Service, browser: B
         await browser.run(VIDEO + "return video.play().then(() => video.requestFullscreen())")
         assert await browser.run("return document.fullscreenElement !== null")
         await encoder.kill()
-        await visitor.until("facts.view === 'ended'", timeout=30)
+        await live.give_up(channel)
+        await visitor.until("facts.view === 'ended'")
         await browser.until("return document.fullscreenElement === null")
 
 

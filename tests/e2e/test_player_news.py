@@ -61,18 +61,19 @@ async def test_whoever_did_not_hear_of_an_end_is_shown_the_next_broadcast(
     live: Service, browser: Browser, without: str
 ) -> None:
     await browser.before_pages(HEARS_NOTHING_WHILE_DEAF + without)
-    channel, stream = await live.channel(reconnect_timeout=0)
+    channel, stream = await live.channel()
     encoder = await live.push(stream, gop=1)
     async with embedded(browser, live, channel) as visitor:
         await visitor.plays_on(2.0)
         await browser.run("window.deaf = true")
         await encoder.kill()
+        await live.give_up(channel)
         await live.until(channel, state="ended")
         await live.push(stream, gop=1)
         await live.until(channel, state="live")
         await browser.run("window.deaf = false")
-        await visitor.until("facts.paused || facts.time < 1", timeout=30)  # it has seen the last picture
-        watched = await visitor.plays_on(4.0, timeout=40.0)
+        await visitor.until("facts.paused || facts.time < 1")  # it has seen the last picture
+        watched = await visitor.plays_on(4.0)
         assert "ended" not in watched["views"]
 
 
@@ -84,7 +85,7 @@ async def test_an_answer_an_event_has_overtaken_is_not_believed(live: Service, b
         await browser.run("holdNext()")
         await browser.until("return window.isHeld")
         await live.push(stream)
-        await visitor.until("facts.status.state === 'live'", timeout=40)
+        await visitor.until("facts.status.state === 'live'")
         await browser.run("release()")
         await browser.until("return window.isGiven")
         assert (await visitor.facts())["status"]["state"] == "live"
@@ -115,18 +116,19 @@ async def test_a_private_channel_without_its_address_is_not_loading_for_ever(liv
     async with embedded(browser, live, channel) as visitor:
         await visitor.until("facts.view === 'offline'")
         await live.push(stream)
-        await visitor.until("facts.view === 'nowhere'", timeout=40)
+        await visitor.until("facts.view === 'nowhere'")
 
 
 async def test_the_sound_is_offered_only_while_something_plays_without_it(live: Service, browser: Browser) -> None:
-    channel, stream = await live.channel(reconnect_timeout=0)
+    channel, stream = await live.channel()
     encoder = await live.push(stream)
     async with embedded(browser, live, channel) as visitor:
         await visitor.until("facts.view === 'live' && facts.unmute")
         await encoder.kill()
-        await visitor.until("facts.view === 'ended' && facts.button", timeout=40)
+        await live.give_up(channel)
+        await visitor.until("facts.view === 'ended' && facts.button")
         assert not (await visitor.facts())["unmute"]
         encoder = await live.push(stream)
-        await visitor.until("facts.view === 'live' && facts.unmute", timeout=40)
+        await visitor.until("facts.view === 'live' && facts.unmute")
         await browser.run("document.querySelector('live-stream').shadowRoot.querySelector('video').muted = false")
         await visitor.until("!facts.unmute")  # as by the video's own controls

@@ -23,8 +23,8 @@ from tests import servers
 pytestmark = pytest.mark.e2e
 
 ROOT = Path(__file__).parent.parent.parent
-START_PATIENCE = 60.0
-STOP_PATIENCE = 30.0
+START_PATIENCE = 120.0
+STOP_PATIENCE = 60.0
 
 
 def listen_to_ctrl_c() -> None:

@@ -29,30 +29,30 @@ async def sessions(live: Service, channel: str) -> list[dict[str, Any]]:
     return found["results"]  # type: ignore[no-any-return]
 
 
-async def test_a_broadcast_makes_a_session_that_outlives_a_restart_and_counts_its_viewers(live: Service) -> None:
-    channel, stream = await live.channel(reconnect_timeout=20)
-    encoder = await live.push(stream)
-    await live.until(channel, is_watchable=True)
-    (session,) = await sessions(live, channel)
-    ann, bob = await visitor(live), await visitor(live)
+async def test_a_broadcast_makes_a_session_that_outlives_a_restart_and_counts_its_viewers(own: Service) -> None:
+    channel, stream = await own.channel(reconnect_timeout=60)
+    encoder = await own.push(stream)
+    await own.until(channel, is_watchable=True)
+    (session,) = await sessions(own, channel)
+    ann, bob = await visitor(own), await visitor(own)
     for each in (ann, bob, ann):
-        await poll(live, channel, each)
-    await live.until(channel, viewer_count=2)
+        await poll(own, channel, each)
+    await own.until(channel, viewer_count=2)
 
-    await live.stop()
+    await own.stop()
     await encoder.kill()
-    await live.start()
-    encoder = await live.push(stream)
-    await live.until(channel, is_watchable=True)
-    cat = await visitor(live)
+    await own.start()
+    encoder = await own.push(stream)
+    await own.until(channel, is_watchable=True)
+    cat = await visitor(own)
     for each in (ann, cat):  # tokens and ids are the same after the restart
-        await poll(live, channel, each)
-    await eventually(lambda: sessions(live, channel), lambda found: found[0]["unique_viewers"] == 3, 30.0)
+        await poll(own, channel, each)
+    await eventually(lambda: sessions(own, channel), lambda found: found[0]["unique_viewers"] == 3)
 
     await encoder.kill()
-    await live.api("POST", f"channels/{channel}/conference/create_stream", {"reconnect_timeout": 0})
-    (ended,) = await eventually(lambda: sessions(live, channel), lambda found: found[0]["stopped_at"], 40.0)
+    await own.give_up(channel)
+    (ended,) = await eventually(lambda: sessions(own, channel), lambda found: found[0]["stopped_at"])
     assert (ended["id"], ended["unique_viewers"]) == (session["id"], 3)
     assert 2 <= ended["peak_viewers"] <= 3
-    (recording,) = await eventually(lambda: live.recordings(channel), bool, 10.0)
+    (recording,) = await eventually(lambda: own.recordings(channel), bool)
     assert recording["stream_session_id"] == session["id"]

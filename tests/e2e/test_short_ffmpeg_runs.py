@@ -19,7 +19,8 @@ from providers.local.transcoder.thumbnail import (
     ThumbnailFailed,
     Thumbnails,
 )
-from tests.e2e.clips import LIMIT, PICTURE, keyframes, probe, run_ffmpeg
+from tests.e2e.clips import PICTURE, keyframes, probe, run_ffmpeg
+from tests.waiting import PATIENCE
 
 pytestmark = pytest.mark.e2e
 
@@ -103,7 +104,7 @@ async def test_no_ffmpeg_is_told_in_one_error(monkeypatch: pytest.MonkeyPatch) -
 def test_the_test_pattern_is_a_stream_of_h264_and_aac_with_regular_keyframes(tmp_path: Path) -> None:
     target = tmp_path / "pattern.flv"
     arguments = command.test_pattern_arguments(str(target), size=(320, 180), gop=0.5, bitrate=200_000, duration=2)
-    subprocess.run(arguments, timeout=LIMIT, check=True, capture_output=True)
+    subprocess.run(arguments, timeout=PATIENCE, check=True, capture_output=True)
     tags = FlvReader().feed(target.read_bytes())
     moments = keyframes(tags)
     assert [moment - moments[0] for moment in moments] == [0, 500, 1000, 1500]

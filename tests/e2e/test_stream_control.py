@@ -15,7 +15,7 @@ async def test_a_rotated_key_sends_the_old_encoder_away_after_the_overlap_and_th
     first = await live.push(old, plain=True)
     await live.until(channel, state="live")
 
-    new = await live.api("POST", f"{path}/rotate_key", {"overlap": 2})
+    new = await live.api("POST", f"{path}/rotate_key", {"overlap": 4})
     assert (await live.status(channel))["is_connected"]
     assert "stream key of this channel was changed" in await first.output()
     await live.until(channel, state="reconnecting", is_watchable=True)

@@ -8,18 +8,19 @@ import json
 import pytest
 
 from tests.e2e.stage import Service
+from tests.waiting import PATIENCE
 
 pytestmark = pytest.mark.e2e
 
 
-async def test_a_show_is_told_state_by_state_until_the_service_stops_in_order(live: Service) -> None:
-    channel, stream = await live.channel(reconnect_timeout=60)
-    path = f"/api/pub/public/v1/orgs/{live.organization}/channels/{channel}/conference/stream_events"
+async def test_a_show_is_told_state_by_state_until_the_service_stops_in_order(own: Service) -> None:
+    channel, stream = await own.channel(reconnect_timeout=60)
+    path = f"/api/pub/public/v1/orgs/{own.organization}/channels/{channel}/conference/stream_events"
     states: list[str] = []
     going_live = asyncio.Event()
 
     async def follow() -> None:
-        async with live.http.get(live.base + path, params={"visitor_id": "ada"}) as response:
+        async with own.http.get(own.base + path, params={"visitor_id": "ada"}) as response:
             async for line in response.content:
                 if line.startswith(b"data: "):
                     status = json.loads(line[6:])
@@ -27,9 +28,9 @@ async def test_a_show_is_told_state_by_state_until_the_service_stops_in_order(li
                     if status["viewer_count"] == 1:
                         going_live.set()
 
-    async with asyncio.timeout(60), asyncio.TaskGroup() as group:
+    async with asyncio.timeout(2 * PATIENCE), asyncio.TaskGroup() as group:
         group.create_task(follow())
-        await live.push(stream)
+        await own.push(stream)
         await going_live.wait()
-        assert await live.stop() == 0
+        assert await own.stop() == 0
     assert [state for state in states if state in ("offline", "starting", "live")] == ["offline", "starting", "live"]

@@ -23,7 +23,6 @@ SECONDS = 18.0
 POINTS = 6
 """Of the history, after which everything is known that can be."""
 
-TOLD_WITHIN = 40.0
 OF_THE_MACHINE = {"upload_slow", "arrival_uneven"}
 """What a busy machine does to a good stream; it is tried by hand below."""
 
@@ -76,10 +75,9 @@ def codes(seen: dict[str, Any]) -> set[str]:
 
 async def told(live: Service, channel: str, wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
     """Look until the health is as wanted."""
-    return await eventually(lambda: health(live, channel), wanted, TOLD_WITHIN, every=0.5)  # type: ignore[no-any-return]
+    return await eventually(lambda: health(live, channel), wanted, every=0.5)  # type: ignore[no-any-return]
 
 
-@pytest.mark.timeout(240)
 async def test_every_badly_made_stream_is_told_what_is_wrong_and_the_good_one_nothing(
     live: Service, tmp_path: Path
 ) -> None:

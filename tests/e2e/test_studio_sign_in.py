@@ -73,10 +73,12 @@ async def test_a_service_that_takes_the_token_and_says_nothing_keeps_nobody_wait
     assert live.process is not None
     live.process.send_signal(signal.SIGSTOP)
     try:
+        await streamer.browser.run("window.isImpatient = true")
         await streamer.press("button", "Sign in")
         await streamer.sees(".problem", "The service cannot be reached.")
     finally:
         live.process.send_signal(signal.SIGCONT)
+    await streamer.browser.run("window.isImpatient = false")
     await streamer.press("button", "Sign in")
     await streamer.sees("h1", "Streams")
 

@@ -37,11 +37,11 @@ def page(live: Service, channel: str) -> str:
 
 
 async def test_a_show_as_its_visitor_sees_it(live: Service, visitor: Visitor) -> None:
-    channel, stream = await live.channel(reconnect_timeout=8)
+    channel, stream = await live.channel(reconnect_timeout=60)
     await visitor.open(page(live, channel))
     await visitor.until("facts.view === 'offline'")
 
-    encoder = await live.push(stream, gop=2)
+    encoder = await live.push(stream, gop=4)  # long enough to be seen
     await visitor.until("facts.view === 'starting' && /^[1-9][0-9]* s$/.test(facts.count)")
     await visitor.until("facts.view === 'live'")
     playing = await visitor.plays_on()
@@ -52,10 +52,11 @@ async def test_a_show_as_its_visitor_sees_it(live: Service, visitor: Visitor) ->
     await visitor.until("facts.status.state === 'reconnecting'")
     encoder = await live.push(stream, gop=2)
     await visitor.until("facts.status.state === 'live' && facts.view === 'live'")
-    await visitor.plays_on(4.0, timeout=30.0)
+    await visitor.plays_on(4.0)
 
     await encoder.kill()
-    ended = await visitor.until("facts.view === 'ended' && facts.button", timeout=30.0)
+    await live.give_up(channel)
+    ended = await visitor.until("facts.view === 'ended' && facts.button")
     assert ended["said"] == "The stream has ended."
     await visitor.press("button")
     recording = await visitor.plays_on()
@@ -67,21 +68,21 @@ async def test_a_show_as_its_visitor_sees_it(live: Service, visitor: Visitor) ->
     assert views[-3:] == ["live", "ended", "recording"]
 
 
-async def test_the_player_comes_back_by_itself_after_a_restart_of_the_service(live: Service, visitor: Visitor) -> None:
-    channel, stream = await live.channel(reconnect_timeout=60)
-    await live.push(stream)
-    await visitor.open(page(live, channel))
+async def test_the_player_comes_back_by_itself_after_a_restart_of_the_service(own: Service, visitor: Visitor) -> None:
+    channel, stream = await own.channel(reconnect_timeout=60)
+    await own.push(stream)
+    await visitor.open(page(own, channel))
     await visitor.until("facts.view === 'live'")
     await visitor.plays_on()
     await visitor.browser.run("window.stillHere = true")
 
-    await live.kill()
-    await live.start()
-    await live.push(stream)
+    await own.kill()
+    await own.start()
+    await own.push(stream)
 
-    await live.until(channel, state="live", is_connected=True)
+    await own.until(channel, state="live", is_connected=True)
     await visitor.until("facts.status.state === 'live' && facts.view === 'live'")
-    await visitor.plays_on(4.0, timeout=40.0)
+    await visitor.plays_on(4.0)
     assert await visitor.browser.run("return window.stillHere")
 
 
@@ -106,7 +107,7 @@ async def test_while_hidden_it_polls_and_holds_no_connection_and_still_counts(li
     await visitor.until("facts.view === 'live' && facts.status.viewer_count === 1")
     await visitor.hide()
     await visitor.browser.run("performance.clearResourceTimings()")
-    await visitor.browser.until(POLLED, timeout=30)
+    await visitor.browser.until(POLLED)
     assert (await live.status(channel))["viewer_count"] == 1
 
 
@@ -120,7 +121,7 @@ async def test_where_events_are_refused_it_polls(live: Service, visitor: Visitor
         "old.replaceWith(fresh); performance.clearResourceTimings();"
     )
     await live.push(stream)
-    await visitor.until("facts.view === 'live'", timeout=30)
+    await visitor.until("facts.view === 'live'")
     assert await visitor.browser.run(POLLED)
 
 
@@ -144,7 +145,7 @@ async def test_while_the_encoder_is_away_its_slate_is_shown(live: Service, visit
 
     await encoder.kill()
 
-    await visitor.until("facts.view === 'away' && facts.slate", timeout=30)
+    await visitor.until("facts.view === 'away' && facts.slate")
     await live.push(stream)
-    back = await visitor.until("facts.view === 'live'", timeout=30)
+    back = await visitor.until("facts.view === 'live'")
     assert not back["slate"]

@@ -12,6 +12,7 @@ from tests.e2e.browser import Browser
 from tests.e2e.stage import Service
 from tests.e2e.window import HEAR_ERRORS, Window
 from tests.serving import serving
+from tests.waiting import PATIENCE
 
 FACTS = """
 const player = document.querySelector('live-stream'), root = player.shadowRoot, video = root.querySelector('video');
@@ -41,7 +42,7 @@ class Visitor(Window):
         await self.browser.run(HEAR_ERRORS + LISTEN)
         await self.browser.until("return customElements.get('live-stream') !== undefined")
 
-    async def plays_on(self, seconds: float = 2.0, timeout: float = 20.0) -> dict[str, Any]:
+    async def plays_on(self, seconds: float = 2.0, timeout: float = PATIENCE) -> dict[str, Any]:
         """Wait until this much more was played and pictures came out of the decoder."""
         before = await self.facts()
         return await self.until(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from tests.e2e.browser import Browser
+from tests.waiting import PATIENCE
 
 HEAR_ERRORS = """
 window.errors = window.errors || [];
@@ -25,7 +26,7 @@ class Window:
     async def facts(self) -> dict[str, Any]:
         return await self.browser.run(self.FACTS)  # type: ignore[no-any-return]
 
-    async def until(self, condition: str, timeout: float = 20.0) -> dict[str, Any]:
+    async def until(self, condition: str, timeout: float = PATIENCE) -> dict[str, Any]:
         """Wait until `condition`, JavaScript over `facts`, holds; the facts then. Errors: AssertionError with the last facts."""
         body = self.FACTS.replace("return {", "const facts = {", 1) + f"\nreturn ({condition}) && facts;"
         try:

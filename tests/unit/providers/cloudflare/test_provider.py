@@ -40,9 +40,9 @@ async def test_a_create_whose_answer_is_lost_is_adopted(
 
 
 async def test_a_create_that_answers_too_late_makes_one_input(fake: FakeHand, make: Make) -> None:
-    provider = make(api_timeout=0.3)
+    provider = make(api_timeout=1.0)
     await provider.start()
-    await fake.admin("/faults", kind="slow", seconds=0.6, match="POST")
+    await fake.admin("/faults", kind="slow", seconds=2.0, match="POST")
     live = await provider.ensure_input(REQUEST)
     assert await inputs(fake) == [live.uid]
 

@@ -7,9 +7,7 @@ import ssl
 from dataclasses import dataclass, field
 
 from tests.unit.providers.local.rtmp.encoder import Answers, Encoder
-
-PATIENCE = 10.0
-"""Seconds until a test gives up waiting; nothing is measured with it."""
+from tests.waiting import PATIENCE
 
 
 @dataclass

@@ -13,11 +13,11 @@ from structlog.testing import capture_logs
 from providers.local.ingest import connection as connection_module
 from providers.local.ingest.ports import Publication, PublishRefused, PublishRequest
 from providers.local.media import FlvTag, TagKind
-from tests.unit.providers.local.ingest.clients import PATIENCE, Client
+from tests.unit.providers.local.ingest.clients import Client
 from tests.unit.providers.local.ingest.gates import RecordingGate
 from tests.unit.providers.local.ingest.listening import Listening
 from tests.unit.providers.local.rtmp.encoder import AAC_HEADER, AVC_HEADER, FLASH_VERSION
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 
 
 async def test_the_media_of_an_admitted_encoder_arrives_as_flv_tags(gate: RecordingGate, listening: Listening) -> None:

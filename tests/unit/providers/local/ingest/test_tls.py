@@ -100,7 +100,7 @@ def test_a_certificate_that_cannot_be_read_is_unusable(tmp_path: Path, damage: s
 
 @pytest.fixture
 async def server(tasks: Tasks) -> AsyncIterator[IngestServer]:
-    server = IngestServer(RecordingGate(), tasks.spawn, replace(LIMITS, tls_handshake_timeout=0.2))
+    server = IngestServer(RecordingGate(), tasks.spawn, LIMITS)
     yield server
     await server.aclose()
     assert server.counters.connections == 0
@@ -140,15 +140,18 @@ async def test_plain_rtmp_on_the_tls_port_is_hung_up_on(files: CertificateFiles,
 
     assert server.counters.refused == {"tls_handshake": 1}
     await client.close()
+    await server.aclose()
 
 
-async def test_a_socket_that_never_starts_tls_is_closed_in_time(files: CertificateFiles, server: IngestServer) -> None:
+async def test_a_socket_that_never_starts_tls_is_closed_in_time(files: CertificateFiles, tasks: Tasks) -> None:
+    server = IngestServer(RecordingGate(), tasks.spawn, replace(LIMITS, tls_handshake_timeout=0.2))
     port = await server.listen("127.0.0.1", 0, server_context(files.certificate, files.key))
     client = await Client.connect(port)
 
     assert await client.hear_to_the_end() == b""
     assert server.counters.refused == {"tls_handshake": 1}
     await client.close()
+    await server.aclose()
 
 
 async def test_stopping_does_not_wait_for_tls_handshakes(files: CertificateFiles, tasks: Tasks) -> None:
