@@ -25,7 +25,7 @@ from providers.base import (
     ProviderUnavailable,
 )
 from providers.cloudflare import mapping
-from providers.cloudflare.tracking import SentAway, Tracked, compose, explained, happened
+from providers.cloudflare.tracking import SentAway, Tracked, compose, contradicts, explained, happened
 
 log = structlog.get_logger(__name__)
 
@@ -201,19 +201,19 @@ class States:
             if status != 200:
                 raise away
             tracked.stale = True
-        elif self._has_news(tracked, video_uid, status, lifecycle, now):
-            await self._read_connection(tracked, now)
+        else:
+            # Known to be out of date from now on, also if the API cannot be asked.
+            tracked.woken = tracked.woken or contradicts(tracked, video_uid, lifecycle)
+            if self._has_news(tracked, video_uid, status, now):
+                await self._read_connection(tracked, now)
         self._settle(tracked, video_uid, now)
 
-    def _has_news(self, tracked: Tracked, video_uid: str | None, status: int, lifecycle: Any, now: datetime) -> bool:
+    def _has_news(self, tracked: Tracked, video_uid: str | None, status: int, now: datetime) -> bool:
         """Whether the API can know more than we do; what it says costs a request of the budget."""
         if tracked.woken or tracked.connection is None or tracked.connection_read is None:
             return True
-        word = lifecycle.get("status") if isinstance(lifecycle, dict) else None
-        hint = mapping.connection(word).connected if isinstance(word, str) else None
-        contradicted = hint is not None and hint != tracked.connection.connected
         age = CONNECTION_TTL if tracked.on_air or video_uid or status != 200 else IDLE_CONNECTION_TTL
-        return contradicted or video_uid != tracked.video_uid or _age(tracked.connection_read, now) >= age
+        return _age(tracked.connection_read, now) >= age
 
     async def _read_connection(self, tracked: Tracked, now: datetime) -> None:
         # What wakes us from here on may be newer than the answer.

@@ -8,9 +8,11 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from providers.base import ON_AIR, EventKind, InputState, Phase
 from providers.cloudflare.mapping import Connection
+from providers.cloudflare.mapping import connection as connection_of
 
 TIME_TO_WATCHABLE = 30.0
 """Seconds from connected to playable by Cloudflare's own word, "wait thirty seconds"."""
@@ -60,6 +62,14 @@ class Tracked:
     @property
     def on_air(self) -> bool:
         return self.answer is not None and self.answer.phase in ON_AIR
+
+
+def contradicts(tracked: Tracked, video_uid: str | None, lifecycle: Any) -> bool:
+    """Whether the delivery host says something that does not go with what the API said last."""
+    word = lifecycle.get("status") if isinstance(lifecycle, dict) else None
+    hint = connection_of(word).connected if isinstance(word, str) else None
+    known = tracked.connection.connected if tracked.connection is not None else None
+    return video_uid != tracked.video_uid or (hint is not None and hint != known)
 
 
 def compose(

@@ -106,6 +106,17 @@ async def test_an_api_that_takes_a_request_and_never_answers_hides_nothing_that_
     assert (await known.state(UID)).is_watchable
 
 
+async def test_a_connection_the_delivery_host_contradicts_is_not_told_as_certain(
+    known: States, hosts: Hosts, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(states, "API_PATIENCE", 0.01)
+    assert not (await known.state(UID)).degraded
+    hosts.gate.clear()
+    hosts.lifecycle = {**LIVE, "status": "disconnected"}
+    clock.advance(2)
+    assert (await known.state(UID)).degraded
+
+
 @pytest.mark.parametrize("word", [{"state": "connected"}, ["connected"], 7, None])
 async def test_a_word_of_no_known_kind_is_an_unknown_word(known: States, hosts: Hosts, word: object) -> None:
     hosts.encoder = word
