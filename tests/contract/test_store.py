@@ -9,7 +9,7 @@ from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from providers.base import InputOptions, LatencyMode
@@ -19,6 +19,7 @@ from service.domain.paging import Anchor, Page, PageRequest, cut
 from service.store import Store
 from service.store.migrate import migrate
 from service.store.tables import live_inputs
+from tests.contract.stores import opened_store
 
 START = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 
@@ -227,18 +228,40 @@ async def test_a_stream_is_found_by_the_name_its_channel_has_now(store: Store) -
     assert (await found("morn"), await found("EVE")) == ([], ["u"])
 
 
-async def test_a_channel_renamed_while_its_input_is_claimed_is_found_by_its_new_name(store: Store) -> None:
-    organization_id = await new_organization(store)
-    renamed = [await new_channel(store, organization_id, name="Morning") for _ in range(20)]
-    claims = [new_claim(each) for each in renamed]
-    await asyncio.gather(
-        *(store.claims.claim(each) for each in claims),
-        *(store.channels.change_channel(each.id, {"name": "Evening"}, START) for each in renamed),
-    )
-    for each in claims:
-        await store.claims.commit_claim(each.channel_id, each.request_id, each.request_id, each.options, START)
-    found = await store.claims.owned_streams(organization_id, "evening", PageRequest(99))
-    assert len(found) == len(renamed)
+async def test_a_channel_renamed_while_its_input_is_claimed_is_found_by_its_new_name(
+    request: pytest.FixtureRequest,
+) -> None:
+    """On PostgreSQL; SQLite has one writer at a time."""
+    async with opened_store("postgresql", request) as store:
+        organization_id = await new_organization(store)
+        channel = await new_channel(store, organization_id, name="Morning")
+        other = await new_channel(store, organization_id)
+        claim = new_claim(channel)
+
+        async def waiting(connection: AsyncConnection) -> int:
+            held_up = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+            return int((await connection.execute(held_up)).scalar_one())
+
+        async with asyncio.timeout(20), asyncio.TaskGroup() as tasks:
+
+            async def get_in_its_way(connection: AsyncConnection) -> None:
+                """Hold the claim up after it has read the name, until the channel has another, or waits for the claim."""
+                row = {"channel_id": other.id, "organization_id": organization_id, "created_at": START}
+                row |= {"provider": "memory", "request_id": claim.request_id, "generation": 1}
+                row |= {"reconnect_timeout": 1, "latency_mode": "low"}
+                await connection.execute(live_inputs.insert().values(row))
+                tasks.create_task(store.claims.claim(claim))
+                while await waiting(connection) < 1:
+                    pass
+                renaming = tasks.create_task(store.channels.change_channel(channel.id, {"name": "Evening"}, START))
+                while not renaming.done() and await waiting(connection) < 2:
+                    pass
+                await connection.rollback()
+
+            await store.database.read(get_in_its_way)
+        assert await store.claims.commit_claim(channel.id, claim.request_id, "u", claim.options, START)
+        found = await store.claims.owned_streams(organization_id, "evening", PageRequest(9))
+        assert [each.uid for each in found] == ["u"]
 
 
 async def test_pending_claims_are_those_of_the_provider_without_an_answer(store: Store) -> None:
