@@ -85,10 +85,10 @@ async def manifest(request: web.Request) -> web.Response:
         headers |= {"preview-start-seconds": "0", "stream-media-id": video.uid}
     if request.path.endswith(".mpd"):
         kind = "dynamic" if video.state == "live-inprogress" else "static"
-        return web.Response(text=DASH.format(kind=kind), content_type=DASH_TYPE, headers=headers)
+        return web.Response(body=DASH.format(kind=kind).encode(), content_type=DASH_TYPE, headers=headers)
     text = HLS.format(version=8 if request.query.get("dvrEnabled") == "true" else 6)
     ending = "" if video.state == "live-inprogress" else "#EXT-X-ENDLIST\n"
-    return web.Response(text=text + ending, content_type=HLS_TYPE, headers=headers)
+    return web.Response(body=(text + ending).encode(), content_type=HLS_TYPE, headers=headers)
 
 
 async def thumbnail(request: web.Request) -> web.Response:
