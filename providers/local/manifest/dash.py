@@ -25,6 +25,9 @@ from providers.local.manifest.views import (
 )
 from providers.local.packager.events import TrackKind
 
+ROUNDING = 0.5
+"""Seconds a segment may be longer than the target duration, to which HLS compares it rounded (RFC 8216 §4.3.3.1)."""
+
 DELAY_SEGMENTS = 3
 """suggestedPresentationDelay in target durations: without one dash.js stalled four times a view (measured)."""
 
@@ -75,7 +78,7 @@ def live_mpd(view: BroadcastView, now: float, *, segments: str, location: str, c
         "publishTime": utc(now),
         "suggestedPresentationDelay": _duration(DELAY_SEGMENTS * view.target_duration),
         "minBufferTime": _duration(view.target_duration),
-        "maxSegmentDuration": _duration(view.target_duration),
+        "maxSegmentDuration": _duration(view.target_duration + ROUNDING),
     }
     if view.ended:
         attributes["mediaPresentationDuration"] = _duration(end)
@@ -105,7 +108,7 @@ def vod_mpd(view: BroadcastView, segments: str) -> str:
         "type": "static",
         "mediaPresentationDuration": _duration(start),
         "minBufferTime": _duration(view.target_duration),
-        "maxSegmentDuration": _duration(view.target_duration),
+        "maxSegmentDuration": _duration(view.target_duration + ROUNDING),
     }
     return _mpd(attributes, [_period(period, segments) for period in periods])
 

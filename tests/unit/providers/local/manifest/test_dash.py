@@ -46,3 +46,13 @@ def test_an_encoder_that_comes_back_does_not_shorten_what_is_listed_from_the_beg
 
 def test_the_depth_is_the_window_once_the_beginning_has_left_it(broadcast: Broadcast) -> None:
     assert depth(broadcast, SimulatedPackager(), 40) == pytest.approx(24.0, abs=2.0)
+
+
+def test_no_segment_is_longer_than_the_longest_that_is_promised(broadcast: Broadcast) -> None:
+    packager = SimulatedPackager()
+    for seconds in (2.0, 2.4):
+        for event in packager.segment(seconds, 1):
+            broadcast.take("source", event)
+    mpd = dash.live_mpd(broadcast.view(live=True), packager.wall, segments="", location="l", clock="c")
+    promised = re.search(r'maxSegmentDuration="PT([0-9.]+)S"', mpd)
+    assert promised is not None and float(promised[1]) >= 2.4
