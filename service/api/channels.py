@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from service.api.contract import Call, Nothing, Operation, Reply, operation
 from service.api.fields import NAME_PATTERN, TEXT_PATTERN, HttpUrl, Id, Moment, Trimmed
 from service.api.message_schemas import MessageAnswer, message_answer
-from service.api.pagination import SearchQuery, page_reply
+from service.api.pagination import PageQuery, SearchQuery, page_reply
 from service.api.schemas import Answer, PageAnswer, without_defaults
 from service.domain.channels import (
     DEFAULT_ORDERING,
@@ -102,10 +102,16 @@ class ChannelPage(PageAnswer):
     results: list[ChannelAnswer]
 
 
-class ChannelQuery(SearchQuery):
+class OrderedQuery(PageQuery):
+    """What every list of channels takes."""
+
     ordering: str = Field(
         DEFAULT_ORDERING, description="created_at or latest_message_created_at, with a leading - for descending."
     )
+
+
+class ChannelQuery(OrderedQuery, SearchQuery):
+    """Of the organization's; one's own are not searched."""
 
 
 def operations(channels: Channels) -> list[Operation]:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field
 
-from service.api.channels import ChannelAnswer, ChannelPage, ChannelQuery, channel_answer, channel_values
+from service.api.channels import ChannelAnswer, ChannelPage, OrderedQuery, channel_answer, channel_values
 from service.api.contract import Call, Nothing, Operation, Reply, operation
 from service.api.fields import FLAG_PATTERN, Id
 from service.api.notifications import SettingsAnswer, settings_answer
@@ -21,7 +21,7 @@ DIRECT = USER + "/dm-channels"
 TAG = "A user's channels"
 
 
-class JoinedQuery(ChannelQuery):
+class JoinedQuery(OrderedQuery):
     is_active: str = Field(
         "", pattern=FLAG_PATTERN, description="true or false. Channels that are there are all active."
     )
@@ -64,8 +64,8 @@ def operations(joined: JoinedChannels, directs: DirectChannels) -> list[Operatio
     async def get_joined(call: Call[Nothing, Nothing]) -> Reply:
         return Reply(_joined(await joined.get(call.caller, call.path["user_id"], call.path["channel_id"])))
 
-    @operation("GET", DIRECT, query=ChannelQuery, answers={200: ChannelPage}, tag=TAG, summary="One's direct channels")
-    async def list_direct(call: Call[ChannelQuery, Nothing]) -> Reply:
+    @operation("GET", DIRECT, query=OrderedQuery, answers={200: ChannelPage}, tag=TAG, summary="One's direct channels")
+    async def list_direct(call: Call[OrderedQuery, Nothing]) -> Reply:
         """Only one's own."""
         request = call.query.request(by_uuid=True)
         page = await joined.list(call.caller, call.path["user_id"], call.query.ordering, request, direct=True)

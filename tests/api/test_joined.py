@@ -152,3 +152,13 @@ async def test_a_channel_made_private_is_of_type_4_and_back(ada: Person, bob: Pe
     assert (await bob.get(f"channels/{channel}"))[0] == 404
     _, public = await ada.put(f"channels/{channel}", {"name": "News", "avatar_url": "https://example.com/a.png"})
     assert (public["type"], public["is_private"], public["avatar_url"]) == (2, False, "https://example.com/a.png")
+
+
+async def test_no_search_is_documented_that_would_not_be_made(api: Api) -> None:
+    paths = (await (await api.client.get("/openapi.json")).json())["paths"]
+    searched = {
+        path.rpartition("/")[2]
+        for path, operations in paths.items()
+        if any(parameter["name"] == "search" for parameter in operations.get("get", {}).get("parameters", []))
+    }
+    assert searched == {"channels", "streams"}
