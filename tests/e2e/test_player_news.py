@@ -46,6 +46,28 @@ window.fetch = async (url, ...more) => {
 """
 """`holdNext()` has the status asked for, and its answer, one not heard before, come only at `release()`."""
 
+ANSWERED_BEFORE_THE_FIRST_EVENT = """
+const real = window.fetch;
+const now = { is_watchable: false, seconds_until_watchable: 0, state: 'ended', poll_after_ms: 9000, viewer_count: 0 };
+window.fetch = async (url, ...more) => {
+  if (!String(url).includes('/stream_status')) return real(url, ...more);
+  setTimeout(() => { window.isKept = stream.readyState === EventSource.OPEN; release(); }, 200);
+  return new Response(JSON.stringify(now));
+};
+const released = new Promise((resolve) => (window.release = resolve));
+window.EventSource = class extends EventSource {
+  constructor(...all) {
+    super(...all);
+    window.stream ??= this;
+    super.addEventListener('open', () => dispatchEvent(new Event('online')));
+  }
+  addEventListener(type, work) {
+    super.addEventListener(type, type === 'status' ? (event) => released.then(() => work(event)) : work);
+  }
+};
+"""
+"""The event stream opens, the status is asked for and answered, and only then the first event comes."""
+
 
 @pytest.fixture
 async def browser() -> AsyncIterator[Browser]:
@@ -90,6 +112,15 @@ async def test_an_answer_an_event_has_overtaken_is_not_believed(live: Service, b
         await browser.until("return window.isGiven")
         assert (await visitor.facts())["status"]["state"] == "live"
         assert (await browser.run("return heard")).count("offline") == 1
+
+
+async def test_an_event_stream_that_has_only_just_opened_is_not_given_up(live: Service, browser: Browser) -> None:
+    await browser.before_pages(ANSWERED_BEFORE_THE_FIRST_EVENT)
+    channel, _ = await live.channel()
+    async with embedded(browser, live, channel) as visitor:
+        await browser.until("return window.isKept !== undefined")
+        assert await browser.run("return window.isKept")
+        await visitor.until("facts.view === 'offline'")
 
 
 async def test_a_status_of_the_channel_before_is_not_taken_for_the_one_of_now(live: Service, browser: Browser) -> None:

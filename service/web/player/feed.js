@@ -49,6 +49,7 @@ export class Feed {
   #paceMs = 2_000;
   #running = false;
   #heard = false;
+  #openSince = 0;
   #asked = null; // the poll on the way, unless something newer has overtaken it
   #listeners = new AbortController();
 
@@ -95,6 +96,7 @@ export class Feed {
     const events = (this.#events = new EventSource(`${this.#base}stream_events${this.#query}`));
     this.#heard = false;
     this.#pollIn(FIRST_EVENT_MS);
+    events.addEventListener("open", () => (this.#openSince = Date.now()));
     events.addEventListener("status", ({ data }) => {
       this.#heard = true;
       this.#asked = null; // what it answers may be older than this
@@ -106,6 +108,15 @@ export class Feed {
       if (events.readyState === EventSource.CLOSED) this.#doWithoutEvents(); // refused: the browser does not try again
       this.#pollIn(FIRST_RETRY_MS * Math.random());
     });
+  }
+
+  /** What to think of the open event stream when a poll was answered, with news or not; when to poll again. */
+  #judgeEvents(isNews) {
+    if (!this.#heard && Date.now() - this.#openSince < FIRST_EVENT_MS / 2) return FIRST_EVENT_MS; // it has only just come
+    if (this.#heard && !isNews) return SILENCE_MS;
+    if (this.#heard) this.#closeEvents(); // it should have told us
+    else this.#doWithoutEvents(); // something on the way holds events back
+    return this.#paceMs;
   }
 
   #doWithoutEvents() {
@@ -160,12 +171,7 @@ export class Feed {
       if (this.#asked !== asked) return;
       if (answer.ok) {
         this.#hear(text);
-        wait = this.#paceMs;
-        if (this.#events?.readyState === EventSource.OPEN) {
-          if (!this.#heard) this.#doWithoutEvents(); // something on the way holds events back
-          else if (this.#last !== before) this.#closeEvents(); // it should have told us
-          else wait = SILENCE_MS;
-        }
+        wait = this.#events?.readyState === EventSource.OPEN ? this.#judgeEvents(this.#last !== before) : this.#paceMs;
       } else {
         if (answer.status === 404) this.#miss();
         wait = 1_000 * (Number(answer.headers.get("Retry-After")) || LAST_RETRY_MS / 1_000);
