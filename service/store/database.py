@@ -93,6 +93,8 @@ class Database:
         except (PoolTimeout, OSError, TimeoutError, asyncpg.PostgresError) as lost:
             raise self._lost(lost) from lost
         except DBAPIError as failed:
+            if _sqlstate(failed) == READ_ONLY:
+                await self._engine.dispose()  # after a failover these connections lead to who was the primary
             if _is_lost(failed):
                 raise self._lost(failed) from failed
             raise
@@ -113,8 +115,12 @@ def _unavailable() -> Unavailable:
     return Unavailable("The store is not available.", retry_after=RETRY_AFTER)
 
 
-_LOST_SQLSTATES = ("08", "28", "3D", "53", "57")
-"""Classes of PostgreSQL errors that say the server, not the statement, is the trouble (PostgreSQL, appendix A)."""
+READ_ONLY = "25006"
+"""What a standby says to a write."""
+
+_LOST_SQLSTATES = ("08", "28", "3D", "40", "53", "57", READ_ONLY)
+"""PostgreSQL's errors, and classes of them, that say the server or the moment, not the statement, is the trouble (its appendix A).
+Of class 40, a deadlock for one, nothing was done: it may be tried again."""
 
 _LOST_SQLITE = (
     "locked",
@@ -129,12 +135,17 @@ _LOST_SQLITE = (
 )
 
 
+def _sqlstate(error: DBAPIError) -> str | None:
+    """PostgreSQL's five characters; None where there are none (SQLite)."""
+    state = getattr(error.orig, "sqlstate", None)
+    return state if isinstance(state, str) else None
+
+
 def _is_lost(error: DBAPIError) -> bool:
     if error.connection_invalidated:
         return True
-    state = getattr(error.orig, "sqlstate", None)
-    if isinstance(state, str):
-        return state[:2] in _LOST_SQLSTATES
+    if (state := _sqlstate(error)) is not None:
+        return state.startswith(_LOST_SQLSTATES)
     message = str(error.orig).lower()
     return "connection is closed" in message or any(sign in message for sign in _LOST_SQLITE)
 
