@@ -268,6 +268,8 @@ def routes(public: PublicStream, board: StatusBoard) -> list[web.RouteDef]:
 
     def serving(endpoint: str) -> Handler:
         async def poll(request: web.Request) -> web.Response:
+            if request.method == "OPTIONS":
+                return web.Response(status=204, headers=_PREFLIGHT)
             if request.method not in ("GET", "HEAD"):
                 raise web.HTTPMethodNotAllowed(request.method, METHODS.split(", "))
             watched = await board.watch(request.match_info["organization_id"], request.match_info["channel_id"])
