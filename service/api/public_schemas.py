@@ -35,7 +35,13 @@ class StreamStatus(BaseModel):
 class Visitor(BaseModel):
     """Who asks."""
 
-    visitor_id: str | None = Field(None, description="Counts the visitor as a viewer. At most 128 characters.")
+    visitor_id: str | None = Field(
+        None,
+        description=(
+            "Counts the visitor as a viewer. At most 128 characters. The header `X-Visitor-Id` does the same where there is "
+            "none here, and a visitor's Bearer token goes before both."
+        ),
+    )
 
 
 class StreamViewerCount(BaseModel):
