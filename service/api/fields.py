@@ -46,6 +46,14 @@ PATTERN_MESSAGES = {
 """What is wrong with a text that does not match."""
 
 
+Flag = Annotated[
+    str,
+    Field(pattern=FLAG_PATTERN),
+    WithJsonSchema({"anyOf": [{"type": "boolean"}, {"type": "string", "pattern": FLAG_PATTERN}]}),
+]
+"""A boolean as a query parameter: clients give it as their language's own."""
+
+
 def _whole(value: Any) -> Any:
     """JSON knows one kind of number: 12.0 is the integer 12. A boolean is none."""
     return int(value) if isinstance(value, float) and value.is_integer() else value

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from service.api.channels import ChannelAnswer, ChannelPage, OrderedQuery, channel_answer, channel_values
 from service.api.contract import Call, Nothing, Operation, Reply, operation
-from service.api.fields import FLAG_PATTERN, Id
+from service.api.fields import Flag, Id
 from service.api.notifications import SettingsAnswer, settings_answer
 from service.api.pagination import page_reply
 from service.api.schemas import PageAnswer
@@ -22,9 +22,7 @@ TAG = "A user's channels"
 
 
 class JoinedQuery(OrderedQuery):
-    is_active: str = Field(
-        "", pattern=FLAG_PATTERN, description="true or false. Channels that are there are all active."
-    )
+    is_active: Flag = Field("", description="true or false. Channels that are there are all active.")
 
     def active(self) -> bool | None:
         return None if not self.is_active else self.is_active.lower() == "true"

@@ -248,7 +248,7 @@ export interface Operations {
   /** One's direct channels */
   listDirect: { path: { organization_id: string; user_id: string; }; query?: { cursor?: string; page_size?: number; ordering?: string; }; answer: ChannelPage };
   /** Channels one is in */
-  listJoined: { path: { organization_id: string; user_id: string; }; query?: { cursor?: string; page_size?: number; ordering?: string; is_active?: string; }; answer: JoinedPage };
+  listJoined: { path: { organization_id: string; user_id: string; }; query?: { cursor?: string; page_size?: number; ordering?: string; is_active?: boolean | string; }; answer: JoinedPage };
   /** Members of the channel */
   listMembers: { path: { organization_id: string; channel_id: string; }; query?: { cursor?: string; page_size?: number; ordering?: string; }; answer: MemberPage };
   /** Messages of the channel */

@@ -23,6 +23,7 @@ const id: string | null = session.stream_session_id;
 await client.call("ensureStream", { path });
 await client.call("getMe", { signal: new AbortController().signal });
 await client.call("listChannels", { path: organization, query: { page_size: 10 } });
+await client.call("listJoined", { path: { ...organization, user_id: me.id }, query: { is_active: true } });
 const chunks = [{ type: "text", text: "hello" }, { type: "hologram", depth: 3 }];
 const sent: MessageAnswer = await client.call("sendMessage", { path, body: { body: { version: 3, chunks, externalView: {} } } });
 
