@@ -18,6 +18,10 @@ class TagKind(IntEnum):
     SCRIPT = 18
 
 
+AUDIO, VIDEO, SCRIPT = TagKind
+"""For what looks at every tag: on the enumeration each look-up is a call (Python 3.11)."""
+
+
 class FlvTag(NamedTuple):
     """One audio, video or script message. `timestamp` is in ms as it was sent: an unsigned 32-bit number that may wrap."""
 

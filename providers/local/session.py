@@ -19,7 +19,7 @@ from providers.local.health.checkup import Checkup
 from providers.local.health.gauge import Gauge
 from providers.local.ingest.ports import PublishRefused, PublishRequest
 from providers.local.lifecycle import Happening, move
-from providers.local.media import FlvTag, TagKind
+from providers.local.media import SCRIPT, FlvTag
 from providers.local.pipeline import Pipeline
 from providers.local.ports import StoredInput, key_digest
 
@@ -45,6 +45,8 @@ TAKEN_OVER = (
     "NetStream.Publish.BadName",
     "This encoder sent nothing for 5 seconds, and another one has taken over the stream.",
 )
+
+_STARTING = Phase.STARTING  # for every tag: on the enumeration each look-up is a call (Python 3.11)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +127,7 @@ class LiveSession:
         """Take a tag. Raises PublishRefused when it cannot be carried or the key is another's by now."""
         if encoder is not self._encoder:
             raise PublishRefused(*TAKEN_OVER)
-        if tag.kind is not TagKind.SCRIPT:
+        if tag.kind is not SCRIPT:
             encoder.last_media = self._around.monotonic()
             if encoder.frozen:
                 self._thaw(encoder)
@@ -134,7 +136,7 @@ class LiveSession:
         if not encoder.started and encoder.pipeline.started:
             encoder.started = True
             self._enter(Happening.MEDIA, reason=None)
-        if self.phase is Phase.STARTING and encoder.pipeline.watchable:
+        if self.phase is _STARTING and encoder.pipeline.watchable:
             self._show()
 
     def left(self, encoder: _Encoder, reason: str) -> None:

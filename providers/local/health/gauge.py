@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 
-from providers.local.media import FlvTag, TagKind
+from providers.local.media import AUDIO, VIDEO, FlvTag
 
 MAX_VIDEO_STEP, MAX_AUDIO_STEP = 1_000, 500
 """Milliseconds from one frame, or packet of sound, to the next; more is a gap."""
@@ -26,8 +26,6 @@ MAX_HEADER = 64 * 1024
 
 _NEVER = -(1 << 40)
 _WRAP = 1 << 32
-# Looked up on the enumeration they cost as much as everything else together.
-_VIDEO, _AUDIO = TagKind.VIDEO, TagKind.AUDIO
 _INTER_FRAME = 0x27
 """FrameType and CodecID of an H.264 frame that is no keyframe (FLV specification 10.1, E.4.3)."""
 
@@ -65,7 +63,7 @@ class Gauge:
         """Count a tag. Never raises, whatever is in it."""
         kind, timestamp, payload = tag
         size = len(payload)
-        if kind is _VIDEO:
+        if kind is VIDEO:
             step = timestamp - self.video_time
             if size > 5 and payload[0] == _INTER_FRAME and payload[1] == _FRAME and 0 <= step <= MAX_VIDEO_STEP:
                 self.video_time = timestamp
@@ -77,7 +75,7 @@ class Gauge:
                     self.reordered += 1
             else:
                 self._unusual_video(timestamp, payload)
-        elif kind is _AUDIO:
+        elif kind is AUDIO:
             step = timestamp - self.audio_time
             if size > 2 and payload[1] == _FRAME and 0 <= step <= MAX_AUDIO_STEP:
                 self.audio_time = timestamp

@@ -42,6 +42,10 @@ class PacketType(IntEnum):
     IGNORED = 2
 
 
+HEADER, FRAME, IGNORED = PacketType
+"""For every tag: on the enumeration each look-up is a call (Python 3.11)."""
+
+
 class VideoTag(NamedTuple):
     """What the head of a video payload says; the data begins at VIDEO_HEADER_SIZE. `composition_time` in ms, signed."""
 
@@ -50,7 +54,7 @@ class VideoTag(NamedTuple):
     composition_time: int
 
 
-_IGNORED_VIDEO = VideoTag(PacketType.IGNORED, False, 0)
+_IGNORED_VIDEO = VideoTag(IGNORED, False, 0)
 
 
 def parse_video(payload: bytes) -> VideoTag:
@@ -67,11 +71,11 @@ def parse_video(payload: bytes) -> VideoTag:
     if len(payload) < VIDEO_HEADER_SIZE:
         raise MalformedMedia("a video tag is shorter than its header")
     packet_type = payload[1]
-    if packet_type > PacketType.FRAME or len(payload) == VIDEO_HEADER_SIZE:
+    if packet_type > FRAME or len(payload) == VIDEO_HEADER_SIZE:
         return _IGNORED_VIDEO
     offset = int.from_bytes(payload[2:5], "big")
     return VideoTag(
-        PacketType.FRAME if packet_type else PacketType.HEADER,
+        FRAME if packet_type else HEADER,
         first >> 4 == _KEYFRAME,
         offset - 0x1000000 if offset & 0x800000 else offset,
     )
@@ -80,15 +84,15 @@ def parse_video(payload: bytes) -> VideoTag:
 def parse_audio(payload: bytes) -> PacketType:
     """E.4.2: what follows at AUDIO_HEADER_SIZE. Tags without data are IGNORED. Errors: UnsupportedCodec."""
     if not payload:
-        return PacketType.IGNORED
+        return IGNORED
     sound_format = payload[0] >> 4
     if sound_format == _ENHANCED_AUDIO:
         raise UnsupportedCodec(_refusal(_fourcc(payload), " over enhanced RTMP", "AAC"))
     if sound_format != _AAC:
         raise UnsupportedCodec(_refusal(_AUDIO_CODECS.get(sound_format, "This audio codec"), "", "AAC"))
-    if len(payload) <= AUDIO_HEADER_SIZE or payload[1] > PacketType.FRAME:
-        return PacketType.IGNORED
-    return PacketType.FRAME if payload[1] else PacketType.HEADER
+    if len(payload) <= AUDIO_HEADER_SIZE or payload[1] > FRAME:
+        return IGNORED
+    return FRAME if payload[1] else HEADER
 
 
 def _fourcc(payload: bytes) -> str:

@@ -9,7 +9,7 @@ frames after such a pause go on where the decoder was, with or without a keyfram
 
 from __future__ import annotations
 
-from providers.local.media import FlvTag, TagKind
+from providers.local.media import AUDIO, VIDEO, FlvTag, TagKind
 from providers.local.packager import audio, flv, video
 from providers.local.packager.aac import AacConfig, parse_aac_config
 from providers.local.packager.avc import AvcConfig, parse_avc_config
@@ -17,7 +17,7 @@ from providers.local.packager.cutting import PackagerSettings, SegmentRule
 from providers.local.packager.errors import MalformedMedia
 from providers.local.packager.events import PackagerEvent, Resume
 from providers.local.packager.run import Run
-from providers.local.packager.timeline import Order, Timeline
+from providers.local.packager.timeline import CONTINUES, Order, Timeline
 from providers.local.packager.waiting import VideoWait
 
 MAX_TAG_SIZE = 16 * 1024 * 1024 - 1
@@ -114,9 +114,9 @@ class Packager:
         kind, timestamp, payload = tag
         if len(payload) > MAX_TAG_SIZE:
             raise MalformedMedia(f"a tag of {len(payload)} bytes")
-        if kind is TagKind.VIDEO:
+        if kind is VIDEO:
             self._take_video(timestamp, payload, arrived)
-        elif kind is TagKind.AUDIO:
+        elif kind is AUDIO:
             self._take_audio(timestamp, payload, arrived)
         else:
             self._video_wait.read(payload)
@@ -137,12 +137,12 @@ class Packager:
 
     def _take_video(self, timestamp: int, payload: bytes, arrived: float) -> None:
         head = flv.parse_video(payload)
-        if head.type is flv.PacketType.HEADER:
+        if head.type is flv.HEADER:
             self._take_video_header(payload[flv.VIDEO_HEADER_SIZE :])
-        elif head.type is flv.PacketType.FRAME and self._video_config is not None:
+        elif head.type is flv.FRAME and self._video_config is not None:
             if abs(head.composition_time) > MAX_COMPOSITION_MS:
                 raise MalformedMedia(f"a frame is to be shown {head.composition_time} ms after it is decoded")
-            time = self._place(TagKind.VIDEO, timestamp)
+            time = self._place(VIDEO, timestamp)
             if time is None:
                 return
             paused = self._video.active and self._pauses(time)
@@ -224,10 +224,10 @@ class Packager:
 
     def _take_audio(self, timestamp: int, payload: bytes, arrived: float) -> None:
         packet = flv.parse_audio(payload)
-        if packet is flv.PacketType.HEADER:
+        if packet is flv.HEADER:
             self._take_audio_header(payload[flv.AUDIO_HEADER_SIZE :])
-        elif packet is flv.PacketType.FRAME and self._audio_config is not None:
-            time = self._place(TagKind.AUDIO, timestamp)
+        elif packet is flv.FRAME and self._audio_config is not None:
+            time = self._place(AUDIO, timestamp)
             if time is None:
                 return
             if self._video.active and time > self._still_until:
@@ -261,9 +261,12 @@ class Packager:
     def _place(self, kind: TagKind, timestamp: int) -> int | None:
         """The tag's time in ms; None when it is to be dropped. A jump ends the generation."""
         order, time = self._timeline.place(kind, timestamp)
-        if order is Order.JUMPS:
-            self._end_generation()
-        return None if order is Order.STRAGGLES else time
+        if order is CONTINUES:
+            return time
+        if order is Order.STRAGGLES:
+            return None
+        self._end_generation()
+        return time
 
     def _start_generation(self, zero: int, arrived: float) -> Run:
         # The clock may have been set back, and media may run a little ahead of it: program time never goes back (RFC 8216bis

@@ -57,6 +57,7 @@ MAX_ENCODER_LENGTH = 128
 
 _CONTROL_CHUNK_STREAM, _COMMAND_CHUNK_STREAM = 2, 3
 
+_PUBLISHING = State.PUBLISHING  # for every message: on the enumeration each look-up is a call (Python 3.11)
 _AUDIO_VIDEO = {int(kind): kind for kind in (MessageType.AUDIO, MessageType.VIDEO)}
 
 
@@ -129,6 +130,9 @@ class ServerSession:
         self._move(Move.SHAKE_HANDS)
         while True:
             message = yield from self._reader.message()
+            if (media := _AUDIO_VIDEO.get(message.type_id)) is not None:  # all but a few messages of a connection
+                self._media(media, message.timestamp, message.payload)
+                continue
             self._handle(message)
             while self.state is State.DECIDING:
                 if len(self._buffer) > MAX_HELD:
@@ -139,11 +143,7 @@ class ServerSession:
         self.state = after(self.state, move)
 
     def _handle(self, message: Message) -> None:
-        kind = message.type_id
-        if kind in _AUDIO_VIDEO:  # all but a few messages of a connection
-            self._media(_AUDIO_VIDEO[kind], message.timestamp, message.payload)
-            return
-        match kind:
+        match message.type_id:
             case MessageType.DATA | MessageType.DATA_AMF3:
                 self._media(MessageType.DATA, message.timestamp, script_of(message))
             case MessageType.COMMAND | MessageType.COMMAND_AMF3:
@@ -156,7 +156,7 @@ class ServerSession:
                 self._window = max(MIN_WINDOW_SIZE, WindowAckSize.parse(message.payload).value)
 
     def _media(self, kind: MessageType, timestamp: int, payload: bytes) -> None:
-        if self.state is not State.PUBLISHING:
+        if self.state is not _PUBLISHING:
             self._move(Move.MEDIA)
         self._events.append(Media(kind, timestamp, payload))
 
