@@ -32,8 +32,8 @@ socket may look open for minutes."""
 CHECK_INTERVAL = 0.25
 """Seconds between two looks at the clock; an expiry is late by this much at most."""
 
-COLLECT = {LatencyMode.STANDARD: 0.16, LatencyMode.REDUCED: 0.16, LatencyMode.LOW: 0.08}
-"""Seconds of media the ingest may collect before it hands it on: a quarter of a `low` part, a sixth of others.
+COLLECT = {LatencyMode.STANDARD: 0.25, LatencyMode.REDUCED: 0.16, LatencyMode.LOW: 0.08}
+"""Seconds of media the ingest may collect before it hands it on: a quarter of a part, less where less delay was asked for.
 Each turn of the loop has a cost of its own, and begins with cold caches."""
 
 BUSY = PublishRefused(
