@@ -21,7 +21,11 @@ CORS: Mapping[str, str] = {
 PREFLIGHT: Mapping[str, str] = {
     **CORS,
     hdrs.ACCESS_CONTROL_ALLOW_METHODS: "GET, HEAD, OPTIONS",
-    hdrs.ACCESS_CONTROL_ALLOW_HEADERS: "Range, If-None-Match, If-Range",
+    # What players are known to send (the CMCD-… are CTA-5004's), and what pages add to every request of theirs.
+    hdrs.ACCESS_CONTROL_ALLOW_HEADERS: (
+        "Range, If-None-Match, If-Range, CMCD-Request, CMCD-Object, CMCD-Status, CMCD-Session, "
+        "Authorization, Content-Type, Accept, X-Request-Id, X-Visitor-Id"
+    ),
     hdrs.ACCESS_CONTROL_MAX_AGE: "86400",
 }
 
