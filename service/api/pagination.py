@@ -56,12 +56,14 @@ MAX_SEARCH = 255
 class PageQuery(BaseModel):
     """What every collection takes."""
 
-    cursor: str | None = Field(None, description="A place in the collection, from `next` or `previous`.")
+    cursor: str | None = Field(
+        None, description="A place in the collection, from `next` or `previous`; empty: its beginning."
+    )
     page_size: PageSize = DEFAULT_PAGE_SIZE
 
     def request(self, *, by_uuid: bool) -> PageRequest:
         """The wanted page. `by_uuid`: the collection's ids are UUIDs. Errors: NotFound for a bad cursor."""
-        anchor = None if self.cursor is None else decode_cursor(self.cursor, by_uuid=by_uuid)
+        anchor = decode_cursor(self.cursor, by_uuid=by_uuid) if self.cursor else None
         return PageRequest(self.page_size, anchor)
 
 
