@@ -21,6 +21,7 @@ from service.domain.newcomers import NewcomerLimits
 from service.domain.status import BoardLimits
 from service.tasks import Tasks
 from tests.stream_stage import Stage
+from tests.waiting import PATIENCE
 
 TOLD = (
     "access-control-allow-origin",
@@ -34,8 +35,6 @@ TOLD = (
     "vary",
 )
 """Headers that tell a client something. Not the server's name, the date and the id of the request."""
-
-PATIENCE = 20.0
 
 
 @dataclass(frozen=True)
