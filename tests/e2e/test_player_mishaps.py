@@ -94,8 +94,9 @@ async def test_a_browser_without_events_polls_at_the_pace_it_is_told(live: Servi
     channel, _ = await live.channel()
     async with embedded(browser, live, channel) as visitor:
         await visitor.until("facts.view === 'offline'")
+        await browser.run("window.polls = 0")  # a busy service may have asked it to come back before
         with pytest.raises(TimeoutError):
-            await browser.until("return window.polls > 1", timeout=3)
+            await browser.until("return window.polls > 0", timeout=3)
 
 
 async def test_whoever_comes_between_the_end_and_the_recording_is_offered_it(live: Service, browser: Browser) -> None:
