@@ -171,7 +171,9 @@ export class Feed {
       if (this.#asked !== asked) return;
       if (answer.ok) {
         this.#hear(text);
-        wait = this.#events?.readyState === EventSource.OPEN ? this.#judgeEvents(this.#last !== before) : this.#paceMs;
+        // Without an event stream nothing may name EventSource: there are browsers that have none.
+        const isOpen = this.#events !== null && this.#events.readyState === EventSource.OPEN;
+        wait = isOpen ? this.#judgeEvents(this.#last !== before) : this.#paceMs;
       } else {
         if (answer.status === 404) this.#miss();
         wait = 1_000 * (Number(answer.headers.get("Retry-After")) || LAST_RETRY_MS / 1_000);
