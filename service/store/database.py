@@ -1,24 +1,20 @@
-"""Connections: two dialects, short transactions, bounded waits, and one place that turns a lost database into `Unavailable`.
-
-SQLite needs care: SQLAlchemy's default transactions begin deferred, and two of them that read and then write lose updates
-without an error (534 of 600 in a measurement). Writers here begin with BEGIN IMMEDIATE, readers with a plain BEGIN.
-"""
+"""Connections: two dialects, short transactions, bounded waits, and one place that turns a lost database into `Unavailable`."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import asyncpg  # type: ignore[import-untyped]
 import structlog
-from sqlalchemy import URL, Connection, event
+from sqlalchemy import URL, Connection
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from service.domain.errors import Unavailable
+from service.store.sqlite import WRITES, Workers, sqlite_engine
 from service.store.urls import driver_url
 
 log = structlog.get_logger(__name__)
@@ -29,22 +25,19 @@ POOL_SIZE = 10
 POOL_TIMEOUT = 5.0
 """Seconds a caller waits for a connection before the store counts as away."""
 
+POOL = {"pool_size": POOL_SIZE, "max_overflow": 0, "pool_timeout": POOL_TIMEOUT}
+
 CONNECT_TIMEOUT = 3.0
 """Seconds PostgreSQL has to accept a connection."""
 
 STATEMENT_TIMEOUT = 5.0
 """Seconds one statement may take on PostgreSQL."""
 
-BUSY_TIMEOUT_MS = 5_000
-"""How long a SQLite writer waits for another one."""
-
 RETRY_AFTER = 2.0
 """Seconds after which a client may ask again when the store is away."""
 
 READ_ATTEMPTS = 2
 """A read that lost its connection is asked once more, on a new one. A write never is: it may have happened."""
-
-_WRITES = "conference_writes"
 
 T = TypeVar("T")
 
@@ -56,7 +49,8 @@ class Database:
         where = driver_url(url)
         self.dialect = where.get_backend_name()
         self._away = False
-        self._engine = _sqlite_engine(where) if self.dialect == "sqlite" else _postgresql_engine(where)
+        self._workers = Workers()
+        self._engine = self._sqlite_engine(where) if self.dialect == "sqlite" else _postgresql_engine(where)
 
     async def read(self, query: Callable[[AsyncConnection], Awaitable[T]]) -> T:
         """Run `query` in a read transaction, again when the connection turns out to be dead. Errors: Unavailable."""
@@ -72,7 +66,7 @@ class Database:
     async def write(self, change: Callable[[AsyncConnection], Awaitable[T]]) -> T:
         """Run `change` in one transaction: all of it or nothing. Errors: Unavailable, sqlalchemy's IntegrityError."""
         async with self._translated(), self._engine.connect() as connection:
-            await connection.execution_options(**{_WRITES: True})
+            await connection.execution_options(**{WRITES: True})
             async with connection.begin():
                 return await change(connection)
 
@@ -83,6 +77,14 @@ class Database:
     async def aclose(self) -> None:
         """Close every connection; safe to call twice."""
         await self._engine.dispose()
+        await self._workers.ended()
+
+    def _sqlite_engine(self, where: URL) -> AsyncEngine:
+        try:
+            return sqlite_engine(where, self._workers, hide_parameters=True, **POOL)
+        except OSError as refused:
+            log.warning("store cannot be made", reason=type(refused).__name__)
+            raise _unavailable() from refused
 
     @asynccontextmanager
     async def _translated(self) -> AsyncIterator[None]:
@@ -153,42 +155,8 @@ def _is_lost(error: DBAPIError) -> bool:
 def _postgresql_engine(url: URL) -> AsyncEngine:
     return create_async_engine(
         url,
-        pool_size=POOL_SIZE,
-        max_overflow=0,
-        pool_timeout=POOL_TIMEOUT,
+        **POOL,
         pool_pre_ping=True,  # after a restart of the server the dead connections are replaced, not handed out
         connect_args={"timeout": CONNECT_TIMEOUT, "command_timeout": STATEMENT_TIMEOUT},
         hide_parameters=True,  # stream keys are parameters, and exceptions are logged
     )
-
-
-def _sqlite_engine(url: URL) -> AsyncEngine:
-    if url.database and url.database != ":memory:":
-        try:
-            Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-        except OSError as refused:
-            log.warning("store cannot be made", reason=type(refused).__name__)
-            raise _unavailable() from refused
-    engine = create_async_engine(
-        url, pool_size=POOL_SIZE, max_overflow=0, pool_timeout=POOL_TIMEOUT, hide_parameters=True
-    )
-
-    @event.listens_for(engine.sync_engine, "connect")
-    def prepare(connection: Any, _record: object) -> None:
-        connection.isolation_level = None  # the driver must not begin by itself: `begin` below does
-        cursor = connection.cursor()
-        for pragma in (
-            f"busy_timeout = {BUSY_TIMEOUT_MS}",
-            "journal_mode = WAL",
-            "synchronous = NORMAL",
-            "foreign_keys = ON",
-        ):
-            cursor.execute(f"PRAGMA {pragma}")
-        cursor.close()
-
-    @event.listens_for(engine.sync_engine, "begin")
-    def begin(connection: Connection) -> None:
-        writes = connection.get_execution_options().get(_WRITES, False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-
-    return engine

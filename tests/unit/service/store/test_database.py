@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from pathlib import Path
 
 import pytest
@@ -59,3 +61,18 @@ async def test_a_deadlock_is_a_moment_to_try_again_at(postgres_url: str) -> None
     with pytest.raises(Unavailable):
         await database.write(deadlocked)
     await database.aclose()
+
+
+@pytest.mark.parametrize("turns", range(1, 12))
+async def test_when_it_is_closed_the_threads_of_cancelled_reads_are_over(tmp_path: Path, turns: int) -> None:
+    """Cancelled after so many turns of the loop: while it connects, prepares the connection, or reads."""
+    before = set(threading.enumerate())
+    database = Database(f"sqlite:///{tmp_path / 'store.db'}")
+    reading = asyncio.ensure_future(database.read(one))
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    reading.cancel()
+    await asyncio.gather(reading, return_exceptions=True)
+    await database.aclose()
+    left = [each for each in threading.enumerate() if each not in before and "asyncio" not in each.name]
+    assert left == []
