@@ -6,12 +6,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import TypeVar
 
-import asyncpg  # type: ignore[import-untyped]
 import structlog
 from sqlalchemy import URL, Connection
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from service.domain.errors import Unavailable
 from service.store.sqlite import WRITES, Workers, sqlite_engine
@@ -25,13 +24,8 @@ POOL_SIZE = 10
 POOL_TIMEOUT = 5.0
 """Seconds a caller waits for a connection before the store counts as away."""
 
-POOL = {"pool_size": POOL_SIZE, "max_overflow": 0, "pool_timeout": POOL_TIMEOUT}
-
-CONNECT_TIMEOUT = 3.0
-"""Seconds PostgreSQL has to accept a connection."""
-
-STATEMENT_TIMEOUT = 5.0
-"""Seconds one statement may take on PostgreSQL."""
+POOL = {"pool_size": POOL_SIZE, "max_overflow": 0, "pool_timeout": POOL_TIMEOUT, "hide_parameters": True}
+"""Stream keys are parameters, and exceptions are logged."""
 
 RETRY_AFTER = 2.0
 """Seconds after which a client may ask again when the store is away."""
@@ -50,7 +44,8 @@ class Database:
         self.dialect = where.get_backend_name()
         self._away = False
         self._workers = Workers()
-        self._engine = self._sqlite_engine(where) if self.dialect == "sqlite" else _postgresql_engine(where)
+        self._absences: tuple[type[Exception], ...] = (PoolTimeout, OSError, TimeoutError)
+        self._engine = self._sqlite_engine(where) if self.dialect == "sqlite" else self._postgresql_engine(where)
 
     async def read(self, query: Callable[[AsyncConnection], Awaitable[T]]) -> T:
         """Run `query` in a read transaction, again when the connection turns out to be dead. Errors: Unavailable."""
@@ -81,10 +76,16 @@ class Database:
 
     def _sqlite_engine(self, where: URL) -> AsyncEngine:
         try:
-            return sqlite_engine(where, self._workers, hide_parameters=True, **POOL)
+            return sqlite_engine(where, self._workers, **POOL)
         except OSError as refused:
             log.warning("store cannot be made", reason=type(refused).__name__)
             raise _unavailable() from refused
+
+    def _postgresql_engine(self, where: URL) -> AsyncEngine:
+        from service.store import postgresql
+
+        self._absences += postgresql.ERRORS
+        return postgresql.postgresql_engine(where, **POOL)
 
     @asynccontextmanager
     async def _translated(self) -> AsyncIterator[None]:
@@ -92,7 +93,7 @@ class Database:
             yield
         except IntegrityError:
             raise
-        except (PoolTimeout, OSError, TimeoutError, asyncpg.PostgresError) as lost:
+        except self._absences as lost:
             raise self._lost(lost) from lost
         except DBAPIError as failed:
             if _sqlstate(failed) == READ_ONLY:
@@ -150,13 +151,3 @@ def _is_lost(error: DBAPIError) -> bool:
         return state.startswith(_LOST_SQLSTATES)
     message = str(error.orig).lower()
     return "connection is closed" in message or any(sign in message for sign in _LOST_SQLITE)
-
-
-def _postgresql_engine(url: URL) -> AsyncEngine:
-    return create_async_engine(
-        url,
-        **POOL,
-        pool_pre_ping=True,  # after a restart of the server the dead connections are replaced, not handed out
-        connect_args={"timeout": CONNECT_TIMEOUT, "command_timeout": STATEMENT_TIMEOUT},
-        hide_parameters=True,  # stream keys are parameters, and exceptions are logged
-    )

@@ -7,14 +7,13 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Column, Index, Insert, String, Table, Uuid, case, delete, func, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.domain.meetings import MAX_PARTICIPANT, ActiveConference, Presence
 from service.domain.paging import PageRequest
 from service.store.channels import visible_to
 from service.store.database import Database
-from service.store.statements import paged, values_of
+from service.store.statements import insertion, paged, values_of
 from service.store.tables import UtcDateTime, channels, metadata
 
 call_presences = Table(
@@ -79,12 +78,9 @@ def _newest(connection: AsyncConnection, row: dict[str, Any]) -> Insert:
     """INSERT, or overwrite what is not newer."""
     changed = {name: row[name] for name in ("noted_at", "leaves_at")}
     older = call_presences.c.noted_at <= row["noted_at"]
-    if connection.dialect.name == "postgresql":
-        return (
-            postgresql.insert(call_presences)
-            .values(row)
-            .on_conflict_do_update(index_elements=KEY, set_=changed, where=older)
-        )
-    return (
-        sqlite.insert(call_presences).values(row).on_conflict_do_update(index_elements=KEY, set_=changed, where=older)
+    statement: Insert = (
+        insertion(connection, call_presences)
+        .values(row)
+        .on_conflict_do_update(index_elements=KEY, set_=changed, where=older)
     )
+    return statement

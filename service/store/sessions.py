@@ -11,7 +11,6 @@ from sqlalchemy import (
     Boolean,
     Column,
     Index,
-    Insert,
     Integer,
     LargeBinary,
     RowMapping,
@@ -23,13 +22,12 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.domain.paging import PageRequest
 from service.domain.sessions import RunningSession, StreamSession
 from service.store.database import Database
-from service.store.statements import insert_new, paged, values_of
+from service.store.statements import insert_new, insertion, paged, values_of
 from service.store.tables import UtcDateTime, live_inputs, metadata, retired_inputs
 from service.store.tables import channels as channels_table
 
@@ -140,7 +138,8 @@ class StoredSessions:
             if done.rowcount != 1 or not visitors:
                 return
             rows = [{"session_id": session_id, "visitor": visitor} for visitor in visitors]
-            await connection.execute(_insert_visitors(connection), rows)
+            # Those already there change nothing.
+            await connection.execute(insertion(connection, stream_session_visitors).on_conflict_do_nothing(), rows)
             theirs = stream_session_visitors.c.session_id == session_id
             count = select(func.count()).select_from(stream_session_visitors).where(theirs).scalar_subquery()
             await connection.execute(update(stream_sessions).where(*running).values(unique_viewers=count))
@@ -178,13 +177,6 @@ class StoredSessions:
 
 def _running() -> Select[Any]:
     return select(stream_sessions).where(stream_sessions.c.stopped_at.is_(None))
-
-
-def _insert_visitors(connection: AsyncConnection) -> Insert:
-    """For many rows; those already there change nothing."""
-    if connection.dialect.name == "postgresql":
-        return postgresql.insert(stream_session_visitors).on_conflict_do_nothing()
-    return sqlite.insert(stream_session_visitors).on_conflict_do_nothing()
 
 
 def _larger(connection: AsyncConnection) -> Any:

@@ -7,17 +7,28 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Insert, Select, Table, literal, tuple_
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.domain.paging import PageRequest
 
 
+def insertion(connection: AsyncConnection, table: Table) -> Any:
+    """An INSERT that knows ON CONFLICT: SQLAlchemy has one for each database, under the same names.
+
+    PostgreSQL's is imported where it is used only: its dialect takes 2 MiB.
+    """
+    if connection.dialect.name == "postgresql":
+        from sqlalchemy.dialects import postgresql
+
+        return postgresql.insert(table)
+    return sqlite.insert(table)
+
+
 def insert_new(connection: AsyncConnection, table: Table, row: dict[str, Any]) -> Insert:
     """INSERT … ON CONFLICT DO NOTHING: whoever comes first wins, the others change nothing."""
-    if connection.dialect.name == "postgresql":
-        return postgresql.insert(table).values(row).on_conflict_do_nothing()
-    return sqlite.insert(table).values(row).on_conflict_do_nothing()
+    statement: Insert = insertion(connection, table).values(row).on_conflict_do_nothing()
+    return statement
 
 
 def values_of(entity: Any) -> dict[str, Any]:
