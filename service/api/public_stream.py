@@ -264,7 +264,7 @@ def _moment(at: datetime) -> str:
 
 
 def routes(public: PublicStream, board: StatusBoard) -> list[web.RouteDef]:
-    """The ordinary routes, with and without a trailing slash: what is not on the board yet, and every error."""
+    """The ordinary routes, with and without a trailing slash: what the express lane hands over, and other methods."""
 
     def serving(endpoint: str) -> Handler:
         async def poll(request: web.Request) -> web.Response:

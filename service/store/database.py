@@ -25,7 +25,7 @@ POOL_TIMEOUT = 5.0
 """Seconds a caller waits for a connection before the store counts as away."""
 
 POOL = {"pool_size": POOL_SIZE, "max_overflow": 0, "pool_timeout": POOL_TIMEOUT, "hide_parameters": True}
-"""Stream keys are parameters, and exceptions are logged."""
+"""Of both databases. Parameters are hidden: stream keys are among them, and exceptions are logged."""
 
 RETRY_AFTER = 2.0
 """Seconds after which a client may ask again when the store is away."""
