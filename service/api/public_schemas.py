@@ -9,12 +9,26 @@ from pydantic import AwareDatetime, BaseModel, Field, RootModel
 
 from providers.base import Phase
 from service.api.contract import PUBLIC_ERRORS, Call, Nothing, Operation, Reply
+from service.api.visitor_identity import MAX_VISITOR_ID, Counting
 
 PREFIX = "/api/pub/public/v1/orgs/"
 STATUS = "stream_status"
 VIEWER_COUNT = "stream_viewer_count"
 EVENTS = "stream_events"
 PATH = PREFIX + "{organization_id}/channels/{channel_id}/conference/"
+
+
+COUNTED = (
+    "Only where the request names a visitor: whether this request counted the visitor as a viewer. `false` until the stream is "
+    "watchable."
+)
+NOT_COUNTED_BECAUSE = (
+    "Only when `counted` is false. `invalid_token`: the Bearer token is forged, expired, or not a visitor token of this "
+    "organization, and no visitor id is sent beside it; get a new token. `empty_visitor_id`: the visitor id is empty. "
+    "`not_watchable`: there is nothing to watch yet, or no longer. `not_counted_here`: only stream_status and stream_events count "
+    "viewers."
+)
+Reason = Literal[Counting.INVALID_TOKEN, Counting.EMPTY_VISITOR_ID, Counting.NOT_WATCHABLE, Counting.NOT_COUNTED_HERE]
 
 
 class StreamStatus(BaseModel):
@@ -30,6 +44,8 @@ class StreamStatus(BaseModel):
     as_of: AwareDatetime | None = Field(None, description="Only when degraded: when the state was last known.")
     viewer_count_as_of: AwareDatetime | None = Field(None, description="Only when the count stands still: since when.")
     degraded: Literal[True] | None = Field(None, description="Something this rests on is away; the last good answer.")
+    counted: bool | None = Field(None, description=COUNTED)
+    not_counted_because: Reason | None = Field(None, description=NOT_COUNTED_BECAUSE)
 
 
 class Visitor(BaseModel):
@@ -38,9 +54,11 @@ class Visitor(BaseModel):
     visitor_id: str | None = Field(
         None,
         description=(
-            "Counts the visitor as a viewer. At most 128 characters. The header `X-Visitor-Id` does the same where there is "
-            "none here, and a visitor's Bearer token goes before both."
+            f"Counts the visitor as a viewer while the stream is watchable. At most {MAX_VISITOR_ID} characters: 400 for a longer "
+            "one. The header `X-Visitor-Id` does the same where there is none here, and a visitor's Bearer token goes before both. "
+            "A token that has expired or is invalid never fails the request: `counted` says that it did not count."
         ),
+        max_length=MAX_VISITOR_ID,
     )
 
 
@@ -49,6 +67,8 @@ class StreamViewerCount(BaseModel):
 
     viewer_count: int = Field(ge=0, description="Distinct visitors of the last two minutes.")
     as_of: AwareDatetime | None = Field(None, description="Only when the count stands still: since when.")
+    counted: Literal[False] | None = Field(None, description=COUNTED)
+    not_counted_because: Reason | None = Field(None, description=NOT_COUNTED_BECAUSE)
 
 
 class EventStream(RootModel[str]):
@@ -59,7 +79,10 @@ def operations() -> list[Operation]:
     """For the document only."""
     return [
         _documented(STATUS, StreamStatus, Visitor, "State of a channel's stream"),
-        _documented(VIEWER_COUNT, StreamViewerCount, Nothing, "Viewers of a channel's stream"),
+        replace(
+            _documented(VIEWER_COUNT, StreamViewerCount, Nothing, "Viewers of a channel's stream"),
+            description=f"{POLLED} {NOT_HERE}",
+        ),
         replace(
             _documented(EVENTS, StreamStatus, Visitor, "State of a channel's stream, pushed when it changes"),
             answers={200: EventStream},
@@ -69,10 +92,16 @@ def operations() -> list[Operation]:
     ]
 
 
+POLLED = (
+    "For players: no credentials. Poll at the pace the answer asks for. Private channels answer, too, because their players poll "
+    "without credentials: a channel id cannot be guessed, and the answer contains no name and no address."
+)
+NOT_HERE = "It counts nobody: a request that names a visitor is answered `counted: false`."
 EVENTS_DESCRIPTION = (
     "Server-Sent Events (text/event-stream): an event `status` with what stream_status answers, at once and whenever it changes: "
-    "whoever comes back has missed nothing. A comment every 15 s. With a `visitor_id` the visitor counts while connected. "
-    "429 and 503 mean: poll stream_status instead."
+    "a client that comes back has missed nothing. A comment every 15 s. With a `visitor_id` the visitor counts while connected; "
+    "each event says in `counted` whether it does. A token is checked when the stream is opened. 429 and 503 mean: poll "
+    "stream_status instead."
 )
 
 
@@ -88,9 +117,9 @@ def _documented(endpoint: str, answer: type[BaseModel], query: type[BaseModel], 
         answers={200: answer, 304: None},
         query=query,
         body=Nothing,
-        errors=PUBLIC_ERRORS,
+        errors=(400, *PUBLIC_ERRORS),
         public=True,
         tag="Public",
         summary=summary,
-        description="For players: no credentials. Poll at the pace the answer asks for.",
+        description=POLLED,
     )

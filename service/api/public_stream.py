@@ -3,8 +3,11 @@
 `PublicStream.reply` is the whole hot path: no await, no I/O, the answer rendered once per snapshot. The ordinary route and the
 express lane (through `answer`) both end there; only the first poll of a channel waits, for the board.
 
-Caching. A poll that carries a visitor id is a heartbeat: it must reach us, so its answer is not stored. One without may be
-answered by a cache for a second. `Vary` keeps the two apart, since the id may come in a header.
+Caching. A poll that names a visitor is a heartbeat: it must reach us, so its answer is not stored. One without may be answered
+by a cache for a second. `Vary` keeps the two apart, since the id may come in a header.
+
+Counting. An answer to a request that names a visitor says whether that visitor was counted, and if not, why. A token that is
+forged or expired never fails the poll.
 """
 
 from __future__ import annotations
@@ -16,7 +19,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache, partial
 from typing import Any
-from urllib.parse import unquote, unquote_plus
+from urllib.parse import unquote
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
@@ -25,14 +28,12 @@ from service.api.client_address import Networks, client_address
 from service.api.errors import error_response
 from service.api.express_connection import LaterReply
 from service.api.public_schemas import PATH, PREFIX, STATUS, VIEWER_COUNT
+from service.api.visitor_identity import Counting, VisitorOf, named_visitor
 from service.api.wire import WireReply
 from service.domain.errors import DomainError, Throttled
 from service.domain.newcomers import Newcomers
 from service.domain.status import StatusBoard
 from service.domain.watched import Snapshot, Watched
-
-MAX_VISITOR_ID = 128
-"""Characters; a longer visitor id is not counted."""
 
 MAX_PATHS = 4_096
 """Paths whose parts are remembered: the channels on the board, with room."""
@@ -63,8 +64,7 @@ _HEARTBEAT = ("Cache-Control", "no-store")
 class PublicStream:
     """Answers the polls from the board.
 
-    `clock`: Unix ms. `visitor_of` reads the visitor id out of a Bearer visitor token, None for any token that is not a visitor's of
-    that organization (its id in lower case). Networks in `trusted_proxies` are believed about whom they speak for.
+    `clock`: Unix ms. Networks in `trusted_proxies` are believed about whom they speak for.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class PublicStream:
         newcomers: Newcomers,
         *,
         clock: Callable[[], int],
-        visitor_of: Callable[[str, str], str | None] = lambda organization, bearer: None,
+        visitor_of: VisitorOf = lambda organization, bearer: None,
         trusted_proxies: Networks = (),
     ) -> None:
         self._board = board
@@ -120,21 +120,27 @@ class PublicStream:
     def reply(
         self, watched: Watched, route: str, method: str, query: str, headers: Mapping[str, str], peer: str
     ) -> WireReply:
-        """The answer to a GET or HEAD of this endpoint, for a channel on the board. Errors: Throttled."""
-        visitor = self.visitor(watched.key[0], query, headers) if route == STATUS else None
-        if visitor is not None and method == "GET":
-            self.heartbeat(watched, visitor, headers, peer)
-        reply = _rendered(watched.snapshot, route, visitor is not None)
+        """The answer to a GET or HEAD of this endpoint, for a channel on the board. Errors: Throttled, Invalid."""
+        visitor, counting = self.visitor(watched.key[0], query, headers)
+        if route != STATUS:
+            counting = None if visitor is None and counting is None else Counting.NOT_COUNTED_HERE
+        elif visitor is not None:
+            counting = self.heartbeat(watched, visitor, headers, peer, takes=method == "GET")
+        reply = _rendered(watched.snapshot, route, counting)
         asked_with = headers.get("if-none-match")
         if asked_with is not None and _matches(asked_with, reply.headers[0][1]):
             return WireReply(route, 304, reply.headers[:-1])
         return reply
 
-    def heartbeat(self, watched: Watched, visitor: str, headers: Mapping[str, str], peer: str) -> bool:
-        """Count the visitor, if there is something to watch; whether there was. Errors: Throttled."""
+    def heartbeat(
+        self, watched: Watched, visitor: str, headers: Mapping[str, str], peer: str, *, takes: bool = True
+    ) -> Counting:
+        """Count the visitor if there is something to watch. `takes` False: only say whether there is. Errors: Throttled."""
         uid = watched.input_uid
         if uid is None or not watched.snapshot.status.is_watchable:
-            return False
+            return Counting.NOT_WATCHABLE
+        if not takes:
+            return Counting.COUNTED
         now = self._clock()
         newcomer = not self._newcomers.knows(uid, visitor, now)
         if newcomer:
@@ -143,23 +149,11 @@ class PublicStream:
             if wait > 0:
                 raise Throttled(math.ceil(wait))
         self._board.heartbeat(watched, visitor, newcomer=newcomer)
-        return True
+        return Counting.COUNTED
 
-    def visitor(self, organization: str, query: str, headers: Mapping[str, str]) -> str | None:
-        """Who asks: the visitor token, the query, the header, in this order; None: nobody to count."""
-        authorization = headers.get("authorization")
-        if authorization is not None and authorization[:7].lower() == "bearer ":
-            visitor = self._visitor_of(organization, authorization[7:].strip())
-            if _is_countable(visitor):
-                return visitor
-        visitor = _from_query(query)
-        if _is_countable(visitor):
-            return visitor
-        for name in ("x-visitor-id", "x-giosg-visitor-id"):
-            visitor = headers.get(name)
-            if _is_countable(visitor):
-                return visitor
-        return None
+    def visitor(self, organization: str, query: str, headers: Mapping[str, str]) -> tuple[str | None, Counting | None]:
+        """The visitor the request names, or why it names none; (None, None) when it does not try. Errors: Invalid."""
+        return named_visitor(organization, query, headers, self._visitor_of)
 
 
 @lru_cache(MAX_PATHS)
@@ -175,43 +169,34 @@ def parse_path(path: str) -> tuple[str, str, str] | None:
     return parts[0].lower(), parts[2].lower(), parts[4]
 
 
-def _from_query(query: str) -> str | None:
-    for part in query.split("&"):
-        if part.startswith("visitor_id="):
-            return unquote_plus(part[len("visitor_id=") :])
-    return None
-
-
-def _is_countable(visitor: str | None) -> bool:
-    return visitor is not None and 0 < len(visitor) <= MAX_VISITOR_ID
-
-
 def _matches(if_none_match: str, etag: str) -> bool:
     """RFC 9110 §13.1.2: any of the listed tags, compared weakly."""
     return if_none_match == "*" or etag in (tag.strip().removeprefix("W/") for tag in if_none_match.split(","))
 
 
-def _rendered(snapshot: Snapshot, route: str, counted: bool) -> WireReply:
-    reply: WireReply | None = snapshot.renderings.get((route, counted))
+def _rendered(snapshot: Snapshot, route: str, counting: Counting | None) -> WireReply:
+    reply: WireReply | None = snapshot.renderings.get((route, counting))
     if reply is None:
         members = _status(snapshot) if route == STATUS else _viewer_count(snapshot)
+        if counting is not None:
+            members |= _counted(counting)
         body = json.dumps(members, separators=(",", ":")).encode()
         etag = ("ETag", f'"{hashlib.blake2b(body, digest_size=8).hexdigest()}"')
-        caching = _HEARTBEAT if counted else _CACHED
+        caching = _CACHED if counting is None else _HEARTBEAT
         content = ("Content-Type", "application/json; charset=utf-8")
         reply = WireReply(route, 200, (etag, caching, _VARY, *_CORS, content), body)
-        snapshot.renderings[route, counted] = reply
+        snapshot.renderings[route, counting] = reply
     return reply
 
 
-def status_event(snapshot: Snapshot) -> tuple[str, bytes]:
+def status_event(snapshot: Snapshot, counting: Counting | None) -> tuple[str, bytes]:
     """The id and the wire form of a Server-Sent Event (WHATWG HTML §9.2.5) that says what stream_status answers."""
-    event: tuple[str, bytes] | None = snapshot.renderings.get("event")
+    event: tuple[str, bytes] | None = snapshot.renderings.get(("event", counting))
     if event is None:
-        reply = _rendered(snapshot, STATUS, True)
+        reply = _rendered(snapshot, STATUS, counting)
         identity = reply.headers[0][1].strip('"')
         event = identity, b"id: %s\nevent: status\ndata: %s\n\n" % (identity.encode(), reply.body)
-        snapshot.renderings["event"] = event
+        snapshot.renderings["event", counting] = event
     return event
 
 
@@ -245,6 +230,12 @@ def _status(snapshot: Snapshot) -> dict[str, Any]:
     if viewers.degraded:
         members |= {"degraded": True, "viewer_count_as_of": _moment(_at(viewers.as_of_ms))}
     return members
+
+
+def _counted(counting: Counting) -> dict[str, Any]:
+    if counting is Counting.COUNTED:
+        return {"counted": True}
+    return {"counted": False, "not_counted_because": counting.value}
 
 
 def _viewer_count(snapshot: Snapshot) -> dict[str, Any]:

@@ -7,7 +7,8 @@ whichever restart: a status replaces the one before, so nothing was missed. `Las
 polled while it was away knows something newer than the last event it heard, and silence would leave it there. An event's id is a
 digest of what it says, for clients that want to know it again.
 
-While it is connected a visitor counts as a viewer, as if he polled: no timer of his is needed, so background tabs count.
+While it is connected a visitor counts as a viewer, as with polls: no timer of the client is needed, so background tabs count. Every
+event says whether the visitor counts. A token is checked when the stream is opened.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from service.api.client_address import client_address
 from service.api.middleware import CORS
 from service.api.public_schemas import EVENTS, PATH
 from service.api.public_stream import PublicStream, headers_of, status_event
+from service.api.visitor_identity import Counting
 from service.domain.buckets import site
 from service.domain.errors import DomainError, Throttled, Unavailable
 from service.domain.status import StatusBoard
@@ -113,10 +115,10 @@ class StreamEvents:
             raise Throttled(self._limits.poll_instead)
 
     async def _stream(self, request: web.Request, headers: dict[str, str], wake: asyncio.Event) -> web.StreamResponse:
-        """Errors, all before the first byte: NotFound, Unavailable, Throttled."""
+        """Errors, all before the first byte: NotFound, Unavailable, Throttled, Invalid."""
         watched = await self._board.watch(request.match_info["organization_id"], request.match_info["channel_id"])
-        visitor = self._public.visitor(watched.key[0], request.rel_url.raw_query_string, headers)
-        watcher = _Watcher(self._public, watched, visitor, headers, request.remote or "", self._limits.heartbeat)
+        named = self._public.visitor(watched.key[0], request.rel_url.raw_query_string, headers)
+        watcher = _Watcher(self._public, watched, named, headers, request.remote or "", self._limits.heartbeat)
         watcher.count()
         response = web.StreamResponse(headers={**CORS, **HEADERS})
         response.content_type, response.charset = "text/event-stream", "utf-8"
@@ -141,11 +143,10 @@ class StreamEvents:
         while not (self._closing or watched.news.closed):
             wake.clear()
             watched.asked = True
-            identity, event = status_event(watched.snapshot)
+            identity, event = status_event(watched.snapshot, watcher.count())
             if identity != told:
                 await self._write(response, event)
                 told = identity
-            watcher.count()
             try:
                 async with asyncio.timeout(watcher.due_in()):
                     await wake.wait()
@@ -164,31 +165,35 @@ HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 
 class _Watcher:
-    """A connected visitor, who counts while there is something to watch."""
+    """A connected client. The visitor it names counts while there is something to watch."""
 
     def __init__(
         self,
         public: PublicStream,
         watched: Watched,
-        visitor: str | None,
+        named: tuple[str | None, Counting | None],
         headers: dict[str, str],
         peer: str,
         every: float,
     ) -> None:
         self.watched = watched
         self._public = public
-        self._visitor = visitor
+        self._visitor, self._counting = named
         self._headers = headers
         self._peer = peer
         self._every = every
         self._counted = -math.inf
         self._beaten = self._now()
 
-    def count(self) -> None:
-        """Count him if he was not for a heartbeat's time. Errors: Throttled."""
-        if self._visitor is not None and self._now() - self._counted >= self._every:
-            if self._public.heartbeat(self.watched, self._visitor, self._headers, self._peer):
-                self._counted = self._now()
+    def count(self) -> Counting | None:
+        """Count the visitor once in a heartbeat's time; how it stands with counting now. Errors: Throttled."""
+        if self._visitor is None:
+            return self._counting
+        due = self._now() - self._counted >= self._every
+        counting = self._public.heartbeat(self.watched, self._visitor, self._headers, self._peer, takes=due)
+        if due and counting is Counting.COUNTED:
+            self._counted = self._now()
+        return counting
 
     def due_in(self) -> float:
         """Seconds to the next sign of life."""

@@ -74,9 +74,12 @@ async def warm(site: Site) -> None:
 
 
 async def test_the_answers_have_exactly_the_declared_members(site: Site) -> None:
-    assert set(await site.status()) | {"degraded", "as_of", "viewer_count_as_of"} == set(StreamStatus.model_fields)
+    counting = {"counted", "not_counted_because"}
+    assert set(await site.status()) | {"degraded", "as_of", "viewer_count_as_of"} | counting == set(
+        StreamStatus.model_fields
+    )
     count = await (await site.ask(site.stage.path("stream_viewer_count"))).json()
-    assert set(count) | {"as_of"} == set(StreamViewerCount.model_fields)
+    assert set(count) | {"as_of"} | counting == set(StreamViewerCount.model_fields)
 
 
 @pytest.mark.parametrize(
@@ -90,7 +93,8 @@ async def test_the_answers_have_exactly_the_declared_members(site: Site) -> None
         ("", {"X-Giosg-Visitor-Id": "old"}, "old"),
         ("?visitor_id=", {"X-Visitor-Id": "header"}, "header"),
         ("?visitor_id=" + "x" * 128, {}, "x" * 128),
-        ("?visitor_id=" + "x" * 129, {}, None),
+        ("?visitor%5Fid=ann", {}, "ann"),
+        ("?visitor_id=ann&visitor_id=bob", {}, "bob"),
         ("", {}, None),
     ],
 )
@@ -101,8 +105,108 @@ async def test_the_visitor_id_is_taken_from_token_query_and_header_in_this_order
     monkeypatch.setattr(site.stage.viewers, "seen", lambda uid, visitor_id, now_ms: seen.append(visitor_id))
     site.stage.go_live()
     await warm(site)
-    await site.status(query, headers=headers)
+    answer = await site.status(query, headers=headers)
     assert seen == ([] if visitor is None else [visitor])
+    assert answer.get("counted") is (None if visitor is None else True)
+    assert "not_counted_because" not in answer
+
+
+FORGED = {"Authorization": "Bearer forged"}
+
+
+@pytest.mark.parametrize(
+    ("query", "headers", "reason"),
+    [
+        ("", FORGED, "invalid_token"),
+        ("", {"Authorization": "bearer  "}, "invalid_token"),
+        ("", {"Authorization": "Bearer"}, "invalid_token"),
+        ("?visitor_id=", FORGED, "invalid_token"),
+        ("?visitor_id=", {}, "empty_visitor_id"),
+        ("?visitor_id", {}, "empty_visitor_id"),
+        ("", {"X-Visitor-Id": ""}, "empty_visitor_id"),
+    ],
+)
+async def test_an_identity_that_is_none_is_answered_and_told_that_it_does_not_count(
+    site: Site, query: str, headers: dict[str, str], reason: str
+) -> None:
+    site.stage.go_live()
+    await warm(site)
+    response = await site.ask(site.stage.path() + query, headers=headers)
+    answer = await response.json()
+    assert (response.status, answer["counted"], answer["not_counted_because"]) == (200, False, reason)
+    assert response.headers["Cache-Control"] == "no-store"
+    assert (await site.stage.viewers.count(site.stage.uid, site.stage.clock())).value == 0
+
+
+@pytest.mark.parametrize("headers", [{}, {"Authorization": "Token 0123"}, {"Authorization": "Basic YTpi"}])
+async def test_who_names_no_visitor_is_told_nothing_of_counting(site: Site, headers: dict[str, str]) -> None:
+    site.stage.go_live()
+    await warm(site)
+    answer = await site.status(headers=headers)
+    assert "counted" not in answer and "not_counted_because" not in answer
+
+
+@pytest.mark.parametrize(
+    ("query", "headers", "field"),
+    [
+        ("?visitor_id=" + "x" * 129, {}, "visitor_id"),
+        ("?visitor_id=" + "%C3%A4" * 129, {}, "visitor_id"),
+        ("?visitor_id=" + "x" * 129, {"Authorization": "Bearer visitor-token"}, "visitor_id"),
+        ("", {"X-Visitor-Id": "x" * 129}, "X-Visitor-Id"),
+        ("?visitor_id=ann", {"X-Giosg-Visitor-Id": "x" * 129}, "X-Giosg-Visitor-Id"),
+    ],
+)
+@pytest.mark.parametrize("endpoint", ["stream_status", "stream_viewer_count"])
+@pytest.mark.parametrize("cold", [True, False])
+async def test_an_id_that_is_too_long_is_400(
+    site: Site, query: str, headers: dict[str, str], field: str, endpoint: str, cold: bool
+) -> None:
+    if not cold:
+        await warm(site)
+    response = await site.ask(site.stage.path(endpoint) + query, headers=headers)
+    assert response.status == 400
+    assert await response.json() == {field: ["Ensure this field has no more than 128 characters."]}
+    assert response.headers["Access-Control-Allow-Origin"] == "*"
+
+
+async def test_a_visitor_counts_from_the_moment_there_is_something_to_watch(site: Site) -> None:
+    watched = await site.stage.watch()
+    waiting = await site.status("?visitor_id=ann")
+    assert (waiting["counted"], waiting["not_counted_because"]) == (False, "not_watchable")
+    site.stage.go_live()
+    await until(lambda: watched.snapshot.status.is_watchable)
+    assert (await site.status("?visitor_id=ann"))["counted"] is True
+    await until(lambda: watched.snapshot.viewers.value == 1)
+    site.stage.provider.end(site.stage.uid)
+    await until(lambda: not watched.snapshot.status.is_watchable)
+    over = await site.status("?visitor_id=ann")
+    assert (over["counted"], over["not_counted_because"]) == (False, "not_watchable")
+
+
+async def test_an_unchanged_answer_is_304_only_while_the_visitor_counts_as_before(site: Site) -> None:
+    site.stage.go_live()
+    await warm(site)
+    etag = (await site.ask(site.stage.path(), headers=FORGED)).headers["ETag"]
+    same = await site.ask(site.stage.path(), headers={**FORGED, "If-None-Match": etag})
+    other = await site.ask(site.stage.path() + "?visitor_id=ann", headers={"If-None-Match": etag})
+    assert (same.status, other.status) == (304, 200)
+
+
+async def test_head_says_what_get_would_and_counts_nobody(site: Site) -> None:
+    site.stage.go_live()
+    await warm(site)
+    head = await site.ask(site.stage.path() + "?visitor_id=ann", "HEAD")
+    assert (await site.stage.viewers.count(site.stage.uid, site.stage.clock())).value == 0
+    assert head.headers["ETag"] == (await site.ask(site.stage.path() + "?visitor_id=ann")).headers["ETag"]
+
+
+async def test_asking_for_the_count_says_that_it_counts_nobody(site: Site) -> None:
+    site.stage.go_live()
+    await warm(site)
+    path = site.stage.path("stream_viewer_count")
+    assert await (await site.ask(path)).json() == {"viewer_count": 0}
+    answer = await (await site.ask(path + "?visitor_id=ann")).json()
+    assert answer == {"viewer_count": 0, "counted": False, "not_counted_because": "not_counted_here"}
 
 
 async def test_asking_for_the_count_does_not_make_a_viewer(site: Site) -> None:

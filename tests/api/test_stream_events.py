@@ -169,6 +169,35 @@ async def test_a_connected_visitor_counts_and_everybody_is_told(site: Site) -> N
             assert status["viewer_count"] == 0
 
 
+async def test_every_event_says_whether_the_visitor_counts(site: Site) -> None:
+    async with site.follow("?visitor_id=ada") as counted, site.follow() as unnamed:
+        first = await counted.next()
+        assert (first["counted"], first["not_counted_because"]) == (False, "not_watchable")
+        assert "counted" not in await unnamed.next()
+        site.stage.go_live()
+        while not (event := await counted.next())["is_watchable"]:
+            assert event["counted"] is False
+        assert event["counted"] is True and "not_counted_because" not in event
+        while not (event := await unnamed.next())["is_watchable"]:
+            pass
+        assert "counted" not in event
+
+
+async def test_a_forged_token_is_told_that_it_does_not_count(site: Site) -> None:
+    site.stage.go_live()
+    await site.stage.watch()
+    async with site.follow(Authorization="Bearer forged") as events:
+        event = await events.next()
+    assert (event["counted"], event["not_counted_because"]) == (False, "invalid_token")
+
+
+async def test_an_id_that_is_too_long_gets_no_event_stream(site: Site) -> None:
+    url = site.base + site.stage.path("stream_events") + "?visitor_id=" + "x" * 129
+    async with site.session.get(url) as response:
+        assert (response.status, list(await response.json())) == (400, ["visitor_id"])
+    assert site.events.connections == 0
+
+
 async def test_a_visitor_goes_on_counting_while_he_is_connected(tasks: Tasks) -> None:
     async with serving(tasks, EventLimits(heartbeat=0.05)) as site:
         site.stage.go_live()

@@ -91,5 +91,7 @@ async def test_a_token_of_another_organization_does_not_count(api: Api) -> None:
     path = f"/api/pub/public/v1/orgs/{api.organization}/channels/{channel}/conference/stream_status"
     for _ in range(2):
         async with api.client.get(path, headers={"Authorization": f"Bearer {visitor['access_token']}"}) as response:
-            assert (response.status, response.headers["Cache-Control"]) == (200, "public, max-age=1")
+            assert (response.status, response.headers["Cache-Control"]) == (200, "no-store")
+            answer = await response.json()
+            assert (answer["counted"], answer["not_counted_because"]) == (False, "invalid_token")
     assert (await api.board._viewers.count(live["stream_uid"], unix_ms())).value == 0

@@ -68,9 +68,27 @@ polls = st.builds(
         "/api/pub/public/v1/orgs/{{organization}}/channels/{}/conference/{}{}".format,
         st.sampled_from(CHANNELS),
         st.sampled_from(("stream_status", "stream_status/", "stream_viewer_count")),
-        st.sampled_from(("", "?visitor_id=ann", "?visitor_id=bob", "?visitor_id=cy&x=%20")),
+        st.sampled_from(
+            (
+                "",
+                "?visitor_id=ann",
+                "?visitor_id=bob",
+                "?visitor_id=cy&x=%20",
+                "?visitor_id=",
+                "?visitor_id=" + "x" * 129,
+            )
+        ),
     ),
-    headers=st.sampled_from(((), ("X-Visitor-Id: dan",), ("If-None-Match: *",), ("Connection: keep-alive",))),
+    headers=st.sampled_from(
+        (
+            (),
+            ("X-Visitor-Id: dan",),
+            ("X-Visitor-Id:",),
+            ("Authorization: Bearer forged",),
+            ("If-None-Match: *",),
+            ("Connection: keep-alive",),
+        )
+    ),
 )
 others = st.sampled_from(
     (
