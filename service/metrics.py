@@ -27,6 +27,7 @@ class IngestFigures(Collector):
         yield GaugeMetricFamily("conference_broadcasts", "Broadcasts that run.", self._provider.broadcasting)
         yield GaugeMetricFamily("conference_transcodes", "Transcoders that hold a slot.", self._provider.transcodes)
         yield CounterMetricFamily("conference_ingest_bytes", "Bytes taken from encoders.", counters.bytes_in)
+        yield CounterMetricFamily("conference_skipped_messages", "RTMP messages not read.", counters.skipped)
         refused = CounterMetricFamily("conference_refused_publishes", "Encoders turned away.", labels=["reason"])
         for reason, count in counters.refused.items():
             refused.add_metric([reason], count)

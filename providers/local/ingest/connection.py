@@ -78,6 +78,7 @@ class Connection(asyncio.Protocol):
         self._publication: Publication | None = None
         self._reasons_to_wait: set[str] = set()
         self._lingering = False
+        self._skipped = 0
         self._time_limit = TIME_LIMITS[self._session.state]
         self._meter = Meter(client, owner.limits, owner.counters, clock())
         self._deadline = clock() + owner.limits.handshake_timeout
@@ -144,6 +145,8 @@ class Connection(asyncio.Protocol):
         except RtmpError as error:
             failure = error
         self._flush()
+        if self._session.skipped:
+            self._count_skipped()
         for event in self._session.events():
             self._handle(event)
             if self._lingering:
@@ -155,6 +158,14 @@ class Connection(asyncio.Protocol):
         answer = self._session.data_to_send()
         if answer and self._transport is not None and not self._transport.is_closing():
             self._transport.write(answer)
+
+    def _count_skipped(self) -> None:
+        """Count the messages that the session skipped. The first ones of a connection are logged."""
+        skipped = sum(self._session.skipped.values())
+        if not self._skipped:
+            log.info("messages skipped", address=self.address, types=sorted(self._session.skipped))
+        self._owner.counters.skipped += skipped - self._skipped
+        self._skipped = skipped
 
     def _handle(self, event: PublishWanted | Media | Unpublished) -> None:
         if isinstance(event, Media):
@@ -257,7 +268,9 @@ class Connection(asyncio.Protocol):
         self._owner.end_publish(self)
         if publication is None:
             return
-        log.info("publish ended", address=self.address, reason=reason, bytes_in=self._meter.bytes_in)
+        log.info(
+            "publish ended", address=self.address, reason=reason, bytes_in=self._meter.bytes_in, skipped=self._skipped
+        )
         try:
             publication.ended(reason)
         except Exception:

@@ -41,9 +41,13 @@ class IngestLimits:
 
 @dataclass(slots=True)
 class IngestCounters:
-    """What the ingest has seen since it was made. `refused` counts by one machine-readable word, never by a key."""
+    """What the ingest has seen since it was made.
+
+    `refused` counts by one machine-readable word, never by a key. `skipped` counts RTMP messages that were not read.
+    """
 
     connections: int = 0
     publishers: int = 0
     bytes_in: int = 0
+    skipped: int = 0
     refused: Counter[str] = field(default_factory=Counter)

@@ -24,7 +24,7 @@ import struct
 from enum import Enum, IntEnum
 from typing import NamedTuple
 
-from providers.local.rtmp.errors import AmfMalformed, LimitExceeded
+from providers.local.rtmp.errors import AmfLimitExceeded, AmfMalformed
 
 MAX_DEPTH = 16
 """Objects and arrays inside one another."""
@@ -80,7 +80,7 @@ _DATE_BODY = struct.Struct(">dh")
 
 
 def decode(data: bytes) -> list[Value]:
-    """All values in `data`. Errors: AmfMalformed; LimitExceeded for what is too deep or has too many members."""
+    """All values in `data`. Errors: AmfMalformed; AmfLimitExceeded for what is too deep or has too many members."""
     decoder = _Decoder(data)
     values = []
     while decoder.position < len(data):
@@ -102,9 +102,9 @@ class _Decoder:
     def value(self, depth: int) -> Value:
         self._values += 1
         if self._values > MAX_VALUES:
-            raise LimitExceeded("AMF values", MAX_VALUES)
+            raise AmfLimitExceeded("AMF values", MAX_VALUES)
         if depth > MAX_DEPTH:
-            raise LimitExceeded("AMF depth", MAX_DEPTH)
+            raise AmfLimitExceeded("AMF depth", MAX_DEPTH)
         match marker := self._take(1)[0]:
             case Marker.NUMBER:
                 (number,) = _DOUBLE.unpack(self._take(8))
@@ -160,7 +160,7 @@ class _Decoder:
     def _list(self, depth: int) -> list[Value]:
         count = int.from_bytes(self._take(4), "big")
         if count > MAX_VALUES:
-            raise LimitExceeded("AMF values", MAX_VALUES)
+            raise AmfLimitExceeded("AMF values", MAX_VALUES)
         return [self.value(depth + 1) for _ in range(count)]
 
 

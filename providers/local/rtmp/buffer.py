@@ -55,3 +55,9 @@ class ReceiveBuffer:
         target += memoryview(self.data)[self.position : self.position + size]
         self.position += size
         return size
+
+    def drop(self, limit: int) -> int:
+        """Drop what is here, at most `limit` bytes; return how many that were."""
+        size = min(limit, len(self))
+        self.position += size
+        return size

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 from struct import Struct
@@ -18,6 +19,19 @@ SET_CHUNK_SIZE = 1
 ABORT = 2
 AUDIO = 8
 VIDEO = 9
+DATA_AMF3 = 15
+COMMAND_AMF3 = 17
+DATA = 18
+COMMAND = 20
+AGGREGATE = 22
+
+MEDIA_TYPES = frozenset({AUDIO, VIDEO, AGGREGATE})
+CONTROL_TYPES = frozenset(range(1, 7))
+"""Protocol and user control messages (§5.4, §7.1.7)."""
+
+COMMAND_TYPES = frozenset({COMMAND, COMMAND_AMF3})
+READ_TYPES = MEDIA_TYPES | CONTROL_TYPES | COMMAND_TYPES | {DATA, DATA_AMF3}
+"""The message types that are read. All others (shared objects among them) are skipped."""
 
 MAX_CHUNK_SIZE = 0x7FFFFFFF
 UINT32 = 0xFFFFFFFF
@@ -34,9 +48,10 @@ class Message(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ChunkLimits:
-    """What one connection may make us hold, in bytes but for `chunk_streams`. Passing one raises LimitExceeded by its name.
+    """What one connection may make us hold, in bytes except for `chunk_streams`.
 
-    `media_size` is for one audio or video message, `message_size` for any other, `buffered` for all unfinished ones together.
+    `media_size` is for one audio, video or aggregate message, `message_size` for any other, `buffered` for all unfinished ones
+    together. More raises LimitExceeded with the limit's name, except that a data message above `message_size` is skipped.
     """
 
     media_size: int = 8 * 1024 * 1024
@@ -56,6 +71,12 @@ class _ChunkStream:
     stream_id: int = 0
     extension: bytes = b""
     """The extended timestamp field as sent, empty when there was none."""
+    described: bool = False
+    """A header has given the length and type."""
+    skipping: bool = False
+    """The message is skipped: its payload is not held."""
+    passed: int = 0
+    """Bytes of the unfinished message that have arrived."""
     partial: bytearray = field(default_factory=bytearray)
 
 
@@ -69,11 +90,14 @@ _TYPE_1 = Struct(">II")
 class ChunkReader:
     """Takes chunks from `buffer`, gives messages. Set Chunk Size and Abort (§5.4.1, §5.4.2) act here and are not handed on.
 
-    `limits` may be replaced at any time.
+    `limits` and `skips_commands` (whether a command above `message_size` is skipped, too) may be changed at any time. `skipped`
+    counts skipped messages by type id. A skipped message passes through without being held.
     """
 
     def __init__(self, buffer: ReceiveBuffer, limits: ChunkLimits) -> None:
         self.limits = limits
+        self.skips_commands = False
+        self.skipped: Counter[int] = Counter()
         self._buffer = buffer
         self._chunk_size = DEFAULT_CHUNK_SIZE
         self._streams: dict[int, _ChunkStream] = {}
@@ -113,7 +137,7 @@ class ChunkReader:
         if (
             first >> 30 != 1
             or stream is None
-            or stream.partial
+            or stream.passed
             or delta == EXTENDED
             or not (type_id == AUDIO or type_id == VIDEO)
             or length > self._chunk_size
@@ -123,6 +147,7 @@ class ChunkReader:
             return None
         buffer.position = end
         stream.extension = b""
+        stream.described, stream.skipping = True, False
         stream.delta, stream.length, stream.type_id = delta, length, type_id
         timestamp = stream.timestamp = (stream.timestamp + delta) & UINT32
         return Message(type_id, stream.stream_id, timestamp, data[start:end])
@@ -137,14 +162,17 @@ class ChunkReader:
         kind = first >> 6
         stream = self._streams.get(chunk_stream_id)
         if stream is None:
-            stream = self._open(chunk_stream_id, kind)
+            stream = self._open(chunk_stream_id)
+        elif kind > 1 and not stream.described:
+            raise ChunkMalformed(f"a chunk stream goes on with a header of type {kind}, and none gave a length")
         if kind == 3:  # the message goes on, or another one like it begins (§5.3.1.2.4)
             if stream.extension:
                 yield from self._repeated_extension(stream)
-            if not stream.partial:
+            if not stream.passed:
                 stream.timestamp = (stream.timestamp + stream.delta) & UINT32
+                self._check(stream)
             return stream
-        if stream.partial:
+        if stream.passed:
             raise ChunkMalformed("a new message begins inside another one of the same chunk stream")
         size = HEADER_SIZES[kind]
         header = buffer.take(size) if len(buffer) >= size else (yield from buffer.exactly(size))
@@ -158,6 +186,7 @@ class ChunkReader:
         stream.timestamp = stamp if kind == 0 else (stream.timestamp + stamp) & UINT32
         if kind < 2:
             self._describe(stream, header)
+        self._check(stream)
         return stream
 
     def _long_id(self, size: int) -> Generator[None, None, int]:
@@ -165,9 +194,13 @@ class ChunkReader:
         tail = yield from self._buffer.exactly(size + 1)
         return 64 + int.from_bytes(tail, "little")
 
-    def _open(self, chunk_stream_id: int, kind: int) -> _ChunkStream:
-        if kind != 0:
-            raise ChunkMalformed(f"a chunk stream begins with a header of type {kind}")
+    def _open(self, chunk_stream_id: int) -> _ChunkStream:
+        """Begin a chunk stream with whatever header.
+
+        The specification wants type 0, and some senders begin with another one. As in nginx-rtmp, what the header leaves out is
+        then 0: the message stream id and the time before the delta, and for types 2 and 3 the length and type, too. A second
+        header without a length ends the connection: the chunks are out of step.
+        """
         if len(self._streams) >= self.limits.chunk_streams:
             raise LimitExceeded("chunk streams", self.limits.chunk_streams)
         stream = self._streams[chunk_stream_id] = _ChunkStream()
@@ -177,13 +210,22 @@ class ChunkReader:
         """Length, type and stream id of the coming message (§5.3.1.2.1, §5.3.1.2.2)."""
         stream.length = int.from_bytes(header[3:6], "big")
         stream.type_id = header[6]
+        stream.described = True
         if len(header) == 11:
             stream.stream_id = int.from_bytes(header[7:], "little")
-        if stream.type_id in (AUDIO, VIDEO):
-            if stream.length > self.limits.media_size:
-                raise LimitExceeded("audio or video message size", self.limits.media_size)
-        elif stream.length > self.limits.message_size:
-            raise LimitExceeded("message size", self.limits.message_size)
+
+    def _check(self, stream: _ChunkStream) -> None:
+        """Decide at its header whether the coming message is skipped or too large."""
+        kind, limits = stream.type_id, self.limits
+        stream.skipping = kind not in READ_TYPES
+        if kind in MEDIA_TYPES:
+            if stream.length > limits.media_size:
+                raise LimitExceeded("audio or video message size", limits.media_size)
+        elif stream.length > limits.message_size:
+            needed = kind in CONTROL_TYPES or (kind in COMMAND_TYPES and not self.skips_commands)
+            if needed:
+                raise LimitExceeded("message size", limits.message_size)
+            stream.skipping = True
 
     def _repeated_extension(self, stream: _ChunkStream) -> Generator[None, None, None]:
         """§5.3.1.3 wants the extended timestamp behind a header of type 3 again, and some encoders leave it out.
@@ -191,26 +233,35 @@ class ChunkReader:
         It is taken for one only when it is the same. Fewer than 4 bytes of payload cannot be looked at without waiting for
         bytes that may not come.
         """
-        size = min(self._chunk_size, stream.length - len(stream.partial))
+        size = min(self._chunk_size, stream.length - stream.passed)
         if size < 4 or (yield from self._buffer.peek(4)) == stream.extension:
             yield from self._buffer.exactly(4)
 
     def _payload(self, stream: _ChunkStream) -> Generator[None, None, bytes | None]:
-        """One chunk's payload; the message's when that was its last chunk, else None."""
-        partial, buffer = stream.partial, self._buffer
-        missing = min(self._chunk_size, stream.length - len(partial))
-        if missing == stream.length and missing <= len(buffer):
+        """One chunk's payload; the message's when that was its last chunk, else None. A skipped message gives None, too."""
+        buffer = self._buffer
+        size = missing = min(self._chunk_size, stream.length - stream.passed)
+        if stream.skipping:
+            while missing := missing - buffer.drop(missing):
+                yield
+        elif missing == stream.length and missing <= len(buffer):
             return buffer.take(missing)
-        if self._held + missing > self.limits.buffered:
-            raise LimitExceeded("bytes of unfinished messages", self.limits.buffered)
-        self._held += missing
-        while missing := missing - buffer.move(partial, missing):
-            yield
-        if len(partial) < stream.length:
+        else:
+            if self._held + missing > self.limits.buffered:
+                raise LimitExceeded("bytes of unfinished messages", self.limits.buffered)
+            self._held += missing
+            while missing := missing - buffer.move(stream.partial, missing):
+                yield
+        stream.passed += size
+        if stream.passed < stream.length:
+            return None
+        stream.passed = 0
+        if stream.skipping:
+            self.skipped[stream.type_id] += 1
             return None
         self._held -= stream.length
-        stream.partial = bytearray()
-        return bytes(partial)
+        payload, stream.partial = bytes(stream.partial), bytearray()
+        return payload
 
     def _set_chunk_size(self, message: Message) -> None:
         size = _uint32(message)
@@ -220,9 +271,9 @@ class ChunkReader:
 
     def _abort(self, message: Message) -> None:
         stream = self._streams.get(_uint32(message))
-        if stream is not None and stream.partial:
+        if stream is not None and stream.passed:
             self._held -= len(stream.partial)
-            stream.partial = bytearray()
+            stream.passed, stream.partial = 0, bytearray()
 
 
 def _uint32(message: Message) -> int:

@@ -8,6 +8,7 @@
     ├── AmfMalformed       a command or data message that is not AMF0
     ├── MessageMalformed   a protocol message with the wrong shape
     ├── LimitExceeded      more than we are ready to hold (carries the limit's name and value)
+    │   └── AmfLimitExceeded   the same of a value inside a message, which can be skipped
     ├── IllegalMove        a message that has no place in this state (carries both)
     └── NotOffered         something a server may offer and this one does not: playing (carries the command)
 
@@ -44,6 +45,10 @@ class LimitExceeded(RtmpError):
         super().__init__(f"{limit}: at most {value}")
         self.limit = limit
         self.value = value
+
+
+class AmfLimitExceeded(LimitExceeded):
+    """A command or data message is nested too deeply, or has too many values."""
 
 
 class IllegalMove(RtmpError):

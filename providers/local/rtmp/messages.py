@@ -10,8 +10,20 @@ from enum import IntEnum
 from typing import ClassVar, Protocol, Self
 
 from providers.local.rtmp import amf0
-from providers.local.rtmp.chunks import ABORT, AUDIO, SET_CHUNK_SIZE, VIDEO, Message
-from providers.local.rtmp.errors import MessageMalformed
+from providers.local.rtmp.chunks import (
+    ABORT,
+    AGGREGATE,
+    AUDIO,
+    COMMAND,
+    COMMAND_AMF3,
+    DATA,
+    DATA_AMF3,
+    SET_CHUNK_SIZE,
+    UINT32,
+    VIDEO,
+    Message,
+)
+from providers.local.rtmp.errors import LimitExceeded, MessageMalformed
 
 
 class MessageType(IntEnum):
@@ -25,10 +37,11 @@ class MessageType(IntEnum):
     SET_PEER_BANDWIDTH = 6
     AUDIO = AUDIO
     VIDEO = VIDEO
-    DATA_AMF3 = 15
-    COMMAND_AMF3 = 17
-    DATA = 18
-    COMMAND = 20
+    DATA_AMF3 = DATA_AMF3
+    COMMAND_AMF3 = COMMAND_AMF3
+    DATA = DATA
+    COMMAND = COMMAND
+    AGGREGATE = AGGREGATE
 
 
 class Body(Protocol):
@@ -183,11 +196,51 @@ SET_DATA_FRAME = amf0.encode("@setDataFrame")
 """What an encoder puts before metadata so that a server keeps it; it is not part of the FLV script tag."""
 
 
-def script_of(message: Message) -> bytes:
-    """The FLV script tag body in a message of either data type: onMetaData and its like, without @setDataFrame."""
-    return _amf0_part(message, MessageType.DATA_AMF3).removeprefix(SET_DATA_FRAME)
+AVMPLUS = 0x11
+"""The AMF0 marker that switches to AMF3 (Adobe, "Action Message Format -- AMF 0", 2007, §3.1)."""
+
+
+def script_of(message: Message) -> bytes | None:
+    """The FLV script tag body in a message of either data type: onMetaData and its like, without @setDataFrame.
+
+    None for real AMF3, which is not read.
+    """
+    body = _amf0_part(message, MessageType.DATA_AMF3)
+    return None if body[:1] == bytes([AVMPLUS]) else body.removeprefix(SET_DATA_FRAME)
 
 
 def _amf0_part(message: Message, amf3_type: MessageType) -> bytes:
-    """An AMF3 message holds AMF0 after one byte, as long as nobody switches to AMF3 inside it, which no encoder does."""
-    return message.payload[1:] if message.type_id == amf3_type else message.payload
+    """An AMF3 message holds AMF0 after a zero byte. Some encoders leave that byte out."""
+    payload = message.payload
+    return payload[1:] if message.type_id == amf3_type and payload[:1] == b"\0" else payload
+
+
+SUB_HEADER_SIZE, BACK_POINTER_SIZE = 11, 4
+
+MAX_PARTS = 4096
+"""Messages in one aggregate message."""
+
+
+def parts_of(aggregate: Message) -> tuple[list[Message], bool]:
+    """The messages in an aggregate message (§7.1.6), and whether it ended where it should.
+
+    Each has an FLV tag header, and a back pointer behind it, which is not compared and may be missing behind the last one. The
+    first one's time stands for the aggregate's, and the others keep their distance to it. An incomplete last one is left out.
+    Errors: LimitExceeded.
+    """
+    _, stream_id, begin, data = aggregate
+    found: list[Message] = []
+    at, offset = 0, 0
+    while at + SUB_HEADER_SIZE <= len(data):
+        size, stamp = int.from_bytes(data[at + 1 : at + 4], "big"), int.from_bytes(data[at + 4 : at + 7], "big")
+        stamp |= data[at + 7] << 24  # TimestampExtended, the upper 8 bits (FLV specification 10.1, E.4.1)
+        body = at + SUB_HEADER_SIZE
+        if body + size > len(data):
+            return found, False
+        if len(found) >= MAX_PARTS:
+            raise LimitExceeded("messages in an aggregate message", MAX_PARTS)
+        if not found:
+            offset = begin - stamp
+        found.append(Message(data[at], stream_id, (stamp + offset) & UINT32, data[body : body + size]))
+        at = body + size + BACK_POINTER_SIZE
+    return found, at >= len(data)

@@ -4,17 +4,27 @@ Feed what came in with `receive`, then take `data_to_send` and `events`, in this
 session asks one question: `PublishWanted`. Until it is answered with `accept` or `refuse` it holds back whatever comes in.
 
 An error leaves the session dead: what was answered and what happened before it can still be taken, later bytes are dropped.
+A publisher is sent the reason first. What a server need not understand of a publisher (unknown message types, oversized data
+messages, commands that cannot be read) is skipped and counted in `skipped`.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Generator
 from dataclasses import replace
 
 from providers.local.rtmp import amf0
 from providers.local.rtmp.buffer import ReceiveBuffer
 from providers.local.rtmp.chunks import ChunkLimits, ChunkReader, ChunkWriter, Message
-from providers.local.rtmp.errors import LimitExceeded, NotOffered, RtmpError
+from providers.local.rtmp.errors import (
+    AmfLimitExceeded,
+    AmfMalformed,
+    LimitExceeded,
+    MessageMalformed,
+    NotOffered,
+    RtmpError,
+)
 from providers.local.rtmp.events import Event, Media, PublishWanted, Unpublished, publish_target
 from providers.local.rtmp.handshake import server_handshake
 from providers.local.rtmp.messages import (
@@ -29,6 +39,7 @@ from providers.local.rtmp.messages import (
     UserControlEvent,
     WindowAckSize,
     command_of,
+    parts_of,
     script_of,
 )
 from providers.local.rtmp.states import Move, State, after
@@ -78,6 +89,11 @@ class ServerSession:
         self._streams = self._publishing = 0
         self._parser = self._run()
 
+    @property
+    def skipped(self) -> Counter[int]:
+        """How many messages were skipped, by their type id (at most 256 of them)."""
+        return self._reader.skipped
+
     def receive(self, data: bytes) -> None:
         """Take bytes in. Errors: RtmpError; the session is closed then."""
         if self.state is State.CLOSED:
@@ -103,6 +119,7 @@ class ServerSession:
         """Let the publish begin. What was held back is parsed now. Errors: RtmpError, as for `receive`."""
         self._move(Move.ACCEPT)
         self._reader.limits = self._limits
+        self._reader.skips_commands = True
         self._user_control(UserControlEvent.STREAM_BEGIN, self._publishing)
         self._on_status("status", "NetStream.Publish.Start", "Publishing.")
         self._parse()
@@ -116,7 +133,9 @@ class ServerSession:
     def _parse(self) -> None:
         try:
             next(self._parser)
-        except RtmpError:
+        except RtmpError as error:
+            if self.state in (State.DECIDING, State.PUBLISHING):
+                self._on_status("error", "NetStream.Publish.Failed", f"The encoder broke the RTMP protocol: {error}.")
             self.state = State.CLOSED
             self._buffer.clear()
             raise
@@ -133,7 +152,7 @@ class ServerSession:
             if (media := _AUDIO_VIDEO.get(message.type_id)) is not None:  # all but a few messages of a connection
                 self._media(media, message.timestamp, message.payload)
                 continue
-            self._handle(message)
+            self._take(message)
             while self.state is State.DECIDING:
                 if len(self._buffer) > MAX_HELD:
                     raise LimitExceeded("bytes sent before the publish was answered", MAX_HELD)
@@ -142,10 +161,25 @@ class ServerSession:
     def _move(self, move: Move) -> None:
         self.state = after(self.state, move)
 
+    def _take(self, message: Message) -> None:
+        """Handle a message that is not audio or video. One that cannot be read does not end a running publish."""
+        publishing = self.state is State.PUBLISHING
+        try:
+            self._handle(message)
+        except (AmfMalformed, MessageMalformed, AmfLimitExceeded):
+            if not publishing:
+                raise
+            self.skipped[message.type_id] += 1
+
     def _handle(self, message: Message) -> None:
         match message.type_id:
             case MessageType.DATA | MessageType.DATA_AMF3:
-                self._media(MessageType.DATA, message.timestamp, script_of(message))
+                if (script := script_of(message)) is None:
+                    self.skipped[message.type_id] += 1
+                else:
+                    self._media(MessageType.DATA, message.timestamp, script)
+            case MessageType.AGGREGATE:
+                self._aggregate(message)
             case MessageType.COMMAND | MessageType.COMMAND_AMF3:
                 self._command(command_of(message), message.stream_id)
             case MessageType.USER_CONTROL:
@@ -154,6 +188,18 @@ class ServerSession:
                     self._control(UserControl(UserControlEvent.PING_RESPONSE, control.data[:4]))
             case MessageType.WINDOW_ACK_SIZE:
                 self._window = max(MIN_WINDOW_SIZE, WindowAckSize.parse(message.payload).value)
+
+    def _aggregate(self, aggregate: Message) -> None:
+        parts, whole = parts_of(aggregate)
+        for part in parts:
+            if (media := _AUDIO_VIDEO.get(part.type_id)) is not None:
+                self._media(media, part.timestamp, part.payload)
+            elif part.type_id in (MessageType.DATA, MessageType.DATA_AMF3):
+                self._handle(part)
+            else:
+                self.skipped[part.type_id] += 1
+        if not whole:
+            self.skipped[aggregate.type_id] += 1
 
     def _media(self, kind: MessageType, timestamp: int, payload: bytes) -> None:
         if self.state is not _PUBLISHING:
@@ -215,6 +261,7 @@ class ServerSession:
             return
         self._on_status("status", "NetStream.Unpublish.Success", "The publish has ended.")
         self._move(Move.UNPUBLISH)
+        self._reader.skips_commands = False
         self._events.append(Unpublished())
 
     def _unknown(self, command: Command) -> None:

@@ -134,6 +134,23 @@ async def test_media_that_cannot_be_carried_is_told_and_ends_the_connection(
     await client.close()
 
 
+async def test_skipped_messages_are_counted_and_logged_once(gate: RecordingGate, listening: Listening) -> None:
+    server, port = await listening()
+    client = await Client.connect(port)
+    client.publish()
+    await client.hear()
+    publication = await gate.first()
+    with capture_logs() as logs:
+        for time in range(3):
+            unknown = client.encoder.message(5, 99, bytes(80_000))
+            client.send(unknown + client.encoder.video(time, AVC_HEADER))
+            await asyncio.wait_for(publication.has(time + 1), PATIENCE)
+
+    assert [entry["types"] for entry in logs if entry["event"] == "messages skipped"] == [[99]]
+    assert server.counters.skipped == 3
+    await client.close()
+
+
 async def test_trouble_with_one_stream_is_logged_and_ends_that_stream_only(
     gate: RecordingGate, listening: Listening
 ) -> None:

@@ -104,10 +104,27 @@ def test_an_empty_message_is_a_message() -> None:
     assert read("04 000001 000000 09 01000000") == [Message(VIDEO, 1, 1, b"")]
 
 
-@pytest.mark.parametrize("first", ["44", "84", "c4"])
-def test_a_chunk_stream_must_begin_with_a_whole_header(first: str) -> None:
-    with pytest.raises(ChunkMalformed, match="begins with"):
-        read(first + "00" * 16)
+@pytest.mark.parametrize(
+    ("data", "messages"),
+    [
+        ("44 00000a 000002 09 aabb", [Message(VIDEO, 0, 10, b"\xaa\xbb")]),
+        ("44 00000a 000002 09 aabb c4 ccdd", [Message(VIDEO, 0, 10, b"\xaa\xbb"), Message(VIDEO, 0, 20, b"\xcc\xdd")]),
+        ("42 000000 000004 03 00000005", [Message(3, 0, 0, b"\0\0\0\5")]),
+        ("44 ffffff 000001 08 01000000 aa", [Message(AUDIO, 0, 0x01000000, b"\xaa")]),
+        ("84 00000a" + "44 00000a 000001 08 aa", [Message(AUDIO, 0, 20, b"\xaa")]),
+        ("c4" + "44 00000a 000001 08 aa", [Message(AUDIO, 0, 10, b"\xaa")]),
+    ],
+    ids=["type 1", "type 1, then type 3", "type 1, control", "type 1, extended", "type 2", "type 3"],
+)
+def test_a_chunk_stream_may_begin_with_any_header(data: str, messages: list[Message]) -> None:
+    assert read(data) == messages
+
+
+@pytest.mark.parametrize("first", ["84 00000a", "c4"])
+@pytest.mark.parametrize("second", ["84 00000a", "c4"])
+def test_a_second_header_without_a_length_is_malformed(first: str, second: str) -> None:
+    with pytest.raises(ChunkMalformed, match="none gave a length"):
+        read(first + second)
 
 
 def test_a_new_header_inside_a_message_is_malformed() -> None:
@@ -126,6 +143,7 @@ def test_a_chunk_size_that_makes_no_sense_is_malformed(size: str) -> None:
     ("header", "limit"),
     [
         ("04 000000 000401 09 01000000", "audio or video message size"),
+        ("04 000000 000401 16 01000000", "audio or video message size"),
         ("04 000000 000101 14 00000000", "message size"),
         ("02 000000 ffffff 01 00000000", "message size"),
     ],
@@ -135,6 +153,64 @@ def test_a_message_above_its_limit_is_refused_at_its_header(header: str, limit: 
         read(header, ChunkLimits(media_size=1024, message_size=256))
 
     assert caught.value.limit == limit
+
+
+@pytest.mark.parametrize(
+    ("kind", "size"),
+    [
+        (0, 0),
+        (0, 5),
+        (7, 1000),
+        (16, 10),
+        (19, 300),
+        (21, 10),
+        (23, 10),
+        (99, 10),
+        (255, 0xFFFFFF),
+        (18, 80_000),
+        (15, 80_000),
+    ],
+)
+def test_what_is_not_read_is_skipped_without_being_held(kind: int, size: int) -> None:
+    """Unknown types and shared objects at any size, and data messages above the limit."""
+    buffer = ReceiveBuffer()
+    reader = ChunkReader(buffer, ChunkLimits(message_size=256, buffered=1024))
+    parser, writer, found = reader.message(), ChunkWriter(), None
+    audio = Message(AUDIO, 1, 7, b"\xaa")
+    data = writer.message(4, Message(kind, 1, 0, bytes(size))) + writer.message(4, audio)
+    for start in range(0, len(data), 100_000):
+        buffer.feed(data[start : start + 100_000])
+        try:
+            next(parser)
+        except StopIteration as done:
+            found = done.value
+        assert sum(len(stream.partial) for stream in reader._streams.values()) == 0
+
+    assert found == audio
+    assert reader.skipped == {kind: 1}
+
+
+def test_a_command_above_the_limit_is_skipped_only_where_it_is_not_needed() -> None:
+    buffer = ReceiveBuffer()
+    reader = ChunkReader(buffer, ChunkLimits(message_size=256))
+    reader.skips_commands = True
+    writer = ChunkWriter()
+    buffer.feed(writer.message(3, Message(20, 1, 0, bytes(1000))) + writer.message(4, Message(AUDIO, 1, 7, b"\xaa")))
+
+    with pytest.raises(StopIteration) as done:
+        next(reader.message())
+    assert done.value.value == Message(AUDIO, 1, 7, b"\xaa")
+
+
+def test_a_skipped_message_is_interleaved_and_aborted_as_any_other() -> None:
+    begun = "04 000001 000082 10 01000000" + "aa" * 128
+    audio = "05 000002 000001 08 01000000 bb"
+    abort = "02 000000 000004 02 00000000 00000004"
+
+    assert read(begun + audio + "c4 aaaa" + begun + abort + "44 000001 000001 09 cc") == [
+        Message(AUDIO, 1, 2, b"\xbb"),
+        Message(VIDEO, 1, 2, b"\xcc"),
+    ]
 
 
 def test_more_chunk_streams_than_allowed_are_refused() -> None:

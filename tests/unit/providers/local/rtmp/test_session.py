@@ -5,7 +5,7 @@ import pytest
 from providers.local.rtmp import amf0
 from providers.local.rtmp.errors import IllegalMove, LimitExceeded, NotOffered, RtmpError
 from providers.local.rtmp.events import Event, Media, PublishWanted, Unpublished
-from providers.local.rtmp.messages import Command, MessageType, SetChunkSize
+from providers.local.rtmp.messages import MAX_PARTS, Command, MessageType, SetChunkSize
 from providers.local.rtmp.session import CHUNK_SIZE, MAX_HELD, WINDOW_SIZE, ServerSession
 from providers.local.rtmp.states import Move, State
 from tests.unit.providers.local.rtmp.encoder import (
@@ -140,6 +140,107 @@ def test_metadata_comes_without_its_wrapper(publishing: ServerSession, encoder: 
     assert isinstance(event, Media)
     assert event.kind is MessageType.DATA
     assert amf0.decode(event.payload) == ["onMetaData", METADATA]
+
+
+def aggregate(*parts: tuple[int, int, bytes], back_pointer: bool = True) -> bytes:
+    """The body of an aggregate message (§7.1.6) with these parts: type, time, payload."""
+    body = b""
+    for kind, time, payload in parts:
+        stamp = (time & 0xFFFFFF).to_bytes(3, "big") + bytes([time >> 24])
+        body += bytes([kind]) + len(payload).to_bytes(3, "big") + stamp + bytes(3) + payload
+        body += (11 + len(payload)).to_bytes(4, "big")
+    return body if back_pointer else body[:-4]
+
+
+@pytest.mark.parametrize("back_pointer", [True, False], ids=["whole", "without the last back pointer"])
+def test_an_aggregate_message_is_split(publishing: ServerSession, encoder: Encoder, back_pointer: bool) -> None:
+    script = amf0.encode("onMetaData", METADATA)
+    body = aggregate((18, 900, script), (8, 900, AAC_HEADER), (9, 940, AVC_HEADER), back_pointer=back_pointer)
+    publishing.receive(encoder.message(6, MessageType.AGGREGATE, body, timestamp=5000, stream_id=1))
+
+    assert publishing.events() == [
+        Media(MessageType.DATA, 5000, script),
+        Media(MessageType.AUDIO, 5000, AAC_HEADER),
+        Media(MessageType.VIDEO, 5040, AVC_HEADER),
+    ]
+    assert not publishing.skipped
+
+
+def test_times_in_an_aggregate_message_have_32_bits_and_wrap(publishing: ServerSession, encoder: Encoder) -> None:
+    parts = [(8, time, AAC_HEADER) for time in (0x01000000, 0x01000010)]
+    publishing.receive(encoder.message(6, MessageType.AGGREGATE, aggregate(*parts), timestamp=0xFFFFFFF8))
+
+    assert [event.timestamp for event in publishing.events() if isinstance(event, Media)] == [0xFFFFFFF8, 8]
+
+
+def test_an_incomplete_part_of_an_aggregate_message_is_left_out(publishing: ServerSession, encoder: Encoder) -> None:
+    body = aggregate((8, 0, AAC_HEADER), (20, 0, b"command"), (9, 10, AVC_HEADER))[:-6]
+    publishing.receive(encoder.message(6, MessageType.AGGREGATE, body))
+
+    assert publishing.events() == [Media(MessageType.AUDIO, 0, AAC_HEADER)]
+    assert publishing.skipped == {20: 1, MessageType.AGGREGATE: 1}
+
+
+def test_parts_of_an_aggregate_message_are_limited(publishing: ServerSession, encoder: Encoder) -> None:
+    parts = [(8, 0, b"")] * (MAX_PARTS + 1)
+    with pytest.raises(LimitExceeded, match="messages in an aggregate message"):
+        publishing.receive(encoder.message(6, MessageType.AGGREGATE, aggregate(*parts)))
+
+
+NEWS = amf0.encode("onMetaData", METADATA)
+
+
+@pytest.mark.parametrize("wrapper", [b"", b"\0"], ids=["bare", "with its first byte"])
+def test_a_data_message_of_amf3_with_amf0_inside_is_read(
+    publishing: ServerSession, encoder: Encoder, wrapper: bytes
+) -> None:
+    publishing.receive(encoder.message(5, MessageType.DATA_AMF3, wrapper + NEWS))
+
+    assert publishing.events() == [Media(MessageType.DATA, 0, NEWS)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "payload"),
+    [
+        pytest.param(MessageType.DATA, bytes(80_000), id="a data message above the limit"),
+        pytest.param(MessageType.DATA_AMF3, bytes(80_000), id="an AMF3 data message above the limit"),
+        pytest.param(MessageType.DATA_AMF3, b"\0\x11\x0a\x0b\x01", id="real AMF3 data"),
+        pytest.param(MessageType.COMMAND, bytes(80_000), id="a command above the limit"),
+        pytest.param(MessageType.COMMAND, b"\x0c", id="a command that cannot be read"),
+        pytest.param(MessageType.COMMAND, amf0.encode(7.0), id="a command without a name"),
+        pytest.param(MessageType.COMMAND, b"\x0a\x00\x00\x00\x01" * 40, id="a command that is nested too deeply"),
+        pytest.param(MessageType.COMMAND_AMF3, b"\0\x11\x06\x03a", id="an AMF3 command"),
+        pytest.param(MessageType.USER_CONTROL, b"\0", id="a user control message without an event"),
+        pytest.param(MessageType.WINDOW_ACK_SIZE, b"\0\0", id="a short window size"),
+        pytest.param(16, b"shared object", id="a shared object of AMF3"),
+        pytest.param(19, b"shared object", id="a shared object"),
+        pytest.param(99, bytes(200_000), id="an unknown type"),
+    ],
+)
+def test_what_need_not_be_understood_does_not_end_a_publish(
+    publishing: ServerSession, encoder: Encoder, kind: int, payload: bytes
+) -> None:
+    publishing.receive(encoder.message(5, kind, payload) + encoder.video(7, AVC_HEADER))
+
+    assert publishing.events() == [Media(MessageType.VIDEO, 7, AVC_HEADER)]
+    assert publishing.skipped == {kind: 1}
+
+
+def test_a_publisher_is_sent_the_reason_of_an_error(
+    publishing: ServerSession, encoder: Encoder, answers: Answers
+) -> None:
+    with pytest.raises(IllegalMove):
+        publishing.receive(encoder.command("connect", 8.0, {}))
+
+    (status,) = answers.commands(publishing.data_to_send())
+    assert status.members(1)["code"] == "NetStream.Publish.Failed"
+    assert "connect is not allowed in state publishing" in str(status.members(1)["description"])
+
+
+def test_a_connect_above_the_limit_is_an_error(session: ServerSession, encoder: Encoder) -> None:
+    session.receive(HANDSHAKE)
+    with pytest.raises(LimitExceeded, match="message size"):
+        session.receive(encoder.connect(pageUrl="x" * 80_000))
 
 
 def test_a_good_bye_ends_the_publish_once(publishing: ServerSession, encoder: Encoder, answers: Answers) -> None:
