@@ -170,7 +170,9 @@ class InputState:
 
     `seconds_until_watchable` is meant while `phase` is connecting or starting: an estimate in seconds that never reaches 0
     before `is_watchable` does. `since` is when the phase was entered. `degraded` says that the provider could not be reached
-    and this is its last good answer. `reason` is one machine-readable word, or None.
+    and this is its last good answer. `reason` is one machine-readable word, or None. `tracks` names what the live manifests
+    offer: "audio+video", "video", "audio", or None where nothing can be played or the provider does not know. A player that loaded
+    them under another value has to load them again.
     """
 
     phase: Phase
@@ -181,6 +183,7 @@ class InputState:
     since: datetime | None = None
     reason: str | None = None
     degraded: bool = False
+    tracks: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -138,6 +138,7 @@ class Broadcasts:
             finished=self._finished,
             clock=self._clock,
             monotonic=self._monotonic,
+            tracks=lambda: self._running[uid].live_tracks if uid in self._running else None,
         )
 
     def _pipeline(self, stored: StoredInput) -> Pipeline:

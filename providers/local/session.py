@@ -54,6 +54,7 @@ class Surroundings:
     """What a session needs: a pipeline for each encoder, two clocks, and somebody to tell.
 
     `clock` is Unix time in seconds; `monotonic` measures spans. `finished` is called once, when the broadcast is over.
+    `tracks` names the tracks that the live manifests offer.
     """
 
     new_pipeline: Callable[[], Pipeline]
@@ -61,6 +62,7 @@ class Surroundings:
     finished: Callable[[LiveSession], None]
     clock: Callable[[], float]
     monotonic: Callable[[], float]
+    tracks: Callable[[], str | None]
 
 
 @dataclass(slots=True)
@@ -194,6 +196,7 @@ class LiveSession:
             as_of=datetime.fromtimestamp(self._around.clock(), UTC),
             since=datetime.fromtimestamp(self._since, UTC),
             reason=self.reason,
+            tracks=self._around.tracks() if self.watchable else None,
         )
 
     def health(self) -> InputHealth:

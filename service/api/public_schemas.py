@@ -41,6 +41,12 @@ class StreamStatus(BaseModel):
     reason: str | None
     poll_after_ms: int = Field(ge=0, description="Ask again after this many milliseconds.")
     viewer_count: int = Field(ge=0, description="Distinct visitors of the last two minutes.")
+    tracks: Literal["audio+video", "video", "audio"] | None = Field(
+        description=(
+            "Tracks that the live stream offers; null if there is nothing to play or the provider does not say. "
+            "Load the manifest again when this changes while the stream is watchable."
+        )
+    )
     as_of: AwareDatetime | None = Field(None, description="Only when degraded: when the state was last known.")
     viewer_count_as_of: AwareDatetime | None = Field(None, description="Only when the count stands still: since when.")
     degraded: Literal[True] | None = Field(None, description="Something this rests on is away; the last good answer.")

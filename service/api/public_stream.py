@@ -224,6 +224,7 @@ def _status(snapshot: Snapshot) -> dict[str, Any]:
         "reason": status.reason,
         "poll_after_ms": status.poll_after_ms,
         "viewer_count": viewers.value,
+        "tracks": status.tracks,
     }
     if status.degraded:
         members |= {"degraded": True, "as_of": _moment(status.as_of)}

@@ -45,7 +45,8 @@ STATES = {
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """What a player is told. `degraded`: the provider is away, and this is the last it said, at `as_of`."""
+    """What a player is told. `degraded`: the provider is away, and this is the last it said, at `as_of`. `tracks`: as in
+    `InputState`."""
 
     state: Phase
     is_connected: bool
@@ -55,6 +56,7 @@ class Status:
     as_of: datetime
     reason: str | None = None
     degraded: bool = False
+    tracks: str | None = None
 
 
 def never_streamed(now: datetime) -> InputState:
@@ -77,6 +79,7 @@ def status_of(state: InputState, before: Status | None, now: datetime) -> Status
         as_of=state.as_of,
         reason=state.reason,
         degraded=state.degraded,
+        tracks=state.tracks,
     )
 
 

@@ -26,6 +26,9 @@ MIN_TARGET_DURATION = 2
 """Whole seconds: what playlists say as long as nobody promised more. It only grows, and only before the first segment is listed
 if the packager keeps its promise."""
 
+LEFT_AFTER = 2
+"""Segments of a later generation of the other track after which a track that is not in that generation is no longer offered."""
+
 KINDS = {kind.value: kind for kind in TrackKind}
 
 TrackKey = tuple[str, TrackKind]
@@ -278,7 +281,7 @@ class Broadcast:
 
     def view(self, *, live: bool) -> BroadcastView:
         """What the manifests show: the live window or the whole."""
-        tracks = [track.view(live=live) for track in self.tracks.values()]
+        tracks = [track.view(live=live) for track in self.tracks.values() if not live or self._goes_on(track)]
         return BroadcastView(
             uid=self.info.uid,
             created=self.info.created,
@@ -287,6 +290,21 @@ class Broadcast:
             ended=self.ended,
             tracks=[track for track in tracks if track.segments],
         )
+
+    @property
+    def live_tracks(self) -> str | None:
+        """Which kinds of tracks the live manifests offer, as "audio+video"; None when they offer nothing yet."""
+        kinds = {track.kind.value for track in self.tracks.values() if track.segments and self._goes_on(track)}
+        return "+".join(sorted(kinds)) or None
+
+    def _goes_on(self, track: Track) -> bool:
+        """Whether more of the track may come. It has ended when its rendition went on without it for LEFT_AFTER segments.
+
+        An encoder that comes back without audio, for instance, leaves a playlist that does not grow: players would wait for it.
+        """
+        newest = max(track.inits, default=-1)
+        others = [each for (name, _), each in self.tracks.items() if name == track.rendition and each is not track]
+        return not any(each.segments_after(newest, LEFT_AFTER) for each in others)
 
     def track(self, name: str) -> Track | None:
         """The track called `name` in URLs, if it has a segment or a part."""

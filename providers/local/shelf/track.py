@@ -201,6 +201,11 @@ class Track:
         """Those of its segments that are kept for good."""
         return self.segments[: self._kept]
 
+    def segments_after(self, generation: int, count: int) -> bool:
+        """Whether its last `count` segments are all of later generations than this one."""
+        last = self.segments[-count:]
+        return len(last) == count and last[0].generation > generation
+
     @property
     def average_rate(self) -> int:
         return int(self.bytes * 8 / self.seconds) if self.seconds else 0

@@ -168,7 +168,7 @@ export type StreamHealthAnswer = { measured: boolean; connected: boolean; measur
 export type StreamPlayer = { name: string; view_url: string; dash_url: string; thumbnail: string; slate_image_url: string | null; recording: PublicRecording | null };
 
 /** What stream_status answers. The first three are the Pub API's, the rest is ours. */
-export type StreamStatus = { is_connected: boolean; is_watchable: boolean; seconds_until_watchable: number; state: Phase; reason: string | null; poll_after_ms: number; viewer_count: number; as_of?: string | null; viewer_count_as_of?: string | null; degraded?: true | null; counted?: boolean | null; not_counted_because?: "invalid_token" | "empty_visitor_id" | "not_watchable" | "not_counted_here" | null };
+export type StreamStatus = { is_connected: boolean; is_watchable: boolean; seconds_until_watchable: number; state: Phase; reason: string | null; poll_after_ms: number; viewer_count: number; tracks: "audio+video" | "video" | "audio" | null; as_of?: string | null; viewer_count_as_of?: string | null; degraded?: true | null; counted?: boolean | null; not_counted_because?: "invalid_token" | "empty_visitor_id" | "not_watchable" | "not_counted_here" | null };
 
 /** What stream_viewer_count answers. */
 export type StreamViewerCount = { viewer_count: number; as_of?: string | null; counted?: false | null; not_counted_because?: "invalid_token" | "empty_visitor_id" | "not_watchable" | "not_counted_here" | null };

@@ -53,7 +53,12 @@ class World:
 
     def __post_init__(self) -> None:
         around = Surroundings(
-            self._pipeline, self.told.append, self.finished.append, lambda: self.now, lambda: self.now
+            self._pipeline,
+            self.told.append,
+            self.finished.append,
+            lambda: self.now,
+            lambda: self.now,
+            lambda: "audio+video",
         )
         stored = StoredInput(
             uid="a" * 32,
