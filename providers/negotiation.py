@@ -1,0 +1,36 @@
+"""What a client accepts and already has: `Accept-Encoding` and `If-None-Match` (RFC 9110 §12.5.3, §13.1.2)."""
+
+from __future__ import annotations
+
+GZIP = frozenset({"gzip", "x-gzip"})
+
+
+def accepts_gzip(accept_encoding: str) -> bool:
+    """Whether the client takes gzip. A coding that is named counts more than `*`; `q=0` means "not acceptable"."""
+    named, any_coding = None, False
+    for part in accept_encoding.lower().split(","):
+        coding, _, parameters = part.partition(";")
+        if coding.strip() in GZIP:
+            named = bool(named) or _is_wanted(parameters)
+        elif coding.strip() == "*":
+            any_coding = _is_wanted(parameters)
+    return any_coding if named is None else named
+
+
+def _is_wanted(parameters: str) -> bool:
+    """A weight above 0; without one it is 1. A weight that is no number is 0: the client gets the plain form."""
+    for parameter in parameters.split(";"):
+        name, _, value = parameter.partition("=")
+        if name.strip() == "q":
+            try:
+                return 0.0 < float(value) <= 1.0
+            except ValueError:
+                return False
+    return True
+
+
+def has_current(if_none_match: str | None, etag: str) -> bool:
+    """Whether the client names `etag` (with its quotes) in If-None-Match, compared weakly."""
+    if if_none_match is None:
+        return False
+    return if_none_match.strip() == "*" or etag in (tag.strip().removeprefix("W/") for tag in if_none_match.split(","))
