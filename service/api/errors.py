@@ -62,6 +62,13 @@ class Unsupported(domain.DomainError):
         super().__init__(f'Unsupported media type "{media_type}" in request.')
 
 
+class Coded(domain.DomainError):
+    """The body has a content coding. None is decoded: a few bytes could stand for very many."""
+
+    def __init__(self) -> None:
+        super().__init__("Content-Encoding is not supported: send the body as it is, without compression.")
+
+
 def _message(problem: ErrorDetails) -> str:
     kind, given = problem["type"], problem["input"]
     if given is None and kind != "missing":
@@ -98,6 +105,8 @@ def error_response(error: Exception) -> web.Response | None:
             return _json(404, {"detail": error.detail})
         case domain.Conflict():
             return _json(409, {"detail": str(error)})
+        case Coded():
+            return _json(415, {"detail": str(error)}, {"Accept-Encoding": "identity"})
         case Unsupported():
             return _json(415, {"detail": str(error)})
         case domain.Throttled():
@@ -107,7 +116,7 @@ def error_response(error: Exception) -> web.Response | None:
         case web.HTTPException():
             return _framework_error(error)
         case HttpProcessingError():
-            return _malformed(error.message)
+            return malformed(error.message)
     return None
 
 
@@ -140,8 +149,8 @@ def _framework_error(error: web.HTTPException) -> web.Response | None:
         404: "Not found.",
         408: "The request body did not arrive in time.",
         413: "The request body is too large.",
-        417: "No expectation but 100-continue is met here.",
-        505: "HTTP/1.1 is spoken here.",
+        417: "The only supported expectation is 100-continue.",
+        505: "HTTP/1.1 is required.",
     }
     return _json(error.status, {"detail": details.get(error.status, error.reason)})
 
@@ -149,12 +158,12 @@ def _framework_error(error: web.HTTPException) -> web.Response | None:
 _PARSER_SAYS = (
     ("Got more than", 431, "The request line or a header is too long."),
     ("Too many headers", 431, "There are too many headers."),
-    ("Invalid HTTP version", 505, "HTTP/1.1 is spoken here."),
+    ("Invalid HTTP version", 505, "HTTP/1.1 is required."),
 )
 _REASON = re.compile(r"[A-Za-z][A-Za-z ,'`-]*")
 
 
-def _malformed(message: str) -> web.Response:
+def malformed(message: str) -> web.Response:
     """What is no HTTP request (RFC 9110 §15.5.1, §15.6.6, RFC 6585 §5). The parser's message quotes what it got, which may be a
     secret: only its first line is repeated, and only when that is plain words."""
     for fragment, status, detail in _PARSER_SAYS:

@@ -26,26 +26,36 @@ Wiring, with aiohttp's public interface only::
 from __future__ import annotations
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import islice
 
 from providers.base import Spawn
 from service.api.express_connection import Answer, Connection
 from service.api.wire import WireReply
+
+MAX_EXAMINED = 32
+"""Connections that are examined to find an idle one."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExpressLimits:
     """Sizes in bytes, times in seconds."""
 
-    max_head: int = 8_192
-    """A longer request head goes to aiohttp, which refuses it in its own way."""
+    max_head: int = 32_768
+    """A request head that is longer, and still not complete, is refused (431). aiohttp's limits for its parts are lower."""
+    max_poll_head: int = 8_192
+    """A longer complete head goes to aiohttp."""
     head_timeout: float = 10.0
     """For a request to arrive whole, the first one from the moment of connecting, and for answers to be read."""
     idle_timeout: float = 75.0
     """Between two requests: longer than any poll interval we give out."""
     max_connections: int = 20_000
-    """Connections in the lane at once; beyond, new ones are closed."""
+    """Connections in the lane at once. Over the limit, the one that has been idle longest is closed for a new one."""
+    max_unserved: int = 2_000
+    """Connections whose first request has not arrived whole. Over the limit, the oldest is cut, so that silent connections keep
+    out no client that sends its request at once."""
     close_timeout: float = 2.0
     """For connections to end when the lane closes, before they are cut."""
     sweep_every: float = 1.0
@@ -63,15 +73,20 @@ class ExpressLane:
         spawn: Spawn,
         limits: ExpressLimits | None = None,
         on_reply: Callable[[WireReply], None] = lambda reply: None,
+        refusal: Callable[[str], WireReply] = lambda reason: WireReply("unmatched", 400, ()),
     ) -> None:
         self.answer = answer
         self.on_reply = on_reply
+        self.refusal = refusal
+        """The answer to what cannot become a request, from the reason."""
         self.limits = limits or ExpressLimits()
         self.now = 0.0
         """Loop time of the last sweep: exact enough to tell who is late, and free."""
         self._next_factory = next_factory
         self.spawn = spawn
-        self._connections: set[Connection] = set()
+        self._connections: OrderedDict[Connection, None] = OrderedDict()
+        """The one that got its last answer longest ago comes first, once there are many."""
+        self._unserved: OrderedDict[Connection, None] = OrderedDict()
         self._server: asyncio.Server | None = None
         self._sweeper: asyncio.Task[None] | None = None
         self._empty = asyncio.Event()
@@ -116,17 +131,41 @@ class ExpressLane:
                 connection.close_if_late(self.now)
 
     def enter(self, connection: Connection) -> bool:
-        """Register a new connection; False when there is no room."""
-        if self.closing or len(self._connections) >= self.limits.max_connections:
+        """Register a new connection, if need be in the place of another; False when there is no room."""
+        if self.closing:
             return False
-        self._connections.add(connection)
+        if len(self._connections) >= self.limits.max_connections and not self._make_room():
+            return False
+        if len(self._unserved) >= self.limits.max_unserved:
+            oldest, _ = self._unserved.popitem(last=False)
+            oldest.abort()
+        self._connections[connection] = self._unserved[connection] = None
         return True
+
+    def served(self, connection: Connection) -> None:
+        """The connection's first request arrived whole."""
+        self._unserved.pop(connection, None)
+
+    def used(self, connection: Connection) -> None:
+        """The connection got an answer, so it is closed for others last. While there are few the order does not matter."""
+        if len(self._connections) * 2 >= self.limits.max_connections and connection in self._connections:
+            self._connections.move_to_end(connection)
 
     def leave(self, connection: Connection) -> None:
         """The connection ended or is aiohttp's now."""
-        self._connections.discard(connection)
+        self._connections.pop(connection, None)
+        self._unserved.pop(connection, None)
         if not self._connections:
             self._empty.set()
+
+    def _make_room(self) -> bool:
+        """Close the connection that has been idle longest: a keep-alive connection may be closed at any time (RFC 9112 §9.5)."""
+        for connection in islice(self._connections, MAX_EXAMINED):
+            if connection.is_idle:
+                self._connections.pop(connection)
+                connection.abort()
+                return True
+        return False
 
     def next_protocol(self) -> asyncio.Protocol:
         return self._next_factory()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, cast
@@ -19,7 +20,12 @@ LaterReply = Callable[[], Awaitable[WireReply]]
 Answer = Callable[[str, str, Mapping[str, str], str], WireReply | LaterReply | None]
 """Method, raw target, headers with lower-case names, peer address. None, or any exception: let aiohttp do it."""
 
-_METHODS = (b"GET /", b"OPTIONS /")
+CARRIAGE_RETURN = 0x0D
+TOO_LONG = "Got more than a head may have"
+"""As aiohttp's parser begins it."""
+BAD_LINE_END = "A line of the head does not end with CRLF"
+_METHOD = re.compile(rb"[A-Z]{0,20}(?: |\Z)")
+"""What a request begins with, as far as it has arrived."""
 
 
 class Connection(asyncio.Protocol):
@@ -27,6 +33,7 @@ class Connection(asyncio.Protocol):
 
     __slots__ = (
         "_buffer",
+        "_examined",
         "_handing_over",
         "_headers",
         "_lane",
@@ -44,8 +51,10 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport
         self._peer = ""
         self._buffer = b""
+        self._examined = 0
+        """Bytes at the beginning of the buffer that are known to hold no end of a head, and nothing wrong."""
         self._last_block = b""
-        self._headers: dict[str, str] | None = {}
+        self._headers: dict[str, str] | None = None
         self._paused = False
         self._pending: asyncio.Task[None] | None = None
         self._handing_over = False
@@ -95,12 +104,16 @@ class Connection(asyncio.Protocol):
     def abort(self) -> None:
         self._transport.abort()
 
+    @property
+    def is_idle(self) -> bool:
+        """It has been served, and nothing of a next request has arrived."""
+        return self._served and self._pending is None and not self._buffer and not self._paused
+
     def close_if_late(self, now: float) -> None:
         if self._pending is not None and not self._paused:
             return  # it is we who are late
-        waiting = self._served and not self._buffer and not self._paused
         limits = self._lane.limits
-        if now - self._seen > (limits.idle_timeout if waiting else limits.head_timeout):
+        if now - self._seen > (limits.idle_timeout if self.is_idle else limits.head_timeout):
             self._transport.abort() if self._paused else self._transport.close()
 
     # One read: answer the whole requests in it, in order.
@@ -109,10 +122,16 @@ class Connection(asyncio.Protocol):
         buffer, start = self._buffer, 0
         answers: list[bytes] = []
         later: LaterReply | None = None
+        examined, self._examined = self._examined, 0
         while start < len(buffer):
-            end = buffer.find(b"\r\n\r\n", start)
-            if end < 0 and _may_be_ours(buffer, start) and len(buffer) - start <= self._lane.limits.max_head:
-                break  # the rest of the head is still to come
+            end = buffer.find(b"\r\n\r\n", start + max(0, examined - 3))
+            if end < 0 and _METHOD.match(buffer, start) is not None:
+                self._examined = len(buffer) - start
+                if (reason := self._fault(buffer, start, examined)) is not None:
+                    self._refuse(answers, reason)
+                    return
+                break
+            examined = 0
             reply = None if end < 0 else self._answer(buffer[start:end])
             if not isinstance(reply, WireReply):
                 later = reply
@@ -153,7 +172,24 @@ class Connection(asyncio.Protocol):
         elif not self._paused:
             self._hand_over()
 
+    def _fault(self, buffer: bytes, start: int, examined: int) -> str | None:
+        """What is wrong with a head that has begun. In its first `examined` bytes nothing is."""
+        if len(buffer) - start > self._lane.limits.max_head:
+            return TOO_LONG
+        return None if _has_whole_line_ends(buffer, start, examined) else BAD_LINE_END
+
+    def _refuse(self, answers: list[bytes], reason: str) -> None:
+        """Answer what came before, then say what is wrong, and close."""
+        reply = self._lane.refusal(reason)
+        self._lane.on_reply(reply)
+        self._buffer = b""
+        self._write(b"".join([*answers, reply.wire]))
+        self._transport.close()
+
     def _write(self, answers: bytes) -> None:
+        if not self._served:
+            self._lane.served(self)
+        self._lane.used(self)
         self._served = True
         self._seen = self._lane.now
         self._transport.write(answers)
@@ -164,7 +200,7 @@ class Connection(asyncio.Protocol):
 
     def _answer(self, head: bytes) -> WireReply | LaterReply | None:
         line, _, block = head.partition(b"\r\n")
-        if len(head) > self._lane.limits.max_head:
+        if len(head) > self._lane.limits.max_poll_head:
             return None
         asked = parse_request_line(line)
         if asked is None:
@@ -191,5 +227,11 @@ class Connection(asyncio.Protocol):
         successor.data_received(rest)
 
 
-def _may_be_ours(buffer: bytes, start: int) -> bool:
-    return any(buffer.startswith(method[: len(buffer) - start], start) for method in _METHODS)
+def _has_whole_line_ends(buffer: bytes, start: int, examined: int) -> bool:
+    """Whether every CR and LF stands beside the other (RFC 9112 §2.2); a CR at the end may still get its LF."""
+    start += examined
+    if examined and buffer[start - 1] == CARRIAGE_RETURN:
+        start -= 1
+    pairs = buffer.count(b"\r\n", start)
+    returns = buffer.count(b"\r", start) - buffer.endswith(b"\r")
+    return pairs == returns == buffer.count(b"\n", start)

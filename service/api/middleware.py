@@ -12,7 +12,8 @@ from aiohttp import web
 from aiohttp.typedefs import Middleware
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
-from service.api.errors import error_response, internal_error
+from service.api.errors import Coded, error_response, internal_error
+from service.api.wire import SAFETY
 
 log = structlog.get_logger(__name__)
 
@@ -27,6 +28,9 @@ CORS = {
     "Access-Control-Allow-Origin": "*",
     "Access-Control-Expose-Headers": "ETag, Retry-After, X-Request-Id",
 }
+EVERYWHERE = {**CORS, **SAFETY}
+"""Headers of every answer, errors included."""
+
 PREFLIGHT = {
     "Access-Control-Allow-Headers": (
         "authorization, content-type, accept, if-none-match, x-request-id, x-visitor-id, x-giosg-visitor-id"
@@ -70,7 +74,7 @@ def envelope(figures: Figures) -> Middleware:
             response = await _answer(request, handler)
         if not response.prepared:
             response.headers[REQUEST_ID_HEADER] = request_id
-            for name, value in CORS.items():
+            for name, value in EVERYWHERE.items():
                 response.headers.setdefault(name, value)
         figures.note(request, response.status, time.perf_counter() - began)
         return response
@@ -79,6 +83,8 @@ def envelope(figures: Figures) -> Middleware:
 
 
 async def _answer(request: web.Request, handler: Next) -> web.StreamResponse:
+    if is_coded(request.headers.getall("Content-Encoding", [])):
+        return error_response(Coded()) or internal_error()
     if request.method == "OPTIONS" and request.match_info.http_exception is not None:  # no route answers it itself
         return web.Response(status=204, headers=PREFLIGHT)
     try:
@@ -91,3 +97,10 @@ async def _answer(request: web.Request, handler: Next) -> web.StreamResponse:
             raise
         log.exception("request failed", method=request.method, path=request.path)
         return internal_error()
+
+
+def is_coded(content_encodings: list[str]) -> bool:
+    """Whether a body with these Content-Encoding headers is anything but the plain bytes (RFC 9110 §8.4.1)."""
+    return any(
+        coding.strip().lower() not in ("", "identity") for each in content_encodings for coding in each.split(",")
+    )

@@ -13,10 +13,12 @@ from typing import Any
 from aiohttp import web
 
 from providers.base import Spawn
-from service.api.errors import error_response, internal_error
+from service.api.errors import error_response, internal_error, malformed
 from service.api.express import ExpressLane, ExpressLimits
 from service.api.express_connection import Answer
-from service.api.middleware import CORS
+from service.api.held import HeldConnections, HeldLimits
+from service.api.middleware import CORS, EVERYWHERE
+from service.api.plain_http import HOST
 from service.api.wire import WireReply
 
 SHUTDOWN_TIMEOUT = 5.0
@@ -32,6 +34,7 @@ async def serving(
     *,
     spawn: Spawn,
     on_reply: Callable[[WireReply], None] = lambda reply: None,
+    held_limits: HeldLimits = HeldLimits(),  # noqa: B008  # frozen
 ) -> AsyncIterator[int]:
     """Answer on host and port, yields the port (useful with 0); then finish what runs and close. Errors: OSError.
 
@@ -42,14 +45,23 @@ async def serving(
     await runner.setup()
     server = runner.server
     assert server is not None  # noqa: S101 (after setup)
+    held = HeldConnections(held_limits.max_connections)
     server.request_handler = _expecting_nothing_odd(server.request_handler)
     loop = asyncio.get_running_loop()
 
     def successor() -> asyncio.Protocol:
         no_log: Any = None  # aiohttp takes it, and says so only in its documentation
-        return _Protocol(server, loop=loop, access_log=no_log, keepalive_timeout=limits.idle_timeout)
+        return _Protocol(
+            server,
+            held,
+            held_limits,
+            loop=loop,
+            access_log=no_log,
+            keepalive_timeout=limits.idle_timeout,
+            auto_decompress=False,  # aiohttp would inflate a body while it arrives, before any check
+        )
 
-    lane = ExpressLane(successor, answer, spawn=spawn, limits=limits, on_reply=on_reply)
+    lane = ExpressLane(successor, answer, spawn=spawn, limits=limits, on_reply=on_reply, refusal=_refusal)
     try:
         yield await lane.listen(host, port)
     finally:
@@ -58,9 +70,48 @@ async def serving(
 
 
 class _Protocol(web.RequestHandler):
-    """aiohttp's, which answers what it cannot read in plain text, with what it read."""
+    """aiohttp's protocol, which by itself answers malformed requests in plain text and quotes them, and waits for a first request
+    without a limit."""
 
-    __slots__ = ()
+    __slots__ = ("_held", "_limits", "_timer")
+
+    def __init__(
+        self,
+        server: web.Server,
+        held: HeldConnections,
+        limits: HeldLimits,
+        *,
+        loop: asyncio.AbstractEventLoop,
+        **options: Any,
+    ) -> None:
+        super().__init__(server, loop=loop, max_headers=limits.max_headers, **options)
+        self._held = held
+        self._limits = limits
+        self._timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self._timer = asyncio.get_running_loop().call_later(self._limits.first_request, self.force_close)
+        self._held.enter(self)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        self._held.leave(self)
+        self._stop_timer()
+        super().connection_lost(exc)
+
+    def begin_request(self) -> None:
+        """A request of this connection arrived and is being answered."""
+        self._stop_timer()
+        self._held.begin(self)
+
+    def end_request(self) -> None:
+        """It has been answered."""
+        self._held.end(self)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     def handle_error(
         self,
@@ -78,23 +129,42 @@ class _Protocol(web.RequestHandler):
 def _expecting_nothing_odd(
     handler: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]],
 ) -> Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]:
-    """aiohttp looks at `Expect` before it asks the application's middleware, and reads any version of HTTP's grammar."""
+    """Refuse what aiohttp would accept: it handles `Expect` before the application's middleware, and reads any version of HTTP's
+    grammar, any Host and any transfer coding (which it does not decode)."""
 
     async def handle(request: web.BaseRequest) -> web.StreamResponse:
+        connection = request.protocol
+        assert isinstance(connection, _Protocol)  # noqa: S101 (the only kind that is made here)
+        connection.begin_request()
         try:
             if request.version.major != 1:
                 raise web.HTTPVersionNotSupported
+            if HOST.fullmatch(request.headers.get("Host", "")) is None:
+                raise web.HTTPBadRequest(reason="The Host header is not valid.")
+            if request.headers.get("Transfer-Encoding", "chunked").strip().lower() != "chunked":
+                raise web.HTTPNotImplemented(reason="The only supported transfer coding is chunked.")
             return await handler(request)
         except web.HTTPException as error:
             answer = error_response(error)
             if answer is None:
                 raise
             return _last(answer)
+        finally:
+            connection.end_request()
 
     return handle
 
 
+def _refusal(reason: str) -> WireReply:
+    """For what is no request. The connection ends with it."""
+    answer = malformed(reason)
+    body = answer.body if isinstance(answer.body, bytes) else b""
+    return WireReply(
+        "unmatched", answer.status, (*CORS.items(), ("Connection", "close"), *answer.headers.items()), body
+    )
+
+
 def _last(answer: web.Response) -> web.Response:
-    answer.headers.update(CORS)
+    answer.headers.update(EVERYWHERE)
     answer.force_close()
     return answer

@@ -23,7 +23,7 @@ import structlog
 from aiohttp import web
 
 from service.api.client_address import client_address
-from service.api.middleware import CORS
+from service.api.middleware import EVERYWHERE
 from service.api.public_schemas import EVENTS, PATH
 from service.api.public_stream import PublicStream, headers_of, status_event
 from service.api.visitor_identity import Counting
@@ -120,7 +120,7 @@ class StreamEvents:
         named = self._public.visitor(watched.key[0], request.rel_url.raw_query_string, headers)
         watcher = _Watcher(self._public, watched, named, headers, request.remote or "", self._limits.heartbeat)
         watcher.count()
-        response = web.StreamResponse(headers={**CORS, **HEADERS})
+        response = web.StreamResponse(headers={**EVERYWHERE, **HEADERS})
         response.content_type, response.charset = "text/event-stream", "utf-8"
         await response.prepare(request)
         watched.news.listen(wake.set)

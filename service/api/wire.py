@@ -7,6 +7,11 @@ from email.utils import formatdate
 from functools import cached_property
 from http import HTTPStatus
 
+SAFETY = {"X-Content-Type-Options": "nosniff", "Server": "conference"}
+"""On every answer: the type is as stated, and no version of any part is told."""
+
+_SAFETY_LINES = "\r\n".join(f"{name}: {value}" for name, value in SAFETY.items())
+
 
 @dataclass(frozen=True)
 class WireReply:
@@ -20,7 +25,11 @@ class WireReply:
     @cached_property
     def wire(self) -> bytes:
         """The whole HTTP/1.1 response (RFC 9112). Made once: keep a reply no longer than its Date may be old."""
-        lines = [f"HTTP/1.1 {self.status} {HTTPStatus(self.status).phrase}", f"Date: {formatdate(usegmt=True)}"]
+        lines = [
+            f"HTTP/1.1 {self.status} {HTTPStatus(self.status).phrase}",
+            f"Date: {formatdate(usegmt=True)}",
+            _SAFETY_LINES,
+        ]
         lines += [f"{name}: {value}" for name, value in self.headers]
         if self.status not in (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED):
             lines.append(f"Content-Length: {len(self.body)}")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
+import zlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
@@ -14,6 +16,7 @@ from prometheus_client import CollectorRegistry
 
 from service.api.binding import bind
 from service.api.contract import Call, Nothing, Reply, operation
+from service.api.held import HeldLimits
 from service.api.middleware import Figures, envelope
 from service.api.origin import Origin
 from service.api.schemas import Answer
@@ -92,13 +95,17 @@ async def exchange(port: int, *pieces: bytes) -> Raw:
 @pytest.mark.parametrize(
     ("request_", "status", "detail"),
     [
-        pytest.param(b"GET / HTTP/9.9\r\nHost: x\r\n\r\n", 505, "HTTP/1.1 is spoken", id="a version nobody speaks"),
-        pytest.param(b"GET / HTTP/2.0\r\nHost: x\r\n\r\n", 505, "HTTP/1.1 is spoken", id="another version"),
+        pytest.param(b"GET / HTTP/9.9\r\nHost: x\r\n\r\n", 505, "HTTP/1.1 is required", id="a version nobody speaks"),
+        pytest.param(b"GET / HTTP/2.0\r\nHost: x\r\n\r\n", 505, "HTTP/1.1 is required", id="another version"),
         pytest.param(SECRET + b" x\r\n\r\n", 400, "Invalid method", id="garbage"),
         pytest.param(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 400, "HTTPS traffic", id="TLS"),
         pytest.param(b"GET http://[::1 HTTP/1.1\r\nHost: x\r\n\r\n", 400, "not a valid", id="no URL"),
         pytest.param(b"GET /" + SECRET + b"\xff HTTP/1.1\r\nHost: x\r\n\r\n", 400, "url", id="bytes in the path"),
         pytest.param(b"GET / HTTP/1.1\r\n\r\n", 400, "Host", id="no Host"),
+        pytest.param(b"GET / HTTP/1.1\r\nHost: a b\r\n\r\n", 400, "Host", id="no host's name"),
+        pytest.param(b"GET / HTTP/1.1\nHost: x\n\n", 400, "CRLF", id="lines that end with LF"),
+        pytest.param(b"POST / HTTP/1.1\r\nHost: x\n\n", 400, "CRLF", id="one line that ends with LF"),
+        pytest.param(b"GET /" + b"a" * 40_000, 431, "too long", id="a head without an end"),
         pytest.param(b"GET / HTTP/1.1\r\nHost: x\r\n" + SECRET + b"\r\n\r\n", 400, "header", id="no colon"),
         pytest.param(b"GET / HTTP/1.1\r\nHost: x\r\nX: " + SECRET + b"\0\r\n\r\n", 400, "header", id="NUL"),
         pytest.param(b"GET /" + b"a" * 20_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", 431, "too long", id="a long path"),
@@ -116,6 +123,7 @@ async def exchange(port: int, *pieces: bytes) -> Raw:
             "Content-Length",
             id="a length and chunks",
         ),
+        pytest.param(POST + b"Transfer-Encoding: gzip, chunked\r\n\r\n", 501, "chunked", id="a transfer coding"),
         pytest.param(POST + b"Transfer-Encoding: gzip\r\n\r\n", 400, "Transfer-Encoding", id="unknown coding"),
         pytest.param(POST + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n{}", 400, "chunk size", id="a bad chunk size"),
         pytest.param(POST + b"Expect: 42\r\nContent-Length: 2\r\n\r\n{}", 417, "100-continue", id="odd expectation"),
@@ -137,13 +145,76 @@ async def test_it_is_refused_in_the_contracts_shape(port: int, request_: bytes, 
     [
         (b"Transfer-Encoding: chunked", b"zz\r\n{}\r\n0\r\n\r\n"),
         (b"Transfer-Encoding: chunked", b"2\r\n{}garbage\r\n0\r\n\r\n"),
-        (b"Content-Encoding: gzip\r\nContent-Length: 2", b"{}"),
     ],
 )
 async def test_a_body_that_turns_out_bad_while_it_is_read_is_a_400(port: int, framing: bytes, rest: bytes) -> None:
     answer = await exchange(port, POST + framing + b"\r\nConnection: close\r\n\r\n", rest)
     assert answer.status == 400
     assert answer.detail
+
+
+@pytest.mark.parametrize("coding", ["gzip", "deflate", "br", "zstd", "Gzip", "identity, gzip", "foo", "gzip, identity"])
+@pytest.mark.parametrize(
+    "line", ["POST /echo", "POST /nowhere", "PUT /echo", "GET /echo", "OPTIONS /nowhere", "HEAD /"]
+)
+async def test_a_coded_body_is_refused_before_it_is_decoded(
+    port: int, line: str, coding: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(zlib, "decompressobj", None)  # inflating anything fails
+    bomb = gzip.compress(bytes(1_000_000))
+    head = f"{line} HTTP/1.1\r\nHost: x\r\nContent-Encoding: {coding}\r\nContent-Length: {len(bomb)}\r\nConnection: close\r\n\r\n"
+    answer = await exchange(port, head.encode() + bomb)
+    assert (answer.status, answer.headers["accept-encoding"]) == (415, "identity")
+    assert line.startswith("HEAD") or "Content-Encoding" in answer.detail
+
+
+async def test_one_coded_header_among_plain_ones_is_enough(port: int) -> None:
+    codings = b"Content-Encoding: identity\r\nContent-Encoding: gzip\r\nConnection: close\r\nContent-Length: 2\r\n\r\n"
+    assert (await exchange(port, POST + codings + b"{}")).status == 415
+
+
+async def test_identity_is_no_coding(port: int) -> None:
+    body = b'{"text":"a"}'
+    head = POST + b"Content-Encoding: Identity\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(body)
+    assert (await exchange(port, head + body)).status == 200
+
+
+async def test_a_connection_without_a_first_request_ends(tasks: Tasks) -> None:
+    """Empty lines before a request are skipped (RFC 9112 §2.2), so aiohttp gets a connection without a request."""
+    limits = HeldLimits(first_request=0.05)
+    async with serving(
+        web.Application(), lambda *_: None, "127.0.0.1", 0, spawn=tasks.spawn, held_limits=limits
+    ) as bound:
+        reader, writer = await asyncio.open_connection("127.0.0.1", bound)
+        writer.write(b"\r\n\r\nGET / HTTP/1.1\r\nHost:")
+        async with asyncio.timeout(PATIENCE):
+            assert await reader.read() == b""
+        writer.close()
+
+
+async def test_a_busy_server_closes_the_connection_that_was_idle_longest(tasks: Tasks) -> None:
+    app, going_on = web.Application(), asyncio.Event()
+
+    async def slow(_request: web.Request) -> web.Response:
+        await going_on.wait()
+        return web.Response(text="done")
+
+    app.router.add_get("/slow", slow)
+    limits = HeldLimits(max_connections=2)
+    async with serving(app, lambda *_: None, "127.0.0.1", 0, spawn=tasks.spawn, held_limits=limits) as bound:
+        busy, idle, new = [await asyncio.open_connection("127.0.0.1", bound) for _ in range(3)]
+        busy[1].write(b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n")
+        await busy[1].drain()
+        for reader, writer in (idle, new):
+            writer.write(b"GET /nowhere HTTP/1.1\r\nHost: x\r\n\r\n")
+            async with asyncio.timeout(PATIENCE):
+                assert b"404" in await reader.readuntil(b"\r\n\r\n")
+        async with asyncio.timeout(PATIENCE):
+            await idle[0].read()  # the rest of its answer, then the end
+            going_on.set()
+            assert b"200" in await busy[0].readuntil(b"\r\n\r\n")
+        for _, writer in (busy, idle, new):
+            writer.close()
 
 
 async def test_what_fails_outside_the_application_is_a_500_without_details(port: int) -> None:

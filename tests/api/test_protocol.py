@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import re
 from ipaddress import ip_network
 from uuid import UUID, uuid4
@@ -87,7 +88,8 @@ async def test_errors_carry_cors_headers_too(api: Api) -> None:
         (b"name=A", "application/x-www-form-urlencoded", 415),
         (b"{", "application/json", 400),
         (b'{"name": "\xff"}', "application/json", 400),
-        (b'{"name": "\\ud800"}', "application/json", 400),
+        (b'{"name": "\\ud800"}', "application/json", 201),
+        (b'{"name": "\xed\xa0\xbd"}', "application/json", 400),
         (b'{"name": NaN}', "application/json", 400),
         (b"[" * 30_000, "application/json", 400),
         (b'{"name": "' + b"x" * MAX_BODY + b'"}', "application/json", 413),
@@ -242,10 +244,79 @@ async def test_the_docs_need_nothing_from_elsewhere(api: Api) -> None:
         assert (response.status, response.content_type) == (200, "text/javascript")
 
 
-async def test_a_body_that_is_not_what_it_is_encoded_as_is_a_400(api: Api) -> None:
+async def test_a_coded_body_is_a_415(api: Api) -> None:
     headers = {**api.auth, "Content-Type": "application/json", "Content-Encoding": "gzip"}
-    async with api.client.post(f"{api.base}/channels", headers=headers, data=b'{"name": "A"}') as response:
-        assert (response.status, await response.json()) == (400, {"detail": "The request body could not be read."})
+    for path in (f"{api.base}/channels", "/nowhere"):
+        async with api.client.post(path, headers=headers, data=gzip.compress(b'{"name": "A"}')) as response:
+            assert (response.status, response.headers["Accept-Encoding"]) == (415, "identity")
+            assert list(await response.json()) == ["detail"]
+
+
+async def test_every_answer_forbids_sniffing_and_names_no_version(api: Api) -> None:
+    channel = await api.channel()
+    paths = [
+        "/healthz",
+        "/nowhere",
+        "/docs",
+        "/openapi.json",
+        "/studio",
+        "/player.js",
+        "/metrics",
+        f"{api.base}/channels",
+    ]
+    polls = [f"{api.public(channel)}/{name}" for name in ("stream_status", "stream_viewer_count", "stream_events")]
+    for path in [*paths, *polls, f"/watch/{api.organization}/{channel}"]:
+        async with api.client.get(path, headers=api.auth) as response:
+            assert response.headers["X-Content-Type-Options"] == "nosniff", path
+            assert response.headers["Server"] == "conference", path
+
+
+async def test_long_json_is_compressed_for_clients_that_accept_it(api: Api) -> None:
+    path = f"{api.base}/channels"
+    await api.post(path, {"name": "A", "description": "n" * 1500})
+    bodies = {}
+    for accepted in ("gzip", "br, gzip;q=0.5", "*", "identity", "gzip;q=0", "gzip;q=0, *", "br"):
+        headers = {**api.auth, "Accept-Encoding": accepted}
+        async with api.client.get(path, headers=headers, auto_decompress=False) as response:
+            assert response.headers["Vary"] == "Accept-Encoding"
+            coding = response.headers.get("Content-Encoding")
+            bodies[accepted] = gzip.decompress(await response.read()) if coding == "gzip" else await response.read()
+            assert (coding == "gzip") is (accepted in ("gzip", "br, gzip;q=0.5", "*"))
+    assert len(set(bodies.values())) == 1
+
+
+async def test_short_json_and_polls_are_not_compressed(api: Api) -> None:
+    channel = await api.channel()
+    for path in ("/healthz", f"{api.base}/channels/{channel}", f"{api.public(channel)}/stream_status"):
+        async with api.client.get(path, headers={**api.auth, "Accept-Encoding": "gzip"}) as response:
+            assert "Content-Encoding" not in response.headers
+
+
+@pytest.mark.parametrize("path", ["/openapi.json", "/docs/rapidoc-min.js", "/player.js"])
+async def test_a_document_that_a_client_has_is_a_304(api: Api, path: str) -> None:
+    async with api.client.get(path) as response:
+        etag = response.headers["ETag"]
+    for known, status in ((etag, 304), (f'"other", W/{etag}', 304), ("*", 304), ('"other"', 200), ("", 200)):
+        async with api.client.get(path, headers={"If-None-Match": known}) as response:
+            assert (response.status, response.headers["ETag"]) == (status, etag)
+
+
+@pytest.mark.parametrize(
+    ("raw", "name"),
+    [
+        (b'{"name": "\\ud83d"}', "\ufffd"),
+        (b'{"name": "a\\uDE00b"}', "a\ufffdb"),
+        (b'{"name": "\\ud83d\\ud83d\\ude00"}', "\ufffd\U0001f600"),
+        (b'{"name": "\\ud83d\\ude00"}', "\U0001f600"),
+        (b'{"name": "\\\\ud83d"}', "\\ud83d"),
+        (b'{"name": "\\ud83d\\\\ude00"}', "\ufffd\\ude00"),
+        (b'\xef\xbb\xbf{"name": "A"}', "A"),
+    ],
+)
+async def test_half_an_emoji_and_a_byte_order_mark_are_json(api: Api, raw: bytes, name: str) -> None:
+    headers = {**api.auth, "Content-Type": "application/json"}
+    async with api.client.post(f"{api.base}/channels", headers=headers, data=raw) as response:
+        assert (response.status, (await response.json())["name"]) == (201, name)
 
 
 async def test_a_body_that_does_not_arrive_is_a_408(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,6 +18,7 @@ from service.api.express_connection import LaterReply
 from service.api.wire import WireReply
 from service.domain.errors import Throttled
 from service.tasks import Tasks
+from tests.waiting import until
 
 LOOPS = {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
 
@@ -316,14 +317,81 @@ async def test_an_endless_head_is_not_kept() -> None:
         assert b"400" in await client.reader.read(65_536)
 
 
-async def test_connections_beyond_the_limit_are_closed() -> None:
-    async with served(ExpressLimits(max_connections=1)) as site:
-        first = await site.connect()
-        first.send("/fast/1")
-        await first.response()
-        second = await site.connect()
-        with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
-            await second.reader.readexactly(1)
+async def test_a_head_that_arrives_byte_by_byte_is_answered() -> None:
+    async with served() as site:
+        client = await site.connect()
+        for byte in b"GET /fast/1 HTTP/1.1\r\nHost: x\r\n\r\nGET /fast/2 HTTP/1.1\r\nHost: x\r\n\r\n":
+            client.writer.write(bytes([byte]))
+            await client.writer.drain()
+            await asyncio.sleep(0)
+        assert [await client.response() for _ in range(2)] == ["fast 1", "fast 2"]
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"GET /fast/1 HTTP/1.1\nHost: x\n\n",
+        b"POST /slow HTTP/1.1\nHost: x\n",
+        b"GET /fast/1 HTTP/1.1\r\nHost: x\n\n",
+        b"GET /fast/1\n",
+        b"OPTIONS /fast/1 HTTP/1.1\rHost: x\r\r",
+    ],
+)
+async def test_a_line_that_ends_with_half_a_crlf_is_refused_at_once(head: bytes) -> None:
+    async with served(ExpressLimits(head_timeout=3600.0)) as site:
+        client = await site.connect()
+        for piece in (head[:10], head[10:]):
+            client.writer.write(piece)
+            await client.writer.drain()
+        assert (await client.reader.read()).startswith(b"HTTP/1.1 400 ")
+
+
+@pytest.mark.parametrize("lines", ["", "Accept: */*\r\n", "Host: a b\r\n", "Host: a/b\r\n", "Host: x\r\nHost: x\r\n"])
+async def test_a_request_without_one_valid_host_is_not_answered_in_the_lane(lines: str) -> None:
+    async with served() as site:
+        client = await site.connect()
+        client.writer.write(f"GET /fast/1 HTTP/1.1\r\n{lines}\r\n".encode())
+        await client.reader.read(65_536)
+        assert site.replies == []
+
+
+async def test_over_the_limit_the_connection_that_was_idle_longest_makes_room() -> None:
+    async with served(ExpressLimits(max_connections=3)) as site:
+        clients = [await site.connect() for _ in range(3)]
+        for client in (*clients, clients[0]):
+            client.send("/fast/1")
+            assert await client.response() == "fast 1"
+        fourth = await site.connect()
+        fourth.send("/fast/2")
+        assert await fourth.response() == "fast 2"
+        assert await ends(clients[1])
+        for client in (clients[0], clients[2]):
+            client.send("/fast/3")
+            assert await client.response() == "fast 3"
+
+
+async def test_silent_connections_keep_out_no_client_that_asks() -> None:
+    async with served(ExpressLimits(max_unserved=5, head_timeout=3600.0)) as site:
+        early = await site.connect()
+        early.send("/fast/1")
+        assert await early.response() == "fast 1"
+        silent = [await site.connect() for _ in range(20)]
+        silent[0].writer.write(b"GET /fast/")
+        late = await site.connect()
+        late.send("/fast/2")
+        assert await late.response() == "fast 2"
+        assert await ends(silent[0])
+        early.send("/fast/3")
+        assert await early.response() == "fast 3"
+        await until(lambda: site.lane.connections <= 7)
+
+
+async def ends(client: Client) -> bool:
+    """Whether the server cuts the connection off, after whatever it sent."""
+    try:
+        return await client.reader.read() == b""
+    except ConnectionError:
+        return True
 
 
 async def test_closing_ends_the_lanes_connections_and_leaves_the_others_to_aiohttp() -> None:
