@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 
 HISTORY_SECONDS, HISTORY_STEP = 300.0, 2.0
 """How far a history reaches back, and the seconds between two of its points."""
@@ -87,6 +88,22 @@ class HealthPoint:
     fps: float
 
 
+class RefusalKind(StrEnum):
+    """What an encoder was refused for."""
+
+    CODEC = "codec"
+    BITRATE = "bitrate"
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderRefusal:
+    """An encoder that was refused for what it sends. `sentence` is what it was answered."""
+
+    kind: RefusalKind
+    sentence: str
+    at: datetime
+
+
 @dataclass(frozen=True, slots=True)
 class InputHealth:
     """What is known of what comes in on a live input.
@@ -94,6 +111,7 @@ class InputHealth:
     `measured`: this provider measures at all. `connected`: an encoder sends now; when not, the rest is of the last one of the
     broadcast that still runs. `measured_at` is None before the first measurement. `encoder`: its name as it told it.
     `low_latency`: viewers are to see it within a second or two. `passthrough`: they can get it as it comes in.
+    `refusal`: the last encoder that was refused for what it sends, until one is accepted.
     `history`: oldest first, at most HISTORY_SECONDS / HISTORY_STEP points, over all encoders of the broadcast.
     """
 
@@ -107,4 +125,5 @@ class InputHealth:
     audio: AudioFacts | None = None
     declared: Declared = Declared()
     delivery: Delivery = Delivery()
+    refusal: EncoderRefusal | None = None
     history: tuple[HealthPoint, ...] = ()

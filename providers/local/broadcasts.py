@@ -18,7 +18,8 @@ from providers.local.packager import cutting
 from providers.local.pipeline import DISK, Pipeline, Transcoding
 from providers.local.ports import InputStore, StoredInput, key_digest
 from providers.local.recordings import Recordings
-from providers.local.session import CHECK_INTERVAL, KEY_CHANGED, LiveSession, Surroundings
+from providers.local.refusals import Refusals
+from providers.local.session import CHECK_INTERVAL, KEY_CHANGED, SHORTEST_SHOWN, LiveSession, Surroundings
 from providers.local.shelf.broadcast import Broadcast
 from providers.local.shelf.errors import ShelfError, ShelfFull
 from providers.local.shelf.index import BroadcastInfo
@@ -77,6 +78,7 @@ class Broadcasts:
         self._sessions: dict[str, LiveSession] = {}
         self._running: dict[str, Broadcast] = {}
         self._changes = 0
+        self.refusals = Refusals(clock, monotonic)
         self._space = SpaceGuard(shelf, monotonic)
 
     # The gate
@@ -92,6 +94,7 @@ class Broadcasts:
             raise PublishRefused(*KEY_CHANGED)
         if not stored.enabled:
             raise DISABLED
+        self.refusals.check(stored.uid)
         session = self._sessions.get(stored.uid)
         if session is None:
             session = self._begin(stored)
@@ -136,6 +139,9 @@ class Broadcasts:
             new_pipeline=lambda: self._pipeline(self._sessions[uid].stored),
             tell=lambda kind: self._happened(kind, uid),
             finished=self._finished,
+            discard=lambda: self._discard(uid),
+            refused=lambda refusal: self.refusals.note(uid, refusal),
+            runs=lambda seconds: self.refusals.runs(uid, seconds),
             clock=self._clock,
             monotonic=self._monotonic,
             tracks=lambda: self._running[uid].live_tracks if uid in self._running else None,
@@ -190,6 +196,15 @@ class Broadcasts:
         if broadcast is not None:
             self._record(broadcast)
 
+    def _discard(self, input_uid: str) -> None:
+        """Drop a broadcast that was never shown; the next encoder begins another one."""
+        broadcast = self._running.pop(input_uid, None)
+        try:
+            if broadcast is not None:
+                broadcast.discard(self._clock())
+        except ShelfError as problem:
+            log.error("storage failed", input=input_uid, problem=str(problem))
+
     def _record(self, broadcast: Broadcast) -> None:
         try:
             recording = broadcast.finish(self._clock())
@@ -221,7 +236,7 @@ class Broadcasts:
             lost_since = max(0.0, self._clock() - (broadcast.lost_at or broadcast.last_write))
             over = stored is None or not stored.enabled or lost_since >= stored.options.reconnect_timeout
             if stored is None or over or stored.uid in self._running or not broadcast.recording:
-                self._record(broadcast)
+                self._finish_interrupted(broadcast)
                 continue
             log.info(
                 "broadcast taken up again", input=stored.uid, recording=broadcast.info.uid, away=round(lost_since, 1)
@@ -232,6 +247,13 @@ class Broadcasts:
             )
             if broadcast.lost_at is None:  # after a kill: the next start must not count from our own writing
                 self._mark_lost(broadcast, self._clock() - lost_since)
+
+    def _finish_interrupted(self, broadcast: Broadcast) -> None:
+        """Make the recording of a broadcast that does not go on, unless it broke off before there was something to watch."""
+        if broadcast.seconds < SHORTEST_SHOWN:
+            broadcast.discard(self._clock())
+        else:
+            self._record(broadcast)
 
     def _mark_lost(self, broadcast: Broadcast, at: float) -> None:
         try:

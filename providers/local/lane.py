@@ -27,6 +27,9 @@ class Shelf(Protocol):
     def promise(self, target_duration: int, part_target: float) -> None:
         """No segment will be longer than this many whole seconds, no part than these seconds. Raises ShelfError."""
 
+    def drop_open(self, rendition: str) -> None:
+        """Drop the segments of a rendition that are open. Raises ShelfError."""
+
     def resume(self, rendition: str, *, joins: bool = True) -> Resume:
         """Where the rendition's next packager goes on; `joins` what the others have begun, or begins for all."""
 
@@ -89,6 +92,11 @@ class Lane:
         """Put what is open on the shelf; the lane may begin again."""
         self.interrupt()
         self.packager = None
+
+    def discard(self) -> None:
+        """Drop what is open."""
+        self.packager = None
+        self._shelf.drop_open(self.rendition)
 
     def _store(self, packager: Packager, events: Sequence[PackagerEvent]) -> None:
         if packager.target_duration:

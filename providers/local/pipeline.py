@@ -7,13 +7,14 @@ not depend on the renditions: when ffmpeg dies, the source goes on, and the rend
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import structlog
 
 from providers.base import Spawn
-from providers.local.ingest.ports import PublishRefused
+from providers.health import RefusalKind
+from providers.local.ingest.ports import MediaRefused, PublishRefused
 from providers.local.lane import Anchor, Lane, Shelf
 from providers.local.media import FlvTag, TagKind
 from providers.local.packager.cutting import PackagerSettings
@@ -41,16 +42,19 @@ rested). Beyond, the encoder's clock was set anew, and the run follows what ther
 MAX_DELAY_MS = 30_000
 """How far, in media time, ffmpeg may be behind the source when this begins a generation, and still follow it into that."""
 
+DENIED = "NetStream.Publish.Denied"
 NO_SLOT = PublishRefused(
-    "NetStream.Publish.Denied",
+    DENIED,
     "This server transcodes as many streams as it can. Try again when another one has ended.",
 )
 DISK = PublishRefused("NetStream.Failed", "This server cannot store the stream right now: its disk is full or failing.")
 
-OLD_FFMPEG = PublishRefused(
-    "NetStream.Publish.Denied",
-    "HEVC, AV1 and VP9 need ffmpeg 6.1 or newer on this server. Set the encoder to H.264.",
-)
+OLD_FFMPEG = "HEVC, AV1 and VP9 need ffmpeg 6.1 or newer on this server. Set the encoder to H.264."
+
+
+def unsupported(codec: UnsupportedCodec) -> MediaRefused:
+    """What the encoder is answered."""
+    return MediaRefused(RefusalKind.CODEC, DENIED, codec.description)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,13 +124,13 @@ class Pipeline:
             if self._source is not None:
                 self._passthrough(self._source, tag, arrived)
             elif is_enhanced(tag) and not self._transcoding.reads_enhanced_rtmp:
-                raise PublishRefused(OLD_FFMPEG.code, OLD_FFMPEG.description)
+                raise UnsupportedCodec(OLD_FFMPEG)
             elif not self._lanes:
                 raise ShelfError("every rendition was lost")
             if self._ladder is not None:
                 self._ladder.feed(tag)
         except UnsupportedCodec as refused:
-            raise PublishRefused("NetStream.Publish.Denied", refused.description) from refused
+            raise unsupported(refused) from refused
         except ShelfError as full:
             log.error("shelf failed", input=self._name, problem=str(full))
             raise PublishRefused(DISK.code, DISK.description) from full
@@ -245,12 +249,19 @@ class Pipeline:
 
     def close(self) -> None:
         """The encoder is gone: put the rest on the shelf. What ffmpeg has not handed out by now is left out."""
+        self._stop(Lane.flush)
+
+    def discard(self) -> None:
+        """The encoder was refused: drop the segments that are open."""
+        self._stop(Lane.discard)
+
+    def _stop(self, leave: Callable[[Lane], None]) -> None:
         if self._ladder is not None:
             self._transcoding.close(self._name, self._ladder)
             self._ladder = None
         try:
             for lane in self._all():
-                lane.flush()
+                leave(lane)
         except ShelfError as full:
             log.error("shelf failed", input=self._name, problem=str(full))
         self._closed = True

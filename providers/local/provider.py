@@ -177,6 +177,7 @@ class LocalProvider:
     async def set_enabled(self, uid: str, enabled: bool) -> LiveInput:
         """Let encoders publish, or stop them. Errors: InputNotFound."""
         live = await self._change(uid, enabled=enabled)
+        self._broadcasts.refusals.forget(uid)
         if not enabled and (session := self._broadcasts.session(uid)) is not None:
             session.stop("disabled", DISABLED.code, DISABLED.description)
         return live
@@ -186,6 +187,7 @@ class LocalProvider:
         require_overlap(overlap)
         until = datetime.fromtimestamp(self._clock() + overlap, UTC)  # known even after that, to tell its encoder why
         live = await self._change(uid, stream_key=_new_key(), old_key_until=until)
+        self._broadcasts.refusals.forget(uid)
         if (session := self._broadcasts.session(uid)) is not None:
             session.check()
         return live
@@ -194,6 +196,7 @@ class LocalProvider:
         """End what runs and forget the input; its recordings stay. Errors: InputNotFound."""
         found = await self._inputs.delete(uid)
         self._known.discard(uid)
+        self._broadcasts.refusals.forget(uid)
         self._broadcasts.changed()
         if (session := self._broadcasts.session(uid)) is not None:  # also when the answer to an earlier try got lost
             session.stop("deleted", *DELETED)
@@ -240,11 +243,12 @@ class LocalProvider:
     async def health(self, uid: str) -> InputHealth:
         """What the running broadcast's encoder sends. Errors: InputNotFound."""
         self._require_recovered()
+        refusal = self._broadcasts.refusals.of(uid)
         if (session := self._broadcasts.session(uid)) is not None:
-            return replace(session.health(), passthrough=self._transcoding.passthrough)
+            return replace(session.health(), passthrough=self._transcoding.passthrough, refusal=refusal)
         if uid not in self._known:
             await self.get_input(uid)
-        return InputHealth(measured=True, connected=False)
+        return InputHealth(measured=True, connected=False, refusal=refusal)
 
     async def recordings(
         self, input_uid: str, *, after: RecordingPosition | None = None, limit: int = 25

@@ -15,12 +15,14 @@ import structlog
 from providers.base import EventKind, InputState, LatencyMode, Phase
 from providers.health import InputHealth
 from providers.local.countdown import seconds_until_watchable
+from providers.local.enhanced import plain
 from providers.local.health.checkup import Checkup
 from providers.local.health.gauge import Gauge
-from providers.local.ingest.ports import PublishRefused, PublishRequest
+from providers.local.ingest.ports import MediaRefused, PublishRefused, PublishRequest
 from providers.local.lifecycle import Happening, move
 from providers.local.media import SCRIPT, FlvTag
-from providers.local.pipeline import Pipeline
+from providers.local.packager.errors import UnsupportedCodec
+from providers.local.pipeline import Pipeline, unsupported
 from providers.local.ports import StoredInput, key_digest
 
 log = structlog.get_logger(__name__)
@@ -31,6 +33,10 @@ socket may look open for minutes."""
 
 CHECK_INTERVAL = 0.25
 """Seconds between two looks at the clock; an expiry is late by this much at most."""
+
+SHORTEST_SHOWN = 1.0
+"""Seconds of media an encoder must have sent for its broadcast to be shown and recorded after it left. Less was watchable only if
+a segment of it was listed while it streamed."""
 
 COLLECT = {LatencyMode.STANDARD: 0.25, LatencyMode.REDUCED: 0.16, LatencyMode.LOW: 0.08}
 """Seconds of media the ingest may collect before it hands it on: a quarter of a part, less where less delay was asked for.
@@ -51,15 +57,20 @@ _STARTING = Phase.STARTING  # for every tag: on the enumeration each look-up is 
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What a session needs: a pipeline for each encoder, two clocks, and somebody to tell.
+    """What a session needs: a pipeline for each encoder, two clocks, and what to call.
 
-    `clock` is Unix time in seconds; `monotonic` measures spans. `finished` is called once, when the broadcast is over.
+    `clock` is Unix time in seconds; `monotonic` measures spans. `finished` is called once, when the broadcast is over. `discard`
+    drops what is stored of the broadcast so far, which was never shown. `refused` is called when an encoder was refused for what it
+    sends, `runs` often with the seconds for which one has sent media.
     `tracks` names the tracks that the live manifests offer.
     """
 
     new_pipeline: Callable[[], Pipeline]
     tell: Callable[[EventKind], None]
     finished: Callable[[LiveSession], None]
+    discard: Callable[[], None]
+    refused: Callable[[MediaRefused], None]
+    runs: Callable[[float], None]
     clock: Callable[[], float]
     monotonic: Callable[[], float]
     tracks: Callable[[], str | None]
@@ -75,7 +86,13 @@ class _Encoder:
     gauge: Gauge
     key_digest: str = field(repr=False)
     frozen: bool = False
-    started: bool = False
+    refused: bool = False
+    started_at: float | None = None
+
+    @property
+    def started(self) -> bool:
+        """Media that can be packaged has arrived."""
+        return self.started_at is not None
 
 
 class LiveSession:
@@ -133,13 +150,23 @@ class LiveSession:
             encoder.last_media = self._around.monotonic()
             if encoder.frozen:
                 self._thaw(encoder)
+        try:
+            tag = plain(tag)
+        except UnsupportedCodec as refused:
+            raise unsupported(refused) from refused
         encoder.gauge.take(tag)
         encoder.pipeline.take(tag, self._around.clock())
-        if not encoder.started and encoder.pipeline.started:
-            encoder.started = True
+        if encoder.started_at is None and encoder.pipeline.started:
+            encoder.started_at = self._around.monotonic()
             self._enter(Happening.MEDIA, reason=None)
         if self.phase is _STARTING and encoder.pipeline.watchable:
             self._show()
+
+    def refused(self, encoder: _Encoder, refusal: MediaRefused) -> None:
+        """The encoder is refused for what it sends. It leaves next."""
+        if encoder is self._encoder:
+            encoder.refused = True
+            self._around.refused(refusal)
 
     def left(self, encoder: _Encoder, reason: str) -> None:
         """The encoder's connection is over."""
@@ -157,6 +184,8 @@ class LiveSession:
         if encoder is not None and not encoder.frozen and now - encoder.last_media >= FROZEN_AFTER:
             encoder.frozen = True
             self._lose("encoder_frozen")
+        if encoder is not None and encoder.started_at is not None and not encoder.frozen:
+            self._around.runs(now - encoder.started_at)
         self._checkup.look(now, connected=self.connected)
         if self.phase is Phase.STARTING and encoder is not None and encoder.pipeline.watchable:
             self._show()
@@ -192,7 +221,7 @@ class LiveSession:
             phase=self.phase,
             is_connected=self.connected,
             is_watchable=self.watchable,
-            seconds_until_watchable=0.0 if self.watchable else self._countdown(),
+            seconds_until_watchable=0.0 if self.watchable or self._encoder is None else self._countdown(self._encoder),
             as_of=datetime.fromtimestamp(self._around.clock(), UTC),
             since=datetime.fromtimestamp(self._since, UTC),
             reason=self.reason,
@@ -218,10 +247,8 @@ class LiveSession:
         """Something can be played."""
         return self._shown and self.phase is not Phase.ENDED
 
-    def _countdown(self) -> float:
-        pipeline = self._encoder.pipeline if self._encoder is not None else None
-        if pipeline is None:
-            return seconds_until_watchable(self.keyframe_interval, 0.0, None)
+    def _countdown(self, encoder: _Encoder) -> float:
+        pipeline = encoder.pipeline
         return seconds_until_watchable(self.keyframe_interval, pipeline.media_seconds, pipeline.frame_rate)
 
     # The moves
@@ -239,7 +266,7 @@ class LiveSession:
 
     def _thaw(self, encoder: _Encoder) -> None:
         encoder.frozen = False
-        encoder.started = False
+        encoder.started_at = None
         self._lost_at = None
         self._enter(Happening.RETURN if self._shown else Happening.CONNECT, reason=None)
         self._around.tell(EventKind.CONNECTED)
@@ -262,12 +289,21 @@ class LiveSession:
             self.check()
 
     def _close_pipeline(self, encoder: _Encoder) -> None:
-        encoder.pipeline.close()
-        self.keyframe_interval = encoder.pipeline.keyframe_interval or self.keyframe_interval
-        if encoder.pipeline.shown and not self._shown:
+        """Store what is open. Nothing is kept of an encoder that was refused before it could be watched."""
+        pipeline = encoder.pipeline
+        if encoder.refused and not (self._shown and pipeline.shown):
+            pipeline.discard()
+        else:
+            pipeline.close()
+            self.keyframe_interval = pipeline.keyframe_interval or self.keyframe_interval
+        if self._shown:
+            return
+        if not encoder.refused and pipeline.shown and pipeline.media_seconds >= SHORTEST_SHOWN:
             # A broadcast shorter than one keyframe interval: its only segment closed when the encoder left.
             self._shown = True
             self._around.tell(EventKind.WATCHABLE)
+        else:
+            self._around.discard()
 
     def _end(self, happening: Happening, reason: str, code: str, description: str) -> None:
         if self.phase is Phase.ENDED:
@@ -299,6 +335,10 @@ class EncoderLink:
     def media(self, tag: FlvTag) -> None:
         """Take a tag. Raises PublishRefused."""
         self._session.media(self._encoder, tag)
+
+    def refused(self, refusal: MediaRefused) -> None:
+        """The encoder is refused for what it sends."""
+        self._session.refused(self._encoder, refusal)
 
     def ended(self, reason: str) -> None:
         """The encoder is gone."""

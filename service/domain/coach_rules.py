@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from providers.health import RefusalKind
 from service.domain.coach_view import View
 
 
@@ -86,7 +87,26 @@ _FRAMES = (
     "faster encoder preset"
 )
 
+_REFUSED = "The encoder was refused: {v.refusal.sentence}"
+_START_AGAIN = (
+    "Then start the stream again. For up to a minute after a refusal the server answers with the same sentence."
+)
+
 RULES = (
+    Rule(
+        "codec_refused",
+        ERROR,
+        lambda v: v.refused_for(RefusalKind.CODEC),
+        _REFUSED,
+        f"{_OUTPUT} → Video Encoder: an H.264 one (x264, NVENC H.264), Audio Encoder: AAC. {_START_AGAIN}",
+    ),
+    Rule(
+        "bitrate_refused",
+        ERROR,
+        lambda v: v.refused_for(RefusalKind.BITRATE),
+        _REFUSED,
+        f"{_BITRATE}. {_START_AGAIN}",
+    ),
     Rule(
         "video_missing",
         WARNING,

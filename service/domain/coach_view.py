@@ -9,7 +9,7 @@ import re
 from bisect import bisect_left
 from math import nan
 
-from providers.health import AudioFacts, InputHealth, VideoFacts
+from providers.health import AudioFacts, InputHealth, RefusalKind, VideoFacts
 
 USUAL_KBPS = {
     426 * 240: (300, 700),
@@ -38,6 +38,7 @@ class View:
         self.has_video, self.has_audio = video is not None, audio is not None
         self._take_video(video or VideoFacts(""))
         self._take_audio(audio or AudioFacts(""))
+        self.refusal = health.refusal
         said = health.declared
         self.declared_width, self.declared_height = _known(said.width), _known(said.height)
         self.declared_fps = _known(said.fps)
@@ -58,6 +59,10 @@ class View:
         self.sample_rate, self.channels = _known(audio.sample_rate), _known(audio.channels)
         self.audio_kbps = _known(audio.bitrate_kbps)
         self.sound_absent = audio.absent_for
+
+    def refused_for(self, kind: RefusalKind) -> bool:
+        """Whether the last encoder was refused for this, and none has been accepted since."""
+        return self.refusal is not None and self.refusal.kind is kind
 
     @property
     def level_number(self) -> float:

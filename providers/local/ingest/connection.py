@@ -14,9 +14,17 @@ from typing import Any, Protocol, cast
 
 import structlog
 
+from providers.health import RefusalKind
 from providers.local.ingest.limits import IngestCounters, IngestLimits
 from providers.local.ingest.meter import Meter
-from providers.local.ingest.ports import ADMIT_TIMEOUT, Publication, PublishGate, PublishRefused, PublishRequest
+from providers.local.ingest.ports import (
+    ADMIT_TIMEOUT,
+    MediaRefused,
+    Publication,
+    PublishGate,
+    PublishRefused,
+    PublishRequest,
+)
 from providers.local.media import FlvTag, TagKind
 from providers.local.rtmp.errors import HandshakeFailed, RtmpError
 from providers.local.rtmp.events import Media, PublishWanted, Unpublished
@@ -122,7 +130,8 @@ class Connection(asyncio.Protocol):
             self._deadline = now + float(getattr(self._owner.limits, limit))
         if too_fast:
             ceiling = self._owner.limits.bitrate / 1e6
-            self._refuse("bitrate", DENIED, f"The stream is above {ceiling:g} Mbit/s: lower the bitrate.")
+            sentence = f"The stream is above {ceiling:g} Mbit/s: lower the bitrate."
+            self._send_away("bitrate", MediaRefused(RefusalKind.BITRATE, DENIED, sentence))
         elif now >= self._deadline:
             self._expire()
 
@@ -182,7 +191,7 @@ class Connection(asyncio.Protocol):
         try:
             self._publication.media(tag)
         except PublishRefused as refusal:
-            self._refuse("media", refusal.code, refusal.description)
+            self._send_away("media", refusal)
         except Exception:
             # One stream's trouble must not take the others with it; the encoder reconnects.
             log.exception("media could not be taken", address=self.address)
@@ -238,6 +247,12 @@ class Connection(asyncio.Protocol):
             self._close()  # whoever this is does not wait for an answer of ours
         else:
             self._linger()
+
+    def _send_away(self, reason: str, refusal: PublishRefused) -> None:
+        """Refuse an encoder that publishes."""
+        if isinstance(refusal, MediaRefused) and self._publication is not None:
+            self._publication.refused(refusal)
+        self._refuse(reason, refusal.code, refusal.description)
 
     def _refuse(self, reason: str, code: str, description: str) -> None:
         """Say a last word if there is a publish to say it on, then close. Late calls do nothing."""

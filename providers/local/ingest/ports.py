@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from providers.health import RefusalKind
 from providers.local.media import FlvTag
 
 ADMIT_TIMEOUT = 2.0
@@ -26,6 +27,14 @@ class PublishRefused(Exception):
         super().__init__(description)
         self.code = code
         self.description = description
+
+
+class MediaRefused(PublishRefused):
+    """The encoder sends what this server cannot take, and will do so again until its settings are changed."""
+
+    def __init__(self, kind: RefusalKind, code: str, description: str) -> None:
+        super().__init__(code, description)
+        self.kind = kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +65,9 @@ class Publication(Protocol):
 
         Raises PublishRefused when the media cannot be carried (an unsupported codec): the ingest tells the encoder and closes.
         """
+
+    def refused(self, refusal: MediaRefused) -> None:
+        """The encoder is refused for what it sends, by `media` or by the ingest. `ended` follows."""
 
     def ended(self, reason: str) -> None:
         """The encoder is gone. `reason`: unpublished (it said good-bye), closed, timeout, protocol_error, refused. Called once."""

@@ -97,6 +97,17 @@ class Broadcast:
             self._end_open(track, at)
         self._failed = False
 
+    def drop_open(self, rendition: str) -> None:
+        """Drop the segments of `rendition` that are open. Where players were told of their parts they are closed instead.
+
+        Errors: ShelfError.
+        """
+        for (name, _), track in self.tracks.items():
+            if name == rendition and self.low_latency:
+                self._end_open(track, time.time())
+            elif name == rendition:
+                track.drop_open()
+
     def _begin_generation(self, track: Track, event: TrackInit) -> None:
         self._end_open(track, time.time())
         track.begin(event)
@@ -187,8 +198,18 @@ class Broadcast:
             part_target=self.part_target,
         )
 
-    def finish(self, at: float) -> StoredRecording | None:
-        """End it, `at` seconds since the Unix epoch, and make it a recording; None, and nothing left, when it has no media.
+    def discard(self, at: float) -> None:
+        """End it and leave nothing of it. Errors: ShelfError."""
+        self.finish(at, keep=False)
+
+    @property
+    def seconds(self) -> float:
+        """How much media its recording has so far, in seconds."""
+        return max((track.seconds for track in self.tracks.values()), default=0.0)
+
+    def finish(self, at: float, *, keep: bool = True) -> StoredRecording | None:
+        """End it, `at` seconds since the Unix epoch, and make it a recording; None, and nothing left, when it has no media
+        (or without `keep`).
 
         Playlists end, whoever waits is told. A segment left open is closed. Errors: ShelfError (the recording is then made
         at the next start, from what is on the disk); ending it again changes nothing.
@@ -202,7 +223,7 @@ class Broadcast:
                     track.release()
                 else:
                     self._end_open(track, at)
-            recording = self._recording(at)
+            recording = self._recording(at) if keep else None
             if recording is not None:
                 self._syncer.replace(self.folder / RECORDING_FILE, encode(recording))
         finally:

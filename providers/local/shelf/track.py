@@ -133,6 +133,15 @@ class Track:
             )
         )
 
+    def drop_open(self) -> None:
+        """Drop the open segment and its file. It must not have been listed in part."""
+        if self._open is None:
+            return
+        name = segment_name(self.name, self._open.sequence)
+        self.release()
+        with suppress(OSError):  # a later segment of this number overwrites it
+            (self._folder / name).unlink()
+
     # What it knows
 
     def timescale(self, generation: int) -> int:

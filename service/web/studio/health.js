@@ -30,9 +30,9 @@ export function healthPanel({ api, id, signal }) {
   };
   const show = (health) => {
     say(summary(health));
-    const news = health.measured_at ? health.findings : [];
-    if (JSON.stringify(news) !== found) findings.replaceChildren(...news.map(finding));
-    found = JSON.stringify(news);
+    const news = JSON.stringify(health.findings);
+    if (news !== found) findings.replaceChildren(...health.findings.map(finding));
+    found = news;
     facts.replaceChildren(...(health.measured_at ? figures(health) : []));
     history.show(health.history, health.connected);
   };

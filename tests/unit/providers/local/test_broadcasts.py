@@ -15,19 +15,20 @@ from structlog.testing import capture_logs
 
 from providers.base import InputOptions, Phase, ProviderEvent, Spawn
 from providers.local.broadcasts import Broadcasts
-from providers.local.ingest.ports import Publication, PublishRefused, PublishRequest
-from providers.local.media import FlvTag
+from providers.local.ingest.ports import MediaRefused, Publication, PublishRefused, PublishRequest
+from providers.local.media import FlvTag, TagKind
 from providers.local.packager.events import TrackKind
 from providers.local.pipeline import DISK, SOURCE, Transcoding
 from providers.local.ports import MemoryInputStore, StoredInput
 from providers.local.recordings import Recordings
+from providers.local.refusals import WAITS
 from providers.local.session import FROZEN_AFTER
 from providers.local.shelf.broadcast import Broadcast
 from providers.local.shelf.errors import ShelfError
 from providers.local.shelf.shelf import Shelf, ShelfLimits
 from providers.local.transcoder.renditions import parse_renditions
 from providers.local.transcoder.slots import TranscodeSlots
-from tests.unit.providers.local.packager.tags import stream
+from tests.unit.providers.local.packager.tags import stream, video_header
 
 INPUT = "cd" * 16
 KEY = "key"
@@ -97,6 +98,14 @@ class Stage:
     def send(self, publication: Publication, tags: Iterable[FlvTag]) -> None:
         for tag in tags:
             publication.media(tag)
+
+    def refuse(self, publication: Publication, tags: Iterable[FlvTag]) -> str:
+        """Send tags of which one is refused, and end as the ingest does; the sentence."""
+        with pytest.raises(MediaRefused) as refused:
+            self.send(publication, tags)
+        publication.refused(refused.value)
+        publication.ended("refused")
+        return refused.value.description
 
     def after(self, seconds: float) -> None:
         self.now += seconds
@@ -299,3 +308,92 @@ async def test_a_clock_that_was_set_back_does_not_turn_the_program_back(stage: S
         for (time, duration), (following, _) in pairwise(times):
             assert following >= time + duration - 0.001
     assert {segment.generation for segment in stage.running.tracks[SOURCE, TrackKind.VIDEO].segments} == {0, 1}
+
+
+MP3 = FlvTag(TagKind.AUDIO, 70, b"\x2fmp3")
+SENTENCE = "MP3 is not supported here: set the encoder to AAC."
+
+
+async def test_nothing_is_left_of_an_encoder_that_was_refused_before_it_could_be_watched(stage: Stage) -> None:
+    await stage.add_input(reconnect_timeout=5)
+    assert stage.refuse(await stage.connect(), [*stream(0.3), MP3]) == SENTENCE
+
+    assert stage.broadcasts.of_input(INPUT) is None
+    assert list(stage.folder.iterdir()) == []
+    stage.after(5)
+    assert (stage.phase, len(stage.recordings)) == (None, 0)
+
+
+async def test_the_next_publishes_after_a_refusal_are_answered_with_its_sentence(stage: Stage) -> None:
+    await stage.add_input()
+    for wait in WAITS:
+        stage.refuse(await stage.connect(), [video_header(), MP3])
+        for _ in range(2):
+            with pytest.raises(PublishRefused, match=SENTENCE):
+                await stage.connect()
+        stage.after(wait)
+    accepted = await stage.connect()
+    for start in range(0, 12_000, 3_000):
+        stage.send(accepted, stream(3.0, start=start))
+        assert stage.phase is Phase.LIVE
+        assert stage.broadcasts.refusals.of(INPUT) is not None
+        stage.after(3)
+    assert stage.broadcasts.refusals.of(INPUT) is None
+
+
+async def test_a_broadcast_goes_on_as_it_was_after_a_refused_encoder(stage: Stage) -> None:
+    await stage.add_input()
+    first = await stage.connect()
+    stage.send(first, stream(3.0))
+    first.ended("closed")
+    before = {key: len(track.segments) for key, track in stage.running.tracks.items()}
+    stage.refuse(await stage.connect(), [*stream(0.3), MP3])
+    after_refusal = {key: len(track.segments) for key, track in stage.running.tracks.items()}
+    files = {file.name for file in stage.running.folder.iterdir()}
+    stage.after(WAITS[0])
+    stage.send(await stage.connect(), stream(3.0))
+
+    assert after_refusal == before
+    assert not {name for name in files if name.endswith(".m4s")} - {
+        f"{track.name}-{each.sequence}.m4s" for track in stage.running.tracks.values() for each in track.segments
+    }
+    for track in stage.running.tracks.values():
+        assert [each.sequence for each in track.segments] == list(range(len(track.segments)))
+
+
+async def test_less_than_a_second_that_a_kill_left_is_no_recording(stage: Stage) -> None:
+    await stage.add_input(reconnect_timeout=0)
+    stage.send(await stage.connect(), stream(0.8))
+    await stage.restart()
+    assert len(stage.recordings) == 0
+    assert list(stage.folder.iterdir()) == []
+
+
+async def test_without_a_reconnect_window_less_than_a_second_is_no_recording(stage: Stage) -> None:
+    await stage.add_input(reconnect_timeout=0)
+    publication = await stage.connect()
+    stage.send(publication, stream(0.8))
+    publication.ended("unpublished")
+    assert (stage.phase, len(stage.recordings)) == (None, 0)
+
+
+async def test_h264_and_aac_under_a_fourcc_are_shown_as_they_are(stage: Stage) -> None:
+    await stage.add_input()
+    enhanced = [
+        FlvTag(
+            tag.kind, tag.timestamp, bytes([0x80 | tag.payload[0] & 0x70 | tag.payload[1]]) + b"avc1" + tag.payload[2:]
+        )
+        if tag.kind is TagKind.VIDEO and tag.payload[1]
+        else FlvTag(tag.kind, tag.timestamp, b"\x90avc1" + tag.payload[5:])
+        if tag.kind is TagKind.VIDEO
+        else FlvTag(tag.kind, tag.timestamp, bytes([0x90 | tag.payload[1]]) + b"mp4a" + tag.payload[2:])
+        for tag in stream(3.0)
+    ]
+    stage.send(await stage.connect(), enhanced)
+
+    assert stage.phase is Phase.LIVE
+    session = stage.broadcasts.session(INPUT)
+    assert session is not None
+    video, audio = session.health().video, session.health().audio
+    assert video is not None and audio is not None
+    assert (video.codec, video.width, audio.codec, audio.channels) == ("H.264", 640, "AAC", 2)

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from providers.base import InputNotFound, InputOptions, InputRequest, ProviderUnavailable
+from providers.health import RefusalKind
 from providers.local.config import LocalConfig
-from providers.local.ingest.ports import PublishRequest
+from providers.local.ingest.ports import MediaRefused, PublishRequest
 from providers.local.ports import MemoryInputStore, StoredInput
 from providers.local.provider import LocalProvider
 from providers.local.shelf.shelf import ShelfLimits
@@ -98,3 +99,23 @@ async def test_of_two_changes_at_once_a_broadcast_goes_by_the_newest(provider: L
     await asyncio.gather(first, second)
     session = provider._broadcasts.session(live.uid)
     assert session is not None and session.stored.options.reconnect_timeout == 20
+
+
+@pytest.mark.parametrize("change", ["rotate_key", "enable"])
+async def test_health_names_a_refused_encoder_until_the_owner_changes_the_input(
+    provider: LocalProvider, change: str
+) -> None:
+    await provider.start()
+    live = await provider.ensure_input(InputRequest("b" * 32, "channel", "Lesson"))
+    refusal = MediaRefused(RefusalKind.CODEC, "NetStream.Publish.Denied", "HEVC is not supported here.")
+    provider._broadcasts.refusals.note(live.uid, refusal)
+    told = (await provider.health(live.uid)).refusal
+
+    if change == "rotate_key":
+        await provider.rotate_key(live.uid)
+    else:
+        await provider.set_enabled(live.uid, True)
+
+    assert told is not None
+    assert told.sentence == "HEVC is not supported here."
+    assert (await provider.health(live.uid)).refusal is None

@@ -9,7 +9,8 @@ from typing import cast
 import pytest
 
 from providers.base import EventKind, InputOptions, LatencyMode, Phase
-from providers.local.ingest.ports import PublishRefused, PublishRequest
+from providers.health import RefusalKind
+from providers.local.ingest.ports import MediaRefused, PublishRefused, PublishRequest
 from providers.local.media import FlvTag, TagKind
 from providers.local.pipeline import Pipeline
 from providers.local.ports import StoredInput, key_digest
@@ -29,10 +30,14 @@ class ScriptedPipeline:
     frame_rate: float | None = None
     keyframe_interval: float | None = None
     closed: bool = False
+    discarded: bool = False
     fails: bool = False
 
     def take(self, tag: FlvTag, arrived: float) -> None:
         pass
+
+    def discard(self) -> None:
+        self.closed = self.discarded = True
 
     def close(self) -> None:
         self.closed = True
@@ -50,12 +55,18 @@ class World:
     told: list[EventKind] = field(default_factory=list)
     finished: list[LiveSession] = field(default_factory=list)
     closed: list[tuple[str, str]] = field(default_factory=list)
+    discarded: int = 0
+    refused: list[MediaRefused] = field(default_factory=list)
+    ran: list[float] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         around = Surroundings(
             self._pipeline,
             self.told.append,
             self.finished.append,
+            self._discard,
+            self.refused.append,
+            self.ran.append,
             lambda: self.now,
             lambda: self.now,
             lambda: "audio+video",
@@ -70,6 +81,9 @@ class World:
             created=datetime(2026, 11, 1, tzinfo=UTC),
         )
         self.session = LiveSession(stored, around)
+
+    def _discard(self) -> None:
+        self.discarded += 1
 
     def _pipeline(self) -> Pipeline:
         self.pipelines.append(ScriptedPipeline())
@@ -275,12 +289,87 @@ def test_a_broadcast_shorter_than_a_keyframe_interval_can_be_watched_once_its_en
     world = World()
     link = world.connect()
     world.pipelines[0].started = world.pipelines[0].shown = True
+    world.pipelines[0].media_seconds = 1.5
     link.media(TAG)
 
     link.ended("unpublished")
 
     assert world.told_now == (Phase.RECONNECTING, False, True)
     assert world.told[-2:] == [EventKind.WATCHABLE, EventKind.LOST]
+
+
+CODEC = MediaRefused(RefusalKind.CODEC, "NetStream.Publish.Denied", "MP3 is not supported here.")
+
+
+def test_nothing_is_shown_of_an_encoder_that_was_refused_before_it_could_be_watched() -> None:
+    world = World()
+    link = world.connect()
+    world.pipelines[0].started = True
+    link.media(TAG)
+    world.pipelines[0].shown = True  # as closing would make it
+    world.pipelines[0].media_seconds = 3.0
+
+    link.refused(CODEC)
+    link.ended("refused")
+
+    assert world.told_now == (Phase.RECONNECTING, False, False)
+    assert (world.session.state().reason, world.session.state().seconds_until_watchable) == ("encoder_refused", 0)
+    assert (world.pipelines[0].discarded, world.discarded) == (True, 1)
+    assert (world.refused, world.told) == ([CODEC], [EventKind.CONNECTED, EventKind.LOST])
+
+
+def test_a_refused_encoder_takes_nothing_from_what_was_shown_before() -> None:
+    world = World()
+    world.go_live().ended("closed")
+    link = world.connect()
+    world.pipelines[-1].started = True
+    link.media(TAG)
+
+    link.refused(CODEC)
+    link.ended("refused")
+
+    assert world.told_now == (Phase.RECONNECTING, False, True)
+    assert (world.pipelines[-1].discarded, world.discarded) == (True, 0)
+
+
+def test_what_was_watched_of_an_encoder_stays_when_it_is_refused() -> None:
+    world = World()
+    link = world.go_live()
+
+    link.refused(CODEC)
+    link.ended("refused")
+
+    assert world.told_now == (Phase.RECONNECTING, False, True)
+    assert (world.pipelines[0].closed, world.pipelines[0].discarded, world.discarded) == (True, False, 0)
+
+
+@pytest.mark.parametrize("end", ["encoder", "owner"])
+def test_less_than_a_second_that_could_not_be_watched_is_not_shown(end: str) -> None:
+    world = World()
+    link = world.connect()
+    world.pipelines[0].started = world.pipelines[0].shown = True
+    world.pipelines[0].media_seconds = 0.9
+    link.media(TAG)
+
+    if end == "encoder":
+        link.ended("unpublished")
+    else:
+        world.session.stop("disabled", "code", "sentence")
+
+    assert not world.session.watchable
+    assert world.discarded == 1
+    assert EventKind.WATCHABLE not in world.told
+
+
+def test_how_long_an_encoder_has_run_counts_from_its_first_media() -> None:
+    world = World()
+    link = world.connect()
+    world.after(3)
+    world.pipelines[0].started = True
+    link.media(TAG)
+    world.after(2)
+
+    assert world.ran == [2]
 
 
 def test_the_owner_stops_a_broadcast_and_the_encoder_is_told() -> None:

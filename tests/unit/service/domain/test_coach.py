@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
-from providers.health import AudioFacts, Declared, Delivery, InputHealth, VideoFacts
+from providers.health import (
+    AudioFacts,
+    Declared,
+    Delivery,
+    EncoderRefusal,
+    InputHealth,
+    RefusalKind,
+    VideoFacts,
+)
 from service.domain.coach import Finding, findings
 from service.domain.coach_rules import RULES, Severity
 
@@ -36,7 +45,13 @@ def delivery(**changes: object) -> InputHealth:
     return replace(GOOD, delivery=replace(GOOD.delivery, **changes))  # type: ignore[arg-type]
 
 
+def refused(kind: RefusalKind, sentence: str) -> InputHealth:
+    return replace(GOOD, connected=False, refusal=EncoderRefusal(kind, sentence, datetime(2026, 11, 28, tzinfo=UTC)))
+
+
 BAD = {
+    "codec_refused": refused(RefusalKind.CODEC, "HEVC is not supported here: set the encoder to H.264."),
+    "bitrate_refused": refused(RefusalKind.BITRATE, "The stream is above 50 Mbit/s: lower the bitrate."),
     "video_missing": replace(GOOD, video=None),
     "video_stopped": video(absent_for=6.0),
     "keyframes_missing": video(keyframe_interval=None, since_keyframe=16.0),
@@ -131,3 +146,12 @@ def test_a_source_that_is_transcoded_may_be_what_browsers_cannot_play() -> None:
 
 def test_b_frames_are_fine_where_latency_does_not_matter() -> None:
     assert findings(replace(BAD["b_frames"], low_latency=False)) == []
+
+
+def test_a_refusal_is_told_as_the_encoder_was_answered_also_before_anything_was_measured() -> None:
+    health = replace(BAD["codec_refused"], video=None, audio=None, delivery=Delivery(), declared=Declared())
+    (found,) = findings(health)
+
+    assert found.severity is Severity.ERROR
+    assert found.message == "The encoder was refused: HEVC is not supported here: set the encoder to H.264."
+    assert "Video Encoder" in found.advice

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from providers.local.ingest.ports import PublishRefused, PublishRequest
+from providers.local.ingest.ports import MediaRefused, PublishRefused, PublishRequest
 from providers.local.media import FlvTag, TagKind
 
 
@@ -17,6 +17,7 @@ class Recorded:
     request: PublishRequest
     take: Callable[[FlvTag], None] = lambda tag: None
     tags: list[FlvTag] = field(default_factory=list)
+    refusals: list[MediaRefused] = field(default_factory=list)
     reasons: list[str] = field(default_factory=list)
     over: asyncio.Event = field(default_factory=asyncio.Event)
     grown: asyncio.Event = field(default_factory=asyncio.Event)
@@ -26,6 +27,9 @@ class Recorded:
         self.tags.append(tag)
         self.grown.set()
         self.take(tag)
+
+    def refused(self, refusal: MediaRefused) -> None:
+        self.refusals.append(refusal)
 
     def ended(self, reason: str) -> None:
         self.reasons.append(reason)

@@ -9,6 +9,7 @@ import pytest
 import uvloop
 from structlog.testing import capture_logs
 
+from providers.health import RefusalKind
 from providers.local.ingest.connection import Connection
 from providers.local.ingest.ports import Publication, PublishRequest
 from providers.local.ingest.server import IngestServer
@@ -103,7 +104,9 @@ async def test_a_stream_above_the_bitrate_ceiling_is_refused_with_a_sentence(
 
     assert b"above 1 Mbit/s" in await client.hear_to_the_end()
     assert server.counters.refused == {"bitrate": 1}
-    assert (await gate.first()).reasons == ["refused"]
+    publication = await gate.first()
+    assert publication.reasons == ["refused"]
+    assert [each.kind for each in publication.refusals] == [RefusalKind.BITRATE]
     await client.close()
 
 
