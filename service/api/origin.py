@@ -14,20 +14,20 @@ _HOST = re.compile(r"(?:[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """A trusted proxy's X-Forwarded-* headers win, then `public_url`; from anybody else they do not count."""
+    """`public_url` where it is set; else a trusted proxy's X-Forwarded-* headers; else the request's Host."""
 
     public_url: str | None = None
     trusted_proxies: Networks = ()
 
     def of(self, request: web.Request) -> str:
         """Scheme and host without a trailing slash, e.g. `https://api.example.com`."""
+        if self.public_url:
+            return self.public_url.rstrip("/")
         if is_trusted(request.remote or "", self.trusted_proxies):
             scheme = _first(request.headers.get("X-Forwarded-Proto", "")).lower()
             host = _first(request.headers.get("X-Forwarded-Host", ""))
             if scheme in ("http", "https") or _HOST.fullmatch(host):
                 return _join(scheme or request.scheme, host or request.headers.get("Host", ""))
-        if self.public_url:
-            return self.public_url.rstrip("/")
         return _join(request.scheme, request.headers.get("Host", ""))
 
 

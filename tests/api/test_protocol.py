@@ -139,6 +139,16 @@ PROXIES = (ip_network("10.0.0.0/8"),)
         (Origin(None, PROXIES), {"Host": "a", "X-Forwarded-Proto": "https"}, "https://a"),
         (Origin(None, PROXIES), {"Host": "a", "X-Forwarded-Host": "b, c"}, "http://b"),
         (Origin("https://p", PROXIES), {"Host": "a"}, "https://p"),
+        (
+            Origin("https://p", PROXIES),
+            {"Host": "a", "X-Forwarded-Proto": "http", "X-Forwarded-Host": "b:1"},
+            "https://p",
+        ),
+        (
+            Origin(None, PROXIES),
+            {"Host": "a", "X-Forwarded-Proto": "https", "X-Forwarded-Host": "b:8443"},
+            "https://b:8443",
+        ),
         (Origin("https://p", PROXIES), {"Host": "a", "X-Forwarded-Host": "<b>"}, "https://p"),
         (Origin(None, PROXIES), {"Host": "a", "X-Forwarded-Proto": "gopher"}, "http://a"),
         (Origin(None), {"Host": "[::1]:80"}, "http://[::1]:80"),

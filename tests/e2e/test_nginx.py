@@ -1,0 +1,169 @@
+"""The README's nginx in front of the service: what it passes on, what it hides, and what its own errors look like."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from tests.e2e.server import ROOT, Server
+from tests.servers import free_port
+from tests.waiting import PATIENCE
+
+pytestmark = pytest.mark.skipif(shutil.which("nginx") is None, reason="nginx is not installed")
+
+
+@dataclass
+class Answer:
+    status: int
+    headers: http.client.HTTPMessage
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+class Nginx:
+    """The README's configuration on a free port, without TLS."""
+
+    def __init__(self, directory: Path, upstream: int) -> None:
+        self.port = free_port()
+        found = re.search(
+            r"^```nginx\n(.*?)^```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE
+        )
+        assert found is not None
+        site = re.sub(r"listen 443 ssl http2;", f"listen 127.0.0.1:{self.port};", found[1])
+        site = re.sub(r"^\s*ssl_certificate .*$", "", site, flags=re.MULTILINE)
+        site = site.replace("127.0.0.1:8080", f"127.0.0.1:{upstream}").replace(
+            "/var/cache/nginx/live", str(directory / "cache")
+        )
+        self._file = directory / "nginx.conf"
+        places = "".join(
+            f"{name}_temp_path {directory}/{name};" for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+        )
+        user = "user root; " if os.geteuid() == 0 else ""  # its workers must reach the test's folder
+        self._file.write_text(
+            f"{user}daemon off; pid {directory}/nginx.pid; error_log {directory}/error.log;"
+            f"events {{}} http {{ access_log off; {places}\n{site} }}"
+        )
+        self._process = subprocess.Popen(["nginx", "-e", f"{directory}/error.log", "-c", str(self._file)])
+
+    def ask(self, method: str, path: str, body: bytes | None = None, **headers: str) -> Answer:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
+        try:
+            connection.request(method, path, body, {name.replace("_", "-"): value for name, value in headers.items()})
+            response = connection.getresponse()
+            return Answer(response.status, response.msg, response.read())
+        finally:
+            connection.close()
+
+    def wait(self) -> None:
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
+            try:
+                self.ask("GET", "/healthz")
+                return
+            except OSError:
+                assert self._process.poll() is None, "nginx ended"
+                time.sleep(0.05)
+        raise TimeoutError
+
+    def stop(self) -> None:
+        self._process.terminate()
+        self._process.wait(PATIENCE)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    service = Server(tmp_path_factory.mktemp("service"), trusted_proxies="127.0.0.1")
+    service.start()
+    yield service
+    service.stop()
+
+
+@pytest.fixture(scope="module")
+def nginx(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nginx]:
+    front = Nginx(tmp_path_factory.mktemp("nginx"), server.port)
+    try:
+        front.wait()
+        yield front
+    finally:
+        front.stop()
+
+
+@pytest.fixture(scope="module")
+def poll() -> str:
+    return f"/api/pub/public/v1/orgs/{uuid4()}/channels/{uuid4()}/conference/stream_status"
+
+
+@pytest.mark.parametrize(
+    "path", ["/metrics", "/metrics/", "/readyz", "/readyz/", "/%6detrics", "//metrics", "/a/../readyz"]
+)
+def test_what_is_for_the_operator_is_hidden(nginx: Nginx, path: str) -> None:
+    answer = nginx.ask("GET", path)
+    assert (answer.status, answer.json) == (404, {"detail": "Not found."})
+    assert answer.headers.get_all("Access-Control-Allow-Origin") == ["*"]
+
+
+def test_links_carry_the_host_and_the_port_that_the_client_used(nginx: Nginx, server: Server) -> None:
+    organization = str(uuid4())
+    create = [sys.executable, "-m", "service", "token", "create", "--org", organization, "--user", str(uuid4())]
+    token = subprocess.check_output(create, cwd=ROOT, env=server.environment, text=True).strip()
+    channels, authorization = f"/api/pub/v1/orgs/{organization}/channels", f"Token {token}"
+    for name in "ab":
+        body = json.dumps({"name": name}).encode()
+        made = nginx.ask("POST", channels, body, Authorization=authorization, Content_Type="application/json")
+        assert made.status == 201
+    page = nginx.ask("GET", f"{channels}?page_size=1", Authorization=authorization)
+    assert page.json["next"].startswith(f"http://127.0.0.1:{nginx.port}/api/")
+
+
+def test_answers_of_the_service_have_one_cors_header_cached_or_not(nginx: Nginx, poll: str) -> None:
+    for path in ("/healthz", "/nowhere", "/player.js", poll, poll, poll):
+        headers = nginx.ask("GET", path).headers
+        assert headers.get_all("Access-Control-Allow-Origin") == ["*"], path
+        assert headers.get_all("X-Content-Type-Options") == ["nosniff"], path
+
+
+def test_no_version_is_told(nginx: Nginx, poll: str) -> None:
+    for path in ("/healthz", "/metrics", poll):
+        assert nginx.ask("GET", path).headers["Server"] == "nginx"
+
+
+def test_a_coded_body_is_refused_through_it_too(nginx: Nginx, poll: str) -> None:
+    bomb = zlib.compress(bytes(1_000_000))
+    for method, path in (("POST", "/nowhere"), ("POST", poll), ("PUT", "/healthz")):
+        assert nginx.ask(method, path, bomb, Content_Encoding="deflate").status == 415
+
+
+def test_a_body_that_is_too_large_is_refused_in_our_shape(nginx: Nginx) -> None:
+    answer = nginx.ask("POST", "/nowhere", bytes(2_000_000))
+    assert (answer.status, answer.json) == (413, {"detail": "The request body is too large."})
+    assert answer.headers.get_all("Access-Control-Allow-Origin") == ["*"]
+
+
+def test_while_the_service_is_down_its_errors_are_json_with_cors(tmp_path: Path, poll: str) -> None:
+    front = Nginx(tmp_path, free_port())
+    try:
+        front.wait()
+        for path in ("/healthz", poll, "/0123456789abcdef0123456789abcdef/manifest/video.m3u8"):
+            answer = front.ask("GET", path)
+            assert (answer.status, list(answer.json)) == (503, ["detail"])
+            assert answer.headers.get_all("Access-Control-Allow-Origin") == ["*"]
+            assert int(answer.headers["Retry-After"]) > 0
+    finally:
+        front.stop()
