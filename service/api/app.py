@@ -34,8 +34,8 @@ from service.api import (
 from service.api.binding import MAX_BODY, bind
 from service.api.client_address import Networks
 from service.api.contract import Operation
+from service.api.examples import EXAMPLES
 from service.api.health import Readiness
-from service.api.introduction import INTRODUCTION
 from service.api.middleware import Figures, envelope
 from service.api.openapi import document
 from service.api.origin import Origin
@@ -99,7 +99,7 @@ def build_app(deps: ApiDependencies) -> web.Application:
 def described(deps: ApiDependencies) -> dict[str, Any]:
     """The OpenAPI document of everything there is to call."""
     operations = [*_operations(deps), *public_schemas.operations()]
-    return document(operations, title=TITLE, version=deps.version, description=INTRODUCTION)
+    return document(operations, EXAMPLES, title=TITLE, version=deps.version)
 
 
 def _operations(deps: ApiDependencies) -> list[Operation]:

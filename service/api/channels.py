@@ -136,6 +136,7 @@ def _of_all(channels: Channels) -> list[Operation]:
 
     @operation("POST", PATH, body=ChannelBody, answers={201: ChannelAnswer}, tag=TAG, summary="Make a channel")
     async def create_channel(call: Call[Nothing, ChannelBody]) -> Reply:
+        """The caller becomes its first member and its admin."""
         channel = await channels.create(call.path["organization_id"], call.caller.user_id, call.body.new())
         return Reply(channel_answer(channel), status=201)
 
@@ -145,6 +146,7 @@ def _of_all(channels: Channels) -> list[Operation]:
 def _of_one(channels: Channels) -> list[Operation]:
     @operation("GET", CHANNEL, answers={200: ChannelAnswer}, tag=TAG, summary="One channel")
     async def get_channel(call: Call[Nothing, Nothing]) -> Reply:
+        """404 also for a private or direct channel that the caller is not in."""
         return Reply(channel_answer(await channels.visible(call.caller, call.path["channel_id"])))
 
     @operation(

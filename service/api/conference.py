@@ -129,6 +129,7 @@ def operations(channels: Channels, streams: Streams, catalogue: Catalogue) -> li
         summary="Live inputs of the organization, newest first",
     )
     async def list_streams(call: Call[StreamQuery, Nothing]) -> Reply:
+        """Of public channels, and of the private ones the caller is in. A listed stream has no stream key."""
         page = await catalogue.streams(
             call.path["organization_id"],
             call.query.request(by_uuid=True),

@@ -68,6 +68,7 @@ def operations(readiness: Readiness) -> list[Operation]:
 
     @operation("GET", "/healthz", answers={200: Alive}, public=True, tag=TAG, summary="Is the process alive?")
     async def get_health(call: Call[Nothing, Nothing]) -> Reply:
+        """200 while the process answers at all."""
         return Reply(Alive(status="ok"), headers=NO_STORE)
 
     @operation("GET", "/readyz", answers={200: Ready, 503: Ready}, public=True, tag=TAG, summary="Can it serve?")

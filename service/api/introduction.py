@@ -22,3 +22,20 @@ What is added while you page neither doubles nor hides anything.
 also what you may not know of, such as another's private channel. 429 and 503 say in `Retry-After` how many seconds to wait. An
 error has an `X-Request-Id`, which is in our log, too.
 """
+
+LICENSE = {"name": "MIT", "identifier": "MIT"}
+CONTACT = {"name": "The operator of this service"}
+SERVERS = [{"url": "/", "description": "The service this document was fetched from."}]
+
+TAGS = {
+    "Users": "The user that a token belongs to.",
+    "Channels": "The organization's channels: the rooms in which streams run and people talk.",
+    "A user's channels": "The channels that a user is in, and direct channels.",
+    "Members": "Who is in a channel, what they have seen, and when they want to be notified.",
+    "Messages": "What is said in a channel.",
+    "Streams": "A channel's live input, its health, its sessions and its recordings.",
+    "Meetings": "Tokens for a channel's video meeting, and where a meeting is going on.",
+    "Public": "For players and visitors: no credentials.",
+    "Operations": "For the operator: liveness and readiness.",
+}
+"""Every tag and what is below it, in the order of the document."""

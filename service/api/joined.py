@@ -60,6 +60,7 @@ def operations(joined: JoinedChannels, directs: DirectChannels) -> list[Operatio
 
     @operation("GET", JOINED + "/{channel_id}", answers={200: JoinedAnswer}, tag=TAG, summary="One channel one is in")
     async def get_joined(call: Call[Nothing, Nothing]) -> Reply:
+        """With its unread counts and the notification settings. 404 for a channel that the user is not in."""
         return Reply(_joined(await joined.get(call.caller, call.path["user_id"], call.path["channel_id"])))
 
     @operation("GET", DIRECT, query=OrderedQuery, answers={200: ChannelPage}, tag=TAG, summary="One's direct channels")
@@ -84,6 +85,7 @@ def operations(joined: JoinedChannels, directs: DirectChannels) -> list[Operatio
 
     @operation("GET", DIRECT + "/{channel_id}", answers={200: ChannelAnswer}, tag=TAG, summary="One direct channel")
     async def get_direct(call: Call[Nothing, Nothing]) -> Reply:
+        """404 for a channel that is not direct, or that the user is not in."""
         found = await joined.get(call.caller, call.path["user_id"], call.path["channel_id"], direct=True)
         return Reply(_channel(found))
 

@@ -23,7 +23,7 @@ MEMBER = PATH + "/{member_id}"
 TAG = "Members"
 
 
-class NewMemberBody(BaseModel):
+class JoinBody(BaseModel):
     """Who is to be in the channel."""
 
     member_id: Id
@@ -77,18 +77,19 @@ def operations(members: Members) -> list[Operation]:
     @operation(
         "POST",
         PATH,
-        body=NewMemberBody,
+        body=JoinBody,
         answers={200: MemberAnswer, 201: MemberAnswer},
         tag=TAG,
         summary="Join a public channel, or have somebody join",
     )
-    async def add_member(call: Call[Nothing, NewMemberBody]) -> Reply:
+    async def add_member(call: Call[Nothing, JoinBody]) -> Reply:
         """200 when he was in it already. Private and direct channels have the members they were made with: 400."""
         member, is_new = await members.add(call.caller, call.path["channel_id"], call.body.member_id)
         return Reply(_answer(member), status=201 if is_new else 200)
 
     @operation("GET", MEMBER, answers={200: MemberAnswer}, tag=TAG, summary="One member")
     async def get_member(call: Call[Nothing, Nothing]) -> Reply:
+        """`member_id` is a user id. 404 for a user who is not in the channel."""
         return Reply(_answer(await members.get(call.caller, *_named(call))))
 
     @operation(

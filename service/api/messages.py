@@ -38,6 +38,7 @@ def operations(messages: Messages) -> list[Operation]:
 
     @operation("GET", MESSAGE, answers={200: MessageAnswer}, tag=TAG, summary="One message")
     async def get_message(call: Call[Nothing, Nothing]) -> Reply:
+        """A deleted message is answered, too: of type `deleted`, with an empty body."""
         found = await messages.get(call.caller, call.path["channel_id"], call.path["message_id"])
         return Reply(message_answer(found))
 

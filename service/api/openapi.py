@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
 from http import HTTPStatus
 from typing import Any
@@ -12,6 +13,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from service.api.contract import Nothing, Operation
+from service.api.introduction import CONTACT, INTRODUCTION, LICENSE, SERVERS, TAGS
 from service.api.schemas import Detail, Problem
 
 OPENAPI_VERSION = "3.1.0"
@@ -58,16 +60,30 @@ ERROR_EXAMPLES: dict[int, dict[str, Any]] = {
 """What an error of each status looks like."""
 
 
-def document(operations: Iterable[Operation], *, title: str, version: str, description: str = "") -> dict[str, Any]:
-    """The whole document."""
+def document(
+    operations: Iterable[Operation],
+    examples: Mapping[type[BaseModel], Any],
+    *,
+    title: str,
+    version: str,
+) -> dict[str, Any]:
+    """The whole document. `examples`: by the model of a body or an answer."""
     declared = list(operations)
     references, components = _schemas(declared)
     paths: dict[str, dict[str, Any]] = {}
     for each in declared:
-        paths.setdefault(each.path, {})[each.method.lower()] = _operation(each, references)
+        paths.setdefault(each.path, {})[each.method.lower()] = _operation(each, references, examples)
     return {
         "openapi": OPENAPI_VERSION,
-        "info": {"title": title, "version": version, "description": description},
+        "info": {
+            "title": title,
+            "version": version,
+            "description": INTRODUCTION,
+            "license": LICENSE,
+            "contact": CONTACT,
+        },
+        "servers": SERVERS,
+        "tags": [{"name": name, "description": described} for name, described in TAGS.items()],
         "paths": paths,
         "components": {"schemas": components, "securitySchemes": SECURITY_SCHEMES},
     }
@@ -96,7 +112,20 @@ def _schemas(operations: list[Operation]) -> tuple[dict[_Key, dict[str, Any]], d
 def _definitions(models: tuple[_Key, ...]) -> tuple[dict[_Key, dict[str, Any]], dict[str, Any]]:
     """Nearly all of the document's cost, and the same for every application of a process. Not to be changed."""
     references, definitions = models_json_schema(models, ref_template=_REFERENCE)
+    for schema in definitions.get("$defs", {}).values():
+        for described in schema.get("properties", {}).values():
+            _tell_default(described)
     return {(model, mode): schema for (model, mode), schema in references.items()}, definitions  # type: ignore[misc]
+
+
+def _tell_default(described: dict[str, Any]) -> None:
+    """Say a member's default in words. Generators take a member with the keyword `default` for one that is always there: clients
+    made by them demand it in requests, and promise it in answers.
+    """
+    default = described.pop("default", None)
+    if default not in (None, "", []) and not isinstance(default, dict):
+        sentences = [described.get("description", "").rstrip(), f"Default: `{json.dumps(default)}`."]
+        described["description"] = " ".join(filter(None, sentences))
 
 
 @cache
@@ -105,13 +134,15 @@ def _query_schema(query: type[BaseModel]) -> dict[str, Any]:
     return query.model_json_schema(ref_template=_REFERENCE)
 
 
-def _operation(operation: Operation, references: dict[_Key, dict[str, Any]]) -> dict[str, Any]:
+def _operation(
+    operation: Operation, references: dict[_Key, dict[str, Any]], examples: Mapping[type[BaseModel], Any]
+) -> dict[str, Any]:
     described: dict[str, Any] = {
         "tags": [operation.tag],
         "summary": operation.summary,
         "operationId": getattr(operation.handler, "__name__", operation.summary),
         "parameters": [*_path_parameters(operation), *_query_parameters(operation)],
-        "responses": _responses(operation, references),
+        "responses": _responses(operation, references, examples),
         "security": [] if operation.public else [{name: []} for name in SECURITY_SCHEMES],
     }
     if operation.description:
@@ -119,7 +150,8 @@ def _operation(operation: Operation, references: dict[_Key, dict[str, Any]]) -> 
     if operation.takes_body:
         schema = references[operation.body, "validation"]
         needed = any(field.is_required() for field in operation.body.model_fields.values())
-        described["requestBody"] = {"required": needed, "content": {"application/json": {"schema": schema}}}
+        content = _content(schema, examples[operation.body])
+        described["requestBody"] = {"required": needed, "content": {"application/json": content}}
     return described
 
 
@@ -151,36 +183,47 @@ def _query_parameters(operation: Operation) -> list[dict[str, Any]]:
 
 
 def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
-    """A query parameter is absent, not null."""
+    """A query parameter is absent, not null, and an empty one is none."""
     kept = {key: value for key, value in schema.items() if key not in ("title", "description")}
     choices = [each for each in kept.pop("anyOf", []) if each.get("type") != "null"]
-    if kept.get("default", "") is None:
-        del kept["default"]
+    if kept.get("default") in (None, ""):
+        kept.pop("default", None)
     if len(choices) == 1:
         return {**choices[0], **kept}
     return {**kept, **({"anyOf": choices} if choices else {})}
 
 
-def _responses(operation: Operation, references: dict[_Key, dict[str, Any]]) -> dict[str, Any]:
+def _responses(
+    operation: Operation, references: dict[_Key, dict[str, Any]], examples: Mapping[type[BaseModel], Any]
+) -> dict[str, Any]:
     responses: dict[str, Any] = {}
     for status in operation.errors:
         model: type[BaseModel] = Problem if status == 400 else Detail
-        responses[str(status)] = _response(status, references[model, "serialization"])
+        responses[str(status)] = _response(status, references[model, "serialization"], ERROR_EXAMPLES[status])
     for status, answer in operation.answers.items():
-        schema = None if answer is None else references[answer, "serialization"]
-        if schema is not None and str(status) in responses:
-            own = responses[str(status)]["content"]["application/json"]["schema"]
-            schema = {"anyOf": [schema, own]}
-        responses[str(status)] = _response(status, schema, operation.media_type)
+        if answer is None:
+            responses[str(status)] = _response(status)
+            continue
+        schema, example = references[answer, "serialization"], examples[answer]
+        if str(status) in responses:  # a part of the service's own, or the error every operation has
+            schema = {"anyOf": [schema, responses[str(status)]["content"]["application/json"]["schema"]]}
+            example = ERROR_EXAMPLES[status]
+        responses[str(status)] = _response(status, schema, example, operation.media_type)
     return dict(sorted(responses.items()))
 
 
-def _response(status: int, schema: dict[str, Any] | None, media_type: str = "application/json") -> dict[str, Any]:
+def _response(
+    status: int, schema: dict[str, Any] | None = None, example: Any = None, media_type: str = "application/json"
+) -> dict[str, Any]:
     response: dict[str, Any] = {"description": HTTPStatus(status).phrase}
     if schema is not None:
-        example = {"example": ERROR_EXAMPLES[status]} if status in ERROR_EXAMPLES else {}
-        response["content"] = {media_type: {"schema": schema, **example}}
+        response["content"] = {media_type: _content(schema, example)}
     if status in _ERROR_HEADERS:
         name, meaning = _ERROR_HEADERS[status]
         response["headers"] = {name: {"description": meaning, "required": True, "schema": {"type": "string"}}}
     return response
+
+
+def _content(schema: dict[str, Any], example: Any) -> dict[str, Any]:
+    """`examples` and not `example`: the page at /docs takes an object there for a map of examples."""
+    return {"schema": schema, "examples": {"example": {"value": example}}}

@@ -63,6 +63,7 @@ def operations(channels: Channels, catalogue: Catalogue, sessions: Sessions) -> 
         summary="Recordings of the channel, newest first",
     )
     async def list_recordings(call: Call[PageQuery, Nothing]) -> Reply:
+        """A recording is listed once its broadcast has ended."""
         channel = await channels.visible(call.caller, call.path["channel_id"])
         page = await catalogue.recordings(channel, call.query.request(by_uuid=False))
         made_in = await sessions.of_recordings(channel.id, page.items)

@@ -78,6 +78,7 @@ def operations(channels: Channels, streams: Streams, sessions: Sessions) -> list
         summary="Stream sessions of the channel, newest first",
     )
     async def list_stream_sessions(call: Call[PageQuery, Nothing]) -> Reply:
+        """With the number of viewers of each."""
         channel = await channels.visible(call.caller, call.path["channel_id"])
         page = await sessions.list(channel, call.query.request(by_uuid=True))
         return page_reply(ListedSessionPage, call, page, _listed)

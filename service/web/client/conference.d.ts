@@ -53,6 +53,9 @@ export type FindingAnswer = { code: string; severity: Severity; message: string;
 /** What arrived in the two seconds before, per second. */
 export type HistoryPoint = { at: string; video_kbps: number; audio_kbps: number; fps: number; viewer_count: number | null };
 
+/** Who is to be in the channel. */
+export type JoinBody = { member_id: string };
+
 /** A channel as its member sees it. */
 export type JoinedAnswer = { id: string; organization_id: string; name: string; description: string; avatar_url: string | null; created_at: string; updated_at: string; is_direct_message: boolean; latest_message: MessageAnswer | null; latest_message_created_at: string; member_count: number; is_private: boolean; is_default_channel: boolean; is_village: boolean; is_active: boolean; type: ChannelType; unread_message_count: number; unread_mention_count: number; member_notification_settings: SettingsAnswer };
 
@@ -105,9 +108,6 @@ export type MessagePage = { next: string | null; previous: string | null; result
 export type MessageType = "user" | "call_request" | "call_leave" | "reporting" | "system_message" | "deleted";
 
 export type Meta = { name: string };
-
-/** Who is to be in the channel. */
-export type NewMemberBody = { member_id: string };
 
 /** When a member wants to be notified: never, when mentioned, of everything. */
 export type NotifyMode = "muted" | "mentions" | "unmuted";
@@ -184,7 +184,7 @@ export type VisitorBody = { visitor_secret_id?: string | null };
 
 export interface Operations {
   /** Join a public channel, or have somebody join */
-  addMember: { path: { organization_id: string; channel_id: string; }; body: NewMemberBody; answer: MemberAnswer };
+  addMember: { path: { organization_id: string; channel_id: string; }; body: JoinBody; answer: MemberAnswer };
   /** Identify a visitor */
   authenticateVisitor: { path: { organization_id: string; }; body?: VisitorBody; answer: VisitorAnswer };
   /** Change a channel */

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import MISSING, fields
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from service.api import app
 from service.api.app import ApiDependencies
+from service.api.examples import EXAMPLES
 
 
 @pytest.fixture(scope="module")
@@ -72,9 +74,60 @@ def test_every_default_is_valid_itself(described: dict[str, Any]) -> None:
         jsonschema_rs.validate({**each, "components": described["components"]}, each["default"])
 
 
-@pytest.mark.parametrize("body", ["ChannelChanges", "MemberBody", "StreamBody"])
-def test_what_stays_when_it_is_not_sent_has_no_default(described: dict[str, Any], body: str) -> None:
-    assert not any("default" in each for each in described["components"]["schemas"][body]["properties"].values())
+def test_no_member_of_a_body_or_an_answer_has_a_default_which_generators_take_for_always_there(
+    described: dict[str, Any],
+) -> None:
+    for name, schema in described["components"]["schemas"].items():
+        assert not [member for member, each in schema.get("properties", {}).items() if "default" in each], name
+
+
+def test_a_default_is_told_in_words(described: dict[str, Any]) -> None:
+    new = described["components"]["schemas"]["ChannelBody"]["properties"]
+    assert new["type"]["description"].endswith("Default: `2`.")
+    assert new["is_private"]["description"] == "Default: `false`."
+    changes = described["components"]["schemas"]["ChannelChanges"]["properties"]
+    assert not any("Default:" in each.get("description", "") for each in changes.values())
+
+
+def test_no_schema_is_named_like_the_constructor_of_another(described: dict[str, Any]) -> None:
+    names = set(described["components"]["schemas"])
+    assert not {f"New{name}" for name in names} & names
+
+
+def test_the_document_says_whose_it_is_and_where_it_is_served(described: dict[str, Any]) -> None:
+    assert described["servers"] == [{"url": "/", "description": "The service this document was fetched from."}]
+    assert described["info"]["license"] == {"name": "MIT", "identifier": "MIT"}
+    assert described["info"]["contact"]
+
+
+def test_every_operation_has_a_description_and_a_declared_tag(described: dict[str, Any]) -> None:
+    declared = {tag["name"] for tag in described["tags"] if tag["description"]}
+    used = set()
+    for path, method, operation in each_operation(described):
+        assert operation["description"], (path, method)
+        used |= set(operation["tags"])
+    assert used == declared
+
+
+def test_every_body_and_every_answer_has_a_valid_example(described: dict[str, Any]) -> None:
+    checked = 0
+    for path, method, operation in each_operation(described):
+        contents = [operation.get("requestBody", {}).get("content", {})]
+        contents += [each.get("content", {}) for each in operation["responses"].values()]
+        for content in (one for each in contents for one in each.values()):
+            schema = {**content["schema"], "components": described["components"]}
+            jsonschema_rs.validator_for(schema, validate_formats=True).validate(content["examples"]["example"]["value"])
+            checked += 1
+        if "requestBody" in operation:
+            example = operation["requestBody"]["content"]["application/json"]["examples"]["example"]["value"]
+            assert example and "HTTP://" not in str(example), (path, method)
+    assert checked > 300
+
+
+def test_the_model_behind_every_example_takes_it() -> None:
+    for model, example in EXAMPLES.items():
+        strictly = model.__name__.endswith(("Body", "Edit", "Changes", "Replacement"))
+        model.model_validate_json(json.dumps(example), strict=strictly)
 
 
 def test_every_error_has_an_example_of_its_shape(described: dict[str, Any]) -> None:
@@ -82,7 +135,10 @@ def test_every_error_has_an_example_of_its_shape(described: dict[str, Any]) -> N
         for status, response in operation["responses"].items():
             if int(status) >= 400:
                 content = response["content"]["application/json"]
-                jsonschema_rs.validate({**content["schema"], "components": described["components"]}, content["example"])
+                jsonschema_rs.validate(
+                    {**content["schema"], "components": described["components"]},
+                    content["examples"]["example"]["value"],
+                )
 
 
 def test_a_query_parameter_keeps_its_choices(described: dict[str, Any]) -> None:
