@@ -1,7 +1,7 @@
 """The command line: `python -m service serve|migrate|doctor|addresses|token|user|jitsi|fake-cloudflare`.
 
-Exit codes: 0 done, 1 it could not be done, 2 wrong usage or settings. What a script wants to read goes to stdout, everything
-else to stderr. Each command imports what it needs when it runs, so that the light ones start fast.
+Exit codes: 0 done, 1 it could not be done, 2 wrong usage or settings, or another process uses the same data. Results go to stdout,
+everything else to stderr. Each command imports what it needs when it runs, so that the light ones start fast.
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from providers.lock import LockHeld
 from service import VERSION, logs, settings
 from service.cli.accounts import token_commands, user_commands
 from service.cli.arguments import as_port, command
-from service.cli.running import FAILURE, begin, run, say, told, with_store
+from service.cli.running import FAILURE, LOCKS_HELD, begin, run, say, told, with_store
 from service.settings import ProviderName, SettingsError
 
 if TYPE_CHECKING:
@@ -37,6 +38,9 @@ def main(arguments: list[str] | None = None) -> int:
     except SettingsError as error:
         say(*error.lines)
         return MISUSE
+    except LockHeld as held:
+        say(str(held))
+        return MISUSE
     except KeyboardInterrupt:
         return INTERRUPTED
 
@@ -49,9 +53,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=VERSION)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     command(commands, "serve", _serve, "run the service until it is told to stop (SIGTERM, Ctrl-C)")
-    command(
+    prepare = command(
         commands, "prepare", _prepare, "bring the database up to date and make the local certificate (serve does it)"
     )
+    prepare.add_argument(LOCKS_HELD, action="store_true", help=argparse.SUPPRESS)
     command(commands, "migrate", _migrate, "bring the database up to date")
     command(commands, "doctor", _doctor, "check everything the service stands on and say what to do")
     command(commands, "addresses", _addresses, "print the addresses the settings lead to, one `name value` a line")
@@ -87,18 +92,18 @@ def _serve(_: argparse.Namespace) -> int:
     return FAILURE
 
 
-def _prepare(_: argparse.Namespace) -> int:
+def _prepare(asked: argparse.Namespace) -> int:
     given = begin()
     from service.prepare import prepare
 
-    return run(told(prepare(given)))
+    return run(told(prepare(given, locks_held=asked.locks_held)))
 
 
 def _migrate(_: argparse.Namespace) -> int:
     given = begin()
-    from service.store.migrate import migrate
+    from service.prepare import migrate_alone
 
-    return run(told(migrate(given.database_url)))
+    return run(told(migrate_alone(given)))
 
 
 def _doctor(_: argparse.Namespace) -> int:

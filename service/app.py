@@ -28,6 +28,7 @@ from service.api.origin import Origin
 from service.api.server import serving
 from service.assembly import Ports, assembled
 from service.drivers import make_provider, open_store, open_viewers
+from service.exclusive import exclusive_use, own_provider
 from service.jitsi import meeting_signer
 from service.settings import Settings, url_host
 from service.tasks import Tasks
@@ -79,13 +80,15 @@ async def serve(settings: Settings) -> int:
 @asynccontextmanager
 async def running(settings: Settings, on_failure: Callable[[BaseException], None]) -> AsyncIterator[Running]:
     """The whole service, ready to answer; stopped in order at the end. Errors: OSError (a port is taken),
-    PreparationFailed.
+    LockHeld (another service runs on the same data), PreparationFailed, Unavailable.
 
     `on_failure` hears of a background task that died: the service is not to go on then.
     """
     async with AsyncExitStack() as stack:
+        stack.enter_context(exclusive_use(settings))
         tasks = Tasks(on_failure=on_failure)
         stack.push_async_callback(tasks.aclose)
+        await own_provider(settings, tasks.spawn, stack)
         port = settings.http_port or _free_port(settings.http_host)
 
         store = await open_store(settings, stack)

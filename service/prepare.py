@@ -9,9 +9,13 @@ from __future__ import annotations
 import asyncio
 import socket
 import sys
+from contextlib import AsyncExitStack
 
 from providers.local.ingest.tls import CertificateFiles
+from service.cli.running import LOCKS_HELD
+from service.exclusive import exclusive_use, own_provider
 from service.settings import ProviderName, Settings
+from service.tasks import Tasks
 
 PREPARE_TIMEOUT = 300.0
 """Seconds a preparation may take: a migration of a large database takes its time."""
@@ -25,11 +29,15 @@ class PreparationFailed(Exception):
         self.code = code
 
 
-async def prepare(settings: Settings) -> None:
-    """Migrate, and make or renew the local certificate. Errors: Unavailable, OSError."""
+async def prepare(settings: Settings, *, locks_held: bool = False) -> None:
+    """Migrate, and make or renew the local certificate. Errors: LockHeld, Unavailable, SchemaTooNew, OSError.
+
+    Args:
+        locks_held: The process that asks for it holds the locks of `service/exclusive.py`.
+    """
     from service.store.migrate import migrate
 
-    await migrate(settings.database_url)
+    await (migrate(settings.database_url) if locks_held else migrate_alone(settings))
     if settings.provider is ProviderName.LOCAL and settings.tls_cert is None:
         from providers.local.ingest.authority import ensure_local_certificate
 
@@ -38,9 +46,26 @@ async def prepare(settings: Settings) -> None:
         await asyncio.to_thread(ensure_local_certificate, settings.tls_dir, list(names))
 
 
+async def migrate_alone(settings: Settings) -> None:
+    """Migrate, but never under a service that runs on the old schema. Errors: LockHeld, Unavailable, SchemaTooNew.
+
+    Where there is nothing to migrate no lock is taken, so that commands can run beside the service.
+    """
+    from service.store.migrate import is_current, migrate
+
+    if await is_current(settings.database_url):
+        return
+    tasks = Tasks()
+    async with AsyncExitStack() as stack:
+        stack.enter_context(exclusive_use(settings))
+        stack.push_async_callback(tasks.aclose)
+        await own_provider(settings, tasks.spawn, stack)
+        await migrate(settings.database_url)
+
+
 async def prepare_elsewhere() -> None:
-    """The same in a process of its own, with the same environment. Errors: PreparationFailed."""
-    process = await asyncio.create_subprocess_exec(sys.executable, "-m", "service", "prepare")
+    """Prepare in a process of its own, with the same environment; this one holds the locks. Errors: PreparationFailed."""
+    process = await asyncio.create_subprocess_exec(sys.executable, "-m", "service", "prepare", LOCKS_HELD)
     try:
         async with asyncio.timeout(PREPARE_TIMEOUT):
             code = await process.wait()

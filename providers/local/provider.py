@@ -43,6 +43,7 @@ from providers.local.shelf.errors import ShelfFull
 from providers.local.shelf.shelf import Shelf
 from providers.local.transcoder.slots import TranscodeSlots
 from providers.local.transcoder.thumbnail import Thumbnails
+from providers.lock import ExclusiveLock
 from providers.ranges import require_options, require_overlap
 
 KEY_BYTES = 24
@@ -75,8 +76,10 @@ class LocalProvider:
         self._watch: asyncio.Task[None] | None = None
         self._recovered = False
         self._changing = asyncio.Lock()
-        self._shelf = Shelf(config.directory, config.shelf_limits)
+        what = f"The directory of the recordings {config.directory}"
+        self._lock = ExclusiveLock(config.directory, what, "stop that process first")
         self._recordings = Recordings()
+        self._shelf = Shelf(config.directory, config.shelf_limits, corrected=self._recordings.add)
         slots = TranscodeSlots(config.max_transcodes)
         self._transcoding = Transcoding(config.renditions, slots, spawn, config.reads_enhanced_rtmp)
         self._broadcasts = Broadcasts(
@@ -95,7 +98,8 @@ class LocalProvider:
     # Life
 
     async def start(self) -> None:
-        """Read the recordings, take up what a stop or a crash interrupted, then listen."""
+        """Lock the recordings, read them, resume what a stop or a crash interrupted, then listen. Errors: LockHeld, OSError."""
+        self._lock.acquire()
         await asyncio.to_thread(self._recordings.load, self._config.directory)
         await self._broadcasts.recover()
         self._recovered = True
@@ -113,6 +117,7 @@ class LocalProvider:
         self._broadcasts.suspend()
         await self._transcoding.aclose()
         await asyncio.to_thread(self._shelf.close)
+        self._lock.release()
 
     async def check(self) -> None:
         """Raise ProviderUnavailable when a new broadcast could not be taken."""

@@ -18,6 +18,9 @@ T = TypeVar("T")
 
 FAILURE = 1
 
+LOCKS_HELD = "--locks-held"
+"""The option with which `serve` starts `prepare`: it holds the locks itself."""
+
 
 def begin(*, quiet: bool = False) -> Settings:
     """Read the settings, set logging up (`quiet`: warnings and worse) and make the data directory."""
@@ -59,11 +62,11 @@ def say(*lines: str) -> None:
 
 def with_store(given: Settings, work: Callable[[Store], Coroutine[Any, Any, None]]) -> int:
     """Run `work` on an up-to-date database: a token may be made before the service has ever run."""
-    from service.store.migrate import migrate
+    from service.prepare import migrate_alone
     from service.store.repository import Store
 
     async def opened() -> None:
-        await migrate(given.database_url)
+        await migrate_alone(given)
         store = Store(given.database_url)
         try:
             await work(store)

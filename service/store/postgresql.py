@@ -17,6 +17,15 @@ STATEMENT_TIMEOUT = 5.0
 ERRORS: tuple[type[Exception], ...] = (asyncpg.PostgresError,)
 """What the driver raises while it connects, which SQLAlchemy passes on as it is."""
 
+CONNECTION_ERRORS: tuple[type[Exception], ...] = (asyncpg.InterfaceError, OSError, TimeoutError)
+"""What the driver raises besides when a connection is lost."""
+
+
+async def connect(url: URL, statement_timeout: float) -> Any:
+    """Open a connection outside of the pool (an asyncpg.Connection). Errors: ERRORS, CONNECTION_ERRORS."""
+    _, options = url.get_dialect()().create_connect_args(url)
+    return await asyncpg.connect(**options, timeout=CONNECT_TIMEOUT, command_timeout=statement_timeout)
+
 
 def postgresql_engine(url: URL, **pool: Any) -> AsyncEngine:
     """Connects at the first use."""

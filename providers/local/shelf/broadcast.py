@@ -223,7 +223,7 @@ class Broadcast:
                     track.release()
                 else:
                     self._end_open(track, at)
-            recording = self._recording(at) if keep else None
+            recording = self.described(at) if keep else None
             if recording is not None:
                 self._syncer.replace(self.folder / RECORDING_FILE, encode(recording))
         finally:
@@ -244,7 +244,8 @@ class Broadcast:
         if len(track.segments) > before:
             self._listed(track)
 
-    def _recording(self, at: float) -> StoredRecording | None:
+    def described(self, at: float) -> StoredRecording | None:
+        """The recording that its kept segments make, as of `at` (seconds since the Unix epoch); None when there are none."""
         tracks = [track for track in self.tracks.values() if track.bytes]
         if not tracks:
             return None

@@ -109,9 +109,9 @@ def _reopen(folder: Path, syncer: Syncer) -> Broadcast:
     info, lines, good = index.decode(file.read_bytes())
     if info.uid != folder.name:
         raise BrokenIndex("the index is another broadcast's")
-    kept = list(consistent(lines, lambda line: _on_disk(folder, line)))
+    kept = list(consistent(lines, lambda line: on_disk(folder, line)))
     if len(kept) < len(lines):
-        log.warning("media missing after a crash", uid=info.uid, lines=len(lines) - len(kept))
+        log.warning("index repaired after a crash", uid=info.uid, lines_left_out=len(lines) - len(kept))
         data = index.begin_line(info) + b"".join(map(index.encode, kept))
         syncer.replace(file, data)
         good = len(data)
@@ -131,7 +131,13 @@ def _reopen(folder: Path, syncer: Syncer) -> Broadcast:
 
 
 def consistent(lines: Iterable[Line], keep: Callable[[Line], bool] = lambda _: True) -> Iterator[Line]:
-    """The lines that can be played: each track up to its first gap, or to the first line `keep` refuses."""
+    """The lines that can be played: each track up to its first gap. Of a segment that is listed twice the longer line counts.
+
+    Args:
+        keep: Returns whether the media of a line is there.
+    """
+    lines = list(lines)
+    listings = _listings(lines)
     inits: set[tuple[object, ...]] = set()
     following: dict[tuple[object, ...], int] = {}
     cut: set[tuple[object, ...]] = set()
@@ -142,22 +148,37 @@ def consistent(lines: Iterable[Line], keep: Callable[[Line], bool] = lambda _: T
         track = (line.rendition, line.kind)
         if track in cut:
             continue
-        if not keep(line):
-            cut.add(track)
-        elif isinstance(line, InitLine):
-            inits.add((*track, line.init.generation))
-            yield line
-        else:
-            segment = line.segment
-            if (*track, segment.generation) not in inits or segment.sequence != following.get(track, segment.sequence):
+        if isinstance(line, InitLine):
+            if keep(line):
+                inits.add((*track, line.init.generation))
+                yield line
+            else:
                 cut.add(track)
-                continue
-            following[track] = segment.sequence + 1
-            yield line
+            continue
+        sequence = line.segment.sequence
+        expected = following.setdefault(track, sequence)
+        if sequence < expected:
+            continue
+        candidates = listings[*track, sequence]
+        fitting = [each for each in candidates if (*track, each.segment.generation) in inits and keep(each)]
+        if sequence > expected or not fitting:
+            cut.add(track)
+            continue
+        following[track] = sequence + 1
+        yield max(fitting, key=lambda each: each.segment.duration)
 
 
-def _on_disk(folder: Path, line: Line) -> bool:
-    """Whether a line's bytes are all there: after a power cut they need not be."""
+def _listings(lines: Iterable[Line]) -> dict[tuple[object, ...], list[SegmentLine]]:
+    """The lines of each segment, by rendition, kind and sequence number: more than one where two processes wrote the index."""
+    listings: dict[tuple[object, ...], list[SegmentLine]] = {}
+    for line in lines:
+        if isinstance(line, SegmentLine):
+            listings.setdefault((line.rendition, line.kind, line.segment.sequence), []).append(line)
+    return listings
+
+
+def on_disk(folder: Path, line: Line) -> bool:
+    """Whether a line's bytes are all there: after a power cut they need not be. Errors: OSError, of a disk that fails."""
     if isinstance(line, LossLine | TargetLine | FullLine):
         return True
     name = track_name(line.rendition, line.kind)
@@ -165,7 +186,7 @@ def _on_disk(folder: Path, line: Line) -> bool:
         if isinstance(line, InitLine):
             return (folder / init_name(name, line.init.generation)).stat().st_size > 0
         return (folder / segment_name(name, line.segment.sequence)).stat().st_size >= line.segment.size
-    except OSError:
+    except FileNotFoundError:
         return False
 
 

@@ -13,19 +13,20 @@ import asyncio
 import os
 import shutil
 from collections import OrderedDict
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 from pathlib import Path
 
 import structlog
 
-from providers.local.recordings import RECORDING_FILE
+from providers.local.recordings import RECORDING_FILE, StoredRecording, decode, encode
 from providers.local.shelf import index
 from providers.local.shelf.broadcast import Broadcast, open_index
 from providers.local.shelf.disk import Syncer, write_whole
 from providers.local.shelf.errors import ShelfError, ShelfFull
 from providers.local.shelf.index import INDEX_FILE, UID, BroadcastInfo, BrokenIndex
-from providers.local.shelf.recovery import consistent, recover
+from providers.local.shelf.recovery import consistent, on_disk, recover
 
 log = structlog.get_logger(__name__)
 
@@ -44,6 +45,14 @@ class ShelfLimits:
     open_segments: int = 200_000
 
 
+@dataclass(frozen=True, slots=True)
+class _Loaded:
+    """A recording that was read, and its description if that had to be corrected."""
+
+    broadcast: Broadcast
+    correction: StoredRecording | None
+
+
 class Room(Enum):
     """What the free space is enough for, while broadcasts run."""
 
@@ -55,12 +64,21 @@ class Room(Enum):
 class Shelf:
     """All broadcasts and recordings. Its methods touch the disk; none of them waits for it to sync."""
 
-    def __init__(self, root: Path, limits: ShelfLimits = ShelfLimits(), *, sync: bool = True) -> None:
+    def __init__(
+        self,
+        root: Path,
+        limits: ShelfLimits = ShelfLimits(),
+        *,
+        sync: bool = True,
+        corrected: Callable[[StoredRecording], None] = lambda recording: None,
+    ) -> None:
+        """`corrected` is called with a recording whose description did not fit its media; the file is corrected already."""
         self.root = root
+        self._corrected = corrected
         self._limits = limits
         self._syncer = Syncer(enabled=sync)
         self._opened: OrderedDict[str, Broadcast] = OrderedDict()
-        self._loading: dict[str, asyncio.Future[Broadcast | None]] = {}
+        self._loading: dict[str, asyncio.Future[_Loaded | None]] = {}
         root.mkdir(parents=True, exist_ok=True)
 
     def begin(self, info: BroadcastInfo) -> Broadcast:
@@ -121,8 +139,12 @@ class Shelf:
             # In a thread: the index of a day is some 20 MB of lines, and takes 2 s. Once for all who ask meanwhile.
             loading = self._loading[uid] = asyncio.get_running_loop().run_in_executor(None, self._load, uid)
             loading.add_done_callback(lambda _: self._loading.pop(uid))
-        broadcast = await asyncio.shield(loading)
-        return None if broadcast is None else self.keep(broadcast)
+        loaded = await asyncio.shield(loading)
+        if loaded is None:
+            return None
+        if loaded.correction is not None and uid not in self._opened:
+            self._corrected(loaded.correction)
+        return self.keep(loaded.broadcast)
 
     def keep(self, broadcast: Broadcast) -> Broadcast:
         """Have a finished broadcast at hand for `open`: all its viewers ask for it again the moment it ends."""
@@ -135,18 +157,31 @@ class Shelf:
             segments -= oldest.segments
         return broadcast
 
-    def _load(self, uid: str) -> Broadcast | None:
+    def _load(self, uid: str) -> _Loaded | None:
         folder = self.root / uid
-        if not (folder / RECORDING_FILE).exists():
-            return None
         try:
+            stored = decode((folder / RECORDING_FILE).read_bytes())
             info, lines, _ = index.decode((folder / INDEX_FILE).read_bytes())
-        except (OSError, BrokenIndex) as problem:
+            broadcast = Broadcast(folder, info, self._syncer, None)
+            broadcast.restore(consistent(lines, lambda line: on_disk(folder, line)))
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, KeyError, TypeError, BrokenIndex) as problem:
             log.error("recording cannot be read", uid=uid, problem=str(problem))
             return None
-        broadcast = Broadcast(folder, info, self._syncer, None)
-        broadcast.restore(consistent(lines))
-        return broadcast
+        return _Loaded(broadcast, self._correct(stored, broadcast.described(stored.modified.timestamp())))
+
+    def _correct(self, stored: StoredRecording, found: StoredRecording | None) -> StoredRecording | None:
+        """Make the description say what the playlist plays. Return it if it was corrected."""
+        if found is None or (found.duration, found.size) == (stored.duration, stored.size):
+            return None
+        log.warning("recording corrected", uid=stored.uid, duration=found.duration, described_as=stored.duration)
+        correction = replace(stored, duration=found.duration, size=found.size)
+        try:
+            self._syncer.replace(self.root / stored.uid / RECORDING_FILE, encode(correction))
+        except ShelfError as problem:
+            log.error("correction not stored", uid=stored.uid, problem=str(problem))
+        return correction
 
     def delete(self, uid: str) -> None:
         """Remove a recording's files; nothing when it has none. Blocking."""

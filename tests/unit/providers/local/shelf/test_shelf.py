@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import json
 import os
 import threading
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 
 from providers.local.manifest.views import window_start
 from providers.local.packager.events import Part, SegmentEnd, TrackInit, TrackKind
-from providers.local.recordings import RECORDING_FILE
+from providers.local.recordings import RECORDING_FILE, StoredRecording, decode
 from providers.local.shelf.broadcast import Broadcast
 from providers.local.shelf.errors import ShelfError, ShelfFull
 from providers.local.shelf.shelf import Shelf, ShelfLimits
@@ -316,3 +317,51 @@ def test_a_recording_whose_description_a_power_cut_left_empty_is_described_again
     (broadcast.folder / RECORDING_FILE).write_bytes(b"")
     again = [each.finish(EPOCH + 6) for each in shelf.recover()]
     assert again == [recording]
+
+
+def listed_by_another(line: bytes, **changes: object) -> bytes:
+    """A line of the index as a second process writes it."""
+    fields = json.loads(line)
+    return json.dumps(fields | changes, separators=(",", ":")).encode() + b"\n"
+
+
+def test_a_segment_that_is_listed_twice_does_not_cut_the_recording(shelf: Shelf) -> None:
+    broadcast = shelf.begin(info())
+    push(broadcast, SimulatedPackager(), 10)
+    broadcast.suspend()
+    index = broadcast.folder / "index.jsonl"
+    lines = index.read_bytes().splitlines(keepends=True)
+    segments = [at for at, line in enumerate(lines) if b'"is":"segment"' in line]
+    twice = lines[segments[6]]
+    # A second process lists what it found of an open segment, and once more everything that was there.
+    shorter = listed_by_another(twice, duration=json.loads(twice)["duration"] // 2, size=10)
+    longer_than_its_file = listed_by_another(twice, duration=json.loads(twice)["duration"] * 2, size=1 << 30)
+    index.write_bytes(
+        b"".join([*lines[: segments[6]], shorter, longer_than_its_file, *lines[segments[6] :], *lines[1:5]])
+    )
+
+    (again,) = shelf.recover()
+    recording = again.finish(EPOCH + 20)
+    assert recording is not None
+    assert (recording.duration, recording.size) == (20.0, sum(f.stat().st_size for f in again.folder.glob("*.m4s")))
+    for track in again.tracks.values():
+        assert [each.sequence for each in track.segments] == list(range(10))
+        assert {each.duration / track.timescale(0) for each in track.segments} == {2.0}
+
+
+async def test_a_recording_that_is_shorter_than_its_description_is_described_by_its_playlist(tmp_path: Path) -> None:
+    corrected: list[StoredRecording] = []
+    shelf = Shelf(tmp_path, ShelfLimits(min_free=0), corrected=corrected.append)
+    broadcast = shelf.begin(info())
+    push(broadcast, SimulatedPackager(), 10)
+    recording = broadcast.finish(EPOCH + 20)
+    assert recording is not None
+    for kind in ("video", "audio"):
+        (broadcast.folder / f"source-{kind}-4.m4s").unlink()
+
+    opened = await shelf.open(UID)
+    assert opened is not None
+    assert {track.seconds for track in opened.tracks.values()} == {8.0}
+    (shorter,) = corrected
+    assert (shorter.duration, shorter.created, shorter.modified) == (8.0, recording.created, recording.modified)
+    assert decode((broadcast.folder / RECORDING_FILE).read_bytes()) == shorter

@@ -1,0 +1,202 @@
+"""On PostgreSQL one process alone carries the streams of the local provider: it holds a session-level advisory lock.
+
+    acquire ─▶ held ──(connection lost)──▶ taken again as soon as the server answers
+                 └── another process has it by then ──▶ LockHeld, and the service stops
+
+The lock belongs to a connection of its own, on which the holder makes itself heard every HEARTBEAT. PostgreSQL releases it at
+once when the holder's process dies. When the holder's machine dies the connection may look open for hours: a holder that was
+silent for STALE_AFTER is disconnected by whoever wants the lock.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import socket
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import structlog
+
+from providers.base import Spawn
+from providers.lock import Holder, LockHeld
+from service.domain.errors import Unavailable
+from service.store.urls import driver_url
+
+log = structlog.get_logger(__name__)
+
+LOCK_CLASS = 7_091_936
+"""The first key of the advisory lock; the second says which one of the service's locks it is."""
+
+LOCAL_PROVIDER = 1
+
+HEARTBEAT = 2.0
+"""Seconds between two signs of life of the holder."""
+
+STALE_AFTER = 10.0
+"""Seconds without a sign of life after which a holder counts as dead."""
+
+LOOK_EVERY = 0.5
+"""Seconds between two looks at a holder, and between two attempts to take the lock again."""
+
+RETURN_GRACE = 3.0
+"""Seconds after a start of PostgreSQL in which the lock is left to the process that held it before."""
+
+ANSWER_TIMEOUT = 5.0
+"""Seconds one statement may take."""
+
+MAX_APPLICATION_NAME = 63
+"""Bytes that PostgreSQL keeps of an application_name."""
+
+_NAME = re.compile(r"conference pid=(\d{1,10}) host=(\S{1,63})")
+
+SETTINGS = (
+    "SET tcp_keepalives_idle = 5",
+    "SET tcp_keepalives_interval = 2",
+    "SET tcp_keepalives_count = 3",
+)
+"""The server notices a dead holder's machine by itself, also while nobody wants the lock."""
+
+FIND_HOLDER = """
+SELECT a.pid, a.application_name, a.backend_start, a.state_change,
+    clock_timestamp() - a.state_change > $3 * interval '1 second' AS silent
+FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
+WHERE l.locktype = 'advisory' AND l.granted AND l.classid = $1 AND l.objid = $2 AND l.objsubid = 2
+  AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+"""
+
+WHAT = "The PostgreSQL database, as the store of provider `local`,"
+ADVICE = "stop that process first, because one service alone carries the streams of a database"
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """The holder's connection as PostgreSQL describes it."""
+
+    backend: int
+    holder: Holder | None
+    heard: datetime | None
+    silent: bool
+
+    @classmethod
+    def of(cls, backend: int, name: str, since: datetime | None, heard: datetime | None, silent: bool | None) -> _Seen:
+        found = _NAME.search(name)
+        holder = Holder(int(found[1]), found[2], f"{since:%Y-%m-%dT%H:%M:%SZ}") if found and since else None
+        return cls(backend, holder, heard, bool(silent))
+
+
+class ProviderLock:
+    """The advisory lock of provider `local`."""
+
+    def __init__(self, url: str, spawn: Spawn) -> None:
+        self._url = url
+        self._spawn = spawn
+        self._connection: Any = None
+        self._backend = 0
+        self._keeper: asyncio.Task[None] | None = None
+
+    async def acquire(self) -> None:
+        """Take the lock and keep it. Waits a few seconds to tell a dead holder from a living one.
+
+        Errors: LockHeld, Unavailable. Raises LockHeld in the background, which ends the service, when another process has taken
+        the lock while PostgreSQL was unavailable.
+        """
+        await self._take(first=True)
+        self._keeper = self._spawn(self._keep(), name="provider lock")
+
+    async def aclose(self) -> None:
+        """Release the lock; safe to call twice."""
+        if self._keeper is not None:
+            self._keeper.cancel()
+            await asyncio.gather(self._keeper, return_exceptions=True)
+        await self._disconnect()
+
+    async def _keep(self) -> None:
+        while True:
+            await asyncio.sleep(HEARTBEAT)
+            try:
+                if await self._ask("SELECT pg_is_in_recovery()"):
+                    raise Unavailable("PostgreSQL is a standby.")
+            except Unavailable:
+                log.warning("provider lock lost with its connection")
+                await self._take_again()
+                log.info("provider lock taken again")
+
+    async def _take_again(self) -> None:
+        while True:
+            try:
+                return await self._take(first=False)
+            except Unavailable:
+                await asyncio.sleep(LOOK_EVERY)
+
+    async def _take(self, *, first: bool) -> None:
+        await self._connect()
+        try:
+            if first:
+                await self._leave_to_former_holder()
+            self._backend, former = await self._ask("SELECT pg_backend_pid()"), self._backend
+            before: _Seen | None = None
+            while not await self._ask(f"SELECT pg_try_advisory_lock({LOCK_CLASS}, {LOCAL_PROVIDER})"):
+                seen = await self._look()
+                if seen is not None and (seen.silent or seen.backend == former):
+                    log.warning("provider lock taken from a silent connection", holder=str(seen.holder))
+                    await self._ask("SELECT pg_terminate_backend($1)", seen.backend)
+                elif seen is not None and before is not None and seen.backend == before.backend:
+                    if seen.heard != before.heard or seen.heard is None:
+                        raise LockHeld(WHAT, seen.holder, ADVICE)
+                else:
+                    before = seen
+                await asyncio.sleep(LOOK_EVERY)
+        except BaseException:
+            await self._disconnect()
+            raise
+
+    async def _leave_to_former_holder(self) -> None:
+        up = float(await self._ask("SELECT extract(epoch FROM clock_timestamp() - pg_postmaster_start_time())"))
+        if up < RETURN_GRACE:
+            await asyncio.sleep(RETURN_GRACE - up)
+
+    async def _look(self) -> _Seen | None:
+        rows = await self._fetch(FIND_HOLDER, LOCK_CLASS, LOCAL_PROVIDER, STALE_AFTER)
+        if not rows:
+            return None  # it let go a moment ago
+        return _Seen.of(*rows[0])
+
+    # The connection.
+
+    async def _connect(self) -> None:
+        from service.store import postgresql
+
+        await self._disconnect()
+        try:
+            self._connection = await postgresql.connect(driver_url(self._url), ANSWER_TIMEOUT)
+            name = f"conference pid={os.getpid()} host={socket.gethostname()}"[:MAX_APPLICATION_NAME]
+            await self._ask("SELECT set_config('application_name', $1, false)", name)
+            for setting in SETTINGS:
+                await self._connection.execute(setting)
+            if await self._ask("SELECT pg_is_in_recovery()"):
+                raise Unavailable("PostgreSQL is a standby.")
+        except BaseException as failed:
+            await self._disconnect()
+            if isinstance(failed, (*postgresql.ERRORS, *postgresql.CONNECTION_ERRORS)):
+                raise Unavailable("The store is not available.") from failed
+            raise
+
+    async def _disconnect(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.terminate()
+
+    async def _ask(self, query: str, *arguments: object) -> Any:
+        """The first value of the first row. Errors: Unavailable."""
+        return (await self._fetch(query, *arguments))[0][0]
+
+    async def _fetch(self, query: str, *arguments: object) -> Any:
+        from service.store import postgresql
+
+        try:
+            return await self._connection.fetch(query, *arguments)
+        except (*postgresql.ERRORS, *postgresql.CONNECTION_ERRORS) as lost:
+            raise Unavailable("The store is not available.") from lost

@@ -1,0 +1,143 @@
+"""The local provider's lock in a real PostgreSQL: one holder, kept over a restart, taken from a dead one."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+from structlog.testing import capture_logs
+
+from providers.lock import LockHeld
+from service.domain.errors import Unavailable
+from service.store import provider_lock
+from service.store.provider_lock import ProviderLock
+from service.tasks import Tasks
+from tests.servers import PostgresServer
+from tests.waiting import PATIENCE, until
+
+Make = Callable[[], ProviderLock]
+
+HOLD = """
+import asyncio, sys
+from service.store.provider_lock import ProviderLock
+from service.tasks import Tasks
+
+async def hold():
+    await ProviderLock(sys.argv[1], Tasks().spawn).acquire()
+    print("held", flush=True)
+    await asyncio.sleep(600)
+
+asyncio.run(hold())
+"""
+
+
+@pytest.fixture
+def failures() -> list[BaseException]:
+    return []
+
+
+@pytest.fixture
+async def make(
+    postgres_url: str, failures: list[BaseException], monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Make]:
+    """Locks on one database, with less patience than in earnest."""
+    monkeypatch.setattr(provider_lock, "HEARTBEAT", 0.2)
+    monkeypatch.setattr(provider_lock, "LOOK_EVERY", 0.1)
+    monkeypatch.setattr(provider_lock, "RETURN_GRACE", 0.0)
+    owner = Tasks(on_failure=failures.append)
+    made: list[ProviderLock] = []
+
+    def lock() -> ProviderLock:
+        made.append(ProviderLock(postgres_url, owner.spawn))
+        return made[-1]
+
+    yield lock
+    for each in made:
+        await each.aclose()
+    await owner.aclose()
+
+
+async def test_the_second_holder_is_told_who_the_first_is(make: Make, postgres_url: str) -> None:
+    await make().acquire()
+    with pytest.raises(LockHeld) as refused:
+        await make().acquire()
+    told = str(refused.value)
+    assert told.startswith("The PostgreSQL database, as the store of provider `local`, is in use by")
+    assert f"process {os.getpid()} on host {os.uname().nodename} since 2" in told
+
+
+async def test_it_is_free_after_it_was_closed(make: Make) -> None:
+    first = make()
+    await first.acquire()
+    await first.aclose()
+    await make().acquire()
+
+
+async def test_a_killed_process_blocks_nobody(make: Make, postgres_url: str) -> None:
+    process = await asyncio.to_thread(
+        subprocess.Popen, [sys.executable, "-c", HOLD, postgres_url], stdout=subprocess.PIPE
+    )
+    try:
+        assert process.stdout is not None
+        assert await asyncio.to_thread(process.stdout.readline) == b"held\n"
+        with pytest.raises(LockHeld, match=f"process {process.pid} "):
+            await make().acquire()
+    finally:
+        process.kill()
+        process.communicate()
+    await make().acquire()
+
+
+async def test_a_connection_that_is_only_half_open_is_ended(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As after the holder's machine lost its power: nothing is heard of it, and nothing closes its connection."""
+    monkeypatch.setattr(provider_lock, "STALE_AFTER", 1.0)
+    silent = make()
+    await silent.acquire()
+    assert silent._keeper is not None
+    silent._keeper.cancel()
+    with capture_logs() as logs:
+        await make().acquire()
+    assert "provider lock taken from a silent connection" in [each["event"] for each in logs]
+
+
+async def test_a_process_that_was_taken_for_dead_stops(
+    make: Make, failures: list[BaseException], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frozen, resumed = make(), asyncio.Event()
+    await frozen.acquire()
+    ask = frozen._ask
+
+    async def asleep(query: str, *arguments: object) -> object:
+        await resumed.wait()
+        return await ask(query, *arguments)
+
+    monkeypatch.setattr(frozen, "_ask", asleep)
+    monkeypatch.setattr(provider_lock, "STALE_AFTER", 1.0)
+    await make().acquire()
+    monkeypatch.setattr(provider_lock, "STALE_AFTER", PATIENCE)
+    resumed.set()
+    await until(lambda: len(failures) == 1)
+    assert isinstance(failures[0], LockHeld)
+
+
+async def test_after_a_restart_of_postgresql_the_holder_has_it_again(
+    make: Make, postgres_server: PostgresServer, failures: list[BaseException]
+) -> None:
+    await make().acquire()
+    with capture_logs() as logs:
+        await asyncio.to_thread(postgres_server.stop)
+        await until(lambda: "provider lock lost with its connection" in [each["event"] for each in logs])
+        await asyncio.to_thread(postgres_server.start)
+        await until(lambda: "provider lock taken again" in [each["event"] for each in logs])
+    with pytest.raises(LockHeld):
+        await make().acquire()
+    assert failures == []
+
+
+async def test_a_database_that_does_not_answer_is_unavailable(tasks: Tasks) -> None:
+    with pytest.raises(Unavailable):
+        await ProviderLock("postgresql://user@127.0.0.1:1/none", tasks.spawn).acquire()
