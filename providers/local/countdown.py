@@ -1,8 +1,8 @@
 """How long until a player can play. Pure: facts in, seconds out.
 
 The first segment closes at the keyframe after the first one, so the wait is one keyframe interval G of *media* time, counted from
-the encoder's timestamps and not from the wall clock. G is what this input's last broadcast had, else 2 s; once overdue it is
-what an unconfigured OBS sends: a keyframe every 250 frames, at most 10 s apart.
+the encoder's timestamps and not from the wall clock. G is the typical one of this input's last broadcast, else 2 s. Once that is
+well past it is what an unconfigured OBS sends: a keyframe every 250 frames, at most 10 s apart.
 """
 
 from __future__ import annotations
@@ -10,6 +10,9 @@ from __future__ import annotations
 DEFAULT_KEYFRAME_INTERVAL = 2.0
 OBS_AUTO_KEYFRAME_FRAMES = 250
 LONGEST_KEYFRAME_INTERVAL = 10.0
+WELL_PAST, WELL_PAST_SECONDS = 1.5, 1.0
+"""The expected interval is well past at this multiple of it plus these seconds: a late keyframe is no other setting."""
+
 ASSUMED_FRAME_RATE = 30.0
 NEVER_ZERO = 0.05
 """Seconds still told when the estimate has run out: only being watchable makes the countdown 0."""
@@ -18,11 +21,11 @@ NEVER_ZERO = 0.05
 def seconds_until_watchable(known_interval: float | None, media_seconds: float, frame_rate: float | None) -> float:
     """Seconds until the first segment is listed.
 
-    `known_interval`: keyframe interval of the last broadcast, in seconds; `media_seconds`: media time since the first keyframe, 0
-    before it; `frame_rate`: from onMetaData.
+    `known_interval`: typical keyframe interval of the last broadcast, in seconds; `media_seconds`: media time since the first
+    keyframe, 0 before it; `frame_rate`: from onMetaData.
     """
     expected = known_interval or DEFAULT_KEYFRAME_INTERVAL
-    if media_seconds > expected:
+    if media_seconds > expected * WELL_PAST + WELL_PAST_SECONDS:
         overdue = OBS_AUTO_KEYFRAME_FRAMES / (frame_rate or ASSUMED_FRAME_RATE)
         expected = max(expected, min(overdue, LONGEST_KEYFRAME_INTERVAL))
     return max(expected - media_seconds, NEVER_ZERO)

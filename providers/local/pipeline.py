@@ -296,8 +296,8 @@ class Pipeline:
 
     @property
     def keyframe_interval(self) -> float | None:
-        """As measured, in seconds."""
-        return self._facts.keyframe_interval
+        """The typical one as measured, in seconds."""
+        return self._facts.typical_keyframe_interval
 
     @property
     def frame_rate(self) -> float | None:

@@ -18,7 +18,7 @@ from providers.base import InputGone, InputOptions
 class StoredInput:
     """A live input as the local provider remembers it.
 
-    `request_id`, `owner` and `name` come from the `InputRequest`. `keyframe_interval` (seconds) is what was measured in the
+    `request_id`, `owner` and `name` come from the `InputRequest`. `keyframe_interval` (seconds) is the typical one of the
     last broadcast, None before the first: the countdown starts from it. `old_key_digest` (`key_digest`) is of the key before this
     one, which works until `old_key_until`; both None when only one key works.
     """

@@ -36,7 +36,9 @@ class StreamStatus(BaseModel):
 
     is_connected: bool
     is_watchable: bool
-    seconds_until_watchable: int = Field(ge=0, description="0 once a player can play.")
+    seconds_until_watchable: int = Field(
+        ge=0, description="0 once a player can play, and while nothing is coming. It never rises while a stream starts."
+    )
     state: Phase
     reason: str | None
     poll_after_ms: int = Field(ge=0, description="Ask again after this many milliseconds.")

@@ -2,8 +2,9 @@
 
 Pure: the provider's `InputState` in, a `Status` out. The rules:
 
-- `seconds_until_watchable` is 0 exactly when a player can play, and while nobody is expected to play (offline, ended);
-- else it is at least 1, and never rises while nothing changes for the worse.
+- `seconds_until_watchable` is 0 exactly when a player can play, and while nothing is coming (offline, ended, an encoder that left
+  before anything could be played);
+- else it is at least 1, and never rises until it has been 0. An estimate that was too short stays at 1.
 """
 
 from __future__ import annotations
@@ -13,9 +14,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from providers.base import InputState, Phase
-
-NOISE = 1
-"""A countdown that would rise by this many seconds stands still instead: that much is rounding. More is news, and is told."""
 
 POLL_AT_THE_END_MS = 500
 """How soon to ask again in the last second of the countdown."""
@@ -84,10 +82,15 @@ def status_of(state: InputState, before: Status | None, now: datetime) -> Status
 
 
 def _countdown(state: InputState, before: Status | None, now: datetime) -> int:
-    if state.is_watchable or not STATES[state.phase].expected:
+    if state.is_watchable or not _is_coming(state):
         return 0
     passed = max(0.0, (now - state.as_of).total_seconds())
     seconds = max(1, math.ceil(state.seconds_until_watchable - passed))
-    if before is not None and 0 < before.seconds_until_watchable < seconds <= before.seconds_until_watchable + NOISE:
-        return before.seconds_until_watchable
+    if before is not None and before.seconds_until_watchable > 0:
+        seconds = min(seconds, before.seconds_until_watchable)
     return seconds
+
+
+def _is_coming(state: InputState) -> bool:
+    """Whether a player that cannot play yet may soon. While reconnecting that takes an encoder."""
+    return STATES[state.phase].expected and (state.is_connected or state.phase is not Phase.RECONNECTING)

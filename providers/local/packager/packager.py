@@ -9,6 +9,9 @@ frames after such a pause go on where the decoder was, with or without a keyfram
 
 from __future__ import annotations
 
+from collections import deque
+from statistics import median_high
+
 from providers.local.media import AUDIO, VIDEO, FlvTag, TagKind
 from providers.local.packager import audio, flv, video
 from providers.local.packager.aac import AacConfig, parse_aac_config
@@ -29,6 +32,9 @@ MAX_COMPOSITION_MS = 30_000
 MAX_STILL_MS = 30_000
 """How long a picture may stand still while the sound goes on. Beyond, the sound goes on alone, and the picture joins it again
 with a keyframe."""
+
+INTERVALS_KEPT = 64
+"""Keyframe intervals that the typical one is taken from."""
 
 FRESH = Resume()
 """A broadcast that begins."""
@@ -57,6 +63,7 @@ class Packager:
         self._still_until = 0
         self._keyframe_time: int | None = None
         self.keyframe_interval: float | None = None
+        self._intervals: deque[float] = deque(maxlen=INTERVALS_KEPT)
 
     @property
     def started(self) -> bool:
@@ -87,6 +94,14 @@ class Packager:
     def frame_rate(self) -> float | None:
         """Frames a second as the SPS says; None where it does not."""
         return self._video_config.frame_rate or None if self._video_config else None
+
+    @property
+    def typical_keyframe_interval(self) -> float | None:
+        """The median of the last keyframe intervals, in seconds; None before the second keyframe.
+
+        Of two middle values it is the longer: keyframes at scene cuts only shorten intervals.
+        """
+        return median_high(self._intervals) if self._intervals else None
 
     @property
     def media_seconds_since_first_keyframe(self) -> float:
@@ -203,6 +218,7 @@ class Packager:
         """End the segment in front of a keyframe, or at least the part."""
         if self._keyframe_time is not None:
             self.keyframe_interval = (decode_time - self._keyframe_time) / video.TIMESCALE
+            self._intervals.append(self.keyframe_interval)
         self._keyframe_time = decode_time
         elapsed = self._video.segment_seconds
         if not elapsed:

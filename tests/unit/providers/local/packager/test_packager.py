@@ -406,3 +406,20 @@ def test_a_clock_that_stands_still_does_not_fill_the_memory() -> None:
     tags = [video_header(), frame(0, key=True), *(frame(0, data=big) for _ in range(40))]
 
     assert max(len(each.data) for each in parts(feed(packager(), tags), VIDEO)) < 18_000_000
+
+
+def test_the_typical_keyframe_interval_is_not_the_last() -> None:
+    packager = Packager(PackagerSettings())
+    assert packager.typical_keyframe_interval is None
+    times = [0, 2000, 4000, 6000, 8000, 8700, 10000]
+    feed(packager, [video_header(), *(frame(time, key=True) for time in times)])
+
+    assert packager.keyframe_interval == pytest.approx(1.3)
+    assert packager.typical_keyframe_interval == pytest.approx(2.0)
+
+
+def test_of_two_keyframe_intervals_the_longer_is_typical() -> None:
+    packager = Packager(PackagerSettings())
+    feed(packager, [video_header(), *(frame(time, key=True) for time in (0, 700, 2000))])
+
+    assert packager.typical_keyframe_interval == pytest.approx(1.3)
