@@ -25,8 +25,8 @@ from typing import Any, Protocol
 
 from providers.health import InputHealth
 
-DEFAULT_RECONNECT_TIMEOUT = 30
-"""Seconds a broadcast waits for its encoder to come back before it ends."""
+DEFAULT_RECONNECT_TIMEOUT = 60
+"""Seconds a broadcast waits for its encoder to come back before it ends. OBS tries again until 45 s after a drop."""
 
 MAX_RECONNECT_TIMEOUT = 1800
 """The longest reconnect window, in seconds, a live input may ask for."""

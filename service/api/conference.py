@@ -22,7 +22,7 @@ TAG = "Streams"
 
 
 class StreamBody(BaseModel):
-    """Options of a live input. What is not sent stays as it is; a new one has no slate, 30 seconds and `standard`."""
+    """Options of a live input. What is not sent stays as it is; a new one has no slate, 60 seconds and `standard`."""
 
     model_config = ConfigDict(json_schema_extra=without_defaults)
 

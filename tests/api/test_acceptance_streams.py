@@ -47,7 +47,7 @@ async def test_check_23_a_stream_is_made_once_without_a_body_and_stays_the_same(
     assert set(made) == INPUT_MEMBERS
     assert made["rtmps_url"].startswith("rtmps://") and made["view_url"].endswith(".m3u8")
     assert made["stream_key"] and made["stream_uid"]
-    assert (made["slate_image_url"], made["reconnect_timeout"], made["latency_mode"]) == (None, 30, "standard")
+    assert (made["slate_image_url"], made["reconnect_timeout"], made["latency_mode"]) == (None, 60, "standard")
     assert await api.post(path, {}) == (200, made)
     assert await api.get(path) == (200, made)
 

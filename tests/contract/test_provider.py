@@ -138,9 +138,9 @@ async def test_an_update_can_take_the_slate_back(stage: Stage) -> None:
 
 
 async def test_an_order_in_which_nobody_insists_is_never_refused_and_the_input_says_what_holds(stage: Stage) -> None:
-    choosy = await stage.take_only(60)
+    choosy = await stage.take_only(180)
     live = await stage.provider.ensure_input(InputRequest(secrets.token_hex(16), "channel 7", "Show"))
-    assert live.options == InputOptions(reconnect_timeout=60 if choosy else DEFAULT_RECONNECT_TIMEOUT)
+    assert live.options == InputOptions(reconnect_timeout=180 if choosy else DEFAULT_RECONNECT_TIMEOUT)
     assert await stage.provider.get_input(live.uid) == live
 
 

@@ -158,7 +158,7 @@ export type Size = { width: number; height: number };
 /** A live input as its owner may see it. The key is a secret. */
 export type StreamAnswer = { rtmps_url: string; rtmp_url: string | null; view_url: string; stream_key: string; stream_uid: string; slate_image_url: string | null; reconnect_timeout: number; latency_mode: LatencyMode; enabled: boolean };
 
-/** Options of a live input. What is not sent stays as it is; a new one has no slate, 30 seconds and `standard`. */
+/** Options of a live input. What is not sent stays as it is; a new one has no slate, 60 seconds and `standard`. */
 export type StreamBody = { slate_image_url?: string | null; reconnect_timeout?: number; latency_mode?: LatencyMode };
 
 /** Health of the incoming stream. */

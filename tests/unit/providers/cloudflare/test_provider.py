@@ -121,7 +121,7 @@ async def test_a_declined_option_is_refused_and_leaves_nothing_behind(
 
 @pytest.mark.parametrize("declined", ["null", "error"])
 @pytest.mark.parametrize(
-    ("accepted", "seconds"), [([30, 60], 30), ([10, 60, 180], 60), ([180, 10], 180), ([10], 10), ([], 0)]
+    ("accepted", "seconds"), [([30, 60], 60), ([10, 60, 180], 60), ([180, 10], 180), ([10], 10), ([], 0)]
 )
 async def test_a_default_that_is_declined_gives_way_to_the_nearest_that_is_taken(
     fake: FakeHand, provider: CloudflareProvider, accepted: list[int], seconds: int, declined: str
@@ -136,7 +136,7 @@ async def test_a_default_that_is_declined_gives_way_to_the_nearest_that_is_taken
 async def test_the_hold_is_as_long_as_the_reconnect_timeout_that_is_told(
     fake: FakeHand, provider: CloudflareProvider
 ) -> None:
-    await fake.admin("/switches", accepted_timeouts=[60])
+    await fake.admin("/switches", accepted_timeouts=[180])
     live = await provider.ensure_input(WISH)
     await push(fake, live)
     await fake.admin(f"/inputs/{live.uid}/drop")
@@ -149,7 +149,7 @@ async def test_the_hold_is_as_long_as_the_reconnect_timeout_that_is_told(
 async def test_an_input_left_before_its_options_were_settled_is_settled_by_the_next_who_asks(
     fake: FakeHand, provider: CloudflareProvider, make: Make
 ) -> None:
-    await fake.admin("/switches", accepted_timeouts=[60])
+    await fake.admin("/switches", accepted_timeouts=[180])
     await fake.admin("/faults", kind="reset", match="PUT", times=MANY)
     with pytest.raises(ProviderUnavailable):
         await provider.ensure_input(WISH)
@@ -157,17 +157,17 @@ async def test_an_input_left_before_its_options_were_settled_is_settled_by_the_n
     restarted = make()
     await restarted.start()
     live = await restarted.ensure_input(WISH)
-    assert live.options.reconnect_timeout == 60
+    assert live.options.reconnect_timeout == 180
     assert await inputs(fake) == [live.uid]
 
 
 async def test_changing_one_option_is_never_refused_for_another(
     fake: FakeHand, provider: CloudflareProvider, live: LiveInput
 ) -> None:
-    await fake.admin("/switches", accepted_timeouts=[60])
+    await fake.admin("/switches", accepted_timeouts=[180])
     slate = "https://example.com/slate.png"
     changed = await provider.update_input(live.uid, replace(live.options, slate_image_url=slate))
-    assert changed.options == InputOptions(slate, reconnect_timeout=60)
+    assert changed.options == InputOptions(slate, reconnect_timeout=180)
 
 
 async def test_an_update_that_is_declined_is_taken_back(
@@ -182,7 +182,7 @@ async def test_an_update_that_is_declined_is_taken_back(
 async def test_who_ordered_an_input_is_written_on_it(
     fake: FakeHand, provider: CloudflareProvider, live: LiveInput
 ) -> None:
-    await provider.update_input(live.uid, InputOptions(reconnect_timeout=60))
+    await provider.update_input(live.uid, InputOptions(reconnect_timeout=180))
     (listed,) = (await fake.api("GET", "/live_inputs")).result
     assert listed["meta"]["owner"] == "channel 7"
     assert listed["meta"]["request_id"] == REQUEST.request_id
