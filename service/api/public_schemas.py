@@ -17,7 +17,7 @@ VIEWER_COUNT = "stream_viewer_count"
 EVENTS = "stream_events"
 PATH = PREFIX + "{organization_id}/channels/{channel_id}/conference/"
 
-
+WATCHING = "Distinct visitors of the last two minutes; 0 while the stream cannot be watched."
 COUNTED = (
     "Only where the request names a visitor: whether this request counted the visitor as a viewer. `false` until the stream is "
     "watchable."
@@ -42,7 +42,7 @@ class StreamStatus(BaseModel):
     state: Phase
     reason: str | None
     poll_after_ms: int = Field(ge=0, description="Ask again after this many milliseconds.")
-    viewer_count: int = Field(ge=0, description="Distinct visitors of the last two minutes.")
+    viewer_count: int = Field(ge=0, description=WATCHING)
     tracks: Literal["audio+video", "video", "audio"] | None = Field(
         description=(
             "Tracks that the live stream offers; null if there is nothing to play or the provider does not say. "
@@ -73,7 +73,7 @@ class Visitor(BaseModel):
 class StreamViewerCount(BaseModel):
     """What stream_viewer_count answers."""
 
-    viewer_count: int = Field(ge=0, description="Distinct visitors of the last two minutes.")
+    viewer_count: int = Field(ge=0, description=WATCHING)
     as_of: AwareDatetime | None = Field(None, description="Only when the count stands still: since when.")
     counted: Literal[False] | None = Field(None, description=COUNTED)
     not_counted_because: Reason | None = Field(None, description=NOT_COUNTED_BECAUSE)

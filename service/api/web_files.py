@@ -12,7 +12,13 @@ from aiohttp import web
 
 from providers.negotiation import accepts_gzip, has_current
 
-PLAYER = ("player.js", "player/feed.js", "player/look.js", "player/playback.js", "player/source.js")
+PLAYER = (
+    "player.js",
+    *(
+        f"player/{name}.js"
+        for name in ("countdown", "feed", "frame", "look", "playback", "progress", "source", "visitor")
+    ),
+)
 PICKER = (
     "picker.js",
     *(f"picker/{name}.js" for name in ("card", "control", "directory", "frame", "keys", "look", "pace", "view")),

@@ -292,18 +292,20 @@ class StatusBoard:
         self._publish(watched, replace(state, degraded=True))
 
     def _publish(self, watched: Watched, state: InputState) -> None:
-        """Show the state at once: a flip does not wait for the count."""
+        """Show the state at once: a flip does not wait for the count. While there is nothing to watch the count is 0."""
         watched.state = state
         status = status_of(state, watched.snapshot.status, self._now())
-        watched.show(Snapshot(status, watched.snapshot.viewers))
+        viewers = watched.snapshot.viewers if status.is_watchable else ViewerCount(0, self._clock())
+        watched.show(Snapshot(status, viewers))
 
     async def _count(self, watched: Watched) -> None:
         """A Redis that is slow to answer holds up no flip: then the count comes with the look that follows."""
-        now = self._clock()
         uid = watched.input_uid
+        if uid is None or not watched.snapshot.status.is_watchable:
+            return  # there is nothing to watch, and `_publish` has said so
         try:
             async with watched.until_news():
-                viewers = ViewerCount(0, now) if uid is None else await self._viewers.count(uid, now)
+                viewers = await self._viewers.count(uid, self._clock())
         except TimeoutError:
             return
         watched.show(Snapshot(watched.snapshot.status, viewers))

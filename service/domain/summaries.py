@@ -100,8 +100,10 @@ class Summaries:
 
     async def _ask(self, uid: str) -> LiveSummary:
         try:
-            phase = (await self._provider.state(uid)).phase
+            state = await self._provider.state(uid)
         except InputNotFound:
             return LiveSummary(Phase.OFFLINE, 0)
+        if not state.is_watchable:
+            return LiveSummary(state.phase, 0)  # as the status board does
         viewers = await self._viewers.count(uid, self._clock())
-        return LiveSummary(phase, viewers.value, counted=not viewers.degraded)
+        return LiveSummary(state.phase, viewers.value, counted=not viewers.degraded)

@@ -4,83 +4,65 @@
  *   feed ─▶ status ─▶ #decide ─▶ a view (VIEWS) ─▶ playback
  */
 
-import { Feed, visitorId } from "./player/feed.js";
+import { Countdown } from "./player/countdown.js";
+import { Feed } from "./player/feed.js";
+import { Frame, nameOf, VIEWS } from "./player/frame.js";
 import { sheet } from "./player/look.js";
 import { Playback } from "./player/playback.js";
+import { Progress } from "./player/progress.js";
 import { Source } from "./player/source.js";
+import { VisitorToken, visitorId } from "./player/visitor.js";
 
 const ORIGIN = new URL(".", import.meta.url);
 const TICK_MS = 500;
+/** A picture that has not moved for longer stands still. */
+const STILL_MS = 2 * TICK_MS;
+/** A live picture that stands still for longer is not live, whatever the status says. */
+const STARVED_MS = 5_000;
+/** Without an answer of the service for longer, nothing is known of the stream any more. */
+const SILENT_MS = 5_000;
+/** While a stream starts or plays the service, or its playlists, are heard at least this often; else it is checked. */
+const HEARD_EVERY_MS = 3_000;
+/** A picture that is further behind than it was meant to be is not live; it is live again when it has come nearer than this. */
+const BEHIND_SECONDS = 3;
+const LIVE_AGAIN_SECONDS = 2;
 /** What was buffered when a broadcast ended is played for this long at most. */
 const LAST_PICTURES_MS = 15_000;
 /** When the picture has come to its end for this long and there is still something to watch, it is the next broadcast. */
 const NEXT_BROADCAST_MS = 2_000;
 
-/** Over a picture, so that words can be read on it. */
-const VEIL = "linear-gradient(rgb(0 0 0 / .6), rgb(0 0 0 / .6))";
-
-/** What there is to see, by state of affairs. `screen`: words instead of the picture; `plays`: the playback it needs. */
-const VIEWS = {
-  loading: { screen: true, spinner: true, says: "Loading the stream…" },
-  nowhere: { screen: true, says: "There is no stream here." },
-  offline: { screen: true, says: "The stream has not started yet." },
-  starting: { screen: true, countdown: true, says: "The stream is about to start." },
-  live: { plays: "live", says: "The stream is live." },
-  away: { plays: "live", slate: true, says: "The stream will be right back." },
-  ended: { screen: true, offers: true, says: "The stream has ended." },
-  recording: { plays: "recording", says: "Playing the recording." },
-};
-
 class LiveStream extends HTMLElement {
   static observedAttributes = ["org", "channel", "src", "server"];
 
   #root = this.attachShadow({ mode: "open" });
-  #parts = {};
+  #frame = new Frame(this.#root, { button: () => this.#playRecording(), unmute: () => this.#unmute(), golive: () => this.#goLive() });
+  #video = this.#frame.parts.video;
+  #progress = new Progress(this.#video);
+  #countdown = new Countdown();
   #feed = null;
   #playback = null;
   #view = "";
   #status = null;
   #source = null;
   #replay = null; // the recording that is watched; it stays the same when a newer one is there
-  #startsAt = 0;
   #endedAt = 0;
   #timer = 0;
-  #isHeld = false; // stopped by hand
+  #isLost = false; // the service does not answer
+  #isHeld = false; // stopped by hand, or not allowed to start
   #isSilenced = false; // by the browser, which lets nothing start with sound
-  #progress = { time: -1, at: 0 };
+  #isBehind = false;
+  #isJoined = false; // has begun to play at the live edge
+  #isCounting = false;
+  #getToken = null;
 
   constructor() {
     super();
     this.#root.adoptedStyleSheets = [sheet];
-    const make = (tag, part, properties = {}, ...children) => {
-      const element = Object.assign(document.createElement(tag), { className: part, part, ...properties });
-      element.append(...children);
-      this.#parts[part] = element;
-      return element;
-    };
-    this.#root.append(
-      make("video", "video", { playsInline: true, controls: true }),
-      make("img", "slate", { alt: "" }),
-      make(
-        "div",
-        "screen",
-        {},
-        make("span", "spinner"),
-        make("p", "message", { ariaHidden: "true" }),
-        make("p", "count", { ariaHidden: "true" }),
-        make("button", "button", { type: "button", onclick: () => this.#playRecording() }, "Watch the recording"),
-      ),
-      make("div", "badge", {}, make("span", "dot"), make("span", "viewers")),
-      make("button", "unmute", { type: "button", onclick: () => this.#unmute() }, "Unmute"),
-      make("button", "golive", { type: "button", onclick: () => this.#goLive() }, "Live now"),
-      make("p", "said", { role: "status" }),
-    );
-    const { video } = this.#parts;
-    video.setAttribute("aria-label", "Live stream");
+    const video = this.#video;
     video.addEventListener("loadedmetadata", () => this.#begin()); // also after an error that made it start over
     video.addEventListener("ended", () => this.#decide());
-    video.addEventListener("pause", () => (this.#isHeld = !video.ended && !video.error)); // both stop it, too
-    video.addEventListener("play", () => (this.#isHeld = false));
+    video.addEventListener("pause", () => this.#hold(!video.ended && !video.error)); // both stop it, too
+    video.addEventListener("play", () => this.#hold(false));
     video.addEventListener("volumechange", () => video.muted || this.#silence(false)); // it has controls of its own
   }
 
@@ -91,10 +73,30 @@ class LiveStream extends HTMLElement {
 
   /** What is to see: loading, nowhere, offline, starting, live, away, ended or recording. */
   get view() {
-    return this.#view;
+    return nameOf(this.#view);
+  }
+
+  /** Whether the service has not answered for a while: then `status` may be out of date. */
+  get lost() {
+    return this.#isLost;
+  }
+
+  /** Returns a visitor's Bearer token, or a promise of one. It is called again before the token expires. Never an attribute. */
+  get getToken() {
+    return this.#getToken;
+  }
+
+  set getToken(getToken) {
+    this.#getToken = getToken;
+    this.#restart();
   }
 
   connectedCallback() {
+    if (Object.hasOwn(this, "getToken")) {
+      // Assigned before the browser knew the element, it hides the property it was meant for.
+      this.#getToken = this.getToken;
+      delete this.getToken;
+    }
     this.#start();
   }
 
@@ -103,10 +105,7 @@ class LiveStream extends HTMLElement {
   }
 
   attributeChangedCallback(_name, before, now) {
-    if (this.isConnected && before !== now && this.#view) {
-      this.#stop();
-      this.#start();
-    }
+    if (before !== now) this.#restart();
   }
 
   get #base() {
@@ -115,17 +114,29 @@ class LiveStream extends HTMLElement {
     return `${server.href.replace(/\/?$/, "/")}api/pub/public/v1/orgs/${org}/channels/${channel}/conference/`;
   }
 
+  #restart() {
+    if (!this.isConnected || !this.#view) return;
+    this.#stop();
+    this.#start();
+  }
+
   #start() {
-    this.#parts.video.muted = this.hasAttribute("muted");
+    this.#video.muted = this.hasAttribute("muted");
     this.#isSilenced = false;
     this.#show("loading");
     if (!this.getAttribute("org") || !this.getAttribute("channel")) return;
-    const visitor = this.hasAttribute("uncounted") ? null : this.getAttribute("visitor-id") || visitorId();
     this.#source = new Source(this.#base, () => this.#decide());
-    this.#feed = new Feed(this.#base, visitor, (status) => (status ? this.#hear(status) : this.#miss()));
+    this.#feed = new Feed(this.#base, this.#identity(), (status) => (status ? this.#hear(status) : this.#miss()));
     this.#feed.start();
-    this.#timer = setInterval(() => this.#decide(), TICK_MS);
+    this.#timer = setInterval(() => this.#tick(), TICK_MS);
     this.#source.learn();
+  }
+
+  /** Who is counted. */
+  #identity() {
+    if (this.hasAttribute("uncounted")) return { visitor: null, token: null };
+    const visitor = this.getAttribute("visitor-id") || visitorId();
+    return { visitor, token: this.#getToken && new VisitorToken(this.#getToken) };
   }
 
   #stop() {
@@ -134,14 +145,42 @@ class LiveStream extends HTMLElement {
     this.#playback?.stop();
     clearInterval(this.#timer);
     this.#feed = this.#source = this.#playback = this.#status = this.#replay = null;
+    this.#countdown = new Countdown();
+    this.#setLost(false);
+  }
+
+  #tick() {
+    this.#check();
+    this.#setLost(this.#feed.silentFor >= SILENT_MS);
+    this.#decide();
+    if (this.#view === "live") this.#keepUp();
+  }
+
+  /** An event stream that has died says nothing: whether the service answers is seen by what else is heard of it, or not. */
+  #check() {
+    if (document.hidden || !this.#status) return;
+    const now = Date.now();
+    if (this.#status.seconds_until_watchable > 0) this.#feed.check(now);
+    else if (this.#status.is_watchable && this.#playback && !this.#replay) {
+      const heardAt = this.#playback.answeredAt ?? now;
+      const still = this.#status.state === "live" ? this.#progress.stillFor() : 0;
+      if (now - heardAt > HEARD_EVERY_MS || still > STILL_MS) this.#feed.check(Math.min(heardAt, now - still));
+    }
+  }
+
+  #setLost(isLost) {
+    if (this.#isLost === isLost) return;
+    this.#isLost = isLost;
+    this.#dispatch("streamconnection", { lost: isLost });
   }
 
   #hear(status) {
     const before = this.#status;
     this.#status = status;
-    if (status.seconds_until_watchable > 0) this.#startsAt = Date.now() + 1_000 * status.seconds_until_watchable;
+    this.#countdown.hear(status);
     if (status.state === "ended" && before?.state !== "ended") this.#endedAt = Date.now();
     this.#source.hear(status);
+    this.#setLost(false);
     this.#dispatch("streamstatus", status);
     this.#decide();
   }
@@ -149,6 +188,7 @@ class LiveStream extends HTMLElement {
   /** There is no such channel, or not any more. */
   #miss() {
     this.#status = null;
+    this.#setLost(false);
     this.#show(this.#replay ? "recording" : "nowhere");
   }
 
@@ -164,68 +204,91 @@ class LiveStream extends HTMLElement {
     else if (status.is_watchable) this.#show(this.#onAir());
     else if (this.#playback && status.state === "ended" && this.#lastPictures()) this.#show("live");
     else if (status.state === "ended") this.#show("ended");
+    else if (this.#isLost) this.#show("lost");
     else if (status.seconds_until_watchable > 0) this.#show("starting");
     else this.#show("offline");
   }
 
   #onAir() {
-    if (!this.#liveUrl) return this.#source.answer ? "nowhere" : "loading"; // a private channel's address is nobody's to know
-    const stands = this.#stands();
+    if (!this.#liveUrl) return this.#source.answer ? "nowhere" : "loading"; // a private channel's address is not public
+    const still = this.#progress.stillFor();
     // A hidden page, or one that was out of reach, may have heard nothing of an end and a new beginning.
-    if (this.#parts.video.ended && Date.now() - this.#progress.at > NEXT_BROADCAST_MS) this.#playback?.startOver();
-    return stands && this.#status.state === "reconnecting" ? "away" : "live";
-  }
-
-  /** The picture has not moved for two looks, and not because somebody stopped it. */
-  #stands() {
-    const { video } = this.#parts;
-    const now = Date.now();
-    if (video.currentTime !== this.#progress.time) this.#progress = { time: video.currentTime, at: now };
-    return !video.paused && now - this.#progress.at > 2 * TICK_MS;
+    if (this.#video.ended && Date.now() - this.#progress.at > NEXT_BROADCAST_MS) this.#playback?.startOver();
+    if (still > STILL_MS && this.#isLost) return "lost";
+    if (still > STILL_MS && this.#status.state === "reconnecting") return "away";
+    return still > STARVED_MS && this.#progress.hasMoved ? "lost" : "live";
   }
 
   #lastPictures() {
-    const { video } = this.#parts;
-    return !video.ended && !video.paused && !this.#stands() && Date.now() - this.#endedAt < LAST_PICTURES_MS;
+    const { ended, paused } = this.#video;
+    return !ended && !paused && this.#progress.stillFor() <= STILL_MS && Date.now() - this.#endedAt < LAST_PICTURES_MS;
   }
 
-  #show(name) {
-    const view = VIEWS[name];
-    const { video, slate, screen, spinner, message, count, button, badge, viewers, unmute, golive, said } = this.#parts;
-    this.#play(view.plays);
-    if (view.screen && this.#root.fullscreenElement) document.exitFullscreen().catch(() => {}); // the words are outside of it
-    const seconds = Math.max(1, Math.ceil((this.#startsAt - Date.now()) / 1_000));
+  /** Whoever joins begins at the live edge, however long it took to begin. */
+  #keepUp() {
+    if (!this.#isJoined && this.#progress.hasMoved) {
+      this.#isJoined = true;
+      if (this.#isBehind) this.#goToEdge();
+    }
+    this.#playback?.keepUp();
+  }
+
+  #measure() {
+    this.#isBehind = this.#playback !== null && this.#playback.behind > (this.#isBehind ? LIVE_AGAIN_SECONDS : BEHIND_SECONDS);
+  }
+
+  get #isPaused() {
+    return this.#isHeld && this.#video.paused;
+  }
+
+  #goToEdge() {
+    this.#playback?.goLive();
+    this.#isBehind = false;
+  }
+
+  #show(view) {
+    const { plays, stays, says, screen, offers } = VIEWS[view];
+    if (!stays) this.#play(plays);
+    this.#measure();
+    if (screen && this.#root.fullscreenElement) document.exitFullscreen().catch(() => {}); // the words are outside of it
     const recording = this.#source?.recording;
-    const slateUrl = this.#source?.answer?.slate_image_url;
-    if (slateUrl && slate.getAttribute("src") !== slateUrl) slate.src = slateUrl; // early: it must be there when it is needed
-    const slated = Boolean(view.slate && slateUrl && slate.complete && slate.naturalWidth);
-    video.hidden = !view.plays;
-    video.controls = !view.slate;
-    slate.hidden = !slated;
-    screen.hidden = !view.screen && (!view.slate || slated);
-    const poster = view.offers && recording?.thumbnail;
-    screen.style.backgroundImage = poster ? `${VEIL}, url(${JSON.stringify(poster)})` : "";
-    screen.classList.toggle("veil", Boolean(view.slate || poster));
-    spinner.hidden = !view.spinner && !view.slate;
-    message.textContent = view.countdown ? "Starts in" : view.says;
-    count.hidden = !view.countdown;
-    count.textContent = `${seconds} s`;
-    button.hidden = !(view.offers && recording && !this.hasAttribute("no-recording"));
-    unmute.hidden = !(this.#isSilenced && view.plays);
-    golive.hidden = !(name === "recording" && this.#status?.is_watchable);
-    badge.hidden = view.plays !== "live";
-    badge.classList.toggle("away", this.#status?.state === "reconnecting");
-    viewers.textContent = this.#badge();
-    if (this.#view === name) return;
-    this.#view = name;
-    said.textContent = view.countdown ? `The stream starts in about ${seconds} seconds.` : view.says;
-    this.#dispatch("streamview", { view: name });
+    const seconds = view === "starting" ? this.#countdown.seconds() : null;
+    this.#frame.show({
+      view,
+      plays: this.#playback !== null,
+      isWaiting: view === "live" && !this.#isHeld && this.#video.readyState < HTMLMediaElement.HAVE_CURRENT_DATA,
+      seconds,
+      slateUrl: this.#source?.answer?.slate_image_url,
+      poster: recording?.thumbnail,
+      canReplay: Boolean(offers && recording && !this.hasAttribute("no-recording")),
+      canUnmute: Boolean(this.#isSilenced && plays),
+      canGoLive: this.#canGoLive(view),
+      badge: this.#playback && !this.#replay ? this.#badge(view) : null,
+    });
+    const isCounting = seconds !== null;
+    if (isCounting && !this.#isCounting) this.#frame.say(`The stream starts in about ${seconds} seconds.`);
+    else if (this.#view !== view) this.#frame.say(says);
+    this.#isCounting = isCounting;
+    const before = this.view;
+    this.#view = view;
+    if (this.view !== before) this.#dispatch("streamview", { view: this.view });
   }
 
-  #badge() {
-    const live = this.#status?.state === "reconnecting" ? "Waiting for the streamer" : "Live";
-    const people = this.#status?.viewer_count;
-    return this.hasAttribute("viewers") && people !== undefined ? `${live} · ${people.toLocaleString()} watching` : live;
+  #canGoLive(view) {
+    if (!this.#status?.is_watchable || this.#isLost) return false;
+    return view === "recording" || (view === "live" && (this.#isPaused || this.#isBehind));
+  }
+
+  /** What the picture is, and who else sees it as far as that is known. */
+  #badge(view) {
+    const { state, is_watchable: isWatchable, viewer_count: count } = this.#status;
+    if (this.#isLost || view === "lost") return { text: VIEWS.lost.says, tone: "quiet" };
+    if (!isWatchable) return { text: "Ended", tone: "quiet" };
+    const people = this.hasAttribute("viewers") && count !== undefined ? ` · ${count.toLocaleString()} watching` : "";
+    if (state === "reconnecting") return { text: `Waiting for the streamer${people}`, tone: "away" };
+    if (this.#isPaused) return { text: `Paused${people}`, tone: "quiet" };
+    if (this.#isBehind) return { text: `Behind live${people}`, tone: "quiet" };
+    return { text: `Live${people}`, tone: "" };
   }
 
   #play(what) {
@@ -234,22 +297,28 @@ class LiveStream extends HTMLElement {
     this.#playback?.stop();
     this.#playback = null;
     if (!url) return;
-    this.#progress = { time: -1, at: Date.now() };
-    this.#isHeld = false;
-    this.#playback = new Playback(this.#parts.video, url);
+    this.#progress.reset();
+    this.#isHeld = this.#isJoined = false;
+    this.#playback = new Playback(this.#video, url);
+  }
+
+  #hold(isHeld) {
+    this.#isHeld = isHeld;
+    this.#decide();
   }
 
   /** With sound if the browser lets us, else without and with a button. Not against the visitor's will. */
   async #begin() {
     if (this.#isHeld) return;
-    const { video } = this.#parts;
+    const video = this.#video;
     try {
       await video.play();
     } catch (problem) {
       if (problem.name !== "NotAllowedError" || video.muted) return;
       video.muted = true;
       this.#silence(true);
-      await video.play().catch(() => {}); // its own controls have a play button
+      // Its own controls have a play button.
+      await video.play().catch(({ name }) => name === "NotAllowedError" && this.#hold(true));
     }
   }
 
@@ -259,21 +328,25 @@ class LiveStream extends HTMLElement {
   }
 
   #unmute() {
-    this.#parts.video.muted = false;
+    this.#video.muted = false;
     this.#silence(false);
-    this.#parts.video.focus();
+    this.#video.focus();
   }
 
   #playRecording() {
     this.#replay = this.#source.recording;
     this.#decide();
-    this.#parts.video.focus();
+    this.#video.focus();
   }
 
   #goLive() {
-    this.#replay = null;
+    if (this.#replay) this.#replay = null;
+    else {
+      this.#goToEdge();
+      this.#video.play().catch(() => {});
+    }
     this.#decide();
-    this.#parts.video.focus();
+    this.#video.focus();
   }
 
   #dispatch(type, detail) {

@@ -351,6 +351,7 @@ async def test_a_count_that_stands_still_says_since_when(site: Site, monkeypatch
         return ViewerCount(7, site.stage.clock() - 5_000, degraded=True)
 
     monkeypatch.setattr(site.stage.viewers, "count", last_good)
+    site.stage.go_live()
     await warm(site)
     since = site.stage.clock.moment() - timedelta(seconds=5)
     status = StreamStatus.model_validate(await site.status())

@@ -12,7 +12,7 @@ from service.api import web_files
 from service.api.public_player import StreamPlayer
 from tests.api.conftest import Api
 
-MAX_PLAYER = 12 * 1024
+MAX_PLAYER = 18 * 1024
 """Bytes of the player on the wire, hls.js not counted."""
 
 MAX_PICKER = 14 * 1024

@@ -106,6 +106,13 @@ class Browser:
         for name in permissions:
             await self._post("permissions", descriptor={"name": name}, state="granted")
 
+    async def network(self, *, offline: bool) -> None:
+        """Take the browser off the network, or put it back."""
+        await self._devtools("Network.enable")
+        await self._devtools(
+            "Network.emulateNetworkConditions", offline=offline, latency=0, downloadThroughput=-1, uploadThroughput=-1
+        )
+
     async def screenshot(self, file: Path) -> None:
         """What is to be seen, as a PNG."""
         async with self._http.get(f"{self._session}/screenshot") as answer:

@@ -42,7 +42,7 @@ async def test_a_show_as_its_visitor_sees_it(live: Service, visitor: Visitor) ->
     await visitor.until("facts.view === 'offline'")
 
     encoder = await live.push(stream, gop=4)  # long enough to be seen
-    await visitor.until("facts.view === 'starting' && /^[1-9][0-9]* s$/.test(facts.count)")
+    await visitor.until("facts.view === 'starting' && facts.message === 'Starting…'")
     await visitor.until("facts.view === 'live'")
     playing = await visitor.plays_on()
     assert playing["sound"] > 0

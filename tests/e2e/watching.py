@@ -16,13 +16,14 @@ from tests.waiting import PATIENCE
 
 FACTS = """
 const player = document.querySelector('live-stream'), root = player.shadowRoot, video = root.querySelector('video');
-const seen = (part) => { const found = root.querySelector('.' + part); return !!found && found.checkVisibility(); };
+const part = (name) => root.querySelector('.' + name), seen = (name) => !!part(name)?.checkVisibility();
 return {
-  view: player.view, status: player.status, time: video.currentTime, muted: video.muted, paused: video.paused,
+  view: player.view, status: player.status, lost: player.lost, time: video.currentTime, muted: video.muted,
+  paused: video.paused, ready: video.readyState, duration: video.duration,
   frames: video.getVideoPlaybackQuality().totalVideoFrames, sound: video.webkitAudioDecodedByteCount,
-  duration: video.duration, said: root.querySelector('.said').textContent, badge: root.querySelector('.viewers').textContent,
-  count: root.querySelector('.count').textContent, button: seen('button'), slate: seen('slate'), unmute: seen('unmute'),
-  views: window.views || [], errors: window.errors || [],
+  said: part('said').textContent, badge: part('viewers').textContent, tone: part('badge').className,
+  message: seen('message') ? part('message').textContent : '', count: part('count').textContent, button: seen('button'),
+  golive: seen('golive'), slate: seen('slate'), unmute: seen('unmute'), views: window.views || [], errors: window.errors || [],
 };
 """
 

@@ -4,9 +4,9 @@
  * Server-Sent Events while the page is visible; polling, at the pace the server asks for, while it is hidden (so that tabs in the
  * background hold none of the few connections a browser allows to one host), while events cannot be had, and until they are back.
  * Both count the visitor; a hidden page's timers fire once a minute, which is well inside the two minutes a visitor counts for.
+ * With a visitor's token everything is polled: an EventSource sends no headers.
  */
 
-const VISITOR_KEY = "live-stream-visitor";
 const FIRST_RETRY_MS = 1_000;
 const LAST_RETRY_MS = 10_000;
 const POLL_TIMEOUT_MS = 10_000;
@@ -16,30 +16,15 @@ const EVENTS_AGAIN_MS = 30_000;
 const SILENCE_MS = 45_000;
 /** The first event comes at once, also on a connection that the browser made anew. */
 const FIRST_EVENT_MS = 5_000;
+/** The least time between two polls that only check whether the service is there. */
+const CHECK_EVERY_MS = 3_000;
 /** In the place of the last status. */
 const NO_CHANNEL = "no channel";
 
-let inMemory = null;
-
-/** This browser's visitor id, the same on every page of the site; for this page only where nothing can be stored. */
-export function visitorId() {
-  try {
-    let id = localStorage.getItem(VISITOR_KEY);
-    if (!id) localStorage.setItem(VISITOR_KEY, (id = newId()));
-    return id;
-  } catch {
-    return (inMemory ??= newId());
-  }
-}
-
-function newId() {
-  // Not randomUUID: pages over plain http lack it.
-  return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-}
-
 export class Feed {
   #base;
-  #query;
+  #visitor;
+  #token;
   #tell;
   #events = null;
   #timer = 0;
@@ -53,22 +38,39 @@ export class Feed {
   #asked = null; // the poll on the way, unless something newer has overtaken it
   #listeners = new AbortController();
 
+  #answeredAt = Date.now();
+  #unansweredSince = 0; // 0 while nothing is owed an answer
+
   /**
-   * `base`: the channel's public address, up to and with the last slash. `visitor`: who is counted, or null for nobody.
-   * `tell` is called with every new status; with null once there is no such channel, or not any more.
+   * `base`: the channel's public address, up to and with the last slash. `visitor`: the id to count, or null for none; `token`: a
+   * VisitorToken to count instead, or null. `tell` is called with every new status, and with null when there is no such channel.
    */
-  constructor(base, visitor, tell) {
+  constructor(base, { visitor, token }, tell) {
     this.#base = base;
-    this.#query = visitor === null ? "" : `?visitor_id=${encodeURIComponent(visitor)}`;
+    this.#visitor = visitor;
+    this.#token = token;
     this.#tell = tell;
+  }
+
+  /** For how many milliseconds the service has owed an answer. */
+  get silentFor() {
+    return this.#unansweredSince && Date.now() - this.#unansweredSince;
+  }
+
+  /** Something else has not heard from the service since `moment` (Unix ms): check whether it still answers. */
+  check(moment) {
+    if (this.#unansweredSince || this.#asked || Date.now() - this.#answeredAt < CHECK_EVERY_MS) return;
+    this.#owe(Math.max(moment, this.#answeredAt));
+    this.#pollIn(0);
   }
 
   start() {
     this.#running = true;
-    if (!("EventSource" in globalThis)) this.#eventsAfter = Infinity;
+    if (this.#token || !("EventSource" in globalThis)) this.#eventsAfter = Infinity;
     const { signal } = this.#listeners;
     document.addEventListener("visibilitychange", () => this.#follow(), { signal });
     addEventListener("online", () => this.#pollAnew(), { signal });
+    addEventListener("offline", () => this.#owe(Date.now()), { signal });
     // An open connection would keep the page out of the back/forward cache.
     addEventListener("pagehide", () => this.#closeEvents(), { signal });
     addEventListener("pageshow", (event) => event.persisted && this.#follow(), { signal });
@@ -93,8 +95,9 @@ export class Feed {
   }
 
   #openEvents() {
-    const events = (this.#events = new EventSource(`${this.#base}stream_events${this.#query}`));
+    const events = (this.#events = new EventSource(`${this.#base}stream_events${this.#query()}`));
     this.#heard = false;
+    this.#owe(Date.now());
     this.#pollIn(FIRST_EVENT_MS);
     events.addEventListener("open", () => (this.#openSince = Date.now()));
     events.addEventListener("status", ({ data }) => {
@@ -105,6 +108,7 @@ export class Feed {
     });
     events.addEventListener("error", () => {
       this.#heard = false;
+      this.#owe(Date.now());
       if (events.readyState === EventSource.CLOSED) this.#doWithoutEvents(); // refused: the browser does not try again
       this.#pollIn(FIRST_RETRY_MS * Math.random());
     });
@@ -129,16 +133,32 @@ export class Feed {
     this.#events = null;
   }
 
+  #owe(since) {
+    this.#unansweredSince ||= since;
+  }
+
+  #answered() {
+    this.#answeredAt = Date.now();
+    this.#unansweredSince = 0;
+  }
+
+  #query() {
+    return this.#visitor === null ? "" : `?visitor_id=${encodeURIComponent(this.#visitor)}`;
+  }
+
   #hear(text) {
+    this.#answered();
     this.#retryMs = FIRST_RETRY_MS;
     if (text === this.#last) return;
     this.#last = text;
     const status = JSON.parse(text);
     this.#paceMs = status.poll_after_ms;
+    if (status.not_counted_because === "invalid_token") this.#token?.refuse();
     this.#tell(status);
   }
 
   #miss() {
+    this.#answered();
     if (this.#last === NO_CHANNEL) return;
     this.#last = NO_CHANNEL;
     this.#tell(null);
@@ -162,7 +182,11 @@ export class Feed {
     const before = this.#last;
     let wait = this.#retryMs;
     try {
-      const answer = await fetch(`${this.#base}stream_status${this.#query}`, {
+      const bearer = await this.#token?.header();
+      if (this.#asked !== asked) return;
+      this.#owe(Date.now());
+      const answer = await fetch(`${this.#base}stream_status${bearer ? "" : this.#query()}`, {
+        headers: bearer ? { Authorization: bearer } : {},
         cache: "no-store",
         credentials: "omit",
         signal: AbortSignal.timeout(POLL_TIMEOUT_MS),

@@ -25,6 +25,7 @@ video { background: #000; object-fit: contain; }
   display: flex; flex-direction: column; align-items: center; justify-content: center; gap: .75em;
   padding: 1.25em; text-align: center; background-size: cover; background-position: center;
 }
+.screen { pointer-events: none; } /* a player that is not allowed to start has its own controls below */
 .screen.veil { background-color: rgb(0 0 0 / .62); color: #fff; }
 .message { margin: 0; font-size: clamp(1rem, 4cqi, 1.6rem); font-weight: 600; text-wrap: balance; }
 .count { margin: 0; font-size: clamp(2.2rem, 13cqi, 5.5rem); font-weight: 700; line-height: 1; font-variant-numeric: tabular-nums; }
@@ -33,6 +34,7 @@ video { background: #000; object-fit: contain; }
 @keyframes turn { to { transform: rotate(1turn); } }
 @media (prefers-reduced-motion: reduce) { .spinner { animation-duration: 6s; } }
 button {
+  pointer-events: auto;
   font: inherit; font-weight: 600; cursor: pointer; border: 0; border-radius: 999px; padding: .6em 1.3em; min-height: 44px;
   background: var(--accent); color: #fff;
 }
@@ -47,5 +49,7 @@ button:focus-visible { outline: 3px solid #fff; outline-offset: 2px; box-shadow:
 }
 .dot { width: .6em; height: .6em; border-radius: 50%; background: var(--accent); }
 .badge.away .dot { background: #f5a623; }
+.badge.quiet { background: rgb(70 76 84 / .92); }
+.badge.quiet .dot { background: #b4bbc4; }
 .said { position: absolute; width: 1px; height: 1px; margin: -1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
 `);

@@ -5,6 +5,17 @@ const HLS_TYPE = "application/vnd.apple.mpegurl";
 const FIRST_RETRY_MS = 1_000;
 const LAST_RETRY_MS = 8_000;
 
+/** Of a browser that plays by itself, which does not say what it aims at: the longest distance from the live edge that it chooses. */
+const NATIVE_LATENCY_SECONDS = 10;
+/** How fast to play while the live edge is too far away in low latency, by the seconds of delay above which it applies. */
+const CATCH_UP = [
+  { above: 2, rate: 1.1 },
+  { above: 0.5, rate: 1.05 },
+];
+/** Catching up ends here, or with less than this left to play. */
+const CAUGHT_UP_SECONDS = 0.1;
+const LEAST_BUFFER_SECONDS = 1;
+
 /** A server that restarts is away for seconds: ask again for longer than hls.js would by itself. */
 const PATIENCE = { maxNumRetry: 12, retryDelayMs: 500, maxRetryDelayMs: 4_000 };
 const policy = (timeout) => ({
@@ -41,6 +52,7 @@ export class Playback {
   #stopped = false;
   #timer = 0;
   #retryMs = FIRST_RETRY_MS;
+  #answeredAt = Date.now();
   #listeners = new AbortController();
 
   constructor(video, url) {
@@ -61,6 +73,55 @@ export class Playback {
     return this.#url;
   }
 
+  /** When a playlist came last (Unix ms); null where the browser does not tell. */
+  get answeredAt() {
+    return this.#hls && this.#answeredAt;
+  }
+
+  /** Seconds that the picture is further behind the live edge than it was meant to be; 0 where there is no live edge. */
+  get behind() {
+    const video = this.#video;
+    if (!this.#hls) {
+      const { seekable } = video;
+      if (video.duration !== Infinity || !seekable.length) return 0;
+      return Math.max(0, seekable.end(seekable.length - 1) - video.currentTime - NATIVE_LATENCY_SECONDS);
+    }
+    const details = this.#hls.latestLevelDetails;
+    if (!details?.live) return 0;
+    // A playlist that has not advanced for longer than this does not advance now: its encoder is disconnected.
+    const edge = details.edge + Math.min(details.age, details.targetduration);
+    return Math.max(0, edge - video.currentTime - this.#hls.targetLatency);
+  }
+
+  /** Continue at the live edge. */
+  goLive() {
+    const video = this.#video;
+    const { seekable } = video;
+    const native = seekable.length ? seekable.end(seekable.length - 1) : null;
+    const to = this.#hls ? this.#hls.liveSyncPosition : native;
+    if (to !== null && to > video.currentTime) video.currentTime = to;
+  }
+
+  /** In low latency, play a little faster while the picture is too far behind. To be called every now and then. */
+  keepUp() {
+    const details = this.#hls?.latestLevelDetails;
+    const video = this.#video;
+    const isOurs = CATCH_UP.some(({ rate }) => rate === video.playbackRate);
+    if (!isOurs && video.playbackRate !== 1) return; // the visitor has chosen one
+    const behind = details?.live && details.partTarget ? this.behind : 0;
+    const wanted = CATCH_UP.find(({ above }) => behind > above)?.rate ?? (isOurs && behind > CAUGHT_UP_SECONDS ? CATCH_UP.at(-1).rate : 1);
+    const rate = this.#buffered() > LEAST_BUFFER_SECONDS ? wanted : 1;
+    if (video.playbackRate !== rate) video.playbackRate = rate;
+  }
+
+  #buffered() {
+    const { buffered, currentTime } = this.#video;
+    for (let range = 0; range < buffered.length; range++) {
+      if (buffered.start(range) <= currentTime && currentTime <= buffered.end(range)) return buffered.end(range) - currentTime;
+    }
+    return 0;
+  }
+
   /** There is another broadcast at the same address. */
   startOver() {
     if (!this.#timer) this.#again();
@@ -72,6 +133,7 @@ export class Playback {
     this.#listeners.abort();
     this.#hls?.destroy();
     this.#hls = null;
+    this.#video.playbackRate = 1;
     this.#video.removeAttribute("src");
     this.#video.load();
   }
@@ -102,6 +164,7 @@ export class Playback {
           this.#again();
         }
       });
+      hls.on(Hls.Events.LEVEL_LOADED, () => (this.#answeredAt = Date.now()));
       hls.loadSource(this.#url);
       hls.attachMedia(this.#video);
     } catch {

@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from providers.base import Phase
+from providers.base import InputState, Phase
 from service.domain.errors import NotFound, Unavailable
 from service.domain.ports import StreamRef
 from service.domain.status import BoardLimits
@@ -87,12 +87,14 @@ async def test_a_live_input_made_while_its_channel_comes_on_the_board_is_taken_u
     stage.go_live()
     entered, let_go = asyncio.Event(), asyncio.Event()
 
-    async def slow_count(uid: str, now_ms: int) -> ViewerCount:
+    read_state = stage.provider.state
+
+    async def slow_state(uid: str) -> InputState:
         entered.set()
         await let_go.wait()
-        return ViewerCount(0, now_ms)
+        return await read_state(uid)
 
-    stage.viewers.count = slow_count  # type: ignore[method-assign]
+    stage.provider.state = slow_state  # type: ignore[method-assign]
     stage.channels.inputs[stage.organization, stage.channel] = "f" * 32
     asking = asyncio.ensure_future(stage.watch())
     await entered.wait()
@@ -177,6 +179,29 @@ async def test_a_heartbeat_before_there_is_something_to_watch_does_not_count(tas
     assert (await stage.viewers.count(stage.uid, stage.clock())).value == 0
 
 
+async def test_the_count_is_0_in_the_very_status_that_says_the_broadcast_has_ended(tasks: Tasks) -> None:
+    stage = await Stage(tasks).open()
+    stage.go_live()
+    watched = await stage.watch()
+    stage.board.heartbeat(watched, "ann", newcomer=True)
+    await until(lambda: watched.snapshot.viewers.value == 1)
+    counts: list[tuple[Phase, int]] = []
+    watched.news.listen(lambda: counts.append((state(watched), watched.snapshot.viewers.value)))
+    stage.provider.end(stage.uid)
+    await until(lambda: state(watched) is Phase.ENDED)
+    assert [count for phase, count in counts if phase is Phase.ENDED] == [0]
+    assert watched.snapshot.summary().viewer_count == 0
+    assert (await stage.board.states([stage.uid]))[stage.uid].viewer_count == 0
+
+
+async def test_a_stream_that_is_not_on_the_board_has_no_viewers_after_its_end_either(tasks: Tasks) -> None:
+    stage = await Stage(tasks).open()
+    stage.go_live()
+    stage.viewers.seen(stage.uid, "ann", stage.clock())
+    stage.provider.end(stage.uid)
+    assert (await stage.board.states([stage.uid]))[stage.uid].viewer_count == 0
+
+
 async def test_visitors_who_left_are_gone_two_minutes_later(tasks: Tasks) -> None:
     stage = await Stage(tasks, HURRIED).open()
     stage.go_live()
@@ -254,7 +279,8 @@ async def test_what_was_said_of_an_input_is_not_said_of_the_one_in_its_place(tas
 
 
 async def test_a_count_that_takes_long_holds_up_no_flip(tasks: Tasks) -> None:
-    stage = await Stage(tasks).open()
+    stage = await Stage(tasks, HURRIED).open()
+    stage.go_live()
     watched = await stage.watch()
     counting: list[str] = []
 
@@ -263,10 +289,9 @@ async def test_a_count_that_takes_long_holds_up_no_flip(tasks: Tasks) -> None:
         return await asyncio.get_running_loop().create_future()
 
     stage.viewers.count = never  # type: ignore[method-assign]
-    stage.provider.connect(stage.uid)
     await until(lambda: bool(counting))
-    stage.provider.make_watchable(stage.uid)
-    await until(lambda: watched.snapshot.status.is_watchable)
+    stage.provider.end(stage.uid)
+    await until(lambda: state(watched) is Phase.ENDED)
 
 
 @pytest.mark.parametrize("part", ["store", "provider"])
