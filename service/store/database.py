@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import TypeVar
@@ -27,8 +28,14 @@ POOL_TIMEOUT = 5.0
 POOL = {"pool_size": POOL_SIZE, "max_overflow": 0, "pool_timeout": POOL_TIMEOUT, "hide_parameters": True}
 """Of both databases. Parameters are hidden: stream keys are among them, and exceptions are logged."""
 
+WRITE_TURN_TIMEOUT = 10.0
+"""Seconds a write to SQLite waits for the writes in front of it before the store counts as busy."""
+
 RETRY_AFTER = 2.0
-"""Seconds after which a client may ask again when the store is away."""
+"""Seconds after which a client may ask again when the store is unavailable or busy."""
+
+UNAVAILABLE = "The store is not available."
+BUSY = "The store is busy: too many requests wait for it. Try again in a moment."
 
 READ_ATTEMPTS = 2
 """A read that lost its connection is asked once more, on a new one. A write never is: it may have happened."""
@@ -42,7 +49,8 @@ class Database:
     def __init__(self, url: str) -> None:
         where = driver_url(url)
         self.dialect = where.get_backend_name()
-        self._away = False
+        self._trouble: str | None = None
+        self._turns = asyncio.Lock()
         self._workers = Workers()
         self._absences: tuple[type[Exception], ...] = (PoolTimeout, OSError, TimeoutError)
         self._engine = self._sqlite_engine(where) if self.dialect == "sqlite" else self._postgresql_engine(where)
@@ -53,17 +61,36 @@ class Database:
             try:
                 async with self._translated(), self._engine.connect() as connection:
                     return await query(connection)
-            except Unavailable:
-                if attempt + 1 == READ_ATTEMPTS:
+            except Unavailable as failed:
+                if failed.detail == BUSY or attempt + 1 == READ_ATTEMPTS:
                     raise
         raise AssertionError("unreachable")
 
     async def write(self, change: Callable[[AsyncConnection], Awaitable[T]]) -> T:
         """Run `change` in one transaction: all of it or nothing. Errors: Unavailable, sqlalchemy's IntegrityError."""
-        async with self._translated(), self._engine.connect() as connection:
+        async with self._translated(), self._turn(), self._engine.connect() as connection:
             await connection.execution_options(**{WRITES: True})
             async with connection.begin():
                 return await change(connection)
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        """Wait for the writes to SQLite that came first: it serves one at a time, and its own waiting writers by chance.
+
+        Outside of the pool: writers that wait hold no connection, so that reads go on. Errors: Unavailable.
+        """
+        if self.dialect != "sqlite":
+            yield
+            return
+        try:
+            async with asyncio.timeout(WRITE_TURN_TIMEOUT):
+                await self._turns.acquire()  # first in, first out
+        except TimeoutError as late:
+            raise self._lost(late, BUSY) from late
+        try:
+            yield
+        finally:
+            self._turns.release()
 
     async def run_sync(self, work: Callable[[Connection], None]) -> None:
         """Run a synchronous `work`, such as a migration, in one transaction. Errors: Unavailable."""
@@ -78,7 +105,7 @@ class Database:
         try:
             return sqlite_engine(where, self._workers, **POOL)
         except OSError as refused:
-            log.warning("store cannot be made", reason=type(refused).__name__)
+            log.warning("store not created", reason=type(refused).__name__)
             raise _unavailable() from refused
 
     def _postgresql_engine(self, where: URL) -> AsyncEngine:
@@ -93,29 +120,34 @@ class Database:
             yield
         except IntegrityError:
             raise
+        except PoolTimeout as crowded:
+            raise self._lost(crowded, BUSY) from crowded
         except self._absences as lost:
-            raise self._lost(lost) from lost
+            raise self._lost(lost, UNAVAILABLE) from lost
         except DBAPIError as failed:
             if _sqlstate(failed) == READ_ONLY:
-                await self._engine.dispose()  # after a failover these connections lead to who was the primary
+                await self._engine.dispose()  # after a failover these connections lead to the former primary
+            if _is_busy(failed):
+                raise self._lost(failed, BUSY) from failed
             if _is_lost(failed):
-                raise self._lost(failed) from failed
+                raise self._lost(failed, UNAVAILABLE) from failed
             raise
-        if self._away:
-            self._away = False
-            log.info("store is back")
+        if self._trouble is not None:
+            self._trouble = None
+            log.info("store available again")
 
-    def _lost(self, cause: BaseException) -> Unavailable:
-        """Said once, not to everybody who asks meanwhile: they may be thousands."""
-        if not self._away:
-            self._away = True
+    def _lost(self, cause: BaseException, detail: str) -> Unavailable:
+        """The error to raise. It is logged once, not for every request meanwhile: there may be thousands."""
+        if self._trouble != detail:
+            self._trouble = detail
             orig = getattr(cause, "orig", None) or cause  # SQLAlchemy's driver error, which wraps asyncpg's own
-            log.warning("store is away", reason=type(orig.__cause__ or orig).__name__)
-        return _unavailable()
+            event = "store busy" if detail is BUSY else "store unavailable"
+            log.warning(event, reason=type(orig.__cause__ or orig).__name__)
+        return Unavailable(detail, retry_after=RETRY_AFTER)
 
 
 def _unavailable() -> Unavailable:
-    return Unavailable("The store is not available.", retry_after=RETRY_AFTER)
+    return Unavailable(UNAVAILABLE, retry_after=RETRY_AFTER)
 
 
 READ_ONLY = "25006"
@@ -125,9 +157,13 @@ _LOST_SQLSTATES = ("08", "28", "3D", "40", "53", "57", READ_ONLY)
 """PostgreSQL's errors, and classes of them, that say the server or the moment, not the statement, is the trouble (its appendix A).
 Of class 40, a deadlock for one, nothing was done: it may be tried again."""
 
+_BUSY_SQLSTATES = ("40", "53300")
+"""A deadlock or a lost race, of which nothing was done, and too many connections."""
+
+_BUSY_SQLITE = ("locked", "busy")
+"""Another process writes: a command of the operator's."""
+
 _LOST_SQLITE = (
-    "locked",
-    "busy",
     "unable to open",
     "disk i/o error",
     "readonly",
@@ -142,6 +178,13 @@ def _sqlstate(error: DBAPIError) -> str | None:
     """PostgreSQL's five characters; None where there are none (SQLite)."""
     state = getattr(error.orig, "sqlstate", None)
     return state if isinstance(state, str) else None
+
+
+def _is_busy(error: DBAPIError) -> bool:
+    if (state := _sqlstate(error)) is not None:
+        return state.startswith(_BUSY_SQLSTATES)
+    message = str(error.orig).lower()
+    return any(sign in message for sign in _BUSY_SQLITE)
 
 
 def _is_lost(error: DBAPIError) -> bool:

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import threading
+from collections.abc import AsyncIterator
+from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,7 +16,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from structlog.testing import capture_logs
 
 from service.domain.errors import Unavailable
-from service.store.database import Database
+from service.store import database as database_module
+from service.store.database import POOL_SIZE, Database
 from tests.servers import PostgresServer
 
 
@@ -31,7 +36,7 @@ async def test_that_it_is_away_is_logged_once_and_so_is_its_return(tmp_path: Pat
         file.rmdir()
         assert [await database.read(one) for _ in range(3)] == [1, 1, 1]
     await database.aclose()
-    assert [line["event"] for line in logs] == ["store is away", "store is back"]
+    assert [line["event"] for line in logs] == ["store unavailable", "store available again"]
 
 
 async def test_a_failover_to_another_primary_is_followed(postgres_url: str, postgres_server: PostgresServer) -> None:
@@ -76,3 +81,84 @@ async def test_when_it_is_closed_the_threads_of_cancelled_reads_are_over(tmp_pat
     await database.aclose()
     left = [each for each in threading.enumerate() if each not in before and "asyncio" not in each.name]
     assert left == []
+
+
+async def written(connection: AsyncConnection, number: int) -> None:
+    await connection.execute(text("INSERT INTO written VALUES (:number)"), {"number": number})
+
+
+@pytest.fixture
+async def sqlite(tmp_path: Path) -> AsyncIterator[Database]:
+    """A file with one table."""
+    database = Database(f"sqlite:///{tmp_path / 'store.db'}")
+
+    async def prepare(connection: AsyncConnection) -> None:
+        await connection.execute(text("CREATE TABLE written (number int)"))
+
+    await database.write(prepare)
+    yield database
+    await database.aclose()
+
+
+async def test_writers_are_served_in_the_order_in_which_they_came(sqlite: Database) -> None:
+    waiting = [asyncio.create_task(sqlite.write(partial(written, number=number))) for number in range(50)]
+    await asyncio.gather(*waiting)
+
+    async def order(connection: AsyncConnection) -> list[int]:
+        return list((await connection.execute(text("SELECT number FROM written ORDER BY rowid"))).scalars())
+
+    assert await sqlite.read(order) == list(range(50))
+
+
+async def test_writers_that_wait_leave_connections_to_readers(sqlite: Database) -> None:
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    async def slow(connection: AsyncConnection) -> None:
+        begun.set()
+        await go_on.wait()
+
+    writers = [asyncio.create_task(sqlite.write(slow)) for _ in range(3 * POOL_SIZE)]
+    await begun.wait()
+    assert await asyncio.gather(*(sqlite.read(one) for _ in range(POOL_SIZE - 1))) == [1] * (POOL_SIZE - 1)
+    writers[1].cancel()  # whose turn would be next
+    go_on.set()
+    outcomes = await asyncio.gather(*writers, return_exceptions=True)
+    assert [type(each).__name__ for each in outcomes if each is not None] == ["CancelledError"]
+
+
+async def test_a_writer_that_waits_too_long_hears_that_the_store_is_busy(
+    sqlite: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database_module, "WRITE_TURN_TIMEOUT", 0.05)
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    async def slow(connection: AsyncConnection) -> None:
+        begun.set()
+        await go_on.wait()
+
+    first = asyncio.create_task(sqlite.write(slow))
+    await begun.wait()
+    with capture_logs() as logs:
+        for _ in range(3):
+            with pytest.raises(Unavailable, match="The store is busy"):
+                await sqlite.write(slow)
+        go_on.set()
+        await first
+        await sqlite.write(slow)
+    assert [line["event"] for line in logs] == ["store busy", "store available again"]
+
+
+async def test_a_file_that_another_process_writes_to_is_busy(
+    sqlite: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def impatient(connection: AsyncConnection) -> None:
+        await connection.execute(text("PRAGMA busy_timeout = 10"))
+
+    for _ in range(POOL_SIZE):
+        await sqlite.read(impatient)
+    with closing(sqlite3.connect(tmp_path / "store.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(Unavailable, match="The store is busy"):
+            await sqlite.write(partial(written, number=1))
+        other.execute("ROLLBACK")
+    await sqlite.write(partial(written, number=2))
