@@ -30,6 +30,7 @@ from service.assembly import Ports, assembled
 from service.drivers import make_provider, open_store, open_viewers
 from service.exclusive import exclusive_use, own_provider
 from service.jitsi import meeting_signer
+from service.private_files import protect_files
 from service.settings import Settings, url_host
 from service.tasks import Tasks
 
@@ -86,6 +87,7 @@ async def running(settings: Settings, on_failure: Callable[[BaseException], None
     """
     async with AsyncExitStack() as stack:
         stack.enter_context(exclusive_use(settings))
+        protect_files(settings)
         tasks = Tasks(on_failure=on_failure)
         stack.push_async_callback(tasks.aclose)
         await own_provider(settings, tasks.spawn, stack)

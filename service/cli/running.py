@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from collections.abc import Callable, Coroutine
 from importlib.util import find_spec
@@ -18,6 +19,9 @@ T = TypeVar("T")
 
 FAILURE = 1
 
+UMASK = 0o077
+"""New files can be read by their owner only, also those of Redis and ffmpeg: there are signing keys and stream keys in them."""
+
 LOCKS_HELD = "--locks-held"
 """The option with which `serve` starts `prepare`: it holds the locks itself."""
 
@@ -26,6 +30,7 @@ def begin(*, quiet: bool = False) -> Settings:
     """Read the settings, set logging up (`quiet`: warnings and worse) and make the data directory."""
     given = settings.load()
     logs.configure("warning" if quiet else given.log_level, given.log_format)
+    os.umask(UMASK)
     try:
         given.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 
 from service.doctor.certificate import check_certificate
 from service.doctor.finding import Finding, Level
-from service.doctor.machine import check_disk, check_ffmpeg, check_ports
+from service.doctor.machine import check_disk, check_ffmpeg, check_files, check_ports
 from service.doctor.provider import check_provider
 from service.doctor.stores import check_database, check_redis
 from service.settings import Settings
@@ -26,6 +26,7 @@ CHECKS: dict[str, Check] = {
     "database": check_database,
     "ports": check_ports,
     "disk": check_disk,
+    "files": check_files,
     "certificate": check_certificate,
     "provider": check_provider,
 }

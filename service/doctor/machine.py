@@ -7,6 +7,7 @@ import shutil
 import socket
 
 from service.doctor.finding import ANSWER_TIMEOUT, Finding, Level
+from service.private_files import advice, open_mode
 from service.settings import Settings, url_host
 
 FREE_FAIL = 1 << 30
@@ -80,6 +81,14 @@ async def _is_running(settings: Settings) -> bool:
                 return answer.status == 200
     except (aiohttp.ClientError, TimeoutError, OSError):
         return False
+
+
+async def check_files(settings: Settings) -> list[Finding]:
+    """Whether other users of this machine can read the database, with its keys, and the recordings."""
+    if (mode := open_mode(settings.data_dir)) is not None:
+        seen = f"{settings.data_dir} is open to other users of this machine (mode {mode})"
+        return [Finding(Level.WARN, "files", seen, advice(settings))]
+    return [Finding(Level.OK, "files", f"{settings.data_dir} is open to its owner alone")]
 
 
 async def check_disk(settings: Settings) -> list[Finding]:

@@ -7,6 +7,8 @@ in a measurement). Writers here begin with BEGIN IMMEDIATE, readers with a plain
 from __future__ import annotations
 
 import asyncio
+import os
+from contextlib import suppress
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -50,7 +52,7 @@ class Workers:
 def sqlite_engine(url: URL, workers: Workers, **pool: Any) -> AsyncEngine:
     """Errors: OSError, if the folder of the database cannot be made."""
     if url.database and url.database != ":memory:":
-        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+        _create_private(Path(url.database))
     engine = create_async_engine(url, **pool)
 
     @event.listens_for(engine.sync_engine, "do_connect")
@@ -76,3 +78,10 @@ def sqlite_engine(url: URL, workers: Workers, **pool: Any) -> AsyncEngine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return engine
+
+
+def _create_private(file: Path) -> None:
+    """Create the database's file if there is none, for its owner alone: SQLite gives the same mode to the files beside it."""
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with suppress(FileExistsError):
+        os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))

@@ -61,7 +61,7 @@ def ensure_local_certificate(
     changed. Blocks for some ms. Errors: OSError.
     """
     moment = now or datetime.now(UTC)
-    directory.mkdir(parents=True, exist_ok=True)
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     files = CertificateFiles(directory / "server.pem", directory / "server.key", directory / "ca.pem")
     authority = _load(directory / "ca.pem", directory / "ca.key")
     if authority is None or not _lasts(authority, moment):

@@ -360,4 +360,4 @@ class Broadcast:
 
 def open_index(folder: Path) -> int:
     """The index's file, for appending. Errors: OSError."""
-    return os.open(folder / INDEX_FILE, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o640)
+    return os.open(folder / INDEX_FILE, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)

@@ -76,7 +76,7 @@ class Syncer:
         """
         draft = path.with_name(path.name + ".tmp")
         try:
-            fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
+            fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         except OSError as problem:
             raise ShelfError(f"{path.name} could not be written: {problem.strerror}") from problem
         try:

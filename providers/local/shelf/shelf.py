@@ -79,14 +79,14 @@ class Shelf:
         self._syncer = Syncer(enabled=sync)
         self._opened: OrderedDict[str, Broadcast] = OrderedDict()
         self._loading: dict[str, asyncio.Future[_Loaded | None]] = {}
-        root.mkdir(parents=True, exist_ok=True)
+        root.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def begin(self, info: BroadcastInfo) -> Broadcast:
         """A new broadcast. Errors: ShelfFull, ShelfError."""
         self.check_space()
         folder = self.root / info.uid
         try:
-            folder.mkdir()
+            folder.mkdir(mode=0o700)
             fd = open_index(folder)
         except OSError as problem:
             raise ShelfError(f"a recording cannot be begun: {problem.strerror}") from problem

@@ -302,7 +302,7 @@ class Track:
     def _create(self, name: str) -> int:
         try:
             return os.open(
-                self._folder / name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC, 0o640
+                self._folder / name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC, 0o600
             )
         except OSError as problem:
             raise ShelfError(f"a media file could not be made: {problem.strerror}") from problem
