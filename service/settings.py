@@ -210,11 +210,15 @@ class Settings(BaseSettings):
         return self.public_url or f"http://{url_host(self.http_host)}:{self.http_port if port is None else port}"
 
     def rtmp_public_host(self) -> str:
-        """The host encoders are told, ready for a URL: set, else that of the public URL, else the one listened on."""
+        """The host given to encoders, ready for a URL: set, else that of the public URL, else the one listened on.
+
+        On this machine alone that is `localhost`: TLS libraries match it in a certificate where they do not match addresses.
+        """
         if self.public_rtmp_host:
             return url_host(self.public_rtmp_host)
         public = urlsplit(self.public_url).hostname if self.public_url else None
-        return url_host(public or self.rtmp_host)
+        host = url_host(public or self.rtmp_host)
+        return "localhost" if host in LOOPBACK else host
 
     @property
     def tls_dir(self) -> Path:
@@ -232,6 +236,10 @@ class Settings(BaseSettings):
         if self.provider is ProviderName.LOCAL:
             ports += [("RTMP_PORT", self.rtmp_host, self.rtmp_port), ("RTMPS_PORT", self.rtmp_host, self.rtmps_port)]
         return [(PREFIX + name, url_host(host).strip("[]"), port) for name, host, port in ports if port is not None]
+
+
+LOOPBACK = ("127.0.0.1", "[::1]")
+"""The addresses of `localhost`, as they stand in a URL."""
 
 
 def url_host(host: str) -> str:

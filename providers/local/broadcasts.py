@@ -45,6 +45,10 @@ UNKNOWN_KEY = PublishRefused(
     "NetStream.Publish.BadName",
     "This stream key is not known here. Copy the key of the channel again, without spaces around it.",
 )
+MISSING_KEY = PublishRefused(
+    "NetStream.Publish.BadName",
+    "The stream key is missing. Copy the key of the channel into the encoder's field for the stream key.",
+)
 UNKNOWN_APP = PublishRefused("NetConnection.Connect.InvalidApp", f"The server URL must end in /{APP}.")
 FAILED = ("NetStream.Failed", "The server failed to go on with this stream: see its log, and start again.")
 DISABLED = PublishRefused(
@@ -85,8 +89,7 @@ class Broadcasts:
 
     async def admit(self, request: PublishRequest) -> Publication:
         """Let an encoder in or raise PublishRefused."""
-        if request.app.strip("/") != APP:
-            raise UNKNOWN_APP
+        _require_target(request.app, request.stream_key)
         stored = await self._look_up(request.stream_key)
         if stored is None:
             raise UNKNOWN_KEY
@@ -322,3 +325,14 @@ class Broadcasts:
 
     def __len__(self) -> int:
         return len(self._sessions)
+
+
+def _require_target(app: str, stream_key: str) -> None:
+    """Raise PublishRefused unless there is a key, and the URL ends in our application.
+
+    A single word comes as a key (`publish_target`). The application alone is a URL without one.
+    """
+    if app in ("", APP) and stream_key.strip() in ("", APP) and (app or stream_key):
+        raise MISSING_KEY
+    if app != APP:
+        raise UNKNOWN_APP

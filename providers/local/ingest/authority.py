@@ -1,7 +1,8 @@
 """A local certificate authority with a server certificate under it, for who has no certificate of his own.
 
 Encoders such as OBS check the chain and the host name against the system's authorities, so a bare self-signed certificate is of
-no use; a local authority can be trusted once and kept. Profile: RFC 5280 §4.2, names as RFC 6125 wants them (SAN only).
+no use; a local authority can be trusted once and kept. Profile: RFC 5280 §4.2, names as RFC 6125 wants them (SAN only). An
+address is written as a dNSName, too: the TLS library of OBS (mbedTLS 2.28) compares addresses with nothing else.
 """
 
 from __future__ import annotations
@@ -85,7 +86,7 @@ def describe(certificate: Path) -> CertificateDescription:
     return CertificateDescription(
         subject=found.subject.rfc4514_string(),
         issuer=found.issuer.rfc4514_string(),
-        names=_names(found),
+        names=tuple(dict.fromkeys(str(name.value) for name in _alternative_names(found))),
         expires=found.not_valid_after_utc,
     )
 
@@ -108,33 +109,31 @@ def _lasts(pair: _Pair, moment: datetime) -> bool:
 
 def _fits(server: _Pair, authority: _Pair, hostnames: Sequence[str]) -> bool:
     """Whether the certificate is for these names and signed by this authority."""
-    wanted = {_plain(name) for name in hostnames}
     try:
         server.certificate.verify_directly_issued_by(authority.certificate)
     except Exception:  # InvalidSignature, ValueError or TypeError, by what does not match
         return False
-    return set(_names(server.certificate)) == wanted
+    return set(_alternative_names(server.certificate)) == set(_general_names(hostnames))
 
 
-def _plain(name: str) -> str:
-    """The one way to write a name or address."""
-    general = _general_name(name)
-    return str(general.value)
+def _general_names(hostnames: Sequence[str]) -> list[x509.GeneralName]:
+    """Every name once, then every address as what it is, then every address as a name."""
+    names: list[x509.GeneralName] = []
+    addresses: list[x509.GeneralName] = []
+    for name in hostnames:
+        try:
+            addresses.append(x509.IPAddress(ipaddress.ip_address(name)))
+        except ValueError:
+            names.append(x509.DNSName(name.lower()))
+    return list(dict.fromkeys([*names, *addresses, *(x509.DNSName(str(each.value)) for each in addresses)]))
 
 
-def _general_name(name: str) -> x509.DNSName | x509.IPAddress:
-    try:
-        return x509.IPAddress(ipaddress.ip_address(name))
-    except ValueError:
-        return x509.DNSName(name.lower())
-
-
-def _names(certificate: x509.Certificate) -> tuple[str, ...]:
+def _alternative_names(certificate: x509.Certificate) -> list[x509.GeneralName]:
     try:
         extension = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
     except x509.ExtensionNotFound:
-        return ()
-    return tuple(str(name.value) for name in extension.value if isinstance(name, (x509.DNSName, x509.IPAddress)))
+        return []
+    return [name for name in extension.value if isinstance(name, (x509.DNSName, x509.IPAddress))]
 
 
 def _make_authority(moment: datetime) -> _Pair:
@@ -156,7 +155,7 @@ def _make_server(authority: _Pair, hostnames: Sequence[str], moment: datetime) -
         (x509.BasicConstraints(ca=False, path_length=None), True),
         (_usage(sign=False), True),
         (x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), False),
-        (x509.SubjectAlternativeName([_general_name(name) for name in hostnames]), False),
+        (x509.SubjectAlternativeName(_general_names(hostnames)), False),
         (identifier, False),
     ):
         builder = builder.add_extension(extension, critical=critical)

@@ -93,7 +93,7 @@ def test_addresses_are_printed_one_a_line(environment: dict[str, str]) -> None:
     assert done.stdout.splitlines() == [
         "http http://127.0.0.1:8080",
         "listening http://127.0.0.1:8080",
-        "rtmps rtmps://127.0.0.1:1936/live",
+        "rtmps rtmps://localhost:1936/live",
         "listen CONFERENCE_HTTP_PORT 127.0.0.1 8080",
         "listen CONFERENCE_RTMPS_PORT 127.0.0.1 1936",
         f"data {environment['CONFERENCE_DATA_DIR']}",

@@ -220,9 +220,13 @@ def test_secrets_do_not_show_in_the_repr(monkeypatch: pytest.MonkeyPatch) -> Non
 @pytest.mark.parametrize(
     ("given", "http", "rtmp"),
     [
-        ({}, "http://127.0.0.1:8080", "127.0.0.1"),
-        ({"http_host": "0.0.0.0"}, "http://127.0.0.1:8080", "127.0.0.1"),
-        ({"http_host": "::1", "http_port": 81}, "http://[::1]:81", "[::1]"),
+        ({}, "http://127.0.0.1:8080", "localhost"),
+        ({"http_host": "0.0.0.0"}, "http://127.0.0.1:8080", "localhost"),
+        ({"http_host": "::1", "http_port": 81}, "http://[::1]:81", "localhost"),
+        ({"rtmp_host": "127.0.0.5"}, "http://127.0.0.1:8080", "127.0.0.5"),
+        ({"public_url": "http://127.0.0.1:9000"}, "http://127.0.0.1:9000", "localhost"),
+        ({"public_url": "http://192.0.2.7:9000"}, "http://192.0.2.7:9000", "192.0.2.7"),
+        ({"public_rtmp_host": "127.0.0.1"}, "http://127.0.0.1:8080", "127.0.0.1"),
         ({"public_url": "https://live.example.com/"}, "https://live.example.com", "live.example.com"),
         ({"public_url": "https://a.example", "public_rtmp_host": "b.example"}, "https://a.example", "b.example"),
     ],

@@ -22,6 +22,7 @@ from providers.local.pipeline import DISK, SOURCE, Transcoding
 from providers.local.ports import MemoryInputStore, StoredInput
 from providers.local.recordings import Recordings
 from providers.local.refusals import WAITS
+from providers.local.rtmp.events import publish_target
 from providers.local.session import FROZEN_AFTER
 from providers.local.shelf.broadcast import Broadcast
 from providers.local.shelf.errors import ShelfError
@@ -87,12 +88,12 @@ class Stage:
         )
         return await self.store.add(stored)
 
-    async def connect(self, key: str = KEY) -> Publication:
+    async def connect(self, key: str = KEY, app: str = "live") -> Publication:
         def close(code: str, description: str) -> None:
             self.closed.append(description)
             publication.ended("refused")  # as the ingest does, at once
 
-        publication = await self.broadcasts.admit(PublishRequest("live", key, "192.0.2.1", True, "FMLE/3.0", close))
+        publication = await self.broadcasts.admit(PublishRequest(app, key, "192.0.2.1", True, "FMLE/3.0", close))
         return publication
 
     def send(self, publication: Publication, tags: Iterable[FlvTag]) -> None:
@@ -139,7 +140,7 @@ def spawn(tasks: object) -> Spawn:
 
 
 async def test_a_store_that_is_away_at_the_end_of_a_broadcast_stops_nothing(stage: Stage) -> None:
-    await stage.add_input()
+    await stage.add_input(reconnect_timeout=30)
     publication = await stage.connect()
     stage.send(publication, stream(3.0))
     publication.ended("closed")
@@ -397,3 +398,29 @@ async def test_h264_and_aac_under_a_fourcc_are_shown_as_they_are(stage: Stage) -
     video, audio = session.health().video, session.health().audio
     assert video is not None and audio is not None
     assert (video.codec, video.width, audio.codec, audio.channels) == ("H.264", 640, "AAC", 2)
+
+
+@pytest.mark.parametrize(
+    ("url_path", "name", "sentence"),
+    [
+        ("live", "", "The stream key is missing."),
+        ("live/", "", "The stream key is missing."),
+        ("live", "?token=1", "The stream key is missing."),
+        ("live", "   ", "The stream key is missing."),
+        ("", "live", "The stream key is missing."),
+        ("live/live", "", "The stream key is missing."),
+        ("", "", "The server URL must end in /live."),
+        ("app", "", "The server URL must end in /live."),
+        ("app", KEY, "The server URL must end in /live."),
+        ("", KEY, "The server URL must end in /live."),
+        ("live", "wrong", "This stream key is not known here."),
+    ],
+)
+async def test_what_is_wrong_with_the_server_or_the_key_is_named(
+    stage: Stage, url_path: str, name: str, sentence: str
+) -> None:
+    await stage.add_input()
+    app, key = publish_target(url_path, name)
+    with pytest.raises(PublishRefused) as refused:
+        await stage.connect(key, app)
+    assert refused.value.description.startswith(sentence)

@@ -7,10 +7,13 @@ import ssl
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 
+from providers.local.ingest import authority as authority_module
 from providers.local.ingest.authority import SERVER_LIFETIME, describe, ensure_local_certificate
 from providers.local.ingest.server import IngestServer
 from providers.local.ingest.tls import CertificateFiles, CertificateUnusable, reload, server_context
@@ -39,6 +42,37 @@ def test_the_certificate_names_hosts_and_addresses_and_its_authority(files: Cert
     assert description.subject == "CN=localhost"
     assert files.authority is not None
     assert description.issuer == describe(files.authority).subject
+
+
+def alternative_names(certificate: Path) -> list[x509.GeneralName]:
+    found = x509.load_pem_x509_certificate(certificate.read_bytes())
+    return list(found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value)
+
+
+def test_addresses_are_written_as_names_too(files: CertificateFiles) -> None:
+    """The TLS library of OBS compares the host with nothing else."""
+    addresses = [ip_address("127.0.0.1"), ip_address("::1")]
+
+    assert alternative_names(files.certificate) == [
+        x509.DNSName("localhost"),
+        *map(x509.IPAddress, addresses),
+        *(x509.DNSName(str(each)) for each in addresses),
+    ]
+
+
+def test_a_certificate_that_has_addresses_only_as_addresses_is_renewed(
+    files: CertificateFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        of_old = [x509.DNSName("localhost"), x509.IPAddress(ip_address("127.0.0.1")), x509.IPAddress(ip_address("::1"))]
+        patched.setattr(authority_module, "_general_names", lambda _: of_old)
+        ensure_local_certificate(tmp_path, NAMES)
+        assert alternative_names(files.certificate) == of_old
+    authority = (tmp_path / "ca.pem").read_bytes()
+    ensure_local_certificate(tmp_path, NAMES)
+
+    assert x509.DNSName("127.0.0.1") in alternative_names(files.certificate)
+    assert (tmp_path / "ca.pem").read_bytes() == authority
 
 
 def test_nobody_else_may_read_the_keys(files: CertificateFiles, tmp_path: Path) -> None:
