@@ -1,4 +1,4 @@
-"""The command line: `python -m service serve|migrate|doctor|addresses|token|user|jitsi|fake-cloudflare`.
+"""The command line: `python -m service serve|migrate|doctor|addresses|token|user|channel|jitsi|fake-cloudflare`.
 
 Exit codes: 0 done, 1 it could not be done, 2 wrong usage or settings, or another process uses the same data. Results go to stdout,
 everything else to stderr. Each command imports what it needs when it runs, so that the light ones start fast.
@@ -17,6 +17,7 @@ from providers.lock import LockHeld
 from service import VERSION, logs, settings
 from service.cli.accounts import token_commands, user_commands
 from service.cli.arguments import as_port, command
+from service.cli.channels import channel_commands
 from service.cli.running import FAILURE, LOCKS_HELD, begin, run, say, told, with_store
 from service.settings import ProviderName, SettingsError
 
@@ -69,6 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     fake.add_argument("--state", type=Path, metavar="FILE", help="keep what it knows there (default: in memory)")
     token_commands(commands.add_parser("token", help="make, list and revoke API tokens"))
     user_commands(commands.add_parser("user", help="enter and list the people of an organization"))
+    channel_commands(commands.add_parser("channel", help="appoint an admin of a channel"))
     return parser
 
 

@@ -136,7 +136,9 @@ def _of_all(channels: Channels) -> list[Operation]:
 
     @operation("POST", PATH, body=ChannelBody, answers={201: ChannelAnswer}, tag=TAG, summary="Make a channel")
     async def create_channel(call: Call[Nothing, ChannelBody]) -> Reply:
-        """The caller becomes its first member and its admin."""
+        """The caller becomes its first member and its admin. When the token belongs to the organization alone, the first of
+        `members` is the admin. A channel without an admin is administered by such tokens.
+        """
         channel = await channels.create(call.path["organization_id"], call.caller.user_id, call.body.new())
         return Reply(channel_answer(channel), status=201)
 

@@ -105,9 +105,16 @@ def operations(members: Members) -> list[Operation]:
         """`last_seen_at` only for oneself; `is_admin` only by an admin, and never of the only one (409). Unread counts follow."""
         return Reply(_answer(await members.change(call.caller, *_named(call), call.body.changes())))
 
-    @operation("DELETE", MEMBER, answers={204: None}, tag=TAG, summary="Leave, or send somebody away")
+    @operation(
+        "DELETE",
+        MEMBER,
+        answers={204: None},
+        errors=(409,),
+        tag=TAG,
+        summary="Leave a channel, or remove a member",
+    )
     async def remove_member(call: Call[Nothing, Nothing]) -> Reply:
-        """Others only by an admin. Direct channels are never left: 403."""
+        """Only an admin removes another member. The channel's only admin cannot leave: 409. Direct channels are never left: 403."""
         await members.remove(call.caller, *_named(call))
         return Reply(None, status=204)
 

@@ -36,10 +36,12 @@ def operations(channels: Channels, streams: Streams) -> list[Operation]:
         summary="Give the channel's live input a new stream key",
     )
     async def rotate_key(call: Call[Nothing, RotationBody]) -> Reply:
-        """The old key stops working after `overlap` seconds, at once by default; an encoder still on it is sent away and told why.
+        """For the channel's admins and for tokens that belong to the organization alone: 403 for others.
+
+        The old key stops working after `overlap` seconds, at once by default; an encoder still on it is sent away and told why.
         The broadcast waits for the encoder as after a drop. 404 when nobody has made a live input yet.
         """
-        channel = await channels.visible(call.caller, call.path["channel_id"])
+        channel = await channels.controlled(call.caller, call.path["channel_id"])
         return Reply(stream_answer(await streams.rotate_key(channel, call.body.overlap)))
 
     @operation(
@@ -50,7 +52,10 @@ def operations(channels: Channels, streams: Streams) -> list[Operation]:
         summary="Let encoders publish to the channel's live input",
     )
     async def enable_stream(call: Call[Nothing, Nothing]) -> Reply:
-        """Changes nothing when they may already. 404 when nobody has made a live input yet."""
+        """For those who may rotate the key. Changes nothing when encoders may publish already.
+
+        404 when the channel has no live input yet.
+        """
         return await set_enabled(call, True)
 
     @operation(
@@ -61,11 +66,14 @@ def operations(channels: Channels, streams: Streams) -> list[Operation]:
         summary="Let no encoder publish to the channel's live input",
     )
     async def disable_stream(call: Call[Nothing, Nothing]) -> Reply:
-        """A running broadcast ends and becomes a recording; its encoder is told why. 404 when nobody has made a live input yet."""
+        """For those who may rotate the key. A running broadcast ends and becomes a recording; its encoder is told why.
+
+        404 when the channel has no live input yet.
+        """
         return await set_enabled(call, False)
 
     async def set_enabled(call: Call[Nothing, Nothing], enabled: bool) -> Reply:
-        channel = await channels.visible(call.caller, call.path["channel_id"])
+        channel = await channels.controlled(call.caller, call.path["channel_id"])
         return Reply(stream_answer(await streams.set_enabled(channel, enabled)))
 
     return [rotate_key, enable_stream, disable_stream]

@@ -27,9 +27,17 @@ def person(caller: Identity) -> User:
 
 
 def only_admin(entry: Entry) -> None:
-    """Errors: Forbidden. Nobody is admin of a direct channel."""
+    """Errors: Forbidden. A direct channel has no admin. Of a channel without an admin the organization's own tokens are admins."""
     if not entry.is_admin:
         raise Forbidden
+
+
+def only_admin_or_organization(entry: Entry, caller: Identity) -> None:
+    """The channel's admins, and tokens that belong to the organization alone. In a direct channel every member is as good as an
+    admin, because it has none. Errors: Forbidden.
+    """
+    if caller.user is not None and not entry.is_direct:
+        only_admin(entry)
 
 
 def only_self(caller: Identity, user_id: UUID) -> User:

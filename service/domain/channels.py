@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 
 import structlog
 
-from service.domain.access import enter, only_admin
+from service.domain.access import enter, only_admin, only_admin_or_organization
 from service.domain.accounts import Identity
 from service.domain.conversation_ports import DirectoryStore
 from service.domain.entities import Channel, ChannelType
@@ -35,6 +35,7 @@ MAX_FIRST_MEMBERS = 500
 ORDERINGS = ("created_at", "-created_at", "latest_message_created_at", "-latest_message_created_at")
 DEFAULT_ORDERING = "-latest_message_created_at"
 
+NO_MEMBER = "A private channel needs at least one member."
 UNKNOWN_USER = 'Invalid pk "{}" - object does not exist.'
 
 Farewell = Callable[[UUID], Awaitable[None]]
@@ -89,12 +90,17 @@ class Channels:
         self._farewells.append(farewell)
 
     async def create(self, organization_id: UUID, creator_id: UUID | None, new: NewChannel) -> Channel:
-        """The creator is its first member and its admin. Errors: Invalid for members nobody knows."""
+        """The creator is its first member and its admin; without a creator the first of the members is.
+
+        Errors: Invalid for unknown members, and for a private channel that would have no member.
+        """
+        is_private = new.is_private or new.type is ChannelType.PRIVATE
+        if is_private and creator_id is None and not new.members:
+            raise Invalid({"members": [NO_MEMBER]})
         if new.members:
             await require_known(self._directory, organization_id, new.members, "members")
         now = self._clock()
         member_ids = dict.fromkeys(each for each in (creator_id, *new.members) if each is not None)
-        is_private = new.is_private or new.type is ChannelType.PRIVATE
         channel = Channel(
             id=uuid4(),
             organization_id=organization_id,
@@ -124,6 +130,12 @@ class Channels:
     async def visible(self, caller: Identity, channel_id: UUID) -> Channel:
         """Errors: NotFound, also for a private or direct channel the caller is not in."""
         return (await enter(self._store, caller, channel_id)).channel
+
+    async def controlled(self, caller: Identity, channel_id: UUID) -> Channel:
+        """The channel, for a caller who may control its stream. Errors: NotFound, Forbidden."""
+        entry = await enter(self._store, caller, channel_id)
+        only_admin_or_organization(entry, caller)
+        return entry.channel
 
     async def list(
         self,

@@ -42,7 +42,7 @@ class EntryStore(Protocol):
     """Who may come in."""
 
     async def entry(self, organization_id: UUID, channel_id: UUID, user_id: UUID | None) -> Entry | None:
-        """None when there is no such channel in that organization."""
+        """As `ChannelStore.entry`. None when there is no such channel in that organization."""
 
 
 class MemberStore(EntryStore, Protocol):
@@ -60,13 +60,13 @@ class MemberStore(EntryStore, Protocol):
     ) -> Member | None:
         """None also when there is no such member. The unread counts are counted again when `last_seen_at` changes.
 
-        Errors: Conflict when the channel's only admin is to be none.
+        Errors: Conflict when the channel's only admin is to be none. Deleted users do not count as admins.
         """
 
     async def set_mode(self, channel_id: UUID, user_id: UUID, mode: NotifyMode, at: datetime) -> Member | None: ...
 
     async def remove_member(self, channel_id: UUID, user_id: UUID) -> bool:
-        """False when there was none."""
+        """False when there was none. Errors: Conflict when it is the channel's only admin."""
 
     async def joined(self, user_id: UUID, ordering: str, request: PageRequest, *, direct: bool) -> list[Joined]:
         """The channels somebody is in. `direct`: only the direct ones."""

@@ -19,6 +19,7 @@ from service.domain.paging import Anchor, Page, PageRequest, cut, known_ordering
 ORDERINGS = ("created_at", "-created_at")
 DEFAULT_ORDERING = "-created_at"
 
+NO_ADMINS = "A direct channel has no admins."
 PUBLIC_ONLY = "Members can be added to public channels only."
 
 
@@ -68,7 +69,7 @@ class Members:
         return _found(await self._store.change_member(channel_id, user_id, changes, self._clock()))
 
     async def remove(self, caller: Identity, channel_id: UUID, user_id: UUID) -> None:
-        """Leave, or be sent away by an admin. Errors: Forbidden, also in a direct channel: who is in it is what it is."""
+        """Leave, or be removed by an admin. Errors: Forbidden, also in a direct channel: its members are what it is; Conflict."""
         entry = await enter(self._store, caller, channel_id)
         if entry.channel.type is ChannelType.DIRECT:
             raise Forbidden
@@ -77,6 +78,22 @@ class Members:
             only_admin(entry)
         if not await self._store.remove_member(channel_id, user_id):
             raise NotFound
+
+    async def appoint(self, organization_id: UUID, channel_id: UUID, user_id: UUID) -> Member:
+        """Make the user an admin, and first a member when they are none. For the operator, who may see every channel.
+
+        Errors: NotFound, Invalid (the channel is direct, or the user is not in the organization).
+        """
+        entry = await self._store.entry(organization_id, channel_id, None)
+        if entry is None:
+            raise NotFound("There is no such channel in that organization.")
+        if entry.is_direct:
+            raise Invalid({"channel": [NO_ADMINS]})
+        await require_known(self._directory, organization_id, (user_id,), "user")
+        now = self._clock()
+        if await self._store.add_member(channel_id, user_id, now) is None:
+            raise NotFound
+        return _found(await self._store.change_member(channel_id, user_id, MemberChanges(is_admin=True), now))
 
     async def settings(self, caller: Identity, channel_id: UUID, user_id: UUID) -> NotificationSettings:
         """Errors: Forbidden for anybody's but the caller's own."""

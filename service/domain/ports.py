@@ -90,12 +90,12 @@ class ChannelStore(Protocol):
     """Channels."""
 
     async def add_channel(self, channel: Channel, member_ids: Collection[UUID] = ()) -> None:
-        """Store the channel with its first members; its creator among them is its admin."""
+        """Store the channel with its first members; its creator is its admin, or the first of them when it has no creator."""
 
     async def channel(self, organization_id: UUID, channel_id: UUID) -> Channel | None: ...
 
     async def entry(self, organization_id: UUID, channel_id: UUID, user_id: UUID | None) -> Entry | None:
-        """The channel and what that user is to it."""
+        """The channel and what that user is to it. For None, the organization itself: admin of a channel without an admin."""
 
     async def change_channel(self, channel_id: UUID, values: Mapping[str, Any], at: datetime) -> bool:
         """False when it is gone. Errors: Conflict for a default channel of the organization that is private, or a second one.

@@ -63,6 +63,29 @@ def visible_to(user_id: UUID | None) -> ColumnElement[bool]:
     return or_(public, inside.correlate(channels).scalar_subquery().is_not(None))
 
 
+def _is(organization_id: UUID, channel_id: UUID) -> ColumnElement[bool]:
+    return and_(
+        channels.c.id == channel_id, channels.c.organization_id == organization_id, channels.c.deleted_at.is_(None)
+    )
+
+
+def _is_admin(user_id: UUID) -> ColumnElement[Any]:
+    """Whether that member of the channel is an admin; NULL for a user who is no member."""
+    theirs = select(members.c.is_admin).where(members.c.channel_id == channels.c.id, members.c.user_id == user_id)
+    return theirs.correlate(channels).scalar_subquery().label("is_admin")
+
+
+def _some_admin() -> ColumnElement[Any]:
+    """An admin of the channel, NULL when it has none. Deleted users do not count."""
+    admins = (
+        select(members.c.user_id)
+        .join(users, users.c.id == members.c.user_id)
+        .where(members.c.channel_id == channels.c.id, members.c.is_admin.is_(True), users.c.deleted_at.is_(None))
+        .limit(1)
+    )
+    return admins.correlate(channels).scalar_subquery().label("some_admin")
+
+
 def locked(channel_id: UUID) -> Select[Any]:
     """What every change within a channel begins with: its row, nobody else's until the end of the transaction."""
     present = and_(channels.c.id == channel_id, channels.c.deleted_at.is_(None))
@@ -133,28 +156,32 @@ class StoredChannels:
     async def add_channel(self, channel: Channel, member_ids: Collection[UUID] = ()) -> None:
         async def change(connection: AsyncConnection) -> None:
             await connection.execute(channels.insert().values(channel_row(channel)))
-            rows = [member_row(channel, each, is_admin=each == channel.creator_id) for each in member_ids]
+            admin = channel.creator_id or next(iter(member_ids), None)
+            rows = [member_row(channel, each, is_admin=each == admin) for each in member_ids]
             if rows:
                 await connection.execute(members.insert(), rows)
 
         await self._database.write(change)
 
     async def channel(self, organization_id: UUID, channel_id: UUID) -> Channel | None:
-        found = await self.entry(organization_id, channel_id, None)
-        return None if found is None else found.channel
+        row = await self._row(with_latest().where(_is(organization_id, channel_id)))
+        return None if row is None else shown(row)
 
     async def entry(self, organization_id: UUID, channel_id: UUID, user_id: UUID | None) -> Entry | None:
-        wanted = with_latest().where(
-            channels.c.id == channel_id, channels.c.organization_id == organization_id, channels.c.deleted_at.is_(None)
-        )
-        part = select(members.c.is_admin).where(members.c.channel_id == channel_id, members.c.user_id == user_id)
+        # One statement, because PostgreSQL shows each one the state of its own moment: with two, a channel that is deleted between
+        # them is there but has no members.
+        if user_id is None:
+            row = await self._row(with_latest(_some_admin()).where(_is(organization_id, channel_id)))
+            return None if row is None else Entry(shown(row), is_member=False, is_admin=row["some_admin"] is None)
+        row = await self._row(with_latest(_is_admin(user_id)).where(_is(organization_id, channel_id)))
+        if row is None:
+            return None
+        return Entry(shown(row), is_member=row["is_admin"] is not None, is_admin=bool(row["is_admin"]))
 
-        async def query(connection: AsyncConnection) -> Entry | None:
-            row = (await connection.execute(wanted)).mappings().one_or_none()
-            if row is None:
-                return None
-            is_admin = None if user_id is None else (await connection.execute(part)).scalar_one_or_none()
-            return Entry(shown(row), is_member=is_admin is not None, is_admin=bool(is_admin))
+    async def _row(self, wanted: Select[Any]) -> Row | None:
+        async def query(connection: AsyncConnection) -> Row | None:
+            row: Row | None = (await connection.execute(wanted)).mappings().one_or_none()
+            return row
 
         return await self._database.read(query)
 

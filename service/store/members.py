@@ -89,7 +89,7 @@ class StoredMembers:
             if before is None:
                 return None
             values: dict[str, Any] = {"updated_at": at}
-            if changes.is_admin is False:
+            if changes.is_admin is False and before.is_admin:
                 await _leave_an_admin(connection, channel_id, user_id)
             if changes.is_admin is not None:
                 values["is_admin"] = changes.is_admin
@@ -115,6 +115,9 @@ class StoredMembers:
     async def remove_member(self, channel_id: UUID, user_id: UUID) -> bool:
         async def change(connection: AsyncConnection) -> bool:
             await connection.execute(locked(channel_id))
+            is_admin = select(members.c.is_admin).where(_at(channel_id, user_id))
+            if (await connection.execute(is_admin)).scalar_one_or_none():
+                await _leave_an_admin(connection, channel_id, user_id)
             if (await connection.execute(members.delete().where(_at(channel_id, user_id)))).rowcount == 0:
                 return False
             fewer = {"member_count": channels.c.member_count - 1}
@@ -148,13 +151,23 @@ def _joined(user_id: UUID) -> Select[Any]:
     return with_latest(*MEMBER_COLUMNS, source=rooms).where(members.c.user_id == user_id)
 
 
+ONLY_ADMIN = "This is the channel's only admin. Make another member an admin first, or delete the channel."
+
+
 async def _leave_an_admin(connection: AsyncConnection, channel_id: UUID, user_id: UUID) -> None:
-    """Errors: Conflict, when that user is the only one. The channel is locked."""
-    others = select(members.c.id).where(
-        members.c.channel_id == channel_id, members.c.user_id != user_id, members.c.is_admin.is_(True)
+    """Errors: Conflict when that user is the only admin whose account is not deleted. The channel is locked."""
+    others = (
+        select(members.c.id)
+        .join(users, users.c.id == members.c.user_id)
+        .where(
+            members.c.channel_id == channel_id,
+            members.c.user_id != user_id,
+            members.c.is_admin.is_(True),
+            users.c.deleted_at.is_(None),
+        )
     )
     if (await connection.execute(others.limit(1))).first() is None:
-        raise Conflict("A channel keeps at least one admin.")
+        raise Conflict(ONLY_ADMIN)
 
 
 async def _unread(connection: AsyncConnection, channel_id: UUID, user_id: UUID, since: datetime) -> dict[str, int]:

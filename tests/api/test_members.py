@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from uuid import uuid4
+from datetime import UTC, datetime
+from uuid import UUID, uuid4
 
 import pytest
+from sqlalchemy import update
 
+from service.store.tables import users
 from tests.api.conftest import Api
 from tests.api.people import TIME, Person, newcomer
 
@@ -218,3 +221,73 @@ async def test_members_page_both_ways(api: Api, ada: Person) -> None:
     up = await ada.all(f"channels/{channel}/members?ordering=created_at&page_size=2")
     assert up == (await ada.all(f"channels/{channel}/members?page_size=4"))[::-1]
     assert {each["member_id"] for each in up} == {ada.id, *(each.id for each in people)}
+
+
+async def test_the_only_admin_cannot_leave_before_another_one_is_appointed(ada: Person, bob: Person) -> None:
+    channel = await ada.channel(members=[bob.id])
+    status, answer = await ada.delete(me(channel, ada))
+    assert (status, list(answer)) == (409, ["detail"])
+    assert (await ada.patch(me(channel, bob), {"is_admin": True}))[0] == 200
+    assert (await ada.delete(me(channel, ada)))[0] == 204
+    assert (await bob.delete(me(channel, bob)))[0] == 409
+    assert (await bob.delete(f"channels/{channel}"))[0] == 204
+
+
+async def test_an_admin_who_is_the_only_member_cannot_leave_either(ada: Person) -> None:
+    channel = await ada.channel(is_private=True)
+    assert (await ada.delete(me(channel, ada)))[0] == 409
+    assert (await ada.delete(f"channels/{channel}"))[0] == 204
+
+
+async def test_of_two_admins_who_leave_or_remove_each_other_at_once_one_stays(ada: Person, bob: Person) -> None:
+    for leaves in (True, False):
+        channel = await ada.channel(members=[bob.id])
+        assert (await ada.patch(me(channel, bob), {"is_admin": True}))[0] == 200
+        whom = (ada, bob) if leaves else (bob, ada)
+        answers = await asyncio.gather(ada.delete(me(channel, whom[0])), bob.delete(me(channel, whom[1])))
+        statuses = sorted(status for status, _ in answers)
+        assert statuses[0] == 204 and statuses[1] in (403, 409), statuses
+        members = [
+            each for person in (ada, bob) for each in (await person.get(f"channels/{channel}/members"))[1]["results"]
+        ]
+        assert any(each["is_admin"] for each in members)
+
+
+async def test_an_admin_whose_account_is_deleted_does_not_count(api: Api, ada: Person, bob: Person) -> None:
+    channel = await ada.channel(members=[bob.id])
+    assert (await ada.patch(me(channel, bob), {"is_admin": True}))[0] == 200
+    gone = update(users).where(users.c.id == UUID(bob.id)).values(deleted_at=datetime.now(UTC))
+    await api.store.database.write(lambda connection: connection.execute(gone))
+    assert (await ada.patch(me(channel, ada), {"is_admin": False}))[0] == 409
+    assert (await ada.delete(me(channel, ada)))[0] == 409
+    assert (await ada.delete(me(channel, bob)))[0] == 204
+
+
+async def test_a_channel_of_the_organizations_own_token_has_somebody_to_administer_it(
+    api: Api, ada: Person, bob: Person
+) -> None:
+    issued = await api.accounts.create_token(api.organization, None)
+    nobody = Person(api, "", issued.secret)
+    assert (await nobody.post("channels", {"name": "Hidden", "is_private": True}))[0] == 400
+    led = await nobody.channel(is_private=True, members=[bob.id, ada.id])
+    assert [
+        each["member_id"] for each in (await bob.seen(f"channels/{led}/members"))["results"] if each["is_admin"]
+    ] == [bob.id]
+    lone = await nobody.channel()
+    assert (await ada.patch(f"channels/{lone}", {"name": "Taken over"}))[0] == 403
+    assert (await nobody.patch(f"channels/{lone}", {"name": "Renamed"}))[0] == 200
+    await ada.made(f"channels/{lone}/members", {"member_id": ada.id})
+    assert (await nobody.patch(me(lone, ada), {"is_admin": True}))[0] == 200
+    assert (await nobody.patch(f"channels/{lone}", {"name": "Again"}))[0] == 403
+    assert (await ada.delete(f"channels/{lone}"))[0] == 204
+
+
+async def test_deletions_at_the_same_time_are_204_once_and_else_404(ada: Person, bob: Person) -> None:
+    for _ in range(5):
+        channel = await ada.channel(members=[bob.id])
+        paths = [f"channels/{channel}"] * 12
+        answers = await asyncio.gather(*(ada.delete(path) for path in paths))
+        assert sorted(status for status, _ in answers) == [204, *[404] * 11]
+        other = await ada.channel(members=[bob.id])
+        answers = await asyncio.gather(*(ada.delete(me(other, bob)) for _ in range(6)), ada.delete(f"channels/{other}"))
+        assert {status for status, _ in answers} <= {204, 404}

@@ -19,10 +19,11 @@ OTHERS_BUSINESS = {
     "edit_message", "delete_message",
     "change_member", "remove_member", "get_settings", "change_settings",
     "list_joined", "get_joined", "list_direct", "open_direct", "get_direct",
+    "rotate_key", "enable_stream", "disable_stream",
 }  # fmt: skip
 """What a member may not do who is no admin, when it is about somebody else."""
 
-NOT_WITHOUT_A_USER = OTHERS_BUSINESS | {"get_me", "send_message"}
+NOT_WITHOUT_A_USER = OTHERS_BUSINESS - {"rotate_key", "enable_stream", "disable_stream"} | {"get_me", "send_message"}
 """What a token that belongs to its organization alone may not do."""
 
 

@@ -7,6 +7,7 @@ from uuid import uuid4
 import pytest
 
 from tests.api.conftest import Api
+from tests.api.people import Person, newcomer
 
 ACTIONS = ("rotate_key", "enable", "disable")
 
@@ -82,3 +83,28 @@ async def test_only_the_organization_itself_may(api: Api, action: str) -> None:
     async with api.client.post(f"{path}/{action}", headers={"Authorization": f"Token {other.secret}"}) as response:
         assert response.status == 403
     assert await api.get(path + "/create_stream") == (200, stream)
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+async def test_a_stream_is_controlled_by_admins_and_the_organization_alone(
+    api: Api, ada: Person, bob: Person, action: str
+) -> None:
+    channel = await ada.channel(members=[bob.id])
+    assert (await bob.post(f"channels/{channel}/conference/create_stream"))[0] == 201
+    control = f"channels/{channel}/conference/{action}"
+    stranger = await newcomer(api, "Eve")
+    for other in (bob, stranger):
+        assert await other.post(control) == (403, {"detail": "You do not have permission to perform this action."})
+    organization = Person(api, "", (await api.accounts.create_token(api.organization, None)).secret)
+    assert [(await each.post(control))[0] for each in (ada, organization)] == [200, 200]
+    assert (await ada.patch(f"channels/{channel}/members/{bob.id}", {"is_admin": True}))[0] == 200
+    assert (await bob.post(control))[0] == 200
+
+
+async def test_a_direct_channel_has_no_admin_so_its_members_control_its_stream(
+    api: Api, ada: Person, bob: Person
+) -> None:
+    channel = await ada.direct(bob)
+    assert (await ada.post(f"channels/{channel}/conference/create_stream"))[0] == 201
+    assert (await bob.post(f"channels/{channel}/conference/rotate_key"))[0] == 200
+    assert (await (await newcomer(api, "Eve")).post(f"channels/{channel}/conference/rotate_key"))[0] == 404

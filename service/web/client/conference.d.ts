@@ -261,7 +261,7 @@ export interface Operations {
   listStreams: { path: { organization_id: string; }; query?: { cursor?: string; page_size?: number; search?: string; state?: "offline" | "connecting" | "starting" | "live" | "reconnecting" | "ended" | ""; }; answer: ListedStreamPage };
   /** Open the direct channel with somebody */
   openDirect: { path: { organization_id: string; user_id: string; }; body: DirectBody; answer: ChannelAnswer };
-  /** Leave, or send somebody away */
+  /** Leave a channel, or remove a member */
   removeMember: { path: { organization_id: string; channel_id: string; member_id: string; }; answer: null };
   /** Replace a channel */
   replaceChannel: { path: { organization_id: string; channel_id: string; }; body: ChannelReplacement; answer: ChannelAnswer };

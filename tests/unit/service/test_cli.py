@@ -208,3 +208,25 @@ def test_what_jitsi_has_to_be_told_is_the_same_every_time(environment: dict[str,
     first, second = run(environment, "jitsi"), run(environment, "jitsi")
     assert (first.returncode, first.stdout) == (0, second.stdout)
     assert 'app_id = "jitsi"' in first.stdout.splitlines()
+
+
+def test_an_admin_is_appointed_also_in_a_channel_that_has_none(environment: dict[str, str]) -> None:
+    organization, ada = str(uuid4()), str(uuid4())
+    assert run(environment, "token", "create", "--org", organization, "--user", ada).returncode == 0
+    channel = uuid4()
+    file = Path(environment["CONFERENCE_DATA_DIR"]) / "conference.db"
+    with closing(sqlite3.connect(file)) as database, database:
+        database.execute(
+            "insert into channels (id, organization_id, name, name_folded, description, is_private, type, created_at, updated_at, "
+            "latest_message_created_at) values (?, ?, 'Lost', 'lost', '', 1, 4, '2026-01-01', '2026-01-01', '2026-01-01')",
+            (channel.hex, UUID(organization).hex),
+        )
+    asked = ("channel", "appoint", "--org", organization, "--user", ada, "--channel")
+    for _ in range(2):
+        done = run(environment, *asked, str(channel))
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    with closing(sqlite3.connect(file)) as database:
+        assert database.execute("select user_id, is_admin from members").fetchall() == [(UUID(ada).hex, 1)]
+        assert database.execute("select member_count from channels").fetchall() == [(1,)]
+    unknown = run(environment, *asked, str(uuid4()))
+    assert (unknown.returncode, unknown.stderr) == (1, "There is no such channel in that organization.\n")

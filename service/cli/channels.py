@@ -1,0 +1,32 @@
+"""The commands for channels: `channel appoint`."""
+
+from __future__ import annotations
+
+import argparse
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from service.cli.arguments import as_uuid, command
+from service.cli.running import begin, with_store
+
+if TYPE_CHECKING:
+    from service.store.repository import Store
+
+
+def channel_commands(parser: argparse.ArgumentParser) -> None:
+    """Those of `channel`."""
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    appoint = command(commands, "appoint", _appoint, "make a user an admin of a channel, and a member first if need be")
+    appoint.add_argument("--org", type=as_uuid, required=True, metavar="UUID")
+    appoint.add_argument("--channel", type=as_uuid, required=True, metavar="UUID")
+    appoint.add_argument("--user", type=as_uuid, required=True, metavar="UUID")
+
+
+def _appoint(given: argparse.Namespace) -> int:
+    async def appoint(store: Store) -> None:
+        from service.domain.members import Members
+
+        members = Members(store.members, store.directory, lambda: datetime.now(UTC))
+        await members.appoint(given.org, given.channel, given.user)
+
+    return with_store(begin(quiet=True), appoint)
