@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 from cloudflare import AsyncCloudflare, ConflictError, NotFoundError
@@ -92,9 +93,11 @@ async def test_tokens_keys_and_usage(sdk: AsyncCloudflare, fake: FakeHand, accou
     assert (await sdk.stream.videos.storage_usage(account_id=account)).video_count == 0
 
 
-async def test_the_webhook_is_set_read_and_removed(sdk: AsyncCloudflare, account: str) -> None:
+@pytest.mark.parametrize("spelling", ["body_notification_url_1", "body_notification_url_2"])
+async def test_the_webhook_is_set_read_and_removed(sdk: AsyncCloudflare, account: str, spelling: str) -> None:
     webhooks = sdk.stream.webhooks
-    await webhooks.update(account_id=account, body_notification_url_2="https://hooks.example.com/video")
+    url: dict[str, Any] = {spelling: "https://hooks.example.com/video"}
+    await webhooks.update(account_id=account, **url)
     assert (await webhooks.get(account_id=account)).notification_url == "https://hooks.example.com/video"  # type: ignore[union-attr]
     await webhooks.delete(account_id=account)
     with pytest.raises(NotFoundError):

@@ -12,7 +12,7 @@ import jwt
 from aiohttp import web
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
-from pydantic import BaseModel, Field
+from pydantic import AliasChoices, BaseModel, Field
 
 from providers.cloudflare.fake import shapes
 from providers.cloudflare.fake.envelope import answer, read
@@ -38,7 +38,11 @@ class TokenBody(BaseModel):
 
 
 class WebhookBody(BaseModel):
-    notificationUrl: str = Field(pattern=r"^https?://")
+    """Cloudflare's SDKs offer both spellings; the documented one goes first."""
+
+    notificationUrl: str = Field(
+        pattern=r"^https?://", validation_alias=AliasChoices("notificationUrl", "notification_url")
+    )
 
 
 def routes() -> list[web.RouteDef]:
