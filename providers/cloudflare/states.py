@@ -25,7 +25,16 @@ from providers.base import (
     ProviderUnavailable,
 )
 from providers.cloudflare import mapping
-from providers.cloudflare.tracking import SentAway, Tracked, compose, contradicts, explained, happened
+from providers.cloudflare.tracking import (
+    SentAway,
+    Tracked,
+    compose,
+    contradicts,
+    explained,
+    happened,
+    hinted,
+    overruled,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -195,7 +204,7 @@ class States:
             except ProviderUnavailable as failure:
                 away = failure
         status, lifecycle = await self._source.deliver(f"/{tracked.uid}/lifecycle")
-        video_uid = mapping.live_video(lifecycle) if status == 200 else None
+        video_uid, hint = (mapping.live_video(lifecycle), hinted(lifecycle)) if status == 200 else (None, None)
         if away is not None:
             # The delivery host alone tells what can be watched; an account's list of inputs outgrows the request budget.
             if status != 200:
@@ -203,10 +212,12 @@ class States:
             tracked.stale = True
         else:
             # Known to be out of date from now on, also if the API cannot be asked.
-            tracked.woken = tracked.woken or contradicts(tracked, video_uid, lifecycle)
+            vanished = tracked.is_input and status == 404
+            tracked.woken = tracked.woken or vanished or contradicts(tracked, video_uid, hint)
             if self._has_news(tracked, video_uid, status, now):
                 await self._read_connection(tracked, now)
-        self._settle(tracked, video_uid, now)
+        tracked.is_input = status != 404
+        self._settle(tracked, video_uid, hint, now)
 
     def _has_news(self, tracked: Tracked, video_uid: str | None, status: int, now: datetime) -> bool:
         """Whether the API can know more than we do; what it says costs a request of the budget."""
@@ -240,11 +251,13 @@ class States:
         except TimeoutError:
             raise ProviderUnavailable("Cloudflare's API does not answer in time") from None
 
-    def _settle(self, tracked: Tracked, video_uid: str | None, now: datetime) -> None:
+    def _settle(self, tracked: Tracked, video_uid: str | None, hint: bool | None, now: datetime) -> None:
         before, connection = tracked.answer, tracked.connection or mapping.Connection(None)
         if before is not None and connection.connected and not before.is_connected:
             tracked.trouble = tracked.sent_away = None
-        connection = explained(connection, tracked.sent_away, now)
+        if tracked.video_uid != video_uid:
+            tracked.video_changed = now
+        connection = explained(overruled(tracked, connection, video_uid, hint), tracked.sent_away, now)
         after = replace(compose(before, connection, video_uid, tracked.trouble, now), degraded=tracked.stale)
         other_video = None not in (tracked.video_uid, video_uid) and tracked.video_uid != video_uid
         if tracked.video_uid is not None and tracked.video_uid != video_uid:

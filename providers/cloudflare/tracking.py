@@ -43,7 +43,8 @@ class Tracked:
     """One live input's record. `answer` is the last good one; `woken` says that it is known to be out of date,
     `stale` that the API could not be asked about that.
 
-    `recordings` are videos whose broadcast ended and which are not ready yet, with the moment the waiting began.
+    `recordings` are videos whose broadcast ended and which are not ready yet, with the moment the waiting began. `video_changed` is
+    the moment at which `video_uid` became what it is, `is_input` whether the delivery host knew the input when it was last asked.
     """
 
     uid: str
@@ -51,6 +52,8 @@ class Tracked:
     connection: Connection | None = None
     connection_read: datetime | None = None
     video_uid: str | None = None
+    video_changed: datetime | None = None
+    is_input: bool = False
     answer: InputState | None = None
     asked: datetime | None = None
     woken: bool = True
@@ -64,12 +67,30 @@ class Tracked:
         return self.answer is not None and self.answer.phase in ON_AIR
 
 
-def contradicts(tracked: Tracked, video_uid: str | None, lifecycle: Any) -> bool:
-    """Whether the delivery host says something that does not go with what the API said last."""
+def hinted(lifecycle: Any) -> bool | None:
+    """Whether the delivery host says that there is an encoder; None when it does not say."""
     word = lifecycle.get("status") if isinstance(lifecycle, dict) else None
-    hint = connection_of(word).connected if isinstance(word, str) else None
+    return connection_of(word).connected if isinstance(word, str) else None
+
+
+def contradicts(tracked: Tracked, video_uid: str | None, hint: bool | None) -> bool:
+    """Whether the delivery host says something that does not go with what the API said last."""
     known = tracked.connection.connected if tracked.connection is not None else None
     return video_uid != tracked.video_uid or (hint is not None and hint != known)
+
+
+def overruled(tracked: Tracked, connection: Connection, video_uid: str | None, hint: bool | None) -> Connection:
+    """The connection to go by when the API could not be asked: the delivery host has answered since.
+
+    Its word for the encoder counts where it has one. Else a video begins with an encoder and ends after one: when the video changed
+    after the API last described the connection, there is an encoder while there is a video.
+    """
+    changed, read = tracked.video_changed, tracked.connection_read
+    if not tracked.stale:
+        return connection
+    if hint is None and changed is not None and (read is None or read < changed):
+        hint = video_uid is not None
+    return connection if hint is None or hint == connection.connected else Connection(hint, changed)
 
 
 def compose(

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from providers.base import Phase
+from providers.base import InputNotFound, Phase, ProviderUnavailable
 from providers.cloudflare import mapping, states
 from providers.cloudflare.states import States
 from tests.contract.clock import MovableClock
@@ -23,17 +23,22 @@ class Hosts:
     def __init__(self) -> None:
         self.encoder: object = "connected"
         self.lifecycle: dict[str, Any] = LIVE
+        self.away = self.deleted = False
         self.gate = asyncio.Event()
         self.gate.set()
         self.asked = asyncio.Event()
 
     async def deliver(self, path: str) -> tuple[int, Any]:
-        return 200, self.lifecycle
+        return (404, None) if self.deleted else (200, self.lifecycle)
 
     async def input_shape(self, uid: str, *, polling: bool = False) -> mapping.Shape:
         shape = {"uid": uid, "status": {"current": {"state": self.encoder}}}
         self.asked.set()
         await self.gate.wait()
+        if self.away:
+            raise ProviderUnavailable("away")
+        if self.deleted:
+            raise InputNotFound(uid)
         return shape
 
     async def video(self, uid: str, *, polling: bool = False) -> mapping.Shape | None:
@@ -121,3 +126,66 @@ async def test_a_connection_the_delivery_host_contradicts_is_not_told_as_certain
 async def test_a_word_of_no_known_kind_is_an_unknown_word(known: States, hosts: Hosts, word: object) -> None:
     hosts.encoder = word
     assert (await known.state(UID)).phase is Phase.LIVE
+
+
+# When the API cannot be asked, the delivery host's newer word counts.
+
+
+async def test_a_stream_begun_while_the_api_cannot_be_asked_is_live(
+    known: States, hosts: Hosts, clock: MovableClock
+) -> None:
+    hosts.encoder, hosts.lifecycle = "disconnected", IDLE
+    assert (await known.state(UID)).phase is Phase.OFFLINE
+    hosts.away, hosts.lifecycle = True, LIVE
+    for _ in range(3):
+        clock.advance(2)
+        state = await known.state(UID)
+        assert (state.phase, state.is_connected, state.degraded) == (Phase.LIVE, True, True)
+    hosts.away, hosts.encoder = False, "connected"
+    clock.advance(2)
+    state = await known.state(UID)
+    assert (state.phase, state.is_connected, state.degraded) == (Phase.LIVE, True, False)
+
+
+async def test_a_stream_that_ended_while_the_api_cannot_be_asked_is_not_about_to_start(
+    known: States, hosts: Hosts, clock: MovableClock
+) -> None:
+    assert (await known.state(UID)).phase is Phase.LIVE
+    hosts.away, hosts.lifecycle = True, IDLE
+    clock.advance(2)
+    state = await known.state(UID)
+    assert (state.phase, state.is_connected, state.degraded) == (Phase.ENDED, False, True)
+
+
+async def test_an_encoder_the_delivery_host_misses_is_lost_while_the_api_cannot_be_asked(
+    known: States, hosts: Hosts, clock: MovableClock
+) -> None:
+    assert (await known.state(UID)).phase is Phase.LIVE
+    hosts.away, hosts.lifecycle = True, {**LIVE, "status": "disconnected"}
+    clock.advance(2)
+    state = await known.state(UID)
+    assert (state.phase, state.is_connected, state.is_watchable) == (Phase.RECONNECTING, False, True)
+
+
+async def test_a_hold_stays_a_hold_while_the_api_cannot_be_asked(
+    known: States, hosts: Hosts, clock: MovableClock
+) -> None:
+    await known.state(UID)
+    hosts.encoder = "disconnected"
+    known.wake(UID)
+    assert (await known.state(UID)).phase is Phase.RECONNECTING
+    hosts.away = True
+    known.wake(UID)
+    clock.advance(2)
+    assert (await known.state(UID)).phase is Phase.RECONNECTING
+
+
+async def test_an_input_the_delivery_host_no_longer_knows_is_looked_up_at_once(
+    known: States, hosts: Hosts, clock: MovableClock
+) -> None:
+    hosts.encoder, hosts.lifecycle = "disconnected", IDLE
+    await known.state(UID)
+    hosts.deleted = True
+    clock.advance(2)
+    with pytest.raises(InputNotFound):
+        await known.state(UID)
