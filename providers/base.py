@@ -12,12 +12,14 @@ Errors::
     ├── RecordingNotFound     no such recording
     ├── OptionRefused         the provider does not take this option (carries the option's name)
     └── ProviderUnavailable   the provider did not answer in time (carries retry_after, seconds)
+        └── ProviderBusy      it was not asked: its limit on requests is used up for now
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from enum import StrEnum
@@ -69,6 +71,23 @@ class ProviderUnavailable(ProviderError):
     def __init__(self, reason: str, *, retry_after: float = 5.0) -> None:
         super().__init__(reason)
         self.retry_after = retry_after
+
+
+class ProviderBusy(ProviderUnavailable):
+    """The provider limits our requests, and this one has to wait. The text is a sentence for API users.
+
+    `above_share`: there is room left, for organizations that have used less of it than the one that asks (`acting_for`).
+    `blocked`: it is the provider that refuses every request for now.
+    """
+
+    def __init__(self, sentence: str, *, retry_after: float, above_share: bool = False, blocked: bool = False) -> None:
+        super().__init__(sentence, retry_after=retry_after)
+        self.above_share = above_share
+        self.blocked = blocked
+
+
+acting_for: ContextVar[str | None] = ContextVar("acting_for", default=None)
+"""The organization on whose behalf the provider is called, for a provider that divides a limited supply. None: the service."""
 
 
 class LatencyMode(StrEnum):
@@ -151,7 +170,8 @@ class Playback:
 class LiveInput:
     """A live input as its owner may see it. `options` are those that hold, also where others were wished for.
 
-    `stream_key` is a secret: never logged, listed or put in an error.
+    `stream_key` is a secret: never logged, listed or put in an error. `as_of` is set when the provider cannot be reached and this
+    is its last good answer: the moment of that answer.
     """
 
     uid: str
@@ -162,6 +182,7 @@ class LiveInput:
     created: datetime
     enabled: bool = True
     rtmp_url: str | None = None
+    as_of: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +209,10 @@ class InputState:
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """A finished broadcast that can be watched. `size` in bytes, `duration` in seconds; None where the provider does not know."""
+    """A finished broadcast that can be watched. `size` in bytes, `duration` in seconds; None where the provider does not know.
+
+    `as_of` as in `LiveInput`.
+    """
 
     uid: str
     input_uid: str
@@ -200,6 +224,15 @@ class Recording:
     width: int | None
     height: int | None
     playback: Playback
+    as_of: datetime | None = None
+
+
+class RecordingList(list[Recording]):
+    """Recordings in the order of the provider. `as_of` as in `LiveInput`; an empty list may be out of date, too."""
+
+    def __init__(self, recordings: Iterable[Recording] = (), as_of: datetime | None = None) -> None:
+        super().__init__(recordings)
+        self.as_of = as_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,7 +299,10 @@ class Provider(Protocol):
         """
 
     async def get_input(self, uid: str) -> LiveInput:
-        """Errors: InputNotFound."""
+        """A provider on another host may answer from a cache, for about a minute, and longer while it is unavailable (`as_of`).
+
+        Errors: InputNotFound.
+        """
 
     async def update_input(self, uid: str, options: InputOptions) -> LiveInput:
         """Store the options (all three) and return the input as it is now. What differs from what holds is insisted on.
@@ -302,7 +338,7 @@ class Provider(Protocol):
 
     async def recordings(
         self, input_uid: str, *, after: RecordingPosition | None = None, limit: int = 25
-    ) -> list[Recording]:
+    ) -> RecordingList:
         """Finished recordings of an input, newest first (created, then uid), at most `limit` (1..MAX_PAGE) after `after`.
 
         Works for a deleted input, too; an unknown one has none.

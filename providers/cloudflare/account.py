@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
@@ -9,14 +10,18 @@ from typing import Any
 
 import aiohttp
 
-from providers.base import InputNotFound, ProviderUnavailable
+from providers.base import InputNotFound, ProviderBusy, ProviderUnavailable
 from providers.cloudflare import mapping
-from providers.cloudflare.budget import Budget
+from providers.cloudflare.budget import Budget, Priority
 from providers.cloudflare.client import Client, Refused
 from providers.cloudflare.config import CloudflareConfig
+from providers.cloudflare.reads import Answer, Reads
 
-CHECK_FRESH = 30.0
-"""Seconds a good answer of the API counts as readiness."""
+CHECK_FRESH = 6.0
+"""Seconds a good answer of the API counts as readiness, unless a request has failed since."""
+
+MAX_INPUTS = 5_000
+"""Live inputs kept as Cloudflare last described them, about 5 kB each."""
 
 SECRET_AGE = 60.0
 """Seconds between two times the webhook's secret is asked for."""
@@ -26,18 +31,29 @@ LIST_PAGE = 100
 
 
 class Account:
-    """An async context manager: open while the connection pool is. `monotonic` and `sleep` as in the provider."""
+    """An async context manager: open while the connection pool is. The clocks and `sleep` as in the provider.
+
+    `inputs` keeps every live input that an answer showed; our own writes and the states' reads renew it.
+    """
 
     def __init__(
-        self, config: CloudflareConfig, monotonic: Callable[[], float], sleep: Callable[[float], Awaitable[None]]
+        self,
+        config: CloudflareConfig,
+        clock: Callable[[], datetime],
+        monotonic: Callable[[], float],
+        sleep: Callable[[float], Awaitable[None]],
     ) -> None:
         self._config = config
+        self._clock = clock
+        self.inputs: Reads[str, mapping.Shape] = Reads(clock, MAX_INPUTS)
         self._monotonic = monotonic
         self._sleep = sleep
         self._http: aiohttp.ClientSession | None = None
         self._client: Client | None = None
         self._customer_url = config.customer_url and config.customer_url.rstrip("/")
         self._answered_at: float | None = None
+        self._failing = False
+        self._check_lock = asyncio.Lock()
         self._secret = config.video_webhook_secret
         self._secret_asked: float | None = None
 
@@ -63,28 +79,52 @@ class Account:
         return self._customer_url
 
     async def check(self) -> None:
-        """Return when the API answers; one small call, unless it has answered just now. Errors: ProviderUnavailable."""
-        if self._answered_at is not None and self._monotonic() - self._answered_at < CHECK_FRESH:
-            return
-        if self._customer_url is None:
-            await self.learn_customer_url()
-        else:
-            await self.call("GET", "", params={"limit": "1"})
+        """Return when the API answers; one small request, unless it has answered just now. Errors: ProviderUnavailable."""
+        async with self._check_lock:
+            if not self._failing and self._answered_at is not None:
+                if self._monotonic() - self._answered_at < CHECK_FRESH:
+                    return
+            try:
+                await self._probe()
+            except ProviderBusy as busy:
+                # Our own limit is no outage; Cloudflare's 429 is one.
+                if busy.blocked or self._failing:
+                    raise
+
+    async def _probe(self) -> None:
+        # One that is cancelled for taking too long has failed.
+        was_failing, self._failing = self._failing, True
+        try:
+            if self._customer_url is None:
+                await self.learn_customer_url()
+            else:
+                await self.call("GET", "", params={"limit": "1"}, priority=Priority.POLL, idempotent=False)
+        except ProviderBusy:
+            self._failing = was_failing
+            raise
 
     async def call(self, method: str, path: str, **options: Any) -> Any:
-        """`Client.call`, remembering that Cloudflare answered and what its answer teaches."""
+        """`Client.call`, remembering whether Cloudflare answered and what its answer teaches."""
         if self._client is None:
             raise ProviderUnavailable("the Cloudflare provider is not running")
         try:
             result = await self._client.call(method, path, **options)
         except Refused:
-            self._answered_at = self._monotonic()
+            self._answered()
             raise
-        self._answered_at = self._monotonic()
+        except ProviderBusy:
+            raise
+        except ProviderUnavailable:
+            self._failing = True
+            raise
+        self._answered()
         if self._customer_url is None:
             sample = result[0] if isinstance(result, list) and result else result
             self._customer_url = mapping.customer_url(sample)
         return result
+
+    def _answered(self) -> None:
+        self._answered_at, self._failing = self._monotonic(), False
 
     async def deliver(self, path: str) -> tuple[int, Any]:
         """Status and JSON of a GET on the delivery host. Errors: ProviderUnavailable."""
@@ -93,15 +133,24 @@ class Account:
         return await self._client.deliver(self.customer_url + path)
 
     async def input_shape(self, uid: str, *, polling: bool = False) -> mapping.Shape:
-        """A live input in Cloudflare's words. Errors: InputNotFound."""
-        return await self.of_input(uid, "GET", polling=polling)
+        """A live input in Cloudflare's words, asked for now. Errors: InputNotFound."""
+        return await self.of_input(uid, "GET", priority=Priority.POLL if polling else Priority.READ)
 
-    async def video(self, uid: str, *, polling: bool = False) -> mapping.Shape | None:
-        """A video in Cloudflare's words, None when there is none."""
+    async def read_input(self, uid: str) -> Answer[mapping.Shape]:
+        """A live input in Cloudflare's words, kept or asked for. Errors: InputNotFound."""
+        require_uid(uid)
+        return await self.inputs.get(uid, lambda priority: self.of_input(uid, "GET", priority=priority))
+
+    async def video(
+        self, uid: str, *, polling: bool = False, priority: Priority = Priority.READ
+    ) -> mapping.Shape | None:
+        """A video in Cloudflare's words, None when there is none. `polling` overrides `priority`."""
         if not mapping.is_uid(uid):
             return None
+        if polling:
+            priority = Priority.POLL
         try:
-            shape = await self.call("GET", f"/{uid}", polling=polling)
+            shape = await self.call("GET", f"/{uid}", priority=priority)
         except Refused as refused:
             if refused.status != 404:
                 raise
@@ -130,7 +179,7 @@ class Account:
         listed = mapping.listed(await self.call("GET", "/live_inputs"))
         uid = listed[0].get("uid") if listed and self._customer_url is None else None
         if mapping.is_uid(uid):
-            await self.input_shape(str(uid))
+            await self.of_input(str(uid), "GET")
 
     async def find(self, request_id: str) -> str | None:
         """The uid of the input that was made for this order, by its `meta`; None when there is none."""
@@ -141,22 +190,33 @@ class Account:
     async def of_input(self, uid: str, method: str, action: str = "", **options: Any) -> mapping.Shape:
         """A request on one live input; the input as it is after. Errors: InputNotFound."""
         require_uid(uid)
+        reads, asked_at = method == "GET", self._clock()
         try:
-            shape = await self.call(method, f"/live_inputs/{uid}{action}", **options)
+            shape = _live_input(await self.call(method, f"/live_inputs/{uid}{action}", **options))
         except Refused as refused:
             if refused.status != 404:
                 raise
+            if not action:  # a router that does not know the action answers alike
+                self.inputs.drop(uid)
             raise InputNotFound(uid) from None
-        return _live_input(shape)
+        except (ProviderUnavailable, asyncio.CancelledError):
+            if not reads:  # it may have been done all the same
+                self.inputs.expire(lambda kept: kept == uid)
+            raise
+        self.inputs.put(uid, shape, asked_at=asked_at if reads else None)
+        return shape
 
     async def create(self, body: mapping.Shape, key: str) -> mapping.Shape:
         """A new live input; the one that was made before with this Idempotency-Key, when there is one."""
         headers = {"Idempotency-Key": key}
-        return _live_input(await self.call("POST", "/live_inputs", body=body, headers=headers, idempotent=False))
+        shape = _live_input(await self.call("POST", "/live_inputs", body=body, headers=headers, idempotent=False))
+        self.inputs.put(shape["uid"], shape)
+        return shape
 
     async def delete(self, uid: str) -> None:
         """Errors: InputNotFound."""
         require_uid(uid)
+        self.inputs.drop(uid)
         try:
             await self.call("DELETE", f"/live_inputs/{uid}")
         except Refused as refused:
@@ -166,13 +226,15 @@ class Account:
             if refused.attempt == 1:
                 raise InputNotFound(uid) from None
 
-    async def ready_videos(self, input_uid: str, before: datetime | None) -> list[mapping.Shape]:
+    async def ready_videos(
+        self, input_uid: str, before: datetime | None, priority: Priority = Priority.READ
+    ) -> list[mapping.Shape]:
         """A page of at most LIST_PAGE ready videos of an input, newest first, none newer than `before`."""
         params = {"live_input_id": input_uid, "status": "ready", "limit": str(LIST_PAGE)}
         if before is not None:
             # A microsecond later, so that those of the same moment come whether the bound counts or not.
             params["before"] = f"{before.astimezone(UTC) + timedelta(microseconds=1):%Y-%m-%dT%H:%M:%S.%fZ}"
-        result = await self.call("GET", "", params=params)
+        result = await self.call("GET", "", params=params, priority=priority)
         page = [each for each in result if isinstance(each, dict)] if isinstance(result, list) else []
         return [each for each in page if each.get("liveInput") == input_uid]
 

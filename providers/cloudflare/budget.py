@@ -1,49 +1,137 @@
-"""The request budget: Cloudflare counts 1,200 requests in 5 minutes per token and then blocks everything."""
+"""The request budget: Cloudflare counts 1,200 requests in 5 minutes per token and then blocks everything.
+
+One token bucket for the whole account. Three rules decide which request gets the next token:
+
+- **Priority.** Each priority leaves a floor of tokens to the more important ones: writes before reads, reads before polling.
+- **Fair shares.** An organization that has used more than its share has higher floors, so the tokens below them are left to the
+  others. An organization alone counts as one of two: a newcomer finds its share waiting.
+- **Cloudflare's own count.** The `Ratelimit` header caps the bucket, because other processes use the same API token.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+
+from cachetools import Cache, LRUCache
 
 WINDOW = 300.0
 """Seconds Cloudflare counts over."""
 
 BUDGET = 900
-"""Requests we send in a window at most: the token may have other users."""
+"""Requests one process sends in a window at most: the token may have other users."""
 
 BURST = 150
 """Requests that may go at once; part of BUDGET."""
 
-RESERVE = 60
-"""Requests polling leaves for what people ask for."""
+RATE = (BUDGET - BURST) / WINDOW
+"""Tokens that come back each second."""
+
+MARGIN = 5.0
+"""Tokens that are there after the time a refused client is told to wait, so that coming back is worth it."""
+
+SHARE_WINDOW = 60.0
+"""Seconds in which the remembered use of an organization falls to a third."""
+
+MAX_TENANTS = 1_000
+"""Organizations whose use is remembered."""
+
+USED_LATELY = 1.0
+"""Requests of remembered use from which on an organization counts as active."""
+
+
+class Priority(Enum):
+    """Why a request is sent, the most important first."""
+
+    WRITE = "write"
+    READ = "read"
+    POLL = "poll"
+    RENEW = "renew"
+
+
+FLOORS = {Priority.WRITE: 0, Priority.READ: 30, Priority.POLL: 50, Priority.RENEW: 110}
+"""Tokens a request leaves untouched. RENEW refreshes an answer that is still good enough."""
+
+FLOORS_ABOVE_SHARE = {Priority.WRITE: 60, Priority.READ: 95, Priority.POLL: 100, Priority.RENEW: 120}
+"""The same for an organization that has used more than its share: above the others' floors, so that it takes nothing from them."""
+
+POLLING = "polling"
+"""What polling counts as: one organization more, since it serves every organization's viewers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """No request now. `wait`: seconds until there is a token. `above_share`: other organizations come first."""
+
+    wait: float
+    above_share: bool = False
+    blocked: bool = False
+
+    @property
+    def retry_after(self) -> float:
+        """Seconds after which another try is worthwhile."""
+        return self.wait + MARGIN / RATE
 
 
 class Budget:
-    """A token bucket. `clock` is monotonic, in seconds."""
+    """A token bucket shared by priority and organization. `clock` is monotonic, in seconds."""
 
-    def __init__(
-        self, clock: Callable[[], float], *, budget: int = BUDGET, burst: int = BURST, reserve: int = RESERVE
-    ) -> None:
+    def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._burst = float(burst)
-        self._reserve = float(reserve)
-        self._rate = (budget - burst) / WINDOW
-        self._tokens = self._burst
+        self._tokens = float(BURST)
         self._filled_at = clock()
+        self._cap = math.inf
+        self._cap_until = 0.0
         self._blocked_until = 0.0
+        self._used: LRUCache[str, tuple[float, float]] = LRUCache(MAX_TENANTS)
 
-    def take(self, *, polling: bool = False) -> float:
-        """Take one request off; 0 when it may go, else the seconds until it may (and nothing is taken)."""
+    def take(self, priority: Priority = Priority.WRITE, tenant: str | None = None) -> Refusal | None:
+        """Take one token off; None when the request may go (a refused one takes nothing)."""
         now = self._clock()
         if now < self._blocked_until:
-            return self._blocked_until - now
-        self._tokens = min(self._burst, self._tokens + (now - self._filled_at) * self._rate)
-        self._filled_at = now
-        needed = 1.0 + (self._reserve if polling else 0.0)
+            return Refusal(self._blocked_until - now, blocked=True)
+        self._fill(now)
+        tenant = POLLING if priority is Priority.POLL else tenant
+        above = tenant is not None and self._is_above_share(tenant, now)
+        needed = 1.0 + (FLOORS_ABOVE_SHARE if above else FLOORS)[priority]
         if self._tokens < needed:
-            return (needed - self._tokens) / self._rate
+            return Refusal(self._until(needed, now), above_share=above)
         self._tokens -= 1.0
-        return 0.0
+        self._cap -= 1.0
+        if tenant is not None:
+            self._used[tenant] = (self._use(tenant, now) + 1.0, now)
+        return None
 
     def block(self, seconds: float) -> None:
-        """Cloudflare said 429: nothing goes for so long."""
+        """Cloudflare answered 429: send nothing for so long."""
         self._blocked_until = max(self._blocked_until, self._clock() + seconds)
+
+    def observe(self, remaining: float, seconds: float) -> None:
+        """Cloudflare takes `remaining` requests more within the next `seconds`, from all users of the token."""
+        self._cap, self._cap_until = remaining, self._clock() + seconds
+
+    def _fill(self, now: float) -> None:
+        self._tokens = min(float(BURST), self._tokens + (now - self._filled_at) * RATE)
+        self._filled_at = now
+        if now < self._cap_until:
+            self._tokens = min(self._tokens, self._cap)
+
+    def _until(self, needed: float, now: float) -> float:
+        """Seconds until there are `needed` tokens."""
+        if now < self._cap_until and self._cap < needed:
+            return self._cap_until - now
+        return (needed - self._tokens) / RATE
+
+    def _is_above_share(self, tenant: str, now: float) -> bool:
+        """Whether it has used more than the active organizations and one newcomer would have each."""
+        used = [self._use(each, now) for each in list(self._used)]
+        active = [each for each in used if each >= USED_LATELY]
+        return self._use(tenant, now) > sum(active) / (len(active) + 1)
+
+    def _use(self, tenant: str, now: float) -> float:
+        """Requests of the last SHARE_WINDOW, older ones for less and less."""
+        # Past the cache's ordering: reading every entry must not make every entry recently used.
+        used, at = Cache.__getitem__(self._used, tenant) if tenant in self._used else (0.0, now)
+        return used * math.exp((at - now) / SHARE_WINDOW)

@@ -3,7 +3,8 @@
 Errors::
 
     providers.base.ProviderError
-    ├── ProviderUnavailable   no usable answer, refused credentials, or no budget left
+    ├── ProviderUnavailable   no usable answer, or refused credentials
+    │   └── ProviderBusy      no budget left, or Cloudflare blocks us: nothing was sent
     └── Refused               Cloudflare said no (4xx); carries status, codes, attempt
 """
 
@@ -11,7 +12,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import random
+import re
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -19,8 +23,8 @@ from typing import Any
 import aiohttp
 import structlog
 
-from providers.base import ProviderError, ProviderUnavailable
-from providers.cloudflare.budget import Budget
+from providers.base import ProviderBusy, ProviderError, ProviderUnavailable, acting_for
+from providers.cloudflare.budget import Budget, Priority, Refusal
 from providers.cloudflare.config import CONNECT_TIMEOUT, MAX_ANSWER, MAX_ATTEMPTS, MAX_BACKOFF, CloudflareConfig
 
 log = structlog.get_logger(__name__)
@@ -31,7 +35,18 @@ FIRST_BACKOFF = 0.25
 RETRY_AFTER_429 = 300.0
 """Seconds, when a 429 does not say: what Cloudflare blocks for."""
 
+BUDGET_PATIENCE = {Priority.WRITE: 5.0, Priority.READ: 1.0, Priority.POLL: 0.0, Priority.RENEW: 0.0}
+"""Seconds a request waits in line for the budget before it is refused."""
+
+BUSY_LOG_EVERY = 60.0
+"""Seconds between two log lines about a used-up budget."""
+
+MIN_BUDGET_WAIT = 0.05
+"""The shortest wait in line, in seconds."""
+
 CHUNK = 64 * 1024
+
+_RATE_LIMIT = re.compile(r"r=(\d{1,9});t=(\d{1,9})")
 
 
 class Refused(ProviderError):
@@ -59,6 +74,7 @@ class _Answer:
     body: Any
     retry_after: float | None
     ray: str
+    rate_limit: str
 
 
 class Client:
@@ -74,6 +90,7 @@ class Client:
         self._http = http
         self._budget = budget
         self._sleep = sleep
+        self._log_busy_at = 0.0
         self._root = f"{config.base_url.rstrip('/')}/accounts/{config.account_id}/stream"
         self._authorization = {"Authorization": f"Bearer {config.api_token}"}
         self._api_timeout = aiohttp.ClientTimeout(total=config.api_timeout, sock_connect=CONNECT_TIMEOUT)
@@ -88,15 +105,15 @@ class Client:
         params: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
         idempotent: bool = True,
-        polling: bool = False,
+        priority: Priority = Priority.WRITE,
     ) -> Any:
         """`result` of the envelope, None when the answer is empty. `path` is below /accounts/{a}/stream.
 
-        `idempotent` allows more attempts; `polling` leaves the reserve of the budget alone. Errors: see the module.
+        `idempotent` allows more attempts; `priority` says whose turn it is when the budget is short. Errors: see the module.
         """
         attempts = MAX_ATTEMPTS if idempotent else 1
         for attempt in range(1, attempts + 1):
-            self._spend(polling)
+            await self._spend(priority)
             try:
                 answer = await self._once(method, path, body, params, headers)
                 return _result(answer, attempt, f"{method} {path}")
@@ -124,10 +141,27 @@ class Client:
             raise ProviderUnavailable("Cloudflare's delivery host: an answer that is no JSON object")
         return answer.status, answer.body
 
-    def _spend(self, polling: bool) -> None:
-        wait = self._budget.take(polling=polling)
-        if wait:
-            raise ProviderUnavailable("Cloudflare: the request budget is used up", retry_after=wait)
+    async def _spend(self, priority: Priority) -> None:
+        """Wait in line for a token of the budget. Errors: ProviderBusy, when that takes longer than BUDGET_PATIENCE."""
+        patience = BUDGET_PATIENCE[priority]
+        while (refusal := self._budget.take(priority, acting_for.get())) is not None:
+            wait = max(MIN_BUDGET_WAIT, refusal.wait)
+            if wait > patience:
+                raise self._busy(refusal, priority)
+            patience -= wait
+            await self._sleep(wait)
+
+    def _busy(self, refusal: Refusal, priority: Priority) -> ProviderBusy:
+        now = time.monotonic()
+        if now >= self._log_busy_at:
+            self._log_busy_at = now + BUSY_LOG_EVERY
+            log.warning("cloudflare request budget used up", priority=priority.value, blocked=refusal.blocked)
+        return ProviderBusy(
+            _sentence(refusal),
+            retry_after=refusal.retry_after,
+            above_share=refusal.above_share,
+            blocked=refusal.blocked,
+        )
 
     async def _once(
         self,
@@ -139,6 +173,8 @@ class Client:
     ) -> _Answer:
         sent = {**self._authorization, **(headers or {})}
         answer = await self._send(method, self._root + path, self._api_timeout, json=body, params=params, headers=sent)
+        if (limit := _RATE_LIMIT.search(answer.rate_limit)) is not None:
+            self._budget.observe(float(limit[1]), float(limit[2]))
         if answer.status < 400:
             return answer
         log.warning(
@@ -161,12 +197,25 @@ class Client:
                 raw = await _read(answer)
                 retry_after = answer.headers.get("retry-after", "")
                 wait = float(retry_after) if retry_after.isdecimal() else None
-                return _Answer(answer.status, _parse(raw), wait, answer.headers.get("cf-ray", ""))
+                headers = answer.headers
+                return _Answer(
+                    answer.status, _parse(raw), wait, headers.get("cf-ray", ""), headers.get("ratelimit", "")
+                )
         except TimeoutError:
             raise _Transient("no answer in time") from None
         except aiohttp.ClientError as failure:
             # Only its kind: the errors of aiohttp carry the request, and with it the token.
             raise _Transient(type(failure).__name__) from None
+
+
+def _sentence(refusal: Refusal) -> str:
+    """Why the request was not sent, for API users."""
+    seconds = f"Try again in {math.ceil(refusal.retry_after)} seconds."
+    if refusal.blocked:
+        return f"Cloudflare has blocked this service for exceeding its request limit. {seconds}"
+    if refusal.above_share:
+        return f"Your organization has used its share of the requests that Cloudflare allows this service. {seconds}"
+    return f"This service has used up the requests that Cloudflare allows it for now. {seconds}"
 
 
 def _backoff(attempt: int) -> float:

@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack, contextmanager
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
@@ -18,6 +19,7 @@ import structlog
 
 from providers.base import (
     MAX_PAGE,
+    EventKind,
     EventListener,
     InputNotFound,
     InputOptions,
@@ -27,17 +29,21 @@ from providers.base import (
     OptionRefused,
     Playback,
     ProviderError,
+    ProviderEvent,
     ProviderUnavailable,
     Recording,
+    RecordingList,
     RecordingNotFound,
     RecordingPosition,
     Spawn,
 )
 from providers.cloudflare import mapping
 from providers.cloudflare.account import LIST_PAGE, Account, require_uid
+from providers.cloudflare.budget import Priority
 from providers.cloudflare.client import Refused
 from providers.cloudflare.config import RTMPS_URL, STOP_TIMEOUT, CloudflareConfig
 from providers.cloudflare.orders import Orders
+from providers.cloudflare.reads import Answer, Reads
 from providers.cloudflare.states import States
 from providers.health import InputHealth
 from providers.ranges import require_options
@@ -47,9 +53,27 @@ log = structlog.get_logger(__name__)
 MAX_LIST_PAGES = 20
 """Pages walked for one call."""
 
+MAX_RECORDINGS = 10_000
+"""Recordings kept in the pages they were read in, about 1 kB each."""
+
+MAX_SINGLE_RECORDINGS = 2_000
+"""Recordings kept that were asked for by their uid."""
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class _VideoPage:
+    """A page of an input's ready videos. `oldest`: when its last video was made, if it has one; `full`: there may be more."""
+
+    recordings: tuple[Recording, ...]
+    oldest: datetime | None
+    full: bool
+
+
+_PageKey = tuple[str, datetime | None]
+"""An input's uid, and the moment before which its videos are listed."""
 
 
 def _utc_now() -> datetime:
@@ -91,9 +115,12 @@ class CloudflareProvider:
         self._spawn = spawn
         self._open = AsyncExitStack()
         self._rtmps_url = RTMPS_URL
-        self._account = Account(config, monotonic, sleep)
+        self._account = Account(config, clock, monotonic, sleep)
         self._orders = Orders(self._account, sleep)
+        self._pages: Reads[_PageKey, _VideoPage] = Reads(clock, MAX_RECORDINGS, lambda page: len(page.recordings) + 1)
+        self._recordings: Reads[str, Recording | None] = Reads(clock, MAX_SINGLE_RECORDINGS)
         self.states = States(self._account, clock)
+        self.states.listeners.append(self._happened)
 
     @property
     def rtmps_url(self) -> str:
@@ -133,7 +160,8 @@ class CloudflareProvider:
 
     @_in_time
     async def get_input(self, uid: str) -> LiveInput:
-        return self._input(await self._account.of_input(uid, "GET"))
+        answer = await self._account.read_input(uid)
+        return replace(self._input(answer.value), as_of=answer.as_of)
 
     @_in_time
     async def update_input(self, uid: str, options: InputOptions) -> LiveInput:
@@ -182,29 +210,48 @@ class CloudflareProvider:
     @_in_time
     async def recordings(
         self, input_uid: str, *, after: RecordingPosition | None = None, limit: int = 25
-    ) -> list[Recording]:
+    ) -> RecordingList:
         if not mapping.is_uid(input_uid):
-            return []
+            return RecordingList()
         limit = max(1, min(limit, MAX_PAGE))
         found: dict[str, Recording] = {}
+        known_at: list[datetime] = []
         before = after.created if after is not None else None
         for _ in range(MAX_LIST_PAGES):
-            page = await self._account.ready_videos(input_uid, before)
-            found |= {each.uid: each for each in self._recordings(page) if _follows(each, after)}
-            oldest = mapping.moment(page[-1].get("created")) if page else None
-            if len(found) >= limit or len(page) < LIST_PAGE or oldest is None or oldest == before:
+            answer = await self._page(input_uid, before)
+            known_at += [answer.as_of] if answer.as_of is not None else []
+            page = answer.value
+            found |= {each.uid: each for each in page.recordings if _follows(each, after)}
+            if len(found) >= limit or not page.full or page.oldest is None or page.oldest == before:
                 break
-            before = oldest
+            before = page.oldest
         newest_first = sorted(found.values(), key=lambda each: (each.created, each.uid), reverse=True)
-        return newest_first[:limit]
+        return RecordingList(newest_first[:limit], as_of=min(known_at, default=None))
 
     @_in_time
     async def recording(self, uid: str) -> Recording:
-        shape = await self._account.video(uid)
-        recording = None if shape is None else mapping.recording(shape, self._account.customer_url)
-        if recording is None:
+        async def ask(priority: Priority) -> Recording | None:
+            shape = await self._account.video(uid, priority=priority)
+            return None if shape is None else mapping.recording(shape, self._account.customer_url)
+
+        answer = await self._recordings.get(uid, ask)
+        if answer.value is None:
             raise RecordingNotFound(uid)
-        return recording
+        return replace(answer.value, as_of=answer.as_of)
+
+    def recording_changed(self, input_uid: str, uid: str) -> None:
+        """A video of this input changed: what is kept of it is out of date."""
+        self._pages.expire(lambda key: key[0] == input_uid)
+        self._recordings.expire(lambda key: key == uid)
+        self.states.recorded(input_uid, uid)
+
+    def input_changed(self, uid: str, trouble: str | None = None) -> None:
+        """Something happened to this input; `trouble`: what Cloudflare finds wrong with its encoder."""
+        self._account.inputs.expire(lambda key: key == uid)
+        if trouble is None:
+            self.states.wake(uid)
+        else:
+            self.states.trouble(uid, trouble)
 
     async def webhook_secret(self, *, again: bool = False) -> str | None:
         """What signs the Stream webhook (`Account.webhook_secret`)."""
@@ -226,9 +273,19 @@ class CloudflareProvider:
         self._rtmps_url = live.rtmps_url
         return live
 
-    def _recordings(self, page: list[mapping.Shape]) -> list[Recording]:
-        mapped = (mapping.recording(each, self._account.customer_url) for each in page)
-        return [each for each in mapped if each is not None]
+    async def _page(self, input_uid: str, before: datetime | None) -> Answer[_VideoPage]:
+        async def ask(priority: Priority) -> _VideoPage:
+            shapes = await self._account.ready_videos(input_uid, before, priority)
+            mapped = (mapping.recording(each, self._account.customer_url) for each in shapes)
+            oldest = mapping.moment(shapes[-1].get("created")) if shapes else None
+            return _VideoPage(tuple(each for each in mapped if each is not None), oldest, len(shapes) >= LIST_PAGE)
+
+        return await self._pages.get((input_uid, before), ask)
+
+    def _happened(self, event: ProviderEvent) -> None:
+        if event.kind is EventKind.RECORDING_READY:
+            self._pages.expire(lambda key: key[0] == event.input_uid)
+            self._recordings.expire(lambda key: key == event.recording_uid)
 
 
 def _follows(recording: Recording, after: RecordingPosition | None) -> bool:

@@ -98,10 +98,7 @@ def _take_live(provider: CloudflareProvider, secret: str, body: bytes) -> None:
         raise _Rejected(400, "data: event_type and input_id are needed.")
     code = _trouble(data) if event == "live_input.errored" else None
     log.info("cloudflare told of a live input", event_type=event[:40], input=uid, trouble=code)
-    if code is None:
-        provider.states.wake(str(uid))
-    else:
-        provider.states.trouble(str(uid), code)
+    provider.input_changed(str(uid), code)
 
 
 async def _take_video(provider: CloudflareProvider, header: str, body: bytes) -> None:
@@ -112,7 +109,7 @@ async def _take_video(provider: CloudflareProvider, header: str, body: bytes) ->
     if not mapping.is_uid(uid):
         raise _Rejected(400, "uid: a video's uid is needed.")
     if mapping.is_uid(input_uid):  # a video nobody streamed is none of ours
-        provider.states.recorded(str(input_uid), str(uid))
+        provider.recording_changed(str(input_uid), str(uid))
 
 
 async def _is_signed(provider: CloudflareProvider, header: str, body: bytes) -> bool:

@@ -25,6 +25,7 @@ from providers.base import (
     ProviderEvent,
     ProviderUnavailable,
     Recording,
+    RecordingList,
     RecordingPosition,
     Spawn,
 )
@@ -257,10 +258,11 @@ class LocalProvider:
 
     async def recordings(
         self, input_uid: str, *, after: RecordingPosition | None = None, limit: int = 25
-    ) -> list[Recording]:
+    ) -> RecordingList:
         """Finished recordings, newest first."""
         self._require_recovered()
-        return [self._addresses.recording(each) for each in self._recordings.page(input_uid, after=after, limit=limit)]
+        page = self._recordings.page(input_uid, after=after, limit=limit)
+        return RecordingList(self._addresses.recording(each) for each in page)
 
     async def recording(self, uid: str) -> Recording:
         """Errors: RecordingNotFound."""

@@ -30,6 +30,7 @@ from providers.base import (
     ProviderEvent,
     ProviderUnavailable,
     Recording,
+    RecordingList,
     RecordingNotFound,
     RecordingPosition,
 )
@@ -216,7 +217,7 @@ class MemoryProvider:
 
     async def recordings(
         self, input_uid: str, *, after: RecordingPosition | None = None, limit: int = 25
-    ) -> list[Recording]:
+    ) -> RecordingList:
         await self._called("recordings")
         if input_uid in self._books.inputs:
             self._settled(input_uid)
@@ -224,7 +225,7 @@ class MemoryProvider:
         newest_first = sorted(theirs, key=lambda each: (each.created, each.uid), reverse=True)
         if after is not None:
             newest_first = [each for each in newest_first if (each.created, each.uid) < (after.created, after.uid)]
-        return newest_first[: max(1, min(limit, MAX_PAGE))]
+        return RecordingList(newest_first[: max(1, min(limit, MAX_PAGE))])
 
     async def recording(self, uid: str) -> Recording:
         await self._called("recording")

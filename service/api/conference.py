@@ -9,6 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSche
 
 from providers.base import DEFAULT_RECONNECT_TIMEOUT, MAX_RECONNECT_TIMEOUT, LatencyMode, LiveInput, Phase
 from service.api.contract import Call, Nothing, Operation, Reply, operation
+from service.api.degraded import DEGRADED_HEADERS, degraded
 from service.api.fields import HttpUrl, Moment, Whole
 from service.api.pagination import SearchQuery, page_reply
 from service.api.schemas import Answer, PageAnswer, without_defaults
@@ -99,6 +100,7 @@ def operations(channels: Channels, streams: Streams, catalogue: Catalogue) -> li
         CONFERENCE + "/create_stream",
         body=StreamBody,
         answers={200: StreamAnswer, 201: StreamAnswer},
+        headers=DEGRADED_HEADERS,
         tag=TAG,
         summary="Ensure that the channel has a live input",
     )
@@ -106,19 +108,22 @@ def operations(channels: Channels, streams: Streams, catalogue: Catalogue) -> li
         """201 when this call made it, 200 when it was there. No body is needed."""
         channel = await channels.visible(call.caller, call.path["channel_id"])
         ensured = await streams.ensure(channel, call.body.changes())
-        return Reply(stream_answer(ensured.input), status=201 if ensured.created else 200)
+        status = 201 if ensured.created else 200
+        return Reply(stream_answer(ensured.input), status, degraded(ensured.input.as_of))
 
     @operation(
         "GET",
         CONFERENCE + "/create_stream",
         answers={200: StreamAnswer},
+        headers=DEGRADED_HEADERS,
         tag=TAG,
         summary="The channel's live input",
     )
     async def get_stream(call: Call[Nothing, Nothing]) -> Reply:
-        """404 when nobody has made one yet."""
+        """404 when no client has made one yet, or when it was deleted at the provider."""
         channel = await channels.visible(call.caller, call.path["channel_id"])
-        return Reply(stream_answer(await streams.get(channel)))
+        live_input = await streams.get(channel)
+        return Reply(stream_answer(live_input), headers=degraded(live_input.as_of))
 
     @operation(
         "GET",

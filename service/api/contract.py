@@ -86,6 +86,8 @@ class Operation:
     description: str
     media_type: str = "application/json"
     """Of what it answers when all is well."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Headers it may send with these answers, and what they mean."""
 
     @property
     def takes_body(self) -> bool:
@@ -101,12 +103,14 @@ def operation(
     body: type[B] = Nothing,  # type: ignore[assignment]
     public: bool = False,
     errors: tuple[int, ...] = (),
+    headers: Mapping[str, str] | None = None,
     tag: str,
     summary: str,
 ) -> Callable[[Callable[[Call[Q, B]], Awaitable[Reply]]], Operation]:
     """Declare the decorated handler as an operation; its docstring becomes the description.
 
-    `answers` maps the status codes of success to models, `errors` names codes beside those every operation has.
+    `answers` maps the status codes of success to models, `errors` names codes beside those every operation has,
+    `headers` describes the headers that a success may carry.
     """
 
     def declare(handler: Callable[[Call[Q, B]], Awaitable[Reply]]) -> Operation:
@@ -124,6 +128,7 @@ def operation(
             tag=tag,
             summary=summary,
             description=inspect.cleandoc(handler.__doc__ or ""),
+            headers=headers or {},
         )
 
     return declare

@@ -26,7 +26,7 @@ PREFLIGHT_MAX_AGE = 86_400
 
 CORS = {
     "Access-Control-Allow-Origin": "*",
-    "Access-Control-Expose-Headers": "ETag, Retry-After, X-Request-Id",
+    "Access-Control-Expose-Headers": "Age, ETag, Retry-After, X-Degraded, X-Request-Id",
 }
 EVERYWHERE = {**CORS, **SAFETY}
 """Headers of every answer, errors included."""

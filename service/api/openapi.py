@@ -208,7 +208,10 @@ def _responses(
         if str(status) in responses:  # a part of the service's own, or the error every operation has
             schema = {"anyOf": [schema, responses[str(status)]["content"]["application/json"]["schema"]]}
             example = ERROR_EXAMPLES[status]
-        responses[str(status)] = _response(status, schema, example, operation.media_type)
+        response = responses[str(status)] = _response(status, schema, example, operation.media_type)
+        for name, meaning in operation.headers.items():
+            described = {"description": meaning, "schema": {"type": "string"}}
+            response.setdefault("headers", {})[name] = described
     return dict(sorted(responses.items()))
 
 

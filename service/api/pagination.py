@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 from pydantic import BaseModel, Field, PlainValidator, WithJsonSchema
 
 from service.api.contract import Call, Reply
+from service.api.degraded import degraded
 from service.api.fields import TEXT_PATTERN
 from service.api.schemas import PageAnswer
 from service.domain.errors import NotFound
@@ -102,7 +103,8 @@ def page_reply(
 ) -> Reply:
     """The page: its items as `show` makes them, its links as absolute URLs that carry the request's other parameters."""
     results = [show(item) for item in page.items]
-    return Reply(answer(next=_link(call, page.next), previous=_link(call, page.previous), results=results))
+    shown = answer(next=_link(call, page.next), previous=_link(call, page.previous), results=results)
+    return Reply(shown, headers=degraded(page.as_of))
 
 
 def _link(call: Call[Any, Any], anchor: Anchor | None) -> str | None:

@@ -10,6 +10,7 @@ from pydantic import Field
 from providers.base import Recording
 from service.api.conference import CONFERENCE, ORGANIZATION, TAG
 from service.api.contract import Call, Nothing, Operation, Reply, operation
+from service.api.degraded import DEGRADED_HEADERS, degraded
 from service.api.fields import Moment
 from service.api.pagination import PageQuery, page_reply
 from service.api.schemas import Answer, PageAnswer
@@ -59,6 +60,7 @@ def operations(channels: Channels, catalogue: Catalogue, sessions: Sessions) -> 
         CONFERENCE + "/recorded_streams",
         query=PageQuery,
         answers={200: RecordingPage},
+        headers=DEGRADED_HEADERS,
         tag=TAG,
         summary="Recordings of the channel, newest first",
     )
@@ -73,6 +75,7 @@ def operations(channels: Channels, catalogue: Catalogue, sessions: Sessions) -> 
         "GET",
         ORGANIZATION + "/conference/recorded_streams/{recording_uid}",
         answers={200: RecordingAnswer},
+        headers=DEGRADED_HEADERS,
         tag=TAG,
         summary="One recording of the organization",
     )
@@ -80,7 +83,7 @@ def operations(channels: Channels, catalogue: Catalogue, sessions: Sessions) -> 
         """By its uid, also when its channel is deleted. That of a channel the caller cannot see is a 404 to him."""
         recording, channel_id = await catalogue.recording(call.caller, call.path["recording_uid"].hex)
         made_in = await sessions.of_recordings(channel_id, [recording])
-        return Reply(_recording(recording, made_in.get(recording.uid)))
+        return Reply(_recording(recording, made_in.get(recording.uid)), headers=degraded(recording.as_of))
 
     return [list_recordings, get_recording]
 

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Awaitable, Callable, Set
+from collections.abc import Awaitable, Callable, Iterable, Set
 from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
-from providers.base import MAX_PAGE, ON_AIR, Phase, Provider, Recording, RecordingNotFound, RecordingPosition
+from providers.base import (
+    MAX_PAGE,
+    ON_AIR,
+    Phase,
+    Provider,
+    Recording,
+    RecordingList,
+    RecordingNotFound,
+    RecordingPosition,
+)
 from service.domain.accounts import Identity
 from service.domain.entities import Channel, OwnedStream
 from service.domain.errors import NotFound
@@ -97,7 +106,7 @@ class Catalogue:
                 found += [
                     self._shown(each, summaries[each.uid])
                     for each in (reversed(page.items) if request.backward else page.items)
-                    if summaries[each.uid].state == state
+                    if summaries[each.uid].state == state and not summaries[each.uid].lost
                 ]
             onward = page.previous if request.backward else page.next
             if onward is None or len(found) > request.size:
@@ -114,6 +123,7 @@ class Catalogue:
         """`state`: theirs, where the provider has just told; a summary may be a second old."""
         with provider_errors():
             summaries = await self._states.states([each.uid for each in streams])
+            streams = [each for each in streams if not summaries[each.uid].lost]
             if state is not None:
                 summaries = {uid: replace(each, state=state) for uid, each in summaries.items()}
             return [self._shown(each, summaries[each.uid]) for each in streams]
@@ -125,13 +135,13 @@ class Catalogue:
     async def recordings(self, channel: Channel, request: PageRequest) -> Page[Recording]:
         """What was broadcast in the channel, newest first, through every input it has had. Unknown channels have none."""
         uids = await self._claims.input_uids(channel.id, MAX_INPUTS)
-        with provider_errors():
+        with provider_errors(channel.organization_id):
             if request.backward and request.anchor is not None:
                 found = await self._recordings_before(uids, request.anchor, request.size + 1)
             else:
                 after = None if request.anchor is None else RecordingPosition(request.anchor.at, request.anchor.id)
                 found = await self._recordings_after(uids, after, request.size + 1)
-        return cut(found, request, lambda each: Anchor(each.created, each.uid))
+        return replace(cut(found, request, lambda each: Anchor(each.created, each.uid)), as_of=found.as_of)
 
     async def recording(self, caller: Identity, uid: str) -> tuple[Recording, UUID]:
         """Any recording the caller can see, and its channel; that of a deleted channel anybody in the organization sees.
@@ -139,7 +149,7 @@ class Catalogue:
         Errors: NotFound.
         """
         try:
-            with provider_errors():
+            with provider_errors(caller.organization.id):
                 recording = await self._provider.recording(uid)
         except RecordingNotFound:
             raise NotFound from None
@@ -148,29 +158,36 @@ class Catalogue:
             raise NotFound
         return recording, channel_id
 
-    async def _recordings_after(self, uids: list[str], after: RecordingPosition | None, limit: int) -> list[Recording]:
+    async def _recordings_after(self, uids: list[str], after: RecordingPosition | None, limit: int) -> RecordingList:
         """The newest `limit` (up to MAX_PAGE + 1) recordings of these inputs after that place."""
-        found: list[Recording] = []
+        pages: list[RecordingList] = []
         for uid in uids:
-            page = await self._provider.recordings(uid, after=after, limit=min(limit, MAX_PAGE))
-            if len(page) == MAX_PAGE < limit:
-                last = RecordingPosition(page[-1].created, page[-1].uid)
-                page += await self._provider.recordings(uid, after=last, limit=limit - MAX_PAGE)
-            found += page
-        return heapq.nlargest(limit, found, key=_age)
+            pages.append(await self._provider.recordings(uid, after=after, limit=min(limit, MAX_PAGE)))
+            if len(pages[-1]) == MAX_PAGE < limit:
+                last = RecordingPosition(pages[-1][-1].created, pages[-1][-1].uid)
+                pages.append(await self._provider.recordings(uid, after=last, limit=limit - MAX_PAGE))
+        newest = heapq.nlargest(limit, (each for page in pages for each in page), key=_age)
+        return RecordingList(newest, _oldest(pages))
 
-    async def _recordings_before(self, uids: list[str], anchor: Anchor, limit: int) -> list[Recording]:
+    async def _recordings_before(self, uids: list[str], anchor: Anchor, limit: int) -> RecordingList:
         """The `limit` recordings just before that place, nearest first. Providers only go forward: so do we, up to the place."""
         newer: list[Recording] = []
+        pages: list[RecordingList] = []
         after: RecordingPosition | None = None
         for _ in range(MAX_SCAN):
             page = await self._recordings_after(uids, after, MAX_PAGE)
+            pages.append(page)
             passed = [each for each in page if _age(each) > (anchor.at, anchor.id)]
             newer = (newer + passed)[-limit:]
             if len(passed) < MAX_PAGE:
                 break
             after = RecordingPosition(page[-1].created, page[-1].uid)
-        return newer[::-1]
+        return RecordingList(newer[::-1], _oldest(pages))
+
+
+def _oldest(pages: Iterable[RecordingList]) -> datetime | None:
+    """Since when a list made of these pages may be out of date; None: it is current."""
+    return min((page.as_of for page in pages if page.as_of is not None), default=None)
 
 
 def _age(recording: Recording) -> tuple[datetime, str]:

@@ -52,10 +52,10 @@ class Conflict(DomainError):
 
 
 class Throttled(DomainError):
-    """Too many requests; `retry_after` in seconds."""
+    """Too many requests; `retry_after` in seconds. `detail` says more than that, where there is more to say."""
 
-    def __init__(self, retry_after: float) -> None:
-        super().__init__(f"Request was throttled. Expected available in {retry_after:.0f} seconds.")
+    def __init__(self, retry_after: float, detail: str | None = None) -> None:
+        super().__init__(detail or f"Request was throttled. Expected available in {retry_after:.0f} seconds.")
         self.retry_after = retry_after
 
 

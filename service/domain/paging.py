@@ -33,9 +33,12 @@ class PageRequest:
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
+    """`as_of`: the items could not be read now, and were as they are here at that moment. None: current."""
+
     items: list[T]
     next: Anchor | None = None
     previous: Anchor | None = None
+    as_of: datetime | None = None
 
 
 def known_ordering(ordering: str, orderings: Container[str], default: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from uuid import UUID
 
 import structlog
 
@@ -11,23 +12,31 @@ from providers.base import (
     InputGone,
     InputNotFound,
     OptionRefused,
+    ProviderBusy,
     ProviderError,
     ProviderUnavailable,
     RecordingNotFound,
+    acting_for,
 )
-from service.domain.errors import Invalid, Unavailable
+from service.domain.errors import Invalid, Throttled, Unavailable
 
 log = structlog.get_logger(__name__)
 
 
 @contextmanager
-def provider_errors() -> Iterator[None]:
+def provider_errors(organization_id: UUID | None = None) -> Iterator[None]:
     """Around calls of a provider. What is missing is not translated here: it is handled where it means something.
 
-    Any other refusal of the provider's is none of the caller's doing: for the caller it is away.
+    `organization_id`: on whose behalf it is called; a provider with a limited supply gives each organization its share. Any other
+    refusal of the provider's is not the client's doing: for the client the provider is unavailable.
     """
+    before = acting_for.set(None if organization_id is None else str(organization_id))
     try:
         yield
+    except ProviderBusy as busy:
+        if busy.above_share:
+            raise Throttled(busy.retry_after, str(busy)) from busy
+        raise Unavailable(str(busy), retry_after=busy.retry_after) from busy
     except OptionRefused as refused:
         raise Invalid({refused.option: [refused.rule]}) from refused
     except ProviderUnavailable as away:
@@ -37,3 +46,5 @@ def provider_errors() -> Iterator[None]:
     except ProviderError as failure:
         log.warning("the provider refused", reason=str(failure))
         raise Unavailable("The stream provider refused the request.") from failure
+    finally:
+        acting_for.reset(before)

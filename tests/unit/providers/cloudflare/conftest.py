@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -37,14 +38,14 @@ async def make(fake: FakeHand, tasks: Tasks, waits: list[float]) -> AsyncIterato
 
     async with AsyncExitStack() as close:
 
-        def make(**settings: Any) -> CloudflareProvider:
+        def make(*, monotonic: Callable[[], float] = time.monotonic, **settings: Any) -> CloudflareProvider:
             known = {
                 "account_id": fake.config.account_id,
                 "api_token": fake.config.api_token,
                 "base_url": fake.base_url,
             }
             config = CloudflareConfig(**(known | settings))
-            provider = CloudflareProvider(config, tasks.spawn, clock=fake.clock, sleep=sleep)
+            provider = CloudflareProvider(config, tasks.spawn, clock=fake.clock, monotonic=monotonic, sleep=sleep)
             close.push_async_callback(provider.aclose)
             return provider
 

@@ -15,6 +15,8 @@ WISH = InputRequest("b" * 32, "channel 8", "Show")
 """With our own defaults, on which nobody insists."""
 API = "/client/v4"
 MANY = 10_000
+OLD = 120
+"""Seconds after which no kept answer is current."""
 
 Make = Callable[..., CloudflareProvider]
 

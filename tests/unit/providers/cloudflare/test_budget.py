@@ -1,11 +1,14 @@
-"""The request budget keeps under Cloudflare's limit and leaves people their share."""
+"""The request budget: under Cloudflare's limit, the important first, and a share for every organization."""
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from providers.cloudflare.budget import BUDGET, BURST, RESERVE, WINDOW, Budget
+from providers.cloudflare.budget import BUDGET, BURST, FLOORS, RATE, WINDOW, Budget, Priority
+
+BUSY, QUIET = "busy organization", "quiet organization"
 
 
 class Monotonic:
@@ -16,36 +19,130 @@ class Monotonic:
         return self.now
 
 
-def test_a_burst_goes_and_then_a_wait_is_told() -> None:
-    budget = Budget(Monotonic())
-    assert [budget.take() for _ in range(BURST)] == [0.0] * BURST
-    assert budget.take() > 0
+@pytest.fixture
+def clock() -> Monotonic:
+    return Monotonic()
 
 
-def test_after_the_told_wait_one_more_goes() -> None:
-    clock = Monotonic()
-    budget = Budget(clock, burst=1)
-    budget.take()
-    clock.now += budget.take() + 1e-6
-    assert budget.take() == 0
+@pytest.fixture
+def budget(clock: Monotonic) -> Budget:
+    return Budget(clock)
 
 
-def test_polling_leaves_a_reserve_for_people() -> None:
-    budget = Budget(Monotonic())
-    polled = 0
-    while budget.take(polling=True) == 0:
-        polled += 1
-    assert polled == BURST - RESERVE
-    assert budget.take() == 0
+def exhaust(budget: Budget, priority: Priority, tenant: str | None = None) -> int:
+    """Take as many as there are; how many there were."""
+    taken = 0
+    while budget.take(priority, tenant) is None:
+        taken += 1
+    return taken
 
 
-def test_a_429_stops_everything_for_as_long_as_it_says() -> None:
-    clock = Monotonic()
-    budget = Budget(clock)
+def test_a_burst_goes_and_then_a_wait_is_told(budget: Budget) -> None:
+    assert exhaust(budget, Priority.WRITE) == BURST
+    refusal = budget.take()
+    assert refusal is not None and 0 < refusal.wait <= 1 / RATE
+
+
+def test_after_the_wait_one_more_goes(budget: Budget, clock: Monotonic) -> None:
+    exhaust(budget, Priority.WRITE)
+    refusal = budget.take()
+    assert refusal is not None
+    clock.now += refusal.wait + 1e-6
+    assert budget.take() is None
+
+
+def test_whoever_comes_back_when_told_finds_more_than_one_token(budget: Budget, clock: Monotonic) -> None:
+    exhaust(budget, Priority.WRITE)
+    refusal = budget.take()
+    assert refusal is not None
+    clock.now += refusal.retry_after
+    assert exhaust(budget, Priority.WRITE) >= 5
+
+
+@pytest.mark.parametrize(
+    ("less", "more"),
+    [(Priority.READ, Priority.WRITE), (Priority.POLL, Priority.READ), (Priority.RENEW, Priority.POLL)],
+)
+@pytest.mark.parametrize("tenant", [BUSY, None])
+def test_what_is_less_important_leaves_tokens_for_what_is_more(
+    budget: Budget, less: Priority, more: Priority, tenant: str | None
+) -> None:
+    exhaust(budget, less, tenant)
+    assert exhaust(budget, more, tenant) >= 5
+
+
+@pytest.mark.parametrize("priority", [Priority.WRITE, Priority.READ])
+def test_an_organization_that_takes_all_it_gets_leaves_the_viewers_of_all_their_share(
+    budget: Budget, clock: Monotonic, priority: Priority
+) -> None:
+    polls = 0
+    for _ in range(3000):
+        budget.take(priority, BUSY)
+        polls += budget.take(Priority.POLL) is None
+        clock.now += 0.1
+    assert polls >= 300 * RATE / 3
+
+
+@pytest.mark.parametrize("priority", Priority)
+@pytest.mark.parametrize("seconds", [0, 60, 3600])
+def test_one_organization_that_takes_all_it_gets_leaves_fifteen_creates_to_another(
+    budget: Budget, clock: Monotonic, priority: Priority, seconds: int
+) -> None:
+    for _ in range(seconds * 10):
+        budget.take(priority, BUSY)
+        clock.now += 0.1
+    exhaust(budget, priority, BUSY)
+    requests = 0
+    while budget.take(Priority.WRITE, QUIET) is None:
+        budget.take(priority, BUSY)
+        requests += 1
+    assert requests >= 2 * 15  # a create looks for the input first, then makes it
+
+
+def test_an_organization_above_its_share_is_told_so(budget: Budget) -> None:
+    exhaust(budget, Priority.READ, BUSY)
+    refusal = budget.take(Priority.READ, BUSY)
+    assert refusal is not None and refusal.above_share
+    assert budget.take(Priority.READ, QUIET) is None
+
+
+def test_the_reads_of_an_organization_leave_its_own_creates_some(budget: Budget) -> None:
+    exhaust(budget, Priority.READ, BUSY)
+    assert exhaust(budget, Priority.WRITE, BUSY) >= 10
+
+
+def test_an_organization_alone_gets_the_whole_rate(budget: Budget, clock: Monotonic) -> None:
+    exhaust(budget, Priority.READ, BUSY)
+    clock.now += 60
+    assert exhaust(budget, Priority.READ, BUSY) == pytest.approx(min(60 * RATE, BURST - 95), abs=2)
+
+
+def test_use_is_forgotten(budget: Budget, clock: Monotonic) -> None:
+    exhaust(budget, Priority.READ, BUSY)
+    clock.now += 600
+    assert exhaust(budget, Priority.READ, QUIET) > 0
+    refusal = budget.take(Priority.READ, QUIET)
+    assert refusal is not None and refusal.above_share
+    assert budget.take(Priority.READ, BUSY) is None
+
+
+def test_a_429_stops_everything_for_as_long_as_it_says(budget: Budget, clock: Monotonic) -> None:
     budget.block(7)
-    assert budget.take() == 7
+    refusal = budget.take()
+    assert refusal is not None and refusal.blocked and refusal.wait == 7
     clock.now += 7
-    assert budget.take() == 0
+    assert budget.take() is None
+
+
+def test_what_other_processes_have_used_counts(budget: Budget, clock: Monotonic) -> None:
+    budget.observe(remaining=100, seconds=60)
+    assert exhaust(budget, Priority.READ) == 100 - FLOORS[Priority.READ]
+    clock.now += 30  # nothing comes back before Cloudflare's window ends
+    refusal = budget.take(Priority.READ)
+    assert refusal is not None and refusal.wait == pytest.approx(30)
+    assert exhaust(budget, Priority.WRITE) == FLOORS[Priority.READ]
+    clock.now += 31
+    assert budget.take(Priority.READ) is None
 
 
 @given(st.lists(st.floats(min_value=0, max_value=20), max_size=80))
@@ -54,7 +151,7 @@ def test_no_window_ever_sees_more_than_the_budget(pauses: list[float]) -> None:
     budget = Budget(clock)
     for pause in pauses:
         clock.now += pause
-        while budget.take() == 0:
+        while budget.take() is None:
             sent.append(clock.now)
     for start in set(sent):
         assert sum(start <= at < start + WINDOW for at in sent) <= BUDGET

@@ -17,12 +17,13 @@ from providers.base import (
     LiveInput,
     OptionRefused,
     Phase,
+    ProviderBusy,
     ProviderUnavailable,
     RecordingPosition,
 )
 from providers.cloudflare.provider import CloudflareProvider
 from tests.contract.fake_hand import FakeHand
-from tests.unit.providers.cloudflare.hand import API, MANY, REQUEST, WISH, Make, api_requests, inputs, push
+from tests.unit.providers.cloudflare.hand import API, MANY, OLD, REQUEST, WISH, Make, api_requests, inputs, push
 
 # Making an input.
 
@@ -53,7 +54,7 @@ async def test_an_api_that_takes_requests_and_never_answers_keeps_nobody_waiting
     provider = make(api_timeout=0.3, action_timeout=0.4)
     await provider.start()
     await fake.admin("/faults", kind="slow", seconds=0.6, match=API, times=MANY)
-    actions = (provider.ensure_input(REQUEST), provider.get_input(live.uid), provider.recordings(live.uid))
+    actions = (provider.ensure_input(REQUEST), provider.recording("f" * 32), provider.recordings(live.uid))
     for refused in await asyncio.gather(*actions, return_exceptions=True):
         assert isinstance(refused, ProviderUnavailable) and "in time" in str(refused)
 
@@ -224,6 +225,7 @@ async def test_a_delete_whose_answer_is_lost_is_done(
 async def test_a_passing_fault_is_tried_again(
     fake: FakeHand, provider: CloudflareProvider, live: LiveInput, waits: list[float], fault: dict[str, Any]
 ) -> None:
+    await fake.advance(OLD)
     await fake.admin("/faults", times=2, match=API, **fault)
     assert await provider.get_input(live.uid) == live
     assert len(waits) == 2
@@ -232,7 +234,7 @@ async def test_a_passing_fault_is_tried_again(
 async def test_a_lasting_fault_is_given_up(fake: FakeHand, provider: CloudflareProvider, live: LiveInput) -> None:
     await fake.admin("/faults", kind="status", status=503, times=MANY, match=API)
     with pytest.raises(ProviderUnavailable):
-        await provider.get_input(live.uid)
+        await provider.recordings(live.uid)
 
 
 async def test_what_is_not_idempotent_is_sent_once(
@@ -250,11 +252,12 @@ async def test_a_429_stops_all_requests_for_as_long_as_it_says(
 ) -> None:
     await fake.admin("/faults", kind="status", status=429, retry_after=120, match=API)
     with pytest.raises(ProviderUnavailable) as first:
-        await provider.get_input(live.uid)
+        await provider.rotate_key(live.uid)
     before = await api_requests(fake)
-    with pytest.raises(ProviderUnavailable) as second:
+    with pytest.raises(ProviderBusy, match="blocked") as second:
         await provider.recordings(live.uid)
-    assert (first.value.retry_after, round(second.value.retry_after)) == (120, 120)
+    assert first.value.retry_after == 120
+    assert 119 < second.value.retry_after < 125
     assert await api_requests(fake) == before
 
 
@@ -262,6 +265,7 @@ async def test_a_429_stops_all_requests_for_as_long_as_it_says(
 async def test_odd_envelopes_are_read(
     fake: FakeHand, provider: CloudflareProvider, live: LiveInput, fault: dict[str, Any]
 ) -> None:
+    await fake.advance(OLD)
     await fake.admin("/faults", match=API, **fault)
     assert await provider.get_input(live.uid) == live
 
@@ -278,6 +282,7 @@ async def test_a_refused_token_is_unavailability_and_is_never_shown(fake: FakeHa
 
 
 async def test_no_secret_is_logged_or_shown(fake: FakeHand, provider: CloudflareProvider, live: LiveInput) -> None:
+    await fake.advance(OLD)
     await fake.admin("/faults", kind="status", times=2, match=API)
     with capture_logs() as logs:
         again = await provider.get_input(live.uid)
@@ -290,6 +295,30 @@ async def test_readiness_costs_little(fake: FakeHand, provider: CloudflareProvid
     for _ in range(20):
         await provider.check()
     assert await api_requests(fake) == before
+
+
+async def test_an_outage_is_unreadiness_before_the_last_good_answer_is_old(
+    fake: FakeHand, make: Make, live: LiveInput
+) -> None:
+    now = [0.0]
+    provider = make(monotonic=lambda: now[0])
+    await provider.start()
+    await provider.check()
+    await fake.admin("/faults", kind="reset", times=MANY, match=API)
+    await provider.check()
+    now[0] += 8
+    with pytest.raises(ProviderUnavailable):
+        await provider.check()
+
+
+async def test_a_request_that_failed_makes_readiness_ask_at_once(
+    fake: FakeHand, provider: CloudflareProvider, live: LiveInput
+) -> None:
+    await fake.admin("/faults", kind="status", status=503, times=MANY, match=API)
+    with pytest.raises(ProviderUnavailable):
+        await provider.recordings(live.uid)
+    with pytest.raises(ProviderUnavailable):
+        await provider.check()
 
 
 async def test_a_start_without_cloudflare_is_a_start_that_is_not_ready(fake: FakeHand, make: Make) -> None:
