@@ -52,6 +52,9 @@ class Channels:
         key = (organization_id, channel_id)
         return StreamRef(*key, self.inputs[key]) if key in self.inputs else None
 
+    async def input_lost(self, uid: str) -> None:
+        self.inputs = {key: None if held == uid else held for key, held in self.inputs.items()}
+
 
 class Stage:
     """Everything put together. `channel` has a live input, `silent` never streamed."""

@@ -95,7 +95,8 @@ class ClaimedInput:
 
     The claim is stored before the provider is asked, with the `request_id` it will be asked by; `uid` is None until the
     provider's answer is stored. So whatever dies in between, the next call asks by the same request id and gets the same input.
-    `generation` grows when the input was deleted at the provider and is made again. `options` are the last ones known.
+    `generation` grows when the input was deleted at the provider and is made again. `options` are the last ones known. `lost`: the
+    input was found deleted at the provider, and nobody has asked for another one since.
     """
 
     channel_id: UUID
@@ -106,6 +107,7 @@ class ClaimedInput:
     uid: str | None
     options: InputOptions
     created_at: datetime
+    lost: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,14 +33,21 @@ class StreamLookup(Protocol):
     async def find_stream(self, organization_id: UUID, channel_id: UUID) -> StreamRef | None:
         """None when there is no such channel in that organization. Errors: Unavailable."""
 
+    async def input_lost(self, uid: str) -> None:
+        """The provider no longer has this live input: its channel has none until a client asks for another one."""
+
 
 @dataclass(frozen=True, slots=True)
 class LiveSummary:
-    """What an organization's list says of a stream beside its addresses. `counted`: just now; else it is the last good count."""
+    """What an organization's list says of a stream beside its addresses.
+
+    `counted`: just now; else it is the last good count. `lost`: the provider no longer has this live input.
+    """
 
     state: Phase
     viewer_count: int
     counted: bool = True
+    lost: bool = False
 
 
 class StateView(Protocol):
@@ -148,11 +155,17 @@ class ClaimStore(Protocol):
         The old uid is kept as retired.
         """
 
+    async def lose_input(self, provider: str, uid: str, request_id: str, at: datetime) -> tuple[UUID, UUID] | None:
+        """The provider has lost this input: its claim is without an answer, under a new request id, until it is asked for again.
+
+        The organization and the channel whose input it was; None when it was nobody's, or retired before.
+        """
+
     async def note_options(self, channel_id: UUID, uid: str, options: InputOptions) -> None:
         """Remember the input's options, for the day it must be made again."""
 
     async def pending_claims(self, provider: str, limit: int) -> list[ClaimedInput]:
-        """Claims without a uid, oldest first."""
+        """Claims without a uid, oldest first; not those whose input was lost."""
 
     async def abandoned_claims(self, provider: str, limit: int) -> list[ClaimedInput]:
         """Claims of channels that were deleted before their live input was."""

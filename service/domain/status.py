@@ -131,7 +131,10 @@ class StatusBoard:
             for uid in uids
             if (watched := self._by_uid.get(uid)) is not None and watched.loaded.done()
         }
-        return known | await self._summaries.of([uid for uid in uids if uid not in known])
+        asked = await self._summaries.of([uid for uid in uids if uid not in known])
+        for uid in (uid for uid, summary in asked.items() if summary.lost):
+            await self._streams.input_lost(uid)
+        return known | asked
 
     # What the rest of the service calls.
 
@@ -281,6 +284,7 @@ class StatusBoard:
                 return await self._provider.state(watched.input_uid)
         except InputNotFound:
             watched.look_up_due = 0.0
+            await self._streams.input_lost(watched.input_uid)
             return never_streamed(self._now())
 
     def _now(self) -> datetime:

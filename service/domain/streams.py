@@ -98,7 +98,7 @@ class Streams:
         self._listeners: list[StreamListener] = []
 
     def listen(self, listener: StreamListener) -> None:
-        """Call `listener` whenever a channel got another live input from now on."""
+        """Call `listener` whenever a channel got another live input, or lost the one it had, from now on."""
         self._listeners.append(listener)
 
     async def ensure(self, channel: Channel, changes: OptionChanges = NO_CHANGES) -> Ensured:
@@ -112,11 +112,10 @@ class Streams:
             nonlocal created
             live_input, created = await self._ensure(channel, changes)
             if created:
-                for listener in self._listeners:
-                    listener(channel.organization_id, channel.id)
+                self._tell(channel.organization_id, channel.id)
             return live_input
 
-        with provider_errors():
+        with provider_errors(channel.organization_id):
             live_input = await self._flights.run(channel.id, work, share=changes == NO_CHANGES)
         if live_input is None:  # what was under way was the end of it
             raise NotFound
@@ -152,10 +151,21 @@ class Streams:
         if claim is None or claim.uid is None:
             raise NotFound
         try:
-            with provider_errors():
+            with provider_errors(channel.organization_id):
                 return await ask(claim.uid)
         except InputNotFound:
+            await self.input_lost(claim.uid)
             raise NotFound from None
+
+    async def input_lost(self, uid: str) -> None:
+        """The provider answered that it has no such input, so it goes from every list. While the store is away: the next time."""
+        try:
+            owner = await self._claims.lose_input(self._provider.name, uid, uuid4().hex, self._clock())
+        except Unavailable:
+            return
+        if owner is not None:
+            log.warning("live input deleted at the provider", channel=str(owner[1]), input=uid)
+            self._tell(*owner)
 
     async def end(self, channel_id: UUID) -> None:
         """Delete the live input of a channel that was deleted; its recordings stay. Errors: Unavailable.
@@ -168,17 +178,16 @@ class Streams:
             if claim is None:
                 return
             uid = claim.uid
-            if uid is None:  # asked for, the answer never stored: the provider knows what came of it
+            if uid is None and not claim.lost:  # asked for, the answer never stored: the provider knows what came of it
                 request = InputRequest(claim.request_id, str(channel_id), str(channel_id), claim.options)
-                with suppress(InputGone, InputNotFound):
+                with suppress(InputGone, InputNotFound), provider_errors(claim.organization_id):
                     uid = (await self._provider.ensure_input(request)).uid
             if uid is not None:
-                with suppress(InputNotFound):
+                with suppress(InputNotFound), provider_errors(claim.organization_id):
                     await self._provider.delete_input(uid)
             await self._claims.retire_claim(claim, uid, self._clock())
 
-        with provider_errors():
-            await self._flights.run(channel_id, work, share=False)
+        await self._flights.run(channel_id, work, share=False)
 
     async def find_stream(self, organization_id: UUID, channel_id: UUID) -> StreamRef | None:
         """None when there is no such channel in that organization."""
@@ -216,16 +225,21 @@ class Streams:
 
     async def _ensure(self, channel: Channel, changes: OptionChanges) -> tuple[LiveInput, bool]:
         claim = await self._claims.claimed(channel.id) or await self._claim(channel)
+        if claim.lost:
+            claim = await self._begin_again(channel, claim)
         for _ in range(ENSURE_ATTEMPTS):
             try:
                 live_input, created = await self._answer(channel, claim, changes)
                 return await self._with_options(channel, live_input, changes), created
             except (InputGone, InputNotFound):
-                # Deleted behind our back. Whoever wins begins the next generation; everybody goes on with what is there then.
-                if await self._claims.renew_claim(claim, self._provider.name, uuid4().hex, self._clock()):
-                    log.info("live input is made again", channel=str(channel.id), generation=claim.generation + 1)
-                claim = await self._present_claim(channel)
+                claim = await self._begin_again(channel, claim)
         raise Unavailable("The live input keeps vanishing at the provider.")
+
+    async def _begin_again(self, channel: Channel, claim: ClaimedInput) -> ClaimedInput:
+        """The input was deleted behind our back: the claim as it is after one client has begun its next generation."""
+        if await self._claims.renew_claim(claim, self._provider.name, uuid4().hex, self._clock()):
+            log.info("live input is made again", channel=str(channel.id), generation=claim.generation + 1)
+        return await self._present_claim(channel)
 
     async def _claim(self, channel: Channel) -> ClaimedInput:
         if await self._channels.channel(channel.organization_id, channel.id) is None:
@@ -255,6 +269,10 @@ class Streams:
         live_input = await self._provider.update_input(live_input.uid, wanted)
         await self._claims.note_options(channel.id, live_input.uid, live_input.options)
         return live_input
+
+    def _tell(self, organization_id: UUID, channel_id: UUID) -> None:
+        for listener in self._listeners:
+            listener(organization_id, channel_id)
 
     async def _present_claim(self, channel: Channel) -> ClaimedInput:
         claim = await self._claims.claimed(channel.id)

@@ -102,7 +102,7 @@ class Summaries:
         try:
             state = await self._provider.state(uid)
         except InputNotFound:
-            return LiveSummary(Phase.OFFLINE, 0)
+            return LiveSummary(Phase.OFFLINE, 0, lost=True)
         if not state.is_watchable:
             return LiveSummary(state.phase, 0)  # as the status board does
         viewers = await self._viewers.count(uid, self._clock())

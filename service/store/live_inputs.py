@@ -76,7 +76,7 @@ class StoredClaims:
                     live_inputs.c.request_id == request_id,
                     live_inputs.c.uid.is_(None),
                 )
-                .values(uid=uid, created_at=created, **options_row(options))
+                .values(uid=uid, created_at=created, lost_at=None, **options_row(options))
             )
             return _changed(done)
 
@@ -97,19 +97,34 @@ class StoredClaims:
                     request_id=request_id,
                     generation=before.generation + 1,
                     created_at=at,
+                    lost_at=None,
                 )
             )
             if not _changed(done):
                 return False
             if before.uid is not None:
-                retired = {
-                    "uid": before.uid,
-                    "channel_id": before.channel_id,
-                    "provider": before.provider,
-                    "retired_at": at,
-                }
-                await connection.execute(insert_new(connection, retired_inputs, retired))
+                await _retire(connection, before.uid, before.channel_id, before.provider, at)
             return True
+
+        return await self._database.write(change)
+
+    async def lose_input(self, provider: str, uid: str, request_id: str, at: datetime) -> tuple[UUID, UUID] | None:
+        here = live_inputs.c.uid == uid, live_inputs.c.provider == provider
+        owner = select(live_inputs.c.organization_id, live_inputs.c.channel_id).where(*here)
+
+        async def change(connection: AsyncConnection) -> tuple[UUID, UUID] | None:
+            found = (await connection.execute(owner)).one_or_none()
+            if found is None:
+                return None
+            done = await connection.execute(
+                update(live_inputs)
+                .where(*here)
+                .values(uid=None, request_id=request_id, generation=live_inputs.c.generation + 1, lost_at=at)
+            )
+            if not _changed(done):
+                return None
+            await _retire(connection, uid, found.channel_id, provider, at)
+            return found.organization_id, found.channel_id
 
         return await self._database.write(change)
 
@@ -126,7 +141,7 @@ class StoredClaims:
     async def pending_claims(self, provider: str, limit: int) -> list[ClaimedInput]:
         wanted = (
             select(live_inputs)
-            .where(live_inputs.c.uid.is_(None), live_inputs.c.provider == provider)
+            .where(live_inputs.c.uid.is_(None), live_inputs.c.lost_at.is_(None), live_inputs.c.provider == provider)
             .order_by(live_inputs.c.created_at, live_inputs.c.channel_id)
             .limit(limit)
         )
@@ -154,8 +169,7 @@ class StoredClaims:
             here = live_inputs.c.channel_id == claim.channel_id, live_inputs.c.request_id == claim.request_id
             await connection.execute(live_inputs.delete().where(*here))
             if uid is not None:
-                row = {"uid": uid, "channel_id": claim.channel_id, "provider": claim.provider, "retired_at": at}
-                await connection.execute(insert_new(connection, retired_inputs, row))
+                await _retire(connection, uid, claim.channel_id, claim.provider, at)
 
         await self._database.write(change)
 
@@ -228,6 +242,11 @@ class StoredClaims:
         return await self._database.read(query)
 
 
+async def _retire(connection: AsyncConnection, uid: str, channel_id: UUID, provider: str, at: datetime) -> None:
+    row = {"uid": uid, "channel_id": channel_id, "provider": provider, "retired_at": at}
+    await connection.execute(insert_new(connection, retired_inputs, row))
+
+
 def _changed(done: CursorResult[Any]) -> bool:
     return done.rowcount == 1
 
@@ -255,4 +274,5 @@ def _claim(row: RowMapping) -> ClaimedInput:
         uid=row["uid"],
         options=options_from(row),
         created_at=row["created_at"],
+        lost=row["lost_at"] is not None,
     )

@@ -168,6 +168,7 @@ live_inputs = Table(
     Column("reconnect_timeout", Integer, nullable=False),
     Column("latency_mode", String(16), nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
+    Column("lost_at", UtcDateTime),  # the provider had it no more, and no client has asked for another one since
     Column(
         "channel_name_folded", Text, nullable=False, server_default=""
     ),  # the channel's: a search looks at every row

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -67,6 +67,12 @@ class Api:
         status, body = await self.post(f"{self.base}/channels", {"name": name})
         assert status == 201
         return str(body["id"])
+
+    async def organization_beside(self) -> Api:
+        """The same service as a user of another organization sees it."""
+        organization, user = uuid4(), uuid4()
+        issued = await self.accounts.create_token(organization, user)
+        return replace(self, organization=organization, user=user, token=issued.secret)
 
     def conference(self, channel: str) -> str:
         return f"{self.base}/channels/{channel}/conference"

@@ -71,7 +71,8 @@ async def test_each_stream_has_its_state_and_its_viewers(
     viewers.seen(live, "somebody", 1_000)
     answers = await summaries.of([quiet, live, quiet, "unknown"])
     nothing = LiveSummary(Phase.OFFLINE, 0)
-    assert answers == {quiet: nothing, live: LiveSummary(Phase.LIVE, 1), "unknown": nothing}
+    lost = LiveSummary(Phase.OFFLINE, 0, lost=True)
+    assert answers == {quiet: nothing, live: LiveSummary(Phase.LIVE, 1), "unknown": lost}
     assert await summaries.of([]) == {}
 
 
