@@ -17,6 +17,7 @@ from providers.lock import LockHeld
 from service import VERSION, logs, settings
 from service.cli.accounts import token_commands, user_commands
 from service.cli.arguments import as_port, command
+from service.cli.backups import backup_commands
 from service.cli.channels import channel_commands
 from service.cli.running import FAILURE, LOCKS_HELD, begin, run, say, told, with_store
 from service.settings import ProviderName, SettingsError
@@ -64,6 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     command(
         commands, "jitsi", _jitsi, "print what Jitsi's Prosody has to be told: with the shared secret, if there is one"
     )
+    backup_commands(commands)
     fake = command(commands, "fake-cloudflare", _fake_cloudflare, "run a stand-in for the Cloudflare Stream API")
     fake.add_argument("--port", type=as_port, required=True, help="0: any free one")
     fake.add_argument("--host", default="127.0.0.1")

@@ -19,6 +19,9 @@ T = TypeVar("T")
 
 FAILURE = 1
 
+RESTORE_UNFINISHED = "restore-unfinished"
+"""A file in the data directory for as long as a restore runs: nothing else must start on half of the data."""
+
 UMASK = 0o077
 """New files can be read by their owner only, also those of Redis and ffmpeg: there are signing keys and stream keys in them."""
 
@@ -26,8 +29,11 @@ LOCKS_HELD = "--locks-held"
 """The option with which `serve` starts `prepare`: it holds the locks itself."""
 
 
-def begin(*, quiet: bool = False) -> Settings:
-    """Read the settings, set logging up (`quiet`: warnings and worse) and make the data directory."""
+def begin(*, quiet: bool = False, restoring: bool = False) -> Settings:
+    """Read the settings, set logging up (`quiet`: warnings and worse) and make the data directory.
+
+    Only a command that is `restoring` goes on where a restore was interrupted. Errors: SettingsError.
+    """
     given = settings.load()
     logs.configure("warning" if quiet else given.log_level, given.log_format)
     os.umask(UMASK)
@@ -35,6 +41,12 @@ def begin(*, quiet: bool = False) -> Settings:
         given.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise SettingsError([f"CONFERENCE_DATA_DIR: {given.data_dir} cannot be made: {error.strerror}"]) from None
+    if not restoring and (given.data_dir / RESTORE_UNFINISHED).exists():
+        raise SettingsError(
+            [
+                f"A restore into {given.data_dir} was interrupted: run `python -m service restore` with the same backup again."
+            ]
+        )
     return given
 
 
