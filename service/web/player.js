@@ -215,6 +215,7 @@ class LiveStream extends HTMLElement {
     // A hidden page, or one that was out of reach, may have heard nothing of an end and a new beginning.
     if (this.#video.ended && Date.now() - this.#progress.at > NEXT_BROADCAST_MS) this.#playback?.startOver();
     if (still > STILL_MS && this.#isLost) return "lost";
+    if (this.#playback?.url !== this.#liveUrl) return "live"; // nothing of it has been played yet
     if (still > STILL_MS && this.#status.state === "reconnecting") return "away";
     return still > STARVED_MS && this.#progress.hasMoved ? "lost" : "live";
   }

@@ -18,7 +18,7 @@ VIDEO = "const video = document.querySelector('live-stream').shadowRoot.querySel
 HEARS_COUNTS = """
 window.counts = [];
 const frame = () => {
-  const player = document.querySelector('live-stream'), count = player?.shadowRoot.querySelector('.count');
+  const player = document.querySelector('live-stream'), count = player?.shadowRoot?.querySelector('.count');
   if (count) {
     const seen = player.view === 'starting' ? (count.hidden ? '' : count.textContent) : null;
     if (seen !== null && seen !== counts.at(-1)) counts.push(seen);
@@ -159,6 +159,25 @@ async def test_a_first_start_shows_no_number_and_a_later_one_none_that_rises(
     numbers = [int(seen.removesuffix(" s")) for seen in await browser.run("return counts") if seen]
     assert numbers == sorted(numbers, reverse=True)
     assert numbers[0] > gop / 2
+
+
+async def test_a_second_broadcast_is_played_though_the_service_was_away_before_it(own: Service, browser: Browser) -> None:
+    channel, stream = await own.channel()
+    visitor = Visitor(browser)
+    await visitor.open(page(own, channel))
+    encoder = await own.push(stream)
+    await visitor.plays_on()
+    await encoder.kill()
+    await own.give_up(channel)
+    await visitor.until("facts.view === 'ended' && facts.ready === 0")
+    assert own.process is not None
+    own.process.send_signal(signal.SIGSTOP)
+    await browser.run("dispatchEvent(new Event('online'))")  # ask now
+    await visitor.until("facts.lost")
+    own.process.send_signal(signal.SIGCONT)
+    await own.push(stream)
+    await visitor.until("facts.view === 'live'")
+    await visitor.plays_on()
 
 
 async def test_after_an_end_nobody_is_said_to_watch(live: Service, browser: Browser) -> None:
