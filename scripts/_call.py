@@ -1,6 +1,7 @@
 """One call to the API: `_call.py METHOD URL [FIELD]…`, with the token and the JSON body from API_TOKEN and API_BODY.
 
-Prints the fields of the answer, one a line. Exit codes: 0, 1 no answer or an error, 3 the token is refused. Standard library only.
+Prints the fields of the answer (`id`, `results.0.id`), one a line.
+Exit codes: 0, 1 no answer, no such field or an error, 3 the token is refused. Standard library only.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import os
 import sys
 import urllib.error
 import urllib.request
+from typing import Any
 
 TIMEOUT = 10.0
 
@@ -33,9 +35,20 @@ def main(method: str, url: str, *fields: str) -> int:
         print(f"{method} {url}: {error}", file=sys.stderr)
         return 1
     told = json.loads(answer) if fields else {}
-    for field in fields:
-        print(told[field])
+    try:
+        values = [value_at(told, field) for field in fields]
+    except (LookupError, ValueError):
+        return 1
+    for value in values:
+        print(value)
     return 0
+
+
+def value_at(told: Any, path: str) -> Any:
+    """The value at a path like `results.0.id`. Errors: LookupError, ValueError."""
+    for name in path.split("."):
+        told = told[int(name)] if isinstance(told, list) else told[name]
+    return told
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Say something in a channel, with Python and requests.
+"""Say something in a channel, with Python and nothing else.
 
     API_URL=http://127.0.0.1:8080 API_TOKEN=… scripts/examples/send_message.py "Town hall"
 
@@ -8,12 +8,12 @@ Three calls: who am I (which tells my organization), which channels are there (p
 
 from __future__ import annotations
 
+import json
 import os
 import sys
+import urllib.request
 from collections.abc import Iterator
 from typing import Any
-
-import requests
 
 TIMEOUT = 10
 
@@ -33,15 +33,15 @@ class Api:
 
     def __init__(self, url: str, token: str) -> None:
         self._url = url.rstrip("/")
-        self._session = requests.Session()
-        self._session.headers["Authorization"] = f"Token {token}"
+        self._headers = {"Authorization": f"Token {token}", "Content-Type": "application/json"}
 
     def call(self, method: str, path: str, body: Any = None) -> Any:
         """One call; `path` may also be a whole URL, as `next` is. An answer that is no success is an exception."""
         url = path if path.startswith("http") else self._url + path
-        response = self._session.request(method, url, json=body, timeout=TIMEOUT)
-        response.raise_for_status()
-        return response.json()
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(url, data, self._headers, method=method)
+        with urllib.request.urlopen(request, timeout=TIMEOUT) as response:
+            return json.load(response)
 
     def all_of(self, path: str) -> Iterator[Any]:
         """Every item of a collection. A page may be short: only `next` says whether there is more."""

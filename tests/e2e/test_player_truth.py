@@ -161,7 +161,9 @@ async def test_a_first_start_shows_no_number_and_a_later_one_none_that_rises(
     assert numbers[0] > gop / 2
 
 
-async def test_a_second_broadcast_is_played_though_the_service_was_away_before_it(own: Service, browser: Browser) -> None:
+async def test_a_second_broadcast_is_played_though_the_service_was_away_before_it(
+    own: Service, browser: Browser
+) -> None:
     channel, stream = await own.channel()
     visitor = Visitor(browser)
     await visitor.open(page(own, channel))

@@ -25,6 +25,11 @@ pytestmark = pytest.mark.e2e
 ROOT = Path(__file__).parent.parent.parent
 START_PATIENCE = 120.0
 STOP_PATIENCE = 60.0
+PRINTED = 'visitor_id=$V"\n'
+"""The end of what it prints once it is ready."""
+
+VARIABLES = ("O", "PUBLIC", "C", "U", "T", "V")
+"""Of the README's examples."""
 
 
 def listen_to_ctrl_c() -> None:
@@ -101,22 +106,20 @@ def family(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
 
 
 def test_the_lines_it_prints_work_when_pasted(started: Run, checkout: Path) -> None:
-    started.wait_for("stream_status\n")
-    lines = re.findall(r"(?m)^(?:CHANNEL=\$\()?curl .*$", started.output)
-    assert len(lines) == 3
+    started.wait_for(PRINTED)
+    lines = re.findall(r"(?m)^(?:export|curl) .*$", started.output)
+    assert [line.partition("=")[0] for line in lines[:-2]] == [f"export {name}" for name in VARIABLES]
     done = subprocess.run(["bash", "-c", "\n".join(lines)], capture_output=True, text=True, timeout=30, check=True)
-    channel, *answers = done.stdout.split("\n", 1)
-    assert len(channel) == 36
     decoder = json.JSONDecoder()
-    stream, end = decoder.raw_decode(answers[0])
-    status, _ = decoder.raw_decode(answers[0][end:].lstrip())
+    stream, end = decoder.raw_decode(done.stdout)
+    status, _ = decoder.raw_decode(done.stdout[end:].lstrip())
     assert stream["rtmps_url"].startswith("rtmps://")
     assert (status["is_connected"], status["is_watchable"]) == (False, False)
 
 
 @pytest.mark.parametrize(("how", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_it_stops_everything_it_started(started: Run, how: signal.Signals, code: int) -> None:
-    started.wait_for("stream_status\n")
+    started.wait_for(PRINTED)
     children = family(started.process)
     assert children
     assert started.stop(how) == code
@@ -125,7 +128,7 @@ def test_it_stops_everything_it_started(started: Run, how: signal.Signals, code:
 
 
 def test_even_killed_it_leaves_nothing_running(started: Run) -> None:
-    started.wait_for("stream_status\n")
+    started.wait_for(PRINTED)
     children = family(started.process)
     started.process.kill()
     started.process.wait(STOP_PATIENCE)
@@ -137,7 +140,7 @@ def test_the_token_is_made_once_and_only_its_owner_can_read_it(checkout: Path, e
     tokens = []
     for _ in range(2):
         run = Run(checkout, environment)
-        run.wait_for("stream_status\n")
+        run.wait_for(PRINTED)
         tokens.append(re.findall(r"API token +(\w+)", run.output))
         run.stop(signal.SIGTERM)
     assert tokens[0] == tokens[1]
