@@ -6,8 +6,11 @@ import ipaddress
 from collections import OrderedDict
 from collections.abc import Hashable
 
-IPV6_SITE = 64
-"""Leading bits of an IPv6 address that name one household or office; the rest it chooses freely."""
+IPV6_NETWORK = 64
+"""Leading bits of an IPv6 address that name one network; a host in it chooses the rest freely."""
+
+IPV6_SITE = 48
+"""Leading bits that name one customer of a provider, who chooses among 65,536 networks freely."""
 
 
 class Buckets:
@@ -32,17 +35,19 @@ class Buckets:
 
 
 class AddressBuckets(Buckets):
-    """The same for network addresses, of which one site may have very many."""
+    """The same for network addresses; of IPv6, those that share `ipv6_prefix` bits have one bucket."""
+
+    def __init__(self, burst: float, per_second: float, most: int, *, ipv6_prefix: int = IPV6_NETWORK) -> None:
+        super().__init__(burst, per_second, most)
+        self._ipv6_prefix = ipv6_prefix
 
     def take(self, key: Hashable, now_ms: int) -> float:
         """As above; `key` is an address as text."""
-        return super().take(site(str(key)), now_ms)
+        return super().take(site(str(key), self._ipv6_prefix), now_ms)
 
 
-def site(address: str) -> str:
-    """What counts as one wherever there is a limit by address: an IPv4 address, an IPv6 /64, or, where there is neither (a unix
-    socket), everybody.
-    """
+def site(address: str, ipv6_prefix: int = IPV6_NETWORK) -> str:
+    """What counts as one in a limit by address: an IPv4 address, an IPv6 network, or "" for what is neither (a unix socket)."""
     try:
         parsed = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
@@ -51,4 +56,4 @@ def site(address: str) -> str:
         return str(parsed)
     if parsed.ipv4_mapped is not None:
         return str(parsed.ipv4_mapped)
-    return str(ipaddress.ip_network((parsed, IPV6_SITE), strict=False))
+    return str(ipaddress.ip_network((parsed, ipv6_prefix), strict=False))

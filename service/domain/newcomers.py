@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from service.domain.buckets import AddressBuckets
+from service.domain.buckets import IPV6_SITE, AddressBuckets
 from service.viewers.port import WINDOW_MS
 
 
@@ -35,7 +35,9 @@ class Newcomers:
         self._young: set[int] = set()
         self._old: set[int] = set()
         self._turned_ms = 0
-        self._buckets = AddressBuckets(self._limits.burst, self._limits.per_second, self._limits.max_addresses)
+        self._buckets = AddressBuckets(
+            self._limits.burst, self._limits.per_second, self._limits.max_addresses, ipv6_prefix=IPV6_SITE
+        )
 
     def knows(self, stream: str, visitor_id: str, now_ms: int) -> bool:
         """The visitor was let in to this stream within the last window, and stays known for another one."""

@@ -34,7 +34,8 @@ def test_addresses_do_not_share() -> None:
     ("one", "other", "shared"),
     [
         ("2001:db8:1:1::1", "2001:db8:1:1:ffff::2", True),
-        ("2001:db8:1:1::1", "2001:db8:1:2::1", False),
+        ("2001:db8:1:1::1", "2001:db8:1:2::1", True),
+        ("2001:db8:1:1::1", "2001:db8:2:1::1", False),
         ("::ffff:192.0.2.1", "192.0.2.1", True),
         ("fe80::1%eth0", "fe80::2", True),
     ],
