@@ -11,6 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 
+CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
+"""For TLS 1.2: forward secrecy and authenticated encryption, no CBC (RFC 9325 §4.2). TLS 1.3 has nothing else."""
+
+
 class CertificateUnusable(Exception):
     """A certificate or key file is missing, unreadable, or they do not belong together."""
 
@@ -30,6 +34,7 @@ def server_context(certificate: Path, key: Path) -> ssl.SSLContext:
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     # librtmp over GnuTLS takes a TLS 1.3 session ticket for a failed handshake; nobody needs to resume a push that lasts hours.
     context.num_tickets = 0
+    context.set_ciphers(CIPHERS)
     reload(context, CertificateFiles(certificate, key))
     return context
 

@@ -106,6 +106,14 @@ def test_a_certificate_near_its_end_is_renewed(files: CertificateFiles, tmp_path
     assert describe(files.certificate).expires > before + timedelta(days=300)
 
 
+def test_no_suite_without_authenticated_encryption_is_offered(files: CertificateFiles) -> None:
+    offered = [str(each["name"]) for each in server_context(files.certificate, files.key).get_ciphers()]
+
+    assert offered
+    assert [name for name in offered if "GCM" not in name and "CHACHA20" not in name] == []
+    assert all(name.startswith(("ECDHE-", "TLS_")) for name in offered)
+
+
 @pytest.mark.parametrize("name", ["server.pem", "server.key", "ca.pem", "ca.key"])
 def test_a_damaged_file_is_replaced(files: CertificateFiles, tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes(b"half wri")
