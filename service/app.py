@@ -9,18 +9,18 @@ finishes what it is answering, then everything else is closed.
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import gc
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 
 import structlog
 from prometheus_client import CollectorRegistry
 
 from providers.base import Provider
+from providers.heap import give_back_memory
 from providers.local.provider import LocalProvider
 from service import metrics
 from service.api.app import build_app
@@ -142,8 +142,7 @@ def settle_memory() -> None:
     """
     gc.collect()
     gc.freeze()
-    with suppress(OSError, AttributeError):  # glibc's own
-        ctypes.CDLL(None).malloc_trim(0)
+    give_back_memory()
 
 
 def _free_port(host: str) -> int:

@@ -61,11 +61,20 @@ class Owner(Protocol):
     def spawn(self, work: Coroutine[Any, Any, None], *, name: str) -> asyncio.Task[None]:
         """Start a task that the owner waits for when it closes."""
 
-    def begin_publish(self, connection: Connection) -> str | None:
-        """Count the connection among the publishers; a sentence when there is no room."""
+    def greeted(self, connection: Connection) -> None:
+        """The connection finished its handshakes."""
+
+    def no_room(self, connection: Connection) -> str | None:
+        """A sentence when no publisher can be added."""
+
+    def begin_publish(self, connection: Connection) -> None:
+        """Count the connection among the publishers."""
 
     def end_publish(self, connection: Connection) -> None:
         """Stop counting it; safe for one that was not counted."""
+
+    def stranger(self, connection: Connection, reason: str, detail: str = "") -> None:
+        """Count a connection that ends without a publish."""
 
     def forget(self, connection: Connection) -> None:
         """The connection is gone."""
@@ -86,6 +95,7 @@ class Connection(asyncio.Protocol):
         self._publication: Publication | None = None
         self._reasons_to_wait: set[str] = set()
         self._lingering = False
+        self._greeted = False
         self._skipped = 0
         self._time_limit = TIME_LIMITS[self._session.state]
         self._meter = Meter(client, owner.limits, owner.counters, clock())
@@ -144,6 +154,15 @@ class Connection(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
 
+    @property
+    def is_open(self) -> bool:
+        """Its socket is there, and may be used."""
+        return self._transport is not None
+
+    def discard(self) -> None:
+        """Let go of what the connection holds, once it is gone."""
+        self._session.discard()
+
     # What happens in between
 
     def _turn(self, feed: Callable[..., None], *data: bytes) -> None:
@@ -153,6 +172,9 @@ class Connection(asyncio.Protocol):
             feed(*data)
         except RtmpError as error:
             failure = error
+        if not self._greeted and self._session.state is not State.HANDSHAKING:
+            self._greeted = True
+            self._owner.greeted(self)
         self._flush()
         if self._session.skipped:
             self._count_skipped()
@@ -199,7 +221,7 @@ class Connection(asyncio.Protocol):
 
     def _ask(self, wanted: PublishWanted) -> None:
         """Ask the gate; nothing more is read until it has answered."""
-        if (no_room := self._owner.begin_publish(self)) is not None:
+        if (no_room := self._owner.no_room(self)) is not None:
             self._refuse("publishers", DENIED, no_room)
             return
         self._wait_for("gate")
@@ -231,6 +253,7 @@ class Connection(asyncio.Protocol):
         if self._lingering:  # the encoder left, or was sent away, while the gate was thinking
             publication.ended("closed")
             return
+        self._owner.begin_publish(self)
         self._publication = publication
         log.info("publish begins", address=self.address, app=request.app, encoder=request.encoder, tls=self._encrypted)
         self._turn(self._session.accept)
@@ -240,8 +263,11 @@ class Connection(asyncio.Protocol):
         self._refuse("closed_by_service", code, description)
 
     def _fail(self, error: RtmpError) -> None:
-        log.info("protocol error", address=self.address, error=type(error).__name__, detail=str(error))
-        self._owner.counters.refused["protocol_error"] += 1
+        if self._publication is None:
+            self._owner.stranger(self, "protocol_error", type(error).__name__)
+        else:
+            log.info("protocol error", address=self.address, error=type(error).__name__, detail=str(error))
+            self._owner.counters.refused["protocol_error"] += 1
         self._end("protocol_error")
         if isinstance(error, HandshakeFailed):
             self._close()  # whoever this is does not wait for an answer of ours
@@ -272,8 +298,12 @@ class Connection(asyncio.Protocol):
         if self._lingering:
             self.abort()
             return
-        log.info("timeout", address=self.address, state=str(self._session.state))
-        self._owner.counters.refused[f"timeout_{self._session.state}"] += 1
+        reason = f"timeout_{self._session.state}"
+        if self._publication is None:
+            self._owner.stranger(self, reason)
+        else:
+            log.info("timeout", address=self.address, state=str(self._session.state))
+            self._owner.counters.refused[reason] += 1
         self._end("timeout")
         self._close()
 

@@ -19,7 +19,10 @@ class IngestLimits:
     linger_timeout       from our last word to the encoder's good-bye; then the connection is cut
     stop_timeout         for all connections to end when the ingest stops
     bitrate              of one publisher, on average over `bitrate_window`
-    publishers, publishers_per_address, connections, connections_per_address   at the same time
+    publishers, publishers_per_address   at the same time; of IPv6, a /64 is one address
+    pending              connections that do not publish, at the same time; over the limit, the oldest of the network with the most
+    summary_interval     between two log lines about connections that ended without a publish
+    trim_interval, trim_after   at the soonest between two returns of free memory, and the connections that ended since
     messages             what one connection may make us hold while messages are incomplete
     """
 
@@ -34,8 +37,10 @@ class IngestLimits:
     bitrate_window: float = 10.0
     publishers: int = 200
     publishers_per_address: int = 100
-    connections: int = 4096
-    connections_per_address: int = 2048
+    pending: int = 512
+    summary_interval: float = 60.0
+    trim_interval: float = 10.0
+    trim_after: int = 500
     messages: ChunkLimits = field(default_factory=ChunkLimits)
 
 

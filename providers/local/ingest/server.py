@@ -16,9 +16,12 @@ from typing import Any
 import structlog
 
 from providers.base import Spawn
+from providers.heap import give_back_memory
 from providers.local.ingest.connection import Connection
 from providers.local.ingest.limits import IngestCounters, IngestLimits
+from providers.local.ingest.pending import PendingConnections, network_of
 from providers.local.ingest.ports import PublishGate
+from providers.local.ingest.strangers import Strangers
 
 log = structlog.get_logger(__name__)
 
@@ -42,12 +45,15 @@ class IngestServer:
         self.counters = IngestCounters()
         self._spawn = spawn
         self._tasks: set[asyncio.Task[None]] = set()
-        self._opening: set[asyncio.Task[None]] = set()
+        self._opening: dict[Connection, asyncio.Task[None]] = {}
         self._accepting: list[asyncio.Task[None]] = []
         self._sweeping: asyncio.Task[None] | None = None
         self._listeners: list[socket.socket] = []
         self._connections: set[Connection] = set()
-        self._per_address: Counter[str] = Counter()
+        self._pending: PendingConnections[Connection] = PendingConnections(limits.pending)
+        self._strangers = Strangers(limits.summary_interval, 0.0)
+        self._ended = 0
+        """Connections that ended since free memory was last given back."""
         self._publishers: set[Connection] = set()
         self._publishers_per_address: Counter[str] = Counter()
         self._gone = asyncio.Event()
@@ -72,7 +78,7 @@ class IngestServer:
         for listener in self._listeners:
             listener.close()
         self._listeners.clear()
-        await _cancel(self._opening)
+        await _cancel(self._opening.values())
         for connection in list(self._connections):
             connection.stop()
         await self._all_gone(self.limits.stop_timeout)
@@ -91,29 +97,47 @@ class IngestServer:
         task.add_done_callback(self._tasks.discard)
         return task
 
-    def begin_publish(self, connection: Connection) -> str | None:
-        """Count the connection among the publishers; a sentence for the streamer when there is no room."""
+    def greeted(self, connection: Connection) -> None:
+        """The connection finished its handshakes: others are cut before it."""
+        self._pending.greeted(connection)
+
+    def no_room(self, connection: Connection) -> str | None:
+        """A sentence for the streamer when no publisher can be added."""
         if len(self._publishers) >= self.limits.publishers:
             return "The server takes no more streams at the moment."
-        if self._publishers_per_address[connection.address] >= self.limits.publishers_per_address:
+        if self._publishers_per_address[network_of(connection.address)] >= self.limits.publishers_per_address:
             return "The server takes no more streams from this address."
-        self._publishers.add(connection)
-        self._publishers_per_address[connection.address] += 1
-        self.counters.publishers = len(self._publishers)
         return None
+
+    def begin_publish(self, connection: Connection) -> None:
+        """Count the connection among the publishers: it was let in."""
+        self._pending.discard(connection)
+        self._publishers.add(connection)
+        self._publishers_per_address[network_of(connection.address)] += 1
+        self.counters.publishers = len(self._publishers)
 
     def end_publish(self, connection: Connection) -> None:
         """Stop counting it; safe for one that was not counted."""
         if connection in self._publishers:
             self._publishers.discard(connection)
-            _release(self._publishers_per_address, connection.address)
+            _release(self._publishers_per_address, network_of(connection.address))
             self.counters.publishers = len(self._publishers)
+            if connection.is_open:
+                self._add_pending(connection)
+                self._pending.greeted(connection)
+
+    def stranger(self, connection: Connection, reason: str, detail: str = "") -> None:
+        """Count a connection that ends without a publish; `detail` is for the log, one of few words."""
+        self.counters.refused[reason] += 1
+        self._strangers.count(f"{reason} {detail}".strip(), network_of(connection.address))
 
     def forget(self, connection: Connection) -> None:
         """The connection is gone."""
         if connection in self._connections:
             self._connections.discard(connection)
-            _release(self._per_address, connection.address)
+            self._pending.discard(connection)
+            connection.discard()
+            self._ended += 1
             self.counters.connections = len(self._connections)
             self._gone.set()
 
@@ -131,25 +155,32 @@ class IngestServer:
             self._take(client, str(peer[0]), context)
 
     def _take(self, client: socket.socket, address: str, context: ssl.SSLContext | None) -> None:
-        """Register the connection before it runs, or hang up when there is no room."""
-        if (reason := self._no_room(address)) is not None:
-            self.counters.refused[reason] += 1
-            client.close()
-            return
+        """Register the connection before it runs."""
         connection = Connection(self, client, address, context is not None, asyncio.get_running_loop().time)
         self._connections.add(connection)
-        self._per_address[address] += 1
         self.counters.connections = len(self._connections)
-        opening = self._spawn(self._open(connection, client, context), name=f"open {address}")
-        self._opening.add(opening)
-        opening.add_done_callback(self._opening.discard)
+        self._add_pending(connection)
+        self._opening[connection] = opening = self._spawn(
+            self._open(connection, client, context), name=f"open {address}"
+        )
+        opening.add_done_callback(lambda done: self._opened(connection, client, done))
 
-    def _no_room(self, address: str) -> str | None:
-        if len(self._connections) >= self.limits.connections:
-            return "connections"
-        if self._per_address[address] >= self.limits.connections_per_address:
-            return "connections_per_address"
-        return None
+    def _opened(self, connection: Connection, client: socket.socket, opening: asyncio.Task[None]) -> None:
+        """A task that was cancelled before it began did not run at all."""
+        self._opening.pop(connection, None)
+        if opening.cancelled():
+            self.forget(connection)
+            client.close()
+
+    def _add_pending(self, connection: Connection) -> None:
+        """Count a connection that does not publish, and cut another one where there are too many."""
+        cut = self._pending.add(connection)
+        if cut is None:
+            return
+        self.stranger(cut, "cut_for_others")
+        if (opening := self._opening.get(cut)) is not None:
+            opening.cancel()
+        cut.abort()
 
     async def _open(self, connection: Connection, client: socket.socket, context: ssl.SSLContext | None) -> None:
         """Hand the socket to the connection, over TLS after its handshake."""
@@ -160,12 +191,9 @@ class IngestServer:
         try:
             await asyncio.get_running_loop().connect_accepted_socket(lambda: connection, client, ssl=context, **tls)
         except OSError as error:
-            log.info("TLS handshake failed", address=connection.address, error=type(error).__name__)
-            self.counters.refused["tls_handshake"] += 1
+            reason = error.reason if isinstance(error, ssl.SSLError) else None
+            self.stranger(connection, "tls_handshake", str(reason or type(error).__name__))
             self.forget(connection)
-        except asyncio.CancelledError:
-            self.forget(connection)
-            raise
         except Exception:  # anybody can come here: nobody may end the service
             log.exception("connection not opened", address=connection.address)
             connection.abort()
@@ -174,15 +202,23 @@ class IngestServer:
 
     async def _sweep(self) -> None:
         loop = asyncio.get_running_loop()
+        trimmed = loop.time()
         while True:
             await asyncio.sleep(self.limits.sweep_interval)
             now = loop.time()
-            for connection in list(self._connections):
-                try:
-                    connection.check(now)
-                except Exception:  # the others must not stop with it
-                    log.exception("connection failed", address=connection.address)
-                    connection.abort()
+            self._strangers.summarize(now)
+            if self._ended >= self.limits.trim_after and now >= trimmed + self.limits.trim_interval:
+                self._ended, trimmed = 0, now
+                give_back_memory()
+            self._check(now)
+
+    def _check(self, now: float) -> None:
+        for connection in list(self._connections):
+            try:
+                connection.check(now)
+            except Exception:  # the others must not stop with it
+                log.exception("connection failed", address=connection.address)
+                connection.abort()
 
     async def _all_gone(self, limit: float) -> None:
         """Return when no connection and no question to the gate is left, or after `limit` seconds."""

@@ -130,6 +130,13 @@ class ServerSession:
         self._on_status("error", code, description)
         self._buffer.clear()
 
+    def discard(self) -> None:
+        """Let go of everything: the connection is gone. Otherwise session and parser would hold each other until the garbage
+        collector finds them."""
+        self.state = State.CLOSED
+        self._buffer.clear()
+        self._parser.close()
+
     def _parse(self) -> None:
         try:
             next(self._parser)

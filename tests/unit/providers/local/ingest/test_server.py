@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import socket
+import weakref
 
 import pytest
 import uvloop
@@ -110,17 +112,64 @@ async def test_a_stream_above_the_bitrate_ceiling_is_refused_with_a_sentence(
     await client.close()
 
 
-@pytest.mark.parametrize("limit", ["connections", "connections_per_address"])
-async def test_connections_above_the_limit_are_hung_up_on(listening: Listening, limit: str) -> None:
-    server, port = await listening(**{limit: 2})
-    first = [await Client.connect(port) for _ in range(2)]
-    await until(lambda: server.counters.connections == 2)
-    third = await Client.connect(port)
+async def test_silent_connections_keep_no_publisher_out(listening: Listening) -> None:
+    server, port = await listening(pending=5)
+    silent = [await Client.connect(port) for _ in range(20)]
+    await until(lambda: server.counters.refused["cut_for_others"] == 15)
+    assert server.counters.connections <= 6
+    publisher = await Client.connect(port)
+    publisher.publish()
+    assert await publisher.hear() == [("status", "NetStream.Publish.Start")]
+    silent += [await Client.connect(port) for _ in range(20)]
+    await until(lambda: server.counters.refused["cut_for_others"] == 35)
 
-    assert await third.hear_to_the_end() == b""
-    assert server.counters.refused == {limit: 1}
-    for client in (*first, third):
+    assert server.counters.publishers == 1
+    for client in (*silent, publisher):
         await client.close()
+
+
+async def test_a_connection_after_its_handshake_outlives_those_before_it(listening: Listening) -> None:
+    server, port = await listening(pending=5)
+    publisher = await Client.connect(port)
+    publisher.send(HANDSHAKE)
+    await until(lambda: server.counters.bytes_in == len(HANDSHAKE))
+    silent = [await Client.connect(port) for _ in range(20)]
+    await until(lambda: server.counters.refused["cut_for_others"] == 16)
+    publisher.send(publisher.encoder.opening("secret")[len(HANDSHAKE) :])
+
+    assert await publisher.hear() == [("status", "NetStream.Publish.Start")]
+    for client in (*silent, publisher):
+        await client.close()
+
+
+async def test_connections_without_a_publish_are_summarized_in_the_log(listening: Listening) -> None:
+    with capture_logs() as logs:
+        server, port = await listening(summary_interval=0.1, handshake_timeout=0.1)
+        for first in (b"GET / HTTP/1.1\r\n", b""):
+            client = await Client.connect(port)
+            client.send(first)
+            await client.hear_to_the_end()
+            await client.close()
+        await until(lambda: sum(sum(each.get("reasons", {}).values()) for each in logs) == 2)
+    events = [each["event"] for each in logs]
+    assert "protocol error" not in events
+    assert "timeout" not in events
+    assert {each for log in logs for each in log.get("most", {})} == {"127.0.0.1"}
+    assert server.counters.refused == {"protocol_error": 1, "timeout_handshaking": 1}
+
+
+async def test_a_connection_that_is_gone_is_freed_without_the_collector(listening: Listening) -> None:
+    server, port = await listening()
+    client = await Client.connect(port)
+    client.send(HANDSHAKE)
+    await until(lambda: server.counters.bytes_in == len(HANDSHAKE))
+    session = weakref.ref(next(iter(server._connections))._session)
+    gc.disable()
+    try:
+        await client.close()
+        await until(lambda: session() is None)
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize("limit", ["publishers", "publishers_per_address"])
@@ -148,7 +197,7 @@ async def test_room_is_given_back_when_a_publisher_leaves(listening: Listening) 
 
 
 async def test_a_thousand_idle_sockets_are_all_closed_in_time(listening: Listening) -> None:
-    server, port = await listening(handshake_timeout=0.5, sweep_interval=0.1)
+    server, port = await listening(handshake_timeout=0.5, sweep_interval=0.1, pending=1000)
     sockets = [socket.create_connection(("127.0.0.1", port)) for _ in range(1000)]
     await until(lambda: server.counters.connections + server.counters.refused["timeout_handshaking"] >= 1000)
     await until(lambda: server.counters.connections == 0)

@@ -1,0 +1,100 @@
+"""Connections that do not publish: a small number, shared by the networks they come from.
+
+Anyone can open connections and leave them silent, or finish a handshake and wait. So that these keep out no encoder that has a key,
+they have a limit of their own, and over it one of them is cut: of the network that has the most, the oldest without a finished
+handshake, or else the oldest.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections import OrderedDict
+from functools import lru_cache
+from typing import Generic, Protocol, TypeVar
+
+IPV6_PREFIX = 64
+"""Leading bits of an IPv6 address that name one network; a host chooses the rest freely."""
+
+
+class Addressed(Protocol):
+    """A connection."""
+
+    address: str
+
+
+C = TypeVar("C", bound=Addressed)
+
+
+@lru_cache(1024)
+def network_of(address: str) -> str:
+    """What counts as one wherever a limit is by address: an IPv4 address, an IPv6 /64, or the text itself where it is neither."""
+    try:
+        parsed = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if isinstance(parsed, ipaddress.IPv4Address):
+        return str(parsed)
+    if parsed.ipv4_mapped is not None:
+        return str(parsed.ipv4_mapped)
+    return str(ipaddress.ip_network((parsed, IPV6_PREFIX), strict=False))
+
+
+class PendingConnections(Generic[C]):
+    """The connections that do not publish, by network; those that have not finished their handshakes are cut first."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._networks: dict[str, _Network[C]] = {}
+        self._count = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    def add(self, connection: C) -> C | None:
+        """Count the connection; return the one that is to be cut for it, which is no longer counted."""
+        cut = self._choose() if self._count >= self._limit else None
+        if cut is not None:
+            self.discard(cut)
+        self._networks.setdefault(network_of(connection.address), _Network()).begun[connection] = None
+        self._count += 1
+        return cut
+
+    def greeted(self, connection: C) -> None:
+        """The connection finished its handshakes."""
+        network = self._networks.get(network_of(connection.address))
+        if network is not None and connection in network.begun:
+            del network.begun[connection]
+            network.greeted[connection] = None
+
+    def discard(self, connection: C) -> None:
+        """Stop counting the connection; safe for one that is not counted."""
+        name = network_of(connection.address)
+        network = self._networks.get(name)
+        if network is None or not network.remove(connection):
+            return
+        self._count -= 1
+        if not len(network):
+            del self._networks[name]
+
+    def _choose(self) -> C:
+        fullest = max(self._networks.values(), key=len)
+        return next(iter(fullest.begun or fullest.greeted))
+
+
+class _Network(Generic[C]):
+    """The connections of one network, each kind oldest first."""
+
+    def __init__(self) -> None:
+        self.begun: OrderedDict[C, None] = OrderedDict()
+        self.greeted: OrderedDict[C, None] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self.begun) + len(self.greeted)
+
+    def remove(self, connection: C) -> bool:
+        """Whether it was here."""
+        for kind in (self.begun, self.greeted):
+            if connection in kind:
+                del kind[connection]
+                return True
+        return False
