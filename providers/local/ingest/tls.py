@@ -10,7 +10,6 @@ import ssl
 from dataclasses import dataclass
 from pathlib import Path
 
-
 CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
 """For TLS 1.2: forward secrecy and authenticated encryption, no CBC (RFC 9325 §4.2). TLS 1.3 has nothing else."""
 
