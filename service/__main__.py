@@ -34,7 +34,7 @@ CANNOT_LISTEN = (errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES, socket.EAI
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command and return its exit code."""
-    given = _parser().parse_args(arguments)
+    given = command_line().parse_args(arguments)
     try:
         return int(given.run(given))
     except SettingsError as error:
@@ -47,7 +47,8 @@ def main(arguments: list[str] | None = None) -> int:
         return INTERRUPTED
 
 
-def _parser() -> argparse.ArgumentParser:
+def command_line() -> argparse.ArgumentParser:
+    """Its parser; `run` of what it returns is the command."""
     parser = argparse.ArgumentParser(
         prog="python -m service",
         description="The live-stream conference service. Settings are CONFERENCE_* environment variables (README).",

@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from aiohttp import web
 
+from service.__main__ import command_line
 from service.settings import Settings
 from tests.servers import free_port
 from tests.serving import serving
@@ -54,6 +57,28 @@ def test_what_compose_gives_by_default_is_taken(monkeypatch: pytest.MonkeyPatch)
     settings = Settings()
     assert settings.redis_url == "redis://redis:6379/0"
     assert settings.cloudflare_account_id is None
+
+
+INSIDE_THE_CONTAINER = {
+    f"CONFERENCE_{name}" for name in ("HTTP_HOST", "HTTP_PORT", "RTMP_HOST", "RTMPS_PORT", "DATA_DIR")
+}
+"""Settings that compose.yaml leaves alone: it publishes ports and mounts volumes."""
+
+
+def test_compose_passes_every_other_setting() -> None:
+    given = set(re.findall(r"^ +(CONFERENCE_\w+):", text_of("compose.yaml"), re.MULTILINE))
+    assert given == VARIABLES - INSIDE_THE_CONTAINER
+
+
+def test_compose_says_how_to_get_the_first_token() -> None:
+    """The command is in the README, too; its arguments are those of the command line."""
+    for file in ("compose.yaml", "README.md"):
+        found = re.search(
+            r"docker compose exec service python -m service (token create .*)$", text_of(file), re.MULTILINE
+        )
+        assert found is not None, file
+        arguments = shlex.split(found[1].replace('"$ORG"', str(uuid4())).replace('"$USER_ID"', str(uuid4())))
+        assert callable(command_line().parse_args(arguments).run)
 
 
 def test_what_the_image_copies_is_there_and_let_in() -> None:

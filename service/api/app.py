@@ -14,6 +14,7 @@ from service.api import (
     conference,
     docs,
     health,
+    index,
     joined,
     meetings,
     members,
@@ -90,6 +91,7 @@ def build_app(deps: ApiDependencies) -> web.Application:
     app.add_routes(bind(_operations(deps), deps.authenticator, deps.origin))
     app.add_routes(docs.routes(described(deps)))
     app.add_routes(web_files.routes())
+    app.add_routes(index.routes())
     app.add_routes(watch.routes(deps.showcase, deps.origin))
     app.add_routes(studio.routes(deps.showcase))
     app.add_routes(health.metrics_routes(deps.registry))

@@ -22,6 +22,7 @@ PAGE = """<!doctype html>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>API reference</title>
+<link rel="icon" href="{root}icon.svg" type="image/svg+xml">
 <script type="module" src="{root}docs/{script}"></script>
 </head>
 <body>

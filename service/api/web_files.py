@@ -31,8 +31,10 @@ STUDIO_MODULES = (
     "list_screen main new_channel options pages panel poll preview recordings say session sessions sign_in states streams"
 )
 STUDIO = (*(f"studio/{name}.js" for name in STUDIO_MODULES.split()), "client/conference.js")
-STYLES = ("tokens.css", "watch.css", "studio.css")
+STYLES = ("tokens.css", "index.css", "watch.css", "studio.css")
 ICONS = ("icon.svg",)
+OLD_ICONS = ("favicon.ico",)
+"""What browsers request for a page that names no icon."""
 VENDORED = {"vendor/hls-1.7.4.mjs": "vendor/hls-1.7.4.min.js"}
 """By the names they are served under, which say their versions: scripts made for every loader, given as modules."""
 
@@ -97,6 +99,7 @@ def routes() -> list[web.RouteDef]:
         ((*PLAYER, *PICKER, *STUDIO, PICTURE), "text/javascript", CURRENT),
         (STYLES, "text/css", CURRENT),
         (ICONS, "image/svg+xml", CURRENT),
+        (OLD_ICONS, "image/x-icon", CURRENT),
         (VENDORED, "text/javascript", FOR_EVER),
     ]
     return [

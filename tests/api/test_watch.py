@@ -134,6 +134,7 @@ def files() -> list[str]:
         web_files.PICTURE,
         *web_files.STYLES,
         *web_files.ICONS,
+        *web_files.OLD_ICONS,
         *web_files.VENDORED,
     ]
 
