@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import ceil
+
 from providers.local.packager.aac import AacConfig
 from providers.local.packager.boxes import audio_init
 from providers.local.packager.cutting import PackagerSettings, SegmentRule
@@ -14,6 +16,10 @@ MAX_DRIFT_MS = 60
 
 MAX_LAG_MS = 1_000
 """How far sound may be behind a cut of the video; what is missing before that is made up with silence."""
+
+
+MAX_DRAWN_OUT_MS = 5_000
+"""How much silence may follow the last audio of a generation that its video outlasts."""
 
 
 def init_of(config: AacConfig, generation: int) -> TrackInit:
@@ -50,6 +56,17 @@ class AudioTrack(Track):
         """The tick of a moment of this generation."""
         return self.origin + round(milliseconds * self.timescale / 1000)
 
+    def lead_in(self) -> None:
+        """Silence from the generation's zero to the first frame, which is about to come; what is left is less than a frame.
+
+        Program time is that of zero all the same: players add durations to it, and those of both tracks have to agree.
+        """
+        missing, gap = divmod(self.end - self.origin, self._frame)
+        self.end = self.segment_start = self.part_start = self.origin + gap
+        self._program_zero -= gap / self.timescale
+        for _ in range(missing):
+            self._add(self._silence)
+
     def put(self, milliseconds: int, payload: memoryview) -> None:
         """Add the frame that the encoder says begins at `milliseconds` of this generation."""
         drift = self.ticks(milliseconds) - self.end
@@ -81,6 +98,13 @@ class AudioTrack(Track):
         self.end_segment()
         for payload in later:
             self._add(payload)
+
+    def draw_out(self, until: float) -> None:
+        """The generation ends at `until`, in seconds: silence up to there, to be no shorter than the video."""
+        missing = ceil(until * self.timescale - 1e-6) - self.end
+        if 0 < missing <= MAX_DRAWN_OUT_MS * self.timescale // 1000:
+            for _ in range(-(-missing // self._frame)):
+                self._add(self._silence)
 
     def _fill(self, until: int) -> None:
         """Silence from where the track ends until about the tick `until`."""

@@ -36,6 +36,10 @@ with a keyframe."""
 INTERVALS_KEPT = 64
 """Keyframe intervals that the typical one is taken from."""
 
+MAX_LATE_START_MS = 5_000
+"""How long after the beginning of a generation audio may begin and still be preceded by silence from there on: players take the
+tracks of a stream to begin together."""
+
 FRESH = Resume()
 """A broadcast that begins."""
 
@@ -164,7 +168,9 @@ class Packager:
             if paused or (head.keyframe and self._video.active and self._run and self._run.lags(time, arrived)):
                 self._end_generation()
             goes_on = head.keyframe or paused
-            if self._video.active or (goes_on and self._start_video(time, self._video_config, arrived)):
+            # Players take the time at which the first frame is decoded for that at which it is shown.
+            shown = time + min(max(0, head.composition_time), video.MAX_DELAY_MS) if head.keyframe else time
+            if self._video.active or (goes_on and self._start_video(shown, self._video_config, arrived)):
                 self._take_frame(time, head, memoryview(payload)[flv.VIDEO_HEADER_SIZE :])
 
     def _take_video_header(self, record: bytes) -> None:
@@ -186,7 +192,8 @@ class Packager:
         return True
 
     def _start_video(self, time: int, config: AvcConfig, arrived: float) -> bool:
-        """Begin the video track of a generation, and the generation if need be; False when this frame cannot."""
+        """Begin the video track of a generation, and the generation if need be; False when this frame, which is shown at `time`,
+        cannot."""
         run = self._run or self._start_generation(time, arrived)
         if time < run.zero:
             return False
@@ -204,22 +211,22 @@ class Packager:
         assert run is not None  # noqa: S101 (the track is active)
         decode_time = track.origin + (time - run.zero) * video.TICKS_PER_MS
         shown = decode_time + head.composition_time * video.TICKS_PER_MS
+        decode_time = max(decode_time, track.latest + video.TICKS_PER_MS if track.holding else track.end)
         if track.holding:
-            decode_time = max(decode_time, track.latest + video.TICKS_PER_MS)
             if track.passes(decode_time):
                 self._cut(track.latest)
             track.settle(decode_time)
         self._still_until = time + MAX_STILL_MS
         if head.keyframe:
-            self._keyframe(decode_time)
+            self._keyframe(time, decode_time)
         track.hold(video.Frame(decode_time, shown - decode_time, head.keyframe, data))
 
-    def _keyframe(self, decode_time: int) -> None:
+    def _keyframe(self, time: int, decode_time: int) -> None:
         """End the segment in front of a keyframe, or at least the part."""
         if self._keyframe_time is not None:
-            self.keyframe_interval = (decode_time - self._keyframe_time) / video.TIMESCALE
+            self.keyframe_interval = (time - self._keyframe_time) / 1000
             self._intervals.append(self.keyframe_interval)
-        self._keyframe_time = decode_time
+        self._keyframe_time = time
         elapsed = self._video.segment_seconds
         if not elapsed:
             return
@@ -231,12 +238,18 @@ class Packager:
     def _cut(self, decode_time: int) -> None:
         """End the segments of both tracks at this tick of the video."""
         milliseconds = (decode_time - self._video.origin) // video.TICKS_PER_MS
-        sound = self._audio.seconds_until(milliseconds) if self._audio.active else 0.0
-        intervals = [track.sample_seconds for track in (self._video, self._audio) if track.segment_seconds]
-        self._rule.ended(max(self._video.segment_seconds, sound), *intervals)
+        self._fix_targets(self._audio.seconds_until(milliseconds) if self._audio.active else 0.0)
         self._video.end_segment()
         if self._audio.active:
             self._audio.cut(milliseconds)
+
+    def _fix_targets(self, audio_seconds: float) -> None:
+        """A segment of the video ends, and one of the audio that is this long: the first of the broadcast fix its targets."""
+        tracks = [track for track in (self._video, self._audio) if track.segment_seconds]
+        if tracks:
+            self._rule.ended(
+                max(self._video.segment_seconds, audio_seconds), *(track.sample_seconds for track in tracks)
+            )
 
     def _take_audio(self, timestamp: int, payload: bytes, arrived: float) -> None:
         packet = flv.parse_audio(payload)
@@ -271,6 +284,8 @@ class Packager:
         start = origin + round((time - run.zero) * config.sample_rate / 1000)
         self._audio.take(config)
         self._audio.begin(audio.init_of(config, run.number), origin, start, run.program_zero)
+        if time - run.zero <= MAX_LATE_START_MS:
+            self._audio.lead_in()
         self._audio.alone = not self._video.active
         return True
 
@@ -292,8 +307,14 @@ class Packager:
         return self._run
 
     def _end_generation(self) -> None:
-        """Close everything that is open; the next generation goes on where the longer track ends."""
+        """Close everything that is open; the next generation goes on where the longer track ends.
+
+        Audio is drawn out to the end of the video: players stand still where one track ends before the other.
+        """
         self._video.settle_last()
+        if self._audio.active and self._video.active:
+            self._audio.draw_out(self._video.end_seconds)
+        self._fix_targets(self._audio.segment_seconds)
         self._video.end_segment()
         self._audio.end_segment()
         self._video.active = self._audio.active = False

@@ -19,6 +19,9 @@ TICKS_PER_MS = TIMESCALE // 1000
 FIRST_DURATION = TIMESCALE // 30
 """The duration of a frame that has no neighbour to tell it."""
 
+MAX_DELAY_MS = 1_000
+"""The longest delay between decoding and presentation that B-frames may cause; a frame that is shown later is behind a pause."""
+
 MAX_LAST_DURATION = TIMESCALE // 4
 """The longest duration a last frame inherits from the one before it."""
 
@@ -56,6 +59,12 @@ class VideoTrack(Track):
         self._waiting: Frame | None = None
         self._last_duration = FIRST_DURATION
         self._fields: list[int] = []
+        self._shown_end = 0
+
+    @property
+    def end_seconds(self) -> float:
+        """Where the track ends, in seconds on the media timeline: with B-frames the last one is shown after it is decoded."""
+        return max(self.end, self._shown_end) / self.timescale
 
     @property
     def holding(self) -> bool:
@@ -74,6 +83,8 @@ class VideoTrack(Track):
             return
         self._waiting = None
         duration = self._last_duration = decode_time - frame.decode_time
+        if frame.offset <= MAX_DELAY_MS * TICKS_PER_MS:
+            self._shown_end = max(self._shown_end, decode_time + frame.offset)
         self._make_room(duration)
         self._fields += (
             duration,

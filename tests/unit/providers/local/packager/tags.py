@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from providers.local.media import FlvTag, TagKind
+from providers.local.packager.aac import parse_aac_config
 from providers.local.packager.bits import pack_bits
 from providers.local.packager.events import PackagerEvent, Part, SegmentEnd, TrackInit, TrackKind
 from providers.local.packager.packager import Packager
@@ -44,6 +45,9 @@ def avc_record(nal: bytes | None = None) -> bytes:
 
 
 LC_48K_STEREO = bytes.fromhex("1190")
+
+SILENCE = parse_aac_config(LC_48K_STEREO).silence
+"""The frame that stands where audio is missing."""
 
 
 def video_header(record: bytes | None = None, timestamp: int = 0) -> FlvTag:

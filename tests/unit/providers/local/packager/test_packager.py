@@ -9,12 +9,13 @@ import pytest
 from providers.local.media import FlvTag, TagKind
 from providers.local.packager.cutting import PART_TARGET_LOW_LATENCY, PackagerSettings
 from providers.local.packager.errors import MalformedMedia, UnsupportedCodec
-from providers.local.packager.events import Part, Resume, SegmentEnd, TrackInit, TrackKind
+from providers.local.packager.events import PackagerEvent, Part, Resume, SegmentEnd, TrackInit, TrackKind
 from providers.local.packager.packager import MAX_COMPOSITION_MS, MAX_STILL_MS, MAX_TAG_SIZE, Packager
 from providers.local.packager.run import MAX_LATE
 from providers.local.packager.waiting import ANNOUNCED_VIDEO_WAIT_MS, VIDEO_WAIT_MS
 from tests.unit.providers.local.packager.tags import (
     ARRIVED,
+    SILENCE,
     audio_header,
     avc_record,
     ends,
@@ -33,6 +34,9 @@ from tests.unit.providers.local.packager.tags import (
 )
 
 VIDEO, AUDIO = TrackKind.VIDEO, TrackKind.AUDIO
+
+AUDIO_FRAME = 1024 / 48_000
+"""Seconds of an AAC frame."""
 
 
 def packager(resume: Resume | None = None, **settings: float) -> Packager:
@@ -133,8 +137,9 @@ def test_sound_and_picture_stay_together_over_a_pause_of_the_picture() -> None:
     picture, sound = begins[VIDEO, 1], begins[AUDIO, 1]
     assert picture.decode_time / 90_000 == pytest.approx(11.03, abs=0.05)
     assert sound.decode_time / 48_000 == pytest.approx(picture.decode_time / 90_000, abs=0.05)
-    heard = samples(next(each for each in parts(events, AUDIO) if each.generation == 1).data)[0]
-    assert int(heard.data[1:]) * 1024 / 48_000 == pytest.approx(picture.decode_time / 90_000, abs=0.05)
+    heard = samples(next(each for each in parts(events, AUDIO) if each.generation == 1).data)
+    first = next(each for each in heard if each.data != SILENCE)
+    assert int(first.data[1:]) * 1024 / 48_000 == pytest.approx(first.decode_time / 48_000, abs=0.05)
 
 
 def test_sound_goes_on_alone_when_the_picture_stands_still_for_long_and_the_picture_joins_it_with_a_keyframe() -> None:
@@ -227,7 +232,7 @@ def test_frames_before_the_first_keyframe_and_sound_before_it_are_dropped() -> N
     events = feed(packager(), tags)
 
     assert [each.data for each in samples(parts(events, VIDEO)[0].data)] == [b"frame"]
-    assert len(samples(parts(events, AUDIO)[0].data)) == 1
+    assert [each.data for each in samples(parts(events, AUDIO)[0].data)] == [b"sound"]
 
 
 @pytest.mark.parametrize(
@@ -293,8 +298,8 @@ def test_times_that_stand_still_or_go_back_a_little_are_straightened() -> None:
 
     found = [each for part in parts(feed(packager(), tags), VIDEO) for each in samples(part.data)]
 
-    assert [each.decode_time // 90 for each in found] == [0, 33, 34, 35, 100]
-    assert [(each.decode_time + each.offset) // 90 for each in found] == [40, 73, 73, 60, 140]
+    assert [each.decode_time // 90 for each in found] == [0, 1, 2, 3, 60]
+    assert [(each.decode_time + each.offset) // 90 for each in found] == [0, 33, 33, 20, 100]
 
 
 def test_sound_that_is_counted_follows_the_encoder_s_clock_when_it_drifts() -> None:
@@ -423,3 +428,52 @@ def test_of_two_keyframe_intervals_the_longer_is_typical() -> None:
     feed(packager, [video_header(), *(frame(time, key=True) for time in (0, 700, 2000))])
 
     assert packager.typical_keyframe_interval == pytest.approx(1.3)
+
+
+def b_frames(start: int, count: int) -> list[FlvTag]:
+    """25 frames per second: a keyframe, then P-frames with the two B-frames that are shown before each."""
+    kinds = [0, *(1 + number % 3 for number in range(count - 1))]
+    delays = [40, 120, 0, 0]
+    return [frame(start + 40 * at, key=kind == 0, cts=delays[kind]) for at, kind in enumerate(kinds)]
+
+
+def shown(events: list[PackagerEvent], generation: int) -> list[tuple[int, int]]:
+    """When the frames of a generation are shown, from and until, in ticks."""
+    video = [part for part in parts(events, VIDEO) if part.generation == generation]
+    found = [each for part in video for each in samples(part.data)]
+    return sorted((each.decode_time + each.offset, each.decode_time + each.offset + each.duration) for each in found)
+
+
+WHOLE_OR_NOT = pytest.mark.parametrize("count", [61, 60, 59], ids=["whole", "a B-frame is missing", "both are missing"])
+
+
+@WHOLE_OR_NOT
+@pytest.mark.parametrize("late", [0, 59, 1_500], ids=["audio in time", "audio a little late", "audio late"])
+def test_the_tracks_of_every_generation_begin_and_end_together(count: int, late: int) -> None:
+    length = 2.2 - late / 1000
+    media = [*b_frames(0, count), *sounds(late, length), *b_frames(60_000, count), *sounds(60_000 + late, length)]
+    tags = [video_header(), audio_header(), *sorted(media, key=lambda tag: tag.timestamp)]
+
+    events = feed(packager(), tags)
+
+    before = 0.0
+    for generation in (0, 1):
+        video = [each for each in ends(events, VIDEO) if each.generation == generation]
+        audio = [each for each in ends(events, AUDIO) if each.generation == generation]
+        start, end = video[0].decode_time / 90_000, max(until for _, until in shown(events, generation)) / 90_000
+        audio_end = (audio[-1].decode_time + audio[-1].duration) / 48_000
+        assert start <= audio[0].decode_time / 48_000 < start + AUDIO_FRAME
+        assert end <= audio_end < end + AUDIO_FRAME
+        assert video[0].program_time == pytest.approx(audio[0].program_time)
+        assert start == pytest.approx(before, abs=0.0001)
+        before = audio_end
+
+
+@WHOLE_OR_NOT
+def test_the_first_frame_is_shown_when_it_is_decoded_and_none_before_it(count: int) -> None:
+    events = feed(packager(), [video_header(), *b_frames(1_000, count)])
+
+    found = [each for part in parts(events, VIDEO) for each in samples(part.data)]
+    assert (found[0].decode_time, found[0].offset) == (0, 0)
+    assert all(each.offset >= 0 for each in found)
+    assert len({begin for begin, _ in shown(events, 0)}) == count
