@@ -11,6 +11,7 @@ import pytest
 from aiohttp import web
 
 from providers.base import LatencyMode
+from providers.local.media import TagKind
 from service.tasks import Tasks
 from tests.e2e.browser import Browser
 from tests.e2e.showing import BROADCAST, INPUT, Showing, moving_pattern, served
@@ -117,6 +118,32 @@ async def test_a_finished_broadcast_plays_in_a_browser_to_its_end(tmp_path: Path
     assert facts["time"] == pytest.approx(6.0, abs=0.3)
     assert facts["frames"] >= 100
     assert facts["sound"] > 0
+
+
+@pytest.mark.parametrize("entry", ENTRIES)
+async def test_a_recording_of_several_connections_plays_in_a_browser_to_its_end(
+    tmp_path: Path, browser: Browser, entry: str
+) -> None:
+    """The encoder goes away wherever it likes, also between B-frames, and while its audio is behind."""
+    showing, tags = Showing(tmp_path), moving_pattern(tmp_path, 4)
+    began = time.time() - 60
+    for at, (video, audio) in enumerate([(2_330, 2_200), (1_770, 1_800), (2_450, 1_700), (4_000, 4_000)]):
+        until = {TagKind.VIDEO: video, TagKind.AUDIO: audio, TagKind.SCRIPT: 1}
+        showing.push([tag for tag in tags if tag.timestamp < until[tag.kind]], began + 10 * at)
+    showing.finish()
+    async with served(showing, *player_files()) as base:
+        await browser.open(f"{base}/player")
+        await browser.run("play(arguments[0])", f"{base}/{BROADCAST}/manifest/{entry}")
+        await browser.until("return facts().ended")
+        facts = await browser.run("return facts()")
+    recording = await showing.find_recording(BROADCAST)
+    assert recording is not None
+    seconds = max(sum(track.spans(track.segments)) for track in recording.view(live=False).tracks)
+    assert facts["errors"] == []
+    assert facts["time"] == pytest.approx(seconds, abs=0.1)
+    assert facts["frames"] >= 10 * 25
+    # As much audio as was sent: dash.js plays on without when it believes that the track has ended.
+    assert facts["sound"] > 0.9 * sum(segment.size for segment in recording.view(live=False).audio.segments)
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from itertools import groupby
 from xml.sax.saxutils import quoteattr
 
 from providers.local.manifest.views import (
+    MAX_HOLE,
     BroadcastView,
     InitView,
     SegmentView,
@@ -30,9 +31,6 @@ ROUNDING = 0.5
 
 DELAY_SEGMENTS = 3
 """suggestedPresentationDelay in target durations: without one dash.js stalled four times a view (measured)."""
-
-MAX_HOLE = 1.0
-"""Seconds a Period of a recording may have no pictures: players jump over a second, but dash.js waits in a longer hole."""
 
 MIN_UPDATE_PERIOD = 1.0
 """Seconds; asking for the MPD more often than a shared cache renews it brings nothing."""
@@ -215,7 +213,7 @@ def _representation(track: TrackView, run: Sequence[SegmentView], media_start: f
         f' startNumber="{run[0].sequence}" initialization="{segments}{init_name(track.name, generation)}"'
         f' media="{segments}{track.name}-$Number$.m4s">'
     )
-    return f"<Representation{listed}>{channels}{template}{_timeline(run)}</SegmentTemplate></Representation>"
+    return f"<Representation{listed}>{channels}{template}{_timeline(track, run)}</SegmentTemplate></Representation>"
 
 
 def _format(init: InitView) -> dict[str, str]:
@@ -230,26 +228,32 @@ def _format(init: InitView) -> dict[str, str]:
     return found
 
 
-def _timeline(run: Sequence[SegmentView]) -> str:
+def _timeline(track: TrackView, run: Sequence[SegmentView]) -> str:
     """SegmentTimeline (§5.3.9.6): equal durations in a row are one S with a repeat count; a gap in the times starts a new t."""
+    timescale = track.inits[run[0].generation].timescale
+    listed = [
+        (segment.decode_time, round(seconds * timescale))
+        for segment, seconds in zip(run, track.spans(run), strict=True)
+    ]
     lines = ["<SegmentTimeline>"]
     following: int | None = None
-    for duration, group in groupby(run, key=lambda segment: segment.duration):
-        pending: list[SegmentView] = []
-        for segment in group:
-            if pending and segment.decode_time != pending[-1].decode_time + duration:
-                lines.append(_s(pending, following))
-                following, pending = pending[-1].decode_time + duration, []
-            pending.append(segment)
-        lines.append(_s(pending, following))
-        following = pending[-1].decode_time + duration
+    for duration, group in groupby(listed, key=lambda each: each[1]):
+        times: list[int] = []
+        for time, _ in group:
+            if times and time != times[-1] + duration:
+                lines.append(_s(times, duration, following))
+                following, times = times[-1] + duration, []
+            times.append(time)
+        lines.append(_s(times, duration, following))
+        following = times[-1] + duration
     return "".join([*lines, "</SegmentTimeline>"])
 
 
-def _s(run: Sequence[SegmentView], following: int | None) -> str:
-    at = "" if run[0].decode_time == following else f' t="{run[0].decode_time}"'
-    repeat = f' r="{len(run) - 1}"' if len(run) > 1 else ""
-    return f'<S{at} d="{run[0].duration}"{repeat}/>'
+def _s(times: Sequence[int], duration: int, following: int | None) -> str:
+    """These segments of one duration, each where the one before it ends; `following`: where the S before it ends."""
+    at = "" if times[0] == following else f' t="{times[0]}"'
+    repeat = f' r="{len(times) - 1}"' if len(times) > 1 else ""
+    return f'<S{at} d="{duration}"{repeat}/>'
 
 
 def _duration(seconds: float) -> str:

@@ -88,7 +88,7 @@ def live_playlist(view: BroadcastView, track: TrackView, segments: str) -> str:
         if first_with_parts is not None and segment.sequence >= first_with_parts:
             parts = track.parts.get(segment.sequence, ())
             lines += _parts(view, track, segments, segment.sequence, generation, parts)
-        lines += _segment(track, segments, segment)
+        lines += _segment(track, segments, segment, track.seconds(segment))
     if view.ended:
         lines.append("#EXT-X-ENDLIST")
     elif low:
@@ -97,14 +97,15 @@ def live_playlist(view: BroadcastView, track: TrackView, segments: str) -> str:
 
 
 def vod_playlist(track: TrackView, segments: str) -> str:
-    """The playlist of a finished recording: everything, for ever."""
-    target = max((listed_target(track.seconds(segment)) for segment in track.segments), default=1)
+    """The playlist of a finished recording, with all its segments."""
+    spans = track.spans(track.segments)
+    target = max(map(listed_target, spans), default=1)
     lines = [*_head(track, target), "#EXT-X-PLAYLIST-TYPE:VOD"]
     generation: int | None = None
-    for segment in track.segments:
+    for segment, seconds in zip(track.segments, spans, strict=True):
         lines += _opening(track, segments, segment, generation)
         generation = segment.generation
-        lines += _segment(track, segments, segment)
+        lines += _segment(track, segments, segment, seconds)
     return "\n".join([*lines, "#EXT-X-ENDLIST"]) + "\n"
 
 
@@ -145,8 +146,8 @@ def _boundary(track: TrackView, segments: str, generation: int, before: int | No
     yield f'#EXT-X-MAP:URI="{segments}{init_name(track.name, generation)}"'
 
 
-def _segment(track: TrackView, segments: str, segment: SegmentView) -> list[str]:
-    return [f"#EXTINF:{track.seconds(segment):.6f},", f"{segments}{segment_name(track.name, segment.sequence)}"]
+def _segment(track: TrackView, segments: str, segment: SegmentView, seconds: float) -> list[str]:
+    return [f"#EXTINF:{seconds:.6f},", f"{segments}{segment_name(track.name, segment.sequence)}"]
 
 
 def _first_with_parts(view: BroadcastView, track: TrackView) -> int | None:

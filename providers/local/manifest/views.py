@@ -19,6 +19,9 @@ MIN_LIVE_SEGMENTS = 6
 MIN_LIVE_SECONDS = 24.0
 """The least media, in seconds, a live playlist keeps listed, so that a viewer may pause or stall for a moment."""
 
+MAX_HOLE = 1.0
+"""Seconds a track may lack between two segments without a break in the manifest: players jump over so much."""
+
 RENDITION_NAME = re.compile(r"[a-z0-9]{1,16}")
 """What a rendition may be called: the name is part of file names and URLs."""
 
@@ -98,6 +101,19 @@ class TrackView:
     def start(self, segment: SegmentView) -> float:
         """When `segment` starts on the media timeline, in seconds."""
         return segment.decode_time / self.inits[segment.generation].timescale
+
+    def spans(self, segments: Sequence[SegmentView]) -> list[float]:
+        """How long each of these segments stands in a manifest, in seconds: up to the next one, where that begins soon after it.
+
+        Where encoders reconnect, a track's last frames end a little before the next generation begins. Players add durations up
+        (and dash.js takes a hole for the end of the track), so the hole belongs to the segment before it.
+        """
+        lengths = [self.seconds(segment) for segment in segments]
+        for at, (one, two) in enumerate(pairwise(segments)):
+            until_next = self.start(two) - self.start(one)
+            if 0 < until_next - lengths[at] <= MAX_HOLE:
+                lengths[at] = until_next
+        return lengths
 
 
 @dataclass(frozen=True, slots=True)

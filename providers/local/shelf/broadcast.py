@@ -258,7 +258,7 @@ class Broadcast:
             created=self.info.created,
             modified=datetime.fromtimestamp(at, UTC),
             size=sum(track.bytes for track in tracks),
-            duration=round(max(track.seconds for track in tracks), 3),
+            duration=round(max(sum(track.view(live=False).spans(track.recorded)) for track in tracks), 3),
             width=best.width if best else 0,
             height=best.height if best else 0,
         )

@@ -1,0 +1,64 @@
+"""A recording over several connections of an encoder: what manifests say of the moments between them."""
+
+from __future__ import annotations
+
+import re
+from xml.etree import ElementTree
+
+import pytest
+
+from providers.local.manifest import dash, hls
+from providers.local.manifest.views import MAX_HOLE, BroadcastView, InitView, SegmentView, TrackView
+from providers.local.packager.events import TrackKind
+from tests.simulated_packager import info
+from tests.strict_playlist import read_media
+
+SCALES = {TrackKind.VIDEO: 90_000, TrackKind.AUDIO: 48_000}
+CODECS = {TrackKind.VIDEO: "avc1.640028", TrackKind.AUDIO: "mp4a.40.2"}
+
+
+def track(kind: TrackKind, *runs: list[tuple[float, float]]) -> TrackView:
+    """A track of these runs of segments, each from and until these seconds; every run is a generation of the same format."""
+    scale, segments, sequence = SCALES[kind], [], 0
+    for generation, run in enumerate(runs):
+        for start, end in run:
+            begin = round(start * scale)
+            segments.append(
+                SegmentView(sequence, generation, begin, round(end * scale) - begin, True, 1_700_000_000.0 + start, 9)
+            )
+            sequence += 1
+    starts = {each.generation: each for each in reversed(segments)}
+    inits = {each: InitView(each, CODECS[kind], scale, digest="same") for each in range(len(runs))}
+    return TrackView("source", kind, inits, segments, starts, 1_000, 1_000, {})
+
+
+def recording(hole: float) -> BroadcastView:
+    """Two connections; `hole` is what the first one's tracks lack, before the second begins."""
+    video = track(TrackKind.VIDEO, [(0, 2), (2, 4 - hole)], [(4, 6), (6, 8)])
+    audio = track(TrackKind.AUDIO, [(0.01, 2), (2, 4 - hole / 2)], [(4.02, 6), (6, 8.01)])
+    about = info()
+    return BroadcastView(about.uid, about.created, 2, None, True, [video, audio])
+
+
+@pytest.mark.parametrize("hole", [0.0, 0.011, 0.08, 0.9])
+def test_durations_add_up_to_the_time_that_is_played(hole: float) -> None:
+    playlists = [hls.vod_playlist(each, "") for each in recording(hole).tracks]
+
+    assert all(len(read_media(each).segments) == 4 for each in playlists)
+    sums = [sum(map(float, re.findall(r"#EXTINF:([0-9.]+)", each))) for each in playlists]
+    assert sums == pytest.approx([8.0, 8.0], abs=0.0001)
+
+
+@pytest.mark.parametrize("hole", [0.0, 0.011, 0.08, 0.9])
+def test_a_period_has_no_hole_for_players_to_stop_at(hole: float) -> None:
+    periods = ElementTree.fromstring(dash.vod_mpd(recording(hole), "")).findall("{*}Period")  # noqa: S314 (our own)
+
+    assert len(periods) == 1
+    for timeline in periods[0].iter("{urn:mpeg:dash:schema:mpd:2011}SegmentTimeline"):
+        assert [each.get("t") is not None for each in timeline][1:].count(True) == 0
+
+
+def test_a_long_hole_is_no_part_of_a_segment() -> None:
+    periods = ElementTree.fromstring(dash.vod_mpd(recording(MAX_HOLE + 0.1), "")).findall("{*}Period")  # noqa: S314 (our own)
+
+    assert [each.get("duration") for each in periods] == ["PT3.450S", "PT4.010S"]
