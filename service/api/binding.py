@@ -6,6 +6,7 @@ import asyncio
 import gzip
 import re
 from collections.abc import Iterable, Mapping
+from typing import get_origin
 from uuid import UUID
 
 from aiohttp import web
@@ -82,10 +83,14 @@ def _permit(identity: Identity, path: Mapping[str, UUID]) -> None:
 
 
 def _query(model: type[BaseModel], request: web.Request) -> BaseModel:
-    """The parameters the operation knows; of a repeated one the last counts."""
+    """The parameters the operation knows. Of a repeated one the last counts; a list has all, joined by commas."""
     if model is Nothing:
         return _NOTHING
-    known = {name: values[-1] for name in model.model_fields if (values := request.query.getall(name, []))}
+    known = {
+        name: ",".join(values) if get_origin(field.annotation) is list else values[-1]
+        for name, field in model.model_fields.items()
+        if (values := request.query.getall(name, []))
+    }
     try:
         return model.model_validate_strings(known)
     except ValidationError as error:

@@ -8,7 +8,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from service.api.contract import Call, Nothing, Operation, Reply, operation
-from service.api.fields import NAME_PATTERN, TEXT_PATTERN, HttpUrl, Id, Moment, Trimmed
+from service.api.fields import TEXT_PATTERN, HttpUrl, Id, Moment, Trimmed
 from service.api.message_schemas import MessageAnswer, message_answer
 from service.api.pagination import PageQuery, SearchQuery, page_reply
 from service.api.schemas import Answer, PageAnswer, without_defaults
@@ -21,6 +21,7 @@ from service.domain.channels import (
     NewChannel,
 )
 from service.domain.entities import Channel, ChannelType
+from service.domain.names import NAME_PATTERN
 
 PATH = "/api/pub/v1/orgs/{organization_id}/channels"
 CHANNEL = PATH + "/{channel_id}"

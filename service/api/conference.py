@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema
 
 from providers.base import DEFAULT_RECONNECT_TIMEOUT, MAX_RECONNECT_TIMEOUT, LatencyMode, LiveInput, Phase
 from service.api.contract import Call, Nothing, Operation, Reply, operation
@@ -29,14 +29,24 @@ class StreamBody(BaseModel):
 
     slate_image_url: HttpUrl | None = Field(None, description="Shown by players while nothing can be watched.")
     reconnect_timeout: Annotated[
-        int,
-        Field(ge=0, le=MAX_RECONNECT_TIMEOUT, description="Seconds the broadcast waits for an encoder that is away."),
+        int | None,
+        Field(ge=0, le=MAX_RECONNECT_TIMEOUT),
         Whole,
-    ] = DEFAULT_RECONNECT_TIMEOUT
-    latency_mode: LatencyMode = LatencyMode.STANDARD
+        WithJsonSchema({"type": ["integer", "null"], "minimum": 0, "maximum": MAX_RECONNECT_TIMEOUT}),
+    ] = Field(None, description=f"Seconds the broadcast waits for its encoder. null: {DEFAULT_RECONNECT_TIMEOUT}.")
+    latency_mode: LatencyMode | None = Field(None, description="null: `standard`.")
 
     def changes(self) -> OptionChanges:
-        return OptionChanges(**{name: getattr(self, name) for name in self.model_fields_set})
+        """What was sent; null means the default."""
+        sent = {name: getattr(self, name) for name in self.model_fields_set}
+        defaulted = frozenset(name for name, value in sent.items() if value is None and name in _DEFAULTS)
+        return OptionChanges(**sent | {name: _DEFAULTS[name] for name in defaulted}, defaulted=defaulted)
+
+
+_DEFAULTS: dict[str, Any] = {
+    "reconnect_timeout": DEFAULT_RECONNECT_TIMEOUT,
+    "latency_mode": LatencyMode.STANDARD,
+}
 
 
 class StreamAnswer(Answer):
@@ -74,22 +84,29 @@ class ListedStreamPage(PageAnswer):
     results: list[ListedStreamAnswer]
 
 
-State = Annotated[
-    Phase | None,
-    BeforeValidator(lambda text: text or None),
-    WithJsonSchema({"type": "string", "enum": [*Phase, ""]}),
+def _states(written: str) -> list[Phase]:
+    names = [name.lower() for name in written.split(",") if name]
+    if unknown := [name for name in names if name not in list(Phase)]:
+        raise ValueError(f"Not a valid choice: {unknown[0]!r}. Expected one of {', '.join(Phase)}.")
+    return [Phase(name) for name in names]
+
+
+States = Annotated[
+    list[Phase],
+    PlainValidator(_states),
+    WithJsonSchema({"type": "array", "items": {"type": "string", "enum": [*Phase, ""]}}),
 ]
-"""A state to filter by; an empty one is no filter."""
+"""States to filter by, in any case; an empty one is no filter."""
 
 
 STATE_FILTER = (
-    "Only streams in this state. Of `offline` and `ended`, and of any state on Cloudflare, a page may be short or empty though "
-    "there is a `next`: follow it."
+    "Only streams in this state, in any case; repeated, in any of these states. Of `offline` and `ended`, and of any state on "
+    "Cloudflare, a page may be short or empty though there is a `next`: follow it."
 )
 
 
 class StreamQuery(SearchQuery):
-    state: State = Field(None, description=STATE_FILTER)
+    state: States = Field([], description=STATE_FILTER)
 
 
 def operations(channels: Channels, streams: Streams, catalogue: Catalogue) -> list[Operation]:
@@ -139,7 +156,7 @@ def operations(channels: Channels, streams: Streams, catalogue: Catalogue) -> li
             call.path["organization_id"],
             call.query.request(by_uuid=True),
             search=call.query.search,
-            state=Phase(call.query.state) if call.query.state else None,
+            states=frozenset(call.query.state),
             user_id=call.caller.user_id,
         )
         return page_reply(ListedStreamPage, call, page, _listed)

@@ -12,7 +12,7 @@ from aiohttp.http import HttpProcessingError
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from service.api.fields import PATTERN_MESSAGES
+from service.api.fields import mismatch
 from service.domain import errors as domain
 
 _MESSAGES = {
@@ -78,16 +78,12 @@ def _message(problem: ErrorDetails) -> str:
     if kind in ("enum", "literal_error"):
         return f"Not a valid choice. Expected {problem.get('ctx', {}).get('expected', 'another one')}."
     if kind == "string_pattern_mismatch":
-        return "Null characters are not allowed." if "\0" in given else _unmatched(problem)
+        return mismatch(problem.get("ctx", {}).get("pattern", ""), given)
     if kind in _MESSAGES:
         return _MESSAGES[kind].format(**problem.get("ctx", {}))
     if kind == "value_error":
         return str(problem.get("ctx", {}).get("error", "Invalid value."))
     return "Enter a valid value."
-
-
-def _unmatched(problem: ErrorDetails) -> str:
-    return PATTERN_MESSAGES.get(problem.get("ctx", {}).get("pattern", ""), "Enter a valid value.")
 
 
 def error_response(error: Exception) -> web.Response | None:

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, Pl
 
 from service.domain.channels import MAX_URL
 from service.domain.identifiers import UUID_FORM
+from service.domain.names import NAME_PATTERN, OPTIONAL_NAME_PATTERN, has_control, trimmed
 
 
 def show_time(moment: datetime) -> str:
@@ -29,21 +30,30 @@ URL_PATTERN = r"^[Hh][Tt][Tt][Pp][Ss]?://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~%-]+)(
 
 HttpUrl = Annotated[str, Field(max_length=MAX_URL, pattern=URL_PATTERN)]
 
-NAME_PATTERN = r"^[^\u0000]*[^ \t\r\n\u0000][^\u0000]*$"
-"""Not blank; PostgreSQL keeps no NUL."""
-
 TEXT_PATTERN = r"^[^\u0000]*$"
 """PostgreSQL keeps no NUL."""
 
-FLAG_PATTERN = r"^([Tt]rue|[Ff]alse)?$"
-"""A boolean as a query parameter, as Python and JavaScript write it. An empty one is none."""
+FLAG_PATTERN = r"^([Tt][Rr][Uu][Ee]|[Ff][Aa][Ll][Ss][Ee])?$"
+"""A boolean as a query parameter, in any case. An empty one is none."""
 
 PATTERN_MESSAGES = {
     URL_PATTERN: "Enter a valid URL.",
     NAME_PATTERN: "This field may not be blank.",
+    OPTIONAL_NAME_PATTERN: "This field may not be blank.",
     FLAG_PATTERN: "Must be a valid boolean.",
 }
 """What is wrong with a text that does not match."""
+
+CONTROL_MESSAGE = "Control and bidirectional formatting characters are not allowed."
+
+
+def mismatch(pattern: str, given: str) -> str:
+    """What is wrong with `given`, which does not match the pattern of its field."""
+    if "\0" in given:
+        return "Null characters are not allowed."
+    if pattern in (NAME_PATTERN, OPTIONAL_NAME_PATTERN) and has_control(trimmed(given)):
+        return CONTROL_MESSAGE
+    return PATTERN_MESSAGES.get(pattern, "Enter a valid value.")
 
 
 Flag = Annotated[
@@ -62,7 +72,7 @@ def _whole(value: Any) -> Any:
 Whole = BeforeValidator(_whole)
 """Beside an int field: `Annotated[int, Field(ge=0), Whole]`, in this order, or the schema loses the limits."""
 
-Trimmed = AfterValidator(lambda text: text.strip(" \t\r\n"))
+Trimmed = AfterValidator(trimmed)
 
 
 def _id(value: Any) -> UUID:
@@ -75,13 +85,16 @@ def _id(value: Any) -> UUID:
 Id = Annotated[UUID, PlainValidator(_id), WithJsonSchema({"type": "string", "format": "uuid"})]
 
 _DAY = (
-    r"((19|20)[0-9]{2}-((0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])|(0[13-9]|1[0-2])-(29|30)|(0[13578]|1[02])-31)"
-    r"|(20([02468][048]|[13579][26])|19(0[48]|[2468][048]|[13579][26]))-02-29)"
+    r"((19|[2-9][0-9])[0-9]{2}-((0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])|(0[13-9]|1[0-2])-(29|30)|(0[13578]|1[02])-31)"
+    r"|((19|[2-9][0-9])(0[48]|[2468][048]|[13579][26])|([2468][048]|[3579][26])00)-02-29)"
 )
 INSTANT_PATTERN = (
     rf"^{_DAY}T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{{1,9}})?(Z|[+-]((0[0-9]|1[0-3]):[0-5][0-9]|14:00))$"
 )
-"""A moment as clients may send it: up to nine digits of a second, a zone. It names no day that never was."""
+"""A moment as clients may send it: from 1900 to 9999, up to nine digits of a second, a zone. It names no day that never was."""
+
+LATEST = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
+"""The latest moment that is kept. One microsecond before the year 10,000 PostgreSQL's driver makes it "infinity"."""
 
 _INSTANT = re.compile(INSTANT_PATTERN)
 
@@ -89,7 +102,10 @@ _INSTANT = re.compile(INSTANT_PATTERN)
 def _instant(value: Any) -> datetime:
     if not isinstance(value, str) or not _INSTANT.fullmatch(value):
         raise ValueError("Datetime has wrong format. Use one of these formats instead: YYYY-MM-DDThh:mm:ss[.uuuuuu]Z.")
-    return datetime.fromisoformat(value).astimezone(UTC)
+    try:
+        return min(datetime.fromisoformat(value).astimezone(UTC), LATEST)
+    except OverflowError:  # the last hours of the year 9999, west of Greenwich
+        return LATEST
 
 
 Instant = Annotated[datetime, PlainValidator(_instant), WithJsonSchema({"type": "string", "pattern": INSTANT_PATTERN})]

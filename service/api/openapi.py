@@ -186,7 +186,7 @@ def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
     """A query parameter is absent, not null, and an empty one is none."""
     kept = {key: value for key, value in schema.items() if key not in ("title", "description")}
     choices = [each for each in kept.pop("anyOf", []) if each.get("type") != "null"]
-    if kept.get("default") in (None, ""):
+    if kept.get("default") in (None, "", []):
         kept.pop("default", None)
     if len(choices) == 1:
         return {**choices[0], **kept}

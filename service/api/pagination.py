@@ -34,20 +34,20 @@ T = TypeVar("T")
 
 
 def _page_size(text: str) -> int:
-    """Any integer is brought into 1..MAX_PAGE_SIZE; what is none is refused."""
+    """An integer from 1 on; more than MAX_PAGE_SIZE means MAX_PAGE_SIZE."""
     if not _INTEGER.fullmatch(text):
         raise ValueError("A valid integer is required.")
-    if text.startswith("-"):
-        return 1
-    digits = text.lstrip("+").lstrip("0")[:4]
-    return min(max(int(digits or "0"), 1), MAX_PAGE_SIZE)
+    digits = text.lstrip("+").lstrip("0")[:4]  # a number may have more digits than Python reads
+    if text.startswith("-") or not digits:
+        raise ValueError("Ensure this value is greater than or equal to 1.")
+    return min(int(digits), MAX_PAGE_SIZE)
 
 
 PageSize = Annotated[
     int,
     PlainValidator(_page_size),
-    WithJsonSchema({"type": "integer", "default": DEFAULT_PAGE_SIZE}),
-    Field(description=f"Items per page; brought into 1 to {MAX_PAGE_SIZE}."),
+    WithJsonSchema({"type": "integer", "minimum": 1, "default": DEFAULT_PAGE_SIZE}),
+    Field(description=f"Items per page. More than {MAX_PAGE_SIZE} means {MAX_PAGE_SIZE}."),
 ]
 
 MAX_SEARCH = 255

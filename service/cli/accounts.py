@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from service.cli.arguments import as_name, as_url, as_uuid, command
+from service.cli.arguments import as_name, as_optional_name, as_url, as_uuid, command
 from service.cli.running import begin, with_store
 
 if TYPE_CHECKING:
@@ -21,9 +21,9 @@ def token_commands(parser: argparse.ArgumentParser) -> None:
     create = command(commands, "create", _token_create, "make a token and print it: it is shown this once only")
     create.add_argument("--org", type=as_uuid, required=True, metavar="UUID", help="made when new")
     create.add_argument("--user", type=as_uuid, required=True, metavar="UUID", help="made when new")
-    create.add_argument("--name", type=as_name, default="", help="what the token is for")
-    create.add_argument("--full-name", type=as_name, default="", help="the name of a new user")
-    create.add_argument("--org-name", type=as_name, default="", help="the name of a new organization")
+    create.add_argument("--name", type=as_optional_name, default="", help="what the token is for")
+    create.add_argument("--full-name", type=as_optional_name, default="", help="the name of a new user")
+    create.add_argument("--org-name", type=as_optional_name, default="", help="the name of a new organization")
     create.add_argument("--bearer", action="store_true", help="print a short-lived access token (JWT) instead")
     listing = command(commands, "list", _token_list, "print the tokens (never the secrets), tab-separated")
     listing.add_argument("--org", type=as_uuid, metavar="UUID")

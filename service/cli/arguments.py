@@ -35,9 +35,18 @@ def as_port(text: str) -> int:
 
 
 def as_name(text: str) -> str:
-    if len(text) > MAX_NAME or not text.isprintable():
-        raise argparse.ArgumentTypeError(f"must be printable text of at most {MAX_NAME} characters")
-    return text
+    from service.domain.names import is_name, trimmed
+
+    name = trimmed(text)
+    if len(text) > MAX_NAME or not is_name(name):
+        raise argparse.ArgumentTypeError(
+            f"must be a name of at most {MAX_NAME} characters: one that can be seen, without control or bidirectional characters"
+        )
+    return name
+
+
+def as_optional_name(text: str) -> str:
+    return as_name(text) if text else ""
 
 
 def as_url(text: str) -> str:

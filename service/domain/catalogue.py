@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Awaitable, Callable, Iterable, Set
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Set
 from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
@@ -64,38 +64,39 @@ class Catalogue:
         request: PageRequest,
         *,
         search: str = "",
-        state: Phase | None = None,
+        states: Set[Phase] = frozenset(),
         user_id: UUID | None = None,
     ) -> Page[ListedStream]:
         """The organization's live inputs, newest first: those of public channels and of what that user is in.
 
-        Those of a `state` are found by their uids where the provider can tell which they are. Where it cannot, a page may be short
-        though there is more: no more than SCANS streams are looked at for it.
+        `states`: only streams in one of these; empty: all. They are found by their uids where the provider can tell which they are.
+        Where it cannot, a page may be short though there is more: no more than SCANS streams are looked at for it.
         """
-        uids = None if state is None else self._all_in(state)
+        phases = self._all_in(states) if states else None
+        uids = None if phases is None else phases.keys()
 
         async def owned(wanted: PageRequest) -> Page[OwnedStream]:
             found = await self._claims.owned_streams(organization_id, search, wanted, user_id, uids)
             return cut(found, wanted, _stream_place)
 
-        if state is not None and uids is None:
-            return await self._scan(owned, request, state)
+        if states and phases is None:
+            return await self._scan(owned, request, states)
         page = await owned(request)
-        return Page(await self._listed(page.items, state), page.next, page.previous)
+        return Page(await self._listed(page.items, phases or {}), page.next, page.previous)
 
-    def _all_in(self, state: Phase) -> Set[str] | None:
-        """The uids of all inputs in that state; None when nobody can say, or they are too many to be named."""
-        if state not in ON_AIR:
+    def _all_in(self, states: Set[Phase]) -> dict[str, Phase] | None:
+        """All inputs in these states, by uid; None when that is not known, or they are too many to be named."""
+        if not states <= ON_AIR:
             return None
         with provider_errors():
             phases = self._provider.on_air()
         if phases is None:
             return None
-        uids = {uid for uid, phase in phases.items() if phase is state}
-        return uids if len(uids) <= MAX_ON_AIR else None
+        found = {uid: phase for uid, phase in phases.items() if phase in states}
+        return found if len(found) <= MAX_ON_AIR else None
 
     async def _scan(
-        self, owned: Callable[[PageRequest], Awaitable[Page[OwnedStream]]], request: PageRequest, state: Phase
+        self, owned: Callable[[PageRequest], Awaitable[Page[OwnedStream]]], request: PageRequest, states: Set[Phase]
     ) -> Page[ListedStream]:
         found: list[ListedStream] = []
         onward = request.anchor
@@ -106,7 +107,7 @@ class Catalogue:
                 found += [
                     self._shown(each, summaries[each.uid])
                     for each in (reversed(page.items) if request.backward else page.items)
-                    if summaries[each.uid].state == state and not summaries[each.uid].lost
+                    if summaries[each.uid].state in states and not summaries[each.uid].lost
                 ]
             onward = page.previous if request.backward else page.next
             if onward is None or len(found) > request.size:
@@ -119,13 +120,12 @@ class Catalogue:
             return Page(page_found.items, next=page_found.next, previous=onward)
         return Page(page_found.items, next=onward, previous=page_found.previous)
 
-    async def _listed(self, streams: list[OwnedStream], state: Phase | None = None) -> list[ListedStream]:
-        """`state`: theirs, where the provider has just told; a summary may be a second old."""
+    async def _listed(self, streams: list[OwnedStream], phases: Mapping[str, Phase]) -> list[ListedStream]:
+        """`phases`: those the provider has just told, by uid; a summary may be a second old."""
         with provider_errors():
             summaries = await self._states.states([each.uid for each in streams])
             streams = [each for each in streams if not summaries[each.uid].lost]
-            if state is not None:
-                summaries = {uid: replace(each, state=state) for uid, each in summaries.items()}
+            summaries = {uid: replace(each, state=phases.get(uid, each.state)) for uid, each in summaries.items()}
             return [self._shown(each, summaries[each.uid]) for each in streams]
 
     def _shown(self, stream: OwnedStream, summary: LiveSummary) -> ListedStream:

@@ -43,6 +43,9 @@ RECONCILE_BATCH = 500
 """Unanswered claims taken up at one start."""
 
 
+NO_INPUT = "The channel has no live input. Make one: POST to its conference/create_stream."
+
+
 class _Unset:
     """The type of UNSET."""
 
@@ -58,11 +61,13 @@ class OptionChanges:
     slate_image_url: str | _Unset | None = UNSET
     reconnect_timeout: int | _Unset = UNSET
     latency_mode: LatencyMode | _Unset = UNSET
+    defaulted: frozenset[str] = frozenset()
+    """The options that were sent as "the default": where the provider declines that value, the nearest one will do."""
 
     @property
     def sent(self) -> frozenset[str]:
         """The names of the options that were sent."""
-        return frozenset(each.name for each in fields(self) if getattr(self, each.name) is not UNSET)
+        return frozenset(each.name for each in fields(InputOptions) if getattr(self, each.name) is not UNSET)
 
     def on(self, options: InputOptions) -> InputOptions:
         """`options` with the changes made."""
@@ -149,13 +154,13 @@ class Streams:
         """The provider's answer about the channel's live input. Errors: NotFound, Invalid."""
         claim = await self._claims.claimed(channel.id)
         if claim is None or claim.uid is None:
-            raise NotFound
+            raise NotFound(NO_INPUT)
         try:
             with provider_errors(channel.organization_id):
                 return await ask(claim.uid)
         except InputNotFound:
             await self.input_lost(claim.uid)
-            raise NotFound from None
+            raise NotFound(NO_INPUT) from None
 
     async def input_lost(self, uid: str) -> None:
         """The provider answered that it has no such input, so it goes from every list. While the store is away: the next time."""
@@ -251,7 +256,9 @@ class Streams:
         if claim.uid is not None:
             return await self._provider.get_input(claim.uid), False
         options = changes.on(claim.options)
-        request = InputRequest(claim.request_id, str(channel.id), channel.name, options, insisted=changes.sent)
+        request = InputRequest(
+            claim.request_id, str(channel.id), channel.name, options, insisted=changes.sent - changes.defaulted
+        )
         live_input = await self._provider.ensure_input(request)
         counted = await self._claims.commit_claim(
             channel.id, claim.request_id, live_input.uid, live_input.options, live_input.created

@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 
 from tests.api.conftest import Api
-from tests.api.people import first, newcomer
+from tests.api.people import Person, first, newcomer
 
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 
@@ -160,8 +160,8 @@ async def test_of_several_keys_to_order_by_the_first_decides(api: Api) -> None:
     assert [each["id"] for each in page["results"]] == made
 
 
-@pytest.mark.parametrize(("size", "items"), [("0", 1), ("-5", 1), ("1", 1), ("2", 2), ("9" * 5000, 3), ("+2", 2)])
-async def test_the_page_size_is_brought_into_its_range(api: Api, size: str, items: int) -> None:
+@pytest.mark.parametrize(("size", "items"), [("1", 1), ("2", 2), ("0002", 2), ("101", 3), ("9" * 5000, 3), ("+2", 2)])
+async def test_a_page_size_beyond_the_largest_is_the_largest(api: Api, size: str, items: int) -> None:
     for name in "abc":
         await api.channel(name)
     _, page = await api.get(f"{api.base}/channels", params={"page_size": size})
@@ -172,6 +172,66 @@ async def test_the_page_size_is_brought_into_its_range(api: Api, size: str, item
 async def test_a_page_size_that_is_no_number_is_refused(api: Api, size: str) -> None:
     status, answer = await api.get(f"{api.base}/channels", params={"page_size": size})
     assert (status, answer) == (400, {"page_size": ["A valid integer is required."]})
+
+
+@pytest.mark.parametrize("size", ["0", "-0", "+0", "000", "-1", "-" + "9" * 5000])
+async def test_a_page_of_nothing_is_refused(api: Api, size: str) -> None:
+    status, answer = await api.get(f"{api.base}/channels", params={"page_size": size})
+    assert (status, answer) == (400, {"page_size": ["Ensure this value is greater than or equal to 1."]})
+
+
+INVISIBLE = [
+    " ",
+    "\t\n",
+    "\u200b",
+    "\u2060\ufeff",
+    "\u00a0\u3000",
+    "\u3164",
+    "\u2800",
+    "\u00ad",
+    "\ufe0f",
+    "\U000e0041",
+    "\u115f",
+]
+BIDI = ["a\u202eb", "\u200fa", "a\u2066b\u2069", "\u061ca"]
+CONTROLS = ["a\x00b", "a\x07b", "a\nb", "a\tb", "\x1b[31mred", "a\x7f", "a\x85b", "a\u2028b", "a\ufff9b"]
+
+
+@pytest.mark.parametrize("name", [*INVISIBLE, *BIDI, *CONTROLS])
+async def test_a_name_that_shows_nothing_or_controls_its_surroundings_is_refused(
+    api: Api, ada: Person, name: str
+) -> None:
+    channel = await api.channel()
+    for method, path in (("POST", "channels"), ("PUT", f"channels/{channel}"), ("PATCH", f"channels/{channel}")):
+        status, answer = await ada.call(method, path, {"name": name})
+        assert (status, list(answer)) == (400, ["name"])
+    status, answer = await ada.post(f"channels/{channel}/conference/token", {"user": {"name": name}})
+    assert (status, list(answer)) == (400, ["user"])
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Été",
+        "روز\u200cبخیر",
+        "👩\u200d💻",
+        "❤\ufe0f",
+        "🏴\U000e0067\U000e0062\U000e007f",
+        "עברית",
+        "a\u00a0b",
+        "\u200ba",
+    ],
+)
+async def test_a_name_in_any_writing_is_kept(api: Api, ada: Person, name: str) -> None:
+    channel = await ada.channel(f" {name}\n")
+    assert (await ada.seen(f"channels/{channel}"))["name"] == name
+    assert (await ada.post(f"channels/{channel}/conference/token", {"user": {"name": name}}))[0] == 200
+
+
+async def test_a_guest_may_come_without_a_name(api: Api, ada: Person) -> None:
+    channel = await ada.channel()
+    for user in ({}, {"name": ""}, {"name": None}):
+        assert (await ada.post(f"channels/{channel}/conference/token", {"user": user}))[0] == 200
 
 
 @pytest.mark.parametrize(

@@ -110,7 +110,9 @@ async def test_what_somebody_has_seen_only_he_can_say(ada: Person, bob: Person) 
         assert (await ada.call(method, me(channel, bob) + "/notification_settings", {"mode": "muted"}))[0] == 403
 
 
-@pytest.mark.parametrize("bad", ["yesterday", "2026-02-30T00:00:00Z", "2026-01-01", "2026-01-01T00:00:00", 5, True])
+@pytest.mark.parametrize(
+    "bad", ["yesterday", "2026-02-30T00:00:00Z", "2026-01-01", "2026-01-01T00:00:00", "2100-02-29T00:00:00Z", 5, True]
+)
 async def test_a_moment_that_is_none_is_refused(ada: Person, bad: object) -> None:
     channel = await ada.channel()
     status, answer = await ada.patch(me(channel, ada), {"last_seen_at": bad})
@@ -124,6 +126,22 @@ async def test_a_moment_is_taken_in_any_zone_and_precision(ada: Person, moment: 
     channel = await ada.channel()
     _, member = await ada.patch(me(channel, ada), {"last_seen_at": moment})
     assert member["last_seen_at"] == "2026-01-01T00:00:00.000000Z"
+
+
+@pytest.mark.parametrize(
+    ("moment", "kept"),
+    [
+        ("2100-01-01T00:00:00Z", "2100-01-01T00:00:00.000000Z"),
+        ("2400-02-29T12:00:00.5Z", "2400-02-29T12:00:00.500000Z"),
+        ("9999-12-31T23:59:59.999999Z", "9999-12-31T23:59:59.000000Z"),
+        ("9999-12-31T23:59:59-14:00", "9999-12-31T23:59:59.000000Z"),
+    ],
+)
+async def test_a_moment_may_lie_in_any_future(ada: Person, moment: str, kept: str) -> None:
+    channel = await ada.channel()
+    status, member = await ada.patch(me(channel, ada), {"last_seen_at": moment})
+    assert (status, member["last_seen_at"]) == (200, kept)
+    assert (await ada.seen(me(channel, ada)))["last_seen_at"] == kept
 
 
 async def test_a_member_leaves_and_an_admin_sends_away(ada: Person, bob: Person) -> None:

@@ -6,6 +6,7 @@ from uuid import uuid4
 
 import pytest
 
+from service.domain.streams import NO_INPUT
 from tests.api.conftest import Api
 from tests.api.people import Person, newcomer
 
@@ -70,7 +71,7 @@ async def test_a_disabled_input_takes_no_encoder_until_it_is_enabled_again(api: 
 @pytest.mark.parametrize("action", ACTIONS)
 async def test_without_a_live_input_there_is_nothing_to_act_on(api: Api, action: str) -> None:
     path = api.conference(await api.channel())
-    assert await api.post(f"{path}/{action}") == (404, {"detail": "Not found."})
+    assert await api.post(f"{path}/{action}") == (404, {"detail": NO_INPUT})
     assert await api.post(f"{api.conference(str(uuid4()))}/{action}") == (404, {"detail": "Not found."})
 
 

@@ -8,10 +8,10 @@ from uuid import UUID
 
 import pytest
 
-from providers.base import Playback, ProviderUnavailable
+from providers.base import DEFAULT_RECONNECT_TIMEOUT, Playback, ProviderUnavailable
 from providers.memory import MemoryProvider
 from service.assembly import now
-from service.domain.streams import Streams
+from service.domain.streams import NO_INPUT, Streams
 from service.store import Store
 from tests.api.conftest import Api
 
@@ -22,7 +22,7 @@ MEMBERS = {
 
 
 async def test_reading_before_anybody_made_one_is_a_404(api: Api) -> None:
-    assert await api.get(api.conference(await api.channel()) + "/create_stream") == (404, {"detail": "Not found."})
+    assert await api.get(api.conference(await api.channel()) + "/create_stream") == (404, {"detail": NO_INPUT})
 
 
 async def test_a_hundred_calls_at_once_give_one_input_and_one_of_them_made_it(api: Api) -> None:
@@ -68,10 +68,8 @@ async def test_options_sent_are_changed_and_the_others_stay(api: Api) -> None:
         ({"reconnect_timeout": "5"}, "reconnect_timeout"),
         ({"reconnect_timeout": True}, "reconnect_timeout"),
         ({"reconnect_timeout": 1.5}, "reconnect_timeout"),
-        ({"reconnect_timeout": None}, "reconnect_timeout"),
         ({"reconnect_timeout": 10**400}, "reconnect_timeout"),
         ({"latency_mode": "fast"}, "latency_mode"),
-        ({"latency_mode": None}, "latency_mode"),
         ({"slate_image_url": "ftp://example.com/x"}, "slate_image_url"),
         ({"slate_image_url": "https://example.com/" + "x" * 2048}, "slate_image_url"),
         ({"slate_image_url": "https://example.com/\u0000"}, "slate_image_url"),
@@ -181,8 +179,59 @@ async def test_the_list_is_filtered_by_state_through_all_pages(api: Api) -> None
     _, back = await api.get(last["previous"])
     assert [each["channel_name"] for each in back["results"]] == live[:0:-1]
     status, answer = await api.get(f"{api.base}/conference/streams?state=bogus")
-    assert (status, list(answer)) == (400, ["state"])
+    assert (status, list(answer)) == (400, ["state"]) and isinstance(answer["state"], list)
     assert (await api.get(f"{api.base}/conference/streams?state="))[0] == 200
+
+
+async def test_a_state_is_taken_in_any_case_and_a_repeated_one_means_any_of_them(api: Api) -> None:
+    for number in range(6):
+        channel = await api.channel(f"channel {number}")
+        _, made = await api.post(api.conference(channel) + "/create_stream")
+        if number % 3:
+            api.provider.connect(made["stream_uid"])
+        if number % 3 == 2:
+            api.provider.make_watchable(made["stream_uid"])
+
+    async def found(query: str) -> list[tuple[str, str]]:
+        items, url = [], f"{api.base}/conference/streams?page_size=2&{query}"
+        while url:
+            status, page = await api.get(url)
+            assert status == 200, page
+            items += [(each["channel_name"][-1], each["state"]) for each in page["results"]]
+            url = page["next"]
+        return items
+
+    live, connecting = [("5", "live"), ("2", "live")], [("4", "connecting"), ("1", "connecting")]
+    offline = [("3", "offline"), ("0", "offline")]
+    assert await found("state=LIVE") == await found("state=Live&state=live&state=") == live
+    assert await found("state=connecting&state=LIVE") == sorted(live + connecting, reverse=True)
+    assert await found("state=offline&state=live") == sorted(live + offline, reverse=True)
+    assert await found("&".join(f"state={each}" for each in ("live", "connecting", "offline"))) == await found("state=")
+    status, answer = await api.get(f"{api.base}/conference/streams?state=live&state=bogus")
+    assert (status, list(answer)) == (400, ["state"])
+
+
+async def test_null_means_the_default(api: Api) -> None:
+    path = api.conference(await api.channel()) + "/create_stream"
+    nothing = {"reconnect_timeout": None, "latency_mode": None, "slate_image_url": None}
+    status, made = await api.post(path, nothing)
+    assert (status, made["reconnect_timeout"], made["latency_mode"]) == (201, DEFAULT_RECONNECT_TIMEOUT, "standard")
+    _, changed = await api.post(path, {"reconnect_timeout": 5, "latency_mode": "low"})
+    assert (changed["reconnect_timeout"], changed["latency_mode"]) == (5, "low")
+    _, half = await api.post(path, {"latency_mode": None})
+    assert (half["reconnect_timeout"], half["latency_mode"]) == (5, "standard")
+    _, reset = await api.post(path, nothing)
+    assert reset == made
+
+
+async def test_a_missing_live_input_is_named(api: Api) -> None:
+    path = api.conference(await api.channel())
+    for action in ("enable", "disable", "rotate_key"):
+        status, answer = await api.post(f"{path}/{action}")
+        assert (status, "no live input" in answer["detail"]) == (404, True), action
+    for resource in ("create_stream", "stream_health"):
+        status, answer = await api.get(f"{path}/{resource}")
+        assert (status, "no live input" in answer["detail"]) == (404, True), resource
 
 
 async def test_streams_of_one_moment_page_without_loss(api: Api) -> None:

@@ -159,7 +159,7 @@ export type Size = { width: number; height: number };
 export type StreamAnswer = { rtmps_url: string; rtmp_url: string | null; view_url: string; stream_key: string; stream_uid: string; slate_image_url: string | null; reconnect_timeout: number; latency_mode: LatencyMode; enabled: boolean };
 
 /** Options of a live input. What is not sent stays as it is; a new one has no slate, 60 seconds and `standard`. */
-export type StreamBody = { slate_image_url?: string | null; reconnect_timeout?: number; latency_mode?: LatencyMode };
+export type StreamBody = { slate_image_url?: string | null; reconnect_timeout?: number | null; latency_mode?: LatencyMode | null };
 
 /** Health of the incoming stream. */
 export type StreamHealthAnswer = { measured: boolean; connected: boolean; measured_at: string | null; encoder: string | null; video: VideoAnswer | null; audio: AudioAnswer | null; findings: FindingAnswer[]; history: HistoryPoint[] };
@@ -258,7 +258,7 @@ export interface Operations {
   /** Stream sessions of the channel, newest first */
   listStreamSessions: { path: { organization_id: string; channel_id: string; }; query?: { cursor?: string; page_size?: number; }; answer: ListedSessionPage };
   /** Live inputs of the organization, newest first */
-  listStreams: { path: { organization_id: string; }; query?: { cursor?: string; page_size?: number; search?: string; state?: "offline" | "connecting" | "starting" | "live" | "reconnecting" | "ended" | ""; }; answer: ListedStreamPage };
+  listStreams: { path: { organization_id: string; }; query?: { cursor?: string; page_size?: number; search?: string; state?: "offline" | "connecting" | "starting" | "live" | "reconnecting" | "ended" | "" | ("offline" | "connecting" | "starting" | "live" | "reconnecting" | "ended" | "")[]; }; answer: ListedStreamPage };
   /** Open the direct channel with somebody */
   openDirect: { path: { organization_id: string; user_id: string; }; body: DirectBody; answer: ChannelAnswer };
   /** Leave a channel, or remove a member */

@@ -70,7 +70,7 @@ export class ConferenceClient {
     const [method, template] = OPERATIONS[operation];
     const url = new URL(this.baseUrl + template.replace(/\{(\w+)\}/g, (_, name) => encodeURIComponent(path[name])));
     for (const [name, value] of Object.entries(query)) {
-      if (value !== undefined) url.searchParams.set(name, String(value));
+      for (const each of [value].flat()) if (each !== undefined) url.searchParams.append(name, String(each));
     }
     return this.#send(operation, url, { method, body: JSON.stringify(body), signal });
   }

@@ -230,3 +230,11 @@ def test_an_admin_is_appointed_also_in_a_channel_that_has_none(environment: dict
         assert database.execute("select member_count from channels").fetchall() == [(1,)]
     unknown = run(environment, *asked, str(uuid4()))
     assert (unknown.returncode, unknown.stderr) == (1, "There is no such channel in that organization.\n")
+
+
+@pytest.mark.parametrize("name", [" ", "\u200b", "\u3164", "a\u202eb", "a\tb", "\x1b[31m"])
+def test_a_name_that_cannot_be_shown_is_wrong_usage(name: str) -> None:
+    for option in (["user", "create", "--org", str(uuid4()), "--full-name", name],):
+        with pytest.raises(SystemExit) as ended:
+            cli.main(option)
+        assert ended.value.code == 2

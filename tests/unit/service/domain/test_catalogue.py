@@ -88,7 +88,7 @@ async def test_pages_of_what_is_on_air_are_full_however_rare_it_is(
     pages: list[list[str]] = []
     request: PageRequest | None = PageRequest(2, start)
     while request is not None and len(pages) < 9:
-        page = await stage.catalogue.streams(room.organization_id, request, state=Phase.CONNECTING)
+        page = await stage.catalogue.streams(room.organization_id, request, states={Phase.CONNECTING})
         pages.append([each.stream.uid for each in page.items])
         assert {each.summary.state for each in page.items} == {Phase.CONNECTING}
         further = page.previous if backward else page.next
@@ -105,7 +105,7 @@ async def test_a_stream_is_listed_in_the_state_it_has_now_though_it_was_just_ask
     (uid,) = await stage.channels(room, 1)
     (before,) = (await stage.catalogue.streams(room.organization_id, PageRequest(9))).items
     stage.provider.connect(uid)
-    (after,) = (await stage.catalogue.streams(room.organization_id, PageRequest(9), state=Phase.CONNECTING)).items
+    (after,) = (await stage.catalogue.streams(room.organization_id, PageRequest(9), states={Phase.CONNECTING})).items
     assert (before.summary.state, after.summary.state) == (Phase.OFFLINE, Phase.CONNECTING)
 
 
@@ -117,7 +117,7 @@ async def test_more_on_air_than_can_be_named_are_scanned_for(
     uids = await stage.channels(room, 3)
     for uid in uids:
         stage.provider.connect(uid)
-    page = await stage.catalogue.streams(room.organization_id, PageRequest(9), state=Phase.CONNECTING)
+    page = await stage.catalogue.streams(room.organization_id, PageRequest(9), states={Phase.CONNECTING})
     assert [each.stream.uid for each in page.items] == uids[::-1]
 
 
@@ -131,7 +131,7 @@ async def test_a_list_by_a_state_at_rest_goes_on_where_its_scan_ended(
     pages: list[Page[object]] = []
     request = PageRequest(5)
     while len(pages) < 5:
-        page = await stage.catalogue.streams(room.organization_id, request, state=Phase.ENDED)
+        page = await stage.catalogue.streams(room.organization_id, request, states={Phase.ENDED})
         pages.append(page)  # type: ignore[arg-type]
         if page.next is None:
             break
@@ -143,9 +143,9 @@ async def test_an_outage_of_the_provider_is_ours(store: Store, stage: Stage) -> 
     room = await new_room(store)
     await stage.channels(room, 1)
     stage.provider.fail()
-    for state in (None, Phase.LIVE, Phase.OFFLINE):
+    for states in (frozenset[Phase](), {Phase.LIVE}, {Phase.OFFLINE}, {Phase.LIVE, Phase.OFFLINE}):
         with pytest.raises(Unavailable):
-            await stage.catalogue.streams(room.organization_id, PageRequest(9), state=state)
+            await stage.catalogue.streams(room.organization_id, PageRequest(9), states=states)
 
 
 async def test_recordings_of_every_input_a_channel_had_page_both_ways(store: Store, stage: Stage) -> None:
