@@ -22,6 +22,8 @@ const REFRESH_MS = 10_000;
 const FIRST_RETRY_MS = 2_000;
 const LAST_RETRY_MS = 60_000;
 const TYPING_MS = 250;
+/** Without an answer for longer, states and counts are those of before. */
+const SILENT_MS = 5_000;
 
 /** What to say when the streams cannot be read, by the Problem's kind. `waits`: asking again by itself would be of no use. */
 const PROBLEMS = {
@@ -51,6 +53,8 @@ class StreamPicker extends Control {
   #loaded = false;
   #more = false;
   #problem = null;
+  #silence = 0;
+  #isSilent = false;
   #failures = 0;
   #typing = 0;
   #pace = new Pace(this, () => this.#load(false));
@@ -139,6 +143,7 @@ class StreamPicker extends Control {
     this.#pace.stop();
     this.#loading?.abort();
     clearTimeout(this.#typing);
+    clearTimeout(this.#silence);
   }
 
   attributeChangedCallback(name, before, now) {
@@ -202,6 +207,8 @@ class StreamPicker extends Control {
       this.#show();
     }
     let again = REFRESH_MS;
+    clearTimeout(this.#silence);
+    this.#silence = setTimeout(() => this.#fallSilent(), SILENT_MS);
     try {
       if (!this.#directory) throw new Problem("nowhere");
       const { streams, more } = await this.#directory.read({ wanted: this.#wanted, ...this.#view.query, signal });
@@ -219,6 +226,8 @@ class StreamPicker extends Control {
       this.#failures += 1;
       again = problem.retryMs || Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** (this.#failures - 1));
     }
+    clearTimeout(this.#silence);
+    this.#isSilent = this.#problem !== null;
     this.#loading = null;
     this.#show();
     if (asked) this.#view.say({ problem: this.#problem, isMore: this.#more });
@@ -234,9 +243,15 @@ class StreamPicker extends Control {
     this.#isLost = !this.#chosen;
   }
 
+  #fallSilent() {
+    this.#isSilent = true;
+    this.#show();
+  }
+
   #show() {
     this.#view.show({
       problem: this.#problem,
+      isStale: this.#isSilent,
       isLoaded: this.#loaded,
       isLoading: this.#loading !== null,
       isMore: this.#more,

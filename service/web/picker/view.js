@@ -49,13 +49,15 @@ export class View {
   }
 
   /**
-   * Bring everything up to date. `isLoaded`: the list was read at least once; `isLoading`: it is being read; `isMore`: there are more
-   * than `wanted`; `canRetry`, `isRequired`; `value`, `chosen`, `isLost`: the uid, its stream as far as known, or that there is none.
+   * Bring everything up to date. `isLoaded`: the list was read at least once; `isLoading`: it is being read; `isStale`: the service does
+   * not answer; `isMore`: there are more than `wanted`; `canRetry`, `isRequired`; `value`, `chosen`, `isLost`: the uid, its stream as far
+   * as known, or that there is none.
    */
   show(now) {
     const { problem } = now;
     const { notice, warning, message, spinner, text, retry, reset, list, more, limit, chosen, clear } = this.parts;
     const some = now.isLoaded && this.size > 0;
+    list.classList.toggle("stale", now.isStale);
     const pending = !some && (!now.isLoaded || now.isLoading);
     list.hidden = !some;
     list.ariaBusy = String(now.isLoading);

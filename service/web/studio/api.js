@@ -5,13 +5,15 @@ import { authorization } from "./session.js";
 
 /** A connection can die without a word. Longer than a provider takes to answer the service. */
 const TIMEOUT_MS = 30_000;
+/** Without an answer for longer, what is shown may be out of date. */
+const SILENT_MS = 5_000;
 
 export class Api {
   #client;
   #path;
   #tell;
 
-  /** `tell("expired" | "away" | "back")` as the answers go. */
+  /** `tell("expired" | "silent" | "away" | "back")` as the answers go. */
   constructor(session, tell) {
     this.#client = new ConferenceClient({ baseUrl: location.origin, authorization: authorization(session.token) });
     this.#path = { organization_id: session.organization };
@@ -21,6 +23,7 @@ export class Api {
 
   /** An operation of the organization, or of one of its channels. Errors: ApiError, TypeError when the service is out of reach, or says nothing. */
   async call(operation, { channel, ...request } = {}) {
+    const silence = setTimeout(() => this.#tell("silent"), SILENT_MS);
     const path = channel ? { ...this.#path, channel_id: channel } : this.#path;
     try {
       const answer = await this.#client.call(operation, { path, signal: AbortSignal.timeout(TIMEOUT_MS), ...request });
@@ -31,6 +34,8 @@ export class Api {
       if (problem.status === 401) this.#tell("expired");
       else if (problem instanceof TypeError) this.#tell("away");
       throw problem;
+    } finally {
+      clearTimeout(silence);
     }
   }
 }

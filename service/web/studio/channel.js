@@ -12,7 +12,7 @@ import { previewPanel } from "./preview.js";
 import { recordingsPanel } from "./recordings.js";
 import { say } from "./say.js";
 import { sessionsPanel } from "./sessions.js";
-import { audience, badge } from "./states.js";
+import { audience, badge, LOST } from "./states.js";
 
 /** Somebody else may change the key or the options meanwhile. */
 const STREAM_EVERY_MS = 20_000;
@@ -38,9 +38,14 @@ export async function channel(context) {
     title(found.name);
     lock.hidden = !found.is_private;
     const shown = { api, id, signal, isPrivate: found.is_private };
-    body.addEventListener("streamstatus", ({ detail }) => {
-      state.update(detail.state);
-      people.textContent = audience(detail.state, detail.viewer_count);
+    const show = ({ state: now, viewer_count: count }) => {
+      state.update(now);
+      people.textContent = audience(now, count);
+    };
+    body.addEventListener("streamstatus", ({ detail }) => show(detail));
+    body.addEventListener("streamconnection", ({ detail, target }) => {
+      if (detail.lost) show({ state: LOST });
+      else if (target.status) show(target.status);
     });
     if (stream) panels(body, shown, stream);
     else goLivePanel(body, shown);

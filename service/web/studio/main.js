@@ -67,10 +67,18 @@ function hear(news) {
     signOut();
     const words = "Your token is no longer valid. Sign in again to go on where you were.";
     signInScreen({ main, onSignedIn: open, words });
-  } else if (news !== "expired" && away.hidden === (news === "away")) {
-    away.hidden = news !== "away";
-    say(away.hidden ? "The service is back." : away.textContent);
+  } else if (news === "silent" || news === "away") {
+    main.classList.add("stale"); // states and counts are those of before
+    if (news === "away" && away.hidden) tellAway(true);
+  } else if (news === "back") {
+    main.classList.remove("stale");
+    if (!away.hidden) tellAway(false);
   }
+}
+
+function tellAway(isAway) {
+  away.hidden = !isAway;
+  say(isAway ? away.textContent : "The service is back.");
 }
 
 function showBar(session) {

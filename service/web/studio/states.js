@@ -13,6 +13,9 @@ const STATES = {
   ended: { word: "Ended", tone: "quiet", picture: false },
 };
 
+/** While the service does not answer. */
+export const LOST = "lost";
+
 const UNKNOWN = { word: "", tone: "quiet", picture: false };
 
 /** The states there are, with their words. */
@@ -27,7 +30,7 @@ export function hasPicture(state) {
 export function badge(state) {
   const element = h("span");
   const update = (now) => {
-    const { word, tone } = STATES[now] ?? UNKNOWN;
+    const { word, tone } = now === LOST ? { word: "Trying to reconnect…", tone: "lost" } : (STATES[now] ?? UNKNOWN);
     element.className = `badge ${tone}`;
     element.textContent = word;
     element.hidden = !word;
