@@ -1,6 +1,6 @@
 """The composition root: the only place that knows everybody. Opens in order, closes in reverse, creates nothing at import.
 
-    store ─▶ viewers (Redis) ─▶ provider ─▶ domain ─▶ HTTP ─▶ the provider starts to listen
+    locks ─▶ store ─▶ viewers (Redis) ─▶ provider ─▶ domain ─▶ the local provider listens ─▶ HTTP ─▶ another provider starts
 
 A stop runs the other way round: readiness says "draining", encoders are sent away (they come back after the restart), then HTTP
 finishes what it is answering, then everything else is closed.
@@ -9,6 +9,7 @@ finishes what it is answering, then everything else is closed.
 from __future__ import annotations
 
 import asyncio
+import errno
 import gc
 import signal
 import socket
@@ -91,7 +92,7 @@ async def running(settings: Settings, on_failure: Callable[[BaseException], None
         tasks = Tasks(on_failure=on_failure)
         stack.push_async_callback(tasks.aclose)
         await own_provider(settings, tasks.spawn, stack)
-        port = settings.http_port or _free_port(settings.http_host)
+        port = _port_to_bind(settings)
 
         store = await open_store(settings, stack)
         viewers = await open_viewers(settings, store, tasks.spawn, stack)
@@ -118,13 +119,18 @@ async def running(settings: Settings, on_failure: Callable[[BaseException], None
             public_routes=[*conference.api.public_routes, *provider_routes],
         )
 
+        stack.push_async_callback(provider.aclose)
+        if isinstance(provider, LocalProvider):
+            # Before HTTP is made: an encoder that waits loses what it sends, a player that waits asks again.
+            await provider.start()
         answer, on_reply = conference.public.answer, metrics.polls(registry)
         await stack.enter_async_context(
             serving(build_app(api), answer, settings.http_host, port, spawn=tasks.spawn, on_reply=on_reply)
         )
-        stack.push_async_callback(provider.aclose)
+        stack.push_async_callback(provider.aclose)  # again, because it stops before HTTP does
         stack.push_async_callback(conference.events.aclose)
-        await provider.start()
+        if not isinstance(provider, LocalProvider):
+            await provider.start()
         conference.keeper.start()
         if reconciled := await api.streams.reconcile():
             log.info("claims reconciled", count=reconciled)
@@ -145,8 +151,17 @@ def settle_memory() -> None:
     give_back_memory()
 
 
-def _free_port(host: str) -> int:
-    """What port 0 stands for: addresses are told before the socket is bound."""
-    address = url_host(host).strip("[]")
-    with socket.create_server((address, 0), family=socket.AF_INET6 if ":" in address else socket.AF_INET) as probe:
-        return int(probe.getsockname()[1])
+def _port_to_bind(settings: Settings) -> int:
+    """The HTTP port: a free one for 0, because addresses are returned before the socket is bound.
+
+    One that is taken is noticed here, before encoders are let in. Errors: OSError.
+    """
+    address = url_host(settings.http_host).strip("[]")
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    try:
+        with socket.create_server((address, settings.http_port), family=family) as probe:
+            return int(probe.getsockname()[1])
+    except OSError as refused:
+        if refused.errno == errno.EADDRINUSE or settings.http_port == 0:
+            raise
+        return settings.http_port  # the server that binds it resolves names in more ways

@@ -20,7 +20,7 @@ from providers.local.ingest import tls
 from providers.local.provider import LocalProvider
 from providers.local.transcoder.facts import probe_ffmpeg
 from providers.local.transcoder.renditions import parse_renditions
-from service.prepare import certificate_files, prepare_elsewhere
+from service.prepare import certificate_files, is_prepared, prepare_elsewhere
 from service.redis_child import PrivateRedis, PrivateRedisError
 from service.redis_child import installed as redis_is_installed
 from service.settings import ProviderName, Settings
@@ -33,10 +33,11 @@ log = structlog.get_logger(__name__)
 
 
 async def open_store(settings: Settings, stack: AsyncExitStack) -> Store:
-    """The database, brought up to date. Errors: PreparationFailed."""
-    await prepare_elsewhere()
+    """The database, brought up to date; there is a certificate then, too. Errors: PreparationFailed, Unavailable."""
     store = Store(settings.database_url)
     stack.push_async_callback(store.aclose)
+    if not await is_prepared(settings, store.database):
+        await prepare_elsewhere()
     return store
 
 

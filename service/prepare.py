@@ -1,24 +1,34 @@
 """What must be so before the service can serve: the database is up to date, and there is a certificate.
 
 `serve` has this done by a process of its own (`python -m service prepare`): the libraries for it (alembic, cryptography) take
-20 MiB, which would stay for as long as the service runs.
+20 MiB, which would stay for as long as the service runs. At most starts there is nothing to do, and it is not even asked.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
+import ssl
 import sys
 from contextlib import AsyncExitStack
+from datetime import UTC, datetime
 
 from providers.local.ingest.tls import CertificateFiles
+from service import VERSION
 from service.cli.running import LOCKS_HELD
 from service.exclusive import exclusive_use, own_provider
 from service.settings import ProviderName, Settings
+from service.store.database import Database
+from service.store.schema import has_newest_schema
 from service.tasks import Tasks
 
 PREPARE_TIMEOUT = 300.0
 """Seconds a preparation may take: a migration of a large database takes its time."""
+
+
+NOTE = "prepared.json"
+"""A file beside the local certificate that says what it was made for and when it is due for renewal."""
 
 
 class PreparationFailed(Exception):
@@ -39,11 +49,36 @@ async def prepare(settings: Settings, *, locks_held: bool = False) -> None:
 
     await (migrate(settings.database_url) if locks_held else migrate_alone(settings))
     if settings.provider is ProviderName.LOCAL and settings.tls_cert is None:
-        from providers.local.ingest.authority import ensure_local_certificate
+        from providers.local.ingest.authority import RENEW_BEFORE, describe, ensure_local_certificate
 
-        own = (settings.rtmp_public_host().strip("[]"), socket.gethostname())
-        names = dict.fromkeys(("localhost", "127.0.0.1", "::1", *own))
-        await asyncio.to_thread(ensure_local_certificate, settings.tls_dir, list(names))
+        names = certificate_names(settings)
+        files = await asyncio.to_thread(ensure_local_certificate, settings.tls_dir, names)
+        renew_from = describe(files.certificate).expires - RENEW_BEFORE
+        note = {"version": VERSION, "names": names, "renew_from": renew_from.isoformat()}
+        (settings.tls_dir / NOTE).write_text(json.dumps(note))
+
+
+async def is_prepared(settings: Settings, database: Database) -> bool:
+    """Return whether `prepare` would change nothing. Fast: encoders wait while it is found out."""
+    if not await has_newest_schema(database):
+        return False
+    if settings.provider is not ProviderName.LOCAL or settings.tls_cert is not None:
+        return True
+    files = certificate_files(settings)
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(files.certificate, files.key)
+        note = json.loads((settings.tls_dir / NOTE).read_text())
+        made_for = (note["version"], note["names"])
+        valid = datetime.now(UTC) < datetime.fromisoformat(note["renew_from"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+    return valid and made_for == (VERSION, certificate_names(settings))
+
+
+def certificate_names(settings: Settings) -> list[str]:
+    """The host names and addresses that the local certificate is for."""
+    own = (settings.rtmp_public_host().strip("[]"), socket.gethostname())
+    return list(dict.fromkeys(("localhost", "127.0.0.1", "::1", *own)))
 
 
 async def migrate_alone(settings: Settings) -> None:

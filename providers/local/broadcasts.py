@@ -28,6 +28,10 @@ from providers.local.space import NO_ROOM, SpaceGuard
 
 log = structlog.get_logger(__name__)
 
+INTERRUPTION_LIMIT = 600.0
+"""Seconds after which a broadcast that a stop of the service interrupted ends, unless its reconnect window is longer. A restart
+takes its time on a busy machine, and an encoder cannot come back before it is done."""
+
 APP = "live"
 """The RTMP application: rtmps://HOST:PORT/live."""
 
@@ -233,12 +237,14 @@ class Broadcasts:
     # Start, time, stop
 
     async def recover(self) -> None:
-        """Take up what ran when the service stopped: go on with what is within its reconnect window, record the rest."""
+        """Resume what ran when the service stopped; record what cannot go on, or was interrupted for too long.
+
+        Call `listening` once encoders can come back: the reconnect windows begin with it.
+        """
         for broadcast in reversed(await asyncio.to_thread(self._shelf.recover)):  # an input goes on with its newest
             stored = await self._inputs.get(broadcast.info.input_uid)
             lost_since = max(0.0, self._clock() - (broadcast.lost_at or broadcast.last_write))
-            over = stored is None or not stored.enabled or lost_since >= stored.options.reconnect_timeout
-            if stored is None or over or stored.uid in self._running or not broadcast.recording:
+            if stored is None or _is_over(stored, lost_since) or stored.uid in self._running or not broadcast.recording:
                 self._finish_interrupted(broadcast)
                 continue
             log.info(
@@ -250,6 +256,11 @@ class Broadcasts:
             )
             if broadcast.lost_at is None:  # after a kill: the next start must not count from our own writing
                 self._mark_lost(broadcast, self._clock() - lost_since)
+
+    def listening(self) -> None:
+        """Encoders can come back from now on."""
+        for session in self._sessions.values():
+            session.await_encoder()
 
     def _finish_interrupted(self, broadcast: Broadcast) -> None:
         """Make the recording of a broadcast that does not go on, unless it broke off before there was something to watch."""
@@ -336,3 +347,9 @@ def _require_target(app: str, stream_key: str) -> None:
         raise MISSING_KEY
     if app != APP:
         raise UNKNOWN_APP
+
+
+def _is_over(stored: StoredInput, lost_since: float) -> bool:
+    """Whether a broadcast that was interrupted `lost_since` seconds ago ends there."""
+    window = stored.options.reconnect_timeout
+    return not stored.enabled or window == 0 or lost_since >= max(window, INTERRUPTION_LIMIT)

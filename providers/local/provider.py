@@ -39,7 +39,7 @@ from providers.local.ingest.server import IngestServer
 from providers.local.library import Library
 from providers.local.pipeline import Transcoding
 from providers.local.ports import InputStore, StoredInput
-from providers.local.recordings import Recordings
+from providers.local.recordings import Recordings, read_all
 from providers.local.shelf.errors import ShelfFull
 from providers.local.shelf.shelf import Shelf
 from providers.local.transcoder.slots import TranscodeSlots
@@ -99,16 +99,21 @@ class LocalProvider:
     # Life
 
     async def start(self) -> None:
-        """Lock the recordings, read them, resume what a stop or a crash interrupted, then listen. Errors: LockHeld, OSError."""
+        """Lock the recordings, resume what a stop or a crash interrupted, listen, then read the finished recordings.
+
+        Encoders are let in before the rest is read: each second longer is missing in their recordings. Errors: LockHeld, OSError.
+        """
         self._lock.acquire()
-        await asyncio.to_thread(self._recordings.load, self._config.directory)
         await self._broadcasts.recover()
-        self._recovered = True
-        self._watch = self._spawn(self._broadcasts.watch(), name="broadcast clock")
         host, config = self._config.rtmp_host, self._config
         self._addresses.ports["rtmps"] = await self._ingest.listen(host, config.rtmps_port, config.tls)
         if config.rtmp_port is not None:
             self._addresses.ports["rtmp"] = await self._ingest.listen(host, config.rtmp_port)
+        self._broadcasts.listening()
+        self._watch = self._spawn(self._broadcasts.watch(), name="broadcast clock")
+        for recording in await asyncio.to_thread(read_all, self._config.directory):
+            self._recordings.add(recording)
+        self._recovered = True
 
     async def aclose(self) -> None:
         """Send the encoders away (they come back after the restart) and let go of the shelf."""

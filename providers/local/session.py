@@ -113,13 +113,20 @@ class LiveSession:
 
     @classmethod
     def resumed(cls, stored: StoredInput, surroundings: Surroundings, *, lost_since: float, shown: bool) -> LiveSession:
-        """A broadcast that a restart of the service interrupted; its encoder has been away for `lost_since` seconds."""
+        """A broadcast that a restart of the service interrupted; its encoder has been away for `lost_since` seconds.
+
+        Its reconnect window begins with `await_encoder`: while the service does not listen no encoder can come back.
+        """
         session = cls(stored, surroundings, shown=shown)
         session.phase = Phase.RECONNECTING
         session.reason = "service_restarted"
-        session._lost_at = surroundings.monotonic() - lost_since
         session._since -= lost_since
         return session
+
+    def await_encoder(self) -> None:
+        """The service listens: from now on the reconnect window of a resumed broadcast runs, unless its encoder is back."""
+        if self.phase is Phase.RECONNECTING and self._encoder is None and self._lost_at is None:
+            self._lost_at = self._around.monotonic()
 
     # What the encoder does
 

@@ -59,6 +59,9 @@ async def check_database(settings: Settings) -> list[Finding]:
         ]
     finally:
         await database.aclose()
+    if revision is not None and newest is not None and revision > newest:
+        seen = f"{kind} answers, its schema is {revision}, of a newer version of the service (this one: {newest})"
+        return [Finding(Level.FAIL, "database", seen, "Run that version, or restore a backup made before the upgrade")]
     if revision != newest:
         seen = f"{kind} answers, its schema is {revision or 'empty'} instead of {newest}"
         return [Finding(Level.WARN, "database", seen, "python -m service migrate (serve does it, too)")]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
@@ -12,11 +10,10 @@ from sqlalchemy import Connection, text
 
 from service.domain.errors import DomainError
 from service.store.database import Database
+from service.store.schema import MIGRATIONS
 
 MIGRATION_LOCK = 7_091_935
 """The key of the advisory lock; any number, as long as it is always the same."""
-
-MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 class SchemaTooNew(DomainError):

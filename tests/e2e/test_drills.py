@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import time
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,30 @@ async def test_after_kill_9_of_the_service_the_same_recording_goes_on(tmp_path: 
         assert recording["duration"] > shown + 3
         assert await duration_of(recording["playback"]["hls"]) == pytest.approx(recording["duration"], abs=0.3)
         assert await decoded_frames(recording["playback"]["hls"]) == pytest.approx(recording["duration"] * 30, abs=5)
+
+
+async def test_a_start_that_took_longer_than_the_reconnect_window_splits_no_recording(tmp_path: Path) -> None:
+    """The encoder was lost two minutes ago, and its window is 30 s: it could not come back while nothing listened."""
+    async with service(tmp_path) as live:
+        channel, stream = await live.channel(reconnect_timeout=30)
+        encoder = await live.push(stream, gop=1)
+        await live.until(channel, state="live")
+        await live.kill()
+        await encoder.output()
+        (folder,) = (each for each in (live.data / "recordings").iterdir() if each.is_dir())
+        ago = time.time() - 120
+        for file in folder.iterdir():
+            os.utime(file, (ago, ago))
+
+        await live.start()
+        encoder = await live.push(stream, gop=1)
+        await live.until(channel, state="live", is_connected=True)
+        await encoder.kill()
+        await live.give_up(channel)
+        await live.until(channel, state="ended")
+
+        (recording,) = await live.recordings(channel)
+        assert recording["uid"] == folder.name
 
 
 async def test_after_kill_9_of_everything_the_recording_is_there_up_to_the_last_part(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from providers.base import InputOptions, Phase, ProviderEvent, Spawn
-from providers.local.broadcasts import Broadcasts
+from providers.local.broadcasts import INTERRUPTION_LIMIT, Broadcasts
 from providers.local.ingest.ports import MediaRefused, Publication, PublishRefused, PublishRequest
 from providers.local.media import FlvTag, TagKind
 from providers.local.packager.events import TrackKind
@@ -112,10 +112,12 @@ class Stage:
         self.now += seconds
         self.broadcasts.check()
 
-    async def restart(self) -> None:
-        """As after a kill -9: nothing said good-bye."""
+    async def restart(self, *, takes: float = 0.0) -> None:
+        """As after a kill -9: nothing said good-bye. The start `takes` seconds from recovery until it listens."""
         self.broadcasts = self._broadcasts()
         await self.broadcasts.recover()
+        self.now += takes
+        self.broadcasts.listening()
 
     @property
     def running(self) -> Broadcast:
@@ -201,18 +203,55 @@ async def test_a_frozen_encoder_whose_window_was_shortened_to_nothing_can_be_tak
     assert len(stage.closed) == 1
 
 
-async def test_a_second_restart_does_not_lengthen_the_reconnect_window(stage: Stage) -> None:
+async def test_the_reconnect_window_begins_when_the_service_listens_again(stage: Stage) -> None:
+    """On a busy machine a start takes longer than the window: no encoder could have come back in it."""
     await stage.add_input(reconnect_timeout=30)
+    stage.send(await stage.connect(), stream(3.5))
+    stage.now = stage.running.last_write + 100
+    await stage.restart(takes=60)
+    stage.after(29.5)
+    assert stage.phase is Phase.RECONNECTING
+    before = stage.running
+    stage.send(await stage.connect(), stream(3.5))
+    assert (stage.phase, stage.running, len(stage.recordings)) == (Phase.LIVE, before, 0)
+
+
+async def test_an_encoder_that_does_not_come_back_in_that_window_ends_the_broadcast(stage: Stage) -> None:
+    await stage.add_input(reconnect_timeout=30)
+    stage.send(await stage.connect(), stream(3.5))
+    stage.now = stage.running.last_write + 100
+    await stage.restart(takes=60)
+    stage.after(30)
+    assert (stage.phase, len(stage.recordings)) == (None, 1)
+
+
+async def test_an_encoder_that_is_back_before_all_ports_listen_starts_no_window(stage: Stage) -> None:
+    await stage.add_input(reconnect_timeout=30)
+    stage.send(await stage.connect(), stream(3.5))
+    stage.broadcasts = stage._broadcasts()
+    await stage.broadcasts.recover()
     publication = await stage.connect()
-    stage.send(publication, stream(3.5))
+    stage.broadcasts.listening()
+    for at in range(0, 36, 3):
+        stage.send(publication, stream(3.0, start=at * 1000))
+        stage.after(3)
+    assert stage.phase is Phase.LIVE
+
+
+@pytest.mark.parametrize(("window", "interrupted"), [(30, INTERRUPTION_LIMIT), (1800, 1800)])
+async def test_a_broadcast_that_was_interrupted_for_too_long_ends_however_often_the_service_restarts(
+    stage: Stage, window: int, interrupted: float
+) -> None:
+    await stage.add_input(reconnect_timeout=window)
+    stage.send(await stage.connect(), stream(3.5))
     lost_at = stage.running.last_write
-    stage.now = lost_at + 20
+    stage.now = lost_at + interrupted - 1
     await stage.restart()
+    assert stage.phase is Phase.RECONNECTING
     os.utime(stage.running.folder / "index.jsonl", (stage.now, stage.now))
-    stage.now = lost_at + 31
+    stage.now = lost_at + interrupted
     await stage.restart()
-    assert stage.phase is None
-    assert len(stage.recordings) == 1
+    assert (stage.phase, len(stage.recordings)) == (None, 1)
 
 
 async def test_a_recording_that_cannot_be_made_keeps_nobody_from_starting(

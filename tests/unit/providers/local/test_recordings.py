@@ -8,7 +8,15 @@ from pathlib import Path
 import pytest
 
 from providers.base import RecordingNotFound, RecordingPosition
-from providers.local.recordings import RECORDING_FILE, Recordings, StoredRecording, decode, encode, recording_name
+from providers.local.recordings import (
+    RECORDING_FILE,
+    Recordings,
+    StoredRecording,
+    decode,
+    encode,
+    read_all,
+    recording_name,
+)
 
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 
@@ -63,5 +71,6 @@ def test_an_unreadable_recording_is_left_out(tmp_path: Path) -> None:
         (tmp_path / name).mkdir()
         (tmp_path / name / RECORDING_FILE).write_bytes(data)
     catalogue = Recordings()
-    catalogue.load(tmp_path)
+    for each in read_all(tmp_path):
+        catalogue.add(each)
     assert [each.uid for each in catalogue.page("input")] == [recording(1).uid]

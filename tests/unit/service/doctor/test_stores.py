@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -58,3 +60,11 @@ async def test_a_database_that_does_not_answer_fails_without_telling_its_passwor
     level, text = told(await check_database(but(settings, database_url=url)))
     assert level is Level.FAIL
     assert "hunter2" not in text
+
+
+async def test_a_schema_of_a_newer_version_fails(settings: Settings, migrated_sqlite: str) -> None:
+    with closing(sqlite3.connect(migrated_sqlite.removeprefix("sqlite:///"))) as database:
+        database.execute("UPDATE alembic_version SET version_num = '9999'")
+        database.commit()
+    (finding,) = await check_database(but(settings, database_url=migrated_sqlite))
+    assert (finding.level, "9999, of a newer version" in finding.seen) == (Level.FAIL, True)
