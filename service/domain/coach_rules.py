@@ -87,7 +87,7 @@ _FRAMES = (
     "faster encoder preset"
 )
 
-_REFUSED = "The encoder was refused: {v.refusal.sentence}"
+_REFUSED = "An encoder was refused: {v.refusal.sentence}"
 _START_AGAIN = (
     "Then start the stream again. For up to a minute after a refusal the server answers with the same sentence."
 )

@@ -185,6 +185,26 @@ async def test_an_unsupported_codec_is_refused_in_words(live: Service) -> None:
     assert "H.264" in said
 
 
+async def test_nothing_is_shown_or_recorded_of_an_encoder_with_the_audio_codec_debians_ffmpeg_chooses(
+    live: Service,
+) -> None:
+    channel, stream = await live.channel()
+    codec = ["-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-c:a", "libmp3lame"]
+
+    said = await (await live.push(stream, plain=True, codec=codec)).output()
+    refused = await live.status(channel)
+    again = await (await live.push(stream, plain=True, codec=codec)).output()
+    health = await live.api("GET", f"channels/{channel}/conference/stream_health")
+    await live.give_up(channel)
+
+    sentence = "MP3 is not supported here: set the encoder to AAC."
+    assert sentence in said and sentence in again
+    assert (refused["state"], refused["reason"]) == ("reconnecting", "encoder_refused")
+    assert (refused["is_watchable"], refused["seconds_until_watchable"]) == (False, 0)
+    assert health["findings"][0]["message"] == f"An encoder was refused: {sentence}"
+    assert await live.recordings(channel) == []
+
+
 async def test_sound_alone_and_pictures_alone_can_be_shown(live: Service) -> None:
     channel, stream = await live.channel()
     other_channel, other = await live.channel()

@@ -153,5 +153,5 @@ def test_a_refusal_is_told_as_the_encoder_was_answered_also_before_anything_was_
     (found,) = findings(health)
 
     assert found.severity is Severity.ERROR
-    assert found.message == "The encoder was refused: HEVC is not supported here: set the encoder to H.264."
+    assert found.message == "An encoder was refused: HEVC is not supported here: set the encoder to H.264."
     assert "Video Encoder" in found.advice
