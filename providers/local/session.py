@@ -305,12 +305,12 @@ class LiveSession:
             self.keyframe_interval = pipeline.keyframe_interval or self.keyframe_interval
         if self._shown:
             return
-        if not encoder.refused and pipeline.shown and pipeline.media_seconds >= SHORTEST_SHOWN:
+        if encoder.refused or pipeline.media_seconds < SHORTEST_SHOWN:
+            self._around.discard()
+        elif pipeline.shown:
             # A broadcast shorter than one keyframe interval: its only segment closed when the encoder left.
             self._shown = True
             self._around.tell(EventKind.WATCHABLE)
-        else:
-            self._around.discard()
 
     def _end(self, happening: Happening, reason: str, code: str, description: str) -> None:
         if self.phase is Phase.ENDED:

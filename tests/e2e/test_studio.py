@@ -114,6 +114,28 @@ async def test_a_new_key_sends_the_encoder_with_the_old_one_away(live: Service, 
     await streamer.sees(".badge", "Live")
 
 
+async def test_an_encoder_that_was_refused_is_a_finding_until_another_one_is_accepted(
+    live: Service, streamer: Streamer
+) -> None:
+    channel, stream = await live.channel()
+    refused = await live.push(stream, plain=True, codec=["-c:v", "flv1", "-b:v", "300k", "-c:a", "aac"])
+    await refused.output()
+    await streamer.sign_in(f"/channel/{channel}")
+    await streamer.sees(".finding p", "Problem: An encoder was refused: Sorenson H.263 is not supported here")
+
+    async def accepted() -> bool:
+        """An encoder that tries again, as OBS does: whether it is let in."""
+        encoder = await live.push(stream, plain=True)
+        try:
+            await encoder.finished(timeout=3)
+        except TimeoutError:
+            return True
+        return False
+
+    await eventually(accepted, bool, every=2)
+    await streamer.browser.until("return !document.querySelector('.finding.error')")
+
+
 async def test_an_input_that_is_switched_off_ends_the_show_until_it_is_on_again(
     live: Service, streamer: Streamer
 ) -> None:

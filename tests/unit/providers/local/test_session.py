@@ -361,6 +361,18 @@ def test_less_than_a_second_that_could_not_be_watched_is_not_shown(end: str) -> 
     assert EventKind.WATCHABLE not in world.told
 
 
+def test_what_could_not_be_closed_properly_is_kept() -> None:
+    """On a disk that fails, what was written before may still make a recording."""
+    world = World()
+    link = world.connect()
+    world.pipelines[0].started = True
+    world.pipelines[0].media_seconds = 5.0
+    link.media(TAG)
+    link.ended("refused")
+
+    assert (world.discarded, world.session.watchable) == (0, False)
+
+
 def test_how_long_an_encoder_has_run_counts_from_its_first_media() -> None:
     world = World()
     link = world.connect()
