@@ -44,6 +44,24 @@ async def test_a_thumbnail_fits_as_cloudflare_says(segment: bytes, fit: str, siz
     assert jpeg_size(image) == f"mjpegx{size}"
 
 
+@pytest.mark.parametrize("fit", ["crop", "scale", "fill"])
+@pytest.mark.parametrize(
+    "size", [(101, 57), (641, 360), (17, 1919), (1, 1), (2000, 1), (1, 2000), (2000, 2000), (3, 2)]
+)
+async def test_a_thumbnail_has_the_very_size_that_was_asked_for(
+    segment: bytes, size: tuple[int, int], fit: str
+) -> None:
+    width, height = size
+    image = await Thumbnails().of("one", segment, width, height, fit)
+    assert jpeg_size(image) == f"mjpegx{width}x{height}"
+
+
+@pytest.mark.parametrize("size", [(101, 57), (1, 1), (2000, 1), (1, 2000), (641, 361)])
+async def test_a_clipped_thumbnail_is_no_larger_than_was_asked_for(segment: bytes, size: tuple[int, int]) -> None:
+    made = jpeg_size(await Thumbnails().of("one", segment, *size, "clip")).removeprefix("mjpegx").split("x")
+    assert all(1 <= int(side) <= most for side, most in zip(made, size, strict=True))
+
+
 async def test_a_thumbnail_can_be_made_from_a_file(segment: bytes, tmp_path: Path) -> None:
     file = tmp_path / "segment.mp4"
     file.write_bytes(segment)

@@ -100,6 +100,10 @@ def _audio_options(rendition: Rendition) -> dict[str, Any]:
     return {"c:a": "aac", "b:a": rendition.audio_bitrate, "ar": AUDIO_RATE, "ac": 2, "af": "aresample=async=1"}
 
 
+UNSUBSAMPLED = "yuv444p"
+"""A pixel format with a chroma sample for each pixel."""
+
+
 def thumbnail_arguments(media: str, width: int, height: int, fit: Fit) -> list[str]:
     """The first keyframe of `media` (a path, or `pipe:0` for fMP4) as one JPEG of `width` x `height` on standard output.
 
@@ -112,16 +116,16 @@ def thumbnail_arguments(media: str, width: int, height: int, fit: Fit) -> list[s
 
 
 def _fitted(video: Any, width: int, height: int, fit: Fit) -> Any:
+    """The frame in this size. Crop and pad work without chroma subsampling, with which they round odd sizes down, or fail."""
     if fit is Fit.SCALE:
         sized = video.filter("scale", width, height)
     elif fit is Fit.CROP:
-        sized = video.filter("scale", width, height, force_original_aspect_ratio="increase").filter(
-            "crop", width, height
-        )
+        larger = video.filter("scale", width, height, force_original_aspect_ratio="increase")
+        sized = larger.filter("format", UNSUBSAMPLED).filter("crop", width, height)
     else:
         sized = video.filter("scale", width, height, force_original_aspect_ratio="decrease")
         if fit is Fit.FILL:
-            sized = sized.filter("pad", width, height, "(ow-iw)/2", "(oh-ih)/2")
+            sized = sized.filter("format", UNSUBSAMPLED).filter("pad", width, height, "(ow-iw)/2", "(oh-ih)/2")
     return sized.filter("setsar", 1).filter("format", "yuvj420p")
 
 

@@ -24,7 +24,7 @@ from providers.local.transcoder.process import ProcessError, run_to_end
 
 log = structlog.get_logger(__name__)
 
-MIN_SIDE, MAX_SIDE = 16, 1920
+MIN_SIDE, MAX_SIDE = 1, 2000
 """Pixels of a side."""
 
 KEEP_SECONDS = 10.0
