@@ -25,8 +25,21 @@ Moment = Annotated[
     WithJsonSchema({"type": "string", "format": "date-time"}),
 ]
 
-URL_PATTERN = r"^[Hh][Tt][Tt][Pp][Ss]?://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~%-]+)(:[0-9]{1,5})?([/?#][!-~]*)?$"
-"""An http(s) URL: ASCII without blanks, as RFC 3986 has it."""
+_GROUP = "[0-9A-Fa-f]{1,4}"
+_IPV6 = "|".join(
+    [
+        f"(?:{_GROUP}:){{7}}{_GROUP}",
+        *(f"(?:{_GROUP}:){{1,{before}}}(?::{_GROUP}){{1,{7 - before}}}" for before in range(1, 7)),
+        f"(?:{_GROUP}:){{1,7}}:",
+        f":(?::{_GROUP}){{1,7}}",
+        "::",
+    ]
+)
+_PORT = "(?:[0-9]{1,4}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
+_CHARACTER = r"(?:[A-Za-z0-9._~:/?#\[\]@!$&()*+,;=-]|%[0-9A-Fa-f]{2})"
+URL_PATTERN = rf"^[Hh][Tt][Tt][Pp][Ss]?://(?:\[(?:{_IPV6})\]|[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?\.?)(?::{_PORT})?(?:[/?#]{_CHARACTER}*)?$"
+"""An http(s) URL: a host name or address, a port and ASCII as RFC 3986 has it; quotation marks of either kind, angle brackets and
+other characters that URLs do not hold are sent percent-encoded."""
 
 HttpUrl = Annotated[str, Field(max_length=MAX_URL, pattern=URL_PATTERN)]
 

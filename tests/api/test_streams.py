@@ -74,6 +74,12 @@ async def test_options_sent_are_changed_and_the_others_stay(api: Api) -> None:
         ({"slate_image_url": "https://example.com/" + "x" * 2048}, "slate_image_url"),
         ({"slate_image_url": "https://example.com/\u0000"}, "slate_image_url"),
         ({"slate_image_url": 7}, "slate_image_url"),
+        *(({"slate_image_url": f"https://example.com/{bad}"}, "slate_image_url") for bad in "\"'<>\\^`{|} é%"),
+        ({"slate_image_url": "https://example.com/%zz"}, "slate_image_url"),
+        ({"slate_image_url": 'https://a"b.example/'}, "slate_image_url"),
+        ({"slate_image_url": "HTTP://[0]"}, "slate_image_url"),
+        ({"slate_image_url": "https://[:::]/"}, "slate_image_url"),
+        ({"slate_image_url": "https://example.com:65536/"}, "slate_image_url"),
     ],
 )
 async def test_a_bad_option_is_named_and_nothing_is_made(api: Api, body: object, field: str) -> None:
