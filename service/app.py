@@ -26,7 +26,7 @@ from providers.local.provider import LocalProvider
 from service import metrics
 from service.api.app import build_app
 from service.api.origin import Origin
-from service.api.server import serving
+from service.api.server import serving, transport_security
 from service.assembly import Ports, assembled
 from service.drivers import make_provider, open_store, open_viewers
 from service.exclusive import exclusive_use, own_provider
@@ -125,7 +125,15 @@ async def running(settings: Settings, on_failure: Callable[[BaseException], None
             await provider.start()
         answer, on_reply = conference.public.answer, metrics.polls(registry)
         await stack.enter_async_context(
-            serving(build_app(api), answer, settings.http_host, port, spawn=tasks.spawn, on_reply=on_reply)
+            serving(
+                build_app(api),
+                answer,
+                settings.http_host,
+                port,
+                spawn=tasks.spawn,
+                on_reply=on_reply,
+                headers=transport_security(settings.hsts_max_age),
+            )
         )
         stack.push_async_callback(provider.aclose)  # again, because it stops before HTTP does
         stack.push_async_callback(conference.events.aclose)

@@ -43,6 +43,9 @@ PREFIX = "CONFERENCE_"
 MAX_TRANSCODES_LIMIT = 64
 """The most encoder processes a machine may be told to run."""
 
+MAX_HSTS_AGE = 63_072_000
+"""Seconds, two years: what browsers' preload lists ask for."""
+
 MIN_JITSI_SECRET = 32
 """Characters: a shorter key would be easier to guess than the signature (RFC 7518 §3.2)."""
 
@@ -153,6 +156,9 @@ class Settings(BaseSettings):
     requests_per_caller: Annotated[
         int, Field(ge=1, le=1_000_000), Rule("a number of requests per minute from 1 to 1000000")
     ] = 6000
+    hsts_max_age: Annotated[
+        int, Field(ge=0, le=MAX_HSTS_AGE), Rule(f"a number of seconds from 0 to {MAX_HSTS_AGE} (0: no such header)")
+    ] = 0
     cloudflare_account_id: Annotated[
         str, Field(pattern=r"^[0-9A-Za-z_-]{1,64}$"), Rule("the account id as the dashboard shows it (letters and digits)")
     ] | None = None  # fmt: skip
@@ -201,6 +207,8 @@ class Settings(BaseSettings):
             faults.append(f"{PREFIX}JITSI_{missing} is required when {PREFIX}JITSI_{given} is set")
         if self.jitsi_private_key is not None and self.jitsi_app_secret is not None:
             faults.append(f"{PREFIX}JITSI_APP_SECRET must not be set when {PREFIX}JITSI_PRIVATE_KEY is")
+        if self.hsts_max_age and not (self.public_url or "").startswith("https://"):
+            faults.append(f"{PREFIX}HSTS_MAX_AGE needs an https {PREFIX}PUBLIC_URL")
         if faults:
             raise ValueError("\n".join(faults))
         return self

@@ -27,9 +27,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import islice
+from types import MappingProxyType
 
 from providers.base import Spawn
 from service.api.express_connection import Answer, Connection
@@ -74,11 +75,13 @@ class ExpressLane:
         limits: ExpressLimits | None = None,
         on_reply: Callable[[WireReply], None] = lambda reply: None,
         refusal: Callable[[str], WireReply] = lambda reason: WireReply("unmatched", 400, ()),
+        headers: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self.answer = answer
         self.on_reply = on_reply
         self.refusal = refusal
         """The answer to what cannot become a request, from the reason."""
+        self._headers = "".join(f"\r\n{name}: {value}" for name, value in headers.items()).encode("latin-1")
         self.limits = limits or ExpressLimits()
         self.now = 0.0
         """Loop time of the last sweep: exact enough to tell who is late, and free."""
@@ -129,6 +132,13 @@ class ExpressLane:
             self.now = asyncio.get_running_loop().time()
             for connection in list(self._connections):
                 connection.close_if_late(self.now)
+
+    def wire(self, reply: WireReply) -> bytes:
+        """The response with the headers that every one has."""
+        if not self._headers:
+            return reply.wire
+        status, rest, more = reply.wire.partition(b"\r\n")
+        return b"".join([status, self._headers, rest, more])
 
     def enter(self, connection: Connection) -> bool:
         """Register a new connection, if need be in the place of another; False when there is no room."""

@@ -137,7 +137,7 @@ class Connection(asyncio.Protocol):
                 later = reply
                 self._handing_over = later is None
                 break
-            answers.append(reply.wire)
+            answers.append(self._lane.wire(reply))
             self._lane.on_reply(reply)
             start = end + 4
         self._buffer = buffer[start:]
@@ -162,7 +162,7 @@ class Connection(asyncio.Protocol):
         else:
             self._lane.on_reply(reply)
             self._buffer = self._buffer[length:]
-            self._write(reply.wire)
+            self._write(self._lane.wire(reply))
         if self._lane.closing:
             self._transport.close()
             return
@@ -183,7 +183,7 @@ class Connection(asyncio.Protocol):
         reply = self._lane.refusal(reason)
         self._lane.on_reply(reply)
         self._buffer = b""
-        self._write(b"".join([*answers, reply.wire]))
+        self._write(b"".join([*answers, self._lane.wire(reply)]))
         self._transport.close()
 
     def _write(self, answers: bytes) -> None:

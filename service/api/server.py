@@ -6,8 +6,9 @@ What fails before a request reaches the application (it is no HTTP, or expects w
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from types import MappingProxyType
 from typing import Any
 
 from aiohttp import web
@@ -34,12 +35,19 @@ async def serving(
     *,
     spawn: Spawn,
     on_reply: Callable[[WireReply], None] = lambda reply: None,
+    headers: Mapping[str, str] = MappingProxyType({}),
     held_limits: HeldLimits = HeldLimits(),  # noqa: B008  # frozen
 ) -> AsyncIterator[int]:
     """Answer on host and port, yields the port (useful with 0); then finish what runs and close. Errors: OSError.
 
-    `answer` is the lane's, `on_reply` hears of each of its replies.
+    `answer` is the lane's, `on_reply` is called with each of its replies. `headers` are added to every answer of the application
+    and the lane.
     """
+
+    async def add_headers(_request: web.BaseRequest, response: web.StreamResponse) -> None:
+        response.headers.update(headers)
+
+    app.on_response_prepare.append(add_headers)
     limits = ExpressLimits()
     runner = web.AppRunner(app, shutdown_timeout=SHUTDOWN_TIMEOUT)
     await runner.setup()
@@ -61,12 +69,19 @@ async def serving(
             auto_decompress=False,  # aiohttp would inflate a body while it arrives, before any check
         )
 
-    lane = ExpressLane(successor, answer, spawn=spawn, limits=limits, on_reply=on_reply, refusal=_refusal)
+    lane = ExpressLane(
+        successor, answer, spawn=spawn, limits=limits, on_reply=on_reply, refusal=_refusal, headers=headers
+    )
     try:
         yield await lane.listen(host, port)
     finally:
         await lane.aclose()
         await runner.cleanup()
+
+
+def transport_security(max_age: int) -> dict[str, str]:
+    """Tell browsers for `max_age` seconds to use https alone (RFC 6797); nothing where it is 0."""
+    return {"Strict-Transport-Security": f"max-age={max_age}"} if max_age else {}
 
 
 class _Protocol(web.RequestHandler):

@@ -6,7 +6,7 @@ import asyncio
 import gzip
 import json
 import zlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 
 import pytest
@@ -20,7 +20,8 @@ from service.api.held import HeldLimits
 from service.api.middleware import Figures, envelope
 from service.api.origin import Origin
 from service.api.schemas import Answer
-from service.api.server import serving
+from service.api.server import serving, transport_security
+from service.api.wire import WireReply
 from service.domain.accounts import Identity
 from service.tasks import Tasks
 from tests.waiting import PATIENCE
@@ -215,6 +216,26 @@ async def test_a_busy_server_closes_the_connection_that_was_idle_longest(tasks: 
             assert b"200" in await busy[0].readuntil(b"\r\n\r\n")
         for _, writer in (busy, idle, new):
             writer.close()
+
+
+async def test_both_ways_of_answering_add_the_headers_of_the_installation(tasks: Tasks) -> None:
+    app = web.Application(middlewares=[envelope(Figures(CollectorRegistry()))])
+
+    def fast(_method: str, target: str, _headers: Mapping[str, str], _peer: str) -> WireReply | None:
+        return WireReply("fast", 200, (), b"body") if target == "/fast" else None
+
+    headers = transport_security(3600)
+    async with serving(app, fast, "127.0.0.1", 0, spawn=tasks.spawn, headers=headers) as bound:
+        reader, writer = await asyncio.open_connection("127.0.0.1", bound)
+        async with asyncio.timeout(PATIENCE):
+            for path, status in (("/fast", b"200"), ("/slow", b"404")):
+                writer.write(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+                head = await reader.readuntil(b"\r\n\r\n")
+                assert head.split()[1] == status
+                for line in (b"Strict-Transport-Security: max-age=3600", b"X-Content-Type-Options: nosniff"):
+                    assert head.count(b"\r\n" + line + b"\r\n") == 1
+                await reader.readexactly(int(head.partition(b"Content-Length: ")[2].partition(b"\r\n")[0]))
+        writer.close()
 
 
 async def test_what_fails_outside_the_application_is_a_500_without_details(port: int) -> None:

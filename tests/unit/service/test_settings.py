@@ -94,6 +94,7 @@ def test_rtmp_listens_where_http_does_unless_told_otherwise() -> None:
             "10.0.0.1/8,x",
             "must be a comma-separated list of IP addresses or networks, like 10.0.0.0/8,::1, not '10.0.0.1/8'",
         ),
+        ("HSTS_MAX_AGE", "-1", "must be a number of seconds from 0 to 63072000 (0: no such header), not '-1'"),
         ("PROVIDER", "mux", "must be local or cloudflare, not 'mux'"),
         (
             "RENDITIONS",
@@ -141,6 +142,13 @@ DATABASE_RULE = (
 )
 def test_a_database_that_cannot_be_one_is_one_line(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
     assert faults(monkeypatch, DATABASE_URL=url) == [f"CONFERENCE_DATABASE_URL {DATABASE_RULE}"]
+
+
+@pytest.mark.parametrize("public_url", [{}, {"public_url": "http://live.example.com"}])
+def test_transport_security_needs_https(public_url: dict[str, str]) -> None:
+    with pytest.raises(ValueError, match="CONFERENCE_HSTS_MAX_AGE needs an https CONFERENCE_PUBLIC_URL"):
+        Settings(hsts_max_age=3600, **public_url)  # type: ignore[arg-type]
+    assert Settings(hsts_max_age=3600, public_url="https://live.example.com").hsts_max_age == 3600
 
 
 def test_a_password_in_a_public_url_is_refused_and_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
