@@ -17,7 +17,6 @@ import math
 import re
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 from aiohttp import hdrs, web
 
@@ -28,6 +27,7 @@ from providers.local.playback.answers import max_age, problem
 from providers.local.playback.documents import Document, Documents
 from providers.local.playback.ports import Library, PictureLater
 from providers.local.shelf.broadcast import Broadcast
+from providers.local.shelf.parts import read_part
 from providers.local.shelf.track import Track
 
 LIVE_MAX_AGE = 1
@@ -190,16 +190,15 @@ class _Playback:
     async def _part(
         self, request: web.Request, broadcast: Broadcast, track: Track, sequence: int, index: int
     ) -> web.Response:
-        """A part. One that was hinted at is waited for (EXT-X-PRELOAD-HINT, §4.4.5.3)."""
+        """A part, for as long as its segment is served. One that was hinted at is waited for (EXT-X-PRELOAD-HINT, §4.4.5.3)."""
         if _is_hinted(track, sequence, index) and _blocks(broadcast):
             await _wait(broadcast, track, lambda: not _is_hinted(track, sequence, index))
         stored = track.stored(sequence)
-        if stored is None or index >= len(stored.views):
-            return _gone()
-        body = stored.part(index)
+        body = stored.part(index) if stored is not None else None
+        if body is None and (stored is not None or track.segment(sequence) is not None):
+            body = await asyncio.to_thread(read_part, broadcast.folder / segment_name(track.name, sequence), index)
         if body is None:
-            file = broadcast.folder / segment_name(track.name, sequence)
-            body = await asyncio.to_thread(_read, file, *stored.span(index))
+            return _gone()
         return answers.media(request, body, f"{track.kind.value}/mp4")
 
     async def thumbnail(self, request: web.Request) -> web.Response:
@@ -265,9 +264,3 @@ def _is_side(text: str) -> bool:
 
 def _gone() -> web.Response:
     return problem(404, "No such segment.")
-
-
-def _read(path: Path, begin: int, end: int) -> bytes:
-    with path.open("rb") as file:
-        file.seek(begin)
-        return file.read(end - begin)

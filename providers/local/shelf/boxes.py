@@ -1,4 +1,4 @@
-"""Reading back our own fragments after a crash: how much of a segment file is whole, and what is in it.
+"""Reading back our own fragments: how much of a segment file is whole after a crash, what is in it, and where a part lies.
 
 Only what ISO/IEC 14496-12 says of `moof` (§8.8.4) is read: `tfdt`, `tfhd`, `trun` and, for defaults, the init segment's `trex`.
 """
@@ -8,6 +8,8 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from os import SEEK_END
+from typing import BinaryIO
 
 NON_SYNC = 0x10000
 """sample_is_non_sync_sample in the sample flags (§8.8.3.1)."""
@@ -61,6 +63,24 @@ def whole_fragments(data: bytes, defaults: Defaults) -> list[Fragment]:
             return found
         found.append(fragment)
         at += fragment.size
+
+
+def fragment_span(file: BinaryIO, index: int) -> tuple[int, int] | None:
+    """Where the `moof`+`mdat` with this index begins and ends in a segment file; None when it has fewer. Reads headers only."""
+    begin, size = 0, file.seek(0, SEEK_END)
+    for _ in range(index + 1):
+        start, end = begin, begin
+        for wanted in (b"moof", b"mdat"):
+            file.seek(end)
+            header = file.read(_HEADER)
+            if len(header) < _HEADER:
+                return None
+            length, kind = struct.unpack(">I4s", header)
+            end += length
+            if kind != wanted or length < _HEADER or end > size:
+                return None
+        begin = end
+    return start, begin
 
 
 def _box(data: bytes, at: int) -> tuple[bytes, int] | None:

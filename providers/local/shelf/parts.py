@@ -1,9 +1,13 @@
-"""The parts of a young segment: served from memory as long as they are likely to be asked for."""
+"""The parts of a segment: served from memory while it is young, and from its file afterwards."""
 
 from __future__ import annotations
 
+from contextlib import suppress
+from pathlib import Path
+
 from providers.local.manifest.views import PartView
 from providers.local.packager.events import Part
+from providers.local.shelf.boxes import fragment_span
 
 MEMORY_BYTES = 16 << 20
 """The most bytes of media a track keeps in memory; what does not fit is read from its file."""
@@ -51,14 +55,21 @@ class StoredParts:
         """The sealed segment's bytes, if they are in memory."""
         return self._data
 
-    def span(self, index: int) -> tuple[int, int]:
-        """Where part `index` begins and ends in the file."""
-        following = index + 1
-        return self.offsets[index], self.offsets[following] if following < len(self.offsets) else self.size
-
     def part(self, index: int) -> bytes | None:
-        """The bytes of part `index`, if they are in memory."""
+        """The bytes of part `index`, if there is one and it is in memory."""
+        if index >= len(self.offsets):
+            return None
         if self._data is not None:
-            begin, end = self.span(index)
-            return self._data[begin:end]
+            end = self.offsets[index + 1] if index + 1 < len(self.offsets) else self.size
+            return self._data[self.offsets[index] : end]
         return None if self._chunks is None else self._chunks[index]
+
+
+def read_part(file: Path, index: int) -> bytes | None:
+    """Part `index` of a segment, from its file: every part is one fragment. None when there is none. Blocking."""
+    with suppress(FileNotFoundError), file.open("rb") as segment:
+        span = fragment_span(segment, index)
+        if span is not None:
+            segment.seek(span[0])
+            return segment.read(span[1] - span[0])
+    return None

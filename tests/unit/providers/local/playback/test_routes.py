@@ -211,6 +211,28 @@ async def test_a_hinted_part_is_waited_for(client: Client, library: Library) -> 
     assert await (await waiting).read() == part.data
 
 
+async def test_a_part_is_served_as_long_as_its_segment(client: Client, library: Library) -> None:
+    """Also when the playlist lists it no more, when only the file has it, and after the broadcast."""
+    broadcast = library.begin(LatencyMode.LOW)
+    events = [event for _ in range(40) for event in library.packager.segment()]
+    for event in events:
+        library.running.take("source", event)
+    open_part = library.push_part()
+
+    async def check() -> None:
+        for part in [*(event for event in events if isinstance(event, Part)), open_part]:
+            path = f"/{UID}/segments/source-{part.track.value}-{part.sequence}"
+            answer = await client.get(f"{path}.{part.index}.m4s")
+            assert (answer.status, await answer.read()) == (200, part.data)
+            assert (await client.get(f"{path}.99.m4s")).status == 404
+
+    await check()
+    library.finish()
+    await check()
+    (broadcast.folder / "source-video-0.m4s").unlink()
+    assert (await client.get(f"/{UID}/segments/source-video-0.0.m4s")).status == 404
+
+
 @pytest.mark.parametrize(
     "query",
     [
