@@ -24,10 +24,10 @@ from providers.base import Provider
 from providers.heap import give_back_memory
 from providers.local.provider import LocalProvider
 from service import metrics
-from service.api.app import build_app
+from service.api.app import ApiDependencies, build_app
 from service.api.origin import Origin
 from service.api.server import serving, transport_security
-from service.assembly import Ports, assembled
+from service.assembly import Conference, Ports, assembled
 from service.drivers import make_provider, open_store, open_viewers
 from service.exclusive import exclusive_use, own_provider
 from service.jitsi import meeting_signer
@@ -94,59 +94,78 @@ async def running(settings: Settings, on_failure: Callable[[BaseException], None
         await own_provider(settings, tasks.spawn, stack)
         port = _port_to_bind(settings)
 
-        store = await open_store(settings, stack)
-        viewers = await open_viewers(settings, store, tasks.spawn, stack)
-        provider, provider_routes = await make_provider(settings, port, store, tasks.spawn)
-        registry = CollectorRegistry()
-        if isinstance(provider, LocalProvider):
-            registry.register(metrics.IngestFigures(provider))
-
-        ports = Ports(
-            store,
-            viewers,
-            provider,
-            await meeting_signer(settings, store.accounts),
-            tasks.spawn,
-            trusted_proxies=settings.trusted_proxies,
-            new_visitors_per_minute=settings.new_visitors_per_address,
-            requests_per_minute=settings.requests_per_caller,
-        )
-        conference = await stack.enter_async_context(assembled(ports))
-        api = replace(
-            conference.api,
-            origin=Origin(settings.public_url, settings.trusted_proxies),
-            registry=registry,
-            public_routes=[*conference.api.public_routes, *provider_routes],
-        )
-
-        stack.push_async_callback(provider.aclose)
-        if isinstance(provider, LocalProvider):
-            # Before HTTP is made: an encoder that waits loses what it sends, a player that waits asks again.
-            await provider.start()
-        answer, on_reply = conference.public.answer, metrics.polls(registry)
-        await stack.enter_async_context(
-            serving(
-                build_app(api),
-                answer,
-                settings.http_host,
-                port,
-                spawn=tasks.spawn,
-                on_reply=on_reply,
-                headers=transport_security(settings.hsts_max_age),
-            )
-        )
-        stack.push_async_callback(provider.aclose)  # again, because it stops before HTTP does
-        stack.push_async_callback(conference.events.aclose)
-        if not isinstance(provider, LocalProvider):
-            await provider.start()
-        conference.keeper.start()
-        if reconciled := await api.streams.reconcile():
-            log.info("claims reconciled", count=reconciled)
+        opened = await _open(settings, port, tasks, stack)
+        await _serve(opened, settings, port, tasks, stack)
         try:
-            yield Running(port, provider)
+            yield Running(port, opened.provider)
         finally:
-            api.readiness.draining = True
+            opened.api.readiness.draining = True
             await asyncio.sleep(DRAIN_SECONDS)
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """The product on its open drivers; nothing listens yet."""
+
+    provider: Provider
+    conference: Conference
+    api: ApiDependencies
+
+
+async def _open(settings: Settings, port: int, tasks: Tasks, stack: AsyncExitStack) -> _Opened:
+    """Open the drivers and put the product together on them."""
+    store = await open_store(settings, stack)
+    viewers = await open_viewers(settings, store, tasks.spawn, stack)
+    provider, provider_routes = await make_provider(settings, port, store, tasks.spawn)
+    registry = CollectorRegistry()
+    if isinstance(provider, LocalProvider):
+        registry.register(metrics.IngestFigures(provider))
+    ports = Ports(
+        store,
+        viewers,
+        provider,
+        await meeting_signer(settings, store.accounts),
+        tasks.spawn,
+        trusted_proxies=settings.trusted_proxies,
+        new_visitors_per_minute=settings.new_visitors_per_address,
+        requests_per_minute=settings.requests_per_caller,
+    )
+    conference = await stack.enter_async_context(assembled(ports))
+    api = replace(
+        conference.api,
+        origin=Origin(settings.public_url, settings.trusted_proxies),
+        registry=registry,
+        public_routes=[*conference.api.public_routes, *provider_routes],
+    )
+    return _Opened(provider, conference, api)
+
+
+async def _serve(opened: _Opened, settings: Settings, port: int, tasks: Tasks, stack: AsyncExitStack) -> None:
+    """Let encoders in, then answer over HTTP; at the end the provider stops first."""
+    provider, conference, api = opened.provider, opened.conference, opened.api
+    stack.push_async_callback(provider.aclose)
+    if isinstance(provider, LocalProvider):
+        # Before HTTP is made: an encoder that waits loses what it sends, a player that waits asks again.
+        await provider.start()
+    answer, on_reply = conference.public.answer, metrics.polls(api.registry)
+    await stack.enter_async_context(
+        serving(
+            build_app(api),
+            answer,
+            settings.http_host,
+            port,
+            spawn=tasks.spawn,
+            on_reply=on_reply,
+            headers=transport_security(settings.hsts_max_age),
+        )
+    )
+    stack.push_async_callback(provider.aclose)  # again, because it stops before HTTP does
+    stack.push_async_callback(conference.events.aclose)
+    if not isinstance(provider, LocalProvider):
+        await provider.start()
+    conference.keeper.start()
+    if reconciled := await api.streams.reconcile():
+        log.info("claims reconciled", count=reconciled)
 
 
 def settle_memory() -> None:

@@ -49,6 +49,7 @@ def _locks(settings: Settings) -> Iterator[ExclusiveLock]:
         advice = f"{STOP_IT}, or set CONFERENCE_DATA_DIR to another directory"
         yield ExclusiveLock(settings.data_dir, f"The data directory {settings.data_dir}", advice)
     if file is not None:
+        file = file.resolve()  # it may be a link to a file that another service opens by its own name
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         advice = f"{STOP_IT}, or use PostgreSQL, which several services can share"
         yield ExclusiveLock(file.with_name(file.name + ".lock"), f"The database {file}", advice)

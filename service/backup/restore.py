@@ -67,7 +67,8 @@ def _require_same_kind(manifest: Manifest, backup: Path, database: Path | None) 
 def _require_empty(settings: Settings, database: Path | None) -> None:
     ours = {settings.data_dir / NOTE_FILE, settings.data_dir / RESTORE_UNFINISHED}
     if database is not None:
-        ours.add(database.with_name(database.name + ".lock"))
+        resolved = database.resolve()
+        ours.add(database.parent / f"{resolved.name}.lock")
     linked = [each.resolve() for each in settings.data_dir.iterdir() if each.is_symlink() and each.is_dir()]
     present = [file for folder in (settings.data_dir, *linked) for file, _ in regular_files(folder)]
     present += [file for file in _database_files(database) if file.exists()]
