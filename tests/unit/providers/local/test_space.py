@@ -46,7 +46,7 @@ def set_free(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> SetFree:
 
 
 async def test_a_disk_that_is_nearly_full_ends_the_recording_and_not_the_show(stage: Stage, set_free: SetFree) -> None:
-    await stage.add_input()
+    await stage.add_input(reconnect_timeout=30)
     publication = await stage.connect()
     tags = stream(180.0)
     stage.send(publication, (tag for tag in tags if tag.timestamp < 10_000))
