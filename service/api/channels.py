@@ -10,10 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from service.api.contract import Call, Nothing, Operation, Reply, operation
 from service.api.fields import TEXT_PATTERN, HttpUrl, Id, Moment, Trimmed
 from service.api.message_schemas import MessageAnswer, message_answer
-from service.api.pagination import PageQuery, SearchQuery, page_reply
+from service.api.pagination import PageQuery, SearchQuery, page_reply, page_request
 from service.api.schemas import Answer, PageAnswer, without_defaults
 from service.domain.channels import (
-    DEFAULT_ORDERING,
     MAX_DESCRIPTION,
     MAX_FIRST_MEMBERS,
     MAX_NAME,
@@ -22,6 +21,8 @@ from service.domain.channels import (
 )
 from service.domain.entities import Channel, ChannelType
 from service.domain.names import NAME_PATTERN
+from service.domain.paging import known_ordering
+from service.domain.walks import DEFAULT_ORDERING, ORDERINGS
 
 PATH = "/api/pub/v1/orgs/{organization_id}/channels"
 CHANNEL = PATH + "/{channel_id}"
@@ -110,6 +111,10 @@ class OrderedQuery(PageQuery):
         DEFAULT_ORDERING, description="created_at or latest_message_created_at, with a leading - for descending."
     )
 
+    @property
+    def known_ordering(self) -> str:
+        return known_ordering(self.ordering, ORDERINGS, DEFAULT_ORDERING)
+
 
 class ChannelQuery(OrderedQuery, SearchQuery):
     """Of the organization's; one's own are not searched."""
@@ -129,7 +134,7 @@ def _of_all(channels: Channels) -> list[Operation]:
         page = await channels.list(
             call.path["organization_id"],
             call.query.ordering,
-            call.query.request(by_uuid=True),
+            page_request(call, by_uuid=True),
             call.caller.user_id,
             search=call.query.search,
         )

@@ -11,7 +11,7 @@ from providers.base import DEFAULT_RECONNECT_TIMEOUT, MAX_RECONNECT_TIMEOUT, Lat
 from service.api.contract import Call, Nothing, Operation, Reply, operation
 from service.api.degraded import DEGRADED_HEADERS, degraded
 from service.api.fields import HttpUrl, Moment, Whole
-from service.api.pagination import SearchQuery, page_reply
+from service.api.pagination import SearchQuery, page_reply, page_request
 from service.api.schemas import Answer, PageAnswer, without_defaults
 from service.domain.catalogue import Catalogue, ListedStream
 from service.domain.channels import Channels
@@ -154,7 +154,7 @@ def operations(channels: Channels, streams: Streams, catalogue: Catalogue) -> li
         """Of public channels, and of the private ones the caller is in. A listed stream has no stream key."""
         page = await catalogue.streams(
             call.path["organization_id"],
-            call.query.request(by_uuid=True),
+            page_request(call, by_uuid=True),
             search=call.query.search,
             states=frozenset(call.query.state),
             user_id=call.caller.user_id,

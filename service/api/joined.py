@@ -10,7 +10,7 @@ from service.api.channels import ChannelAnswer, ChannelPage, OrderedQuery, chann
 from service.api.contract import Call, Nothing, Operation, Reply, operation
 from service.api.fields import Flag, Id
 from service.api.notifications import SettingsAnswer, settings_answer
-from service.api.pagination import page_reply
+from service.api.pagination import page_reply, page_request
 from service.api.schemas import PageAnswer
 from service.domain.conversation import Joined
 from service.domain.joined import MAX_DIRECT_MEMBERS, DirectChannels, JoinedChannels
@@ -52,7 +52,7 @@ def operations(joined: JoinedChannels, directs: DirectChannels) -> list[Operatio
     @operation("GET", JOINED, query=JoinedQuery, answers={200: JoinedPage}, tag=TAG, summary="Channels one is in")
     async def list_joined(call: Call[JoinedQuery, Nothing]) -> Reply:
         """Only one's own; direct ones, too."""
-        request = call.query.request(by_uuid=True)
+        request = page_request(call, by_uuid=True)
         page = await joined.list(
             call.caller, call.path["user_id"], call.query.ordering, request, active=call.query.active()
         )
@@ -66,7 +66,7 @@ def operations(joined: JoinedChannels, directs: DirectChannels) -> list[Operatio
     @operation("GET", DIRECT, query=OrderedQuery, answers={200: ChannelPage}, tag=TAG, summary="One's direct channels")
     async def list_direct(call: Call[OrderedQuery, Nothing]) -> Reply:
         """Only one's own."""
-        request = call.query.request(by_uuid=True)
+        request = page_request(call, by_uuid=True)
         page = await joined.list(call.caller, call.path["user_id"], call.query.ordering, request, direct=True)
         return page_reply(ChannelPage, call, page, _channel)
 

@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 from service.api.conference import CONFERENCE, ORGANIZATION
 from service.api.contract import Call, Nothing, Operation, Reply, operation
 from service.api.fields import TEXT_PATTERN, Trimmed
-from service.api.pagination import PageQuery, page_reply
+from service.api.pagination import PageQuery, page_reply, page_request
 from service.api.schemas import Answer, PageAnswer
 from service.domain.channels import MAX_URL, Channels
 from service.domain.meetings import MAX_PARTICIPANT, ActiveConference, Guest, Meetings
@@ -93,7 +93,7 @@ def operations(channels: Channels, meetings: Meetings) -> list[Operation]:
     async def list_active_conferences(call: Call[PageQuery, Nothing]) -> Reply:
         """As far as the caller may see them; the newest channel first."""
         organization_id, user_id = call.path["organization_id"], call.path["user_id"]
-        page = await meetings.active(organization_id, user_id, call.caller, call.query.request(by_uuid=True))
+        page = await meetings.active(organization_id, user_id, call.caller, page_request(call, by_uuid=True))
         return page_reply(ActiveConferencePage, call, page, _active)
 
     return [issue_meeting_token, list_active_conferences]

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from service.api.contract import Call, Nothing, Operation, Reply, operation
 from service.api.fields import Id, Instant, Moment
 from service.api.message_schemas import TimeQuery
-from service.api.pagination import page_reply
+from service.api.pagination import page_reply, page_request
 from service.api.people import PersonAnswer, person_answer
 from service.api.schemas import Answer, PageAnswer, without_defaults
 from service.domain.conversation import Member
@@ -70,7 +70,7 @@ def operations(members: Members) -> list[Operation]:
     @operation("GET", PATH, query=TimeQuery, answers={200: MemberPage}, tag=TAG, summary="Members of the channel")
     async def list_members(call: Call[TimeQuery, Nothing]) -> Reply:
         """Who joined last first unless asked otherwise."""
-        request = call.query.request(by_uuid=True)
+        request = page_request(call, by_uuid=True)
         page = await members.list(call.caller, call.path["channel_id"], call.query.ordering, request)
         return page_reply(MemberPage, call, page, _answer)
 

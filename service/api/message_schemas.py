@@ -13,8 +13,9 @@ from service.api.pagination import PageQuery
 from service.api.people import PersonAnswer, person_answer
 from service.api.schemas import Answer, PageAnswer
 from service.domain.conversation import Message, MessageType
-from service.domain.members import DEFAULT_ORDERING
+from service.domain.members import DEFAULT_ORDERING, ORDERINGS
 from service.domain.messages import MAX_NOTIFIED, Draft
+from service.domain.paging import known_ordering
 
 
 class Chunk(BaseModel):
@@ -94,6 +95,10 @@ class TimeQuery(PageQuery):
     """Collections ordered by time of making only."""
 
     ordering: str = Field(DEFAULT_ORDERING, description="created_at, or -created_at for descending.")
+
+    @property
+    def known_ordering(self) -> str:
+        return known_ordering(self.ordering, ORDERINGS, DEFAULT_ORDERING)
 
 
 def message_answer(message: Message) -> MessageAnswer:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from service.api.contract import Call, Nothing, Operation, Reply, operation
 from service.api.message_schemas import MessageAnswer, MessageBody, MessageEdit, MessagePage, TimeQuery, message_answer
-from service.api.pagination import page_reply
+from service.api.pagination import page_reply, page_request
 from service.domain.messages import Messages
 
 PATH = "/api/pub/v1/orgs/{organization_id}/channels/{channel_id}/messages"
@@ -18,7 +18,7 @@ def operations(messages: Messages) -> list[Operation]:
     @operation("GET", PATH, query=TimeQuery, answers={200: MessagePage}, tag=TAG, summary="Messages of the channel")
     async def list_messages(call: Call[TimeQuery, Nothing]) -> Reply:
         """Newest first unless asked otherwise. A message sent while paging moves none."""
-        request = call.query.request(by_uuid=True)
+        request = page_request(call, by_uuid=True)
         page = await messages.list(call.caller, call.path["channel_id"], call.query.ordering, request)
         return page_reply(MessagePage, call, page, message_answer)
 

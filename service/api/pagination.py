@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -12,7 +13,7 @@ from urllib.parse import urlencode
 
 from pydantic import BaseModel, Field, PlainValidator, WithJsonSchema
 
-from service.api.contract import Call, Reply
+from service.api.contract import Call, Nothing, Reply
 from service.api.degraded import degraded
 from service.api.fields import TEXT_PATTERN
 from service.api.schemas import PageAnswer
@@ -24,9 +25,12 @@ MAX_PAGE_SIZE = 100
 MAX_CURSOR = 512
 """The longest cursor looked at, in characters."""
 
+COLLECTION_BYTES = 6
+"""Of the digest by which a cursor belongs to its collection."""
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # 17 digits of µs reach into the year 5138: far enough, and a provider may still add to it.
-_PLAIN = re.compile(r"([nb])([0-9]{1,17})\.([A-Za-z0-9_-]{1,128})")
+_PLAIN = re.compile(r"([nb])([0-9]{1,17})\.([A-Za-z0-9_-]{1,128})\.([0-9a-f]+)(?:\.([0-9]{1,17}))?")
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _INTEGER = re.compile(r"[+-]?[0-9]+", re.ASCII)
 
@@ -62,10 +66,10 @@ class PageQuery(BaseModel):
     )
     page_size: PageSize = DEFAULT_PAGE_SIZE
 
-    def request(self, *, by_uuid: bool) -> PageRequest:
-        """The wanted page. `by_uuid`: the collection's ids are UUIDs. Errors: NotFound for a bad cursor."""
-        anchor = decode_cursor(self.cursor, by_uuid=by_uuid) if self.cursor else None
-        return PageRequest(self.page_size, anchor)
+    @property
+    def known_ordering(self) -> str:
+        """The ordering the page is in; a collection with one order has no name for it."""
+        return ""
 
 
 class SearchQuery(PageQuery):
@@ -76,26 +80,50 @@ class SearchQuery(PageQuery):
     )
 
 
-def encode_cursor(anchor: Anchor) -> str:
-    """Opaque to clients: direction, time in µs since 1970, id."""
-    micros = (anchor.at - _EPOCH) // timedelta(microseconds=1)
-    plain = f"{'b' if anchor.backward else 'n'}{micros}.{anchor.id}"
+def page_request(call: Call[Any, Nothing], *, by_uuid: bool) -> PageRequest:
+    """The wanted page. `by_uuid`: the collection's ids are UUIDs.
+
+    Errors: NotFound for a bad cursor, and for one of another collection or another ordering.
+    """
+    query: PageQuery = call.query
+    anchor = decode_cursor(query.cursor, _collection(call), by_uuid=by_uuid) if query.cursor else None
+    return PageRequest(query.page_size, anchor)
+
+
+def _collection(call: Call[Any, Any]) -> str:
+    """The same for all pages of a collection in one ordering, whichever way its ids and its ordering are written."""
+    resource = call.request.match_info.route.resource
+    path = "" if resource is None else resource.canonical.rstrip("/")
+    ids = ",".join(str(each) for each in call.path.values())
+    named = f"{path} {ids} {call.query.known_ordering}"
+    return hashlib.blake2b(named.encode(), digest_size=COLLECTION_BYTES).hexdigest()
+
+
+def encode_cursor(anchor: Anchor, collection: str) -> str:
+    """Opaque to clients: direction, time in µs since 1970, id, digest of the collection, and when the walk began."""
+    since = "" if anchor.since is None else f".{_micros(anchor.since)}"
+    plain = f"{'b' if anchor.backward else 'n'}{_micros(anchor.at)}.{anchor.id}.{collection}{since}"
     return base64.urlsafe_b64encode(plain.encode()).decode().rstrip("=")
 
 
-def decode_cursor(cursor: str, *, by_uuid: bool) -> Anchor:
-    """Errors: NotFound for anything `encode_cursor` did not make."""
+def _micros(at: datetime) -> int:
+    return (at - _EPOCH) // timedelta(microseconds=1)
+
+
+def decode_cursor(cursor: str, collection: str, *, by_uuid: bool) -> Anchor:
+    """Errors: NotFound for anything `encode_cursor` did not make for this collection."""
     try:
         if len(cursor) > MAX_CURSOR:
             raise ValueError("too long")
         plain = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode("ascii")
         parts = _PLAIN.fullmatch(plain)
-        if parts is None or (by_uuid and not _UUID.fullmatch(parts[3])):
-            raise ValueError("malformed")
+        if parts is None or parts[4] != collection or (by_uuid and not _UUID.fullmatch(parts[3])):
+            raise ValueError("malformed, or of another collection")
         at = _EPOCH + timedelta(microseconds=int(parts[2]))
+        since = None if parts[5] is None else _EPOCH + timedelta(microseconds=int(parts[5]))
     except (ValueError, OverflowError, binascii.Error):
         raise NotFound("Invalid cursor") from None
-    return Anchor(at, parts[3], backward=parts[1] == "b")
+    return Anchor(at, parts[3], backward=parts[1] == "b", since=since)
 
 
 def page_reply(
@@ -111,5 +139,5 @@ def _link(call: Call[Any, Any], anchor: Anchor | None) -> str | None:
     if anchor is None:
         return None
     kept = [(name, value) for name, value in call.request.query.items() if name != "cursor"]
-    query = urlencode([*kept, ("cursor", encode_cursor(anchor))], errors="replace")
+    query = urlencode([*kept, ("cursor", encode_cursor(anchor, _collection(call)))], errors="replace")
     return f"{call.origin}{call.request.rel_url.raw_path}?{query}"

@@ -12,7 +12,7 @@ from service.api.conference import CONFERENCE, ORGANIZATION, TAG
 from service.api.contract import Call, Nothing, Operation, Reply, operation
 from service.api.degraded import DEGRADED_HEADERS, degraded
 from service.api.fields import Moment
-from service.api.pagination import PageQuery, page_reply
+from service.api.pagination import PageQuery, page_reply, page_request
 from service.api.schemas import Answer, PageAnswer
 from service.domain.catalogue import Catalogue
 from service.domain.channels import Channels
@@ -67,7 +67,7 @@ def operations(channels: Channels, catalogue: Catalogue, sessions: Sessions) -> 
     async def list_recordings(call: Call[PageQuery, Nothing]) -> Reply:
         """A recording is listed once its broadcast has ended."""
         channel = await channels.visible(call.caller, call.path["channel_id"])
-        page = await catalogue.recordings(channel, call.query.request(by_uuid=False))
+        page = await catalogue.recordings(channel, page_request(call, by_uuid=False))
         made_in = await sessions.of_recordings(channel.id, page.items)
         return page_reply(RecordingPage, call, page, lambda each: _recording(each, made_in.get(each.uid)))
 

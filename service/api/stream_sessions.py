@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 from service.api.conference import CONFERENCE, TAG
 from service.api.contract import Call, Nothing, Operation, Reply, operation
 from service.api.fields import Moment
-from service.api.pagination import PageQuery, page_reply
+from service.api.pagination import PageQuery, page_reply, page_request
 from service.api.schemas import Answer, PageAnswer
 from service.domain.channels import Channels
 from service.domain.sessions import Sessions, StreamSession
@@ -80,7 +80,7 @@ def operations(channels: Channels, streams: Streams, sessions: Sessions) -> list
     async def list_stream_sessions(call: Call[PageQuery, Nothing]) -> Reply:
         """With the number of viewers of each."""
         channel = await channels.visible(call.caller, call.path["channel_id"])
-        page = await sessions.list(channel, call.query.request(by_uuid=True))
+        page = await sessions.list(channel, page_request(call, by_uuid=True))
         return page_reply(ListedSessionPage, call, page, _listed)
 
     return [change_stream_session, list_stream_sessions]

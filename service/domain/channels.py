@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -15,8 +15,9 @@ from service.domain.accounts import Identity
 from service.domain.conversation_ports import DirectoryStore
 from service.domain.entities import Channel, ChannelType
 from service.domain.errors import DomainError, Invalid, NotFound
-from service.domain.paging import Anchor, Page, PageRequest, cut, known_ordering
+from service.domain.paging import Page, PageRequest
 from service.domain.ports import ChannelStore, StreamListener
+from service.domain.walks import page_of_channels
 
 log = structlog.get_logger(__name__)
 
@@ -31,9 +32,6 @@ MAX_URL = 2048
 
 MAX_FIRST_MEMBERS = 500
 """The most members a channel may be made with."""
-
-ORDERINGS = ("created_at", "-created_at", "latest_message_created_at", "-latest_message_created_at")
-DEFAULT_ORDERING = "-latest_message_created_at"
 
 NO_MEMBER = "A private channel needs at least one member."
 UNKNOWN_USER = 'Invalid pk "{}" - object does not exist.'
@@ -53,16 +51,6 @@ class NewChannel:
     is_village: bool = False
     type: ChannelType = ChannelType.DEFAULT
     members: tuple[UUID, ...] = ()
-
-
-def place_in(ordering: str) -> Callable[[Channel], Anchor]:
-    """Where a channel stands in that order."""
-    by_creation = ordering.lstrip("-") == "created_at"
-
-    def place(channel: Channel) -> Anchor:
-        return Anchor(channel.created_at if by_creation else channel.latest_message_created_at, str(channel.id))
-
-    return place
 
 
 async def require_known(directory: DirectoryStore, organization_id: UUID, wanted: tuple[UUID, ...], field: str) -> None:
@@ -147,9 +135,11 @@ class Channels:
         search: str = "",
     ) -> Page[Channel]:
         """The public channels and the private ones the user is in; an unknown ordering is the default one."""
-        known = known_ordering(ordering, ORDERINGS, DEFAULT_ORDERING)
-        found = await self._store.channels(organization_id, known, request, user_id, search=search)
-        return cut(found, request, place_in(known))
+
+        async def ask(order: str, wanted: PageRequest, since: datetime | None) -> Sequence[Channel]:
+            return await self._store.channels(organization_id, order, wanted, user_id, search=search, since=since)
+
+        return await page_of_channels(ordering, request, ask, lambda channel: channel)
 
     async def change(self, caller: Identity, channel_id: UUID, values: Mapping[str, Any]) -> Channel:
         """Set these fields of `NewChannel` (`members` and `type` excepted), or `is_default_channel`.

@@ -5,7 +5,7 @@ Whatever changes a channel, its members or its messages returns None when the ch
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -68,8 +68,10 @@ class MemberStore(EntryStore, Protocol):
     async def remove_member(self, channel_id: UUID, user_id: UUID) -> bool:
         """False when there was none. Errors: Conflict when it is the channel's only admin."""
 
-    async def joined(self, user_id: UUID, ordering: str, request: PageRequest, *, direct: bool) -> list[Joined]:
-        """The channels somebody is in. `direct`: only the direct ones."""
+    async def joined(
+        self, user_id: UUID, ordering: str, request: PageRequest, *, direct: bool, since: datetime | None = None
+    ) -> list[Joined]:
+        """The channels that a user is in. `direct`: only the direct ones. `since`: as of `ChannelStore.channels`."""
 
     async def joined_channel(self, user_id: UUID, channel_id: UUID) -> Joined | None: ...
 
@@ -84,8 +86,9 @@ class DirectStore(Protocol):
 class MessageStore(EntryStore, Protocol):
     """Messages. Within a channel no two have the same `created_at`, and later ones have later ones."""
 
-    async def post(self, new: NewMessage, at: datetime) -> tuple[Message, bool] | None:
-        """The message and whether this call made it (the same one sent again is not made twice).
+    async def post(self, new: NewMessage, clock: Callable[[], datetime]) -> tuple[Message, bool] | None:
+        """The message and whether this call made it (the same one sent again is not made twice). The clock is read when it is the
+        message's turn in the channel.
 
         It becomes the channel's latest and counts for its members, in one transaction. Errors: Conflict (the id is taken).
         """

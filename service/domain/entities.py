@@ -87,6 +87,8 @@ class Channel:
     is_village: bool = False
     member_count: int = 0
     latest_message: Message | None = None
+    listed_at: datetime | None = None
+    """In a page of a walk: its latest message when the walk began. None: `latest_message_created_at`."""
 
 
 @dataclass(frozen=True, slots=True)

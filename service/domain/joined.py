@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from uuid import UUID, uuid4
 
 from service.domain.access import only_self
 from service.domain.accounts import Identity
-from service.domain.channels import DEFAULT_ORDERING, ORDERINGS, place_in, require_known
+from service.domain.channels import require_known
 from service.domain.conversation import Joined
 from service.domain.conversation_ports import DirectoryStore, DirectStore, MemberStore
 from service.domain.entities import Channel, ChannelType
 from service.domain.errors import Invalid, NotFound
-from service.domain.paging import Page, PageRequest, cut, known_ordering
+from service.domain.paging import Page, PageRequest
+from service.domain.walks import page_of_channels
 
 MAX_DIRECT_MEMBERS = 50
 """The most people one direct channel may be for."""
@@ -42,10 +43,11 @@ class JoinedChannels:
         only_self(caller, user_id)
         if active is False:
             return Page([])
-        known = known_ordering(ordering, ORDERINGS, DEFAULT_ORDERING)
-        place = place_in(known)
-        found = await self._store.joined(user_id, known, request, direct=direct)
-        return cut(found, request, lambda each: place(each.channel))
+
+        async def ask(order: str, wanted: PageRequest, since: datetime | None) -> Sequence[Joined]:
+            return await self._store.joined(user_id, order, wanted, direct=direct, since=since)
+
+        return await page_of_channels(ordering, request, ask, lambda each: each.channel)
 
     async def get(self, caller: Identity, user_id: UUID, channel_id: UUID, *, direct: bool = False) -> Joined:
         """Errors: NotFound for one he is not in."""

@@ -78,7 +78,7 @@ class Messages:
             notify_users=draft.notify_users,
             notify_channel=draft.notify_channel,
         )
-        posted = await self._store.post(new, self._clock())
+        posted = await self._store.post(new, self._clock)
         if posted is None:
             raise NotFound
         message, is_new = posted

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Generic, TypeVar
 
@@ -12,11 +12,15 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Anchor:
-    """A place in an ordered collection: next to the item with these two values. `backward`: the page ends there."""
+    """A place in an ordered collection: next to the item with these two values. `backward`: the page ends there.
+
+    `since`: when the walk began, in a collection whose order changes. Its pages show the order of that moment.
+    """
 
     at: datetime
     id: str
     backward: bool = False
+    since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +33,10 @@ class PageRequest:
     @property
     def backward(self) -> bool:
         return self.anchor is not None and self.anchor.backward
+
+    @property
+    def since(self) -> datetime | None:
+        return None if self.anchor is None else self.anchor.since
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +68,7 @@ def cut(found: Sequence[T], request: PageRequest, place: Callable[[T], Anchor]) 
     if not items:
         return Page([])
     first, last = place(items[0]), place(items[-1])
-    before = Anchor(first.at, first.id, backward=True)
+    before = replace(first, backward=True)
     if request.backward:
         return Page(items, next=last, previous=before if more else None)
     return Page(items, next=last if more else None, previous=before if request.anchor is not None else None)

@@ -124,8 +124,11 @@ class ChannelStore(Protocol):
         user_id: UUID | None = None,
         *,
         search: str = "",
+        since: datetime | None = None,
     ) -> list[Channel]:
         """Public channels, and the private ones that user is in; no direct ones. `search`: part of the name, in any case.
+
+        `since`: in the order by latest message as it was at that moment, without channels made after it; `listed_at` is set then.
 
         Up to `request.size` + 1 channels, nearest to the anchor first (see `paging.cut`).
 

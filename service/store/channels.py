@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -28,6 +29,7 @@ from service.store.rows import (
 )
 from service.store.statements import paged, values_of
 from service.store.tables import PUBLIC, channels, live_inputs, organizations, users
+from service.store.walks import places
 
 _LATEST_AUTHOR = users.alias("latest_author")
 _DEFAULT_AND_PRIVATE = (channels.c.is_default_channel, channels.c.is_private)
@@ -51,6 +53,11 @@ def shown(row: Row) -> Channel:
     """A row of `with_latest`."""
     has_message = row["message_id"] is not None
     return channel_from(row, message_from(row, "latest_author") if has_message else None)
+
+
+def listed(row: Row, since: datetime | None) -> Channel:
+    """A row of `on_page`."""
+    return shown(row) if since is None else replace(shown(row), listed_at=row["listed_at"])
 
 
 def visible_to(user_id: UUID | None) -> ColumnElement[bool]:
@@ -94,7 +101,7 @@ def locked(channel_id: UUID) -> Select[Any]:
 
 def channel_row(channel: Channel) -> dict[str, Any]:
     values = values_of(channel) | {"name_folded": fold(channel.name), "type": int(channel.type)}
-    del values["latest_message"]
+    del values["latest_message"], values["listed_at"]
     return values
 
 
@@ -118,33 +125,44 @@ def _fits(search: str, folded: Column[str]) -> ColumnElement[bool]:
 
 
 def _listed(
-    organization_id: UUID, user_id: UUID | None, ordering: str, request: PageRequest, search: str
+    organization_id: UUID,
+    user_id: UUID | None,
+    ordering: str,
+    request: PageRequest,
+    search: str,
+    since: datetime | None,
 ) -> Select[Any]:
     """A page of the public channels and of the private ones that user is in.
 
-    Both are walks along an index, each as long as the page; one walk over both would pass everybody's private channels.
+    They are walked separately, because one walk over both would pass everybody's private channels.
     """
     by_creation = ordering.lstrip("-") == "created_at"
-
-    def walk(query: Select[Any], at: ColumnElement[Any], identity: ColumnElement[Any]) -> Select[Any]:
-        return paged(query, at, identity, request, descending=ordering.startswith("-"))
-
-    def places(at: ColumnElement[Any], identity: ColumnElement[Any], *where: ColumnElement[bool]) -> Select[Any]:
-        found = walk(select(identity.label("id"), at.label("at")).where(*where), at, identity)
-        return select(found.subquery())  # SQLite takes no limit within a union
-
+    descending = ordering.startswith("-")
     public_at = channels.c.created_at if by_creation else channels.c.latest_message_created_at
     here = channels.c.organization_id == organization_id
-    both = [
-        places(public_at, channels.c.id, here, PUBLIC, *([named(search, channels.c.name_folded)] if search else []))
-    ]
+    fits = [named(search, channels.c.name_folded)] if search else []
+    both = places(
+        channels.c.id, public_at, channels.c.created_at, here, PUBLIC, *fits,
+        request=request, descending=descending, since=since,
+    )  # fmt: skip
     if user_id is not None:
         own_at = members.c.channel_created_at if by_creation else members.c.channel_latest_at
         own = and_(members.c.user_id == user_id, members.c.organization_id == organization_id, PRIVATE)
         fits = [_named_elsewhere(search, members.c.channel_id)] if search else []
-        both.append(places(own_at, members.c.channel_id, own, *fits))
+        both += places(
+            members.c.channel_id, own_at, members.c.channel_created_at, own, *fits,
+            request=request, descending=descending, since=since,
+        )  # fmt: skip
+    return on_page(both, request, descending, channels)
+
+
+def on_page(
+    both: Sequence[Select[Any]], request: PageRequest, descending: bool, source: FromClause, *more: Any
+) -> Select[Any]:
+    """The channels at these `places`, in order. `source` has the channels' table in it; `more` columns beside."""
     page = union_all(*both).subquery()
-    return walk(with_latest(source=page.join(channels, channels.c.id == page.c.id)), page.c.at, page.c.id)
+    full = with_latest(page.c.at.label("listed_at"), *more, source=source.join(page, page.c.id == channels.c.id))
+    return paged(full, page.c.at, page.c.id, request, descending=descending)
 
 
 class StoredChannels:
@@ -193,11 +211,12 @@ class StoredChannels:
         user_id: UUID | None = None,
         *,
         search: str = "",
+        since: datetime | None = None,
     ) -> list[Channel]:
-        wanted = _listed(organization_id, user_id, ordering, request, search)
+        wanted = _listed(organization_id, user_id, ordering, request, search, since)
 
         async def query(connection: AsyncConnection) -> list[Channel]:
-            return [shown(row) for row in (await connection.execute(wanted)).mappings()]
+            return [listed(row, since) for row in (await connection.execute(wanted)).mappings()]
 
         return await self._database.read(query)
 

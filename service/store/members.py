@@ -6,19 +6,20 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, func, select, update
+from sqlalchemy import ColumnElement, FromClause, Select, and_, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.domain.conversation import Entry, Joined, Member, NotifyMode
 from service.domain.conversation_ports import MemberChanges
 from service.domain.errors import Conflict
 from service.domain.paging import PageRequest
-from service.store.channels import StoredChannels, locked, shown, with_latest
+from service.store.channels import StoredChannels, listed, locked, on_page, shown, with_latest
 from service.store.conversation_tables import DIRECT, members, mentions, messages
 from service.store.database import Database
 from service.store.rows import MEMBER_COLUMNS, member_from, member_row
 from service.store.statements import insert_new, paged
 from service.store.tables import channels, users
+from service.store.walks import places
 
 
 def _people() -> Select[Any]:
@@ -126,29 +127,41 @@ class StoredMembers:
 
         return await self._database.write(change)
 
-    async def joined(self, user_id: UUID, ordering: str, request: PageRequest, *, direct: bool) -> list[Joined]:
-        by_creation = ordering.lstrip("-") == "created_at"
+    async def joined(
+        self, user_id: UUID, ordering: str, request: PageRequest, *, direct: bool, since: datetime | None = None
+    ) -> list[Joined]:
+        by_creation, descending = ordering.lstrip("-") == "created_at", ordering.startswith("-")
         at = members.c.channel_created_at if by_creation else members.c.channel_latest_at
-        mine = _joined(user_id).where(DIRECT) if direct else _joined(user_id)
-        wanted = paged(mine, at, members.c.channel_id, request, descending=ordering.startswith("-"))
-        return await self._read_joined(wanted)
+        if since is None:
+            mine = _joined(user_id).where(DIRECT) if direct else _joined(user_id)
+            return await self._read_joined(paged(mine, at, members.c.channel_id, request, descending=descending))
+        own = [members.c.user_id == user_id, *([DIRECT] if direct else [])]
+        both = places(
+            members.c.channel_id, at, members.c.channel_created_at, *own,
+            request=request, descending=descending, since=since,
+        )  # fmt: skip
+        wanted = on_page(both, request, descending, _rooms(user_id), *MEMBER_COLUMNS)
+        return await self._read_joined(wanted, since)
 
     async def joined_channel(self, user_id: UUID, channel_id: UUID) -> Joined | None:
         found = await self._read_joined(_joined(user_id).where(members.c.channel_id == channel_id))
         return found[0] if found else None
 
-    async def _read_joined(self, wanted: Select[Any]) -> list[Joined]:
+    async def _read_joined(self, wanted: Select[Any], since: datetime | None = None) -> list[Joined]:
         async def query(connection: AsyncConnection) -> list[Joined]:
             rows = (await connection.execute(wanted)).mappings()
-            return [Joined(shown(row), member_from(row)) for row in rows]
+            return [Joined(listed(row, since), member_from(row)) for row in rows]
 
         return await self._database.read(query)
 
 
-def _joined(user_id: UUID) -> Select[Any]:
+def _rooms(user_id: UUID) -> FromClause:
     here = and_(members.c.channel_id == channels.c.id, members.c.user_id == user_id)
-    rooms = members.join(channels, here).join(users, users.c.id == members.c.user_id)
-    return with_latest(*MEMBER_COLUMNS, source=rooms).where(members.c.user_id == user_id)
+    return members.join(channels, here).join(users, users.c.id == members.c.user_id)
+
+
+def _joined(user_id: UUID) -> Select[Any]:
+    return with_latest(*MEMBER_COLUMNS, source=_rooms(user_id)).where(members.c.user_id == user_id)
 
 
 ONLY_ADMIN = "This is the channel's only admin. Make another member an admin first, or delete the channel."

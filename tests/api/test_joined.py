@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from uuid import uuid4
+
+import pytest
 
 from tests.api.conftest import Api
 from tests.api.people import Person, newcomer, words
@@ -162,3 +165,96 @@ async def test_no_search_is_documented_that_would_not_be_made(api: Api) -> None:
         if any(parameter["name"] == "search" for parameter in operations.get("get", {}).get("parameters", []))
     }
     assert searched == {"channels", "streams"}
+
+
+LISTS = ("channels", "users/{me}/joined-channels", "users/{me}/dm-channels")
+
+
+async def room_for(ada: Person, path: str, number: int) -> str:
+    if path.endswith("dm-channels"):
+        return await ada.direct(await newcomer(ada.api, f"Peer {number}"))
+    return await ada.channel(f"{number}", is_private=bool(number % 2))
+
+
+@pytest.mark.parametrize("path", LISTS)
+@pytest.mark.parametrize("ordering", ["", "latest_message_created_at", "created_at", "-created_at"])
+async def test_no_channel_is_missed_or_seen_twice_when_messages_arrive_while_paging(
+    ada: Person, path: str, ordering: str
+) -> None:
+    made = [await room_for(ada, path, number) for number in range(9)]
+    for channel in made[::2]:
+        await ada.say(channel)
+    url: str | None = f"{path.format(me=ada.id)}?page_size=2&ordering={ordering}"
+    seen: list[str] = []
+    while url:
+        page = await ada.seen(url)
+        seen += [each["id"] for each in page["results"]]
+        unseen = [each for each in made if each not in seen]
+        for channel in (*unseen[-1:], *unseen[:2], seen[0]):
+            await ada.say(channel)
+        await room_for(ada, path, 100 + len(seen))  # made while paging
+        last, url = page, page["next"]
+    assert sorted(set(seen) & set(made)) == sorted(made) and len(seen) == len(set(seen))
+    assert ordering == "created_at" or len(seen) == len(made)
+    back = [each["id"] for each in reversed(last["results"])]
+    while (url := last["previous"]) is not None:
+        last = await ada.seen(url)
+        back += [each["id"] for each in reversed(last["results"])]
+    assert [each for each in back if each in made] == [each for each in reversed(seen) if each in made]
+
+
+async def test_a_channel_with_a_new_message_is_first_in_a_new_walk(ada: Person) -> None:
+    made = [await ada.channel(f"{number}") for number in range(5)]
+    first = await ada.seen("channels?page_size=2")
+    await ada.say(made[0])
+    assert (await ada.seen("channels?page_size=2"))["results"][0]["id"] == made[0]
+    onward = await ada.seen(first["next"])
+    assert [each["id"] for each in onward["results"]] == [made[2], made[1]]
+
+
+async def test_messages_that_are_sent_all_the_time_hide_no_channel(ada: Person) -> None:
+    made = [await ada.channel(f"{number}") for number in range(30)]
+    stopped = asyncio.Event()
+
+    async def talk(number: int) -> None:
+        while not stopped.is_set():
+            await ada.say(made[number % 30], f"{number}")
+            number = number * 7 % 30 + 1
+
+    talkers = [asyncio.create_task(talk(number)) for number in range(1, 5)]
+    try:
+        for _ in range(3):
+            walked = [each["id"] for each in await ada.all("channels?page_size=4")]
+            assert sorted(walked) == sorted(made)
+    finally:
+        stopped.set()
+        await asyncio.gather(*talkers)
+
+
+@pytest.mark.parametrize(
+    ("path", "other"),
+    [
+        ("channels", "users/{me}/joined-channels"),
+        ("channels", "channels?ordering=created_at"),
+        ("channels", "channels?ordering=latest_message_created_at"),
+        ("channels/{one}/messages", "channels/{two}/messages"),
+        ("channels/{one}/messages", "channels/{one}/messages?ordering=created_at"),
+        ("channels/{one}/messages", "channels/{one}/members"),
+        ("channels", "conference/streams"),
+    ],
+)
+async def test_a_cursor_of_another_collection_or_ordering_is_not_found(ada: Person, path: str, other: str) -> None:
+    one, two = await ada.channel("one"), await ada.channel("two")
+    for channel in (one, two):
+        for _ in range(2):
+            await ada.say(channel)
+    names = {"me": ada.id, "one": one, "two": two}
+    url = path.format(**names)
+    page = await ada.seen(f"{url}?page_size=1")
+    cursor = re.search(r"cursor=([^&]+)", page["next"])
+    assert cursor is not None
+    target = other.format(**names)
+    asked = f"{target}{'&' if '?' in target else '?'}cursor={cursor[1]}"
+    assert await ada.get(asked) == (404, {"detail": "Invalid cursor"})
+    for same in (f"{url}?cursor={cursor[1]}", f"{url}/?page_size=9&search=&ordering=unknown&cursor={cursor[1]}"):
+        assert (await ada.get(same.replace(ada.id, ada.id.upper())))[0] == 200

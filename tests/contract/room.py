@@ -51,7 +51,7 @@ class Room:
         return replace(new, **more)
 
     async def says(self, author: UUID, text: str = "Hello", at: datetime = START, **more: Any) -> Message:
-        posted = await self.store.messages.post(self.message(author, text, **more), at)
+        posted = await self.store.messages.post(self.message(author, text, **more), lambda: at)
         assert posted is not None
         return posted[0]
 

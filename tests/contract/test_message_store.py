@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from dataclasses import replace
+from functools import partial
 from uuid import UUID, uuid4
 
 import pytest
@@ -49,7 +50,7 @@ async def test_a_body_comes_back_with_its_keys_in_order(store: Store) -> None:
 async def test_a_retry_sent_many_times_at_once_is_one_message(store: Store) -> None:
     room = await new_room(store)
     new = room.message(room.people[0])
-    posted = await asyncio.gather(*(store.messages.post(new, later(number)) for number in range(20)))
+    posted = await asyncio.gather(*(store.messages.post(new, partial(later, number)) for number in range(20)))
     assert sorted(each[1] for each in posted if each is not None) == [False] * 19 + [True]
     assert len({each[0].created_at for each in posted if each is not None}) == 1
     assert await room.unread(room.people[1]) == (1, 0)
@@ -59,7 +60,9 @@ async def test_of_different_messages_under_one_id_sent_at_once_one_counts(store:
     room = await new_room(store)
     taken = uuid4()
     rivals = [room.message(room.people[0], f"Number {number}", id=taken) for number in range(10)]
-    results = await asyncio.gather(*(store.messages.post(each, START) for each in rivals), return_exceptions=True)
+    results = await asyncio.gather(
+        *(store.messages.post(each, lambda: START) for each in rivals), return_exceptions=True
+    )
     assert [isinstance(each, Conflict) for each in results].count(True) == 9
     assert len(await all_of(room)) == 1
 
@@ -70,8 +73,8 @@ async def test_an_id_taken_in_another_channel_at_the_same_time_is_a_conflict(sto
     await store.channels.add_channel(other)
     here = room.message(room.people[0])
     results = await asyncio.gather(
-        store.messages.post(here, START),
-        store.messages.post(replace(here, channel_id=other.id), START),
+        store.messages.post(here, lambda: START),
+        store.messages.post(replace(here, channel_id=other.id), lambda: START),
         return_exceptions=True,
     )
     assert [isinstance(each, Conflict) for each in results].count(True) == 1
@@ -136,7 +139,7 @@ async def test_what_is_not_there_is_neither_found_edited_nor_deleted(store: Stor
 async def test_a_deleted_channel_takes_no_message(store: Store) -> None:
     room = await new_room(store)
     await store.channels.remove_channel(room.id, START)
-    assert await store.messages.post(room.message(room.people[0]), START) is None
+    assert await store.messages.post(room.message(room.people[0]), lambda: START) is None
 
 
 class Storm:
@@ -161,7 +164,7 @@ class Storm:
             meant = tuple(self.dice.sample(self.room.people, 2)) if self.dice.random() < 0.5 else ()
             new = self.room.message(who, notify_users=meant, notify_channel=self.dice.random() < 0.2)
             self.sent[new.id] = new
-            posted = await self.room.store.messages.post(new, START)
+            posted = await self.room.store.messages.post(new, lambda: START)
             assert posted is not None
             self.stored.append(posted[0])
             return

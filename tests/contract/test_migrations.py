@@ -16,9 +16,9 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, text
 
-from service.domain.channels import ORDERINGS
 from service.domain.conversation import MessageType, NewMessage
 from service.domain.paging import PageRequest
+from service.domain.walks import ORDERINGS
 from service.store import Store
 from service.store import migrate as migrating
 from service.store.conversation_tables import members
@@ -153,7 +153,7 @@ async def test_people_of_the_first_schema_speak_and_read_in_the_newest(upgraded:
     organization, ada, channel = UUID(ORGANIZATION), UUID(ADA), UUID(CHANNEL)
     now = datetime(2026, 11, 1, tzinfo=UTC)
     new = NewMessage(uuid4(), channel, organization, ada, MessageType.USER, {"version": 3}, "", (), True)
-    assert await upgraded.messages.post(new, now) is not None
+    assert await upgraded.messages.post(new, lambda: now) is not None
     member = await upgraded.members.member(channel, ada)
     assert member is not None and (member.is_admin, member.unread_message_count) == (True, 0)
     entry = await upgraded.channels.entry(organization, channel, ada)

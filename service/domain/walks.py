@@ -1,0 +1,56 @@
+"""Lists of channels, whose order changes while a client pages: every message moves its channel.
+
+So that no channel is missed or seen twice, all pages of a walk show the order of the moment of the first page, which the cursors
+carry. That moment is the latest message that the first page could see, not the time of a clock: a message stored later is later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
+from typing import TypeVar
+
+from service.domain.entities import Channel
+from service.domain.paging import Anchor, Page, PageRequest, cut, known_ordering
+
+NEWEST_FIRST = "-latest_message_created_at"
+ORDERINGS = ("created_at", "-created_at", "latest_message_created_at", NEWEST_FIRST)
+DEFAULT_ORDERING = NEWEST_FIRST
+
+T = TypeVar("T")
+
+Ask = Callable[[str, PageRequest, datetime | None], Awaitable[Sequence[T]]]
+"""What the store finds for a page, in this order as it was at that moment (None: as it is now)."""
+
+
+async def page_of_channels(
+    ordering: str, request: PageRequest, ask: Ask[T], channel_of: Callable[[T], Channel]
+) -> Page[T]:
+    """The page; an unknown ordering is the default one."""
+    known = known_ordering(ordering, ORDERINGS, DEFAULT_ORDERING)
+    since = request.since
+    by_creation = known.lstrip("-") == "created_at"
+    if not by_creation and since is None and (request.anchor is not None or known != NEWEST_FIRST):
+        newest = await ask(NEWEST_FIRST, PageRequest(0), None)
+        since = _latest(channel_of(newest[0])) if newest else None
+    found = await ask(known, request, None if by_creation else since)
+    if since is None and found:
+        since = _latest(channel_of(found[0]))
+    place = place_in(known, since)
+    return cut(found, request, lambda each: place(channel_of(each)))
+
+
+def place_in(ordering: str, since: datetime | None = None) -> Callable[[Channel], Anchor]:
+    """Where a channel stands in that order, in a walk that began at `since`."""
+    by_creation = ordering.lstrip("-") == "created_at"
+
+    def place(channel: Channel) -> Anchor:
+        if by_creation:
+            return Anchor(channel.created_at, str(channel.id))
+        return Anchor(_latest(channel), str(channel.id), since=since)
+
+    return place
+
+
+def _latest(channel: Channel) -> datetime:
+    return channel.listed_at or channel.latest_message_created_at

@@ -1,0 +1,55 @@
+"""Walks along lists of channels, in the order of a moment that may have passed."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Column, ColumnElement, Select, func, select
+
+from service.domain.paging import PageRequest
+from service.store.conversation_tables import messages
+from service.store.statements import paged
+from service.store.tables import UtcDateTime
+
+
+def places(
+    identity: Column[Any],
+    at: Column[Any],
+    created_at: Column[Any],
+    *where: ColumnElement[bool],
+    request: PageRequest,
+    descending: bool,
+    since: datetime | None,
+) -> list[Select[Any]]:
+    """Queries for `id` and `at` of the channels of a page, to be united: each a walk along an index, as long as the page.
+
+    With `since` the channels are in the order they had then. The few with a later message are looked up and put where they were.
+    """
+
+    def walk(*more: ColumnElement[bool]) -> Select[Any]:
+        query: Select[Any] = select(identity.label("id"), at.label("at")).where(*where, *more)
+        return _whole(paged(query, at, identity, request, descending=descending))
+
+    if since is None:
+        return [walk()]
+    moved = (
+        select(identity.label("id"), _latest_by(since, identity, created_at).label("at"))
+        .where(*where, at > since, created_at <= since)
+        .subquery()
+    )
+    all_moved: Select[Any] = select(moved.c.id, moved.c.at)
+    put_back = paged(all_moved, moved.c.at, moved.c.id, request, descending=descending)
+    return [walk(at <= since), _whole(put_back)]
+
+
+def _whole(query: Select[Any]) -> Select[Any]:
+    return select(query.subquery())  # SQLite takes no limit within a union
+
+
+def _latest_by(since: datetime, identity: Column[Any], created_at: Column[Any]) -> ColumnElement[datetime]:
+    """When the channel's latest message of that moment was sent; when the channel was made, if it had none."""
+    latest = select(func.max(messages.c.created_at)).where(
+        messages.c.channel_id == identity, messages.c.created_at <= since
+    )
+    return func.coalesce(latest.correlate(identity.table).scalar_subquery(), created_at, type_=UtcDateTime())
