@@ -20,7 +20,7 @@ class VideoFacts:
 
     `bitrate_kbps` and `fps` are of the stream's own time, so a slow upload does not lower them. Keyframe intervals in seconds of
     that time: the typical one of late, the shortest and the longest, and how long ago the last one was. `absent_for`: seconds of
-    sound since the last frame arrived.
+    audio since the last frame arrived. `fastest_preset`: the encoder says that it is x264 with the preset ultrafast.
     """
 
     codec: str
@@ -36,11 +36,15 @@ class VideoFacts:
     since_keyframe: float | None = None
     b_frames: bool | None = None
     absent_for: float = 0.0
+    fastest_preset: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class AudioFacts:
-    """The sound. `sample_rate` in Hz. `absent_for`: seconds of video since the last sound arrived."""
+    """The audio. `sample_rate` in Hz. `absent_for`: seconds of video since the last audio arrived.
+
+    `silent_for`: seconds of audio that were digital silence, up to now.
+    """
 
     codec: str
     profile: str | None = None
@@ -48,6 +52,7 @@ class AudioFacts:
     channels: int | None = None
     bitrate_kbps: int | None = None
     absent_for: float = 0.0
+    silent_for: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,9 +70,15 @@ STALLS = 3
 """Times a minute nothing may arrive for a second."""
 
 LOWEST_AUDIO_KBPS = 60
+SILENT_AFTER = 8.0
+"""Seconds of digital silence until it is remarked on: music has shorter pauses."""
+
 USUAL_SAMPLE_RATES = (44_100, 48_000)
 UNPLAYABLE_PROFILES = ("Extended", "High 10", "High 4:2:2", "High 4:4:4 Predictive")
 BASIC_PROFILES = ("Baseline", "Constrained Baseline")
+EFFICIENT_AUDIO = ("HE-AAC", "HE-AAC v2")
+"""Profiles that sound well at half the bitrate."""
+
 
 _OUTPUT = "OBS: Settings → Output"
 _ADVANCED = f"{_OUTPUT} → Output Mode: Advanced → Streaming"
@@ -188,6 +194,14 @@ RULES = (
         "Check the microphone and OBS: Settings → Audio → Global Audio Devices, then stop and start the stream.",
     ),
     Rule(
+        "audio_silent",
+        WARNING,
+        lambda v: v.silent_for >= SILENT_AFTER and not v.sound_absent >= MISSING_AFTER,
+        "Only silence arrives, for {v.silent_for:.0f} s: is the microphone muted?",
+        "OBS: Audio Mixer: unmute the source and check that its level moves; else choose the device in Settings → Audio → "
+        "Global Audio Devices. If silence is intended, there is nothing to do.",
+    ),
+    Rule(
         "frames_missing",
         WARNING,
         lambda v: v.fps < v.declared_fps * MISSING_FRAMES and v.delivery.seconds >= SETTLED_AFTER,
@@ -252,9 +266,16 @@ RULES = (
     Rule(
         "profile_basic",
         INFO,
-        lambda v: v.profile in BASIC_PROFILES,
+        lambda v: v.profile in BASIC_PROFILES and not v.fastest_preset,
         "The picture is encoded as H.264 {v.profile}, which looks worse than High at the same bitrate.",
         f"{_ADVANCED} → Profile: high.",
+    ),
+    Rule(
+        "preset_fastest",
+        INFO,
+        lambda v: v.profile in BASIC_PROFILES and v.fastest_preset,
+        "The video is encoded with x264's preset ultrafast, which looks worse than any other preset at the same bitrate.",
+        f"{_ADVANCED} → CPU Usage Preset: superfast or veryfast, if the computer is fast enough.",
     ),
     Rule(
         "fps_high",
@@ -266,8 +287,8 @@ RULES = (
     Rule(
         "bitrate_low",
         INFO,
-        lambda v: v.kbps < v.usual_low * FAR_BELOW and v.delivery.seconds >= SETTLED_AFTER,
-        "{v.kbps:.0f} kbit/s is little for {v.width:.0f}x{v.height:.0f} (usually from {v.usual_low:.0f}); "
+        lambda v: v.set_kbps < v.usual_low * FAR_BELOW and v.delivery.seconds >= SETTLED_AFTER,
+        "{v.set_kbps:.0f} kbit/s is little for {v.width:.0f}x{v.height:.0f} (usually from {v.usual_low:.0f}); "
         "movement may look blocky.",
         f"{_BITRATE}: {{v.usual_low:.0f}} Kbps or more, or a smaller picture (Settings → Video → Output (Scaled) Resolution).",
     ),
@@ -309,8 +330,14 @@ RULES = (
     Rule(
         "audio_bitrate_low",
         INFO,
-        lambda v: v.audio_kbps < LOWEST_AUDIO_KBPS and v.channels > 1 and v.delivery.seconds >= SETTLED_AFTER,
-        "{v.audio_kbps:.0f} kbit/s is little for stereo; music sounds dull.",
+        lambda v: (
+            v.set_audio_kbps < LOWEST_AUDIO_KBPS
+            and v.channels > 1
+            and v.audio_profile not in EFFICIENT_AUDIO
+            and not v.silent_for >= SILENT_AFTER
+            and v.delivery.seconds >= SETTLED_AFTER
+        ),
+        "{v.set_audio_kbps:.0f} kbit/s is little for {v.channels:.0f} channels of audio; music sounds dull.",
         f"{_OUTPUT} → Audio Bitrate (Output Mode Simple), or Audio → Track 1 → Audio Bitrate (Advanced): 128 or more.",
     ),
 )

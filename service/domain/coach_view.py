@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from math import nan
+from math import isnan, nan
 
 from providers.health import AudioFacts, InputHealth, RefusalKind, VideoFacts
 
@@ -22,6 +22,9 @@ USUAL_KBPS = {
 }
 """From which to which bitrate pictures of up to so many pixels usually are sent with H.264 at 30 frames a second (what the large
 platforms advise their streamers)."""
+
+QUIET_KBPS = 25.0
+"""Below this much AAC, silence or quiet speech is more likely than an encoder that is set so low."""
 
 FAST, FAST_FACTOR = 40.0, 1.5
 """Above this many frames a second the usual bitrates are higher by this factor."""
@@ -43,6 +46,7 @@ class View:
         self.declared_width, self.declared_height = _known(said.width), _known(said.height)
         self.declared_fps = _known(said.fps)
         self.declared_kbps = _known(said.video_kbps)
+        self.declared_audio_kbps = _known(said.audio_kbps)
 
     def _take_video(self, video: VideoFacts) -> None:
         self.codec, self.profile, self.level = video.codec, video.profile or "", video.level or ""
@@ -53,16 +57,29 @@ class View:
         self.longest_interval = _known(video.longest_keyframe_interval)
         self.since_keyframe = _known(video.since_keyframe)
         self.b_frames = video.b_frames is True
+        self.fastest_preset = video.fastest_preset
         self.picture_absent = video.absent_for
 
     def _take_audio(self, audio: AudioFacts) -> None:
         self.sample_rate, self.channels = _known(audio.sample_rate), _known(audio.channels)
-        self.audio_kbps = _known(audio.bitrate_kbps)
-        self.sound_absent = audio.absent_for
+        self.audio_kbps, self.audio_profile = _known(audio.bitrate_kbps), audio.profile or ""
+        self.sound_absent, self.silent_for = audio.absent_for, audio.silent_for
 
     def refused_for(self, kind: RefusalKind) -> bool:
         """Whether the last encoder was refused for this, and none has been accepted since."""
         return self.refusal is not None and self.refusal.kind is kind
+
+    @property
+    def set_kbps(self) -> float:
+        """The bitrate that the video encoder is set to: the declared one if there is one. A still picture needs less."""
+        return self.kbps if isnan(self.declared_kbps) else max(self.kbps, self.declared_kbps)
+
+    @property
+    def set_audio_kbps(self) -> float:
+        """The bitrate that the audio encoder is set to, by the same rule. What is not declared and this quiet tells nothing."""
+        if isnan(self.declared_audio_kbps):
+            return nan if self.audio_kbps < QUIET_KBPS else self.audio_kbps
+        return max(self.audio_kbps, self.declared_audio_kbps)
 
     @property
     def level_number(self) -> float:

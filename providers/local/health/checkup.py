@@ -24,7 +24,9 @@ from providers.health import (
     VideoFacts,
 )
 from providers.local.health.gauge import Gauge
-from providers.local.health.headers import audio_facts, declared, encoder_name, video_facts
+from providers.local.health.headers import audio_facts, declared, encoder_name, is_fastest_preset, video_facts
+from providers.local.health.progress import Progress
+from providers.local.packager.flv import AUDIO_HEADER_SIZE
 
 POINTS = round(HISTORY_SECONDS / HISTORY_STEP)
 """Points of a history."""
@@ -34,6 +36,9 @@ RECENT = 5
 
 MINUTE = round(60 / HISTORY_STEP)
 """Steps that oddities are counted over."""
+
+SILENT_PACKET, SILENT_CHANNEL = 2, 4
+"""Bytes of a packet of AAC that is digital silence, at most: so many, and so many for each channel (1, 2, 6 channels: 4, 6, 19)."""
 
 STALL = 1.0
 """Seconds without anything arriving that count as a stall."""
@@ -94,7 +99,8 @@ class Checkup:
         self._arrived = 0
         self._arrived_at: float | None = None
         self._quiet = self._lag = self._media = 0.0
-        self._no_picture = self._no_sound = 0.0
+        self._no_picture = self._no_sound = self._silence = 0.0
+        self._progress = Progress()
 
     # Looking
 
@@ -127,16 +133,26 @@ class Checkup:
         )
         if not connected or not self._arrived:
             return
-        media = (added.video_ms if totals.frames else added.audio_ms) / 1000
+        media = self._progress.add(added.video_ms / 1000, added.audio_ms / 1000, jumped=added.jumps > 0)
         if self._steps and not added.jumps:  # an encoder may begin with a burst; a jump sets the clocks anew
             self._lag += elapsed - media
         self._media += max(0.0, media)
         self._no_picture = 0.0 if added.frames else self._no_picture + max(0, added.audio_ms) / 1000
         self._no_sound = 0.0 if added.packets else self._no_sound + max(0, added.video_ms) / 1000
+        if added.packets:
+            self._silence = self._silence + max(0, added.audio_ms) / 1000 if self._is_silence(added) else 0.0
         self._steps.append(_Step(added, gauge.longest_gap, self._lag, self._quiet >= STALL))
         gauge.longest_gap = 0
         self._quiet = 0.0
         self._measured_at = at
+
+    def _is_silence(self, added: _Totals) -> bool:
+        """By the mean: now and then an encoder puts its name into a packet of silence."""
+        audio = audio_facts(self._gauge.audio_header)
+        if audio is None or not audio.channels:
+            return False
+        mean = added.audio_bytes / added.packets - AUDIO_HEADER_SIZE
+        return mean <= SILENT_PACKET + SILENT_CHANNEL * audio.channels
 
     # Telling
 
@@ -175,6 +191,7 @@ class Checkup:
             since_keyframe=None if since is None else since / 1000,
             b_frames=recent.reordered > 0 if recent.frames else None,
             absent_for=self._no_picture,
+            fastest_preset=is_fastest_preset(gauge.settings),
         )
 
     def _audio(self) -> AudioFacts | None:
@@ -183,7 +200,7 @@ class Checkup:
             return None
         recent = _sum(self._steps, RECENT)
         bitrate = _whole(_rate(recent.audio_bytes * 8, recent.audio_ms))
-        return replace(facts, bitrate_kbps=bitrate, absent_for=self._no_sound)
+        return replace(facts, bitrate_kbps=bitrate, absent_for=self._no_sound, silent_for=self._silence)
 
     def _delivery(self) -> Delivery:
         steps = self._steps

@@ -24,10 +24,16 @@ KEYFRAMES_KEPT = 8
 MAX_HEADER = 64 * 1024
 """The largest sequence header or metadata, in bytes, that is kept."""
 
+MAX_SETTINGS = 1024
+"""Bytes of an encoder's settings that are kept."""
+
 _NEVER = -(1 << 40)
 _WRAP = 1 << 32
 _INTER_FRAME = 0x27
 """FrameType and CodecID of an H.264 frame that is no keyframe (FLV specification 10.1, E.4.3)."""
+
+_X264 = b"x264 - core"
+"""How the SEI message begins in which x264 writes its settings."""
 
 _METADATA = b"\x02\x00\x0aonMetaData"
 _KEYFRAME, _COMMAND = 1, 5
@@ -41,12 +47,13 @@ class Gauge:
 
     `video_ms` and `audio_ms` are the media that passed, gaps and new clocks left out; `jumps` counts those. `longest_gap` may be
     set back by whoever has read it. `reordered`: how often the composition offset changed, which it does only with B-frames.
+    `settings`: what x264 wrote of its own settings into its first keyframe.
     """
 
     __slots__ = (
         "_last_keyframe", "_offset", "audio_bytes", "audio_header", "audio_ms", "audio_time", "backwards", "frames", "gaps",
-        "jumps", "keyframe_intervals", "longest_gap", "metadata", "packets", "reordered", "video_bytes", "video_header", "video_ms",
-        "video_time",
+        "jumps", "keyframe_intervals", "longest_gap", "metadata", "packets", "reordered", "settings",
+        "video_bytes", "video_header", "video_ms", "video_time",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -55,7 +62,7 @@ class Gauge:
         self.video_time = self.audio_time = _NEVER
         self.backwards = self.gaps = self.jumps = self.longest_gap = self.reordered = 0
         self.keyframe_intervals: deque[int] = deque(maxlen=KEYFRAMES_KEPT)
-        self.video_header = self.audio_header = self.metadata = b""
+        self.video_header = self.audio_header = self.metadata = self.settings = b""
         self._last_keyframe = _NEVER
         self._offset = 0
 
@@ -112,6 +119,8 @@ class Gauge:
             if frame_type == _KEYFRAME:
                 if self._last_keyframe != _NEVER and (interval := _difference(timestamp, self._last_keyframe)) > 0:
                     self.keyframe_intervals.append(interval)
+                if first and (found := payload.find(_X264)) >= 0:
+                    self.settings = payload[found : found + MAX_SETTINGS]
                 self._last_keyframe = timestamp
 
     def _unusual_audio(self, timestamp: int, payload: bytes) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from math import isfinite
 
 from providers.health import AudioFacts, Declared, VideoFacts
@@ -27,6 +28,9 @@ _PROFILES = {
 
 _CONSTRAINED, _LEVEL_1B = 0x40, 0x10
 """constraint_set1_flag and constraint_set3_flag (7.4.2.1.1)."""
+
+_ULTRAFAST = re.compile(rb" cabac=0 .* subme=0 ")
+"""Settings that only x264's preset ultrafast has together; superfast has subme=1."""
 
 _AAC_PROFILES = {"mp4a.40.2": "LC", "mp4a.40.5": "HE-AAC", "mp4a.40.29": "HE-AAC v2"}
 
@@ -59,6 +63,11 @@ def _level(profile: int, constraints: int, level: int) -> str:
     if level == 9 or (level == 11 and profile in (66, 77, 88) and constraints & _LEVEL_1B):
         return "1b"
     return f"{level // 10}.{level % 10}"
+
+
+def is_fastest_preset(settings: bytes) -> bool:
+    """Whether x264 says that it runs with its preset ultrafast."""
+    return _ULTRAFAST.search(settings) is not None
 
 
 def audio_facts(header: bytes) -> AudioFacts | None:

@@ -149,6 +149,7 @@ def test_pattern_arguments(
     options: dict[str, Any] = {
         "c:v": "libx264",
         "preset": "ultrafast",
+        "x264-params": "cabac=1:8x8dct=1",  # what the preset leaves out of profile High
         "pix_fmt": "yuv420p",
         "b:v": bitrate,
         "maxrate": bitrate,

@@ -63,6 +63,7 @@ BAD = {
     "arrival_uneven": delivery(stalls=4),
     "audio_missing": replace(GOOD, audio=None),
     "audio_stopped": audio(absent_for=5.5),
+    "audio_silent": audio(bitrate_kbps=3, silent_for=12.0),
     "frames_missing": replace(GOOD, declared=Declared(fps=60.0)),
     "fps_low": video(fps=5.0, bitrate_kbps=2_500),
     "bitrate_high": video(bitrate_kbps=20_000),
@@ -74,6 +75,7 @@ BAD = {
     ),
     "keyframes_irregular": video(shortest_keyframe_interval=0.3, longest_keyframe_interval=2.0),
     "profile_basic": video(profile="Constrained Baseline"),
+    "preset_fastest": video(profile="Constrained Baseline", fastest_preset=True),
     "fps_high": video(fps=120.0, bitrate_kbps=5_000),
     "bitrate_low": video(bitrate_kbps=400),
     "bitrate_overshoots": replace(GOOD, declared=Declared(video_kbps=1_000.0)),
@@ -81,7 +83,7 @@ BAD = {
     "b_frames": replace(GOOD, low_latency=True),
     "sample_rate_unusual": audio(sample_rate=22_050),
     "mono": audio(channels=1, bitrate_kbps=64),
-    "audio_bitrate_low": audio(bitrate_kbps=32),
+    "audio_bitrate_low": replace(audio(bitrate_kbps=32), declared=Declared(audio_kbps=32.0)),
 }
 """One stream for every line of the table, bad in this one way."""
 
@@ -122,8 +124,35 @@ def test_advice_names_figures_that_fit_the_picture() -> None:
 def test_no_sentence_has_a_hole_in_it(code: str) -> None:
     (finding,) = findings(BAD[code])
     for text in (finding.message, finding.advice):
-        assert text.endswith((".", ".)"))
+        assert text.endswith((".", ".)", "?"))
         assert not any(hole in text for hole in ("{", "}", "nan", "None", "inf"))
+
+
+@pytest.mark.parametrize("kbps", [3, 10, 24])
+@pytest.mark.parametrize("channels", [2, 6])
+@pytest.mark.parametrize("declared", [Declared(audio_kbps=128.0), Declared()])
+def test_quiet_speech_is_not_taken_for_a_low_bitrate(kbps: int, channels: int, declared: Declared) -> None:
+    quiet = replace(audio(bitrate_kbps=kbps, channels=channels), declared=declared)
+    assert {each.code for each in findings(quiet)} <= {"channels_many"}
+
+
+def test_an_undeclared_low_bitrate_is_judged_as_it_arrives() -> None:
+    (found,) = findings(replace(audio(bitrate_kbps=32), declared=Declared()))
+    assert found.message == "32 kbit/s is little for 2 channels of audio; music sounds dull."
+
+
+def test_a_still_picture_is_not_taken_for_a_low_bitrate() -> None:
+    still = replace(GOOD, video=replace(VIDEO, bitrate_kbps=90), declared=Declared(video_kbps=2_500.0))
+    assert findings(still) == []
+
+
+def test_efficient_audio_may_have_a_lower_bitrate() -> None:
+    assert findings(replace(audio(bitrate_kbps=48, profile="HE-AAC"), declared=Declared())) == []
+
+
+def test_nobody_is_advised_a_profile_that_their_preset_leaves_out() -> None:
+    (found,) = findings(BAD["preset_fastest"])
+    assert "Profile" not in found.advice
 
 
 def test_the_worst_comes_first() -> None:

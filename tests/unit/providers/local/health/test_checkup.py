@@ -4,12 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
 
 from providers.health import HISTORY_STEP, Delivery, HealthPoint, InputHealth
 from providers.local.health.checkup import POINTS, Checkup
 from providers.local.health.gauge import Gauge
-from providers.local.media import FlvTag
-from tests.unit.providers.local.packager.tags import frames, metadata, sounds, stream, video_header
+from providers.local.media import FlvTag, TagKind
+from tests.unit.providers.local.packager.tags import (
+    audio_header,
+    frame,
+    frames,
+    metadata,
+    sound,
+    sounds,
+    stream,
+    video_header,
+)
 
 LOOK = 0.25
 EPOCH = 1_700_000_000.0
@@ -184,3 +196,76 @@ def test_what_the_encoder_calls_itself_in_its_metadata_counts() -> None:
     watch = Watch()
     watch.gauge.take(metadata(b"width"))
     assert watch.health.encoder == "FMLE/3.0"
+
+
+def silence(start: int, seconds: float, size: int = 6) -> list[FlvTag]:
+    """What AAC of a muted microphone looks like: packets as small as they get, now and then one with the encoder's name."""
+    return [
+        sound(tag.timestamp, bytes(23 if number % 256 == 0 else size))
+        for number, tag in enumerate(sounds(start, seconds))
+    ]
+
+
+def loud(start: int, seconds: float) -> list[FlvTag]:
+    return [sound(tag.timestamp, bytes(340)) for tag in sounds(start, seconds)]
+
+
+def test_silence_is_counted_until_something_is_heard() -> None:
+    watch = Watch()
+    watch.play([video_header(), audio_header(), *frames(0, 12.0), *silence(0, 12.0)], seconds=12.0)
+    audio = watch.health.audio
+    assert audio is not None and audio.silent_for == pytest.approx(12, abs=0.1)
+    watch.play(frames(12_000, 4.0) + silence(12_000, 3.0) + loud(15_000, 1.0), seconds=4.0)
+    audio = watch.health.audio
+    assert audio is not None and audio.silent_for == 0
+
+
+@pytest.mark.parametrize("size", [11, 21, 64])
+def test_quiet_audio_is_no_silence(size: int) -> None:
+    watch = Watch()
+    watch.play([video_header(), audio_header(), *frames(0, 12.0), *silence(0, 12.0, size)], seconds=12.0)
+    audio = watch.health.audio
+    assert audio is not None and audio.silent_for == 0
+
+
+@pytest.mark.parametrize("pauses", [frames, sounds])
+def test_a_track_that_pauses_is_no_slow_upload_neither_meanwhile_nor_after(pauses: Any) -> None:
+    goes_on = sounds if pauses is frames else frames
+    watch = Watch()
+    watch.play(stream(10.0), seconds=10.0)
+    worst = 0.0
+    for start in range(10_000, 34_000, 2_000):
+        watch.play(goes_on(start, 2.0), seconds=2.0)
+        worst = max(worst, watch.delivery.behind)
+    for start in range(34_000, 64_000, 2_000):
+        watch.play(more(start, 2.0), seconds=2.0)
+        worst = max(worst, watch.delivery.behind)
+    assert worst < 0.5
+
+
+def test_tracks_that_pause_in_turn_are_no_slow_upload() -> None:
+    watch = Watch()
+    watch.play(stream(10.0), seconds=10.0)
+    watch.play(sounds(10_000, 20.0), seconds=20.0)
+    watch.play(more(30_000, 6.0), seconds=6.0)
+    watch.play(frames(36_000, 20.0), seconds=20.0)
+    assert watch.delivery.behind < 1.5
+
+
+def test_tracks_that_arrive_by_turns_hide_no_slow_upload() -> None:
+    watch = Watch()
+    tags = stream(40.0)
+    late = [tag._replace(timestamp=tag.timestamp + 300) if tag.kind is TagKind.AUDIO else tag for tag in tags]
+    watch.play(late, seconds=40.0, speed=0.9)
+    assert watch.delivery.behind > 3.0
+
+
+X264 = b"x264 - core 164 r3095 - H.264/MPEG-4 AVC codec - options: cabac=%d ref=1 me=dia subme=%d psy=1 mixed_ref=0 "
+
+
+@pytest.mark.parametrize(("settings", "fastest"), [((0, 0), True), ((0, 1), False), ((1, 0), False), ((1, 7), False)])
+def test_the_preset_is_read_off_the_first_keyframe(settings: tuple[int, int], fastest: bool) -> None:
+    watch = Watch()
+    watch.play([video_header(), frame(0, key=True, data=X264 % settings), *frames(33, 4.0)], seconds=4.0)
+    video = watch.health.video
+    assert video is not None and video.fastest_preset is fastest
