@@ -25,7 +25,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
-from providers.health import InputHealth
+from providers.health import InputHealth, RecordingState
 
 DEFAULT_RECONNECT_TIMEOUT = 60
 """Seconds a broadcast waits for its encoder to come back before it ends. OBS tries again until 45 s after a drop."""
@@ -171,7 +171,7 @@ class LiveInput:
     """A live input as its owner may see it. `options` are those that hold, also where others were wished for.
 
     `stream_key` is a secret: never logged, listed or put in an error. `as_of` is set when the provider cannot be reached and this
-    is its last good answer: the moment of that answer.
+    is its last good answer: the moment of that answer. `recording` as in `InputHealth`; it comes and goes while the input stays.
     """
 
     uid: str
@@ -183,6 +183,7 @@ class LiveInput:
     enabled: bool = True
     rtmp_url: str | None = None
     as_of: datetime | None = None
+    recording: RecordingState | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +194,7 @@ class InputState:
     before `is_watchable` does. `since` is when the phase was entered. `degraded` says that the provider could not be reached
     and this is its last good answer. `reason` is one machine-readable word, or None. `tracks` names what the live manifests
     offer: "audio+video", "video", "audio", or None where nothing can be played or the provider does not know. A player that loaded
-    them under another value has to load them again.
+    them under another value has to load them again. `recording` as in `InputHealth`.
     """
 
     phase: Phase
@@ -205,6 +206,7 @@ class InputState:
     reason: str | None = None
     degraded: bool = False
     tracks: str | None = None
+    recording: RecordingState | None = None
 
 
 @dataclass(frozen=True, slots=True)

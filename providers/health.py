@@ -93,6 +93,16 @@ class HealthPoint:
     fps: float
 
 
+class RecordingState(StrEnum):
+    """What becomes of a live input's recording."""
+
+    ON = "on"
+    STOPPED_DISK_FULL = "stopped_disk_full"
+    """The broadcast goes on, and what it sends from now on is not recorded."""
+    REFUSED_DISK_FULL = "refused_disk_full"
+    """Nothing is on air, and no broadcast could begin."""
+
+
 class RefusalKind(StrEnum):
     """What an encoder was refused for."""
 
@@ -116,7 +126,8 @@ class InputHealth:
     `measured`: this provider measures at all. `connected`: an encoder sends now; when not, the rest is of the last one of the
     broadcast that still runs. `measured_at` is None before the first measurement. `encoder`: its name as it told it.
     `low_latency`: viewers are to see it within a second or two. `passthrough`: they can get it as it comes in.
-    `refusal`: the last encoder that was refused for what it sends, until one is accepted.
+    `refusal`: the last encoder that was refused for what it sends, until one is accepted. `recording` is None where the provider
+    does not say, and while nothing is on air.
     `history`: oldest first, at most HISTORY_SECONDS / HISTORY_STEP points, over all encoders of the broadcast.
     """
 
@@ -131,4 +142,5 @@ class InputHealth:
     declared: Declared = Declared()
     delivery: Delivery = Delivery()
     refusal: EncoderRefusal | None = None
+    recording: RecordingState | None = None
     history: tuple[HealthPoint, ...] = ()

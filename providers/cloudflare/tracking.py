@@ -13,6 +13,7 @@ from typing import Any
 from providers.base import ON_AIR, EventKind, InputState, Phase
 from providers.cloudflare.mapping import Connection
 from providers.cloudflare.mapping import connection as connection_of
+from providers.health import RecordingState
 
 TIME_TO_WATCHABLE = 30.0
 """Seconds from connected to playable by Cloudflare's own word, "wait thirty seconds"."""
@@ -120,6 +121,7 @@ def compose(
         as_of=now,
         since=None if phase is Phase.OFFLINE else since,
         reason=trouble if phase is Phase.STARTING and trouble else connection.reason,
+        recording=RecordingState.ON if phase in ON_AIR else None,
     )
 
 

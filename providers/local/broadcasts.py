@@ -13,6 +13,7 @@ from uuid import uuid4
 import structlog
 
 from providers.base import EventKind, LatencyMode, Phase, ProviderEvent, Spawn
+from providers.health import RecordingState
 from providers.local.ingest.ports import Publication, PublishRefused, PublishRequest
 from providers.local.packager import cutting
 from providers.local.pipeline import DISK, Pipeline, Transcoding
@@ -152,6 +153,7 @@ class Broadcasts:
             clock=self._clock,
             monotonic=self._monotonic,
             tracks=lambda: self._running[uid].live_tracks if uid in self._running else None,
+            recording=lambda: self.recording(uid),
         )
 
     def _pipeline(self, stored: StoredInput) -> Pipeline:
@@ -177,6 +179,13 @@ class Broadcasts:
             latency_mode=mode,
             part_target=PART_TARGET[mode],
         )
+
+    def recording(self, uid: str) -> RecordingState | None:
+        """What becomes of the recording of this input; None when nothing is on air and a broadcast could begin."""
+        broadcast = self._running.get(uid)
+        if broadcast is not None:
+            return RecordingState.ON if broadcast.recording else RecordingState.STOPPED_DISK_FULL
+        return None if self._space.lets_begin() else RecordingState.REFUSED_DISK_FULL
 
     # What happens to them
 

@@ -225,7 +225,7 @@ class LocalProvider:
 
     def _live_input(self, stored: StoredInput) -> LiveInput:
         self._known.add(stored.uid)
-        return self._addresses.live_input(stored)
+        return replace(self._addresses.live_input(stored), recording=self._broadcasts.recording(stored.uid))
 
     # What players are told
 
@@ -244,6 +244,7 @@ class LocalProvider:
             seconds_until_watchable=0.0,
             as_of=datetime.fromtimestamp(self._clock(), UTC),
             since=None if latest is None else latest.modified,
+            recording=self._broadcasts.recording(uid),
         )
 
     def on_air(self) -> Mapping[str, Phase]:
@@ -259,7 +260,7 @@ class LocalProvider:
             return replace(session.health(), passthrough=self._transcoding.passthrough, refusal=refusal)
         if uid not in self._known:
             await self.get_input(uid)
-        return InputHealth(measured=True, connected=False, refusal=refusal)
+        return InputHealth(True, connected=False, refusal=refusal, recording=self._broadcasts.recording(uid))
 
     async def recordings(
         self, input_uid: str, *, after: RecordingPosition | None = None, limit: int = 25

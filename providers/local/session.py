@@ -7,13 +7,13 @@ shelf, and `check` is called by the clock (`CHECK_INTERVAL`), so that every rule
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 import structlog
 
 from providers.base import EventKind, InputState, LatencyMode, Phase
-from providers.health import InputHealth
+from providers.health import InputHealth, RecordingState
 from providers.local.countdown import seconds_until_watchable
 from providers.local.enhanced import plain
 from providers.local.health.checkup import Checkup
@@ -62,7 +62,7 @@ class Surroundings:
     `clock` is Unix time in seconds; `monotonic` measures spans. `finished` is called once, when the broadcast is over. `discard`
     drops what is stored of the broadcast so far, which was never shown. `refused` is called when an encoder was refused for what it
     sends, `runs` often with the seconds for which one has sent media.
-    `tracks` names the tracks that the live manifests offer.
+    `tracks` names the tracks that the live manifests offer, `recording` says what becomes of the recording.
     """
 
     new_pipeline: Callable[[], Pipeline]
@@ -74,6 +74,7 @@ class Surroundings:
     clock: Callable[[], float]
     monotonic: Callable[[], float]
     tracks: Callable[[], str | None]
+    recording: Callable[[], RecordingState | None]
 
 
 @dataclass(slots=True)
@@ -233,11 +234,12 @@ class LiveSession:
             since=datetime.fromtimestamp(self._since, UTC),
             reason=self.reason,
             tracks=self._around.tracks() if self.watchable else None,
+            recording=self._around.recording(),
         )
 
     def health(self) -> InputHealth:
         """What the encoder sends, as measured."""
-        return self._checkup.health(connected=self.connected)
+        return replace(self._checkup.health(connected=self.connected), recording=self._around.recording())
 
     @property
     def began(self) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 import structlog
 
 from providers.local.shelf.broadcast import Broadcast
-from providers.local.shelf.errors import ShelfError
+from providers.local.shelf.errors import ShelfError, ShelfFull
 from providers.local.shelf.shelf import Room, Shelf
 
 log = structlog.get_logger(__name__)
@@ -32,6 +32,7 @@ class SpaceGuard:
         self._shelf = shelf
         self._monotonic = monotonic
         self._next_look = 0.0
+        self._begins, self._begins_until = True, 0.0
 
     def goes_on(self, running: Mapping[str, Broadcast]) -> bool:
         """Look, when it is time to, and stop what is recorded of these broadcasts (by input uid) when there is little room.
@@ -51,6 +52,20 @@ class SpaceGuard:
             for uid, broadcast in running.items():
                 self._stop_recording(uid, broadcast)
         return room is not Room.NONE
+
+    def lets_begin(self) -> bool:
+        """Whether there is room for another broadcast, as of the last LOOK_INTERVAL."""
+        now = self._monotonic()
+        if now >= self._begins_until:
+            self._begins_until = now + LOOK_INTERVAL
+            try:
+                self._shelf.check_space()
+                self._begins = True
+            except ShelfFull:
+                self._begins = False
+            except OSError as problem:
+                log.error("the free space is not known", problem=problem.strerror)
+        return self._begins
 
     def _stop_recording(self, uid: str, broadcast: Broadcast) -> None:
         if not broadcast.recording:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from providers.base import ON_AIR, InputState, LiveInput, Phase, Playback, Recording
-from providers.health import InputHealth
+from providers.health import InputHealth, RecordingState
 
 TIME_TO_WATCHABLE = 30.0
 """Seconds the countdown starts from when an encoder connects."""
@@ -26,6 +26,7 @@ class HeldInput:
     old_key_until: datetime | None = None
     encoder_key: str | None = field(default=None, repr=False)
     measured: InputHealth | None = None
+    recording_state: RecordingState = RecordingState.ON
 
     @property
     def on_air(self) -> bool:
@@ -70,11 +71,13 @@ class HeldInput:
             since=self.since,
             reason=self.reason,
             degraded=degraded,
+            recording=self.recording_state if self.on_air else None,
         )
 
     def health(self) -> InputHealth:
         """What a test gave it, else what goes without saying."""
-        return replace(self.measured or InputHealth(True, False), connected=self.publishing)
+        recording = self.recording_state if self.on_air else None
+        return replace(self.measured or InputHealth(True, False), connected=self.publishing, recording=recording)
 
     def recording(self, uid: str, playback: Playback, began: datetime, now: datetime) -> Recording:
         """Of its broadcast, which players could play from `began` on."""

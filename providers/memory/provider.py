@@ -34,7 +34,7 @@ from providers.base import (
     RecordingNotFound,
     RecordingPosition,
 )
-from providers.health import InputHealth
+from providers.health import InputHealth, RecordingState
 from providers.memory.held import HeldInput
 from providers.memory.troubles import Outage, Refusal, Troubles
 
@@ -108,6 +108,10 @@ class MemoryProvider:
         """Give this as the input's health from now on; None: nothing is known."""
         self._held(uid).measured = health
 
+    def stop_recording(self, uid: str) -> None:
+        """The disk is nearly full: the broadcast goes on and is not recorded any more."""
+        self._held(uid).recording_state = RecordingState.STOPPED_DISK_FULL
+
     def end(self, uid: str, reason: str | None = None) -> Recording | None:
         """The broadcast is over; its recording, when there was anything to watch, is ready at once."""
         held = self._settled(uid)
@@ -170,7 +174,8 @@ class MemoryProvider:
 
     async def get_input(self, uid: str) -> LiveInput:
         await self._called("get_input")
-        return self._held(uid).live
+        held = self._held(uid)
+        return replace(held.live, recording=held.recording_state if held.on_air else None)
 
     async def update_input(self, uid: str, options: InputOptions) -> LiveInput:
         await self._called("update_input")
@@ -275,6 +280,7 @@ class MemoryProvider:
 
     def _end(self, held: HeldInput, reason: str | None) -> Recording | None:
         began, held.watchable_since = held.watchable_since, None
+        held.recording_state = RecordingState.ON
         held.enter(Phase.ENDED, self._clock(), reason)
         self._books.on_air.discard(held.live.uid)
         self._tell(EventKind.ENDED, held.live.uid)

@@ -8,10 +8,12 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema
 
 from providers.base import DEFAULT_RECONNECT_TIMEOUT, MAX_RECONNECT_TIMEOUT, LatencyMode, LiveInput, Phase
+from providers.health import RecordingState
 from service.api.contract import Call, Nothing, Operation, Reply, operation
 from service.api.degraded import DEGRADED_HEADERS, degraded
 from service.api.fields import HttpUrl, Moment, Whole
 from service.api.pagination import SearchQuery, page_reply, page_request
+from service.api.public_schemas import RECORDING
 from service.api.schemas import Answer, PageAnswer, without_defaults
 from service.domain.catalogue import Catalogue, ListedStream
 from service.domain.channels import Channels
@@ -64,6 +66,7 @@ class StreamAnswer(Answer):
     )
     latency_mode: LatencyMode
     enabled: bool = Field(description="Whether encoders may publish.")
+    recording: RecordingState | None = Field(description=RECORDING)
 
 
 class ListedStreamAnswer(Answer):
@@ -176,6 +179,7 @@ def stream_answer(live_input: LiveInput) -> StreamAnswer:
         reconnect_timeout=live_input.options.reconnect_timeout,
         latency_mode=live_input.options.latency_mode,
         enabled=live_input.enabled,
+        recording=live_input.recording,
     )
 
 

@@ -150,6 +150,7 @@ _STATUS = {
     "poll_after_ms": 5000,
     "viewer_count": 128,
     "tracks": "audio+video",
+    "recording": "on",
     "counted": True,
 }
 
@@ -235,6 +236,7 @@ _STREAMS: dict[type[BaseModel], Any] = {
         "reconnect_timeout": 60,
         "latency_mode": "low",
         "enabled": True,
+        "recording": "on",
     },
     conference.ListedStreamPage: _page(
         {
@@ -291,7 +293,7 @@ _FOR_PLAYERS: dict[type[BaseModel], Any] = {
     public_schemas.StreamViewerCount: {"viewer_count": 128},
     public_schemas.EventStream: (
         'retry: 2481\n\nid: 5c1f0a9e3b7d2468\nevent: status\ndata: {"is_connected":true,"is_watchable":true,'
-        '"seconds_until_watchable":0,"state":"live","reason":null,"poll_after_ms":5000,"viewer_count":128,"tracks":"audio+video"}\n\n'
+        '"seconds_until_watchable":0,"state":"live","reason":null,"poll_after_ms":5000,"viewer_count":128,"tracks":"audio+video","recording":"on"}\n\n'
     ),
     public_player.StreamPlayer: {
         "name": "Town hall",

@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import AwareDatetime, BaseModel, Field, RootModel
 
 from providers.base import Phase
+from providers.health import RecordingState
 from service.api.contract import PUBLIC_ERRORS, Call, Nothing, Operation, Reply
 from service.api.visitor_identity import MAX_VISITOR_ID, Counting
 
@@ -31,6 +32,13 @@ NOT_COUNTED_BECAUSE = (
 Reason = Literal[Counting.INVALID_TOKEN, Counting.EMPTY_VISITOR_ID, Counting.NOT_WATCHABLE, Counting.NOT_COUNTED_HERE]
 
 
+RECORDING = (
+    "`on`: the stream that is on air is recorded. `stopped_disk_full`: it goes on, but is no longer recorded, because the disk of "
+    "the server is nearly full. `refused_disk_full`: nothing is on air, and no stream can begin for the same reason. "
+    "null: nothing is on air, or the provider does not say."
+)
+
+
 class StreamStatus(BaseModel):
     """What stream_status answers. The first three are the Pub API's, the rest is ours."""
 
@@ -49,6 +57,7 @@ class StreamStatus(BaseModel):
             "Load the manifest again when this changes while the stream is watchable."
         )
     )
+    recording: RecordingState | None = Field(description=RECORDING)
     as_of: AwareDatetime | None = Field(None, description="Only when degraded: when the state was last known.")
     viewer_count_as_of: AwareDatetime | None = Field(None, description="Only when the count stands still: since when.")
     degraded: Literal[True] | None = Field(None, description="Something this rests on is away; the last good answer.")

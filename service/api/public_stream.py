@@ -220,6 +220,7 @@ def _status(snapshot: Snapshot) -> dict[str, Any]:
         "poll_after_ms": status.poll_after_ms,
         "viewer_count": viewers.value,
         "tracks": status.tracks,
+        "recording": status.recording,
     }
     if status.degraded:
         members |= {"degraded": True, "as_of": _moment(status.as_of)}

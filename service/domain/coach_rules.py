@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from providers.health import RefusalKind
+from providers.health import RecordingState, RefusalKind
 from service.domain.coach_view import View
 
 
@@ -93,6 +93,7 @@ _FRAMES = (
     "faster encoder preset"
 )
 
+_ASK_THE_OPERATOR = "Ask the operator of the server to free disk space."
 _REFUSED = "An encoder was refused: {v.refusal.sentence}"
 _START_AGAIN = (
     "Then start the stream again. For up to a minute after a refusal the server answers with the same sentence."
@@ -112,6 +113,20 @@ RULES = (
         lambda v: v.refused_for(RefusalKind.BITRATE),
         _REFUSED,
         f"{_BITRATE}. {_START_AGAIN}",
+    ),
+    Rule(
+        "recording_stopped",
+        ERROR,
+        lambda v: v.recording is RecordingState.STOPPED_DISK_FULL,
+        "The stream is no longer recorded: the disk of the server is nearly full. Viewers can still watch it live.",
+        f"{_ASK_THE_OPERATOR} The next stream is recorded again.",
+    ),
+    Rule(
+        "disk_full",
+        ERROR,
+        lambda v: v.recording is RecordingState.REFUSED_DISK_FULL,
+        "A stream cannot start: the disk of the server is nearly full.",
+        _ASK_THE_OPERATOR,
     ),
     Rule(
         "video_missing",

@@ -41,7 +41,7 @@ class View:
         self.has_video, self.has_audio = video is not None, audio is not None
         self._take_video(video or VideoFacts(""))
         self._take_audio(audio or AudioFacts(""))
-        self.refusal = health.refusal
+        self.refusal, self.recording = health.refusal, health.recording
         said = health.declared
         self.declared_width, self.declared_height = _known(said.width), _known(said.height)
         self.declared_fps = _known(said.fps)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from providers.base import InputState, Phase
+from providers.health import RecordingState
 
 POLL_AT_THE_END_MS = 500
 """How soon to ask again in the last second of the countdown."""
@@ -43,8 +44,8 @@ STATES = {
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """What a player is told. `degraded`: the provider is away, and this is the last it said, at `as_of`. `tracks`: as in
-    `InputState`."""
+    """What a player is told. `degraded`: the provider is away, and this is the last it said, at `as_of`. `tracks` and
+    `recording`: as in `InputState`."""
 
     state: Phase
     is_connected: bool
@@ -55,6 +56,7 @@ class Status:
     reason: str | None = None
     degraded: bool = False
     tracks: str | None = None
+    recording: RecordingState | None = None
 
 
 def never_streamed(now: datetime) -> InputState:
@@ -78,6 +80,7 @@ def status_of(state: InputState, before: Status | None, now: datetime) -> Status
         reason=state.reason,
         degraded=state.degraded,
         tracks=state.tracks,
+        recording=state.recording,
     )
 
 

@@ -136,6 +136,9 @@ export type RecordingAnswer = { uid: string; thumbnail: string; created: string;
 
 export type RecordingPage = { next: string | null; previous: string | null; results: RecordingAnswer[] };
 
+/** What becomes of a live input's recording. */
+export type RecordingState = "on" | "stopped_disk_full" | "refused_disk_full";
+
 /** How the old key goes. */
 export type RotationBody = { overlap?: number };
 
@@ -156,7 +159,7 @@ export type Severity = "info" | "warning" | "error";
 export type Size = { width: number; height: number };
 
 /** A live input as its owner may see it. The key is a secret. */
-export type StreamAnswer = { rtmps_url: string; rtmp_url: string | null; view_url: string; stream_key: string; stream_uid: string; slate_image_url: string | null; reconnect_timeout: number; latency_mode: LatencyMode; enabled: boolean };
+export type StreamAnswer = { rtmps_url: string; rtmp_url: string | null; view_url: string; stream_key: string; stream_uid: string; slate_image_url: string | null; reconnect_timeout: number; latency_mode: LatencyMode; enabled: boolean; recording: RecordingState | null };
 
 /** Options of a live input. What is not sent stays as it is; a new one has no slate, 60 seconds and `standard`. */
 export type StreamBody = { slate_image_url?: string | null; reconnect_timeout?: number | null; latency_mode?: LatencyMode | null };
@@ -168,7 +171,7 @@ export type StreamHealthAnswer = { measured: boolean; connected: boolean; measur
 export type StreamPlayer = { name: string; view_url: string; dash_url: string; thumbnail: string; slate_image_url: string | null; recording: PublicRecording | null };
 
 /** What stream_status answers. The first three are the Pub API's, the rest is ours. */
-export type StreamStatus = { is_connected: boolean; is_watchable: boolean; seconds_until_watchable: number; state: Phase; reason: string | null; poll_after_ms: number; viewer_count: number; tracks: "audio+video" | "video" | "audio" | null; as_of?: string | null; viewer_count_as_of?: string | null; degraded?: true | null; counted?: boolean | null; not_counted_because?: "invalid_token" | "empty_visitor_id" | "not_watchable" | "not_counted_here" | null };
+export type StreamStatus = { is_connected: boolean; is_watchable: boolean; seconds_until_watchable: number; state: Phase; reason: string | null; poll_after_ms: number; viewer_count: number; tracks: "audio+video" | "video" | "audio" | null; recording: RecordingState | null; as_of?: string | null; viewer_count_as_of?: string | null; degraded?: true | null; counted?: boolean | null; not_counted_because?: "invalid_token" | "empty_visitor_id" | "not_watchable" | "not_counted_here" | null };
 
 /** What stream_viewer_count answers. */
 export type StreamViewerCount = { viewer_count: number; as_of?: string | null; counted?: false | null; not_counted_because?: "invalid_token" | "empty_visitor_id" | "not_watchable" | "not_counted_here" | null };

@@ -9,7 +9,7 @@ from typing import cast
 import pytest
 
 from providers.base import EventKind, InputOptions, LatencyMode, Phase
-from providers.health import RefusalKind
+from providers.health import RecordingState, RefusalKind
 from providers.local.ingest.ports import MediaRefused, PublishRefused, PublishRequest
 from providers.local.media import FlvTag, TagKind
 from providers.local.pipeline import Pipeline
@@ -70,6 +70,7 @@ class World:
             lambda: self.now,
             lambda: self.now,
             lambda: "audio+video",
+            lambda: RecordingState.ON,
         )
         stored = StoredInput(
             uid="a" * 32,

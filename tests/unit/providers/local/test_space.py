@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from providers.base import Phase, Spawn
+from providers.base import DEFAULT_RECONNECT_TIMEOUT, Phase, Spawn
+from providers.health import RecordingState
 from providers.local.ingest.ports import PublishRefused
 from providers.local.manifest import hls
 from providers.local.packager.events import TrackKind
@@ -56,6 +57,10 @@ async def test_a_disk_that_is_nearly_full_ends_the_recording_and_not_the_show(st
         stage.after(LOOK_INTERVAL)
         stage.after(LOOK_INTERVAL)
     assert [each["event"] for each in logs] == ["recording stopped: the disk is nearly full"]
+    session = stage.broadcasts.session(INPUT)
+    assert session is not None
+    told = (session.state().recording, session.health().recording, stage.broadcasts.recording(INPUT))
+    assert set(told) == {RecordingState.STOPPED_DISK_FULL}
     until_then = len(stage.running.tracks[SOURCE, TrackKind.VIDEO].segments)
     stage.send(publication, (tag for tag in tags if tag.timestamp >= 10_000))
 
@@ -68,7 +73,7 @@ async def test_a_disk_that_is_nearly_full_ends_the_recording_and_not_the_show(st
     assert len(files) < until_then + 2 * len(listed.segments) + 2
 
     publication.ended("closed")
-    stage.after(30)
+    stage.after(DEFAULT_RECONNECT_TIMEOUT)
     (recording,) = stage.recordings.page(INPUT)
     assert recording.duration == pytest.approx(9.0, abs=0.1)
     shown = await stage.shelf.open(recording.uid)
@@ -128,6 +133,20 @@ async def test_a_broadcast_that_fails_to_end_on_a_full_disk_does_not_stop_the_ot
 
     assert stage.broadcasts.session(other.uid) is stage.broadcasts.session(INPUT) is None
     assert len(stage.recordings) == 2
+
+
+async def test_an_input_at_rest_says_whether_a_broadcast_could_begin(stage: Stage, set_free: SetFree) -> None:
+    await stage.add_input()
+    stage.shelf._limits = LIMITS
+    set_free(LIMITS.min_free)
+    assert stage.broadcasts.recording(INPUT) is None
+    set_free(LIMITS.min_free - 1)
+    stage.after(LOOK_INTERVAL)
+    assert stage.broadcasts.recording(INPUT) is RecordingState.REFUSED_DISK_FULL
+    set_free(LIMITS.min_free)
+    stage.after(LOOK_INTERVAL)
+    await stage.connect()
+    assert stage.broadcasts.recording(INPUT) is RecordingState.ON
 
 
 async def test_the_disk_is_looked_at_seldom(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ from providers.health import (
     Delivery,
     EncoderRefusal,
     InputHealth,
+    RecordingState,
     RefusalKind,
     VideoFacts,
 )
@@ -52,6 +53,8 @@ def refused(kind: RefusalKind, sentence: str) -> InputHealth:
 BAD = {
     "codec_refused": refused(RefusalKind.CODEC, "HEVC is not supported here: set the encoder to H.264."),
     "bitrate_refused": refused(RefusalKind.BITRATE, "The stream is above 50 Mbit/s: lower the bitrate."),
+    "recording_stopped": replace(GOOD, recording=RecordingState.STOPPED_DISK_FULL),
+    "disk_full": replace(GOOD, recording=RecordingState.REFUSED_DISK_FULL),
     "video_missing": replace(GOOD, video=None),
     "video_stopped": video(absent_for=6.0),
     "keyframes_missing": video(keyframe_interval=None, since_keyframe=16.0),
