@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from providers.base import Provider, Spawn
@@ -24,6 +24,7 @@ from service.domain.audience import AudienceLog
 from service.domain.callers import CallerLimits, LimitedCallers
 from service.domain.catalogue import Catalogue
 from service.domain.channels import Channels
+from service.domain.guesses import Guesses, GuessLimits
 from service.domain.joined import DirectChannels, JoinedChannels
 from service.domain.meetings import Meetings, MeetingSigner
 from service.domain.members import Members
@@ -58,6 +59,7 @@ class Ports:
     """Visitors never seen before, per address."""
     requests_per_minute: float = math.inf
     """Of one caller with credentials; as many at once."""
+    guess_limits: GuessLimits = field(default_factory=GuessLimits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +107,8 @@ async def assembled(ports: Ports) -> AsyncIterator[Conference]:
         accounts = Accounts(store.accounts, store.accounts, now)
         joined = JoinedChannels(store.members)
         meetings = Meetings(store.presence, store.accounts, ports.signer, now)
-        public = _public_stream(ports, board, visitors)
+        guesses = Guesses(unix_ms, ports.guess_limits)
+        public = _public_stream(ports, board, visitors, guesses)
         events = StreamEvents(board, public)
         api = ApiDependencies(
             authenticator=LimitedCallers(accounts, _caller_limits(ports), unix_ms),
@@ -123,19 +126,21 @@ async def assembled(ports: Ports) -> AsyncIterator[Conference]:
             sessions=Sessions(store.sessions, keeper, now),
             meetings=meetings,
             trusted_proxies=ports.trusted_proxies,
+            guesses=guesses,
             version=VERSION,
             public_routes=[*public_routes(public, board), *events.routes()],
         )
         yield Conference(api, accounts, audience, board, keeper, public, events)
 
 
-def _public_stream(ports: Ports, board: StatusBoard, visitors: Visitors) -> PublicStream:
+def _public_stream(ports: Ports, board: StatusBoard, visitors: Visitors, guesses: Guesses) -> PublicStream:
     return PublicStream(
         board,
         Newcomers(NewcomerLimits(*_newcomer_bucket(ports))),
         clock=unix_ms,
         visitor_of=visitors.visitor_of,
         trusted_proxies=ports.trusted_proxies,
+        guesses=guesses,
     )
 
 

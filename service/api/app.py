@@ -43,6 +43,7 @@ from service.api.origin import Origin
 from service.domain.accounts import Authenticator
 from service.domain.catalogue import Catalogue
 from service.domain.channels import Channels
+from service.domain.guesses import Guesses
 from service.domain.joined import DirectChannels, JoinedChannels
 from service.domain.meetings import Meetings
 from service.domain.members import Members
@@ -82,11 +83,13 @@ class ApiDependencies:
     origin: Origin = field(default_factory=Origin)
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
     public_routes: Sequence[web.AbstractRouteDef] = ()
+    guesses: Guesses | None = None
 
 
 def build_app(deps: ApiDependencies) -> web.Application:
     """The application, ready for an `AppRunner`. It opens and closes nothing itself."""
-    app = web.Application(middlewares=[envelope(Figures(deps.registry))], client_max_size=MAX_BODY)
+    around = envelope(Figures(deps.registry), deps.guesses, deps.trusted_proxies)
+    app = web.Application(middlewares=[around], client_max_size=MAX_BODY)
     app.add_routes(deps.public_routes)
     app.add_routes(bind(_operations(deps), deps.authenticator, deps.origin))
     app.add_routes(docs.routes(described(deps)))

@@ -12,8 +12,11 @@ from aiohttp import web
 from aiohttp.typedefs import Middleware
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
+from service.api.client_address import Networks, client_address
 from service.api.errors import Coded, error_response, internal_error
 from service.api.wire import SAFETY
+from service.domain.errors import Throttled
+from service.domain.guesses import Guesses
 
 log = structlog.get_logger(__name__)
 
@@ -62,8 +65,12 @@ class Figures:
         self._seconds.labels(route).observe(seconds)
 
 
-def envelope(figures: Figures) -> Middleware:
-    """Request id, CORS, figures, and errors as answers."""
+GUESSABLE = ("/api/pub/public/", "/watch/")
+"""Where paths that name a channel are open to anyone."""
+
+
+def envelope(figures: Figures, guesses: Guesses | None = None, trusted_proxies: Networks = ()) -> Middleware:
+    """Request id, CORS, figures, errors as answers, and the limit on wrong guesses."""
 
     @web.middleware
     async def around(request: web.Request, handler: Next) -> web.StreamResponse:
@@ -72,6 +79,8 @@ def envelope(figures: Figures) -> Middleware:
         request_id = given if REQUEST_ID.fullmatch(given) else uuid4().hex
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             response = await _answer(request, handler)
+        if guesses is not None and _is_wrong_guess(request, response.status):
+            response = _counted(guesses, request, trusted_proxies) or response
         if not response.prepared:
             response.headers[REQUEST_ID_HEADER] = request_id
             for name, value in EVERYWHERE.items():
@@ -97,6 +106,23 @@ async def _answer(request: web.Request, handler: Next) -> web.StreamResponse:
             raise
         log.exception("request failed", method=request.method, path=request.path)
         return internal_error()
+
+
+def _is_wrong_guess(request: web.Request, status: int) -> bool:
+    """An unknown channel of a public address, or credentials that are not valid."""
+    if status == 404:
+        return "channel_id" in request.match_info and request.path.startswith(GUESSABLE)
+    return status == 401 and "Authorization" in request.headers
+
+
+def _counted(guesses: Guesses, request: web.Request, trusted_proxies: Networks) -> web.Response | None:
+    """The answer to a wrong guess too many, else None."""
+    forwarded = ", ".join(request.headers.getall("X-Forwarded-For", []))
+    try:
+        guesses.wrong(client_address(request.remote or "", forwarded, trusted_proxies))
+    except Throttled as too_many:
+        return error_response(too_many)
+    return None
 
 
 def is_coded(content_encodings: list[str]) -> bool:

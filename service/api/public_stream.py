@@ -31,7 +31,8 @@ from service.api.express_connection import LaterReply
 from service.api.public_schemas import PATH, PREFIX, STATUS, VIEWER_COUNT
 from service.api.visitor_identity import Counting, VisitorOf, named_visitor
 from service.api.wire import WireReply
-from service.domain.errors import DomainError, Throttled
+from service.domain.errors import DomainError, NotFound, Throttled
+from service.domain.guesses import Guesses
 from service.domain.newcomers import Newcomers
 from service.domain.status import StatusBoard
 from service.domain.watched import Snapshot, Watched
@@ -76,7 +77,9 @@ class PublicStream:
         clock: Callable[[], int],
         visitor_of: VisitorOf = lambda organization, bearer: None,
         trusted_proxies: Networks = (),
+        guesses: Guesses | None = None,
     ) -> None:
+        self._guesses = guesses
         self._board = board
         self._newcomers = newcomers
         self._clock = clock
@@ -115,8 +118,19 @@ class PublicStream:
         try:
             watched = await self._board.watch(organization, channel)
             return self.reply(watched, route, method, query, headers, peer)
+        except NotFound as error:
+            return _refusal(route, self._wrong_guess(headers, peer) or error)
         except DomainError as error:
             return _refusal(route, error)
+
+    def _wrong_guess(self, headers: Mapping[str, str], peer: str) -> Throttled | None:
+        """Count an unknown channel, as the middleware does for what is not answered in the lane."""
+        if self._guesses is not None:
+            try:
+                self._guesses.wrong(client_address(peer, headers.get("x-forwarded-for", ""), self.trusted_proxies))
+            except Throttled as too_many:
+                return too_many
+        return None
 
     def reply(
         self, watched: Watched, route: str, method: str, query: str, headers: Mapping[str, str], peer: str
