@@ -84,6 +84,8 @@ class SimulatedPackager:
                 frame_rate=30.0 if video else 0.0,
                 sample_rate=0 if video else 48_000,
                 channels=0 if video else 2,
+                frame_samples=0 if video else 1024,
+                silence=b"" if video else bytes(6),
             )
 
     def segment(

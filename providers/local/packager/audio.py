@@ -32,6 +32,8 @@ def init_of(config: AacConfig, generation: int) -> TrackInit:
         config.sample_rate,
         sample_rate=config.sample_rate,
         channels=config.channels,
+        frame_samples=config.frame_samples,
+        silence=config.silence,
     )
 
 

@@ -27,7 +27,8 @@ class TrackInit:
     """An init segment (`ftyp`+`moov`) and what manifests say about its track.
 
     `codec` is the RFC 6381 string (avc1.640028, mp4a.40.2). Video has `width`, `height` and `frame_rate` (0.0 if unknown);
-    audio has `sample_rate` and `channels`. `timescale` is the number of ticks in a second for this track's times.
+    audio has `sample_rate`, `channels`, and `silence`: a frame of `frame_samples` ticks without sound. `timescale` is the number of
+    ticks in a second for this track's times.
     """
 
     track: TrackKind
@@ -40,6 +41,8 @@ class TrackInit:
     frame_rate: float = 0.0
     sample_rate: int = 0
     channels: int = 0
+    frame_samples: int = 0
+    silence: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True, slots=True)

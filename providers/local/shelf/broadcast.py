@@ -17,6 +17,7 @@ from providers.local.shelf import index
 from providers.local.shelf.disk import Syncer, write_whole
 from providers.local.shelf.errors import ShelfError
 from providers.local.shelf.index import INDEX_FILE, BroadcastInfo, FullLine, LossLine, SegmentLine, TargetLine
+from providers.local.shelf.silence import without_audio
 from providers.local.shelf.track import Track
 
 MAX_RENDITIONS = 8
@@ -54,6 +55,7 @@ class Broadcast:
         self.low_latency = info.latency_mode is LatencyMode.LOW
         self.ended = fd is None
         self.recording = True
+        self._audio_inits: dict[str, TrackInit] = {}
         self._watchable = False
         self._failed = False
         self._syncer = syncer
@@ -70,6 +72,8 @@ class Broadcast:
             self._syncer.check()
             track = self._track(rendition, event.track)
             if isinstance(event, Part):
+                if event.index == 0 and event.sequence > track.next_sequence:
+                    self._add_silence(track, event)
                 track.add(event)
             elif isinstance(event, SegmentEnd):
                 track.end(event)
@@ -111,6 +115,15 @@ class Broadcast:
     def _begin_generation(self, track: Track, event: TrackInit) -> None:
         self._end_open(track, time.time())
         track.begin(event)
+        if event.track is TrackKind.AUDIO:
+            self._audio_inits[track.rendition] = event
+
+    def _add_silence(self, track: Track, part: Part) -> None:
+        """List what comes before this part, for the video that had no audio: `resume` left room for it in the numbers."""
+        video, init = self.tracks.get((track.rendition, TrackKind.VIDEO)), self._audio_inits.get(track.rendition)
+        if video is not None and init is not None and track.kind is TrackKind.AUDIO:
+            track.add_silence(init, video, part)
+            self._listed(track)
 
     def _track(self, rendition: str, kind: TrackKind) -> Track:
         track = self.tracks.get((rendition, kind))
@@ -188,10 +201,12 @@ class Broadcast:
         own = {kind: self.tracks.get((rendition, kind)) for kind in TrackKind}
         latest = max((max(track.inits, default=-1) for track in own.values() if track), default=-1)
         video, audio = own[TrackKind.VIDEO], own[TrackKind.AUDIO]
+        # Should this packager bring audio, silence comes before it for what had none.
+        silent = len(without_audio(video.segments, audio.segments if audio else [])) if video else 0
         return Resume(
             generation=max(newest if joins else newest + 1, latest + 1, 0),
             video_sequence=video.next_sequence if video else 0,
-            audio_sequence=audio.next_sequence if audio else 0,
+            audio_sequence=(audio.next_sequence if audio else 0) + silent,
             decode_time=max((track.end_time for track in self.tracks.values()), default=0.0),
             target_duration=self.target_duration if any(track.segments for track in self.tracks.values()) else 0,
             program_time=max((track.end_program_time for track in own.values() if track), default=0.0),

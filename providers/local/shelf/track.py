@@ -29,6 +29,7 @@ from providers.local.shelf.disk import Syncer, write_whole
 from providers.local.shelf.errors import ShelfError
 from providers.local.shelf.index import INIT_FIELDS, InitLine, Line, SegmentLine
 from providers.local.shelf.parts import MEMORY_BYTES, StoredParts
+from providers.local.shelf.silence import silent_segments, without_audio
 
 MEMORY_TARGETS = 4
 """Media younger than this many target durations is served from memory: all parts a playlist lists (three), and some slack."""
@@ -275,6 +276,24 @@ class Track:
             with suppress(OSError):  # it is the show that must go on
                 (self._folder / segment_name(self.name, segment.sequence)).unlink()
             self._removed += 1
+
+    def add_silence(self, init: TrackInit, video: Track, part: Part) -> None:
+        """List silence for as long as the newest segments of the video without audio last, up to this part, which is of `init`.
+
+        Playlists do not show its parts, which are as long as a segment.
+        """
+        segments = [each for each in without_audio(video.segments, self.segments) if each.generation < part.generation]
+        first, shown = self.next_sequence, video.view(live=False)
+        segments = segments[len(segments) - (part.sequence - first) :]
+        for event in silent_segments(init, shown, segments, first, part.decode_time):
+            match event:
+                case TrackInit():
+                    self.begin(event)
+                case Part():
+                    self.add(event)
+                    self._parts[event.sequence].hidden = True
+                case SegmentEnd():
+                    self.end(event)
 
     def hide_parts(self) -> None:
         """The parts there are were cut for another part target than the one playlists tell from now on."""

@@ -1,0 +1,46 @@
+"""Silence for the part of a broadcast that had no audio: players wait for a track that begins after the others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from math import ceil
+
+from providers.local.manifest.views import SegmentView, TrackView
+from providers.local.packager.events import PackagerEvent, Part, SegmentEnd, TrackInit, TrackKind
+from providers.local.packager.fragments import audio_fragment
+
+MAX_SILENT_SEGMENTS = 600
+"""Segments of silence made at once, each a file: 20 minutes of video without audio. What was before stays without."""
+
+
+def without_audio(video: Sequence[SegmentView], audio: Sequence[SegmentView]) -> list[SegmentView]:
+    """The newest segments of the video, which are of later generations than any of the audio."""
+    latest = audio[-1].generation if audio else -1
+    count = 0
+    while count < min(len(video), MAX_SILENT_SEGMENTS) and video[-count - 1].generation > latest:
+        count += 1
+    return list(video[len(video) - count :])
+
+
+def silent_segments(
+    init: TrackInit, video: TrackView, segments: Sequence[SegmentView], sequence: int, until: int
+) -> Iterator[PackagerEvent]:
+    """What a packager would have given out for as much silence as these segments of the video last.
+
+    `init` is of the audio that follows and begins at the tick `until`; `sequence` is the number of the first segment.
+    """
+    generation, end = -1, 0
+    for segment in segments:
+        start = video.start(segment)
+        stop = until if segment is segments[-1] else int((start + video.seconds(segment)) * init.timescale)
+        if segment.generation != generation:
+            generation, end = segment.generation, ceil(start * init.timescale - 1e-6)
+            yield replace(init, generation=generation)
+        count = max(1, (stop - end) // init.frame_samples)
+        duration = count * init.frame_samples
+        frames = [init.silence] * count
+        data = audio_fragment(sequence + 1, end, init.frame_samples, [len(init.silence)] * count, frames)
+        yield Part(TrackKind.AUDIO, generation, sequence, 0, end, duration, True, data)
+        yield SegmentEnd(TrackKind.AUDIO, generation, sequence, end, duration, True, segment.program_time)
+        sequence, end = sequence + 1, end + duration
