@@ -180,6 +180,7 @@ class LiveStream extends HTMLElement {
     this.#countdown.hear(status);
     if (status.state === "ended" && before?.state !== "ended") this.#endedAt = Date.now();
     this.#source.hear(status);
+    if (!this.#replay) this.#playback?.offer(status.tracks);
     this.#setLost(false);
     this.#dispatch("streamstatus", status);
     this.#decide();
@@ -301,6 +302,7 @@ class LiveStream extends HTMLElement {
     this.#progress.reset();
     this.#isHeld = this.#isJoined = false;
     this.#playback = new Playback(this.#video, url);
+    if (what === "live") this.#playback.offer(this.#status.tracks);
   }
 
   #hold(isHeld) {

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.e2e.browser import Browser, chromium, missing
-from tests.e2e.stage import Service
+from tests.e2e.stage import TEST_PATTERN, Service
 from tests.e2e.watching import embedded
 
 pytestmark = pytest.mark.e2e
@@ -169,3 +169,18 @@ async def test_the_sound_is_offered_only_while_something_plays_without_it(live: 
         await visitor.until("facts.view === 'live' && facts.unmute")
         await browser.run("document.querySelector('live-stream').shadowRoot.querySelector('video').muted = false")
         await visitor.until("!facts.unmute")  # as by the video's own controls
+
+
+async def test_audio_that_joins_the_video_is_heard_by_those_who_watch_already(live: Service, browser: Browser) -> None:
+    """Players read which tracks there are once, so the element loads the stream again when the status names others."""
+    channel, stream = await live.channel(reconnect_timeout=60)
+    encoder = await live.push(stream, source=TEST_PATTERN[:4])
+    async with embedded(browser, live, channel, "muted") as visitor:
+        watching = await visitor.plays_on()
+        assert (watching["status"]["tracks"], watching["sound"]) == ("video", 0)
+
+        await encoder.kill()
+        await live.push(stream)
+        await visitor.until("facts.status.tracks === 'audio+video' && facts.sound > 0")
+        heard = await visitor.plays_on()
+    assert heard["errors"] == []

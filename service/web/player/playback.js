@@ -53,11 +53,13 @@ export class Playback {
   #timer = 0;
   #retryMs = FIRST_RETRY_MS;
   #answeredAt = Date.now();
+  #tracks = null; // that the stream is known to offer
+  #address; // of what is loaded
   #listeners = new AbortController();
 
   constructor(video, url) {
     this.#video = video;
-    this.#url = url;
+    this.#url = this.#address = url;
     const { signal } = this.#listeners;
     video.addEventListener("playing", () => (this.#retryMs = FIRST_RETRY_MS), { signal });
     if (playsItself(video)) {
@@ -122,6 +124,28 @@ export class Playback {
     return 0;
   }
 
+  /**
+   * The stream offers these tracks, as stream_status names them; null where it does not. Players read them once, with the first
+   * playlist, so it is loaded again when they change.
+   */
+  offer(tracks) {
+    if (!tracks || tracks === this.#tracks) return;
+    const isChange = this.#tracks !== null;
+    this.#tracks = tracks;
+    if (isChange) this.#loadTracks();
+  }
+
+  /** Caches keep the playlist for some seconds: load it under another address. */
+  #loadTracks() {
+    const address = new URL(this.#url, location.href);
+    address.searchParams.set("tracks", this.#tracks);
+    if (this.#address === address.href) return;
+    this.#address = address.href;
+    this.#retryMs = FIRST_RETRY_MS;
+    clearTimeout(this.#timer);
+    this.#load();
+  }
+
   /** There is another broadcast at the same address. */
   startOver() {
     if (!this.#timer) this.#again();
@@ -139,13 +163,13 @@ export class Playback {
   }
 
   #attachNative() {
-    this.#video.src = this.#url;
+    this.#video.src = this.#address;
   }
 
   async #attachHls() {
     try {
       const Hls = await loadHls();
-      if (this.#stopped) return;
+      if (this.#stopped || this.#hls) return;
       if (!Hls.isSupported()) return this.#attachNative();
       const hls = (this.#hls = new Hls({
         enableWorker: false, // fMP4 passes through, and a worker would need blob: in a page's Content-Security-Policy
@@ -164,8 +188,12 @@ export class Playback {
           this.#again();
         }
       });
+      hls.on(Hls.Events.MANIFEST_PARSED, (_, { levels }) => {
+        const found = ["audio", "video"].filter((kind) => levels.some((level) => level[`${kind}Codec`])).join("+");
+        if (this.#tracks && found !== this.#tracks) this.#loadTracks();
+      });
       hls.on(Hls.Events.LEVEL_LOADED, () => (this.#answeredAt = Date.now()));
-      hls.loadSource(this.#url);
+      hls.loadSource(this.#address);
       hls.attachMedia(this.#video);
     } catch {
       this.#again();
@@ -176,18 +204,14 @@ export class Playback {
   #again() {
     if (this.#stopped) return;
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => {
-      this.#timer = 0;
-      if (this.#hls) {
-        this.#hls.destroy();
-        this.#hls = null;
-        this.#attachHls();
-      } else if (playsItself(this.#video)) {
-        this.#attachNative();
-      } else {
-        this.#attachHls();
-      }
-    }, this.#retryMs);
+    this.#timer = setTimeout(() => this.#load(), this.#retryMs);
     this.#retryMs = Math.min(LAST_RETRY_MS, this.#retryMs * 2);
+  }
+  #load() {
+    this.#timer = 0;
+    if (!this.#hls && playsItself(this.#video)) return this.#attachNative();
+    this.#hls?.destroy();
+    this.#hls = null;
+    this.#attachHls();
   }
 }
