@@ -80,7 +80,8 @@ async def test_everything_measured_is_told_with_the_viewers_of_that_time(api: Ap
 
 async def test_without_a_live_input_there_is_none(api: Api) -> None:
     path = api.conference(await api.channel())
-    assert await api.get(path + "/stream_health") == (404, {"detail": "Not found."})
+    status, answer = await api.get(path + "/stream_health")
+    assert (status, answer["detail"].startswith("The channel has no live input.")) == (404, True)
     assert await api.get(api.conference(str(uuid4())) + "/stream_health") == (404, {"detail": "Not found."})
 
 
