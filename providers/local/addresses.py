@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from providers.base import LiveInput, Playback, Recording
-from providers.local.broadcasts import APP
+from providers.local.admission import APP
 from providers.local.config import LocalConfig
 from providers.local.ports import StoredInput
 from providers.local.recordings import StoredRecording

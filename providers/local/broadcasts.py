@@ -14,13 +14,14 @@ import structlog
 
 from providers.base import EventKind, LatencyMode, Phase, ProviderEvent, Spawn
 from providers.health import RecordingState
+from providers.local.admission import require_open, require_target
 from providers.local.ingest.ports import Publication, PublishRefused, PublishRequest
 from providers.local.packager import cutting
 from providers.local.pipeline import DISK, Pipeline, Transcoding
-from providers.local.ports import InputStore, StoredInput, key_digest
+from providers.local.ports import InputStore, StoredInput
 from providers.local.recordings import Recordings
 from providers.local.refusals import Refusals
-from providers.local.session import CHECK_INTERVAL, KEY_CHANGED, SHORTEST_SHOWN, LiveSession, Surroundings
+from providers.local.session import CHECK_INTERVAL, SHORTEST_SHOWN, LiveSession, Surroundings
 from providers.local.shelf.broadcast import Broadcast
 from providers.local.shelf.errors import ShelfError, ShelfFull
 from providers.local.shelf.index import BroadcastInfo
@@ -33,9 +34,6 @@ INTERRUPTION_LIMIT = 600.0
 """Seconds after which a broadcast that a stop of the service interrupted ends, unless its reconnect window is longer. A restart
 takes its time on a busy machine, and an encoder cannot come back before it is done."""
 
-APP = "live"
-"""The RTMP application: rtmps://HOST:PORT/live."""
-
 SEGMENT_TARGET = {LatencyMode.STANDARD: 2.0, LatencyMode.REDUCED: 0.0, LatencyMode.LOW: 2.0}
 """Seconds a segment should last; 0 is one for every keyframe."""
 
@@ -46,19 +44,7 @@ PART_TARGET = {
 }
 """Seconds. Outside `low` parts are not listed; they only bound what a kill -9 can lose."""
 
-UNKNOWN_KEY = PublishRefused(
-    "NetStream.Publish.BadName",
-    "This stream key is not known here. Copy the key of the channel again, without spaces around it.",
-)
-MISSING_KEY = PublishRefused(
-    "NetStream.Publish.BadName",
-    "The stream key is missing. Copy the key of the channel into the encoder's field for the stream key.",
-)
-UNKNOWN_APP = PublishRefused("NetConnection.Connect.InvalidApp", f"The server URL must end in /{APP}.")
 FAILED = ("NetStream.Failed", "The server failed to go on with this stream: see its log, and start again.")
-DISABLED = PublishRefused(
-    "NetStream.Publish.Denied", "This live input is disabled. Ask the channel's owner to enable it."
-)
 
 
 class Broadcasts:
@@ -94,14 +80,9 @@ class Broadcasts:
 
     async def admit(self, request: PublishRequest) -> Publication:
         """Let an encoder in or raise PublishRefused."""
-        _require_target(request.app, request.stream_key)
-        stored = await self._look_up(request.stream_key)
-        if stored is None:
-            raise UNKNOWN_KEY
-        if not stored.accepts(key_digest(request.stream_key), datetime.fromtimestamp(self._clock(), UTC)):
-            raise PublishRefused(*KEY_CHANGED)
-        if not stored.enabled:
-            raise DISABLED
+        require_target(request.app, request.stream_key)
+        found = await self._look_up(request.stream_key)
+        stored = require_open(found, request.stream_key, datetime.fromtimestamp(self._clock(), UTC))
         self.refusals.check(stored.uid)
         session = self._sessions.get(stored.uid)
         if session is None:
@@ -214,12 +195,14 @@ class Broadcasts:
 
     def _discard(self, input_uid: str) -> None:
         """Drop a broadcast that was never shown; the next encoder begins another one."""
-        broadcast = self._running.pop(input_uid, None)
+        if (broadcast := self._running.pop(input_uid, None)) is not None:
+            self._drop(broadcast)
+
+    def _drop(self, broadcast: Broadcast) -> None:
         try:
-            if broadcast is not None:
-                broadcast.discard(self._clock())
+            broadcast.discard(self._clock())
         except ShelfError as problem:
-            log.error("storage failed", input=input_uid, problem=str(problem))
+            log.error("broadcast not removed", recording=broadcast.info.uid, problem=str(problem))
 
     def _record(self, broadcast: Broadcast) -> None:
         try:
@@ -274,7 +257,7 @@ class Broadcasts:
     def _finish_interrupted(self, broadcast: Broadcast) -> None:
         """Make the recording of a broadcast that does not go on, unless it broke off before there was something to watch."""
         if broadcast.seconds < SHORTEST_SHOWN:
-            broadcast.discard(self._clock())
+            self._drop(broadcast)
         else:
             self._record(broadcast)
 
@@ -345,17 +328,6 @@ class Broadcasts:
 
     def __len__(self) -> int:
         return len(self._sessions)
-
-
-def _require_target(app: str, stream_key: str) -> None:
-    """Raise PublishRefused unless there is a key, and the URL ends in our application.
-
-    A single word comes as a key (`publish_target`). The application alone is a URL without one.
-    """
-    if app in ("", APP) and stream_key.strip() in ("", APP) and (app or stream_key):
-        raise MISSING_KEY
-    if app != APP:
-        raise UNKNOWN_APP
 
 
 def _is_over(stored: StoredInput, lost_since: float) -> bool:

@@ -32,7 +32,8 @@ from providers.base import (
 from providers.health import InputHealth
 from providers.local import playback
 from providers.local.addresses import Addresses
-from providers.local.broadcasts import DISABLED, Broadcasts
+from providers.local.admission import DISABLED
+from providers.local.broadcasts import Broadcasts
 from providers.local.config import LocalConfig
 from providers.local.ingest.limits import IngestCounters
 from providers.local.ingest.server import IngestServer
@@ -190,7 +191,7 @@ class LocalProvider:
         live = await self._change(uid, enabled=enabled)
         self._broadcasts.refusals.forget(uid)
         if not enabled and (session := self._broadcasts.session(uid)) is not None:
-            session.stop("disabled", DISABLED.code, DISABLED.description)
+            session.stop("disabled", *DISABLED)
         return live
 
     async def rotate_key(self, uid: str, overlap: int = 0) -> LiveInput:

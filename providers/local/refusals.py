@@ -29,8 +29,10 @@ MAX_REMEMBERED = 10_000
 
 @dataclass(slots=True)
 class _Remembered:
-    refusal: MediaRefused
-    at: datetime
+    """Without the exception itself, which holds the frames it was raised in."""
+
+    code: str
+    refusal: EncoderRefusal
     since: float
     times: int
 
@@ -51,7 +53,9 @@ class Refusals:
         """An encoder of this input was refused for what it sends."""
         before, now = self._known.pop(input_uid, None), self._monotonic()
         times = 1 if before is None or now - before.since >= FORGOTTEN_AFTER else before.times + 1
-        self._known[input_uid] = _Remembered(refusal, datetime.fromtimestamp(self._clock(), UTC), now, times)
+        at = datetime.fromtimestamp(self._clock(), UTC)
+        told = EncoderRefusal(refusal.kind, refusal.description, at)
+        self._known[input_uid] = _Remembered(refusal.code, told, now, times)
         if len(self._known) > MAX_REMEMBERED:
             del self._known[next(iter(self._known))]
 
@@ -61,7 +65,7 @@ class Refusals:
         if known is None or (left := known.until - self._monotonic()) <= 0:
             return
         again = f"The server accepts a changed encoder in {ceil(left)} s."
-        raise PublishRefused(known.refusal.code, f"{known.refusal.description} {again}")
+        raise PublishRefused(known.code, f"{known.refusal.sentence} {again}")
 
     def runs(self, input_uid: str, seconds: float) -> None:
         """The input's encoder has sent media for so long without being refused."""
@@ -76,4 +80,4 @@ class Refusals:
     def of(self, input_uid: str) -> EncoderRefusal | None:
         """The last refusal of the input, until an encoder is accepted."""
         known = self._known.get(input_uid)
-        return None if known is None else EncoderRefusal(known.refusal.kind, known.refusal.description, known.at)
+        return None if known is None else known.refusal

@@ -14,6 +14,7 @@ import structlog
 
 from providers.base import EventKind, InputState, LatencyMode, Phase
 from providers.health import InputHealth, RecordingState
+from providers.local.admission import KEY_CHANGED
 from providers.local.countdown import seconds_until_watchable
 from providers.local.enhanced import plain
 from providers.local.health.checkup import Checkup
@@ -46,7 +47,6 @@ BUSY = PublishRefused(
     "NetStream.Publish.BadName",
     "Another encoder is streaming to this key right now. Stop it first, or use another channel's key.",
 )
-KEY_CHANGED = ("NetStream.Publish.Denied", "The stream key of this channel was changed. Copy the new one.")
 TAKEN_OVER = (
     "NetStream.Publish.BadName",
     "This encoder sent nothing for 5 seconds, and another one has taken over the stream.",

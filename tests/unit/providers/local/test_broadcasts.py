@@ -463,3 +463,17 @@ async def test_what_is_wrong_with_the_server_or_the_key_is_named(
     with pytest.raises(PublishRefused) as refused:
         await stage.connect(key, app)
     assert refused.value.description.startswith(sentence)
+
+
+@pytest.mark.parametrize(("app", "key"), [("live", "wrong"), ("live", ""), ("other", KEY), ("live", KEY)])
+async def test_a_refusal_keeps_nothing_of_the_refused(stage: Stage, app: str, key: str) -> None:
+    """An exception that is raised twice holds the frames of both times, with the connection in them."""
+    await stage.add_input()
+    await stage.store.change(INPUT, enabled=False)
+    refusals = []
+    for _ in range(2):
+        with pytest.raises(PublishRefused) as refused:
+            await stage.connect(key, app)
+        refusals.append(refused.value)
+
+    assert refusals[0] is not refusals[1]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import weakref
+
 import pytest
 
 from providers.health import RefusalKind
@@ -91,3 +93,14 @@ def test_only_so_many_inputs_are_remembered(refusals: Refusals, monkeypatch: pyt
         refusals.note(uid, HEVC)
 
     assert [uid for uid in "abc" if refusals.of(uid)] == ["a", "c"]
+
+
+def test_nothing_is_kept_of_the_exception(refusals: Refusals) -> None:
+    """It holds the frames it was raised in, and the encoder's media in them."""
+    refusal = MediaRefused(RefusalKind.CODEC, "NetStream.Publish.Denied", "HEVC is not supported here.")
+    gone = weakref.ref(refusal)
+    refusals.note("a", refusal)
+    del refusal
+
+    assert gone() is None
+    assert refusals.of("a") is not None

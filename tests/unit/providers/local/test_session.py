@@ -10,11 +10,12 @@ import pytest
 
 from providers.base import EventKind, InputOptions, LatencyMode, Phase
 from providers.health import RecordingState, RefusalKind
+from providers.local.admission import KEY_CHANGED
 from providers.local.ingest.ports import MediaRefused, PublishRefused, PublishRequest
 from providers.local.media import FlvTag, TagKind
 from providers.local.pipeline import Pipeline
 from providers.local.ports import StoredInput, key_digest
-from providers.local.session import FROZEN_AFTER, KEY_CHANGED, EncoderLink, LiveSession, Surroundings
+from providers.local.session import FROZEN_AFTER, EncoderLink, LiveSession, Surroundings
 
 TAG = FlvTag(TagKind.VIDEO, 0, b"")
 
