@@ -19,6 +19,7 @@ import psutil
 import pytest
 
 from tests import servers
+from tests.locked import absent_modules
 
 pytestmark = pytest.mark.e2e
 
@@ -30,6 +31,24 @@ PRINTED = 'visitor_id=$V"\n'
 
 VARIABLES = ("O", "PUBLIC", "C", "U", "T", "V")
 """Of the README's examples."""
+
+
+WITHOUT = """
+import sys
+
+class Without:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {0!r}:
+            raise ModuleNotFoundError("No module named " + repr(name), name=name)
+
+sys.meta_path.insert(0, Without())
+"""
+
+ELSEWHERE = ("docker ", "scripts/run", "scripts/test", "service restore ")
+"""Commands of the README that need Docker, start this very test, or want the service stopped."""
+
+SHELL_SCRIPTS = {"run", "test", "check", "lock"}
+"""They install, test or lock, whatever they are asked."""
 
 
 def listen_to_ctrl_c() -> None:
@@ -70,14 +89,16 @@ class Run:
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """The parts of the repository that run, with an environment that is already installed: this one."""
+    """The parts of the repository that run. The environment is installed already: it is this one, but for the tests' packages."""
     home = tmp_path / "checkout"
-    for part in ("service", "providers", "scripts"):
-        shutil.copytree(ROOT / part, home / part, ignore=shutil.ignore_patterns("__pycache__"))
+    for part in ("service", "providers", "scripts", "tests"):
+        shutil.copytree(ROOT / part, home / part, ignore=shutil.ignore_patterns("__pycache__", "test_*.py", "vendor-*"))
     lock = shutil.copy(ROOT / "requirements.lock", home)
     python = home / ".venv" / "bin" / "python"
     python.parent.mkdir(parents=True)
-    python.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    (home / "only-locked").mkdir()
+    (home / "only-locked" / "sitecustomize.py").write_text(WITHOUT.format(absent_modules()))
+    python.write_text(f'#!/bin/sh\nPYTHONPATH={home}/only-locked exec {sys.executable} "$@"\n')
     python.chmod(0o755)
     version = ".".join(map(str, sys.version_info[:3]))
     stamp = f"{hashlib.sha256(Path(lock).read_bytes()).hexdigest()}  - Python {version}"
@@ -115,6 +136,66 @@ def test_the_lines_it_prints_work_when_pasted(started: Run, checkout: Path) -> N
     status, _ = decoder.raw_decode(done.stdout[end:].lstrip())
     assert stream["rtmps_url"].startswith("rtmps://")
     assert (status["is_connected"], status["is_watchable"]) == (False, False)
+
+
+def shell_blocks() -> list[str]:
+    """The README's, without the lines of ELSEWHERE."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"(?ms)^```sh\n(.*?)^```", text)
+    kept = [
+        "\n".join(line for line in block.splitlines() if not any(each in line for each in ELSEWHERE))
+        for block in blocks
+    ]
+    return [block for block in kept if block.strip()]
+
+
+def test_every_command_of_the_readme_runs_as_it_is_written(
+    started: Run, checkout: Path, environment: dict[str, str]
+) -> None:
+    started.wait_for(PRINTED)
+    exports = "\n".join(re.findall(r"(?m)^export .*$", started.output))
+    (checkout / ".curlrc").write_text("fail-with-body\nsilent\nshow-error\n")
+    settings = {**environment, "CURL_HOME": str(checkout)}
+    blocks = shell_blocks()
+    assert len(blocks) >= 4
+    for block in blocks:
+        pasted = f"{exports}\nset -e\n{block}".replace("/backups/", f"{checkout}/backups-")
+        done = subprocess.run(
+            ["bash", "-c", pasted], cwd=checkout, env=settings, capture_output=True, text=True, timeout=120
+        )
+        assert done.returncode == 0, (block, done.stdout, done.stderr)
+
+
+def test_every_command_that_the_readme_names_is_there(checkout: Path, environment: dict[str, str]) -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    scripts = set(re.findall(r"scripts/([a-z-]+)\b(?!/)", text)) - SHELL_SCRIPTS - {"examples"}
+    assert {"bench-status", "load-viewers", "make-client", "screenshots"} <= scripts
+    commands = [[str(checkout / "scripts" / name), "--help"] for name in sorted(scripts)]
+    synopsis = re.findall(r"(?m)^\.venv/bin/python -m service (.*)$", text)
+    words = {
+        re.split(r" [-A-Z\[#/]", each.strip() + " #")[0]
+        for line in synopsis
+        for each in line.split("#")[0].split(" | ")
+    }
+    assert {"serve", "doctor", "token create", "user list"} <= words
+    python = str(checkout / ".venv" / "bin" / "python")
+    commands += [
+        [python, "-m", "service", *each.split(), "--help"]
+        for each in sorted(words)
+        if each not in ("revoke", "restore")
+    ]
+    for command in commands:
+        done = subprocess.run(command, cwd=checkout, env=environment, capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, (command, done.stderr)
+    for name, *options in (
+        ("bench-status", "--rounds=1", "--requests=2000"),
+        ("bench-heartbeats", "--seconds=1", "--rate=500"),
+    ):
+        script = str(checkout / "scripts" / name)
+        done = subprocess.run(
+            [script, *options], cwd=checkout, env=environment, capture_output=True, text=True, timeout=240
+        )
+        assert done.returncode == 0, (name, done.stderr)
 
 
 @pytest.mark.parametrize(("how", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
