@@ -52,6 +52,7 @@ class Database:
         self._trouble: str | None = None
         self._turns = asyncio.Lock()
         self._workers = Workers()
+        self._closed = False
         self._absences: tuple[type[Exception], ...] = (PoolTimeout, OSError, TimeoutError)
         self._engine = self._sqlite_engine(where) if self.dialect == "sqlite" else self._postgresql_engine(where)
 
@@ -97,9 +98,10 @@ class Database:
         await self.write(lambda connection: connection.run_sync(work))
 
     async def aclose(self) -> None:
-        """Close every connection; safe to call twice."""
+        """Close every connection, also those in use. What comes later is refused as unavailable. Safe to call twice."""
+        self._closed = True
         await self._engine.dispose()
-        await self._workers.ended()
+        await self._workers.end()
 
     def _sqlite_engine(self, where: URL) -> AsyncEngine:
         try:
@@ -116,6 +118,8 @@ class Database:
 
     @asynccontextmanager
     async def _translated(self) -> AsyncIterator[None]:
+        if self._closed:
+            raise _unavailable()  # a connection that is opened now would never be closed
         try:
             yield
         except IntegrityError:

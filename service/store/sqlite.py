@@ -10,7 +10,6 @@ import asyncio
 import os
 from contextlib import suppress
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import aiosqlite
@@ -25,28 +24,28 @@ WRITES = "conference_writes"
 
 
 class Workers:
-    """The thread behind each connection.
+    """The connections whose threads run.
 
     A connection whose opening or statement was cancelled ends by itself, on its thread, which then tells the event loop: the loop
-    must still be there.
+    must still be there. The pool does not close a connection that is in use while the pool is closed: `end` does.
     """
 
     def __init__(self) -> None:
-        self._threads: set[Thread] = set()
+        self._connections: set[aiosqlite.Connection] = set()
 
     def connect(self, *arguments: Any, **options: Any) -> aiosqlite.Connection:
-        """As `aiosqlite.connect`, its thread noted. A daemon, as SQLAlchemy makes it: no process is to wait for one."""
+        """Open a connection, as `aiosqlite.connect` does. Its thread is a daemon, as with SQLAlchemy: no process waits for it."""
         connection = aiosqlite.connect(*arguments, **options)
-        thread = connection._thread
-        thread.daemon = True
-        self._threads = {each for each in self._threads if each.is_alive()} | {thread}
+        connection._thread.daemon = True
+        self._connections = {each for each in self._connections if each._thread.is_alive()} | {connection}
         return connection
 
-    async def ended(self) -> None:
-        """Wait for all of them, for each as long as a writer may wait for another."""
-        for thread in self._threads:
-            if thread.is_alive():
-                await asyncio.to_thread(thread.join, BUSY_TIMEOUT_MS / 1000)
+    async def end(self) -> None:
+        """Close every connection that is still open, and wait for each thread as long as a writer may wait for another."""
+        for connection in self._connections:
+            if connection._thread.is_alive():
+                connection.stop()
+                await asyncio.to_thread(connection._thread.join, BUSY_TIMEOUT_MS / 1000)
 
 
 def sqlite_engine(url: URL, workers: Workers, **pool: Any) -> AsyncEngine:

@@ -9,7 +9,9 @@ from collections.abc import AsyncIterator
 from contextlib import closing
 from functools import partial
 from pathlib import Path
+from typing import Any
 
+import aiosqlite
 import pytest
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -81,6 +83,36 @@ async def test_when_it_is_closed_the_threads_of_cancelled_reads_are_over(tmp_pat
     await database.aclose()
     left = [each for each in threading.enumerate() if each not in before and "asyncio" not in each.name]
     assert left == []
+
+
+async def test_a_connection_that_is_in_use_is_closed_with_the_store(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Left to the garbage collector it would warn at any later time, in a test that has nothing to do with it."""
+    made: list[aiosqlite.Connection] = []
+    connect = aiosqlite.connect
+
+    def noted(*arguments: Any, **options: Any) -> aiosqlite.Connection:
+        made.append(connect(*arguments, **options))
+        return made[-1]
+
+    monkeypatch.setattr(aiosqlite, "connect", noted)
+    database = Database(f"sqlite:///{tmp_path / 'store.db'}")
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    async def slow(connection: AsyncConnection) -> int:
+        begun.set()
+        await go_on.wait()
+        return await one(connection)
+
+    reading = asyncio.create_task(database.read(slow))
+    await begun.wait()
+    await database.aclose()
+    assert [each._connection for each in made] == [None]
+    go_on.set()
+    with pytest.raises(Unavailable):
+        await reading
+    assert len(made) == 1
 
 
 async def written(connection: AsyncConnection, number: int) -> None:
