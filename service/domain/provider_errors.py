@@ -22,6 +22,9 @@ from service.domain.errors import Invalid, Throttled, Unavailable
 
 log = structlog.get_logger(__name__)
 
+OUTAGE_RETRY = 5.0
+"""Seconds an API user is asked to wait at least while the provider does not answer: outages rarely end sooner."""
+
 
 @contextmanager
 def provider_errors(organization_id: UUID | None = None) -> Iterator[None]:
@@ -40,7 +43,7 @@ def provider_errors(organization_id: UUID | None = None) -> Iterator[None]:
     except OptionRefused as refused:
         raise Invalid({refused.option: [refused.rule]}) from refused
     except ProviderUnavailable as away:
-        raise Unavailable("The stream provider is not available.", retry_after=away.retry_after) from away
+        raise Unavailable("The stream provider does not answer.", max(OUTAGE_RETRY, away.retry_after)) from away
     except (InputNotFound, InputGone, RecordingNotFound):
         raise
     except ProviderError as failure:

@@ -75,7 +75,8 @@ async def test_in_an_outage_the_last_good_answers_come_marked(api: Api, fake: Fa
             assert response.headers["X-Degraded"] == "true"
             assert int(response.headers["Age"]) >= 0
     async with api.client.post(stream, headers=api.auth, json={"reconnect_timeout": 77}) as response:
-        assert response.status == 503
+        assert (response.status, await response.json()) == (503, {"detail": "The stream provider does not answer."})
+        assert int(response.headers["Retry-After"]) >= 5
     async with api.client.get("/readyz") as response:
         assert (await response.json())["checks"]["provider"] == "unavailable"
 
