@@ -32,7 +32,9 @@ def operations(messages: Messages) -> list[Operation]:
         summary="Send a message",
     )
     async def send_message(call: Call[Nothing, MessageBody]) -> Reply:
-        """With an `id` of the client's own it may be sent again: 200, and still one message. 409 when the id is another's."""
+        """With an `id` of the client's own it may be sent again: 200, and still one message. 409 when the
+        channel has another message with that id.
+        """
         message, is_new = await messages.post(call.caller, call.path["channel_id"], call.body.draft())
         return Reply(message_answer(message), status=201 if is_new else 200)
 

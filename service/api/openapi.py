@@ -50,7 +50,7 @@ ERROR_EXAMPLES: dict[int, dict[str, Any]] = {
     404: {"detail": "Not found."},
     405: {"detail": 'Method "PUT" not allowed.'},
     408: {"detail": "The request body did not arrive in time."},
-    409: {"detail": "There is another message with this id."},
+    409: {"detail": "There is another message with this id in the channel."},
     413: {"detail": "The request body is too large."},
     415: {"detail": 'Unsupported media type "text/plain" in request.'},
     429: {"detail": "Request was throttled. Expected available in 2 seconds."},

@@ -25,6 +25,8 @@ MAX_PAGE_SIZE = 100
 MAX_CURSOR = 512
 """The longest cursor looked at, in characters."""
 
+INVALID_CURSOR = "Invalid cursor"
+
 COLLECTION_BYTES = 6
 """Of the digest by which a cursor belongs to its collection."""
 
@@ -112,18 +114,26 @@ def _micros(at: datetime) -> int:
 
 def decode_cursor(cursor: str, collection: str, *, by_uuid: bool) -> Anchor:
     """Errors: NotFound for anything `encode_cursor` did not make for this collection."""
+    anchor, of = read_cursor(cursor)
+    if of != collection or (by_uuid and not _UUID.fullmatch(anchor.id)):
+        raise NotFound(INVALID_CURSOR)
+    return anchor
+
+
+def read_cursor(cursor: str) -> tuple[Anchor, str]:
+    """The place and the collection. Errors: NotFound for what has not the form of a cursor."""
     try:
         if len(cursor) > MAX_CURSOR:
             raise ValueError("too long")
         plain = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode("ascii")
         parts = _PLAIN.fullmatch(plain)
-        if parts is None or parts[4] != collection or (by_uuid and not _UUID.fullmatch(parts[3])):
-            raise ValueError("malformed, or of another collection")
+        if parts is None:
+            raise ValueError("malformed")
         at = _EPOCH + timedelta(microseconds=int(parts[2]))
         since = None if parts[5] is None else _EPOCH + timedelta(microseconds=int(parts[5]))
     except (ValueError, OverflowError, binascii.Error):
-        raise NotFound("Invalid cursor") from None
-    return Anchor(at, parts[3], backward=parts[1] == "b", since=since)
+        raise NotFound(INVALID_CURSOR) from None
+    return Anchor(at, parts[3], backward=parts[1] == "b", since=since), parts[4]
 
 
 def page_reply(

@@ -43,7 +43,7 @@ def fold(text: str) -> str:
 
 def with_latest(*more: Any, source: FromClause = channels) -> Select[Any]:
     """Channels, each with its latest message; `more` columns beside. `source`: channels, with what says which."""
-    latest = messages.c.id == channels.c.latest_message_id
+    latest = and_(messages.c.channel_id == channels.c.id, messages.c.id == channels.c.latest_message_id)
     # What is joined loosely comes last: SQLite does not change the order of such joins.
     full = source.outerjoin(messages, latest).outerjoin(_LATEST_AUTHOR, _LATEST_AUTHOR.c.id == messages.c.author_id)
     return select(*_COLUMNS, *more).select_from(full)

@@ -8,7 +8,21 @@ and deadlocks impossible.
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, String, Table, Text, UniqueConstraint, Uuid, false
+from sqlalchemy import (
+    Boolean,
+    Column,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    false,
+)
 
 from service.store.tables import UtcDateTime, channels, metadata, organizations, users
 
@@ -56,7 +70,7 @@ for _at in ("channel_created_at", "channel_latest_at"):
 messages = Table(
     "messages",
     metadata,
-    Column("id", Uuid, primary_key=True),
+    Column("id", Uuid, nullable=False),
     Column("channel_id", ForeignKey(channels.c.id), nullable=False),
     Column("organization_id", ForeignKey(organizations.c.id), nullable=False),
     Column("author_id", ForeignKey(users.c.id), nullable=False),
@@ -67,15 +81,19 @@ messages = Table(
     Column("digest", String(64), nullable=False),  # of what was first sent: a retry is told from a clash by it
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
+    # Clients choose ids. Unique in the channel only, so that a taken id tells nothing about another channel.
+    PrimaryKeyConstraint("channel_id", "id"),
     Index(None, "channel_id", "created_at", "id"),
 )
 
 mentions = Table(
     "mentions",
     metadata,
-    Column("message_id", ForeignKey(messages.c.id), primary_key=True),
-    Column("user_id", ForeignKey(users.c.id), primary_key=True),
+    Column("message_id", Uuid, nullable=False),
+    Column("user_id", ForeignKey(users.c.id), nullable=False),
     Column("channel_id", Uuid, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),  # the message's
+    PrimaryKeyConstraint("channel_id", "message_id", "user_id"),
+    ForeignKeyConstraint(["channel_id", "message_id"], [messages.c.channel_id, messages.c.id]),
     Index(None, "channel_id", "user_id", "created_at"),
 )

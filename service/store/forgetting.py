@@ -31,8 +31,11 @@ class StoredForgetting:
                 return False
             oldest = select(messages.c.id).where(messages.c.channel_id == channel_id)
             ids = list((await connection.execute(oldest.order_by(messages.c.created_at).limit(limit))).scalars())
-            await connection.execute(mentions.delete().where(mentions.c.message_id.in_(ids)))
-            await connection.execute(messages.delete().where(messages.c.id.in_(ids)))
+            its_mentions = mentions.c.channel_id == channel_id, mentions.c.message_id.in_(ids)
+            await connection.execute(mentions.delete().where(*its_mentions))
+            await connection.execute(
+                messages.delete().where(messages.c.channel_id == channel_id, messages.c.id.in_(ids))
+            )
             if len(ids) < limit:
                 done = update(channels).where(channels.c.id == channel_id).values(latest_message_id=None)
                 await connection.execute(done)

@@ -8,7 +8,6 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, RowMapping, Select, and_, case, false, or_, select, true, update
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.domain.conversation import Entry, Message, MessageType, NewMessage
@@ -60,11 +59,7 @@ class StoredMessages:
             message = await _find(connection, new.channel_id, new.id)
             return None if message is None else (message, made)
 
-        try:
-            return await self._database.write(change)
-        except IntegrityError as error:
-            # Two channels at the same time: each lock is held by another.
-            raise Conflict(TAKEN) from error
+        return await self._database.write(change)
 
     async def message(self, channel_id: UUID, message_id: UUID) -> Message | None:
         return await self._database.read(lambda connection: _find(connection, channel_id, message_id))
@@ -107,16 +102,16 @@ class StoredMessages:
         return await self._database.write(change)
 
 
-TAKEN = "There is another message with this id."
+TAKEN = "There is another message with this id in the channel."
 
 
 async def _was_sent_before(connection: AsyncConnection, new: NewMessage) -> bool:
     """The same message is there already. Errors: Conflict when it is another one."""
-    taken = select(messages.c.channel_id, messages.c.author_id, messages.c.digest).where(messages.c.id == new.id)
+    taken = select(messages.c.author_id, messages.c.digest).where(_at(new.channel_id, new.id))
     found = (await connection.execute(taken)).one_or_none()
     if found is None:
         return False
-    if tuple(found) != (new.channel_id, new.author_id, new.digest):
+    if tuple(found) != (new.author_id, new.digest):
         raise Conflict(TAKEN)
     return True
 
@@ -181,10 +176,10 @@ async def _count(
 
 async def _empty(connection: AsyncConnection, row: RowMapping, at: datetime) -> None:
     """Soft delete: what was said is gone, that something was said stays."""
-    message_id = row["id"]
-    named = select(mentions.c.user_id).where(mentions.c.message_id == message_id)
+    here = and_(mentions.c.channel_id == row["channel_id"], mentions.c.message_id == row["id"])
+    named = select(mentions.c.user_id).where(here)
     meant = or_(true() if row["notify_channel"] else false(), members.c.user_id.in_(named))
     await _count(connection, row["channel_id"], row["author_id"], row["created_at"], meant, -1)
-    await connection.execute(mentions.delete().where(mentions.c.message_id == message_id))
+    await connection.execute(mentions.delete().where(here))
     nothing = {"type": MessageType.DELETED.value, "body": "{}", "notify_channel": False, "updated_at": at}
-    await connection.execute(update(messages).where(messages.c.id == message_id).values(nothing))
+    await connection.execute(update(messages).where(_at(row["channel_id"], row["id"])).values(nothing))

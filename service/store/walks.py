@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Select, func, select
+from sqlalchemy import Column, ColumnElement, Select, case, func, select
 
 from service.domain.paging import PageRequest
 from service.store.conversation_tables import messages
@@ -40,7 +40,17 @@ def places(
     )
     all_moved: Select[Any] = select(moved.c.id, moved.c.at)
     put_back = paged(all_moved, moved.c.at, moved.c.id, request, descending=descending)
-    return [walk(at <= since), _whole(put_back)]
+    return [walk(*_unmoved(at, since, request, descending)), _whole(put_back)]
+
+
+def _unmoved(at: Column[Any], since: datetime, request: PageRequest, descending: bool) -> list[ColumnElement[bool]]:
+    """Without a later message. SQLite must enter the index at the anchor and not at `since`, so `since` is compared only where the
+    anchor does not imply it, and then in a form that no index serves.
+    """
+    if request.anchor is None:
+        return [at <= since]
+    downward = descending != request.backward
+    return [] if downward else [case((at <= since, 1), else_=0) == 1]
 
 
 def _whole(query: Select[Any]) -> Select[Any]:

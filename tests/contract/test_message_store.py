@@ -67,17 +67,25 @@ async def test_of_different_messages_under_one_id_sent_at_once_one_counts(store:
     assert len(await all_of(room)) == 1
 
 
-async def test_an_id_taken_in_another_channel_at_the_same_time_is_a_conflict(store: Store) -> None:
+async def test_an_id_taken_in_another_channel_makes_no_difference(store: Store) -> None:
     room = await new_room(store)
     other = channel_of(room.organization_id)
     await store.channels.add_channel(other)
-    here = room.message(room.people[0])
-    results = await asyncio.gather(
-        store.messages.post(here, lambda: START),
-        store.messages.post(replace(here, channel_id=other.id), lambda: START),
-        return_exceptions=True,
-    )
-    assert [isinstance(each, Conflict) for each in results].count(True) == 1
+    here = room.message(room.people[0], notify_users=(room.people[1],))
+    there = replace(here, channel_id=other.id, body={"version": 1})
+    posted = await asyncio.gather(*(store.messages.post(each, lambda: START) for each in (here, there)))
+    assert [each is not None and each[1] for each in posted] == [True, True]
+    assert await store.messages.delete(other.id, here.id, later(1))
+    kept = await store.messages.message(room.id, here.id)
+    assert kept is not None and (kept.body, kept.channel_id) == (here.body, room.id)
+    assert await room.unread(room.people[1]) == (1, 1)
+    await store.channels.remove_channel(other.id, later(2))
+    while await store.forgetting.forget_messages(10):
+        pass
+    assert await store.messages.message(other.id, here.id) is None
+    assert await store.messages.message(room.id, here.id) == kept
+    entry = await store.channels.entry(room.organization_id, room.id, None)
+    assert entry is not None and entry.channel.latest_message == kept
 
 
 async def test_no_two_messages_of_a_channel_have_the_same_moment(store: Store) -> None:
