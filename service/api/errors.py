@@ -145,6 +145,7 @@ def _framework_error(error: web.HTTPException) -> web.Response | None:
         404: "Not found.",
         408: "The request body did not arrive in time.",
         413: "The request body is too large.",
+        414: "The path is too long.",
         417: "The only supported expectation is 100-continue.",
         505: "HTTP/1.1 is required.",
     }

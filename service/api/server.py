@@ -25,6 +25,9 @@ from service.api.wire import WireReply
 SHUTDOWN_TIMEOUT = 5.0
 """Seconds running requests have to finish."""
 
+MAX_PATH = 1024
+"""Bytes of a request's path: several times our longest. aiohttp's router takes quadratic time for the slashes in it."""
+
 
 @asynccontextmanager
 async def serving(
@@ -156,6 +159,8 @@ def _expecting_nothing_odd(
                 raise web.HTTPVersionNotSupported
             if HOST.fullmatch(request.headers.get("Host", "")) is None:
                 raise web.HTTPBadRequest(reason="The Host header is not valid.")
+            if len(request.raw_path.partition("?")[0]) > MAX_PATH:
+                raise web.HTTPRequestURITooLong
             if request.headers.get("Transfer-Encoding", "chunked").strip().lower() != "chunked":
                 raise web.HTTPNotImplemented(reason="The only supported transfer coding is chunked.")
             return await handler(request)

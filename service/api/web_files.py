@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from importlib import resources
 
 from aiohttp import web
@@ -68,6 +68,11 @@ class PackedFile:
         self._content_type = content_type
         self._caching = caching
 
+    @cached_property
+    def _plain(self) -> bytes:
+        """For the few clients that take no gzip; kept once it was asked for, because a short request must cost little."""
+        return gzip.decompress(self._packed.body)
+
     async def serve(self, request: web.Request) -> web.Response:
         """The file, plain or compressed, or 304 for a client that has it."""
         headers = {
@@ -82,7 +87,7 @@ class PackedFile:
         if accepts_gzip(request.headers.get("Accept-Encoding", "")):
             headers["Content-Encoding"] = "gzip"
         else:
-            body = gzip.decompress(body)
+            body = self._plain
         return web.Response(body=body, headers=headers, content_type=self._content_type, charset="utf-8")
 
 

@@ -106,6 +106,9 @@ async def exchange(port: int, *pieces: bytes) -> Raw:
         pytest.param(b"GET / HTTP/1.1\r\nHost: a b\r\n\r\n", 400, "Host", id="no host's name"),
         pytest.param(b"GET / HTTP/1.1\nHost: x\n\n", 400, "CRLF", id="lines that end with LF"),
         pytest.param(b"POST / HTTP/1.1\r\nHost: x\n\n", 400, "CRLF", id="one line that ends with LF"),
+        pytest.param(
+            b"GET " + b"/a" * 600 + b" HTTP/1.1\r\nHost: x\r\n\r\n", 414, "too long", id="a path of many parts"
+        ),
         pytest.param(b"GET /" + b"a" * 40_000, 431, "too long", id="a head without an end"),
         pytest.param(b"GET / HTTP/1.1\r\nHost: x\r\n" + SECRET + b"\r\n\r\n", 400, "header", id="no colon"),
         pytest.param(b"GET / HTTP/1.1\r\nHost: x\r\nX: " + SECRET + b"\0\r\n\r\n", 400, "header", id="NUL"),

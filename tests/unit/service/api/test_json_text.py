@@ -1,0 +1,31 @@
+"""Lone surrogates and byte order marks, as clients send them."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.api.json_text import MAX_REPLACED, readable
+
+
+@given(st.text(st.characters(codec=None, categories=None), max_size=30) | st.text('\ud83d\ude00a\\\\u"d', max_size=30))
+def test_any_text_that_a_client_escapes_is_read_as_unicode(text: str) -> None:
+    whole = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    read = json.loads(readable(json.dumps(text).encode()))
+    read.encode()  # no surrogate is left
+    assert len(read) == len(text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass"))
+    assert read == text or "\ufffd" in read or read == whole
+
+
+@pytest.mark.parametrize("body", [b'{"a": "\\u0041"}', b"{}", b"", b'"\\ud83d\\ude00"', b'"\\\\ud83d"', b'"\\'])
+def test_what_needs_no_change_gets_none(body: bytes) -> None:
+    assert readable(body) == body
+
+
+def test_more_of_them_than_any_client_sends_are_left() -> None:
+    assert b"\\ufffd" in readable(b'"' + b"\\ud83d" * MAX_REPLACED + b'"')
+    many = b'"' + b"\\ud83d" * (MAX_REPLACED + 1) + b'"'
+    assert readable(many) == many
