@@ -76,14 +76,16 @@ def _stream_inf(track: TrackView, audio: TrackView | None) -> str:
 def live_playlist(view: BroadcastView, track: TrackView, segments: str) -> str:
     """The sliding-window playlist of `track`; `segments` is the relative URL of the folder of its media.
 
-    Ends with EXT-X-ENDLIST only when the broadcast has ended: a player that sees it stops for good.
+    Ends with EXT-X-ENDLIST only when the broadcast has ended: a player that sees it stops for good. Every segment has its program
+    time: shaka-player derives those that are missing from the segments before, and loses its place where program time jumps.
     """
     low = view.part_target is not None and not view.ended
     lines = [*_head(track, view.target_duration), *_server_control(view, low)]
     first_with_parts = _first_with_parts(view, track) if low else None
     generation: int | None = None
     for segment in track.segments:
-        lines += _opening(track, segments, segment, generation)
+        lines += _boundary(track, segments, segment.generation, generation)
+        lines.append(_program_time(segment))
         generation = segment.generation
         if first_with_parts is not None and segment.sequence >= first_with_parts:
             parts = track.parts.get(segment.sequence, ())
@@ -103,7 +105,9 @@ def vod_playlist(track: TrackView, segments: str) -> str:
     lines = [*_head(track, target), "#EXT-X-PLAYLIST-TYPE:VOD"]
     generation: int | None = None
     for segment, seconds in zip(track.segments, spans, strict=True):
-        lines += _opening(track, segments, segment, generation)
+        lines += _boundary(track, segments, segment.generation, generation)
+        if segment.generation != generation:
+            lines.append(_program_time(segment))
         generation = segment.generation
         lines += _segment(track, segments, segment, seconds)
     return "\n".join([*lines, "#EXT-X-ENDLIST"]) + "\n"
@@ -130,13 +134,6 @@ def _server_control(view: BroadcastView, low: bool) -> list[str]:
     ]
 
 
-def _opening(track: TrackView, segments: str, segment: SegmentView, before: int | None) -> Iterator[str]:
-    """What stands before a segment that begins a generation: how it is to be decoded, and when it was made."""
-    yield from _boundary(track, segments, segment.generation, before)
-    if segment.generation != before:
-        yield f"#EXT-X-PROGRAM-DATE-TIME:{utc(segment.program_time)}"
-
-
 def _boundary(track: TrackView, segments: str, generation: int, before: int | None) -> Iterator[str]:
     """What stands between two generations: one EXT-X-DISCONTINUITY a step, so that the numbers match in all tracks."""
     if generation == before:
@@ -144,6 +141,10 @@ def _boundary(track: TrackView, segments: str, generation: int, before: int | No
     if before is not None:
         yield from ["#EXT-X-DISCONTINUITY"] * (generation - before)
     yield f'#EXT-X-MAP:URI="{segments}{init_name(track.name, generation)}"'
+
+
+def _program_time(segment: SegmentView) -> str:
+    return f"#EXT-X-PROGRAM-DATE-TIME:{utc(segment.program_time)}"
 
 
 def _segment(track: TrackView, segments: str, segment: SegmentView, seconds: float) -> list[str]:

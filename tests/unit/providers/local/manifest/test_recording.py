@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 import pytest
 
 from providers.local.manifest import dash, hls
-from providers.local.manifest.views import MAX_HOLE, BroadcastView, InitView, SegmentView, TrackView
+from providers.local.manifest.views import MAX_HOLE, BroadcastView, InitView, SegmentView, TrackView, utc
 from providers.local.packager.events import TrackKind
 from tests.simulated_packager import info
 from tests.strict_playlist import read_media
@@ -62,3 +62,12 @@ def test_a_long_hole_is_no_part_of_a_segment() -> None:
     periods = ElementTree.fromstring(dash.vod_mpd(recording(MAX_HOLE + 0.1), "")).findall("{*}Period")  # noqa: S314 (our own)
 
     assert [each.get("duration") for each in periods] == ["PT3.450S", "PT4.010S"]
+
+
+def test_every_segment_of_a_live_playlist_has_its_program_time() -> None:
+    view = recording(0.08)
+
+    for each in view.tracks:
+        lines = hls.live_playlist(view, each, "").splitlines()
+        told = [line.partition(":")[2] for line in lines if line.startswith("#EXT-X-PROGRAM-DATE-TIME:")]
+        assert told == [utc(segment.program_time) for segment in each.segments]
