@@ -8,7 +8,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from service.api.contract import Call, Nothing, Operation, Reply, operation
-from service.api.fields import TEXT_PATTERN, HttpUrl, Id, Moment, Trimmed
+from service.api.fields import TEXT_PATTERN, HttpUrl, Id, Moment, Trimmed, Visible
 from service.api.message_schemas import MessageAnswer, message_answer
 from service.api.pagination import PageQuery, SearchQuery, page_reply, page_request
 from service.api.schemas import Answer, PageAnswer, without_defaults
@@ -29,7 +29,7 @@ CHANNEL = PATH + "/{channel_id}"
 TAG = "Channels"
 
 
-Name = Annotated[str, Field(max_length=MAX_NAME, pattern=NAME_PATTERN), Trimmed]
+Name = Annotated[str, Field(max_length=MAX_NAME, pattern=NAME_PATTERN), Trimmed, Visible]
 Description = Annotated[str, Field(max_length=MAX_DESCRIPTION, pattern=TEXT_PATTERN)]
 
 

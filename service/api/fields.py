@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, Pl
 
 from service.domain.channels import MAX_URL
 from service.domain.identifiers import UUID_FORM
-from service.domain.names import NAME_PATTERN, OPTIONAL_NAME_PATTERN, has_control, trimmed
+from service.domain.names import NAME_PATTERN, OPTIONAL_NAME_PATTERN, has_control, is_name, trimmed
 
 
 def show_time(moment: datetime) -> str:
@@ -86,6 +86,16 @@ Whole = BeforeValidator(_whole)
 """Beside an int field: `Annotated[int, Field(ge=0), Whole]`, in this order, or the schema loses the limits."""
 
 Trimmed = AfterValidator(trimmed)
+
+
+def _visible(text: str) -> str:
+    if text and not is_name(text):
+        raise ValueError(PATTERN_MESSAGES[NAME_PATTERN])
+    return text
+
+
+Visible = AfterValidator(_visible)
+"""Behind `Trimmed`, for the few invisible characters that the pattern of a name lets pass."""
 
 
 def _id(value: Any) -> UUID:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 
 from service.api.conference import CONFERENCE, ORGANIZATION
 from service.api.contract import Call, Nothing, Operation, Reply, operation
-from service.api.fields import TEXT_PATTERN, Trimmed
+from service.api.fields import TEXT_PATTERN, Trimmed, Visible
 from service.api.pagination import PageQuery, page_reply, page_request
 from service.api.schemas import Answer, PageAnswer
 from service.domain.channels import MAX_URL, Channels
@@ -31,7 +31,7 @@ class MeetingUser(BaseModel):
     """Who is going to join. `id` and `email` count only where the token that asks belongs to no user."""
 
     id: Annotated[str, _text(MAX_PARTICIPANT)] | None = None
-    name: Annotated[str, Field(max_length=MAX_NAME, pattern=OPTIONAL_NAME_PATTERN), Trimmed] | None = None
+    name: Annotated[str, Field(max_length=MAX_NAME, pattern=OPTIONAL_NAME_PATTERN), Trimmed, Visible] | None = None
     email: Annotated[str, _text(MAX_EMAIL)] | None = None
     avatar: Annotated[str, _text(MAX_URL)] | None = None
 

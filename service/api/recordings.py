@@ -80,7 +80,9 @@ def operations(channels: Channels, catalogue: Catalogue, sessions: Sessions) -> 
         summary="One recording of the organization",
     )
     async def get_recording(call: Call[Nothing, Nothing]) -> Reply:
-        """By its uid, also when its channel is deleted. That of a channel the caller cannot see is a 404 to him."""
+        """By its uid, also when its channel is deleted. 404 when the caller cannot see the channel. Once a private channel is
+        deleted, only users who were its members then, and tokens of the organization, see its recordings.
+        """
         recording, channel_id = await catalogue.recording(call.caller, call.path["recording_uid"].hex)
         made_in = await sessions.of_recordings(channel_id, [recording])
         return Reply(_recording(recording, made_in.get(recording.uid)), headers=degraded(recording.as_of))

@@ -144,7 +144,7 @@ class Catalogue:
         return replace(cut(found, request, lambda each: Anchor(each.created, each.uid)), as_of=found.as_of)
 
     async def recording(self, caller: Identity, uid: str) -> tuple[Recording, UUID]:
-        """Any recording the caller can see, and its channel; that of a deleted channel anybody in the organization sees.
+        """Any recording the caller can see, and its channel. After a private channel's deletion those who were its members see it.
 
         Errors: NotFound.
         """

@@ -16,7 +16,6 @@ INVISIBLE = (
     r"\u0020\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000"  # spaces
     r"\u00ad\u034f\u180b-\u180f\u200b-\u200d\u2060-\u2065\ufe00-\ufe0f\ufeff"  # joiners, selectors, zero width
     r"\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0"  # fillers
-    f"{chr(0x1BCA0)}-{chr(0x1BCA3)}{chr(0x1D173)}-{chr(0x1D17A)}{chr(0xE0000)}-{chr(0xE0FFF)}"
 )
 """Characters that show nothing by themselves. A name may have them (emoji and Persian need joiners), beside one that shows."""
 
@@ -28,7 +27,10 @@ NAME_PATTERN = f"^{_TRIMMED}{_VISIBLE}{_TRIMMED}$"
 OPTIONAL_NAME_PATTERN = f"^({_TRIMMED}{_VISIBLE}{_TRIMMED})?$"
 """The same, or nothing at all."""
 
-_NAME = re.compile(_VISIBLE)
+_RARE = f"{chr(0x1BCA0)}-{chr(0x1BCA3)}{chr(0x1D173)}-{chr(0x1D17A)}{chr(0xE0000)}-{chr(0xE0FFF)}"
+"""More that is invisible. Not in the pattern: without its flag for Unicode JavaScript reads such a range as two halves."""
+
+_NAME = re.compile(f"[^{CONTROL}]*[^{CONTROL}{INVISIBLE}{_RARE}][^{CONTROL}]*")
 _CONTROL = re.compile(f"[{CONTROL}]")
 
 

@@ -111,7 +111,7 @@ class ChannelStore(Protocol):
         """
 
     async def remove_channel(self, channel_id: UUID, at: datetime) -> bool:
-        """It and its members are gone, its messages will be (`sweeper.py`); which inputs it had stays known.
+        """It and its members are gone, its messages will be (`sweeper.py`). Its inputs stay known, and who was in a private one.
 
         False when it was gone before.
         """
@@ -177,7 +177,10 @@ class ClaimStore(Protocol):
         """The channel has no claim any more; `uid` is remembered as one of its inputs."""
 
     async def channel_of_input(self, organization_id: UUID, uid: str, user_id: UUID | None) -> UUID | None:
-        """The channel of the organization that has, or had, this input, if that user can see it or it is deleted."""
+        """The channel of the organization that has, or had, this input, if that user can see its recordings.
+
+        These are visible as the channel is; once a private channel is deleted, to its last members and to the organization (None).
+        """
 
     async def input_uids(self, channel_id: UUID, limit: int) -> list[str]:
         """Every input the channel has had: the present one first, then the retired ones, latest first."""

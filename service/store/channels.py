@@ -15,7 +15,7 @@ from service.domain.conversation import Entry
 from service.domain.entities import Channel
 from service.domain.errors import Conflict
 from service.domain.paging import PageRequest
-from service.store.conversation_tables import PRIVATE, members, messages
+from service.store.conversation_tables import PRIVATE, former_members, members, messages
 from service.store.database import Database
 from service.store.rows import (
     CHANNEL_COLUMNS,
@@ -97,6 +97,17 @@ def locked(channel_id: UUID) -> Select[Any]:
     """What every change within a channel begins with: its row, nobody else's until the end of the transaction."""
     present = and_(channels.c.id == channel_id, channels.c.deleted_at.is_(None))
     return select(channels).where(present).with_for_update()
+
+
+def recordings_visible_to(user_id: UUID | None) -> ColumnElement[bool]:
+    """As the channel; after its deletion those of a private one to its last members and to the organization itself (None)."""
+    deleted = channels.c.deleted_at.is_not(None)
+    if user_id is None:
+        return or_(visible_to(None), deleted)
+    was_inside = select(former_members.c.user_id).where(
+        former_members.c.channel_id == channels.c.id, former_members.c.user_id == user_id
+    )
+    return or_(visible_to(user_id), and_(deleted, was_inside.correlate(channels).exists()))
 
 
 def channel_row(channel: Channel) -> dict[str, Any]:
@@ -251,7 +262,10 @@ class StoredChannels:
         async def change(connection: AsyncConnection) -> bool:
             if (await connection.execute(locked(channel_id))).first() is None:
                 return False
-            await connection.execute(members.delete().where(members.c.channel_id == channel_id))
+            its = members.c.channel_id == channel_id
+            left = select(members.c.channel_id, members.c.user_id).where(its, PRIVATE)
+            await connection.execute(former_members.insert().from_select(["channel_id", "user_id"], left))
+            await connection.execute(members.delete().where(its))
             gone = {"deleted_at": at, "member_count": 0}
             await connection.execute(update(channels).where(channels.c.id == channel_id).values(gone))
             return True

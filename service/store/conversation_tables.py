@@ -51,6 +51,15 @@ members = Table(
     Index(None, "channel_id", "created_at", "id"),
 )
 
+former_members = Table(
+    "former_members",
+    metadata,
+    Column("channel_id", ForeignKey(channels.c.id), nullable=False),
+    Column("user_id", ForeignKey(users.c.id), nullable=False),
+    PrimaryKeyConstraint("channel_id", "user_id"),
+)
+"""The members of deleted private channels, who may still see the recordings."""
+
 DIRECT = members.c.is_direct.is_(True)
 PRIVATE = members.c.is_private.is_(True)
 """Direct channels alone, and private ones alone: few beside the others, so they have indexes of their own."""

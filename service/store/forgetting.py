@@ -1,7 +1,8 @@
 """What goes for good, and when: the messages of deleted channels, a few at a time.
 
-A channel's row, its inputs and its stream sessions stay: they say whose its recordings are. Who was in it goes with the deletion
-itself, in the same transaction. `latest_message_id` stays on the row as long as there are messages, and so tells where any are.
+A channel's row, its inputs and its stream sessions stay: they say whose its recordings are. Its members go in the
+transaction of the deletion; those of a private one are kept as former members, who may see the recordings. `latest_message_id`
+stays on the row as long as there are messages, and so tells where any are.
 """
 
 from __future__ import annotations

@@ -7,14 +7,14 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CursorResult, RowMapping, or_, select, update
+from sqlalchemy import CursorResult, RowMapping, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from providers.base import InputOptions
 from service.domain.entities import ClaimedInput, OwnedStream
 from service.domain.paging import PageRequest
 from service.domain.ports import StreamRef
-from service.store.channels import named, visible_to
+from service.store.channels import named, recordings_visible_to, visible_to
 from service.store.database import Database
 from service.store.options import options_from, options_row
 from service.store.statements import insert_new, paged
@@ -179,7 +179,7 @@ class StoredClaims:
         wanted = select(channels.c.id).where(
             channels.c.id.in_(present.union(retired)),
             channels.c.organization_id == organization_id,
-            or_(channels.c.deleted_at.is_not(None), visible_to(user_id)),
+            recordings_visible_to(user_id),
         )
 
         async def query(connection: AsyncConnection) -> UUID | None:

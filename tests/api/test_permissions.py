@@ -193,3 +193,38 @@ async def test_a_token_without_a_user_speaks_and_sees_for_nobody(api: Api, ada: 
     found = await statuses(api, await scene(api, ada, ada.id), {"Authorization": f"Token {issued.secret}"})
     assert {name for name, status in found.items() if status == 403} == NOT_WITHOUT_A_USER
     assert all(status < 300 for name, status in found.items() if name not in NOT_WITHOUT_A_USER), found
+
+
+async def test_a_recording_of_a_deleted_private_channel_is_its_last_members(api: Api, ada: Person, bob: Person) -> None:
+    carol, eve = await newcomer(api, "Carol"), await newcomer(api, "Eve")
+    place = await scene(api, ada, ada.id, is_private=True, members=[bob.id, carol.id])
+    channel, path = place.path("channels/{channel_id}"), place.path("conference/recorded_streams/{recording_uid}")
+    assert (await carol.delete(f"{channel}/members/{carol.id}"))[0] == 204
+    organization = Person(api, "", (await api.accounts.create_token(api.organization, None)).secret)
+    stranger = await newcomer(api, "Mallory", uuid4())
+    assert [(await each.get(path))[0] for each in (ada, bob, carol, eve)] == [200, 200, 404, 404]
+    assert (await ada.delete(channel))[0] == 204
+    asked = {each.id: (await each.get(path))[0] for each in (ada, bob, carol, eve, organization)}
+    assert list(asked.values()) == [200, 200, 404, 404, 200]
+    own = place.path(f"/api/pub/v1/orgs/{api.organization}/conference/recorded_streams/{{recording_uid}}")
+    assert (await stranger.get(own))[0] == 403
+
+
+async def test_a_recording_of_a_deleted_public_channel_is_everybodys_in_the_organization(
+    api: Api, ada: Person, bob: Person
+) -> None:
+    place = await scene(api, ada, ada.id)
+    assert (await ada.delete(place.path("channels/{channel_id}")))[0] == 204
+    assert (await bob.get(place.path("conference/recorded_streams/{recording_uid}")))[0] == 200
+
+
+async def test_the_polls_of_a_private_channel_answer_without_a_name_or_an_address(api: Api, ada: Person) -> None:
+    place = await scene(api, ada, ada.id, is_private=True, description="Quarterly figures")
+    public = place.path("/api/pub/public/v1/orgs/{organization_id}/channels/{channel_id}/conference/")
+    for endpoint, status in (("stream_status", 200), ("stream_viewer_count", 200), ("stream_player", 404)):
+        async with api.client.get(public + endpoint) as response:
+            text = await response.text()
+        assert response.status == status
+        assert not any(
+            secret in text for secret in ("Staff", "Quarterly", "http", "rtmp", place.path("{recording_uid}"))
+        )
