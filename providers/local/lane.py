@@ -110,5 +110,7 @@ class Lane:
 
     @property
     def playable(self) -> bool:
-        """Every track there is has its first segment."""
+        """Every track there is, or was announced, has its first segment."""
+        if self.packager is not None and self.packager.awaits_audio:
+            return False
         return bool(self._tracks) and self._tracks == self._listed

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import structlog
 
@@ -38,6 +38,9 @@ would be shown a multivariant playlist with the source alone, for as long as he 
 MAX_STEP_BACK, MAX_REST = 1.0, 60.0
 """Seconds a normalised run may begin before the end of what there is (another rendition was quicker), and after it (ffmpeg
 rested). Beyond, the encoder's clock was set anew, and the run follows what there is."""
+
+MAX_RENDITION_PAUSE = 3600.0
+"""Seconds that the video of a rendition may pause in one generation: the audio, which goes on, is the source's."""
 
 MAX_DELAY_MS = 30_000
 """How far, in media time, ffmpeg may be behind the source when this begins a generation, and still follow it into that."""
@@ -163,7 +166,8 @@ class Pipeline:
     # Renditions
 
     def _start_ladder(self, renditions: Sequence[Rendition]) -> None:
-        self._lanes = {each.name: Lane(each.name, self._shelf, self._settings) for each in renditions}
+        settings = replace(self._settings, lone_pause=MAX_RENDITION_PAUSE)
+        self._lanes = {each.name: Lane(each.name, self._shelf, settings) for each in renditions}
         self._pending = {each.name: [] for each in renditions}
         also_source = [each for each in self._transcoding.renditions if each.is_source]
         self._ladder = Ladder(

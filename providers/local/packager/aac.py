@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from providers.local.packager.bits import BitReader, pack_bits
 from providers.local.packager.errors import MalformedMedia, UnsupportedCodec
 
-_RATES = (96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000, 7_350)
+RATES = (96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000, 7_350)
 _RATE_IN_FULL = 15
 MIN_RATE, MAX_RATE = 7_350, 96_000
 """Sample rates, in Hz, that are taken."""
@@ -38,6 +38,11 @@ class AacConfig:
     channels: int
     frame_samples: int
     silence: bytes = field(repr=False)
+
+    def sounds_like(self, other: AacConfig) -> bool:
+        """Whether players decode the frames of both alike."""
+        mine = (self.codec, self.sample_rate, self.channels, self.frame_samples)
+        return mine == (other.codec, other.sample_rate, other.channels, other.frame_samples)
 
 
 def parse_aac_config(config: bytes) -> AacConfig:
@@ -83,9 +88,9 @@ def _read_object_type(bits: BitReader) -> int:
 
 def _read_rate(bits: BitReader) -> int:
     index = bits.read(4)
-    if index != _RATE_IN_FULL and index >= len(_RATES):
+    if index != _RATE_IN_FULL and index >= len(RATES):
         raise MalformedMedia(f"the AAC sequence header has sample rate index {index}")
-    rate = bits.read(24) if index == _RATE_IN_FULL else _RATES[index]
+    rate = bits.read(24) if index == _RATE_IN_FULL else RATES[index]
     if not MIN_RATE <= rate <= MAX_RATE:
         raise MalformedMedia(f"the AAC sequence header says {rate} Hz")
     return rate

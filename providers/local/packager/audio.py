@@ -14,11 +14,10 @@ from providers.local.packager.track import Emit, Track
 MAX_DRIFT_MS = 60
 """How far the counted time may be from the encoder's timestamps before it is set right: below it is jitter and rounding."""
 
-MAX_LAG_MS = 1_000
-"""How far sound may be behind a cut of the video; what is missing before that is made up with silence."""
+MAX_FILL_MS = 60_000
+"""The most silence that one frame may bring with it."""
 
-
-MAX_DRAWN_OUT_MS = 5_000
+MAX_DRAWN_OUT_MS = 6_000
 """How much silence may follow the last audio of a generation that its video outlasts."""
 
 
@@ -49,32 +48,30 @@ class AudioTrack(Track):
         self._silence = b""
         self._frame = 1
         self._behind = False
+        self._empty = True
 
     def take(self, config: AacConfig) -> None:
         """The frames to come are of this kind."""
-        self._silence, self._frame, self._behind = config.silence, config.frame_samples, False
+        self._silence, self._frame, self._behind, self._empty = config.silence, config.frame_samples, False, True
 
     def ticks(self, milliseconds: int) -> int:
         """The tick of a moment of this generation."""
         return self.origin + round(milliseconds * self.timescale / 1000)
 
-    def lead_in(self) -> None:
-        """Silence from the generation's zero to the first frame, which is about to come; what is left is less than a frame.
-
-        Program time is that of zero all the same: players add durations to it, and those of both tracks have to agree.
-        """
-        missing, gap = divmod(self.end - self.origin, self._frame)
-        self.end = self.segment_start = self.part_start = self.origin + gap
-        self._program_zero -= gap / self.timescale
-        for _ in range(missing):
-            self._add(self._silence)
+    @property
+    def end_ms(self) -> int:
+        """Where the track ends, in ms of the generation."""
+        return (self.end - self.origin) * 1000 // self.timescale
 
     def put(self, milliseconds: int, payload: memoryview) -> None:
         """Add the frame that the encoder says begins at `milliseconds` of this generation."""
-        drift = self.ticks(milliseconds) - self.end
+        at = self.ticks(milliseconds)
+        if self._empty:
+            self._begin_at(at)
+        drift = at - self.end
         limit = MAX_DRIFT_MS * self.timescale // 1000
         if drift > limit:
-            self._fill(self.end + drift)
+            self._fill(min(at, self.end + MAX_FILL_MS * self.timescale // 1000))
         elif drift < -limit or (self._behind and drift < -self._frame // 2):
             # The same moment twice: drop until the timestamps have caught up with what was given out.
             self._behind = True
@@ -82,15 +79,25 @@ class AudioTrack(Track):
         self._behind = False
         self._add(payload)
 
+    def _begin_at(self, at: int) -> None:
+        """The first frame is put exactly at its tick, behind as much silence as fits between it and the track's beginning.
+
+        Program time is that of the beginning all the same: players add durations to it, and those of both tracks have to agree.
+        """
+        if at > self.end:
+            gap = (at - self.end) % self._frame
+            self.end = self.segment_start = self.part_start = self.end + gap
+            self._program_zero -= gap / self.timescale
+            self._fill(at)
+
     def seconds_until(self, milliseconds: int) -> float:
         """How long the segment will be when it is cut at this moment: parts that are out stay in it."""
         until = max(self.part_start, min(self.end, self.ticks(milliseconds)))
         return (until - self.segment_start) / self.timescale
 
     def cut(self, milliseconds: int) -> None:
-        """End the segment at this moment of the generation, as video does."""
+        """End the segment at this moment of the generation, as video does; what is late by then goes into the next one."""
         at = self.ticks(milliseconds)
-        self._fill(at - MAX_LAG_MS * self.timescale // 1000)
         keep = max(0, -((self.part_start - at) // self._frame))
         later = self._payloads[keep:]
         if later:
@@ -101,6 +108,10 @@ class AudioTrack(Track):
         for payload in later:
             self._add(payload)
 
+    def fill(self, milliseconds: int) -> None:
+        """Silence from where the track ends until about this moment of the generation."""
+        self._fill(self.ticks(milliseconds))
+
     def draw_out(self, until: float) -> None:
         """The generation ends at `until`, in seconds: silence up to there, to be no shorter than the video."""
         missing = ceil(until * self.timescale - 1e-6) - self.end
@@ -109,11 +120,11 @@ class AudioTrack(Track):
                 self._add(self._silence)
 
     def _fill(self, until: int) -> None:
-        """Silence from where the track ends until about the tick `until`."""
         for _ in range(round((until - self.end) / self._frame)):
             self._add(self._silence)
 
     def _add(self, payload: memoryview | bytes) -> None:
+        self._empty = False
         if self.end + self._frame - self.segment_start > self._longest_ticks:
             self.end_segment()
         self._make_room(self._frame)

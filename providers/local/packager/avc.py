@@ -44,6 +44,25 @@ def parse_avc_config(record: bytes) -> AvcConfig:
     return AvcConfig(record, f"avc1.{sps[1:4].hex()}", sps[1], width, height, frame_rate)
 
 
+def parameter_sets(record: bytes) -> bytes:
+    """The SPS and PPS of the record as the samples hold them, each behind its size; nothing if the record is cut short."""
+    size_bytes = (record[4] & 0x03) + 1
+    found: list[bytes] = []
+    position = _SPS_OFFSET - 1
+    for mask in (0x1F, 0xFF):  # numOfSequenceParameterSets has 5 bits, numOfPictureParameterSets 8
+        if position >= len(record):
+            return b""
+        count, position = record[position] & mask, position + 1
+        for _ in range(count):
+            size = int.from_bytes(record[position : position + 2], "big")
+            nal = record[position + 2 : position + 2 + size]
+            position += 2 + size
+            if len(nal) < size or size >> 8 * size_bytes:
+                return b""
+            found.append(size.to_bytes(size_bytes, "big") + nal)
+    return b"".join(found)
+
+
 def _parse_sps(nal: bytes) -> tuple[int, int, float]:
     # 7.3.1: emulation prevention bytes come out before parsing.
     bits = BitReader(nal[1:].replace(b"\0\0\3", b"\0\0"))

@@ -41,13 +41,14 @@ class PackagerSettings:
 
     `segment_target` 0 ends a segment at every keyframe. `max_segment` bounds the first segment; those after it are bounded by
     the target duration. `part_target` is what is wished for; with `low_latency` players are told of parts, so these keep
-    what playlists promise.
+    what playlists promise. `lone_pause`: how long a track without another beside it may pause in one generation.
     """
 
     segment_target: float = 2.0
     part_target: float = PART_TARGET
     max_segment: float = MAX_FIRST_SEGMENT
     low_latency: bool = False
+    lone_pause: float = 0.0
 
 
 class SegmentRule:

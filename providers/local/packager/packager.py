@@ -1,44 +1,37 @@
 """The packager: FLV tags of one stream in; CMAF init segments, parts and segment ends out.
 
 It has two states: *waiting* for the start of a generation, and *running* one (`self._run`). A generation starts with the
-first keyframe; sound before it is dropped, because players would show nothing for it. Where no video comes, sound waits for
-it only so long (`VideoWait`) and then starts alone; the other track joins whenever it comes, on the same timeline.
-A new sequence header, a jump of the clock, and a pause of the picture longer than a segment may be end the generation. The
-frames after such a pause go on where the decoder was, with or without a keyframe.
+first keyframe; audio before it is kept until then, because what belongs to frames that are shown may come earlier than these.
+Where no video comes, audio waits for it only so long (`VideoWait`) and then starts alone; the other track joins whenever it comes,
+on the same timeline. A new sequence header and a jump of the clock end the generation.
+
+While a generation runs neither track leaves the other behind: audio that is far ahead of the video waits for it, and a track that
+has paused (`Lateness`) goes on as silence, or as the last picture repeated (`Stills`). Both end together, so that the next
+generation begins without a hole.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from statistics import median_high
-
 from providers.local.media import AUDIO, VIDEO, FlvTag, TagKind
 from providers.local.packager import audio, flv, video
 from providers.local.packager.aac import AacConfig, parse_aac_config
+from providers.local.packager.announced import announced_audio
 from providers.local.packager.avc import AvcConfig, parse_avc_config
+from providers.local.packager.cadence import Cadence
 from providers.local.packager.cutting import PackagerSettings, SegmentRule
 from providers.local.packager.errors import MalformedMedia
 from providers.local.packager.events import PackagerEvent, Resume
+from providers.local.packager.lateness import CATCH_UP_MS, HEADER_WAIT_MS, MAX_AHEAD_MS, MAX_END_GAP_MS, Lateness
 from providers.local.packager.run import Run
-from providers.local.packager.timeline import CONTINUES, Order, Timeline
-from providers.local.packager.waiting import VideoWait
+from providers.local.packager.stills import Frame
+from providers.local.packager.timeline import CONTINUES, MAX_LATE_MS, Timeline
+from providers.local.packager.waiting import Sound, Sounds, VideoWait
 
 MAX_TAG_SIZE = 16 * 1024 * 1024 - 1
 """The largest payload, in bytes, that is taken: what an FLV tag can hold."""
 
 MAX_COMPOSITION_MS = 30_000
 """The longest time between decoding and showing a frame that is believed: B-frames behind a pause are shown that much later."""
-
-MAX_STILL_MS = 30_000
-"""How long a picture may stand still while the sound goes on. Beyond, the sound goes on alone, and the picture joins it again
-with a keyframe."""
-
-INTERVALS_KEPT = 64
-"""Keyframe intervals that the typical one is taken from."""
-
-MAX_LATE_START_MS = 5_000
-"""How long after the beginning of a generation audio may begin and still be preceded by silence from there on: players take the
-tracks of a stream to begin together."""
 
 FRESH = Resume()
 """A broadcast that begins."""
@@ -56,18 +49,21 @@ class Packager:
         self._rule = SegmentRule(settings, resume.target_duration, resume.part_target)
         self._video = video.VideoTrack(settings, self._rule, resume.video_sequence, self._events.append)
         self._audio = audio.AudioTrack(settings, self._rule, resume.audio_sequence, self._events.append)
-        self._timeline = Timeline()
+        self._lone_pause_ms = round(settings.lone_pause * 1000)
+        self._timeline = Timeline(lone_pause_ms=self._lone_pause_ms)
         self._run: Run | None = None
         self._next_generation = resume.generation
         self._begin_position = resume.decode_time
         self._program_end = resume.program_time
         self._video_config: AvcConfig | None = None
         self._audio_config: AacConfig | None = None
+        self._announced: AacConfig | None = None
         self._video_wait = VideoWait()
-        self._still_until = 0
-        self._keyframe_time: int | None = None
-        self.keyframe_interval: float | None = None
-        self._intervals: deque[float] = deque(maxlen=INTERVALS_KEPT)
+        self._sounds = Sounds()
+        self._audio_late = Lateness(low_latency=settings.low_latency)
+        self._video_late = Lateness(low_latency=settings.low_latency)
+        self._sound_time: int | None = None
+        self._cadence = Cadence()
 
     @property
     def started(self) -> bool:
@@ -100,12 +96,29 @@ class Packager:
         return self._video_config.frame_rate or None if self._video_config else None
 
     @property
-    def typical_keyframe_interval(self) -> float | None:
-        """The median of the last keyframe intervals, in seconds; None before the second keyframe.
+    def keyframe_interval(self) -> float | None:
+        """The last keyframe interval, in seconds; None before the second keyframe."""
+        return self._cadence.interval
 
-        Of two middle values it is the longer: keyframes at scene cuts only shorten intervals.
-        """
-        return median_high(self._intervals) if self._intervals else None
+    @property
+    def typical_keyframe_interval(self) -> float | None:
+        """The typical one of late, in seconds; None before the second keyframe."""
+        return self._cadence.typical
+
+    @property
+    def awaits_audio(self) -> bool:
+        """Whether audio was announced that is not in the stream yet, not even as silence."""
+        return self._video.active and not self._audio.active and self._announced is not None
+
+    @property
+    def seconds_apart(self) -> float:
+        """How far the audio's timestamps are ahead of the video's, where each track has a clock of its own; else 0.0."""
+        return self._timeline.apart / 1000
+
+    @property
+    def audio_late(self) -> float:
+        """Seconds that audio comes after the video it belongs to, if that is too late for it to be kept; else 0.0."""
+        return self._audio_late.too_late / 1000
 
     @property
     def media_seconds_since_first_keyframe(self) -> float:
@@ -139,12 +152,15 @@ class Packager:
             self._take_audio(timestamp, payload, arrived)
         else:
             self._video_wait.read(payload)
+            self._announced = announced_audio(payload) or self._announced
         return self._drain()
 
     def flush(self) -> list[PackagerEvent]:
         """The encoder is gone: close what is open. Tags may follow; they start a new generation."""
         self._end_generation()
-        self._timeline = Timeline()
+        self._sounds.clear()
+        self._sound_time = None
+        self._timeline = Timeline(lone_pause_ms=self._lone_pause_ms)
         return self._drain()
 
     def _drain(self) -> list[PackagerEvent]:
@@ -161,17 +177,14 @@ class Packager:
         elif head.type is flv.FRAME and self._video_config is not None:
             if abs(head.composition_time) > MAX_COMPOSITION_MS:
                 raise MalformedMedia(f"a frame is to be shown {head.composition_time} ms after it is decoded")
-            time = self._place(VIDEO, timestamp)
-            if time is None:
-                return
-            paused = self._video.active and self._pauses(time)
-            if paused or (head.keyframe and self._video.active and self._run and self._run.lags(time, arrived)):
+            time = self._place(VIDEO, timestamp, arrived)
+            if head.keyframe and self._video.active and self._run and self._run.lags(time, arrived):
                 self._end_generation()
-            goes_on = head.keyframe or paused
             # Players take the time at which the first frame is decoded for that at which it is shown.
-            shown = time + min(max(0, head.composition_time), video.MAX_DELAY_MS) if head.keyframe else time
-            if self._video.active or (goes_on and self._start_video(shown, self._video_config, arrived)):
+            shown = time + min(max(0, head.composition_time), video.MAX_DELAY_MS)
+            if self._video.active or (head.keyframe and self._start_video(shown, self._video_config, arrived)):
                 self._take_frame(time, head, memoryview(payload)[flv.VIDEO_HEADER_SIZE :])
+                self._keep_audio_up(time)
 
     def _take_video_header(self, record: bytes) -> None:
         if self._video_config is None or self._video_config.record != record:
@@ -179,17 +192,6 @@ class Packager:
             if self._video.active:
                 self._end_generation()
             self._video_config = config
-
-    def _pauses(self, time: int) -> bool:
-        """Whether the picture stood still for longer than a segment may last; then its last frame was closed as one."""
-        track, run = self._video, self._run
-        assert run is not None  # noqa: S101 (the track is active)
-        if track.origin + (time - run.zero) * video.TICKS_PER_MS <= track.longest:
-            return False
-        if track.segment_seconds:
-            self._cut(track.latest)
-        track.settle(track.longest)
-        return True
 
     def _start_video(self, time: int, config: AvcConfig, arrived: float) -> bool:
         """Begin the video track of a generation, and the generation if need be; False when this frame, which is shown at `time`,
@@ -199,34 +201,41 @@ class Packager:
             return False
         origin = run.first_tick(video.TIMESCALE)
         start = origin + (time - run.zero) * video.TICKS_PER_MS
+        self._video.take(config, repeats_sets=run.number > 0)
         self._video.begin(video.init_of(config, run.number), origin, start, run.program_zero)
-        self._keyframe_time = None
+        self._cadence.interrupt()
         if self._audio.active:
             self._audio.cut(time - run.zero)
         self._audio.alone = False
         return True
 
     def _take_frame(self, time: int, head: flv.VideoTag, data: memoryview) -> None:
-        run, track = self._run, self._video
-        assert run is not None  # noqa: S101 (the track is active)
+        run, track = self._running, self._video
         decode_time = track.origin + (time - run.zero) * video.TICKS_PER_MS
         shown = decode_time + head.composition_time * video.TICKS_PER_MS
         decode_time = max(decode_time, track.latest + video.TICKS_PER_MS if track.holding else track.end)
         if track.holding:
+            if decode_time - track.latest > track.longest_still:
+                self._stand_still(decode_time)
+            if track.still:
+                shown = max(shown, decode_time)
+                self._cadence.interrupt()
+                if track.astray and not head.keyframe:
+                    if not track.rewind():
+                        return  # only a keyframe ends this
+                    decode_time = track.find_back(decode_time)
             if track.passes(decode_time):
                 self._cut(track.latest)
             track.settle(decode_time)
-        self._still_until = time + MAX_STILL_MS
+        self._video_late.came(0 if self._sound_time is None else self._sound_time - time)
         if head.keyframe:
             self._keyframe(time, decode_time)
-        track.hold(video.Frame(decode_time, shown - decode_time, head.keyframe, data))
+        track.hold(Frame(decode_time, shown - decode_time, head.keyframe, data))
+        self._release()
 
     def _keyframe(self, time: int, decode_time: int) -> None:
         """End the segment in front of a keyframe, or at least the part."""
-        if self._keyframe_time is not None:
-            self.keyframe_interval = (time - self._keyframe_time) / 1000
-            self._intervals.append(self.keyframe_interval)
-        self._keyframe_time = time
+        self._cadence.keyframe(time)
         elapsed = self._video.segment_seconds
         if not elapsed:
             return
@@ -251,32 +260,60 @@ class Packager:
                 max(self._video.segment_seconds, audio_seconds), *(track.sample_seconds for track in tracks)
             )
 
+    def _stand_still(self, until: int) -> None:
+        """Show the last picture again and again, until less than a part is left to the tick `until`."""
+        track = self._video
+        while track.holding and (edge := track.part_edge) < until:
+            if track.passes(edge):
+                self._cut(track.latest)
+            track.settle(edge)
+            self._release()
+            if self._rule.ends_at_keyframe(track.segment_seconds, track.part_seconds):
+                self._cut(track.end)
+            track.repeat()
+
     def _take_audio(self, timestamp: int, payload: bytes, arrived: float) -> None:
         packet = flv.parse_audio(payload)
         if packet is flv.HEADER:
             self._take_audio_header(payload[flv.AUDIO_HEADER_SIZE :])
         elif packet is flv.FRAME and self._audio_config is not None:
-            time = self._place(AUDIO, timestamp)
-            if time is None:
+            time = self._place(AUDIO, timestamp, arrived)
+            self._sound_time = time
+            self._sounds.append(Sound(time, arrived, memoryview(payload)[flv.AUDIO_HEADER_SIZE :]))
+            waits = self._run is None and self._video_wait.lasts(time, self._video_config is not None)
+            if waits and not self._sounds.full:
                 return
-            if self._video.active and time > self._still_until:
-                self._end_generation()
-                self._video_wait.give_up(time)
-            if self._audio.active or self._start_audio(time, self._audio_config, arrived):
-                assert self._run is not None  # noqa: S101 (the track is active)
-                self._audio.put(time - self._run.zero, memoryview(payload)[flv.AUDIO_HEADER_SIZE :])
+            if self._video.active:
+                self._keep_video_up(time)
+            self._release()
 
     def _take_audio_header(self, record: bytes) -> None:
         if self._audio_config is None or self._audio_config.config != record:
             config = parse_aac_config(record)
-            if self._audio.active:
+            if self._audio.active and not (self._audio_config or self._announced or config).sounds_like(config):
                 self._end_generation()
             self._audio_config = config
+            self._announced = config
 
-    def _start_audio(self, time: int, config: AacConfig, arrived: float) -> bool:
+    def _release(self, *, everything: bool = False) -> None:
+        """Put the audio that waits into its track, as far as the video has come."""
+        while (first := self._sounds.first) and (everything or self._is_due(first.time)):
+            sound = self._sounds.popleft()
+            if self._audio.active or self._start_audio(sound.time, sound.arrived):
+                if sound.time >= self._running.zero:
+                    self._audio.put(sound.time - self._running.zero, sound.payload)
+
+    def _is_due(self, time: int) -> bool:
+        track = self._video
+        if not track.active or self._sounds.full:
+            return True
+        ahead = (time - self._running.zero) * video.TICKS_PER_MS - (track.latest - track.origin)
+        return ahead <= MAX_AHEAD_MS * video.TICKS_PER_MS
+
+    def _start_audio(self, time: int, arrived: float) -> bool:
         """Begin the audio track of a generation, and the generation if need be; False when this frame cannot."""
-        if self._run is None and self._video_wait.lasts(time, self._video_config is not None):
-            return False
+        config = self._audio_config or self._announced
+        assert config is not None  # noqa: S101 (there is a frame, or it was announced)
         run = self._run or self._start_generation(time, arrived)
         if time < run.zero:
             return False
@@ -284,19 +321,41 @@ class Packager:
         start = origin + round((time - run.zero) * config.sample_rate / 1000)
         self._audio.take(config)
         self._audio.begin(audio.init_of(config, run.number), origin, start, run.program_zero)
-        if time - run.zero <= MAX_LATE_START_MS:
-            self._audio.lead_in()
         self._audio.alone = not self._video.active
         return True
 
-    def _place(self, kind: TagKind, timestamp: int) -> int | None:
-        """The tag's time in ms; None when it is to be dropped. A jump ends the generation."""
-        order, time = self._timeline.place(kind, timestamp)
-        if order is CONTINUES:
-            return time
-        if order is Order.STRAGGLES:
-            return None
-        self._end_generation()
+    def _keep_audio_up(self, time: int) -> None:
+        """The video has come to `time`: begin announced audio, and make up with silence for audio that has paused."""
+        run, track = self._run, self._audio
+        if run is None:
+            return
+        if not track.active:
+            if self._announced is None or (self._audio_config is None and time - run.zero < HEADER_WAIT_MS):
+                return
+            self._start_audio(run.zero if time - run.zero <= MAX_LATE_MS else time, 0.0)
+        end = run.zero + track.end_ms
+        if self._audio_late.is_missing(time - end) and time - end > self._audio_late.worst + CATCH_UP_MS:
+            track.fill(time - self._audio_late.worst - CATCH_UP_MS - run.zero)
+
+    def _keep_video_up(self, time: int) -> None:
+        """Audio has come to `time`: show the last picture again if the video has paused."""
+        run, track = self._running, self._video
+        latest = run.zero + (track.latest - track.origin) // video.TICKS_PER_MS
+        self._audio_late.came(latest - time)
+        if self._video_late.is_missing(time - latest):
+            until = time - self._video_late.worst - run.zero
+            self._stand_still(track.origin + until * video.TICKS_PER_MS)
+
+    @property
+    def _running(self) -> Run:
+        assert self._run is not None  # noqa: S101 (a track is active)
+        return self._run
+
+    def _place(self, kind: TagKind, timestamp: int, arrived: float) -> int:
+        """The tag's time in ms. A jump ends the generation."""
+        order, time = self._timeline.place(kind, timestamp, arrived)
+        if order is not CONTINUES:
+            self._end_generation()
         return time
 
     def _start_generation(self, zero: int, arrived: float) -> Run:
@@ -307,13 +366,10 @@ class Packager:
         return self._run
 
     def _end_generation(self) -> None:
-        """Close everything that is open; the next generation goes on where the longer track ends.
-
-        Audio is drawn out to the end of the video: players stand still where one track ends before the other.
-        """
-        self._video.settle_last()
-        if self._audio.active and self._video.active:
-            self._audio.draw_out(self._video.end_seconds)
+        """Close everything that is open, both tracks at the same moment; the next generation goes on there."""
+        self._release(everything=self._run is not None)
+        if self._video.active:
+            self._end_together()
         self._fix_targets(self._audio.segment_seconds)
         self._video.end_segment()
         self._audio.end_segment()
@@ -322,6 +378,22 @@ class Packager:
             self._program_end = self._run.program_time(self._position())
         self._run = None
         self._video_wait.begin_anew()
+
+    def _end_together(self) -> None:
+        """The last picture lasts, and silence follows the last sound, until both tracks have ended."""
+        track, sound = self._video, self._audio
+        end = track.natural_end
+        if sound.active:
+            sound_end = round((sound.end - sound.origin) * video.TIMESCALE / sound.timescale) + track.origin
+            if sound_end > track.shown_end + MAX_END_GAP_MS * video.TICKS_PER_MS:
+                end = sound_end
+        self._stand_still(end)
+        if end > track.latest:
+            if track.passes(end):
+                self._cut(track.latest)
+            track.settle(end)
+        if sound.active:
+            sound.draw_out(track.end_seconds)
 
     def _position(self) -> float:
         """Where the media timeline has come to, in seconds."""

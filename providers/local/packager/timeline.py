@@ -1,26 +1,43 @@
-"""The time of FLV tags: 32-bit wraps are unrolled, jumps are found (RTMP 1.0, 5.3.1.1).
+"""The time of FLV tags: 32-bit wraps are unrolled, jumps are found, and two tracks are brought onto one timeline.
 
-A timestamp is in ms, unsigned 32 bits. Both tracks share one clock, but each has its own order: encoders and muxers
-interleave them only roughly.
+A timestamp is in ms, unsigned 32 bits (RTMP 1.0, 5.3.1.1). Each track keeps its own clock. Usually both clocks are the same one,
+and a track may be late on it, or begin late. Where the stamps are farther apart than that explains, the second track is aligned
+by arrival: its next tag belongs to where the other track is.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import Enum, auto
 
-from providers.local.media import TagKind
+from providers.local.media import AUDIO, VIDEO, TagKind
 
 MAX_GAP_MS = 2_400
-"""A tag further ahead than this of everything seen before is a jump; a shorter pause is kept as one long frame, which still fits
-into the shortest segment we promise (2 s, rounded)."""
+"""A tag further ahead than this of both tracks is a jump; a shorter pause is kept as one long frame, which still fits into the
+shortest segment we promise (2 s, rounded)."""
 
 MAX_REORDER_MS = 1_000
-"""A tag further back than this in its own track is a jump; less is disorder, which the tracks straighten."""
+"""A video tag further back than this is a jump; less is disorder, which the tracks straighten. Tracks on one clock begin as near to
+each other: what is sent before the video begins would be lost."""
 
-MAX_STRAGGLERS = 100
-"""Tags dropped after a jump because they still are on the old clock (2 s of audio); after these they are believed."""
+MAX_LATE_MS = 5_500
+"""How far a track may be behind the other on the same clock: delivered later, with the right timestamps. Stamps farther back than
+this are of another clock."""
+
+MAX_PAUSE_MS = 10_000
+"""A step forward of audio is a pause up to this long where as much time has passed; else its clock was set anew."""
+
+PAUSE_TOLERANCE = 1.0
+"""Seconds that the time of arrival may differ from such a step."""
+
+MAX_LEFT_OVER = 100
+"""Audio tags (2 s) that may still be on the old clock when the video's was set anew."""
+
+AUDIO_STEP_MS = 21
+"""From one audio tag to the next when nothing else says how much: 1024 samples at 48 kHz."""
 
 _WRAP = 1 << 32
+_OTHER = {AUDIO: VIDEO, VIDEO: AUDIO}
 
 
 class Order(Enum):
@@ -28,57 +45,127 @@ class Order(Enum):
 
     CONTINUES = auto()
     JUMPS = auto()
-    STRAGGLES = auto()
 
 
 CONTINUES = Order.CONTINUES
 """As nearly every tag: on the enumeration each look-up is a call (Python 3.11)."""
 
 
+@dataclass(slots=True)
+class _Clock:
+    """One track. `timestamp` (as sent) and `time` (ms on the timeline) of its last tag, and when that arrived.
+
+    `began`: the time of the first tag since the clock was set. `reached`: the time before a step back that was believed.
+    `beside`: where the other track was at the last tag. `doubt`: for how many audio tags it is not known whether their clock was
+    set anew when the video's was.
+    """
+
+    timestamp: int
+    time: int
+    began: int
+    reached: int
+    beside: int
+    arrived: float
+    doubt: int = 0
+
+
 class Timeline:
-    """Unrolls timestamps into ms that do not wrap, and says where the clock was set anew."""
+    """Gives each tag its time in ms on a timeline that both tracks share, and says where the stream's clock was set anew."""
 
-    def __init__(self) -> None:
-        self._latest: int | None = None
-        self._last: dict[TagKind, int] = {}
-        self._before_jump: dict[TagKind, int] = {}
-        self._stragglers = 0
+    def __init__(self, *, lone_pause_ms: int = 0) -> None:
+        """`lone_pause_ms`: how long a track that is alone may pause; more is a jump."""
+        self._clocks: dict[TagKind, _Clock] = {}
+        self._lone_pause_ms = lone_pause_ms
 
-    def place(self, kind: TagKind, timestamp: int) -> tuple[Order, int]:
-        """Where a tag belongs, and its time in ms on the clock that holds after it."""
-        time = self._unroll(timestamp)
-        last = self._last.get(kind)
-        if self._latest is None or (last is not None and 0 <= time - last <= MAX_GAP_MS):  # nearly every tag
-            order = CONTINUES
-        elif not self._is_jump(kind, time):
-            order = CONTINUES
-        elif self._is_straggler(kind, time):
-            self._stragglers += 1
-            return Order.STRAGGLES, time
-        else:
-            order = Order.JUMPS
-            self._before_jump = {other: last for other, last in self._last.items() if other is not kind}
-            self._last.clear()
-            self._stragglers = 0
-        self._last[kind] = self._latest = time
+    @property
+    def apart(self) -> int:
+        """How far the audio's timestamps are ahead of the video's, in ms; 0 while both are on one clock."""
+        audio, video = self._clocks.get(AUDIO), self._clocks.get(VIDEO)
+        if audio is None or video is None:
+            return 0
+        return _difference(audio.timestamp - audio.time, video.timestamp - video.time)
+
+    def place(self, kind: TagKind, timestamp: int, arrived: float) -> tuple[Order, int]:
+        """Where a tag belongs, and its time in ms. `arrived` in seconds."""
+        clock = self._clocks.get(kind)
+        other = self._clocks.get(_OTHER[kind])
+        if clock is None:
+            time = self._first(kind, timestamp, other)
+            self._clocks[kind] = _Clock(timestamp, time, time, time, other.time if other else time, arrived)
+            return CONTINUES, time
+        step = _difference(timestamp, clock.timestamp)
+        order, time = CONTINUES, clock.time + step
+        if not 0 <= step <= MAX_GAP_MS or clock.doubt:
+            order, time = self._unusual(kind, clock, other, timestamp, arrived)
+        clock.timestamp, clock.time, clock.arrived = timestamp, time, arrived
+        clock.beside = time if other is None else other.time
         return order, time
 
-    def _unroll(self, timestamp: int) -> int:
-        latest = self._latest
-        if latest is None:
+    def _first(self, kind: TagKind, timestamp: int, other: _Clock | None) -> int:
+        if other is None:
             return timestamp
-        ahead = (timestamp - latest) % _WRAP
-        return latest + (ahead if ahead < _WRAP // 2 else ahead - _WRAP)
+        shared = _shared(kind, timestamp, other)
+        return other.time if shared is None else shared
 
-    def _is_jump(self, kind: TagKind, time: int) -> bool:
-        last = self._last.get(kind)
-        if last is not None and time < last - MAX_REORDER_MS:
-            return True
-        # A track that begins far behind the other is no jump: it is late.
-        return time > max(self._last.values()) + MAX_GAP_MS or (
-            last is None and kind in self._before_jump and time < min(self._last.values()) - MAX_GAP_MS
-        )
+    def _unusual(
+        self, kind: TagKind, clock: _Clock, other: _Clock | None, timestamp: int, arrived: float
+    ) -> tuple[Order, int]:
+        step = _difference(timestamp, clock.timestamp)
+        time = clock.time + step
+        usual = -MAX_REORDER_MS <= step <= MAX_GAP_MS
+        if clock.doubt and other is not None:
+            # Was this clock set anew with the video's? A moment before it, at this tag, or not yet?
+            shared = _shared(kind, timestamp, other)
+            if shared is not None and (not usual or abs(shared - time) <= MAX_REORDER_MS or time < clock.reached):
+                clock.doubt, clock.reached = 0, shared
+                return CONTINUES, shared
+            clock.doubt -= 1
+        if usual:
+            return CONTINUES, time
+        if other is None and _has_passed(step, arrived - clock.arrived, self._lone_pause_ms):
+            return CONTINUES, time
+        if other is not None and _is_pause(kind, clock, other, step, arrived):
+            if step < 0:
+                clock.reached = clock.time
+            return CONTINUES, time
+        return self._jump(kind, clock, other, timestamp)
 
-    def _is_straggler(self, kind: TagKind, time: int) -> bool:
-        old = self._before_jump.get(kind)
-        return old is not None and abs(time - old) <= MAX_GAP_MS and self._stragglers < MAX_STRAGGLERS
+    def _jump(self, kind: TagKind, clock: _Clock, other: _Clock | None, timestamp: int) -> tuple[Order, int]:
+        order, time = Order.JUMPS, max(clock.time, other.time if other else clock.time)
+        if kind is AUDIO and other is not None:
+            # The picture goes on, so audio goes on with it; if the picture's clock jumps as well, that is the jump.
+            shared = _shared(kind, timestamp, other)
+            by_arrival = clock.time + max(AUDIO_STEP_MS, other.time - clock.beside)
+            order, time = CONTINUES, by_arrival if shared is None else shared
+        elif other is not None:
+            other.doubt = MAX_LEFT_OVER
+        clock.began = clock.reached = time
+        return order, time
+
+
+def _shared(kind: TagKind, timestamp: int, other: _Clock) -> int | None:
+    """The time of a timestamp if it is of the other track's clock; None if it cannot be."""
+    time = other.time + _difference(timestamp, other.timestamp)
+    earliest = max(other.began - MAX_REORDER_MS, other.time - MAX_LATE_MS)
+    latest = other.time + (MAX_GAP_MS if kind is AUDIO else MAX_REORDER_MS)
+    return time if earliest <= time <= latest else None
+
+
+def _is_pause(kind: TagKind, clock: _Clock, other: _Clock, step: int, arrived: float) -> bool:
+    """Whether a track makes such a step on the clock it had: it paused while the other went on, or repeats what was lost."""
+    time = clock.time + step
+    if step < 0 and kind is not AUDIO:
+        return False
+    if other.time - MAX_LATE_MS <= time <= other.time + MAX_GAP_MS:
+        return True
+    return kind is AUDIO and _has_passed(step, arrived - clock.arrived, MAX_PAUSE_MS)
+
+
+def _has_passed(step: int, waited: float, most: int) -> bool:
+    """Whether a step forward (ms) is a pause: as much time has passed (seconds) as the timestamps say."""
+    return 0 < step <= most and abs(waited - step / 1000) <= PAUSE_TOLERANCE
+
+
+def _difference(later: int, earlier: int) -> int:
+    """Between two unsigned 32-bit times that may have wrapped, the short way round."""
+    return (later - earlier + _WRAP // 2) % _WRAP - _WRAP // 2

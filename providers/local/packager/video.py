@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from itertools import pairwise
 
-from providers.local.packager.avc import AvcConfig
+from providers.local.packager.avc import AvcConfig, parameter_sets
 from providers.local.packager.boxes import OTHER_SAMPLE, SYNC_SAMPLE, video_init
 from providers.local.packager.cutting import PackagerSettings, SegmentRule
 from providers.local.packager.events import TrackInit, TrackKind
 from providers.local.packager.fragments import video_fragment
+from providers.local.packager.stills import Frame, Stills, squeezed
 from providers.local.packager.track import Emit, Track
 
 TIMESCALE = 90_000
@@ -28,15 +30,6 @@ MAX_LAST_DURATION = TIMESCALE // 4
 _UNSIGNED = 0xFFFFFFFF
 
 
-class Frame(NamedTuple):
-    """A coded frame; `decode_time` in ticks, `offset` from it to the presentation in ticks, signed."""
-
-    decode_time: int
-    offset: int
-    keyframe: bool
-    payload: memoryview
-
-
 def init_of(config: AvcConfig, generation: int) -> TrackInit:
     """The init segment of a video generation."""
     return TrackInit(
@@ -52,7 +45,10 @@ def init_of(config: AvcConfig, generation: int) -> TrackInit:
 
 
 class VideoTrack(Track):
-    """Holds back one frame, until the next tells how long it lasts."""
+    """Holds back one frame, until the next tells how long it lasts.
+
+    `still`: the last picture is being repeated. `astray`: what was repeated is not what the encoder's next frame refers to.
+    """
 
     def __init__(self, settings: PackagerSettings, rule: SegmentRule, sequence: int, emit: Emit) -> None:
         super().__init__(TrackKind.VIDEO, settings, rule, sequence, emit)
@@ -60,6 +56,19 @@ class VideoTrack(Track):
         self._last_duration = FIRST_DURATION
         self._fields: list[int] = []
         self._shown_end = 0
+        self._stills = Stills()
+        self._sets = b""
+        self.still = self.astray = False
+
+    def take(self, config: AvcConfig, *, repeats_sets: bool) -> None:
+        """The frames to come are of this kind.
+
+        `repeats_sets`: players that do not change the init segment at a discontinuity (ffmpeg's, and those built on it) are to
+        find the parameter sets in every keyframe. They are those of the init segment, so the track stays `avc1`.
+        """
+        self._sets = parameter_sets(config.record) if repeats_sets else b""
+        self._stills.clear()
+        self.still = self.astray = False
 
     @property
     def end_seconds(self) -> float:
@@ -76,15 +85,33 @@ class VideoTrack(Track):
         """The decode time of the newest frame, in ticks; where the track ends when there is none."""
         return self._waiting.decode_time if self._waiting else self.end
 
+    @property
+    def natural_end(self) -> int:
+        """The tick until which the frame held back lasts if none follows: as long as the one before it did."""
+        return self.latest + min(self._last_duration, MAX_LAST_DURATION) if self._waiting else self.end
+
+    @property
+    def shown_end(self) -> int:
+        """The tick until which anything of the track is shown if no frame follows."""
+        return max(self._shown_end, self.natural_end + self._delay(self._waiting) if self._waiting else self.end)
+
+    @staticmethod
+    def _delay(frame: Frame) -> int:
+        return frame.offset if frame.offset <= MAX_DELAY_MS * TICKS_PER_MS else 0
+
     def settle(self, decode_time: int) -> None:
         """The frame held back lasts until `decode_time`: put it into its part."""
         frame = self._waiting
         if frame is None:
             return
         self._waiting = None
-        duration = self._last_duration = decode_time - frame.decode_time
-        if frame.offset <= MAX_DELAY_MS * TICKS_PER_MS:
-            self._shown_end = max(self._shown_end, decode_time + frame.offset)
+        duration = decode_time - frame.decode_time
+        if not self.still:
+            self._last_duration = duration
+        self._shown_end = max(self._shown_end, decode_time + self._delay(frame))
+        self._put(frame, duration)
+
+    def _put(self, frame: Frame, duration: int) -> None:
         self._make_room(duration)
         self._fields += (
             duration,
@@ -96,21 +123,59 @@ class VideoTrack(Track):
 
     def hold(self, frame: Frame) -> None:
         """Take the next frame, the one before it being settled."""
+        if frame.keyframe and self._sets and bytes(frame.payload[: len(self._sets)]) != self._sets:
+            frame = frame._replace(payload=self._sets + bytes(frame.payload))
+        self._stills.add(frame)
         self._waiting = frame
+        self.still = self.astray = False
 
     def passes(self, decode_time: int) -> bool:
         """Whether the open segment would be longer than any may be with the frame held back, until `decode_time`."""
         return decode_time - self.segment_start > self._longest_ticks and self.end > self.segment_start
 
-    @property
-    def longest(self) -> int:
-        """The tick until which the frame held back can last at most: as long as a segment that has nothing else."""
-        return self.latest + self._longest_ticks
+    # While no frames come
 
-    def settle_last(self) -> None:
-        """No frame follows: the last one lasts as long as the one before it."""
-        if self._waiting is not None:
-            self.settle(self._waiting.decode_time + min(self._last_duration, MAX_LAST_DURATION))
+    @property
+    def part_edge(self) -> int:
+        """The tick where the open part is as long as parts should be, behind the frame held back."""
+        edge = self.part_start + self._part_ticks
+        return edge if edge > self.latest else self.latest + self._part_ticks
+
+    @property
+    def part_seconds(self) -> float:
+        """How long parts should be."""
+        return self._part_ticks / self.timescale
+
+    @property
+    def longest_still(self) -> int:
+        """The most ticks that one frame may last."""
+        return self._longest_ticks
+
+    def repeat(self) -> None:
+        """Show the last picture again, from where the track ends; every frame was settled."""
+        self.end_part()
+        self.still = True
+        cheap = self._stills.cheap(self.end)
+        self._repeat(self._stills.all if cheap else self._stills.keyframe)
+        self.astray = not cheap
+
+    def rewind(self) -> int:
+        """How many ticks it takes to lead a decoder back to the encoder's last frame; 0 where that cannot be done."""
+        return len(self._stills.all)
+
+    def find_back(self, decode_time: int) -> int:
+        """Lead the decoder back to the encoder's last frame before the one that comes now; the tick where that one begins."""
+        self.settle(max(decode_time - self.rewind(), self.latest + 1))
+        self.end_part()
+        self._repeat(self._stills.all)
+        self.astray = False
+        return max(decode_time, self.latest + 1)
+
+    def _repeat(self, frames: Sequence[Frame]) -> None:
+        again = squeezed(frames, self.end)
+        for frame, _ in pairwise(again):
+            self._put(frame, 1)
+        self._waiting = again[-1] if again else None
 
     def _independent(self) -> bool:
         return self._fields[2] == SYNC_SAMPLE

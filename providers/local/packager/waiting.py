@@ -1,15 +1,64 @@
-"""How much sound is let go at the beginning of a generation, while the picture may still come."""
+"""How long audio waits at the beginning of a generation, while the video may still come."""
 
 from __future__ import annotations
 
+from collections import deque
+from typing import NamedTuple
+
 VIDEO_WAIT_MS = 1_000
-"""How much while nobody has said whether there will be video."""
+"""How long while nothing has said whether there will be video."""
 
 ANNOUNCED_VIDEO_WAIT_MS = 5_000
-"""How much while announced video has not brought its first keyframe."""
+"""How long while announced video has not brought its first keyframe."""
 
 _VIDEO_PROPERTIES = (b"\0\x0cvideocodecid", b"\0\x05width")
 """Names in onMetaData, as AMF writes them, that announce video."""
+
+
+class Sound(NamedTuple):
+    """A frame of audio that waits: its time in ms, and when it arrived (Unix seconds)."""
+
+    time: int
+    arrived: float
+    payload: memoryview
+
+
+MAX_SOUNDS, MAX_SOUND_BYTES = 1_000, 4 * 1024 * 1024
+"""Frames of audio that wait, and their bytes; beyond, the oldest wait no more."""
+
+
+class Sounds:
+    """Audio that waits for the video, in the order in which it came."""
+
+    def __init__(self) -> None:
+        self._sounds: deque[Sound] = deque()
+        self._size = 0
+
+    def append(self, sound: Sound) -> None:
+        """The newest one."""
+        self._sounds.append(sound)
+        self._size += len(sound.payload)
+
+    def popleft(self) -> Sound:
+        """Take the oldest one out."""
+        sound = self._sounds.popleft()
+        self._size -= len(sound.payload)
+        return sound
+
+    @property
+    def first(self) -> Sound | None:
+        """The oldest one."""
+        return self._sounds[0] if self._sounds else None
+
+    @property
+    def full(self) -> bool:
+        """Whether the oldest one has to go."""
+        return len(self._sounds) > MAX_SOUNDS or self._size > MAX_SOUND_BYTES
+
+    def clear(self) -> None:
+        """Forget them."""
+        self._sounds.clear()
+        self._size = 0
 
 
 class VideoWait:
@@ -29,16 +78,12 @@ class VideoWait:
             self._announced = any(name in script for name in _VIDEO_PROPERTIES)
 
     def lasts(self, time: int, has_header: bool) -> bool:
-        """Whether sound of that time is let go. `has_header`: of the video, which announces it, too."""
+        """Whether audio of that time waits. `has_header`: of the video, which announces it, too."""
         if self._since is None:
             self._since = time
         if has_header or self._announced:
             return time - self._since < ANNOUNCED_VIDEO_WAIT_MS
         return self._announced is None and time - self._since < VIDEO_WAIT_MS
-
-    def give_up(self, time: int) -> None:
-        """Sound of that time, and later, waits no more."""
-        self._since = time - ANNOUNCED_VIDEO_WAIT_MS
 
     def begin_anew(self) -> None:
         """The generation is over; the next one's sound waits again."""

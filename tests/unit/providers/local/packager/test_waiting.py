@@ -52,10 +52,3 @@ def test_after_a_generation_sound_waits_as_long_again() -> None:
     wait.lasts(START - ANNOUNCED_VIDEO_WAIT_MS, False)
     wait.begin_anew()
     assert let_go(wait, VIDEO_WAIT_MS - 1)
-
-
-def test_given_up_the_wait_is_over_though_video_was_announced() -> None:
-    wait = VideoWait()
-    wait.read(WITH_VIDEO)
-    wait.give_up(START)
-    assert not wait.lasts(START, True)
