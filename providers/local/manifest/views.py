@@ -177,17 +177,23 @@ def listed_target(seconds: float) -> int:
     return max(1, int(seconds + 0.5))
 
 
-def window_start(durations: Sequence[float], target_duration: int) -> int:
-    """The index of the first segment a live playlist lists; `durations` in seconds, oldest first.
+def window_start(segments: Sequence[tuple[float, float]], target_duration: int) -> int:
+    """The index of the first segment a live playlist lists; of each, oldest first, the program time and the duration in seconds.
 
-    What stays is at least MIN_LIVE_SEGMENTS, MIN_LIVE_SECONDS and three target durations (RFC 8216bis §6.2.2).
+    What stays is at least MIN_LIVE_SEGMENTS, three target durations (RFC 8216bis §6.2.2) and the last MIN_LIVE_SECONDS. These count
+    while the encoder is away, too: shaka-player forgets segments by the clock, and stands still when older ones are still listed.
     """
-    wanted = max(MIN_LIVE_SECONDS, 3.0 * target_duration)
     listed, count = 0.0, 0
-    for at in range(len(durations) - 1, -1, -1):
-        if count >= MIN_LIVE_SEGMENTS and listed >= wanted:
+    now = sum(segments[-1]) if segments else 0.0
+    for at in range(len(segments) - 1, -1, -1):
+        program_time, duration = segments[at]
+        if (
+            count >= MIN_LIVE_SEGMENTS
+            and listed >= 3.0 * target_duration
+            and program_time + duration <= now - MIN_LIVE_SECONDS
+        ):
             return at + 1
-        listed += durations[at]
+        listed += duration
         count += 1
     return 0
 

@@ -185,7 +185,10 @@ class Track:
 
     def slide(self, target_duration: int) -> None:
         """Move the live window on; it never moves back."""
-        recent = [segment.duration / self.timescale(segment.generation) for segment in self.segments[self._window :]]
+        recent = [
+            (segment.program_time, segment.duration / self.timescale(segment.generation))
+            for segment in self.segments[self._window :]
+        ]
         self._window += window_start(recent, target_duration)
         self._target = target_duration
         if self._kept is not None:

@@ -7,6 +7,7 @@ import errno
 import json
 import os
 import threading
+from itertools import accumulate
 from pathlib import Path
 
 import pytest
@@ -239,7 +240,15 @@ def test_a_rendition_has_a_safe_name(shelf: Shelf, rendition: str) -> None:
     [([2.0] * 5, 2, 0), ([2.0] * 20, 2, 8), ([0.5] * 100, 2, 52), ([8.0] * 10, 9, 4), ([], 2, 0)],
 )
 def test_the_live_window_is_long_enough(durations: list[float], target: int, start: int) -> None:
-    assert window_start(durations, target) == start
+    times = accumulate(durations, initial=0.0)
+    assert window_start(list(zip(times, durations, strict=False)), target) == start
+
+
+def test_the_time_without_an_encoder_counts_for_the_live_window() -> None:
+    before, after = [(2.0 * at, 2.0) for at in range(20)], [(45.0, 2.0), (47.0, 2.0)]
+    assert window_start(before, 2) == 8
+    assert window_start([*before, *after], 2) == 12
+    assert window_start([*before, (400.0, 2.0), (402.0, 2.0)], 2) == 16
 
 
 def test_after_a_reconnect_all_renditions_count_their_generations_alike(shelf: Shelf) -> None:
