@@ -34,6 +34,7 @@ def server_context(certificate: Path, key: Path) -> ssl.SSLContext:
     # librtmp over GnuTLS takes a TLS 1.3 session ticket for a failed handshake; nobody needs to resume a push that lasts hours.
     context.num_tickets = 0
     context.set_ciphers(CIPHERS)
+    context.options |= ssl.OP_NO_RENEGOTIATION  # each one costs us a signature
     reload(context, CertificateFiles(certificate, key))
     return context
 
