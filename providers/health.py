@@ -73,6 +73,8 @@ class Delivery:
     `seconds`: media time since this encoder connected. `backwards`: timestamps smaller than the one before in their track; `gaps`:
     missing stretches, the longest lasting `longest_gap` seconds. `behind`: seconds the media has lost against the clock in the last
     minute. `stalls`: times nothing arrived for a second or more.
+    `apart`: seconds that the audio's timestamps are ahead of the video's, where each track has a clock of its own. `audio_late`:
+    seconds that audio arrives after its video, if that is too late for it to be kept.
     """
 
     seconds: float = 0.0
@@ -81,6 +83,8 @@ class Delivery:
     longest_gap: float = 0.0
     behind: float = 0.0
     stalls: int = 0
+    apart: float = 0.0
+    audio_late: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -146,6 +146,8 @@ class Broadcasts:
             self._shelf.check_space()
             broadcast.retry(self._clock())
         mode = broadcast.info.latency_mode
+        if (session := self._sessions.get(stored.uid)) is not None:
+            broadcast.clock = session.program_clock
         low = mode is LatencyMode.LOW
         settings = cutting.PackagerSettings(SEGMENT_TARGET[mode], PART_TARGET[mode], low_latency=low)
         return Pipeline(stored.uid, broadcast, settings, self._transcoding)

@@ -304,6 +304,16 @@ class Pipeline:
         return self._facts.typical_keyframe_interval
 
     @property
+    def seconds_apart(self) -> float:
+        """How far the audio's timestamps are ahead of the video's, where each track has a clock of its own."""
+        return self._facts.seconds_apart
+
+    @property
+    def audio_late(self) -> float:
+        """Seconds that audio arrives after its video, if that is too late for it to be kept."""
+        return self._facts.audio_late
+
+    @property
     def frame_rate(self) -> float | None:
         """From onMetaData or the SPS; None if the encoder did not say."""
         return self._facts.frame_rate

@@ -109,6 +109,7 @@ class LiveSession:
         self.reason: str | None = None
         self.phase = Phase.OFFLINE
         self._since = surroundings.clock()
+        self._program_zero = surroundings.clock() - surroundings.monotonic()
         self.keyframe_interval = stored.keyframe_interval
         self._checkup = Checkup(surroundings.clock, low_latency=stored.options.latency_mode is LatencyMode.LOW)
 
@@ -163,7 +164,7 @@ class LiveSession:
         except UnsupportedCodec as refused:
             raise unsupported(refused) from refused
         encoder.gauge.take(tag)
-        encoder.pipeline.take(tag, self._around.clock())
+        encoder.pipeline.take(tag, self.program_clock())
         if encoder.started_at is None and encoder.pipeline.started:
             encoder.started_at = self._around.monotonic()
             self._enter(Happening.MEDIA, reason=None)
@@ -239,7 +240,15 @@ class LiveSession:
 
     def health(self) -> InputHealth:
         """What the encoder sends, as measured."""
-        return replace(self._checkup.health(connected=self.connected), recording=self._around.recording())
+        health = self._checkup.health(connected=self.connected)
+        if (encoder := self._encoder) is not None:
+            apart, late = encoder.pipeline.seconds_apart, encoder.pipeline.audio_late
+            health = replace(health, delivery=replace(health.delivery, apart=apart, audio_late=late))
+        return replace(health, recording=self._around.recording())
+
+    def program_clock(self) -> float:
+        """Unix time (seconds) when the broadcast began, plus the time since: setting the system clock moves no frame."""
+        return self._program_zero + self._around.monotonic()
 
     @property
     def began(self) -> bool:

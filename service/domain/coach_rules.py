@@ -69,6 +69,9 @@ BEHIND = 2.0
 STALLS = 3
 """Times a minute nothing may arrive for a second."""
 
+APART = 0.5
+"""Seconds between the timestamps of tracks with clocks of their own."""
+
 LOWEST_AUDIO_KBPS = 60
 SILENT_AFTER = 8.0
 """Seconds of digital silence until it is remarked on: music has shorter pauses."""
@@ -172,6 +175,20 @@ RULES = (
         "Keyframes come every {v.keyframe_interval:.1f} s; viewers wait that long to join.",
         _KEYFRAMES,
         of_passthrough=True,
+    ),
+    Rule(
+        "tracks_apart",
+        WARNING,
+        lambda v: abs(v.delivery.apart) >= APART,
+        "The timestamps of audio and video are {v.apart:.1f} s apart; both are played as they arrive and may be out of sync.",
+        "Restart the encoder. With ffmpeg, remove -itsoffset; if it happens again, update the encoder.",
+    ),
+    Rule(
+        "audio_late",
+        WARNING,
+        lambda v: v.delivery.audio_late > 0,
+        "Audio arrives {v.delivery.audio_late:.1f} s after its video, too late to be played; viewers hear silence.",
+        "OBS: Advanced Audio Properties → Sync Offset: 0 ms; then stop and start the stream.",
     ),
     Rule(
         "timestamps_backwards",

@@ -82,6 +82,11 @@ class View:
         return max(self.audio_kbps, self.declared_audio_kbps)
 
     @property
+    def apart(self) -> float:
+        """How far audio and video are apart, whichever is ahead."""
+        return abs(self.delivery.apart)
+
+    @property
     def level_number(self) -> float:
         """5.1 for "5.1"."""
         found = _LEVEL.fullmatch(self.level)

@@ -80,7 +80,9 @@ class _Playback:
         """Live while it runs, the recording afterwards; a recording's media playlists."""
         uid, name = request.match_info["uid"], request.match_info["name"]
         if name == "utc":
-            now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 0.5))
+            broadcast = self._library.find_live(uid) or self._library.find_broadcast(uid)
+            clock = time.time if broadcast is None else broadcast.clock
+            now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(clock() + 0.5))
             return web.Response(text=now, headers={**answers.CORS, hdrs.CACHE_CONTROL: "no-store"})
         running = self._library.find_live(uid) or self._library.find_broadcast(uid)
         if running is not None and name in ("video.m3u8", "video.mpd"):
@@ -109,7 +111,7 @@ class _Playback:
         def render() -> str:
             return dash.live_mpd(
                 broadcast.view(live=True),
-                time.time(),
+                broadcast.clock(),
                 segments=f"{own}/segments/",
                 location=f"{own}/live/video.mpd",
                 clock=f"{own}/manifest/utc",

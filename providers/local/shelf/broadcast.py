@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -41,6 +41,7 @@ class Broadcast:
     While it runs: `take` what the packagers hand out, then `finish`. A finished one is read only. After a ShelfError from
     `take` nothing more is taken until `retry`; what was written stays and `finish` may still make a recording of it. `version`
     counts the changes that playlists show; `low_latency` is whether they list parts; `recording` is whether what comes is kept.
+    `clock` gives the Unix time (seconds) that its program time and its MPD go by.
     """
 
     def __init__(self, folder: Path, info: BroadcastInfo, syncer: Syncer, fd: int | None, index_size: int = 0) -> None:
@@ -54,6 +55,7 @@ class Broadcast:
         self.version = 0
         self.low_latency = info.latency_mode is LatencyMode.LOW
         self.ended = fd is None
+        self.clock: Callable[[], float] = time.time
         self.recording = True
         self._audio_inits: dict[str, TrackInit] = {}
         self._watchable = False

@@ -30,12 +30,15 @@ class ScriptedPipeline:
     media_seconds: float = 0.0
     frame_rate: float | None = None
     keyframe_interval: float | None = None
+    seconds_apart: float = 0.0
+    audio_late: float = 0.0
+    arrived: float = 0.0
     closed: bool = False
     discarded: bool = False
     fails: bool = False
 
     def take(self, tag: FlvTag, arrived: float) -> None:
-        pass
+        self.arrived = arrived
 
     def discard(self) -> None:
         self.closed = self.discarded = True
@@ -52,6 +55,7 @@ class World:
 
     reconnect_timeout: int = 30
     now: float = 1_000.0
+    clock_step: float = 0.0
     pipelines: list[ScriptedPipeline] = field(default_factory=list)
     told: list[EventKind] = field(default_factory=list)
     finished: list[LiveSession] = field(default_factory=list)
@@ -68,7 +72,7 @@ class World:
             self._discard,
             self.refused.append,
             self.ran.append,
-            lambda: self.now,
+            lambda: self.now + self.clock_step,
             lambda: self.now,
             lambda: "audio+video",
             lambda: RecordingState.ON,
@@ -458,3 +462,26 @@ def test_low_latency_media_is_handed_on_sooner() -> None:
     world.session.stored = replace(world.session.stored, options=low)
 
     assert link.collect < usual
+
+
+@pytest.mark.parametrize("step", [60.0, -60.0, 3600.0, -3600.0])
+def test_a_system_clock_that_is_set_does_not_move_program_time(step: float) -> None:
+    world = World()
+    link = world.go_live()
+
+    world.clock_step = step
+    world.after(2.0)
+    link.media(TAG)
+
+    assert world.pipelines[-1].arrived == 1_002.0
+    assert world.session.program_clock() == 1_002.0
+
+
+def test_the_findings_know_how_far_the_tracks_are_apart() -> None:
+    world = World()
+    world.go_live()
+    world.pipelines[-1].seconds_apart, world.pipelines[-1].audio_late = 5.0, 6.5
+
+    delivery = world.session.health().delivery
+
+    assert (delivery.apart, delivery.audio_late) == (5.0, 6.5)

@@ -61,6 +61,8 @@ BAD = {
     "profile_unplayable": video(profile="High 4:2:2"),
     "upload_slow": delivery(behind=4.2),
     "keyframes_rare": video(keyframe_interval=8.333, shortest_keyframe_interval=8.3, longest_keyframe_interval=8.4),
+    "tracks_apart": delivery(apart=-5.0),
+    "audio_late": delivery(audio_late=7.2),
     "timestamps_backwards": delivery(backwards=2),
     "gaps": delivery(gaps=1, longest_gap=1.4),
     "arrival_uneven": delivery(stalls=4),
