@@ -14,7 +14,7 @@ from tests.waiting import until
 
 INPUT_MEMBERS = {
     "rtmps_url", "rtmp_url", "view_url", "stream_key", "stream_uid", "slate_image_url", "reconnect_timeout", "latency_mode",
-    "enabled",
+    "enabled", "recording",
 }  # fmt: skip
 RECORDING_MEMBERS = {
     "uid", "thumbnail", "created", "modified", "size", "duration", "input", "playback", "meta", "stream_session_id",
