@@ -306,6 +306,18 @@ async def test_another_picture_size_begins_a_generation_where_the_last_one_ended
     assert_joined(packaged)
 
 
+async def test_a_decoder_that_keeps_the_first_init_segment_decodes_another_picture_size(tmp_path: Path) -> None:
+    small, large = await encode(2.5), await encode(2.5, size="320x180")
+    packaged = package([*small, *shifted(large, small[-1].timestamp + 30)])
+    path = tmp_path / "video.mp4"
+    video = [part.data for part in packaged.parts if part.track is TrackKind.VIDEO]
+    path.write_bytes(packaged.inits[0].data + b"".join(video))
+
+    await run("ffmpeg", "-v", "error", "-xerror", "-i", str(path), "-f", "null", "-")
+
+    assert len(await decoded(path, "v")) == 150
+
+
 async def test_a_jump_of_the_clock_begins_a_generation(tmp_path: Path) -> None:
     one = await encode(3.5)
     media = [tag for tag in one if tag.kind is not TagKind.SCRIPT and tag.payload[1] == 1]
