@@ -32,6 +32,12 @@ ROUNDING = 0.5
 DELAY_SEGMENTS = 3
 """suggestedPresentationDelay in target durations: without one dash.js stalled four times a view (measured)."""
 
+MAX_SKEW = 0.1
+"""Seconds that one track may begin after another for the Period to begin with the later one."""
+
+INSIDE = 0.03
+"""Seconds of media before a Period begins: times are rounded to ms, and its first moment has to be in the media."""
+
 MIN_UPDATE_PERIOD = 1.0
 """Seconds; asking for the MPD more often than a shared cache renews it brings nothing."""
 
@@ -99,7 +105,8 @@ def vod_mpd(view: BroadcastView, segments: str) -> str:
     start = 0.0
     for together in _alike(view):
         tracks = _runs(view, together)
-        media_start = min(track.start(run[0]) for track, run in tracks)
+        begins = [track.start(run[0]) for track, run in tracks]
+        media_start = min(begins)
         periods.append(Period(together[0], start, media_start, tracks, final=True))
         start += periods[-1].media_end - media_start
     attributes = {
@@ -158,7 +165,14 @@ def _runs(view: BroadcastView, together: Sequence[int]) -> list[tuple[TrackView,
 def _live_period(view: BroadcastView, generation: int, *, final: bool) -> Period:
     first = view.primary.starts[generation]
     start = max(0.0, first.program_time - _epoch(view))
-    return Period(generation, start, view.primary.start(first), _runs(view, [generation]), final)
+    tracks = _runs(view, [generation])
+    begins = [track.start(track.starts[generation]) for track, _ in tracks if generation in track.starts]
+    return Period(generation, start, _together(view.primary.start(first), begins), tracks, final)
+
+
+def _together(start: float, begins: Sequence[float]) -> float:
+    """A little after every track that begins about at `start` has begun: at a gap shorter than a frame dash.js waits for good."""
+    return max((begin for begin in begins if 0 <= begin - start <= MAX_SKEW), default=start) + INSIDE
 
 
 def _epoch(view: BroadcastView) -> float:
