@@ -1,7 +1,8 @@
 """The gauge: counts what one encoder sends, tag by tag, without looking inside frames.
 
 `take` stands in the path of every frame, so the usual frame costs a comparison and a few additions; whatever is unusual
-(keyframes, headers, another clock) goes the slow way round. All numbers are totals that only grow; `Checkup` takes differences.
+(keyframes, headers, another clock) takes a slower path. All numbers are totals that only grow; `Checkup` takes
+differences.
 """
 
 from __future__ import annotations
