@@ -261,7 +261,7 @@ EventListener = Callable[[ProviderEvent], None]
 class Spawn(Protocol):
     """Starts a background task that is named, owned and watched: if it dies, the service says so and stops.
 
-    The service hands it to its providers (`service.tasks.Tasks.spawn`). The owner cancels what it started
+    The service hands it to its providers (`service.concurrency.tasks.Tasks.spawn`). The owner cancels what it started
     when it closes.
     """
 

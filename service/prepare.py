@@ -17,11 +17,11 @@ from datetime import UTC, datetime
 from providers.local.ingest.tls import CertificateFiles
 from service import VERSION
 from service.cli.running import LOCKS_HELD
+from service.concurrency.tasks import Tasks
 from service.exclusive import exclusive_use, own_provider
 from service.settings import ProviderName, Settings
 from service.store.database import Database
 from service.store.schema import has_newest_schema
-from service.tasks import Tasks
 
 PREPARE_TIMEOUT = 300.0
 """Seconds a preparation may take: a migration of a large database takes its time."""

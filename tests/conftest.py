@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
+from service.concurrency.tasks import Tasks
 from service.store.migrate import migrate
-from service.tasks import Tasks
 from tests import servers
 
 # How fast examples are made and tried says something about the machine, which may be busy, and nothing about the code.

@@ -10,12 +10,12 @@ from uuid import UUID, uuid4
 from providers.base import InputRequest
 from providers.memory import MemoryProvider
 from service.api.public_stream import PublicStream
+from service.concurrency.tasks import Tasks
 from service.domain.errors import Unavailable
 from service.domain.newcomers import NewcomerLimits, Newcomers
 from service.domain.ports import StreamRef
 from service.domain.status import BoardLimits, StatusBoard
 from service.domain.watched import Watched
-from service.tasks import Tasks
 from service.viewers.memory import MemoryViewers
 from service.viewers.port import ViewerWindow
 

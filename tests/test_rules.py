@@ -105,7 +105,7 @@ def test_providers_do_not_know_the_service() -> None:
 
 
 def test_the_domain_knows_only_ports() -> None:
-    allowed = {"providers.base", "providers.health", "service.viewers.port", "service.domain"}
+    allowed = {"providers.base", "providers.health", "service.viewers.port", "service.domain", "service.concurrency"}
     wrong = {}
     for path in sources("service/domain"):
         known = [each for each in imported(path, "service", "providers") if each not in {"service", "providers"}]
@@ -160,7 +160,7 @@ def test_only_the_settings_read_the_environment() -> None:
 
 
 def test_only_one_file_starts_tasks() -> None:
-    starters = [path for path in sources() if name_of(path) != "service/tasks.py"]
+    starters = [path for path in sources() if name_of(path) != "service/concurrency/tasks.py"]
     found = [
         f"{name_of(path)}:{node.lineno}"
         for path in starters

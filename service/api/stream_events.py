@@ -27,7 +27,7 @@ from service.api.middleware import EVERYWHERE
 from service.api.public_schemas import EVENTS, PATH
 from service.api.public_stream import PublicStream, headers_of, status_event
 from service.api.visitor_identity import Counting
-from service.domain.buckets import site
+from service.concurrency.token_bucket import site
 from service.domain.errors import DomainError, Throttled, Unavailable
 from service.domain.status import StatusBoard
 from service.domain.watched import Watched

@@ -9,8 +9,8 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from service.concurrency.token_bucket import Buckets
 from service.domain.accounts import Authenticator, Identity
-from service.domain.buckets import Buckets
 from service.domain.errors import Throttled
 
 

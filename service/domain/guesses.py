@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from service.domain.buckets import AddressBuckets
+from service.concurrency.token_bucket import AddressBuckets
 from service.domain.errors import Throttled
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from service.domain.buckets import IPV6_SITE, AddressBuckets
+from service.concurrency.token_bucket import IPV6_SITE, AddressBuckets
 from service.viewers.port import WINDOW_MS
 
 

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from providers.base import Playback, Provider, ProviderError, Recording
+from service.concurrency.single_flight import Flights
 from service.domain.catalogue import Catalogue
 from service.domain.errors import NotFound, Unavailable
-from service.domain.flights import Flights
 from service.domain.paging import PageRequest
 from service.domain.ports import ChannelStore, ClaimStore
 

@@ -26,9 +26,9 @@ from providers.base import (
     Provider,
 )
 from providers.health import InputHealth
+from service.concurrency.single_flight import Flights
 from service.domain.entities import Channel, ClaimedInput
 from service.domain.errors import DomainError, NotFound, Unavailable
-from service.domain.flights import Flights
 from service.domain.ports import ChannelStore, ClaimStore, StreamListener, StreamRef
 from service.domain.provider_errors import provider_errors
 

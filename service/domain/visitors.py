@@ -19,7 +19,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from service.domain.buckets import IPV6_SITE, AddressBuckets
+from service.concurrency.token_bucket import IPV6_SITE, AddressBuckets
 from service.domain.errors import NotFound, Throttled
 from service.domain.ports import AccountStore, SecretStore
 

@@ -14,6 +14,7 @@ from providers.memory import MemoryProvider
 from service.api.app import build_app
 from service.api.health import Readiness
 from service.assembly import Conference, Ports, assembled
+from service.concurrency.tasks import Tasks
 from service.domain.accounts import Accounts
 from service.domain.audience import AudienceLog
 from service.domain.meetings import MeetingSigner
@@ -21,7 +22,6 @@ from service.domain.session_keeper import SessionKeeper
 from service.domain.status import StatusBoard
 from service.domain.streams import Streams
 from service.store import Store
-from service.tasks import Tasks
 from service.viewers.memory import MemoryViewers
 from tests.api.people import Person, first, newcomer
 

@@ -9,7 +9,7 @@ import pytest
 
 from providers.cloudflare.config import CloudflareConfig
 from providers.cloudflare.provider import CloudflareProvider
-from service.tasks import Tasks
+from service.concurrency.tasks import Tasks
 from tests.api.conftest import Api
 from tests.contract.fake_hand import FakeHand, fake_cloudflare
 

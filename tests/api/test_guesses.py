@@ -14,9 +14,9 @@ from providers.memory import MemoryProvider
 from service.api.app import build_app
 from service.api.server import serving
 from service.assembly import Ports, assembled
+from service.concurrency.tasks import Tasks
 from service.domain.guesses import GuessLimits
 from service.store import Store
-from service.tasks import Tasks
 from service.viewers.memory import MemoryViewers
 from tests.api.conftest import MEETING_SIGNER
 

@@ -22,8 +22,8 @@ from service.api.origin import Origin
 from service.api.schemas import Answer
 from service.api.server import serving, transport_security
 from service.api.wire import WireReply
+from service.concurrency.tasks import Tasks
 from service.domain.accounts import Identity
-from service.tasks import Tasks
 from tests.waiting import PATIENCE
 
 POST = b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"

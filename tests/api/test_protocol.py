@@ -22,8 +22,8 @@ from service.api.binding import MAX_BODY
 from service.api.middleware import Figures, envelope
 from service.api.origin import Origin
 from service.assembly import Ports, assembled
+from service.concurrency.tasks import Tasks
 from service.store import Store
-from service.tasks import Tasks
 from service.viewers.memory import MemoryViewers
 from tests.api.conftest import MEETING_SIGNER, Api
 

@@ -16,7 +16,7 @@ from providers.local.media import TagKind
 from providers.local.ports import MemoryInputStore
 from providers.local.provider import LocalProvider
 from providers.local.transcoder.renditions import parse_renditions
-from service.tasks import Tasks
+from service.concurrency.tasks import Tasks
 from tests.contract.clock import MovableClock
 from tests.unit.providers.local.ingest.clients import Client
 from tests.unit.providers.local.packager.tags import stream

@@ -18,7 +18,7 @@ from providers.cloudflare import webhooks
 from providers.cloudflare.config import CloudflareConfig
 from providers.cloudflare.provider import CloudflareProvider
 from providers.memory import MemoryProvider
-from service.tasks import Tasks
+from service.concurrency.tasks import Tasks
 from tests.contract.clock import MovableClock
 from tests.contract.fake_hand import FakeHand, fake_cloudflare
 from tests.contract.local_stage import local_stage

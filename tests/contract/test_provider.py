@@ -29,7 +29,7 @@ from providers.base import (
     RecordingNotFound,
     RecordingPosition,
 )
-from service.tasks import Tasks
+from service.concurrency.tasks import Tasks
 from tests.contract.provider_stages import STAGES, Stage
 from tests.waiting import PATIENCE
 

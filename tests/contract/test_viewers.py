@@ -9,7 +9,7 @@ import freezegun
 import pytest
 from redis import asyncio as aioredis
 
-from service.tasks import Tasks
+from service.concurrency.tasks import Tasks
 from service.viewers.digest import visitor_digest
 from service.viewers.memory import MemoryViewers
 from service.viewers.port import WINDOW_MS, ViewerCount, ViewerWindow, unix_ms

@@ -15,7 +15,7 @@ from providers.local.transcoder.renditions import Rendition
 from providers.local.transcoder.slots import TranscodeSlots
 from providers.local.transcoder.supervisor import Patience, State
 from providers.local.transcoder.tags import is_keyframe
-from service.tasks import Tasks
+from service.concurrency.tasks import Tasks
 from tests.waiting import PATIENCE
 
 

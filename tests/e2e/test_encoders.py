@@ -20,7 +20,7 @@ from providers.local.ingest.authority import ensure_local_certificate
 from providers.local.ingest.server import IngestServer
 from providers.local.ingest.tls import CertificateFiles, server_context
 from providers.local.media import TagKind
-from service.tasks import Tasks
+from service.concurrency.tasks import Tasks
 from tests.unit.providers.local.ingest.gates import Recorded, RecordingGate
 from tests.waiting import PATIENCE
 

@@ -12,7 +12,7 @@ from aiohttp import web
 
 from providers.base import LatencyMode
 from providers.local.media import TagKind
-from service.tasks import Tasks
+from service.concurrency.tasks import Tasks
 from tests.e2e.browser import Browser
 from tests.e2e.showing import BROADCAST, INPUT, Showing, moving_pattern, served
 

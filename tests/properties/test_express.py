@@ -17,9 +17,9 @@ from service.api.middleware import Figures, envelope
 from service.api.public_stream import routes
 from service.api.server import serving
 from service.api.wire import WireReply
+from service.concurrency.tasks import Tasks
 from service.domain.newcomers import NewcomerLimits
 from service.domain.status import BoardLimits
-from service.tasks import Tasks
 from tests.stream_stage import Stage
 from tests.waiting import PATIENCE
 

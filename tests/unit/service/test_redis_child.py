@@ -15,8 +15,8 @@ import psutil
 import pytest
 from redis import asyncio as aioredis
 
+from service.concurrency.tasks import Tasks
 from service.redis_child import MOVES, PrivateRedis, PrivateRedisError, RedisState
-from service.tasks import Tasks
 from tests.waiting import PATIENCE, until
 
 
@@ -121,7 +121,7 @@ import asyncio, sys
 from pathlib import Path
 from service import logs
 from service.redis_child import PrivateRedis
-from service.tasks import Tasks
+from service.concurrency.tasks import Tasks
 
 async def main():
     logs.configure()

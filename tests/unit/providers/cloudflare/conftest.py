@@ -12,7 +12,7 @@ import pytest
 from providers.base import LiveInput
 from providers.cloudflare.config import CloudflareConfig
 from providers.cloudflare.provider import CloudflareProvider
-from service.tasks import Tasks
+from service.concurrency.tasks import Tasks
 from tests.contract.fake_hand import FakeHand, fake_cloudflare
 from tests.unit.providers.cloudflare.hand import REQUEST, Make
 

@@ -18,7 +18,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from providers.cloudflare.config import CloudflareConfig
 from providers.cloudflare.provider import CloudflareProvider
 from providers.cloudflare.webhooks import MAX_BODY, routes, signature_is_good
-from service.tasks import Tasks
+from service.concurrency.tasks import Tasks
 
 LIVE_SECRET = "s3cret"
 SECRET = "85011ed3a913c6ad5f9cf6c5573cc0a7"

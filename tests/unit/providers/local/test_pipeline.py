@@ -15,7 +15,7 @@ from providers.local.shelf.errors import ShelfError
 from providers.local.shelf.shelf import Shelf, ShelfLimits
 from providers.local.transcoder.renditions import parse_renditions
 from providers.local.transcoder.slots import TranscodeSlots
-from service.tasks import Tasks
+from service.concurrency.tasks import Tasks
 from tests.simulated_packager import EPOCH, info
 from tests.unit.providers.local.packager.tags import audio_header, metadata, stream, video_header
 

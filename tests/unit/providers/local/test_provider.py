@@ -18,7 +18,7 @@ from providers.local.ports import MemoryInputStore, StoredInput
 from providers.local.provider import LocalProvider
 from providers.local.shelf.shelf import ShelfLimits
 from providers.local.transcoder.renditions import parse_renditions
-from service.tasks import Tasks
+from service.concurrency.tasks import Tasks
 
 
 class Store(MemoryInputStore):

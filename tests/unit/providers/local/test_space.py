@@ -16,7 +16,7 @@ from providers.local.packager.events import TrackKind
 from providers.local.pipeline import SOURCE
 from providers.local.shelf.shelf import ShelfLimits
 from providers.local.space import LOOK_INTERVAL, NO_ROOM
-from service.tasks import Tasks
+from service.concurrency.tasks import Tasks
 from tests.strict_playlist import read_media
 from tests.unit.providers.local.packager.tags import stream
 from tests.unit.providers.local.test_broadcasts import INPUT, Stage

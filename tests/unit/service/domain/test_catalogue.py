@@ -9,6 +9,7 @@ import pytest
 
 from providers.base import Phase
 from providers.memory import MemoryProvider
+from service.concurrency.tasks import Tasks
 from service.domain import catalogue as cataloguing
 from service.domain.catalogue import Catalogue
 from service.domain.entities import Channel
@@ -17,7 +18,6 @@ from service.domain.paging import Anchor, Page, PageRequest
 from service.domain.streams import Streams
 from service.domain.summaries import Summaries
 from service.store import Store
-from service.tasks import Tasks
 from service.viewers.memory import MemoryViewers
 from tests.contract.clock import MovableClock
 from tests.contract.room import START, Room, channel_of, new_people, new_room

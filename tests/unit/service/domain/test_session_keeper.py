@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from providers.memory import MemoryProvider
+from service.concurrency.tasks import Tasks
 from service.domain import session_keeper as module
 from service.domain.accounts import Accounts
 from service.domain.audience import AudienceLog
@@ -22,7 +23,6 @@ from service.domain.sessions import Sessions, StreamSession, open_session
 from service.domain.status import StatusBoard
 from service.domain.streams import Streams
 from service.store import Store
-from service.tasks import Tasks
 from service.viewers.memory import MemoryViewers
 from service.viewers.port import WINDOW_MS, ViewerCount
 from tests.stream_stage import UNHURRIED, Clock

@@ -7,10 +7,10 @@ from uuid import uuid4
 
 import pytest
 
+from service.concurrency.tasks import Tasks
 from service.domain import sweeper as sweeping
 from service.domain.errors import Unavailable
 from service.domain.sweeper import BATCH, Sweeper
-from service.tasks import Tasks
 
 
 class Waiting:

@@ -12,10 +12,10 @@ import pytest
 from structlog.testing import capture_logs
 
 from providers.lock import LockHeld
+from service.concurrency.tasks import Tasks
 from service.domain.errors import Unavailable
 from service.store import provider_lock
 from service.store.provider_lock import ProviderLock
-from service.tasks import Tasks
 from tests.servers import PostgresServer
 from tests.waiting import PATIENCE, until
 
@@ -24,7 +24,7 @@ Make = Callable[[], ProviderLock]
 HOLD = """
 import asyncio, sys
 from service.store.provider_lock import ProviderLock
-from service.tasks import Tasks
+from service.concurrency.tasks import Tasks
 
 async def hold():
     await ProviderLock(sys.argv[1], Tasks().spawn).acquire()

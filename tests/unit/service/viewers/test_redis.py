@@ -9,8 +9,8 @@ from contextlib import suppress
 import pytest
 from redis import asyncio as aioredis
 
+from service.concurrency.tasks import Tasks
 from service.domain.errors import Unavailable
-from service.tasks import Tasks
 from service.viewers import heartbeats, sorted_sets
 from service.viewers.port import WINDOW_MS, ViewerCount, unix_ms
 from service.viewers.redis import RedisViewers

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from service.tasks import Tasks
+from service.concurrency.tasks import Tasks
 from tests.unit.providers.local.ingest.gates import RecordingGate
 from tests.unit.providers.local.ingest.listening import Listening, listening_servers
 

@@ -15,7 +15,7 @@ from providers.health import RefusalKind
 from providers.local.ingest.connection import Connection
 from providers.local.ingest.ports import Publication, PublishRequest
 from providers.local.ingest.server import IngestServer
-from service.tasks import Tasks
+from service.concurrency.tasks import Tasks
 from tests.unit.providers.local.ingest.clients import Client
 from tests.unit.providers.local.ingest.gates import RecordingGate
 from tests.unit.providers.local.ingest.listening import LIMITS, Listening

@@ -9,7 +9,7 @@ import pytest
 
 from providers.local.transcoder.process import Child, ProcessError, start_child
 from providers.local.transcoder.supervisor import MOVES, Delays, IllegalMove, Patience, State, Supervisor, Watchdog
-from service.tasks import Tasks
+from service.concurrency.tasks import Tasks
 
 
 class Script:

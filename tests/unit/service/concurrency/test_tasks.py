@@ -2,7 +2,7 @@
 
 import asyncio
 
-from service.tasks import Tasks
+from service.concurrency.tasks import Tasks
 
 
 async def test_a_dying_task_is_reported_to_the_owner() -> None:
