@@ -25,12 +25,12 @@ from providers.heap import give_back_memory
 from providers.local.provider import LocalProvider
 from service import metrics
 from service.api.app import ApiDependencies, build_app
-from service.api.origin import Origin
-from service.api.server import serving, transport_security
 from service.assembly import Conference, Ports, assembled
 from service.concurrency.tasks import Tasks
 from service.drivers import make_provider, open_store, open_viewers
 from service.exclusive import exclusive_use, own_provider
+from service.http.origin import Origin
+from service.http.server import serving, transport_security
 from service.jitsi import meeting_signer
 from service.private_files import protect_files
 from service.settings import Settings, url_host

@@ -14,7 +14,6 @@ from datetime import UTC, datetime
 from providers.base import Provider, Spawn
 from service import VERSION
 from service.api.app import ApiDependencies
-from service.api.client_address import Networks
 from service.api.health import Readiness
 from service.api.public_stream import PublicStream
 from service.api.public_stream import routes as public_routes
@@ -38,6 +37,7 @@ from service.domain.stream_health import HealthDesk
 from service.domain.streams import Streams
 from service.domain.sweeper import Sweeper
 from service.domain.visitors import VisitorLimits, Visitors
+from service.http.client_address import Networks
 from service.store import Store
 from service.viewers.port import ViewerWindow, unix_ms
 

@@ -10,7 +10,7 @@ from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamil
 from prometheus_client.registry import Collector
 
 from providers.local.provider import LocalProvider
-from service.api.wire import WireReply
+from service.http.wire import WireReply
 
 
 class IngestFigures(Collector):

@@ -12,7 +12,6 @@ from prometheus_client import CollectorRegistry
 from service.api import (
     channels,
     conference,
-    docs,
     health,
     index,
     joined,
@@ -30,16 +29,9 @@ from service.api import (
     users,
     visitors,
     watch,
-    web_files,
 )
-from service.api.binding import MAX_BODY, bind
-from service.api.client_address import Networks
-from service.api.contract import Operation
 from service.api.examples import EXAMPLES
 from service.api.health import Readiness
-from service.api.middleware import Figures, envelope
-from service.api.openapi import document
-from service.api.origin import Origin
 from service.domain.accounts import Authenticator
 from service.domain.catalogue import Catalogue
 from service.domain.channels import Channels
@@ -53,6 +45,13 @@ from service.domain.showcase import Showcase
 from service.domain.stream_health import HealthDesk
 from service.domain.streams import Streams
 from service.domain.visitors import Visitors
+from service.http import docs, web_files
+from service.http.binding import MAX_BODY, bind
+from service.http.client_address import Networks
+from service.http.middleware import Figures, envelope
+from service.http.openapi import document
+from service.http.operation import Operation
+from service.http.origin import Origin
 
 TITLE = "Live-stream conference"
 

@@ -7,11 +7,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from service.api.contract import Call, Nothing, Operation, Reply, operation
-from service.api.fields import TEXT_PATTERN, HttpUrl, Id, Moment, Trimmed, Visible
 from service.api.message_schemas import MessageAnswer, message_answer
-from service.api.pagination import PageQuery, SearchQuery, page_reply, page_request
-from service.api.schemas import Answer, PageAnswer, without_defaults
 from service.domain.channels import (
     MAX_DESCRIPTION,
     MAX_FIRST_MEMBERS,
@@ -23,6 +19,10 @@ from service.domain.entities import Channel, ChannelType
 from service.domain.names import NAME_PATTERN
 from service.domain.paging import known_ordering
 from service.domain.walks import DEFAULT_ORDERING, ORDERINGS
+from service.http.fields import TEXT_PATTERN, HttpUrl, Id, Moment, Trimmed, Visible
+from service.http.operation import Call, Nothing, Operation, Reply, operation
+from service.http.pagination import PageQuery, SearchQuery, page_reply, page_request
+from service.http.schemas import Answer, PageAnswer, without_defaults
 
 PATH = "/api/pub/v1/orgs/{organization_id}/channels"
 CHANNEL = PATH + "/{channel_id}"

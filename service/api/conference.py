@@ -9,15 +9,15 @@ from pydantic import BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchem
 
 from providers.base import DEFAULT_RECONNECT_TIMEOUT, MAX_RECONNECT_TIMEOUT, LatencyMode, LiveInput, Phase
 from providers.health import RecordingState
-from service.api.contract import Call, Nothing, Operation, Reply, operation
-from service.api.degraded import DEGRADED_HEADERS, degraded
-from service.api.fields import HttpUrl, Moment, Whole
-from service.api.pagination import SearchQuery, page_reply, page_request
 from service.api.public_schemas import RECORDING
-from service.api.schemas import Answer, PageAnswer, without_defaults
 from service.domain.catalogue import Catalogue, ListedStream
 from service.domain.channels import Channels
 from service.domain.streams import OptionChanges, Streams
+from service.http.degraded import DEGRADED_HEADERS, degraded
+from service.http.fields import HttpUrl, Moment, Whole
+from service.http.operation import Call, Nothing, Operation, Reply, operation
+from service.http.pagination import SearchQuery, page_reply, page_request
+from service.http.schemas import Answer, PageAnswer, without_defaults
 
 ORGANIZATION = "/api/pub/v1/orgs/{organization_id}"
 CONFERENCE = ORGANIZATION + "/channels/{channel_id}/conference"

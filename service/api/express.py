@@ -34,7 +34,7 @@ from types import MappingProxyType
 
 from providers.base import Spawn
 from service.api.express_connection import Answer, Connection
-from service.api.wire import WireReply
+from service.http.wire import WireReply
 
 MAX_EXAMINED = 32
 """Connections that are examined to find an idle one."""

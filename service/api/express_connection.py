@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, cast
 
 from service.api.plain_http import parse_headers, parse_request_line
-from service.api.wire import WireReply
+from service.http.wire import WireReply
 
 if TYPE_CHECKING:
     from service.api.express import ExpressLane

@@ -10,8 +10,8 @@ import structlog
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
-from service.api.contract import Call, Nothing, Operation, Reply, operation
-from service.api.schemas import Answer
+from service.http.operation import Call, Nothing, Operation, Reply, operation
+from service.http.schemas import Answer
 
 log = structlog.get_logger(__name__)
 

@@ -7,13 +7,13 @@ from typing import Annotated
 from pydantic import BaseModel, Field
 
 from service.api.channels import ChannelAnswer, ChannelPage, OrderedQuery, channel_answer, channel_values
-from service.api.contract import Call, Nothing, Operation, Reply, operation
-from service.api.fields import Flag, Id
 from service.api.notifications import SettingsAnswer, settings_answer
-from service.api.pagination import page_reply, page_request
-from service.api.schemas import PageAnswer
 from service.domain.conversation import Joined
 from service.domain.joined import MAX_DIRECT_MEMBERS, DirectChannels, JoinedChannels
+from service.http.fields import Flag, Id
+from service.http.operation import Call, Nothing, Operation, Reply, operation
+from service.http.pagination import page_reply, page_request
+from service.http.schemas import PageAnswer
 
 USER = "/api/pub/v1/orgs/{organization_id}/users/{user_id}"
 JOINED = USER + "/joined-channels"

@@ -8,13 +8,13 @@ from uuid import UUID
 from pydantic import BaseModel, Field
 
 from service.api.conference import CONFERENCE, ORGANIZATION
-from service.api.contract import Call, Nothing, Operation, Reply, operation
-from service.api.fields import TEXT_PATTERN, Trimmed, Visible
-from service.api.pagination import PageQuery, page_reply, page_request
-from service.api.schemas import Answer, PageAnswer
 from service.domain.channels import MAX_URL, Channels
 from service.domain.meetings import MAX_PARTICIPANT, ActiveConference, Guest, Meetings
 from service.domain.names import OPTIONAL_NAME_PATTERN
+from service.http.fields import TEXT_PATTERN, Trimmed, Visible
+from service.http.operation import Call, Nothing, Operation, Reply, operation
+from service.http.pagination import PageQuery, page_reply, page_request
+from service.http.schemas import Answer, PageAnswer
 
 TAG = "Meetings"
 

@@ -8,15 +8,15 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from service.api.contract import Call, Nothing, Operation, Reply, operation
-from service.api.fields import Id, Instant, Moment
 from service.api.message_schemas import TimeQuery
-from service.api.pagination import page_reply, page_request
 from service.api.people import PersonAnswer, person_answer
-from service.api.schemas import Answer, PageAnswer, without_defaults
 from service.domain.conversation import Member
 from service.domain.conversation_ports import MemberChanges
 from service.domain.members import Members
+from service.http.fields import Id, Instant, Moment
+from service.http.operation import Call, Nothing, Operation, Reply, operation
+from service.http.pagination import page_reply, page_request
+from service.http.schemas import Answer, PageAnswer, without_defaults
 
 PATH = "/api/pub/v1/orgs/{organization_id}/channels/{channel_id}/members"
 MEMBER = PATH + "/{member_id}"

@@ -8,14 +8,14 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, ValidatorFunctionWrapHandler, WrapValidator
 
-from service.api.fields import Id, Moment, Whole
-from service.api.pagination import PageQuery
 from service.api.people import PersonAnswer, person_answer
-from service.api.schemas import Answer, PageAnswer
 from service.domain.conversation import Message, MessageType
 from service.domain.members import DEFAULT_ORDERING, ORDERINGS
 from service.domain.messages import MAX_NOTIFIED, Draft
 from service.domain.paging import known_ordering
+from service.http.fields import Id, Moment, Whole
+from service.http.pagination import PageQuery
+from service.http.schemas import Answer, PageAnswer
 
 
 class Chunk(BaseModel):

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from service.api.contract import Call, Nothing, Operation, Reply, operation
 from service.api.message_schemas import MessageAnswer, MessageBody, MessageEdit, MessagePage, TimeQuery, message_answer
-from service.api.pagination import page_reply, page_request
 from service.domain.messages import Messages
+from service.http.operation import Call, Nothing, Operation, Reply, operation
+from service.http.pagination import page_reply, page_request
 
 PATH = "/api/pub/v1/orgs/{organization_id}/channels/{channel_id}/messages"
 MESSAGE = PATH + "/{message_id}"

@@ -7,12 +7,12 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field, PlainValidator, WithJsonSchema
 
-from service.api.contract import Call, Nothing, Operation, Reply, operation
-from service.api.fields import Moment
 from service.api.members import MEMBER
-from service.api.schemas import Answer
 from service.domain.conversation import NotificationSettings, NotifyMode
 from service.domain.members import Members
+from service.http.fields import Moment
+from service.http.operation import Call, Nothing, Operation, Reply, operation
+from service.http.schemas import Answer
 
 PATH = MEMBER + "/notification_settings"
 TAG = "Members"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from service.api.schemas import Answer
 from service.domain.conversation import Person
+from service.http.schemas import Answer
 
 
 class PersonAnswer(Answer):

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pydantic import Field
 
 from providers.base import Recording
-from service.api.contract import Call, Nothing, Operation, Reply, operation
-from service.api.fields import Moment
 from service.api.public_schemas import PATH
-from service.api.schemas import Answer
 from service.domain.showcase import Showcase
+from service.http.fields import Moment
+from service.http.operation import Call, Nothing, Operation, Reply, operation
+from service.http.schemas import Answer
 
 CACHING = {"Cache-Control": "public, max-age=1"}
 

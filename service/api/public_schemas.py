@@ -9,8 +9,8 @@ from pydantic import AwareDatetime, BaseModel, Field, RootModel
 
 from providers.base import Phase
 from providers.health import RecordingState
-from service.api.contract import PUBLIC_ERRORS, Call, Nothing, Operation, Reply
 from service.api.visitor_identity import MAX_VISITOR_ID, Counting
+from service.http.operation import PUBLIC_ERRORS, Call, Nothing, Operation, Reply
 
 PREFIX = "/api/pub/public/v1/orgs/"
 STATUS = "stream_status"

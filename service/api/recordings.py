@@ -9,14 +9,14 @@ from pydantic import Field
 
 from providers.base import Recording
 from service.api.conference import CONFERENCE, ORGANIZATION, TAG
-from service.api.contract import Call, Nothing, Operation, Reply, operation
-from service.api.degraded import DEGRADED_HEADERS, degraded
-from service.api.fields import Moment
-from service.api.pagination import PageQuery, page_reply, page_request
-from service.api.schemas import Answer, PageAnswer
 from service.domain.catalogue import Catalogue
 from service.domain.channels import Channels
 from service.domain.sessions import Sessions
+from service.http.degraded import DEGRADED_HEADERS, degraded
+from service.http.fields import Moment
+from service.http.operation import Call, Nothing, Operation, Reply, operation
+from service.http.pagination import PageQuery, page_reply, page_request
+from service.http.schemas import Answer, PageAnswer
 
 
 class Size(Answer):

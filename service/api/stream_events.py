@@ -22,8 +22,6 @@ from dataclasses import dataclass
 import structlog
 from aiohttp import web
 
-from service.api.client_address import client_address
-from service.api.middleware import EVERYWHERE
 from service.api.public_schemas import EVENTS, PATH
 from service.api.public_stream import PublicStream, headers_of, status_event
 from service.api.visitor_identity import Counting
@@ -31,6 +29,8 @@ from service.concurrency.token_bucket import site
 from service.domain.errors import DomainError, Throttled, Unavailable
 from service.domain.status import StatusBoard
 from service.domain.watched import Watched
+from service.http.client_address import client_address
+from service.http.middleware import EVERYWHERE
 
 log = structlog.get_logger(__name__)
 

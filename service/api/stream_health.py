@@ -6,12 +6,12 @@ from pydantic import Field
 
 from providers.health import AudioFacts, HealthPoint, VideoFacts
 from service.api.conference import CONFERENCE, TAG
-from service.api.contract import Call, Nothing, Operation, Reply, operation
-from service.api.fields import Moment
-from service.api.schemas import Answer
 from service.domain.channels import Channels
 from service.domain.coach_rules import Severity
 from service.domain.stream_health import HealthDesk, StreamHealth
+from service.http.fields import Moment
+from service.http.operation import Call, Nothing, Operation, Reply, operation
+from service.http.schemas import Answer
 
 
 class VideoAnswer(Answer):

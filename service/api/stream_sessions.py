@@ -8,13 +8,13 @@ from uuid import UUID
 from pydantic import BaseModel, Field
 
 from service.api.conference import CONFERENCE, TAG
-from service.api.contract import Call, Nothing, Operation, Reply, operation
-from service.api.fields import Moment
-from service.api.pagination import PageQuery, page_reply, page_request
-from service.api.schemas import Answer, PageAnswer
 from service.domain.channels import Channels
 from service.domain.sessions import Sessions, StreamSession
 from service.domain.streams import Streams
+from service.http.fields import Moment
+from service.http.operation import Call, Nothing, Operation, Reply, operation
+from service.http.pagination import PageQuery, page_reply, page_request
+from service.http.schemas import Answer, PageAnswer
 
 
 class Action(StrEnum):

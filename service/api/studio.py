@@ -8,8 +8,8 @@ from __future__ import annotations
 from aiohttp import web
 
 from service.api.watch import CLOUDFLARE, policy
-from service.api.web_files import PICTURE, STUDIO
 from service.domain.showcase import Showcase
+from service.http.web_files import PICTURE, STUDIO
 
 PATH = "/studio"
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import date
 from uuid import UUID
 
-from service.api.contract import Call, Nothing, Operation, Reply, operation
-from service.api.fields import Moment
-from service.api.schemas import Answer
 from service.domain.accounts import Identity
 from service.domain.entities import User
 from service.domain.errors import Forbidden
+from service.http.fields import Moment
+from service.http.operation import Call, Nothing, Operation, Reply, operation
+from service.http.schemas import Answer
 
 
 class OrganizationName(Answer):

@@ -7,10 +7,10 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from service.api.client_address import Networks, client_address
-from service.api.contract import Call, Nothing, Operation, Reply, operation
-from service.api.schemas import Answer
 from service.domain.visitors import SECRET_LENGTH, TOKEN_LIFETIME, VisitorIdentity, Visitors, show_expiry
+from service.http.client_address import Networks, client_address
+from service.http.operation import Call, Nothing, Operation, Reply, operation
+from service.http.schemas import Answer
 
 MINIMAL_BAR_VERSION = 3
 """What the documented answer says; nothing here depends on it."""

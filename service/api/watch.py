@@ -12,10 +12,10 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from service.api.origin import Origin
 from service.domain.errors import NotFound
 from service.domain.identifiers import read_uuid
 from service.domain.showcase import Showcase, Showing
+from service.http.origin import Origin
 
 PATH = "/watch/{organization_id}/{channel_id}"
 MAX_DESCRIPTION = 300

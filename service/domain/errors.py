@@ -1,4 +1,4 @@
-"""What can go wrong, in the product's terms; `service/api/errors.py` turns it into HTTP, in one place.
+"""What can go wrong, in the product's terms; `service/http/errors.py` turns it into HTTP, in one place.
 
 ::
 

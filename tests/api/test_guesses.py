@@ -12,10 +12,10 @@ import pytest
 
 from providers.memory import MemoryProvider
 from service.api.app import build_app
-from service.api.server import serving
 from service.assembly import Ports, assembled
 from service.concurrency.tasks import Tasks
 from service.domain.guesses import GuessLimits
+from service.http.server import serving
 from service.store import Store
 from service.viewers.memory import MemoryViewers
 from tests.api.conftest import MEETING_SIGNER

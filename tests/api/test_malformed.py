@@ -14,16 +14,16 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 from prometheus_client import CollectorRegistry
 
-from service.api.binding import bind
-from service.api.contract import Call, Nothing, Reply, operation
-from service.api.held import HeldLimits
-from service.api.middleware import Figures, envelope
-from service.api.origin import Origin
-from service.api.schemas import Answer
-from service.api.server import serving, transport_security
-from service.api.wire import WireReply
 from service.concurrency.tasks import Tasks
 from service.domain.accounts import Identity
+from service.http.binding import bind
+from service.http.held_connections import HeldLimits
+from service.http.middleware import Figures, envelope
+from service.http.operation import Call, Nothing, Reply, operation
+from service.http.origin import Origin
+from service.http.schemas import Answer
+from service.http.server import serving, transport_security
+from service.http.wire import WireReply
 from tests.waiting import PATIENCE
 
 POST = b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"

@@ -16,13 +16,13 @@ from structlog.testing import capture_logs
 from yarl import URL
 
 from providers.memory import MemoryProvider
-from service.api import binding
 from service.api.app import build_app
-from service.api.binding import MAX_BODY
-from service.api.middleware import Figures, envelope
-from service.api.origin import Origin
 from service.assembly import Ports, assembled
 from service.concurrency.tasks import Tasks
+from service.http import binding
+from service.http.binding import MAX_BODY
+from service.http.middleware import Figures, envelope
+from service.http.origin import Origin
 from service.store import Store
 from service.viewers.memory import MemoryViewers
 from tests.api.conftest import MEETING_SIGNER, Api

@@ -13,12 +13,12 @@ from prometheus_client import CollectorRegistry
 from yarl import URL
 
 from service.api.express import ExpressLane
-from service.api.middleware import Figures, envelope
 from service.api.public_schemas import StreamStatus, StreamViewerCount
 from service.api.public_stream import routes
-from service.api.wire import WireReply
 from service.concurrency.tasks import Tasks
 from service.domain.newcomers import NewcomerLimits
+from service.http.middleware import Figures, envelope
+from service.http.wire import WireReply
 from service.viewers.port import ViewerCount
 from tests.stream_stage import Stage
 from tests.waiting import until

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from importlib import resources
 
-from service.api import web_files
 from service.api.studio import page_policy
+from service.http import web_files
 from tests.api.conftest import Api
 
 

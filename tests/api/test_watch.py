@@ -8,8 +8,8 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from service.api import web_files
 from service.api.public_player import StreamPlayer
+from service.http import web_files
 from tests.api.conftest import Api
 
 MAX_PLAYER = 18 * 1024

@@ -13,13 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 
-from service.api.middleware import Figures, envelope
 from service.api.public_stream import routes
-from service.api.server import serving
-from service.api.wire import WireReply
 from service.concurrency.tasks import Tasks
 from service.domain.newcomers import NewcomerLimits
 from service.domain.status import BoardLimits
+from service.http.middleware import Figures, envelope
+from service.http.server import serving
+from service.http.wire import WireReply
 from tests.stream_stage import Stage
 from tests.waiting import PATIENCE
 

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from service.api.express import ExpressLane, ExpressLimits
 from service.api.express_connection import LaterReply
-from service.api.wire import WireReply
 from service.concurrency.tasks import Tasks
 from service.domain.errors import Throttled
+from service.http.wire import WireReply
 from tests.waiting import until
 
 LOOPS = {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}

@@ -6,7 +6,7 @@ import ipaddress
 
 import pytest
 
-from service.api.client_address import client_address
+from service.http.client_address import client_address
 
 PROXIES = [ipaddress.ip_network("10.0.0.0/8"), ipaddress.ip_network("fd00::/8")]
 

@@ -12,11 +12,11 @@ from aiohttp import web
 from aiohttp.typedefs import Middleware
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
-from service.api.client_address import Networks, client_address
-from service.api.errors import Coded, error_response, internal_error
-from service.api.wire import SAFETY
 from service.domain.errors import Throttled
 from service.domain.guesses import Guesses
+from service.http.client_address import Networks, client_address
+from service.http.errors import Coded, error_response, internal_error
+from service.http.wire import SAFETY
 
 log = structlog.get_logger(__name__)
 

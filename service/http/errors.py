@@ -12,8 +12,8 @@ from aiohttp.http import HttpProcessingError
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from service.api.fields import mismatch
 from service.domain import errors as domain
+from service.http.fields import mismatch
 
 _MESSAGES = {
     "missing": "This field is required.",

@@ -12,9 +12,9 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
-from service.api.contract import Nothing, Operation
 from service.api.introduction import CONTACT, INTRODUCTION, LICENSE, SERVERS, TAGS
-from service.api.schemas import Detail, Problem
+from service.http.operation import Nothing, Operation
+from service.http.schemas import Detail, Problem
 
 OPENAPI_VERSION = "3.1.0"
 _REFERENCE = "#/components/schemas/{model}"

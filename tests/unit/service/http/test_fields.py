@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from service.api.fields import HttpUrl
+from service.http.fields import HttpUrl
 
 URL: TypeAdapter[str] = TypeAdapter(HttpUrl)
 

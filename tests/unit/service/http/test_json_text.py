@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.api.json_text import MAX_REPLACED, readable
+from service.http.json_text import MAX_REPLACED, readable
 
 
 @given(st.text(st.characters(codec=None, categories=None), max_size=30) | st.text('\ud83d\ude00a\\\\u"d', max_size=30))

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.api.pagination import decode_cursor, encode_cursor
 from service.domain.errors import NotFound
 from service.domain.paging import Anchor
+from service.http.pagination import decode_cursor, encode_cursor
 
 moments = st.datetimes(datetime(1970, 1, 2), datetime(5000, 1, 1), timezones=st.just(UTC))
 

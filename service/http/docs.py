@@ -9,7 +9,7 @@ from typing import Any
 
 from aiohttp import web
 
-from service.api.web_files import Packed, PackedFile, pack
+from service.http.web_files import Packed, PackedFile, pack
 
 VENDOR = "vendor"
 SCRIPT = "rapidoc-min.js"

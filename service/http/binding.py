@@ -14,13 +14,13 @@ from aiohttp.typedefs import Handler
 from pydantic import BaseModel, ValidationError
 
 from providers.negotiation import accepts_gzip
-from service.api.contract import Call, Nothing, Operation, Reply
-from service.api.errors import BadBody, Unsupported, invalid
-from service.api.json_text import readable
-from service.api.origin import Origin
 from service.domain.accounts import Authenticator, Identity
 from service.domain.errors import Forbidden, NotFound
 from service.domain.identifiers import read_uuid
+from service.http.errors import BadBody, Unsupported, invalid
+from service.http.json_text import readable
+from service.http.operation import Call, Nothing, Operation, Reply
+from service.http.origin import Origin
 
 MAX_BODY = 128 * 1024
 """The largest request body, in bytes."""

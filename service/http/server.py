@@ -14,13 +14,13 @@ from typing import Any
 from aiohttp import web
 
 from providers.base import Spawn
-from service.api.errors import error_response, internal_error, malformed
 from service.api.express import ExpressLane, ExpressLimits
 from service.api.express_connection import Answer
-from service.api.held import HeldConnections, HeldLimits
-from service.api.middleware import CORS, EVERYWHERE
 from service.api.plain_http import HOST
-from service.api.wire import WireReply
+from service.http.errors import error_response, internal_error, malformed
+from service.http.held_connections import HeldConnections, HeldLimits
+from service.http.middleware import CORS, EVERYWHERE
+from service.http.wire import WireReply
 
 SHUTDOWN_TIMEOUT = 5.0
 """Seconds running requests have to finish."""

@@ -13,12 +13,12 @@ from urllib.parse import urlencode
 
 from pydantic import BaseModel, Field, PlainValidator, WithJsonSchema
 
-from service.api.contract import Call, Nothing, Reply
-from service.api.degraded import degraded
-from service.api.fields import TEXT_PATTERN
-from service.api.schemas import PageAnswer
 from service.domain.errors import NotFound
 from service.domain.paging import Anchor, Page, PageRequest
+from service.http.degraded import degraded
+from service.http.fields import TEXT_PATTERN
+from service.http.operation import Call, Nothing, Reply
+from service.http.schemas import PageAnswer
 
 DEFAULT_PAGE_SIZE = 25
 MAX_PAGE_SIZE = 100
