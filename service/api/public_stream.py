@@ -25,7 +25,6 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from providers.negotiation import has_current
-from service.api.express_connection import LaterReply
 from service.api.public_schemas import PATH, PREFIX, STATUS, VIEWER_COUNT
 from service.api.visitor_identity import Counting, VisitorOf, named_visitor
 from service.domain.errors import DomainError, NotFound, Throttled
@@ -35,6 +34,7 @@ from service.domain.status import StatusBoard
 from service.domain.watched import Snapshot, Watched
 from service.http.client_address import Networks, client_address
 from service.http.errors import error_response
+from service.http.express.connection import LaterReply
 from service.http.wire import WireReply
 
 MAX_PATHS = 4_096

@@ -14,10 +14,10 @@ from typing import Any
 from aiohttp import web
 
 from providers.base import Spawn
-from service.api.express import ExpressLane, ExpressLimits
-from service.api.express_connection import Answer
-from service.api.plain_http import HOST
 from service.http.errors import error_response, internal_error, malformed
+from service.http.express.connection import Answer
+from service.http.express.fast_path import ExpressLane, ExpressLimits
+from service.http.express.plain_http import HOST
 from service.http.held_connections import HeldConnections, HeldLimits
 from service.http.middleware import CORS, EVERYWHERE
 from service.http.wire import WireReply

@@ -12,11 +12,11 @@ from aiohttp import ClientResponse, ClientSession, web
 from prometheus_client import CollectorRegistry
 from yarl import URL
 
-from service.api.express import ExpressLane
 from service.api.public_schemas import StreamStatus, StreamViewerCount
 from service.api.public_stream import routes
 from service.concurrency.tasks import Tasks
 from service.domain.newcomers import NewcomerLimits
+from service.http.express.fast_path import ExpressLane
 from service.http.middleware import Figures, envelope
 from service.http.wire import WireReply
 from service.viewers.port import ViewerCount

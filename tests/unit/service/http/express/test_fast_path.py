@@ -13,10 +13,10 @@ from aiohttp import web
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.api.express import ExpressLane, ExpressLimits
-from service.api.express_connection import LaterReply
 from service.concurrency.tasks import Tasks
 from service.domain.errors import Throttled
+from service.http.express.connection import LaterReply
+from service.http.express.fast_path import ExpressLane, ExpressLimits
 from service.http.wire import WireReply
 from tests.waiting import until
 

@@ -33,7 +33,7 @@ from itertools import islice
 from types import MappingProxyType
 
 from providers.base import Spawn
-from service.api.express_connection import Answer, Connection
+from service.http.express.connection import Answer, Connection
 from service.http.wire import WireReply
 
 MAX_EXAMINED = 32

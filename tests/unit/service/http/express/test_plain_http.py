@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.api.plain_http import parse_headers, parse_request_line
+from service.http.express.plain_http import parse_headers, parse_request_line
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,11 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, cast
 
-from service.api.plain_http import parse_headers, parse_request_line
+from service.http.express.plain_http import parse_headers, parse_request_line
 from service.http.wire import WireReply
 
 if TYPE_CHECKING:
-    from service.api.express import ExpressLane
+    from service.http.express.fast_path import ExpressLane
 
 LaterReply = Callable[[], Awaitable[WireReply]]
 """An answer that has to be waited for; it bounds the wait itself. Any exception: let aiohttp do it."""
