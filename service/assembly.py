@@ -32,7 +32,7 @@ from service.domain.newcomers import NewcomerLimits, Newcomers
 from service.domain.session_keeper import SessionKeeper
 from service.domain.sessions import Sessions
 from service.domain.showcase import Showcase
-from service.domain.status import StatusBoard
+from service.domain.status.board import StatusBoard
 from service.domain.stream_health import HealthDesk
 from service.domain.streams import Streams
 from service.domain.sweeper import Sweeper

@@ -14,8 +14,8 @@ from service.concurrency.tasks import Tasks
 from service.domain.errors import Unavailable
 from service.domain.newcomers import NewcomerLimits, Newcomers
 from service.domain.ports import StreamRef
-from service.domain.status import BoardLimits, StatusBoard
-from service.domain.watched import Watched
+from service.domain.status.board import BoardLimits, StatusBoard
+from service.domain.status.watched import Watched
 from service.viewers.memory import MemoryViewers
 from service.viewers.port import ViewerWindow
 

@@ -30,8 +30,8 @@ from service.api.visitor_identity import Counting, VisitorOf, named_visitor
 from service.domain.errors import DomainError, NotFound, Throttled
 from service.domain.guesses import Guesses
 from service.domain.newcomers import Newcomers
-from service.domain.status import StatusBoard
-from service.domain.watched import Snapshot, Watched
+from service.domain.status.board import StatusBoard
+from service.domain.status.watched import Snapshot, Watched
 from service.http.client_address import Networks, client_address
 from service.http.errors import error_response
 from service.http.express.connection import LaterReply

@@ -27,8 +27,8 @@ from service.api.public_stream import PublicStream, headers_of, status_event
 from service.api.visitor_identity import Counting
 from service.concurrency.token_bucket import site
 from service.domain.errors import DomainError, Throttled, Unavailable
-from service.domain.status import StatusBoard
-from service.domain.watched import Watched
+from service.domain.status.board import StatusBoard
+from service.domain.status.watched import Watched
 from service.http.client_address import client_address
 from service.http.middleware import EVERYWHERE
 

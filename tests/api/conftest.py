@@ -19,7 +19,7 @@ from service.domain.accounts import Accounts
 from service.domain.audience import AudienceLog
 from service.domain.meetings import MeetingSigner
 from service.domain.session_keeper import SessionKeeper
-from service.domain.status import StatusBoard
+from service.domain.status.board import StatusBoard
 from service.domain.streams import Streams
 from service.store import Store
 from service.viewers.memory import MemoryViewers

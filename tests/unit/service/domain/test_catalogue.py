@@ -15,8 +15,8 @@ from service.domain.catalogue import Catalogue
 from service.domain.entities import Channel
 from service.domain.errors import NotFound, Unavailable
 from service.domain.paging import Anchor, Page, PageRequest
+from service.domain.status.summaries import Summaries
 from service.domain.streams import Streams
-from service.domain.summaries import Summaries
 from service.store import Store
 from service.viewers.memory import MemoryViewers
 from tests.contract.clock import MovableClock

@@ -20,7 +20,7 @@ from service.domain.errors import Unavailable
 from service.domain.paging import PageRequest
 from service.domain.session_keeper import ABANDONED_AFTER, UNUSED_AFTER, SessionKeeper
 from service.domain.sessions import Sessions, StreamSession, open_session
-from service.domain.status import StatusBoard
+from service.domain.status.board import StatusBoard
 from service.domain.streams import Streams
 from service.store import Store
 from service.viewers.memory import MemoryViewers
@@ -76,7 +76,7 @@ class Stage:
 async def stage(migrated_sqlite: str, tasks: Tasks, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Stage]:
     monkeypatch.setattr(module, "SAMPLE_EVERY", 3600.0)
     monkeypatch.setattr(module, "RETRY_AFTER", 0.01)
-    monkeypatch.setattr("service.domain.summaries.FRESH_FOR", 0.0)
+    monkeypatch.setattr("service.domain.status.summaries.FRESH_FOR", 0.0)
     store, clock = Store(migrated_sqlite), Clock()
     provider, viewers = MemoryProvider(clock=clock.moment), MemoryViewers(digest_key=b"key")
     streams = Streams(provider, store.channels, store.claims, clock.moment)

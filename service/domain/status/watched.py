@@ -9,10 +9,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from providers.base import InputState
-from service.domain.countdown import Status
 from service.domain.errors import DomainError
-from service.domain.news import News
 from service.domain.ports import LiveSummary
+from service.domain.status.change_notifier import News
+from service.domain.status.status import Status
 from service.viewers.port import ViewerCount
 
 

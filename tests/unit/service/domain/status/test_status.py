@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from providers.base import InputState, Phase
-from service.domain.countdown import POLL_AT_THE_END_MS, STATES, Status, never_streamed, status_of
+from service.domain.status.status import POLL_AT_THE_END_MS, STATES, Status, never_streamed, status_of
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from service.domain.news import News, minor_gap
+from service.domain.status.change_notifier import News, minor_gap
 
 
 class Listener:

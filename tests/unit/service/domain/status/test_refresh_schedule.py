@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.domain.turns import Turns
+from service.domain.status.refresh_schedule import Turns
 
 BEGAN = 1_000.0
 

@@ -12,8 +12,8 @@ from providers.base import InputState, Phase
 from service.concurrency.tasks import Tasks
 from service.domain.errors import NotFound, Unavailable
 from service.domain.ports import StreamRef
-from service.domain.status import BoardLimits
-from service.domain.watched import Watched
+from service.domain.status.board import BoardLimits
+from service.domain.status.watched import Watched
 from service.viewers.port import ViewerCount
 from service.viewers.redis import RedisViewers
 from tests.servers import RedisServer

@@ -9,10 +9,10 @@ import pytest
 from providers.base import InputOptions, InputRequest, Phase
 from providers.memory import MemoryProvider
 from service.concurrency.tasks import Tasks
-from service.domain import summaries as summarizing
 from service.domain.errors import Unavailable
 from service.domain.ports import LiveSummary
-from service.domain.summaries import AT_ONCE, Summaries
+from service.domain.status import summaries as summarizing
+from service.domain.status.summaries import AT_ONCE, Summaries
 from service.viewers.memory import MemoryViewers
 from tests.waiting import until
 

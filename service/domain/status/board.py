@@ -18,14 +18,14 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from providers.base import InputNotFound, InputState, Provider, ProviderEvent, Spawn
-from service.domain.countdown import never_streamed, status_of
 from service.domain.errors import DomainError, NotFound, Unavailable
 from service.domain.identifiers import read_uuid
 from service.domain.ports import LiveSummary, StreamLookup
 from service.domain.provider_errors import provider_errors
-from service.domain.summaries import Summaries
-from service.domain.turns import Turns
-from service.domain.watched import Key, Snapshot, Watched
+from service.domain.status.refresh_schedule import Turns
+from service.domain.status.status import never_streamed, status_of
+from service.domain.status.summaries import Summaries
+from service.domain.status.watched import Key, Snapshot, Watched
 from service.viewers.port import ViewerCount, ViewerWindow
 
 
