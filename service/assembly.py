@@ -19,7 +19,9 @@ from service.api.public_stream import PublicStream
 from service.api.public_stream import routes as public_routes
 from service.api.stream_events import StreamEvents
 from service.domain.accounts import Accounts
-from service.domain.audience import AudienceLog
+from service.domain.audience.log import AudienceLog
+from service.domain.audience.new_visitors import NewcomerLimits, Newcomers
+from service.domain.audience.visitors import VisitorLimits, Visitors
 from service.domain.callers import CallerLimits, LimitedCallers
 from service.domain.catalogue import Catalogue
 from service.domain.channels import Channels
@@ -28,7 +30,6 @@ from service.domain.joined import DirectChannels, JoinedChannels
 from service.domain.meetings import Meetings, MeetingSigner
 from service.domain.members import Members
 from service.domain.messages import Messages
-from service.domain.newcomers import NewcomerLimits, Newcomers
 from service.domain.session_keeper import SessionKeeper
 from service.domain.sessions import Sessions
 from service.domain.showcase import Showcase
@@ -36,7 +37,6 @@ from service.domain.status.board import StatusBoard
 from service.domain.stream_health import HealthDesk
 from service.domain.streams import Streams
 from service.domain.sweeper import Sweeper
-from service.domain.visitors import VisitorLimits, Visitors
 from service.http.client_address import Networks
 from service.store import Store
 from service.viewers.port import ViewerWindow, unix_ms

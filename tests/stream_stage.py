@@ -11,8 +11,8 @@ from providers.base import InputRequest
 from providers.memory import MemoryProvider
 from service.api.public_stream import PublicStream
 from service.concurrency.tasks import Tasks
+from service.domain.audience.new_visitors import NewcomerLimits, Newcomers
 from service.domain.errors import Unavailable
-from service.domain.newcomers import NewcomerLimits, Newcomers
 from service.domain.ports import StreamRef
 from service.domain.status.board import BoardLimits, StatusBoard
 from service.domain.status.watched import Watched

@@ -33,6 +33,7 @@ from service.api import (
 from service.api.examples import EXAMPLES
 from service.api.health import Readiness
 from service.domain.accounts import Authenticator
+from service.domain.audience.visitors import Visitors
 from service.domain.catalogue import Catalogue
 from service.domain.channels import Channels
 from service.domain.guesses import Guesses
@@ -44,7 +45,6 @@ from service.domain.sessions import Sessions
 from service.domain.showcase import Showcase
 from service.domain.stream_health import HealthDesk
 from service.domain.streams import Streams
-from service.domain.visitors import Visitors
 from service.http import docs, web_files
 from service.http.binding import MAX_BODY, bind
 from service.http.client_address import Networks

@@ -27,9 +27,9 @@ from aiohttp.typedefs import Handler
 from providers.negotiation import has_current
 from service.api.public_schemas import PATH, PREFIX, STATUS, VIEWER_COUNT
 from service.api.visitor_identity import Counting, VisitorOf, named_visitor
+from service.domain.audience.new_visitors import Newcomers
 from service.domain.errors import DomainError, NotFound, Throttled
 from service.domain.guesses import Guesses
-from service.domain.newcomers import Newcomers
 from service.domain.status.board import StatusBoard
 from service.domain.status.watched import Snapshot, Watched
 from service.http.client_address import Networks, client_address

@@ -20,7 +20,7 @@ from uuid import UUID
 import structlog
 
 from providers.base import EventKind, InputNotFound, Phase, Provider, ProviderEvent, ProviderUnavailable, Spawn
-from service.domain.audience import AudienceLog
+from service.domain.audience.log import AudienceLog
 from service.domain.errors import Unavailable
 from service.domain.ports import StateView
 from service.domain.sessions import RunningSession, SessionStore, StreamSession, open_session

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from providers.health import HealthPoint, InputHealth
-from service.domain.audience import AudienceLog
+from service.domain.audience.log import AudienceLog
 from service.domain.coach import Finding, findings
 from service.domain.entities import Channel
 from service.domain.streams import Streams

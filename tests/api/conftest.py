@@ -16,7 +16,7 @@ from service.api.health import Readiness
 from service.assembly import Conference, Ports, assembled
 from service.concurrency.tasks import Tasks
 from service.domain.accounts import Accounts
-from service.domain.audience import AudienceLog
+from service.domain.audience.log import AudienceLog
 from service.domain.meetings import MeetingSigner
 from service.domain.session_keeper import SessionKeeper
 from service.domain.status.board import StatusBoard

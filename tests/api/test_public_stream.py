@@ -15,7 +15,7 @@ from yarl import URL
 from service.api.public_schemas import StreamStatus, StreamViewerCount
 from service.api.public_stream import routes
 from service.concurrency.tasks import Tasks
-from service.domain.newcomers import NewcomerLimits
+from service.domain.audience.new_visitors import NewcomerLimits
 from service.http.express.fast_path import ExpressLane
 from service.http.middleware import Figures, envelope
 from service.http.wire import WireReply

@@ -18,7 +18,7 @@ from service.api.public_schemas import StreamStatus
 from service.api.public_stream import routes
 from service.api.stream_events import EventLimits, StreamEvents
 from service.concurrency.tasks import Tasks
-from service.domain.newcomers import NewcomerLimits
+from service.domain.audience.new_visitors import NewcomerLimits
 from service.http.express.fast_path import ExpressLane
 from service.http.middleware import Figures, envelope
 from tests.stream_stage import Stage

@@ -15,7 +15,7 @@ from prometheus_client import CollectorRegistry
 
 from service.api.public_stream import routes
 from service.concurrency.tasks import Tasks
-from service.domain.newcomers import NewcomerLimits
+from service.domain.audience.new_visitors import NewcomerLimits
 from service.domain.status.board import BoardLimits
 from service.http.middleware import Figures, envelope
 from service.http.server import serving

@@ -13,7 +13,7 @@ from providers.memory import MemoryProvider
 from service.concurrency.tasks import Tasks
 from service.domain import session_keeper as module
 from service.domain.accounts import Accounts
-from service.domain.audience import AudienceLog
+from service.domain.audience.log import AudienceLog
 from service.domain.channels import Channels, NewChannel
 from service.domain.entities import Channel
 from service.domain.errors import Unavailable

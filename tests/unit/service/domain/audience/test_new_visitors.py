@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from service.domain.newcomers import NewcomerLimits, Newcomers
+from service.domain.audience.new_visitors import NewcomerLimits, Newcomers
 from service.viewers.port import WINDOW_MS
 
 LIMITS = NewcomerLimits(burst=3, per_second=2)

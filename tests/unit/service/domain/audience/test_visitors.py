@@ -11,10 +11,10 @@ from uuid import UUID, uuid4
 import jwt
 import pytest
 
-from service.domain import visitors as module
 from service.domain.accounts import Accounts
+from service.domain.audience import visitors as module
+from service.domain.audience.visitors import TOKEN_LIFETIME, VisitorLimits, Visitors, show_expiry
 from service.domain.errors import NotAuthenticated, NotFound, Throttled
-from service.domain.visitors import TOKEN_LIFETIME, VisitorLimits, Visitors, show_expiry
 from service.store import Store
 
 HERE = "192.0.2.1"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from service.domain.audience import NEAR, SAMPLES_KEPT, STREAMS_KEPT, AudienceLog
+from service.domain.audience.log import NEAR, SAMPLES_KEPT, STREAMS_KEPT, AudienceLog
 
 AT = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 

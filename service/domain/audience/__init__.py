@@ -1,0 +1,1 @@
+"""Visitors: their identities, the limit on new ones, and how many watched."""
