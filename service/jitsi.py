@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 
-from service.domain.meetings import APP_SECRET, MeetingSigner
+from service.domain.conversation.meetings import APP_SECRET, MeetingSigner
 from service.domain.ports import SecretStore
 from service.settings import Settings
 

@@ -35,12 +35,12 @@ from service.api.health import Readiness
 from service.domain.accounts import Authenticator
 from service.domain.audience.visitors import Visitors
 from service.domain.catalogue import Catalogue
-from service.domain.channels import Channels
+from service.domain.conversation.channels import Channels
+from service.domain.conversation.joined_channels import DirectChannels, JoinedChannels
+from service.domain.conversation.meetings import Meetings
+from service.domain.conversation.members import Members
+from service.domain.conversation.messages import Messages
 from service.domain.guesses import Guesses
-from service.domain.joined import DirectChannels, JoinedChannels
-from service.domain.meetings import Meetings
-from service.domain.members import Members
-from service.domain.messages import Messages
 from service.domain.sessions import Sessions
 from service.domain.showcase import Showcase
 from service.domain.stream_health import HealthDesk

@@ -8,17 +8,17 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from service.api.message_schemas import MessageAnswer, message_answer
-from service.domain.channels import (
+from service.domain.conversation.channels import (
     MAX_DESCRIPTION,
     MAX_FIRST_MEMBERS,
     MAX_NAME,
     Channels,
     NewChannel,
 )
+from service.domain.conversation.walks import DEFAULT_ORDERING, ORDERINGS
 from service.domain.entities import Channel, ChannelType
 from service.domain.names import NAME_PATTERN
 from service.domain.paging import known_ordering
-from service.domain.walks import DEFAULT_ORDERING, ORDERINGS
 from service.http.fields import TEXT_PATTERN, HttpUrl, Id, Moment, Trimmed, Visible
 from service.http.operation import Call, Nothing, Operation, Reply, operation
 from service.http.pagination import PageQuery, SearchQuery, page_reply, page_request

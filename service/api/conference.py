@@ -11,7 +11,7 @@ from providers.base import DEFAULT_RECONNECT_TIMEOUT, MAX_RECONNECT_TIMEOUT, Lat
 from providers.health import RecordingState
 from service.api.public_schemas import RECORDING
 from service.domain.catalogue import Catalogue, ListedStream
-from service.domain.channels import Channels
+from service.domain.conversation.channels import Channels
 from service.domain.streams import OptionChanges, Streams
 from service.http.degraded import DEGRADED_HEADERS, degraded
 from service.http.fields import HttpUrl, Moment, Whole

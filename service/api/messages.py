@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from service.api.message_schemas import MessageAnswer, MessageBody, MessageEdit, MessagePage, TimeQuery, message_answer
-from service.domain.messages import Messages
+from service.domain.conversation.messages import Messages
 from service.http.operation import Call, Nothing, Operation, Reply, operation
 from service.http.pagination import page_reply, page_request
 

@@ -10,7 +10,7 @@ from pydantic import Field
 from providers.base import Recording
 from service.api.conference import CONFERENCE, ORGANIZATION, TAG
 from service.domain.catalogue import Catalogue
-from service.domain.channels import Channels
+from service.domain.conversation.channels import Channels
 from service.domain.sessions import Sessions
 from service.http.degraded import DEGRADED_HEADERS, degraded
 from service.http.fields import Moment

@@ -6,8 +6,8 @@ from pydantic import Field
 
 from providers.health import AudioFacts, HealthPoint, VideoFacts
 from service.api.conference import CONFERENCE, TAG
-from service.domain.channels import Channels
 from service.domain.coach_rules import Severity
+from service.domain.conversation.channels import Channels
 from service.domain.stream_health import HealthDesk, StreamHealth
 from service.http.fields import Moment
 from service.http.operation import Call, Nothing, Operation, Reply, operation

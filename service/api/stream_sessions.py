@@ -8,7 +8,7 @@ from uuid import UUID
 from pydantic import BaseModel, Field
 
 from service.api.conference import CONFERENCE, TAG
-from service.domain.channels import Channels
+from service.domain.conversation.channels import Channels
 from service.domain.sessions import Sessions, StreamSession
 from service.domain.streams import Streams
 from service.http.fields import Moment

@@ -24,7 +24,7 @@ def channel_commands(parser: argparse.ArgumentParser) -> None:
 
 def _appoint(given: argparse.Namespace) -> int:
     async def appoint(store: Store) -> None:
-        from service.domain.members import Members
+        from service.domain.conversation.members import Members
 
         members = Members(store.members, store.directory, lambda: datetime.now(UTC))
         await members.appoint(given.org, given.channel, given.user)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from uuid import UUID
 
 from service.domain.accounts import Identity
-from service.domain.conversation import Entry
-from service.domain.conversation_ports import EntryStore
+from service.domain.conversation.entities import Entry
+from service.domain.conversation.ports import EntryStore
 from service.domain.entities import User
 from service.domain.errors import Forbidden, NotFound
 

@@ -11,7 +11,7 @@ from uuid import UUID
 from providers.base import InputOptions
 
 if TYPE_CHECKING:
-    from service.domain.conversation import Message
+    from service.domain.conversation.entities import Message
 
 
 class ChannelType(IntEnum):

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from providers.base import InputOptions, Phase
-from service.domain.conversation import Entry
+from service.domain.conversation.entities import Entry
 from service.domain.entities import Channel, ClaimedInput, Organization, OwnedStream, Token, User
 from service.domain.paging import PageRequest
 

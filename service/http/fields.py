@@ -9,7 +9,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, PlainValidator, WithJsonSchema
 
-from service.domain.channels import MAX_URL
+from service.domain.conversation.channels import MAX_URL
 from service.domain.identifiers import UUID_FORM
 from service.domain.names import NAME_PATTERN, OPTIONAL_NAME_PATTERN, has_control, is_name, trimmed
 

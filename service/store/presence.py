@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import Column, Index, Insert, String, Table, Uuid, case, delete, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from service.domain.meetings import MAX_PARTICIPANT, ActiveConference, Presence
+from service.domain.conversation.meetings import MAX_PARTICIPANT, ActiveConference, Presence
 from service.domain.paging import PageRequest
 from service.store.channels import visible_to
 from service.store.database import Database

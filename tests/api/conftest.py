@@ -17,7 +17,7 @@ from service.assembly import Conference, Ports, assembled
 from service.concurrency.tasks import Tasks
 from service.domain.accounts import Accounts
 from service.domain.audience.log import AudienceLog
-from service.domain.meetings import MeetingSigner
+from service.domain.conversation.meetings import MeetingSigner
 from service.domain.session_keeper import SessionKeeper
 from service.domain.status.board import StatusBoard
 from service.domain.streams import Streams

@@ -11,7 +11,7 @@ import pytest
 
 from service.assembly import now
 from service.domain.accounts import Identity
-from service.domain.meetings import LEASE, CallKind, Guest, Meetings
+from service.domain.conversation.meetings import LEASE, CallKind, Guest, Meetings
 from service.domain.paging import PageRequest
 from tests.api.conftest import MEETING_SIGNER, Api
 

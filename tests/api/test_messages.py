@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from service.domain.messages import MAX_CONTENT, MAX_NOTIFIED
+from service.domain.conversation.messages import MAX_CONTENT, MAX_NOTIFIED
 from tests.api.conftest import Api
 from tests.api.people import Person, words
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from uuid import UUID
 
+from service.domain.conversation.joined_channels import direct_key
+from service.domain.conversation.walks import ORDERINGS
 from service.domain.entities import Channel, ChannelType
-from service.domain.joined import direct_key
 from service.domain.paging import PageRequest
-from service.domain.walks import ORDERINGS
 from service.store import Store
 from tests.contract.room import channel_of, new_people
 

@@ -7,12 +7,12 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from service.domain.conversation import Joined, NotifyMode
-from service.domain.conversation_ports import MemberChanges
+from service.domain.conversation.entities import Joined, NotifyMode
+from service.domain.conversation.ports import MemberChanges
+from service.domain.conversation.walks import ORDERINGS, place_in
 from service.domain.entities import ChannelType
 from service.domain.errors import Conflict
 from service.domain.paging import Anchor, PageRequest
-from service.domain.walks import ORDERINGS, place_in
 from service.store import Store
 from tests.contract.room import START, Room, channel_of, every_page, later, new_people, new_room
 

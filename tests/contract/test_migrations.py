@@ -16,9 +16,9 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, text
 
-from service.domain.conversation import MessageType, NewMessage
+from service.domain.conversation.entities import MessageType, NewMessage
+from service.domain.conversation.walks import ORDERINGS
 from service.domain.paging import PageRequest
-from service.domain.walks import ORDERINGS
 from service.store import Store
 from service.store import migrate as migrating
 from service.store.conversation_tables import members

@@ -6,7 +6,7 @@ import asyncio
 from datetime import datetime
 from uuid import UUID
 
-from service.domain.meetings import LEASE, ActiveConference, Presence
+from service.domain.conversation.meetings import LEASE, ActiveConference, Presence
 from service.domain.paging import Anchor, PageRequest
 from service.store import Store
 from tests.contract.room import START, Room, channel_of, every_page, later, new_people, new_room

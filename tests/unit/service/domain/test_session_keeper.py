@@ -14,7 +14,7 @@ from service.concurrency.tasks import Tasks
 from service.domain import session_keeper as module
 from service.domain.accounts import Accounts
 from service.domain.audience.log import AudienceLog
-from service.domain.channels import Channels, NewChannel
+from service.domain.conversation.channels import Channels, NewChannel
 from service.domain.entities import Channel
 from service.domain.errors import Unavailable
 from service.domain.paging import PageRequest

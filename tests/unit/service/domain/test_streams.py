@@ -10,7 +10,7 @@ import pytest
 
 from providers.base import InputNotFound, InputOptions, InputRequest, LatencyMode, LiveInput
 from providers.memory import MemoryProvider
-from service.domain.channels import Channels, NewChannel
+from service.domain.conversation.channels import Channels, NewChannel
 from service.domain.entities import Channel
 from service.domain.errors import Invalid, NotFound, Unavailable
 from service.domain.ports import StreamRef

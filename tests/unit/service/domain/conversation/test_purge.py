@@ -8,9 +8,9 @@ from uuid import uuid4
 import pytest
 
 from service.concurrency.tasks import Tasks
-from service.domain import sweeper as sweeping
+from service.domain.conversation import purge as sweeping
+from service.domain.conversation.purge import BATCH, Sweeper
 from service.domain.errors import Unavailable
-from service.domain.sweeper import BATCH, Sweeper
 
 
 class Waiting:

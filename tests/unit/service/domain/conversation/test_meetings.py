@@ -9,8 +9,8 @@ from uuid import uuid4
 import jwt
 import pytest
 
+from service.domain.conversation.meetings import LEASE, TOKEN_LIFETIME, CallKind, Guest, Meetings, MeetingSigner
 from service.domain.errors import Forbidden
-from service.domain.meetings import LEASE, TOKEN_LIFETIME, CallKind, Guest, Meetings, MeetingSigner
 from service.domain.paging import PageRequest
 from service.store import Store
 from tests.contract.clock import MovableClock

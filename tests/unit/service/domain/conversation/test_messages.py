@@ -7,11 +7,11 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from service.domain.conversation import MessageType
+from service.domain.conversation.entities import MessageType
+from service.domain.conversation.meetings import CallKind
+from service.domain.conversation.messages import MAX_CONTENT, Draft, Messages
 from service.domain.entities import Channel, ChannelType
 from service.domain.errors import Conflict, Forbidden, Invalid, NotFound
-from service.domain.meetings import CallKind
-from service.domain.messages import MAX_CONTENT, Draft, Messages
 from service.domain.paging import PageRequest
 from service.store import Store
 from tests.contract.clock import MovableClock

@@ -9,9 +9,9 @@ from uuid import UUID
 
 from service.domain.access import enter, only_admin, only_self
 from service.domain.accounts import Identity
-from service.domain.channels import require_known
-from service.domain.conversation import Member, NotificationSettings, NotifyMode
-from service.domain.conversation_ports import DirectoryStore, MemberChanges, MemberStore
+from service.domain.conversation.channels import require_known
+from service.domain.conversation.entities import Member, NotificationSettings, NotifyMode
+from service.domain.conversation.ports import DirectoryStore, MemberChanges, MemberStore
 from service.domain.entities import ChannelType
 from service.domain.errors import Forbidden, Invalid, NotFound
 from service.domain.paging import Anchor, Page, PageRequest, cut, known_ordering

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
 
-from service.domain.conversation import Entry, Joined, Member, Message, NewMessage, NotifyMode
+from service.domain.conversation.entities import Entry, Joined, Member, Message, NewMessage, NotifyMode
 from service.domain.entities import Channel, Organization, User
 from service.domain.paging import PageRequest
 

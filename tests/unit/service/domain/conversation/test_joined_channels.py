@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from service.domain.conversation.joined_channels import DirectChannels, JoinedChannels, direct_key
 from service.domain.entities import ChannelType
 from service.domain.errors import Forbidden, Invalid, NotFound
-from service.domain.joined import DirectChannels, JoinedChannels, direct_key
 from service.domain.paging import PageRequest
 from service.store import Store
 from tests.contract.clock import MovableClock

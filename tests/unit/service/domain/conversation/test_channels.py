@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from service.domain.channels import Channels, NewChannel
+from service.domain.conversation.channels import Channels, NewChannel
 from service.domain.entities import ChannelType
 from service.domain.errors import Forbidden, Invalid, NotFound, Unavailable
 from service.domain.paging import PageRequest

@@ -6,11 +6,11 @@ from uuid import uuid4
 
 import pytest
 
-from service.domain.conversation import NotifyMode
-from service.domain.conversation_ports import MemberChanges
+from service.domain.conversation.entities import NotifyMode
+from service.domain.conversation.members import Members
+from service.domain.conversation.ports import MemberChanges
 from service.domain.entities import ChannelType
 from service.domain.errors import Conflict, Forbidden, Invalid, NotFound
-from service.domain.members import Members
 from service.domain.paging import PageRequest
 from service.store import Store
 from tests.contract.clock import MovableClock

@@ -1,0 +1,1 @@
+"""Channels, their members, their messages and meetings."""
