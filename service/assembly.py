@@ -23,7 +23,6 @@ from service.domain.audience.log import AudienceLog
 from service.domain.audience.new_visitors import NewcomerLimits, Newcomers
 from service.domain.audience.visitors import VisitorLimits, Visitors
 from service.domain.callers import CallerLimits, LimitedCallers
-from service.domain.catalogue import Catalogue
 from service.domain.conversation.channels import Channels
 from service.domain.conversation.joined_channels import DirectChannels, JoinedChannels
 from service.domain.conversation.meetings import Meetings, MeetingSigner
@@ -31,12 +30,13 @@ from service.domain.conversation.members import Members
 from service.domain.conversation.messages import Messages
 from service.domain.conversation.purge import Sweeper
 from service.domain.guesses import Guesses, GuessLimits
-from service.domain.session_keeper import SessionKeeper
-from service.domain.sessions import Sessions
-from service.domain.showcase import Showcase
 from service.domain.status.board import StatusBoard
 from service.domain.stream_health import HealthDesk
-from service.domain.streams import Streams
+from service.domain.streams.public_info import Showcase
+from service.domain.streams.queries import Catalogue
+from service.domain.streams.session_keeper import SessionKeeper
+from service.domain.streams.sessions import Sessions
+from service.domain.streams.streams import Streams
 from service.http.client_address import Networks
 from service.store import Store
 from service.viewers.port import ViewerWindow, unix_ms

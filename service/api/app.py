@@ -34,17 +34,17 @@ from service.api.examples import EXAMPLES
 from service.api.health import Readiness
 from service.domain.accounts import Authenticator
 from service.domain.audience.visitors import Visitors
-from service.domain.catalogue import Catalogue
 from service.domain.conversation.channels import Channels
 from service.domain.conversation.joined_channels import DirectChannels, JoinedChannels
 from service.domain.conversation.meetings import Meetings
 from service.domain.conversation.members import Members
 from service.domain.conversation.messages import Messages
 from service.domain.guesses import Guesses
-from service.domain.sessions import Sessions
-from service.domain.showcase import Showcase
 from service.domain.stream_health import HealthDesk
-from service.domain.streams import Streams
+from service.domain.streams.public_info import Showcase
+from service.domain.streams.queries import Catalogue
+from service.domain.streams.sessions import Sessions
+from service.domain.streams.streams import Streams
 from service.http import docs, web_files
 from service.http.binding import MAX_BODY, bind
 from service.http.client_address import Networks

@@ -10,9 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchem
 from providers.base import DEFAULT_RECONNECT_TIMEOUT, MAX_RECONNECT_TIMEOUT, LatencyMode, LiveInput, Phase
 from providers.health import RecordingState
 from service.api.public_schemas import RECORDING
-from service.domain.catalogue import Catalogue, ListedStream
 from service.domain.conversation.channels import Channels
-from service.domain.streams import OptionChanges, Streams
+from service.domain.streams.queries import Catalogue, ListedStream
+from service.domain.streams.streams import OptionChanges, Streams
 from service.http.degraded import DEGRADED_HEADERS, degraded
 from service.http.fields import HttpUrl, Moment, Whole
 from service.http.operation import Call, Nothing, Operation, Reply, operation

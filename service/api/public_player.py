@@ -6,7 +6,7 @@ from pydantic import Field
 
 from providers.base import Recording
 from service.api.public_schemas import PATH
-from service.domain.showcase import Showcase
+from service.domain.streams.public_info import Showcase
 from service.http.fields import Moment
 from service.http.operation import Call, Nothing, Operation, Reply, operation
 from service.http.schemas import Answer

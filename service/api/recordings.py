@@ -9,9 +9,9 @@ from pydantic import Field
 
 from providers.base import Recording
 from service.api.conference import CONFERENCE, ORGANIZATION, TAG
-from service.domain.catalogue import Catalogue
 from service.domain.conversation.channels import Channels
-from service.domain.sessions import Sessions
+from service.domain.streams.queries import Catalogue
+from service.domain.streams.sessions import Sessions
 from service.http.degraded import DEGRADED_HEADERS, degraded
 from service.http.fields import Moment
 from service.http.operation import Call, Nothing, Operation, Reply, operation

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 from providers.base import MAX_KEY_OVERLAP
 from service.api.conference import CONFERENCE, TAG, StreamAnswer, stream_answer
 from service.domain.conversation.channels import Channels
-from service.domain.streams import Streams
+from service.domain.streams.streams import Streams
 from service.http.fields import Whole
 from service.http.operation import Call, Nothing, Operation, Reply, operation
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from service.api.watch import CLOUDFLARE, policy
-from service.domain.showcase import Showcase
+from service.domain.streams.public_info import Showcase
 from service.http.web_files import PICTURE, STUDIO
 
 PATH = "/studio"

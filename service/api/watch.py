@@ -2,7 +2,7 @@
 
 It is public for whoever has the link, which holds two random ids, as the stream's status is. Its title is the channel's name:
 somebody made that channel a stream for visitors, and private channels and channels without a stream have no page
-(`domain/showcase.py`).
+(`domain/streams/public_info.py`).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from aiohttp import web
 
 from service.domain.errors import NotFound
 from service.domain.identifiers import read_uuid
-from service.domain.showcase import Showcase, Showing
+from service.domain.streams.public_info import Showcase, Showing
 from service.http.origin import Origin
 
 PATH = "/watch/{organization_id}/{channel_id}"

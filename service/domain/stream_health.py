@@ -8,7 +8,7 @@ from providers.health import HealthPoint, InputHealth
 from service.domain.audience.log import AudienceLog
 from service.domain.coach import Finding, findings
 from service.domain.entities import Channel
-from service.domain.streams import Streams
+from service.domain.streams.streams import Streams
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.domain.paging import PageRequest
-from service.domain.sessions import RunningSession, StreamSession
+from service.domain.streams.sessions import RunningSession, StreamSession
 from service.store.database import Database
 from service.store.statements import insert_new, insertion, paged, values_of
 from service.store.tables import UtcDateTime, live_inputs, metadata, retired_inputs

@@ -18,9 +18,9 @@ from service.concurrency.tasks import Tasks
 from service.domain.accounts import Accounts
 from service.domain.audience.log import AudienceLog
 from service.domain.conversation.meetings import MeetingSigner
-from service.domain.session_keeper import SessionKeeper
 from service.domain.status.board import StatusBoard
-from service.domain.streams import Streams
+from service.domain.streams.session_keeper import SessionKeeper
+from service.domain.streams.streams import Streams
 from service.store import Store
 from service.viewers.memory import MemoryViewers
 from tests.api.people import Person, first, newcomer

@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from service.domain.streams import NO_INPUT
+from service.domain.streams.streams import NO_INPUT
 from tests.api.conftest import Api
 from tests.api.people import Person, newcomer
 

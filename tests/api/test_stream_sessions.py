@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from service.assembly import now
-from service.domain.sessions import open_session
+from service.domain.streams.sessions import open_session
 from service.store import Store
 from tests.api.conftest import Api
 

@@ -11,7 +11,7 @@ import pytest
 from providers.base import DEFAULT_RECONNECT_TIMEOUT, Playback, ProviderUnavailable
 from providers.memory import MemoryProvider
 from service.assembly import now
-from service.domain.streams import NO_INPUT, Streams
+from service.domain.streams.streams import NO_INPUT, Streams
 from service.store import Store
 from tests.api.conftest import Api
 

@@ -11,17 +11,17 @@ import pytest
 
 from providers.memory import MemoryProvider
 from service.concurrency.tasks import Tasks
-from service.domain import session_keeper as module
 from service.domain.accounts import Accounts
 from service.domain.audience.log import AudienceLog
 from service.domain.conversation.channels import Channels, NewChannel
 from service.domain.entities import Channel
 from service.domain.errors import Unavailable
 from service.domain.paging import PageRequest
-from service.domain.session_keeper import ABANDONED_AFTER, UNUSED_AFTER, SessionKeeper
-from service.domain.sessions import Sessions, StreamSession, open_session
 from service.domain.status.board import StatusBoard
-from service.domain.streams import Streams
+from service.domain.streams import session_keeper as module
+from service.domain.streams.session_keeper import ABANDONED_AFTER, UNUSED_AFTER, SessionKeeper
+from service.domain.streams.sessions import Sessions, StreamSession, open_session
+from service.domain.streams.streams import Streams
 from service.store import Store
 from service.viewers.memory import MemoryViewers
 from service.viewers.port import WINDOW_MS, ViewerCount

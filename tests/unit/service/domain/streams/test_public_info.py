@@ -8,10 +8,10 @@ from uuid import uuid4
 import pytest
 
 from providers.memory import MemoryProvider
-from service.domain.catalogue import Catalogue
 from service.domain.errors import NotFound
-from service.domain.showcase import Showcase
-from service.domain.streams import Streams
+from service.domain.streams.public_info import Showcase
+from service.domain.streams.queries import Catalogue
+from service.domain.streams.streams import Streams
 from service.store import Store
 from tests.contract.clock import MovableClock
 from tests.contract.room import Room, new_room

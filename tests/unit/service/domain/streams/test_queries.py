@@ -10,13 +10,13 @@ import pytest
 from providers.base import Phase
 from providers.memory import MemoryProvider
 from service.concurrency.tasks import Tasks
-from service.domain import catalogue as cataloguing
-from service.domain.catalogue import Catalogue
 from service.domain.entities import Channel
 from service.domain.errors import NotFound, Unavailable
 from service.domain.paging import Anchor, Page, PageRequest
 from service.domain.status.summaries import Summaries
-from service.domain.streams import Streams
+from service.domain.streams import queries as cataloguing
+from service.domain.streams.queries import Catalogue
+from service.domain.streams.streams import Streams
 from service.store import Store
 from service.viewers.memory import MemoryViewers
 from tests.contract.clock import MovableClock

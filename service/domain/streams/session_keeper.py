@@ -23,7 +23,7 @@ from providers.base import EventKind, InputNotFound, Phase, Provider, ProviderEv
 from service.domain.audience.log import AudienceLog
 from service.domain.errors import Unavailable
 from service.domain.ports import StateView
-from service.domain.sessions import RunningSession, SessionStore, StreamSession, open_session
+from service.domain.streams.sessions import RunningSession, SessionStore, StreamSession, open_session
 from service.viewers.port import WINDOW_MS, ViewerWindow
 
 log = structlog.get_logger(__name__)

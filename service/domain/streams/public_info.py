@@ -15,10 +15,10 @@ from uuid import UUID
 
 from providers.base import Playback, Provider, ProviderError, Recording
 from service.concurrency.single_flight import Flights
-from service.domain.catalogue import Catalogue
 from service.domain.errors import NotFound, Unavailable
 from service.domain.paging import PageRequest
 from service.domain.ports import ChannelStore, ClaimStore
+from service.domain.streams.queries import Catalogue
 
 FRESH_FOR = 2.0
 """Seconds an answer is given out again: when a broadcast ends, all its visitors look for the recording at once."""
