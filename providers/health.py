@@ -1,7 +1,7 @@
 """What an encoder sends, as measured where it arrives: the part of the provider port (`providers.base`) behind stream_health.
 
 Facts only. The service derives from them what is wrong and what the streamer can do about it
-(`service/domain/coach.py`).
+(`service/domain/health/diagnostics.py`).
 A value is None where it is not known (yet): before the first measurement, or where the codec's headers do not tell.
 """
 

@@ -22,7 +22,7 @@ from service.domain.accounts import Accounts
 from service.domain.audience.log import AudienceLog
 from service.domain.audience.new_visitors import NewcomerLimits, Newcomers
 from service.domain.audience.visitors import VisitorLimits, Visitors
-from service.domain.callers import CallerLimits, LimitedCallers
+from service.domain.client_limits import CallerLimits, LimitedCallers
 from service.domain.conversation.channels import Channels
 from service.domain.conversation.joined_channels import DirectChannels, JoinedChannels
 from service.domain.conversation.meetings import Meetings, MeetingSigner
@@ -30,8 +30,8 @@ from service.domain.conversation.members import Members
 from service.domain.conversation.messages import Messages
 from service.domain.conversation.purge import Sweeper
 from service.domain.guesses import Guesses, GuessLimits
+from service.domain.health.stream_health import HealthDesk
 from service.domain.status.board import StatusBoard
-from service.domain.stream_health import HealthDesk
 from service.domain.streams.public_info import Showcase
 from service.domain.streams.queries import Catalogue
 from service.domain.streams.session_keeper import SessionKeeper

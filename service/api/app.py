@@ -40,7 +40,7 @@ from service.domain.conversation.meetings import Meetings
 from service.domain.conversation.members import Members
 from service.domain.conversation.messages import Messages
 from service.domain.guesses import Guesses
-from service.domain.stream_health import HealthDesk
+from service.domain.health.stream_health import HealthDesk
 from service.domain.streams.public_info import Showcase
 from service.domain.streams.queries import Catalogue
 from service.domain.streams.sessions import Sessions

@@ -6,9 +6,9 @@ from pydantic import Field
 
 from providers.health import AudioFacts, HealthPoint, VideoFacts
 from service.api.conference import CONFERENCE, TAG
-from service.domain.coach_rules import Severity
 from service.domain.conversation.channels import Channels
-from service.domain.stream_health import HealthDesk, StreamHealth
+from service.domain.health.rules import Severity
+from service.domain.health.stream_health import HealthDesk, StreamHealth
 from service.http.fields import Moment
 from service.http.operation import Call, Nothing, Operation, Reply, operation
 from service.http.schemas import Answer

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from providers.health import InputHealth
 from providers.local.health.checkup import POINTS, Checkup
 from providers.local.media import FlvTag, TagKind
-from service.domain.coach import findings
+from service.domain.health.diagnostics import findings
 from tests.unit.providers.local.packager.tags import audio_header, frame, metadata, sound, video_header
 
 TIMES = st.one_of(st.integers(0, 2**32 - 1), st.integers(0, 5_000))

@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from service.domain.accounts import Accounts
-from service.domain.callers import CallerLimits, LimitedCallers
+from service.domain.client_limits import CallerLimits, LimitedCallers
 from service.domain.errors import NotAuthenticated, Throttled
 from service.store import Store
 from tests.contract.clock import MovableClock

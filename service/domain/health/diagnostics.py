@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from providers.health import InputHealth
-from service.domain.coach_rules import RULES, Severity
-from service.domain.coach_view import View
+from service.domain.health.rules import RULES, Severity
+from service.domain.health.view import View
 
 WORST_FIRST = (Severity.ERROR, Severity.WARNING, Severity.INFO)
 

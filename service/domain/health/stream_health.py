@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from providers.health import HealthPoint, InputHealth
 from service.domain.audience.log import AudienceLog
-from service.domain.coach import Finding, findings
 from service.domain.entities import Channel
+from service.domain.health.diagnostics import Finding, findings
 from service.domain.streams.streams import Streams
 
 

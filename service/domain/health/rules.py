@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from providers.health import RecordingState, RefusalKind
-from service.domain.coach_view import View
+from service.domain.health.view import View
 
 
 class Severity(StrEnum):

@@ -1,0 +1,1 @@
+"""Diagnostics of an incoming stream: from measured facts to findings with advice."""
