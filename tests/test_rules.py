@@ -145,7 +145,7 @@ def test_the_rtmp_protocol_stands_on_nothing_of_ours() -> None:
     wrong = {}
     for path in sources("providers/local/rtmp"):
         ours = [each for each in imported(path, "providers", "service") if not each.startswith("providers.local.rtmp")]
-        if beyond := [each for each in ours if not each.startswith("providers.local.media")]:
+        if beyond := [each for each in ours if not each.startswith("providers.local.flv.tag")]:
             wrong[name_of(path)] = beyond
     assert wrong == {}
 

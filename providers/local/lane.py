@@ -8,12 +8,12 @@ from typing import Protocol
 
 import structlog
 
-from providers.local.media import FlvTag
+from providers.local.flv.head import milliseconds_between
+from providers.local.flv.tag import FlvTag
 from providers.local.packager.cutting import PackagerSettings
 from providers.local.packager.errors import MalformedMedia
 from providers.local.packager.events import PackagerEvent, Resume, SegmentEnd, TrackInit, TrackKind
 from providers.local.packager.packager import Packager
-from providers.local.transcoder.tags import milliseconds_between
 
 log = structlog.get_logger(__name__)
 

@@ -14,9 +14,10 @@ import structlog
 
 from providers.base import Spawn
 from providers.health import RefusalKind
+from providers.local.flv.head import is_enhanced, is_header, is_keyframe, milliseconds_between
+from providers.local.flv.tag import FlvTag, TagKind
 from providers.local.ingest.ports import MediaRefused, PublishRefused
 from providers.local.lane import Anchor, Lane, Shelf
-from providers.local.media import FlvTag, TagKind
 from providers.local.packager.cutting import PackagerSettings
 from providers.local.packager.errors import UnsupportedCodec
 from providers.local.packager.events import Resume, TrackInit, TrackKind
@@ -25,7 +26,6 @@ from providers.local.shelf.errors import ShelfError
 from providers.local.transcoder.ladder import Ladder
 from providers.local.transcoder.renditions import Rendition, fitting, made
 from providers.local.transcoder.slots import TranscodeSlots
-from providers.local.transcoder.tags import is_enhanced, is_header, is_keyframe, milliseconds_between
 
 log = structlog.get_logger(__name__)
 

@@ -16,12 +16,12 @@ from providers.base import EventKind, InputState, LatencyMode, Phase
 from providers.health import InputHealth, RecordingState
 from providers.local.admission import KEY_CHANGED
 from providers.local.countdown import seconds_until_watchable
-from providers.local.enhanced import plain
+from providers.local.flv.enhanced import plain
+from providers.local.flv.tag import SCRIPT, FlvTag
 from providers.local.health.checkup import Checkup
 from providers.local.health.gauge import Gauge
 from providers.local.ingest.ports import MediaRefused, PublishRefused, PublishRequest
 from providers.local.lifecycle import Happening, move
-from providers.local.media import SCRIPT, FlvTag
 from providers.local.packager.errors import UnsupportedCodec
 from providers.local.pipeline import Pipeline, unsupported
 from providers.local.ports import StoredInput, key_digest

@@ -6,9 +6,9 @@ import itertools
 import subprocess
 from collections.abc import Iterator
 
-from providers.local.flvfile import FlvReader, flv_header, serialize
-from providers.local.media import FlvTag, TagKind
-from providers.local.transcoder.tags import is_header, is_keyframe
+from providers.local.flv.file import FlvReader, flv_header, serialize
+from providers.local.flv.head import is_header, is_keyframe
+from providers.local.flv.tag import FlvTag, TagKind
 from tests.waiting import PATIENCE
 
 PICTURE = "testsrc2=size={size}:rate=25"

@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterator
 
 import psutil
 
-from providers.local.media import FlvTag
+from providers.local.flv.head import is_keyframe
+from providers.local.flv.tag import FlvTag
 from providers.local.transcoder.backlog import Backlog
 from providers.local.transcoder.ladder import Ladder
 from providers.local.transcoder.renditions import Rendition
 from providers.local.transcoder.slots import TranscodeSlots
 from providers.local.transcoder.supervisor import Patience, State
-from providers.local.transcoder.tags import is_keyframe
 from service.concurrency.tasks import Tasks
 from tests.waiting import PATIENCE
 

@@ -13,8 +13,8 @@ from pathlib import Path
 from aiohttp import web
 
 from providers.base import LatencyMode
-from providers.local.flvfile import FlvReader
-from providers.local.media import FlvTag
+from providers.local.flv.file import FlvReader
+from providers.local.flv.tag import FlvTag
 from providers.local.packager.cutting import PART_TARGET_LOW_LATENCY, PackagerSettings
 from providers.local.packager.events import PackagerEvent
 from providers.local.packager.packager import Packager

@@ -14,13 +14,13 @@ from pathlib import Path
 import psutil
 import pytest
 
-from providers.local.media import FlvTag, TagKind
+from providers.local.flv.head import is_header, is_keyframe
+from providers.local.flv.tag import FlvTag, TagKind
 from providers.local.transcoder.backlog import Backlog
 from providers.local.transcoder.ladder import Ladder
 from providers.local.transcoder.renditions import Rendition
 from providers.local.transcoder.slots import TranscodeSlots
 from providers.local.transcoder.supervisor import Patience, State
-from providers.local.transcoder.tags import is_header, is_keyframe
 from service.concurrency.tasks import Tasks
 from tests.e2e.clips import (
     clip,

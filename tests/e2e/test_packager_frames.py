@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from providers.local.flvfile import FlvReader, flv_header, serialize
-from providers.local.media import FlvTag, TagKind
+from providers.local.flv.file import FlvReader, flv_header, serialize
+from providers.local.flv.tag import FlvTag, TagKind
 from providers.local.packager.aac import parse_aac_config
 from providers.local.packager.bits import pack_bits
 from providers.local.packager.boxes import audio_init

@@ -11,7 +11,7 @@ import pytest
 from aiohttp import web
 
 from providers.base import LatencyMode
-from providers.local.media import TagKind
+from providers.local.flv.tag import TagKind
 from service.concurrency.tasks import Tasks
 from tests.e2e.browser import Browser
 from tests.e2e.showing import BROADCAST, INPUT, Showing, moving_pattern, served

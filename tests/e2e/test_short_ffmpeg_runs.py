@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from providers.local.flvfile import FlvReader
-from providers.local.media import TagKind
+from providers.local.flv.file import FlvReader
+from providers.local.flv.tag import TagKind
 from providers.local.transcoder import command
 from providers.local.transcoder.facts import FfmpegFacts, FfmpegMissing, probe_ffmpeg
 from providers.local.transcoder.thumbnail import (

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from providers.local.flvfile import FlvReader
-from providers.local.media import FlvTag, TagKind
+from providers.local.flv.file import FlvReader
+from providers.local.flv.tag import FlvTag, TagKind
 from providers.local.rtmp import amf0
 from tests.e2e.clips import endless, run_ffmpeg
 from tests.e2e.stage import Service, eventually

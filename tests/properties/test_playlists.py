@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from providers.base import LatencyMode
 from providers.local.broadcasts import PART_TARGET, SEGMENT_TARGET
+from providers.local.flv.tag import FlvTag
 from providers.local.lane import Lane
 from providers.local.manifest import dash, hls
-from providers.local.media import FlvTag
 from providers.local.packager.cutting import PackagerSettings
 from providers.local.packager.events import SegmentEnd, TrackKind
 from providers.local.shelf.broadcast import Broadcast

@@ -23,10 +23,10 @@ from providers.health import (
     InputHealth,
     VideoFacts,
 )
+from providers.local.flv.payload import AUDIO_HEADER_SIZE
 from providers.local.health.gauge import Gauge
 from providers.local.health.headers import audio_facts, declared, encoder_name, is_fastest_preset, video_facts
 from providers.local.health.progress import Progress
-from providers.local.packager.flv import AUDIO_HEADER_SIZE
 
 POINTS = round(HISTORY_SECONDS / HISTORY_STEP)
 """Points of a history."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 
-from providers.local.media import AUDIO, VIDEO, FlvTag
+from providers.local.flv.tag import AUDIO, VIDEO, FlvTag
 
 MAX_VIDEO_STEP, MAX_AUDIO_STEP = 1_000, 500
 """Milliseconds from one frame, or packet of sound, to the next; more is a gap."""

@@ -15,6 +15,7 @@ from typing import Any, Protocol, cast
 import structlog
 
 from providers.health import RefusalKind
+from providers.local.flv.tag import FlvTag, TagKind
 from providers.local.ingest.limits import IngestCounters, IngestLimits
 from providers.local.ingest.meter import Meter
 from providers.local.ingest.ports import (
@@ -25,7 +26,6 @@ from providers.local.ingest.ports import (
     PublishRefused,
     PublishRequest,
 )
-from providers.local.media import FlvTag, TagKind
 from providers.local.rtmp.errors import HandshakeFailed, RtmpError
 from providers.local.rtmp.events import Media, PublishWanted, Unpublished
 from providers.local.rtmp.messages import MessageType

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from providers.health import RefusalKind
-from providers.local.media import FlvTag
+from providers.local.flv.tag import FlvTag
 
 ADMIT_TIMEOUT = 2.0
 """Seconds the gate has to answer; after that the publish is refused (fail closed)."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from providers.local.media import AUDIO, VIDEO, TagKind
+from providers.local.flv.tag import AUDIO, VIDEO, TagKind
 
 MAX_GAP_MS = 2_400
 """A tag further ahead than this of both tracks is a jump; a shorter pause is kept as one long frame, which still fits into the

@@ -14,15 +14,15 @@ from dataclasses import dataclass, field
 import structlog
 
 from providers.base import Spawn
-from providers.local.flvfile import FlvError, FlvReader, flv_header, serialize
-from providers.local.media import FlvTag, TagKind
+from providers.local.flv.file import FlvError, FlvReader, flv_header, serialize
+from providers.local.flv.head import is_header, milliseconds_between
+from providers.local.flv.tag import FlvTag, TagKind
 from providers.local.transcoder.backlog import Backlog
 from providers.local.transcoder.command import ladder_arguments
 from providers.local.transcoder.process import Child, start_child
 from providers.local.transcoder.renditions import Rendition, made
 from providers.local.transcoder.slots import TranscodeSlots
 from providers.local.transcoder.supervisor import Patience, State, Supervisor
-from providers.local.transcoder.tags import is_header, milliseconds_between
 
 log = structlog.get_logger(__name__)
 

@@ -15,8 +15,8 @@ from structlog.testing import capture_logs
 
 from providers.base import InputOptions, Phase, ProviderEvent, Spawn
 from providers.local.broadcasts import INTERRUPTION_LIMIT, Broadcasts
+from providers.local.flv.tag import FlvTag, TagKind
 from providers.local.ingest.ports import MediaRefused, Publication, PublishRefused, PublishRequest
-from providers.local.media import FlvTag, TagKind
 from providers.local.packager.events import TrackKind
 from providers.local.pipeline import DISK, SOURCE, Transcoding
 from providers.local.ports import MemoryInputStore, StoredInput

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from providers.local.flv.tag import FlvTag, TagKind
 from providers.local.ingest.ports import PublishRefused
-from providers.local.media import FlvTag, TagKind
 from providers.local.packager.cutting import PackagerSettings
 from providers.local.packager.events import PackagerEvent, Resume, TrackKind
 from providers.local.pipeline import DISK, Pipeline, Transcoding

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from providers.health import HISTORY_STEP, Delivery, HealthPoint, InputHealth
+from providers.local.flv.tag import FlvTag, TagKind
 from providers.local.health.checkup import POINTS, Checkup
 from providers.local.health.gauge import Gauge
-from providers.local.media import FlvTag, TagKind
 from tests.unit.providers.local.packager.tags import (
     audio_header,
     frame,

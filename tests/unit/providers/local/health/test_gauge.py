@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from providers.local.flv.tag import FlvTag, TagKind
 from providers.local.health.gauge import KEYFRAMES_KEPT, MAX_HEADER, Gauge
-from providers.local.media import FlvTag, TagKind
 from tests.unit.providers.local.packager.tags import audio_header, frame, metadata, sound, stream, video_header
 
 

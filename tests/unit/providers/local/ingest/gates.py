@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from providers.local.flv.tag import FlvTag, TagKind
 from providers.local.ingest.ports import MediaRefused, PublishRefused, PublishRequest
-from providers.local.media import FlvTag, TagKind
 
 
 @dataclass

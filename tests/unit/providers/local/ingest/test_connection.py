@@ -10,9 +10,9 @@ from collections.abc import Callable
 import pytest
 from structlog.testing import capture_logs
 
+from providers.local.flv.tag import FlvTag, TagKind
 from providers.local.ingest import connection as connection_module
 from providers.local.ingest.ports import Publication, PublishRefused, PublishRequest
-from providers.local.media import FlvTag, TagKind
 from tests.unit.providers.local.ingest.clients import Client
 from tests.unit.providers.local.ingest.gates import RecordingGate
 from tests.unit.providers.local.ingest.listening import Listening

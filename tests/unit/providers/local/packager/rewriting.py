@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from providers.local.media import FlvTag, TagKind
+from providers.local.flv.tag import FlvTag, TagKind
 
 
 def is_media(tag: FlvTag) -> bool:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from providers.local.media import FlvTag, TagKind
+from providers.local.flv.tag import FlvTag, TagKind
 from providers.local.packager.aac import parse_aac_config
 from providers.local.packager.bits import pack_bits
 from providers.local.packager.events import PackagerEvent, Part, SegmentEnd, TrackInit, TrackKind

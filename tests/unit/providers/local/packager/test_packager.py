@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from providers.local.media import FlvTag, TagKind
+from providers.local.flv.tag import FlvTag, TagKind
 from providers.local.packager.cutting import PART_TARGET_LOW_LATENCY, PackagerSettings
 from providers.local.packager.errors import MalformedMedia, UnsupportedCodec
 from providers.local.packager.events import PackagerEvent, Part, Resume, SegmentEnd, TrackInit, TrackKind

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from providers.local.media import TagKind
+from providers.local.flv.tag import TagKind
 from providers.local.packager.timeline import (
     AUDIO_STEP_MS,
     MAX_GAP_MS,

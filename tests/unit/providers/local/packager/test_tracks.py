@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pytest
 
-from providers.local.media import FlvTag, TagKind
+from providers.local.flv.tag import FlvTag, TagKind
 from providers.local.packager.cutting import PART_TARGET_LOW_LATENCY, PackagerSettings
 from providers.local.packager.events import PackagerEvent, Resume, TrackKind
 from providers.local.packager.lateness import HEADER_WAIT_MS, PATIENCE_MS

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from providers.local.flv.tag import FlvTag
 from providers.local.manifest import dash, hls
-from providers.local.media import FlvTag
 from providers.local.packager.cutting import PackagerSettings
 from providers.local.packager.events import TrackKind
 from providers.local.packager.packager import Packager

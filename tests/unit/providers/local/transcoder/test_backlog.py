@@ -7,9 +7,9 @@ import asyncio
 from hypothesis import given
 from hypothesis import strategies as st
 
-from providers.local.media import FlvTag, TagKind
+from providers.local.flv.head import is_keyframe
+from providers.local.flv.tag import FlvTag, TagKind
 from providers.local.transcoder.backlog import Backlog
-from providers.local.transcoder.tags import is_keyframe
 
 
 def key(moment: int, size: int = 10) -> FlvTag:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from providers.local.enhanced import plain
-from providers.local.media import FlvTag, TagKind
+from providers.local.flv.enhanced import plain
+from providers.local.flv.tag import FlvTag, TagKind
 from providers.local.packager.errors import UnsupportedCodec
 from tests.unit.providers.local.packager.tags import audio_header, avc_record, frame, sound, video_header
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-from providers.local.media import VIDEO, FlvTag, TagKind
+from providers.local.flv.tag import VIDEO, FlvTag, TagKind
 from providers.local.packager.errors import UnsupportedCodec
 
 _EX_VIDEO = 0x80

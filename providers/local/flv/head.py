@@ -5,7 +5,7 @@ Sources: FLV specification 10.1, E.4.2.1 and E.4.3.1; enhanced RTMP v1 (video, b
 
 from __future__ import annotations
 
-from providers.local.media import FlvTag, TagKind
+from providers.local.flv.tag import FlvTag, TagKind
 
 _EX_VIDEO = 0x80
 _AVC = 7

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from struct import Struct
 
-from providers.local.media import FlvTag, TagKind
+from providers.local.flv.tag import FlvTag, TagKind
 
 MAX_TAG_SIZE = 16 * 1024 * 1024 - 1
 """The largest payload of a tag, in bytes: what its 24-bit size can say."""

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from providers.local.flvfile import (
+from providers.local.flv.file import (
     MAX_TAG_SIZE,
     BadTag,
     FlvError,
@@ -18,7 +18,7 @@ from providers.local.flvfile import (
     flv_header,
     serialize,
 )
-from providers.local.media import FlvTag, TagKind
+from providers.local.flv.tag import FlvTag, TagKind
 
 TAGS = st.lists(
     st.builds(

@@ -1,0 +1,1 @@
+"""FLV: the tag, its header, and files of tags. Sans-I/O."""
