@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from providers.local.packager.aac import RATES, AacConfig, parse_aac_config
-from providers.local.packager.bits import pack_bits
+from providers.local.codecs.aac import RATES, AacConfig, parse_aac_config
+from providers.local.codecs.bits import pack_bits
 from providers.local.rtmp import amf0
 from providers.local.rtmp.errors import RtmpError
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from struct import pack
 
-from providers.local.packager.aac import AacConfig
-from providers.local.packager.avc import AvcConfig
+from providers.local.codecs.aac import AacConfig
+from providers.local.codecs.avc import AvcConfig
 
 VIDEO_TRACK_ID = 1
 AUDIO_TRACK_ID = 2

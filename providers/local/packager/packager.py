@@ -12,12 +12,12 @@ generation begins without a hole.
 
 from __future__ import annotations
 
+from providers.local.codecs.aac import AacConfig, parse_aac_config
+from providers.local.codecs.avc import AvcConfig, parse_avc_config
 from providers.local.flv import payload as flv
 from providers.local.flv.tag import AUDIO, VIDEO, FlvTag, TagKind
 from providers.local.packager import audio, video
-from providers.local.packager.aac import AacConfig, parse_aac_config
 from providers.local.packager.announced import announced_audio
-from providers.local.packager.avc import AvcConfig, parse_avc_config
 from providers.local.packager.cadence import Cadence
 from providers.local.packager.cutting import PackagerSettings, SegmentRule
 from providers.local.packager.errors import MalformedMedia

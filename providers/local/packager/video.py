@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
-from providers.local.packager.avc import AvcConfig, parameter_sets
+from providers.local.codecs.avc import AvcConfig, parameter_sets
 from providers.local.packager.boxes import OTHER_SAMPLE, SYNC_SAMPLE, video_init
 from providers.local.packager.cutting import PackagerSettings, SegmentRule
 from providers.local.packager.events import TrackInit, TrackKind

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from providers.local.codecs.aac import parse_aac_config
+from providers.local.codecs.bits import pack_bits
 from providers.local.flv.tag import FlvTag, TagKind
-from providers.local.packager.aac import parse_aac_config
-from providers.local.packager.bits import pack_bits
 from providers.local.packager.events import PackagerEvent, Part, SegmentEnd, TrackInit, TrackKind
 from providers.local.packager.packager import Packager
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from providers.local.packager.aac import parse_aac_config
-from providers.local.packager.bits import pack_bits
+from providers.local.codecs.aac import parse_aac_config
+from providers.local.codecs.bits import pack_bits
 from providers.local.packager.errors import MalformedMedia, UnsupportedCodec
 
 GA = ((0, 1), (0, 1), (0, 1))

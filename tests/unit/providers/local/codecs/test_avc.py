@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from providers.local.packager.avc import parse_avc_config
+from providers.local.codecs.avc import parse_avc_config
 from providers.local.packager.errors import MalformedMedia
 from tests.unit.providers.local.packager.tags import avc_record, golomb, sps
 

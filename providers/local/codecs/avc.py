@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from providers.local.packager.bits import BitReader
+from providers.local.codecs.bits import BitReader
 from providers.local.packager.errors import MalformedMedia
 
 MAX_DIMENSION = 16_384
