@@ -8,8 +8,8 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from providers.local.mp4.reader import Defaults, read_defaults, whole_fragments
 from providers.local.packager.events import Part, TrackKind
-from providers.local.shelf.boxes import Defaults, read_defaults, whole_fragments
 from providers.local.shelf.broadcast import Broadcast
 from providers.local.shelf.shelf import Shelf, ShelfLimits
 from tests.simulated_packager import SimulatedPackager, fragment, info

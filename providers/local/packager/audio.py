@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import ceil
 
 from providers.local.codecs.aac import AacConfig
-from providers.local.packager.boxes import audio_init
+from providers.local.mp4.writer import audio_init
 from providers.local.packager.cutting import PackagerSettings, SegmentRule
 from providers.local.packager.events import TrackInit, TrackKind
 from providers.local.packager.fragments import audio_fragment

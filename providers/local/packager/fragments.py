@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from struct import Struct
 
-from providers.local.packager.boxes import AUDIO_TRACK_ID, SYNC_SAMPLE, VIDEO_TRACK_ID
+from providers.local.mp4.writer import AUDIO_TRACK_ID, SYNC_SAMPLE, VIDEO_TRACK_ID
 
 VIDEO_FIELDS = 4
 """Numbers of a video sample in `trun`: duration, size, flags, composition offset."""

@@ -6,8 +6,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from providers.local.manifest.views import PartView
+from providers.local.mp4.reader import fragment_span
 from providers.local.packager.events import Part
-from providers.local.shelf.boxes import fragment_span
 
 MEMORY_BYTES = 16 << 20
 """The most bytes of media a track keeps in memory; what does not fit is read from its file."""

@@ -15,8 +15,9 @@ from pathlib import Path
 import structlog
 
 from providers.local.manifest.views import SegmentView, init_name, segment_name, track_name
+from providers.local.mp4 import reader as boxes
 from providers.local.recordings import RECORDING_FILE, decode
-from providers.local.shelf import boxes, index
+from providers.local.shelf import index
 from providers.local.shelf.broadcast import Broadcast, open_index
 from providers.local.shelf.disk import Syncer
 from providers.local.shelf.errors import ShelfError

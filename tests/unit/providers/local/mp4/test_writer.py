@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from providers.local.codecs.aac import parse_aac_config
 from providers.local.codecs.avc import parse_avc_config
-from providers.local.packager.boxes import OTHER_SAMPLE, SYNC_SAMPLE, audio_init, video_init
+from providers.local.mp4.writer import OTHER_SAMPLE, SYNC_SAMPLE, audio_init, video_init
 from providers.local.packager.fragments import audio_fragment, video_fragment
 from tests.unit.providers.local.packager.tags import LC_48K_STEREO, Sample, avc_record, boxes, samples
 
