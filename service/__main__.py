@@ -79,7 +79,7 @@ def command_line() -> argparse.ArgumentParser:
 
 def _serve(_: argparse.Namespace) -> int:
     given = begin()
-    from providers.local.ingest.tls import CertificateUnusable
+    from providers.local.tls.context import CertificateUnusable
     from service.app import serve
     from service.prepare import PreparationFailed
 

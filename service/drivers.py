@@ -16,8 +16,8 @@ from aiohttp import web
 from providers.base import Provider, Spawn
 from providers.cloudflare.config import CloudflareConfig
 from providers.local.config import LocalConfig
-from providers.local.ingest import tls
 from providers.local.provider import LocalProvider
+from providers.local.tls import context as tls
 from providers.local.transcoder.facts import probe_ffmpeg
 from providers.local.transcoder.renditions import parse_renditions
 from service.prepare import certificate_files, is_prepared, prepare_elsewhere

@@ -14,7 +14,7 @@ import sys
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 
-from providers.local.ingest.tls import CertificateFiles
+from providers.local.tls.context import CertificateFiles
 from service import VERSION
 from service.cli.running import LOCKS_HELD
 from service.concurrency.tasks import Tasks
@@ -49,7 +49,7 @@ async def prepare(settings: Settings, *, locks_held: bool = False) -> None:
 
     await (migrate(settings.database_url) if locks_held else migrate_alone(settings))
     if settings.provider is ProviderName.LOCAL and settings.tls_cert is None:
-        from providers.local.ingest.authority import RENEW_BEFORE, describe, ensure_local_certificate
+        from providers.local.tls.authority import RENEW_BEFORE, describe, ensure_local_certificate
 
         names = certificate_names(settings)
         files = await asyncio.to_thread(ensure_local_certificate, settings.tls_dir, names)

@@ -20,8 +20,8 @@ Or set a certificate of a public authority: CONFERENCE_TLS_CERT (the whole chain
 async def check_certificate(settings: Settings) -> list[Finding]:
     if settings.provider is not ProviderName.LOCAL:
         return []
-    from providers.local.ingest.authority import describe
-    from providers.local.ingest.tls import CertificateUnusable, server_context
+    from providers.local.tls.authority import describe
+    from providers.local.tls.context import CertificateUnusable, server_context
 
     local = settings.tls_dir
     certificate = settings.tls_cert or local / "server.pem"

@@ -11,10 +11,10 @@ from pathlib import Path
 from providers.base import LiveInput, Phase, Provider
 from providers.local.config import LocalConfig
 from providers.local.flv.tag import TagKind
-from providers.local.ingest import tls
-from providers.local.ingest.authority import ensure_local_certificate
 from providers.local.ports import MemoryInputStore
 from providers.local.provider import LocalProvider
+from providers.local.tls import context as tls
+from providers.local.tls.authority import ensure_local_certificate
 from providers.local.transcoder.renditions import parse_renditions
 from service.concurrency.tasks import Tasks
 from tests.contract.clock import MovableClock

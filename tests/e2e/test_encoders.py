@@ -17,9 +17,9 @@ from typing import NoReturn
 import pytest
 
 from providers.local.flv.tag import TagKind
-from providers.local.ingest.authority import ensure_local_certificate
 from providers.local.ingest.server import IngestServer
-from providers.local.ingest.tls import CertificateFiles, server_context
+from providers.local.tls.authority import ensure_local_certificate
+from providers.local.tls.context import CertificateFiles, server_context
 from service.concurrency.tasks import Tasks
 from tests.unit.providers.local.ingest.gates import Recorded, RecordingGate
 from tests.waiting import PATIENCE

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from providers.local.ingest.authority import ensure_local_certificate
+from providers.local.tls.authority import ensure_local_certificate
 from service.doctor.certificate import _covers, check_certificate
 from service.doctor.finding import Level
 from service.settings import Settings

@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 
-from providers.local.ingest import authority as authority_module
-from providers.local.ingest.authority import SERVER_LIFETIME, describe, ensure_local_certificate
 from providers.local.ingest.server import IngestServer
-from providers.local.ingest.tls import CertificateFiles, CertificateUnusable, reload, server_context
+from providers.local.tls import authority as authority_module
+from providers.local.tls.authority import SERVER_LIFETIME, describe, ensure_local_certificate
+from providers.local.tls.context import CertificateFiles, CertificateUnusable, reload, server_context
 from service.concurrency.tasks import Tasks
 from tests.unit.providers.local.ingest.clients import Client
 from tests.unit.providers.local.ingest.gates import RecordingGate

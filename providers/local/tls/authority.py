@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from providers.local.ingest.tls import CertificateFiles, CertificateUnusable
+from providers.local.tls.context import CertificateFiles, CertificateUnusable
 
 log = structlog.get_logger(__name__)
 

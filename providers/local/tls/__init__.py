@@ -1,0 +1,1 @@
+"""Certificates of the RTMPS port: the local authority and the server's TLS context."""
