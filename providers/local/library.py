@@ -6,10 +6,10 @@ import asyncio
 from functools import partial
 from pathlib import Path
 
-from providers.local.broadcasts import Broadcasts
+from providers.local.live.pipeline import SOURCE
+from providers.local.live.registry import Broadcasts
 from providers.local.manifest.views import SegmentView, init_name, segment_name
 from providers.local.packager.events import TrackKind
-from providers.local.pipeline import SOURCE
 from providers.local.playback import PictureLater
 from providers.local.shelf.broadcast import Broadcast
 from providers.local.shelf.shelf import Shelf

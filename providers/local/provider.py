@@ -32,13 +32,13 @@ from providers.base import (
 from providers.health import InputHealth
 from providers.local import playback
 from providers.local.addresses import Addresses
-from providers.local.admission import DISABLED
-from providers.local.broadcasts import Broadcasts
 from providers.local.config import LocalConfig
 from providers.local.ingest.limits import IngestCounters
 from providers.local.ingest.server import IngestServer
 from providers.local.library import Library
-from providers.local.pipeline import Transcoding
+from providers.local.live.admission import DISABLED
+from providers.local.live.pipeline import Transcoding
+from providers.local.live.registry import Broadcasts
 from providers.local.ports import InputStore, StoredInput
 from providers.local.recordings import Recordings, read_all
 from providers.local.shelf.errors import ShelfFull

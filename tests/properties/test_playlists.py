@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from providers.base import LatencyMode
-from providers.local.broadcasts import PART_TARGET, SEGMENT_TARGET
 from providers.local.flv.tag import FlvTag
-from providers.local.lane import Lane
+from providers.local.live.registry import PART_TARGET, SEGMENT_TARGET
+from providers.local.live.rendition import Lane
 from providers.local.manifest import dash, hls
 from providers.local.packager.cutting import PackagerSettings
 from providers.local.packager.events import SegmentEnd, TrackKind

@@ -8,8 +8,8 @@ from typing import cast
 import pytest
 
 from providers.local import library
-from providers.local.broadcasts import Broadcasts
 from providers.local.library import Library
+from providers.local.live.registry import Broadcasts
 from providers.local.playback import PictureLater
 from providers.local.shelf.shelf import Shelf, ShelfLimits
 from providers.local.transcoder.thumbnail import MAX_SIDE, MIN_SIDE, Media, ThumbnailBusy, Thumbnails

@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from providers.base import Phase
-from providers.local.lifecycle import MOVES, Happening, IllegalMove, move
+from providers.local.live.phases import MOVES, Happening, IllegalMove, move
 
 
 @pytest.mark.parametrize(("phase", "happening"), MOVES)

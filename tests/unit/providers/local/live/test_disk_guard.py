@@ -11,15 +11,15 @@ from structlog.testing import capture_logs
 from providers.base import DEFAULT_RECONNECT_TIMEOUT, Phase, Spawn
 from providers.health import RecordingState
 from providers.local.ingest.ports import PublishRefused
+from providers.local.live.disk_guard import LOOK_INTERVAL, NO_ROOM
+from providers.local.live.pipeline import SOURCE
 from providers.local.manifest import hls
 from providers.local.packager.events import TrackKind
-from providers.local.pipeline import SOURCE
 from providers.local.shelf.shelf import ShelfLimits
-from providers.local.space import LOOK_INTERVAL, NO_ROOM
 from service.concurrency.tasks import Tasks
 from tests.strict_playlist import read_media
+from tests.unit.providers.local.live.test_registry import INPUT, Stage
 from tests.unit.providers.local.packager.tags import stream
-from tests.unit.providers.local.test_broadcasts import INPUT, Stage
 
 LIMITS = ShelfLimits()
 MIB = 1 << 20

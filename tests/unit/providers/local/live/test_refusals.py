@@ -7,9 +7,9 @@ import weakref
 import pytest
 
 from providers.health import RefusalKind
-from providers.local import refusals as refusals_module
 from providers.local.ingest.ports import MediaRefused, PublishRefused
-from providers.local.refusals import ACCEPTED_AFTER, FORGOTTEN_AFTER, WAITS, Refusals
+from providers.local.live import refusals as refusals_module
+from providers.local.live.refusals import ACCEPTED_AFTER, FORGOTTEN_AFTER, WAITS, Refusals
 
 HEVC = MediaRefused(RefusalKind.CODEC, "NetStream.Publish.Denied", "HEVC is not supported here.")
 FAST = MediaRefused(RefusalKind.BITRATE, "NetStream.Publish.Denied", "The stream is above 50 Mbit/s.")

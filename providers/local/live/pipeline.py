@@ -17,7 +17,7 @@ from providers.health import RefusalKind
 from providers.local.flv.head import is_enhanced, is_header, is_keyframe, milliseconds_between
 from providers.local.flv.tag import FlvTag, TagKind
 from providers.local.ingest.ports import MediaRefused, PublishRefused
-from providers.local.lane import Anchor, Lane, Shelf
+from providers.local.live.rendition import Anchor, Lane, Shelf
 from providers.local.packager.cutting import PackagerSettings
 from providers.local.packager.errors import UnsupportedCodec
 from providers.local.packager.events import Resume, TrackInit, TrackKind

@@ -14,16 +14,16 @@ import structlog
 
 from providers.base import EventKind, InputState, LatencyMode, Phase
 from providers.health import InputHealth, RecordingState
-from providers.local.admission import KEY_CHANGED
-from providers.local.countdown import seconds_until_watchable
 from providers.local.flv.enhanced import plain
 from providers.local.flv.tag import SCRIPT, FlvTag
 from providers.local.health.checkup import Checkup
 from providers.local.health.gauge import Gauge
 from providers.local.ingest.ports import MediaRefused, PublishRefused, PublishRequest
-from providers.local.lifecycle import Happening, move
+from providers.local.live.admission import KEY_CHANGED
+from providers.local.live.countdown import seconds_until_watchable
+from providers.local.live.phases import Happening, move
+from providers.local.live.pipeline import Pipeline, unsupported
 from providers.local.packager.errors import UnsupportedCodec
-from providers.local.pipeline import Pipeline, unsupported
 from providers.local.ports import StoredInput, key_digest
 
 log = structlog.get_logger(__name__)

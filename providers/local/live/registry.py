@@ -14,19 +14,19 @@ import structlog
 
 from providers.base import EventKind, LatencyMode, Phase, ProviderEvent, Spawn
 from providers.health import RecordingState
-from providers.local.admission import require_open, require_target
 from providers.local.ingest.ports import Publication, PublishRefused, PublishRequest
+from providers.local.live.admission import require_open, require_target
+from providers.local.live.disk_guard import NO_ROOM, SpaceGuard
+from providers.local.live.pipeline import DISK, Pipeline, Transcoding
+from providers.local.live.refusals import Refusals
+from providers.local.live.session import CHECK_INTERVAL, SHORTEST_SHOWN, LiveSession, Surroundings
 from providers.local.packager import cutting
-from providers.local.pipeline import DISK, Pipeline, Transcoding
 from providers.local.ports import InputStore, StoredInput
 from providers.local.recordings import Recordings
-from providers.local.refusals import Refusals
-from providers.local.session import CHECK_INTERVAL, SHORTEST_SHOWN, LiveSession, Surroundings
 from providers.local.shelf.broadcast import Broadcast
 from providers.local.shelf.errors import ShelfError, ShelfFull
 from providers.local.shelf.index import BroadcastInfo
 from providers.local.shelf.shelf import Shelf
-from providers.local.space import NO_ROOM, SpaceGuard
 
 log = structlog.get_logger(__name__)
 

@@ -10,12 +10,12 @@ import pytest
 
 from providers.base import EventKind, InputOptions, LatencyMode, Phase
 from providers.health import RecordingState, RefusalKind
-from providers.local.admission import KEY_CHANGED
 from providers.local.flv.tag import FlvTag, TagKind
 from providers.local.ingest.ports import MediaRefused, PublishRefused, PublishRequest
-from providers.local.pipeline import Pipeline
+from providers.local.live.admission import KEY_CHANGED
+from providers.local.live.pipeline import Pipeline
+from providers.local.live.session import FROZEN_AFTER, EncoderLink, LiveSession, Surroundings
 from providers.local.ports import StoredInput, key_digest
-from providers.local.session import FROZEN_AFTER, EncoderLink, LiveSession, Surroundings
 
 TAG = FlvTag(TagKind.VIDEO, 0, b"")
 

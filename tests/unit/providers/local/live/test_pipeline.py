@@ -8,9 +8,9 @@ import pytest
 
 from providers.local.flv.tag import FlvTag, TagKind
 from providers.local.ingest.ports import PublishRefused
+from providers.local.live.pipeline import DISK, Pipeline, Transcoding
 from providers.local.packager.cutting import PackagerSettings
 from providers.local.packager.events import PackagerEvent, Resume, TrackKind
-from providers.local.pipeline import DISK, Pipeline, Transcoding
 from providers.local.shelf.errors import ShelfError
 from providers.local.shelf.shelf import Shelf, ShelfLimits
 from providers.local.transcoder.renditions import parse_renditions

@@ -14,16 +14,16 @@ import pytest
 from structlog.testing import capture_logs
 
 from providers.base import InputOptions, Phase, ProviderEvent, Spawn
-from providers.local.broadcasts import INTERRUPTION_LIMIT, Broadcasts
 from providers.local.flv.tag import FlvTag, TagKind
 from providers.local.ingest.ports import MediaRefused, Publication, PublishRefused, PublishRequest
+from providers.local.live.pipeline import DISK, SOURCE, Transcoding
+from providers.local.live.refusals import WAITS
+from providers.local.live.registry import INTERRUPTION_LIMIT, Broadcasts
+from providers.local.live.session import FROZEN_AFTER
 from providers.local.packager.events import TrackKind
-from providers.local.pipeline import DISK, SOURCE, Transcoding
 from providers.local.ports import MemoryInputStore, StoredInput
 from providers.local.recordings import Recordings
-from providers.local.refusals import WAITS
 from providers.local.rtmp.events import publish_target
-from providers.local.session import FROZEN_AFTER
 from providers.local.shelf.broadcast import Broadcast
 from providers.local.shelf.errors import ShelfError
 from providers.local.shelf.shelf import Shelf, ShelfLimits

@@ -2,7 +2,7 @@
 
 import pytest
 
-from providers.local.countdown import NEVER_ZERO, seconds_until_watchable
+from providers.local.live.countdown import NEVER_ZERO, seconds_until_watchable
 
 
 @pytest.mark.parametrize(

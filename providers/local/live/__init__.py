@@ -1,0 +1,1 @@
+"""Running broadcasts: from an encoder's permission to publish to the end of its recording."""
