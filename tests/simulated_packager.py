@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from providers.base import LatencyMode
 from providers.local.packager.events import PackagerEvent, Part, Resume, SegmentEnd, TrackInit, TrackKind
-from providers.local.shelf.index import BroadcastInfo
+from providers.local.storage.index import BroadcastInfo
 
 EPOCH = 1_790_000_000.0
 UID = "ab" * 16

@@ -6,7 +6,7 @@ from providers.base import LiveInput, Playback, Recording
 from providers.local.config import LocalConfig
 from providers.local.live.admission import APP
 from providers.local.ports import StoredInput
-from providers.local.recordings import StoredRecording
+from providers.local.storage.recordings import StoredRecording
 
 
 class Addresses:

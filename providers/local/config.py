@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from providers.local.ingest.limits import IngestLimits
-from providers.local.shelf.shelf import ShelfLimits
+from providers.local.storage.storage import ShelfLimits
 from providers.local.transcoder.renditions import Rendition
 
 

@@ -11,9 +11,9 @@ from providers.local.live.registry import Broadcasts
 from providers.local.manifest.views import SegmentView, init_name, segment_name
 from providers.local.packager.events import TrackKind
 from providers.local.playback import PictureLater
-from providers.local.shelf.broadcast import Broadcast
-from providers.local.shelf.shelf import Shelf
-from providers.local.shelf.track import Track
+from providers.local.storage.broadcast import Broadcast
+from providers.local.storage.storage import Shelf
+from providers.local.storage.track import Track
 from providers.local.transcoder.thumbnail import MAX_SIDE, MIN_SIDE, ThumbnailBusy, ThumbnailError, Thumbnails
 
 DEFAULT_WIDTH, DEFAULT_HEIGHT = 640, 360

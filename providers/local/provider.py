@@ -40,9 +40,9 @@ from providers.local.live.admission import DISABLED
 from providers.local.live.pipeline import Transcoding
 from providers.local.live.registry import Broadcasts
 from providers.local.ports import InputStore, StoredInput
-from providers.local.recordings import Recordings, read_all
-from providers.local.shelf.errors import ShelfFull
-from providers.local.shelf.shelf import Shelf
+from providers.local.storage.errors import ShelfFull
+from providers.local.storage.recordings import Recordings, read_all
+from providers.local.storage.storage import Shelf
 from providers.local.transcoder.slots import TranscodeSlots
 from providers.local.transcoder.thumbnail import Thumbnails
 from providers.lock import ExclusiveLock

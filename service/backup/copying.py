@@ -10,8 +10,8 @@ from contextlib import closing, suppress
 from pathlib import Path
 from urllib.parse import quote
 
-from providers.local.recordings import RECORDING_FILE
-from providers.local.shelf.index import INDEX_FILE
+from providers.local.storage.index import INDEX_FILE
+from providers.local.storage.recordings import RECORDING_FILE
 from service.backup.contents import BackupRefused, regular_files
 from service.backup.progress import Progress
 

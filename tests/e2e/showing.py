@@ -19,9 +19,9 @@ from providers.local.packager.cutting import PART_TARGET_LOW_LATENCY, PackagerSe
 from providers.local.packager.events import PackagerEvent
 from providers.local.packager.packager import Packager
 from providers.local.playback import routes
-from providers.local.shelf.broadcast import Broadcast
-from providers.local.shelf.index import BroadcastInfo
-from providers.local.shelf.shelf import Shelf, ShelfLimits
+from providers.local.storage.broadcast import Broadcast
+from providers.local.storage.index import BroadcastInfo
+from providers.local.storage.storage import Shelf, ShelfLimits
 from tests.serving import serving
 
 INPUT = "1" * 32

@@ -18,8 +18,8 @@ from providers.local.live.rendition import Lane
 from providers.local.manifest import dash, hls
 from providers.local.packager.cutting import PackagerSettings
 from providers.local.packager.events import SegmentEnd, TrackKind
-from providers.local.shelf.broadcast import Broadcast
-from providers.local.shelf.shelf import Shelf, ShelfLimits
+from providers.local.storage.broadcast import Broadcast
+from providers.local.storage.storage import Shelf, ShelfLimits
 from tests.simulated_packager import EPOCH, SimulatedPackager, info
 from tests.strict_playlist import MediaPlaylist, check_parts_are_full, check_reload, read_media
 from tests.unit.providers.local.packager.tags import audio_header, frame, sounds, video_header

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from providers.local.mp4.reader import Defaults, read_defaults, whole_fragments
 from providers.local.packager.events import Part, TrackKind
-from providers.local.shelf.broadcast import Broadcast
-from providers.local.shelf.shelf import Shelf, ShelfLimits
+from providers.local.storage.broadcast import Broadcast
+from providers.local.storage.storage import Shelf, ShelfLimits
 from tests.simulated_packager import SimulatedPackager, fragment, info
 
 LIMITS = ShelfLimits(min_free=0)

@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping
 
 import structlog
 
-from providers.local.shelf.broadcast import Broadcast
-from providers.local.shelf.errors import ShelfError, ShelfFull
-from providers.local.shelf.shelf import Room, Shelf
+from providers.local.storage.broadcast import Broadcast
+from providers.local.storage.errors import ShelfError, ShelfFull
+from providers.local.storage.storage import Room, Shelf
 
 log = structlog.get_logger(__name__)
 

@@ -22,7 +22,7 @@ from providers.local.packager.cutting import PackagerSettings
 from providers.local.packager.errors import UnsupportedCodec
 from providers.local.packager.events import Resume, TrackInit, TrackKind
 from providers.local.packager.packager import Packager
-from providers.local.shelf.errors import ShelfError
+from providers.local.storage.errors import ShelfError
 from providers.local.transcoder.ladder import Ladder
 from providers.local.transcoder.renditions import Rendition, fitting, made
 from providers.local.transcoder.slots import TranscodeSlots

@@ -22,11 +22,11 @@ from providers.local.live.refusals import Refusals
 from providers.local.live.session import CHECK_INTERVAL, SHORTEST_SHOWN, LiveSession, Surroundings
 from providers.local.packager import cutting
 from providers.local.ports import InputStore, StoredInput
-from providers.local.recordings import Recordings
-from providers.local.shelf.broadcast import Broadcast
-from providers.local.shelf.errors import ShelfError, ShelfFull
-from providers.local.shelf.index import BroadcastInfo
-from providers.local.shelf.shelf import Shelf
+from providers.local.storage.broadcast import Broadcast
+from providers.local.storage.errors import ShelfError, ShelfFull
+from providers.local.storage.index import BroadcastInfo
+from providers.local.storage.recordings import Recordings
+from providers.local.storage.storage import Shelf
 
 log = structlog.get_logger(__name__)
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from weakref import WeakKeyDictionary
 
-from providers.local.shelf.broadcast import Broadcast
+from providers.local.storage.broadcast import Broadcast
 
 MIN_GZIP = 512
 """Bytes under which compression saves no packet."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from providers.local.shelf.broadcast import Broadcast
+from providers.local.storage.broadcast import Broadcast
 
 
 class PictureLater(Exception):

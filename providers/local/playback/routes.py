@@ -26,9 +26,9 @@ from providers.local.playback import answers
 from providers.local.playback.answers import max_age, problem
 from providers.local.playback.documents import Document, Documents
 from providers.local.playback.ports import Library, PictureLater
-from providers.local.shelf.broadcast import Broadcast
-from providers.local.shelf.parts import read_part
-from providers.local.shelf.track import Track
+from providers.local.storage.broadcast import Broadcast
+from providers.local.storage.parts import read_part
+from providers.local.storage.track import Track
 
 LIVE_MAX_AGE = 1
 MULTIVARIANT_MAX_AGE = 2

@@ -11,7 +11,7 @@ from providers.local import library
 from providers.local.library import Library
 from providers.local.live.registry import Broadcasts
 from providers.local.playback import PictureLater
-from providers.local.shelf.shelf import Shelf, ShelfLimits
+from providers.local.storage.storage import Shelf, ShelfLimits
 from providers.local.transcoder.thumbnail import MAX_SIDE, MIN_SIDE, Media, ThumbnailBusy, Thumbnails
 from tests.simulated_packager import EPOCH, UID, SimulatedPackager, info
 

@@ -16,7 +16,7 @@ from providers.local.config import LocalConfig
 from providers.local.ingest.ports import MediaRefused, PublishRequest
 from providers.local.ports import MemoryInputStore, StoredInput
 from providers.local.provider import LocalProvider
-from providers.local.shelf.shelf import ShelfLimits
+from providers.local.storage.storage import ShelfLimits
 from providers.local.transcoder.renditions import parse_renditions
 from service.concurrency.tasks import Tasks
 

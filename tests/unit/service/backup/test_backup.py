@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from providers.local.recordings import RECORDING_FILE
-from providers.local.shelf.shelf import Shelf, ShelfLimits
+from providers.local.storage.recordings import RECORDING_FILE
+from providers.local.storage.storage import Shelf, ShelfLimits
 from providers.lock import ExclusiveLock, LockHeld
 from service.backup import BackupRefused, back_up, copying, restore
 from service.settings import Settings

@@ -15,7 +15,7 @@ from providers.local.live.disk_guard import LOOK_INTERVAL, NO_ROOM
 from providers.local.live.pipeline import SOURCE
 from providers.local.manifest import hls
 from providers.local.packager.events import TrackKind
-from providers.local.shelf.shelf import ShelfLimits
+from providers.local.storage.storage import ShelfLimits
 from service.concurrency.tasks import Tasks
 from tests.strict_playlist import read_media
 from tests.unit.providers.local.live.test_registry import INPUT, Stage

@@ -11,8 +11,8 @@ from providers.local.ingest.ports import PublishRefused
 from providers.local.live.pipeline import DISK, Pipeline, Transcoding
 from providers.local.packager.cutting import PackagerSettings
 from providers.local.packager.events import PackagerEvent, Resume, TrackKind
-from providers.local.shelf.errors import ShelfError
-from providers.local.shelf.shelf import Shelf, ShelfLimits
+from providers.local.storage.errors import ShelfError
+from providers.local.storage.storage import Shelf, ShelfLimits
 from providers.local.transcoder.renditions import parse_renditions
 from providers.local.transcoder.slots import TranscodeSlots
 from service.concurrency.tasks import Tasks

@@ -22,11 +22,11 @@ from providers.local.live.registry import INTERRUPTION_LIMIT, Broadcasts
 from providers.local.live.session import FROZEN_AFTER
 from providers.local.packager.events import TrackKind
 from providers.local.ports import MemoryInputStore, StoredInput
-from providers.local.recordings import Recordings
 from providers.local.rtmp.events import publish_target
-from providers.local.shelf.broadcast import Broadcast
-from providers.local.shelf.errors import ShelfError
-from providers.local.shelf.shelf import Shelf, ShelfLimits
+from providers.local.storage.broadcast import Broadcast
+from providers.local.storage.errors import ShelfError
+from providers.local.storage.recordings import Recordings
+from providers.local.storage.storage import Shelf, ShelfLimits
 from providers.local.transcoder.renditions import parse_renditions
 from providers.local.transcoder.slots import TranscodeSlots
 from tests.unit.providers.local.packager.tags import stream, video_header

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from providers.local.manifest import dash
-from providers.local.shelf.broadcast import Broadcast
-from providers.local.shelf.shelf import Shelf, ShelfLimits
+from providers.local.storage.broadcast import Broadcast
+from providers.local.storage.storage import Shelf, ShelfLimits
 from tests.simulated_packager import SimulatedPackager, info
 
 

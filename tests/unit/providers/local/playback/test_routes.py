@@ -16,8 +16,8 @@ from providers.local.manifest import hls, reload
 from providers.local.packager.events import Part
 from providers.local.playback import routes
 from providers.local.playback.ports import PictureLater
-from providers.local.shelf.broadcast import Broadcast
-from providers.local.shelf.shelf import Shelf, ShelfLimits
+from providers.local.storage.broadcast import Broadcast
+from providers.local.storage.storage import Shelf, ShelfLimits
 from tests.simulated_packager import INPUT, UID, SimulatedPackager, info
 from tests.strict_playlist import read_media, read_multivariant
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from providers.local.packager.events import TrackKind
-from providers.local.shelf.broadcast import LEFT_AFTER, Broadcast
-from providers.local.shelf.shelf import Shelf, ShelfLimits
+from providers.local.storage.broadcast import LEFT_AFTER, Broadcast
+from providers.local.storage.storage import Shelf, ShelfLimits
 from tests.simulated_packager import SimulatedPackager, info
 
 VIDEO, AUDIO = TrackKind.VIDEO, TrackKind.AUDIO

@@ -12,8 +12,8 @@ from providers.local.manifest import dash, hls
 from providers.local.packager.cutting import PackagerSettings
 from providers.local.packager.events import TrackKind
 from providers.local.packager.packager import Packager
-from providers.local.shelf.broadcast import Broadcast
-from providers.local.shelf.shelf import Shelf, ShelfLimits
+from providers.local.storage.broadcast import Broadcast
+from providers.local.storage.storage import Shelf, ShelfLimits
 from tests.simulated_packager import info
 from tests.strict_playlist import read_media
 from tests.unit.providers.local.packager.tags import ARRIVED, frames, stream, video_header

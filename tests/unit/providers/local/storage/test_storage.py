@@ -14,10 +14,10 @@ import pytest
 
 from providers.local.manifest.views import window_start
 from providers.local.packager.events import Part, SegmentEnd, TrackInit, TrackKind
-from providers.local.recordings import RECORDING_FILE, StoredRecording, decode
-from providers.local.shelf.broadcast import Broadcast
-from providers.local.shelf.errors import ShelfError, ShelfFull
-from providers.local.shelf.shelf import Shelf, ShelfLimits
+from providers.local.storage.broadcast import Broadcast
+from providers.local.storage.errors import ShelfError, ShelfFull
+from providers.local.storage.recordings import RECORDING_FILE, StoredRecording, decode
+from providers.local.storage.storage import Shelf, ShelfLimits
 from tests.simulated_packager import EPOCH, UID, SimulatedPackager, info
 
 

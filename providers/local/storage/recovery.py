@@ -16,12 +16,11 @@ import structlog
 
 from providers.local.manifest.views import SegmentView, init_name, segment_name, track_name
 from providers.local.mp4 import reader as boxes
-from providers.local.recordings import RECORDING_FILE, decode
-from providers.local.shelf import index
-from providers.local.shelf.broadcast import Broadcast, open_index
-from providers.local.shelf.disk import Syncer
-from providers.local.shelf.errors import ShelfError
-from providers.local.shelf.index import (
+from providers.local.storage import index
+from providers.local.storage.broadcast import Broadcast, open_index
+from providers.local.storage.disk import Syncer
+from providers.local.storage.errors import ShelfError
+from providers.local.storage.index import (
     INDEX_FILE,
     UID,
     BrokenIndex,
@@ -32,7 +31,8 @@ from providers.local.shelf.index import (
     SegmentLine,
     TargetLine,
 )
-from providers.local.shelf.track import Track
+from providers.local.storage.recordings import RECORDING_FILE, decode
+from providers.local.storage.track import Track
 
 log = structlog.get_logger(__name__)
 

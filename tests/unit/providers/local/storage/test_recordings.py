@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from providers.base import RecordingNotFound, RecordingPosition
-from providers.local.recordings import (
+from providers.local.storage.recordings import (
     RECORDING_FILE,
     Recordings,
     StoredRecording,

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import structlog
 
-from providers.local.shelf.errors import ShelfError
+from providers.local.storage.errors import ShelfError
 
 log = structlog.get_logger(__name__)
 

@@ -20,13 +20,13 @@ from pathlib import Path
 
 import structlog
 
-from providers.local.recordings import RECORDING_FILE, StoredRecording, decode, encode
-from providers.local.shelf import index
-from providers.local.shelf.broadcast import Broadcast, open_index
-from providers.local.shelf.disk import Syncer, write_whole
-from providers.local.shelf.errors import ShelfError, ShelfFull
-from providers.local.shelf.index import INDEX_FILE, UID, BroadcastInfo, BrokenIndex
-from providers.local.shelf.recovery import consistent, on_disk, recover
+from providers.local.storage import index
+from providers.local.storage.broadcast import Broadcast, open_index
+from providers.local.storage.disk import Syncer, write_whole
+from providers.local.storage.errors import ShelfError, ShelfFull
+from providers.local.storage.index import INDEX_FILE, UID, BroadcastInfo, BrokenIndex
+from providers.local.storage.recordings import RECORDING_FILE, StoredRecording, decode, encode
+from providers.local.storage.recovery import consistent, on_disk, recover
 
 log = structlog.get_logger(__name__)
 

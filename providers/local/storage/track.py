@@ -25,11 +25,11 @@ from providers.local.manifest.views import (
     window_start,
 )
 from providers.local.packager.events import Part, SegmentEnd, TrackInit, TrackKind
-from providers.local.shelf.disk import Syncer, write_whole
-from providers.local.shelf.errors import ShelfError
-from providers.local.shelf.index import INIT_FIELDS, InitLine, Line, SegmentLine
-from providers.local.shelf.parts import MEMORY_BYTES, StoredParts
-from providers.local.shelf.silence import silent_segments, without_audio
+from providers.local.storage.disk import Syncer, write_whole
+from providers.local.storage.errors import ShelfError
+from providers.local.storage.index import INIT_FIELDS, InitLine, Line, SegmentLine
+from providers.local.storage.parts import MEMORY_BYTES, StoredParts
+from providers.local.storage.silence import silent_segments, without_audio
 
 MEMORY_TARGETS = 4
 """Media younger than this many target durations is served from memory: all parts a playlist lists (three), and some slack."""

@@ -12,13 +12,13 @@ from pathlib import Path
 from providers.base import LatencyMode
 from providers.local.manifest.views import RENDITION_NAME, BroadcastView
 from providers.local.packager.events import PackagerEvent, Part, Resume, SegmentEnd, TrackInit, TrackKind
-from providers.local.recordings import RECORDING_FILE, StoredRecording, encode, recording_name
-from providers.local.shelf import index
-from providers.local.shelf.disk import Syncer, write_whole
-from providers.local.shelf.errors import ShelfError
-from providers.local.shelf.index import INDEX_FILE, BroadcastInfo, FullLine, LossLine, SegmentLine, TargetLine
-from providers.local.shelf.silence import without_audio
-from providers.local.shelf.track import Track
+from providers.local.storage import index
+from providers.local.storage.disk import Syncer, write_whole
+from providers.local.storage.errors import ShelfError
+from providers.local.storage.index import INDEX_FILE, BroadcastInfo, FullLine, LossLine, SegmentLine, TargetLine
+from providers.local.storage.recordings import RECORDING_FILE, StoredRecording, encode, recording_name
+from providers.local.storage.silence import without_audio
+from providers.local.storage.track import Track
 
 MAX_RENDITIONS = 8
 """Renditions of one broadcast; more is a mistake in the settings."""
