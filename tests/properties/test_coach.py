@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from providers.health import InputHealth
 from providers.local.flv.tag import FlvTag, TagKind
-from providers.local.health.checkup import POINTS, Checkup
+from providers.local.health.monitor import POINTS, Checkup
 from service.domain.health.diagnostics import findings
 from tests.unit.providers.local.packager.tags import audio_header, frame, metadata, sound, video_header
 

@@ -16,8 +16,8 @@ from providers.base import EventKind, InputState, LatencyMode, Phase
 from providers.health import InputHealth, RecordingState
 from providers.local.flv.enhanced import plain
 from providers.local.flv.tag import SCRIPT, FlvTag
-from providers.local.health.checkup import Checkup
-from providers.local.health.gauge import Gauge
+from providers.local.health.meter import Gauge
+from providers.local.health.monitor import Checkup
 from providers.local.ingest.ports import MediaRefused, PublishRefused, PublishRequest
 from providers.local.live.admission import KEY_CHANGED
 from providers.local.live.countdown import seconds_until_watchable

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from providers.local.flv.tag import FlvTag, TagKind
-from providers.local.health.gauge import KEYFRAMES_KEPT, MAX_HEADER, Gauge
+from providers.local.health.meter import KEYFRAMES_KEPT, MAX_HEADER, Gauge
 from tests.unit.providers.local.packager.tags import audio_header, frame, metadata, sound, stream, video_header
 
 

@@ -24,8 +24,8 @@ from providers.health import (
     VideoFacts,
 )
 from providers.local.flv.payload import AUDIO_HEADER_SIZE
-from providers.local.health.gauge import Gauge
 from providers.local.health.headers import audio_facts, declared, encoder_name, is_fastest_preset, video_facts
+from providers.local.health.meter import Gauge
 from providers.local.health.progress import Progress
 
 POINTS = round(HISTORY_SECONDS / HISTORY_STEP)

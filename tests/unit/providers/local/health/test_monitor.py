@@ -10,8 +10,8 @@ import pytest
 
 from providers.health import HISTORY_STEP, Delivery, HealthPoint, InputHealth
 from providers.local.flv.tag import FlvTag, TagKind
-from providers.local.health.checkup import POINTS, Checkup
-from providers.local.health.gauge import Gauge
+from providers.local.health.meter import Gauge
+from providers.local.health.monitor import POINTS, Checkup
 from tests.unit.providers.local.packager.tags import (
     audio_header,
     frame,
