@@ -42,7 +42,7 @@ from providers.cloudflare.account import LIST_PAGE, Account, require_uid
 from providers.cloudflare.budget import Priority
 from providers.cloudflare.client import Refused
 from providers.cloudflare.config import RTMPS_URL, STOP_TIMEOUT, CloudflareConfig
-from providers.cloudflare.orders import Orders
+from providers.cloudflare.provisioning import Orders
 from providers.cloudflare.reads import Answer, Reads
 from providers.cloudflare.states import States
 from providers.health import InputHealth

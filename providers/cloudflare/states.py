@@ -25,7 +25,7 @@ from providers.base import (
     ProviderUnavailable,
 )
 from providers.cloudflare import mapping
-from providers.cloudflare.tracking import (
+from providers.cloudflare.state_rules import (
     SentAway,
     Tracked,
     compose,

@@ -35,8 +35,8 @@ from providers.base import (
     RecordingPosition,
 )
 from providers.health import InputHealth, RecordingState
+from providers.memory.faults import Outage, Refusal, Troubles
 from providers.memory.held import HeldInput
-from providers.memory.troubles import Outage, Refusal, Troubles
 
 
 def _now() -> datetime:

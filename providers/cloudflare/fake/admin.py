@@ -10,8 +10,8 @@ from pydantic import BaseModel, Field, ValidationError
 from providers.cloudflare.fake import broadcast, notify, shapes
 from providers.cloudflare.fake.config import Switches
 from providers.cloudflare.fake.faults import Fault
+from providers.cloudflare.fake.server_state import WORLD, World
 from providers.cloudflare.fake.state import Input
-from providers.cloudflare.fake.world import WORLD, World
 
 Model = TypeVar("Model", bound=BaseModel)
 

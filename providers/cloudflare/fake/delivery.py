@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from providers.cloudflare.fake import broadcast, signing
+from providers.cloudflare.fake.server_state import WORLD, World
 from providers.cloudflare.fake.state import Input, Video
 from providers.cloudflare.fake.thumbnails import jpeg
-from providers.cloudflare.fake.world import WORLD, World
 
 HLS_TYPE = "application/vnd.apple.mpegurl"
 DASH_TYPE = "application/dash+xml"

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from aiohttp import web
 from pydantic import BaseModel, ValidationError
 
-from providers.cloudflare.fake.world import ApiError
+from providers.cloudflare.fake.server_state import ApiError
 
 Model = TypeVar("Model", bound=BaseModel)
 

@@ -10,8 +10,8 @@ from pydantic import BaseModel, Field
 
 from providers.cloudflare.fake import broadcast, shapes
 from providers.cloudflare.fake.envelope import answer, read
+from providers.cloudflare.fake.server_state import WORLD, ApiError, World
 from providers.cloudflare.fake.state import Input, Request, Secrets
-from providers.cloudflare.fake.world import WORLD, ApiError, World
 
 MAX_IDEMPOTENCY_KEY = 255
 """Bytes."""

@@ -12,7 +12,7 @@ import structlog
 
 from providers.cloudflare.fake import shapes
 from providers.cloudflare.fake.broadcast import Notice
-from providers.cloudflare.fake.world import World
+from providers.cloudflare.fake.server_state import World
 
 log = structlog.get_logger(__name__)
 

@@ -7,8 +7,8 @@ from pydantic import BaseModel, Field
 
 from providers.cloudflare.fake import shapes
 from providers.cloudflare.fake.envelope import answer, read
+from providers.cloudflare.fake.server_state import NOT_FOUND, WORLD, ApiError
 from providers.cloudflare.fake.state import Input, Output
-from providers.cloudflare.fake.world import NOT_FOUND, WORLD, ApiError
 
 MAX_OUTPUTS = 50
 """Per live input."""

@@ -10,10 +10,11 @@ from pathlib import Path
 import structlog
 from aiohttp import ClientSession, web
 
-from providers.cloudflare.fake import admin, delivery, gate, inputs, notify, outputs, signing, videos
+from providers.cloudflare.fake import admin, delivery, inputs, notify, outputs, signing, videos
+from providers.cloudflare.fake import auth as gate
 from providers.cloudflare.fake.config import MAX_BODY, Clock, FakeConfig, OffsetClock
+from providers.cloudflare.fake.server_state import WORLD, World
 from providers.cloudflare.fake.state import State
-from providers.cloudflare.fake.world import WORLD, World
 
 log = structlog.get_logger(__name__)
 

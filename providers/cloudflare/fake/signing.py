@@ -16,8 +16,8 @@ from pydantic import AliasChoices, BaseModel, Field
 
 from providers.cloudflare.fake import shapes
 from providers.cloudflare.fake.envelope import answer, read
+from providers.cloudflare.fake.server_state import NOT_FOUND, WORLD, ApiError, World
 from providers.cloudflare.fake.state import SigningKey, Webhook
-from providers.cloudflare.fake.world import NOT_FOUND, WORLD, ApiError, World
 
 HOUR = 3600
 MAX_LIFE = 24 * HOUR

@@ -12,8 +12,8 @@ from pydantic import BaseModel
 
 from providers.cloudflare.fake import shapes
 from providers.cloudflare.fake.envelope import answer, read
+from providers.cloudflare.fake.server_state import WORLD, ApiError, World
 from providers.cloudflare.fake.state import Video
-from providers.cloudflare.fake.world import WORLD, ApiError, World
 
 MAX_LIMIT = 1000
 

@@ -8,7 +8,7 @@ import pytest
 
 from providers.base import EventKind, InputState, Phase
 from providers.cloudflare.mapping import Connection
-from providers.cloudflare.tracking import SENT_AWAY_WITHIN, SentAway, compose, explained, happened
+from providers.cloudflare.state_rules import SENT_AWAY_WITHIN, SentAway, compose, explained, happened
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 ON = Connection(True, NOW)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from providers.base import InputOptions, LatencyMode, OptionRefused
-from providers.cloudflare.wishes import Wishes, timeouts_instead
+from providers.cloudflare.option_negotiation import Wishes, timeouts_instead
 
 TOO_LONG = OptionRefused("reconnect_timeout", "declined")
 NOT_LOW = OptionRefused("latency_mode", "declined")

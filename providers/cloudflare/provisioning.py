@@ -12,7 +12,7 @@ from providers.cloudflare import mapping
 from providers.cloudflare.account import Account
 from providers.cloudflare.client import Refused
 from providers.cloudflare.config import MAX_BACKOFF
-from providers.cloudflare.wishes import Wishes
+from providers.cloudflare.option_negotiation import Wishes
 
 CREATE_ROUNDS = 3
 """Times a create whose answer got lost is looked for and sent again."""

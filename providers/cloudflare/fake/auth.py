@@ -13,7 +13,7 @@ from providers.cloudflare.fake import notify
 from providers.cloudflare.fake.config import RATE_WINDOW
 from providers.cloudflare.fake.envelope import refusal
 from providers.cloudflare.fake.faults import Fault
-from providers.cloudflare.fake.world import WORLD, ApiError, World
+from providers.cloudflare.fake.server_state import WORLD, ApiError, World
 
 API_PREFIX = "/client/v4"
 ADMIN_PREFIX = "/__admin"
