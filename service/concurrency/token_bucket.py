@@ -13,7 +13,7 @@ IPV6_SITE = 48
 """Leading bits that name one customer of a provider, who chooses among 65,536 networks freely."""
 
 
-class Buckets:
+class TokenBuckets:
     """`burst` at once, then `per_second`; beyond `most` keys the one that took nothing for the longest time starts afresh."""
 
     def __init__(self, burst: float, per_second: float, most: int) -> None:
@@ -34,7 +34,7 @@ class Buckets:
         return 0.0 if taken else (1.0 - tokens) / self._per_second
 
 
-class AddressBuckets(Buckets):
+class AddressTokenBuckets(TokenBuckets):
     """The same for network addresses; of IPv6, those that share `ipv6_prefix` bits have one bucket."""
 
     def __init__(self, burst: float, per_second: float, most: int, *, ipv6_prefix: int = IPV6_NETWORK) -> None:

@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from service.concurrency.token_bucket import Buckets
+from service.concurrency.token_bucket import TokenBuckets
 from service.domain.accounts import Authenticator, Identity
 from service.domain.errors import Throttled
 
@@ -29,7 +29,7 @@ class LimitedCallers:
     def __init__(self, accounts: Authenticator, limits: CallerLimits, clock: Callable[[], int]) -> None:
         self._accounts = accounts
         self._clock = clock
-        self._buckets = Buckets(limits.burst, limits.per_second, limits.most)
+        self._buckets = TokenBuckets(limits.burst, limits.per_second, limits.most)
 
     async def authenticate(self, header: str | None) -> Identity:
         """The caller, if he may ask now. Errors: Throttled, and as the authenticator behind."""

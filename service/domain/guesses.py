@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from service.concurrency.token_bucket import AddressBuckets
+from service.concurrency.token_bucket import AddressTokenBuckets
 from service.domain.errors import Throttled
 
 
@@ -30,7 +30,7 @@ class Guesses:
     def __init__(self, clock: Callable[[], int], limits: GuessLimits | None = None) -> None:
         limits = limits or GuessLimits()
         self._clock = clock
-        self._buckets = AddressBuckets(limits.burst, limits.per_second, limits.max_addresses)
+        self._buckets = AddressTokenBuckets(limits.burst, limits.per_second, limits.max_addresses)
 
     def wrong(self, address: str) -> None:
         """Count a wrong guess from this address. Errors: Throttled, to be answered instead of what was wrong."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from service.concurrency.token_bucket import IPV6_SITE, AddressBuckets
+from service.concurrency.token_bucket import IPV6_SITE, AddressTokenBuckets
 from service.viewers.port import WINDOW_MS
 
 
@@ -35,7 +35,7 @@ class Newcomers:
         self._young: set[int] = set()
         self._old: set[int] = set()
         self._turned_ms = 0
-        self._buckets = AddressBuckets(
+        self._buckets = AddressTokenBuckets(
             self._limits.burst, self._limits.per_second, self._limits.max_addresses, ipv6_prefix=IPV6_SITE
         )
 

@@ -19,7 +19,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from service.concurrency.token_bucket import IPV6_SITE, AddressBuckets
+from service.concurrency.token_bucket import IPV6_SITE, AddressTokenBuckets
 from service.domain.errors import NotFound, Throttled
 from service.domain.ports import AccountStore, SecretStore
 
@@ -81,7 +81,9 @@ class Visitors:
         self._accounts = accounts
         self._secrets = secret_store
         self._clock = clock
-        self._buckets = AddressBuckets(limits.burst, limits.per_second, limits.max_addresses, ipv6_prefix=IPV6_SITE)
+        self._buckets = AddressTokenBuckets(
+            limits.burst, limits.per_second, limits.max_addresses, ipv6_prefix=IPV6_SITE
+        )
         self._organizations: dict[UUID, None] = {}
         self._id_key = b""
         self._signing_secret = ""

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from providers.base import Playback, Provider, ProviderError, Recording
-from service.concurrency.single_flight import Flights
+from service.concurrency.single_flight import SingleFlight
 from service.domain.errors import NotFound, Unavailable
 from service.domain.paging import PageRequest
 from service.domain.ports import ChannelStore, ClaimStore
@@ -50,7 +50,7 @@ class Showcase:
         self._claims = claims
         self._catalogue = catalogue
         self._kept: OrderedDict[_Key, tuple[float, Showing | None]] = OrderedDict()
-        self._flights: Flights[_Key, Showing | None] = Flights()
+        self._flights: SingleFlight[_Key, Showing | None] = SingleFlight()
 
     async def of(self, organization_id: UUID, channel_id: UUID) -> Showing:
         """Errors: NotFound, Unavailable."""

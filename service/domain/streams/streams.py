@@ -26,7 +26,7 @@ from providers.base import (
     Provider,
 )
 from providers.health import InputHealth
-from service.concurrency.single_flight import Flights
+from service.concurrency.single_flight import SingleFlight
 from service.domain.entities import Channel, ClaimedInput
 from service.domain.errors import DomainError, NotFound, Unavailable
 from service.domain.ports import ChannelStore, ClaimStore, StreamListener, StreamRef
@@ -99,7 +99,7 @@ class Streams:
         self._channels = channels
         self._claims = claims
         self._clock = clock
-        self._flights: Flights[UUID, LiveInput | None] = Flights()
+        self._flights: SingleFlight[UUID, LiveInput | None] = SingleFlight()
         self._listeners: list[StreamListener] = []
 
     def listen(self, listener: StreamListener) -> None:
