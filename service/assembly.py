@@ -20,20 +20,20 @@ from service.api.public_stream import routes as public_routes
 from service.api.stream_events import StreamEvents
 from service.domain.accounts import Accounts
 from service.domain.audience.log import AudienceLog
-from service.domain.audience.new_visitors import NewcomerLimits, Newcomers
+from service.domain.audience.new_visitors import NewVisitorLimits, NewVisitors
 from service.domain.audience.visitors import VisitorLimits, Visitors
-from service.domain.client_limits import CallerLimits, LimitedCallers
+from service.domain.client_limits import ClientLimits, LimitedClients
 from service.domain.conversation.channels import Channels
 from service.domain.conversation.joined_channels import DirectChannels, JoinedChannels
 from service.domain.conversation.meetings import Meetings, MeetingSigner
 from service.domain.conversation.members import Members
 from service.domain.conversation.messages import Messages
-from service.domain.conversation.purge import Sweeper
+from service.domain.conversation.purge import Purge
 from service.domain.guesses import Guesses, GuessLimits
-from service.domain.health.stream_health import HealthDesk
+from service.domain.health.stream_health import StreamDiagnostics
 from service.domain.status.board import StatusBoard
-from service.domain.streams.public_info import Showcase
-from service.domain.streams.queries import Catalogue
+from service.domain.streams.public_info import PublicStreamInfo
+from service.domain.streams.queries import StreamQueries
 from service.domain.streams.session_keeper import SessionKeeper
 from service.domain.streams.sessions import Sessions
 from service.domain.streams.streams import Streams
@@ -90,10 +90,10 @@ async def assembled(ports: Ports) -> AsyncIterator[Conference]:
         audience = AudienceLog()
         keeper = SessionKeeper(store.sessions, provider, board, ports.viewers, ports.spawn, now, audience)
         stack.push_async_callback(keeper.aclose)
-        sweeper = Sweeper(store.forgetting, streams.end_abandoned, ports.spawn)
+        sweeper = Purge(store.forgetting, streams.end_abandoned, ports.spawn)
         stack.push_async_callback(sweeper.aclose)
-        catalogue = Catalogue(provider, store.claims, board)
-        showcase = Showcase(provider, store.channels, store.claims, catalogue)
+        catalogue = StreamQueries(provider, store.claims, board)
+        showcase = PublicStreamInfo(provider, store.channels, store.claims, catalogue)
         visitors = await Visitors(store.accounts, store.accounts, now, VisitorLimits(*_newcomer_bucket(ports))).open()
 
         channels.on_delete(streams.end)
@@ -111,11 +111,11 @@ async def assembled(ports: Ports) -> AsyncIterator[Conference]:
         public = _public_stream(ports, board, visitors, guesses)
         events = StreamEvents(board, public)
         api = ApiDependencies(
-            authenticator=LimitedCallers(accounts, _caller_limits(ports), unix_ms),
+            authenticator=LimitedClients(accounts, _caller_limits(ports), unix_ms),
             channels=channels,
             streams=streams,
             catalogue=catalogue,
-            health=HealthDesk(streams, audience),
+            health=StreamDiagnostics(streams, audience),
             showcase=showcase,
             members=Members(store.members, store.directory, now),
             messages=Messages(store.messages, now, meetings.note_call),
@@ -136,7 +136,7 @@ async def assembled(ports: Ports) -> AsyncIterator[Conference]:
 def _public_stream(ports: Ports, board: StatusBoard, visitors: Visitors, guesses: Guesses) -> PublicStream:
     return PublicStream(
         board,
-        Newcomers(NewcomerLimits(*_newcomer_bucket(ports))),
+        NewVisitors(NewVisitorLimits(*_newcomer_bucket(ports))),
         clock=unix_ms,
         visitor_of=visitors.visitor_of,
         trusted_proxies=ports.trusted_proxies,
@@ -150,8 +150,8 @@ def _newcomer_bucket(ports: Ports) -> tuple[float, float]:
     return per_second * NEWCOMER_BURST_SECONDS, per_second
 
 
-def _caller_limits(ports: Ports) -> CallerLimits:
-    return CallerLimits(burst=ports.requests_per_minute, per_second=ports.requests_per_minute / 60)
+def _caller_limits(ports: Ports) -> ClientLimits:
+    return ClientLimits(burst=ports.requests_per_minute, per_second=ports.requests_per_minute / 60)
 
 
 def now() -> datetime:

@@ -11,7 +11,7 @@ from providers.base import InputRequest
 from providers.memory import MemoryProvider
 from service.api.public_stream import PublicStream
 from service.concurrency.tasks import Tasks
-from service.domain.audience.new_visitors import NewcomerLimits, Newcomers
+from service.domain.audience.new_visitors import NewVisitorLimits, NewVisitors
 from service.domain.errors import Unavailable
 from service.domain.ports import StreamRef
 from service.domain.status.board import BoardLimits, StatusBoard
@@ -63,7 +63,7 @@ class Stage:
         self,
         tasks: Tasks,
         limits: BoardLimits = UNHURRIED,
-        newcomers: NewcomerLimits | None = None,
+        newcomers: NewVisitorLimits | None = None,
         viewers: ViewerWindow | None = None,
         clock: Clock | None = None,
     ) -> None:
@@ -74,7 +74,7 @@ class Stage:
         self.board = StatusBoard(self.channels, self.provider, self.viewers, tasks.spawn, self.clock, limits)
         self.public = PublicStream(
             self.board,
-            Newcomers(newcomers),
+            NewVisitors(newcomers),
             clock=self.clock,
             visitor_of=lambda _, bearer: bearer.removeprefix("visitor-") if bearer.startswith("visitor-") else None,
         )

@@ -40,9 +40,9 @@ from service.domain.conversation.meetings import Meetings
 from service.domain.conversation.members import Members
 from service.domain.conversation.messages import Messages
 from service.domain.guesses import Guesses
-from service.domain.health.stream_health import HealthDesk
-from service.domain.streams.public_info import Showcase
-from service.domain.streams.queries import Catalogue
+from service.domain.health.stream_health import StreamDiagnostics
+from service.domain.streams.public_info import PublicStreamInfo
+from service.domain.streams.queries import StreamQueries
 from service.domain.streams.sessions import Sessions
 from service.domain.streams.streams import Streams
 from service.http import docs, web_files
@@ -66,9 +66,9 @@ class ApiDependencies:
     authenticator: Authenticator
     channels: Channels
     streams: Streams
-    catalogue: Catalogue
-    health: HealthDesk
-    showcase: Showcase
+    catalogue: StreamQueries
+    health: StreamDiagnostics
+    showcase: PublicStreamInfo
     members: Members
     messages: Messages
     joined: JoinedChannels

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from providers.base import Recording
 from service.api.public_schemas import PATH
-from service.domain.streams.public_info import Showcase
+from service.domain.streams.public_info import PublicStreamInfo
 from service.http.fields import Moment
 from service.http.operation import Call, Nothing, Operation, Reply, operation
 from service.http.schemas import Answer
@@ -36,7 +36,7 @@ class StreamPlayer(Answer):
     recording: PublicRecording | None
 
 
-def operations(showcase: Showcase) -> list[Operation]:
+def operations(showcase: PublicStreamInfo) -> list[Operation]:
     """The operations of this resource."""
 
     @operation(

@@ -27,7 +27,7 @@ from aiohttp.typedefs import Handler
 from providers.negotiation import has_current
 from service.api.public_schemas import PATH, PREFIX, STATUS, VIEWER_COUNT
 from service.api.visitor_identity import Counting, VisitorOf, named_visitor
-from service.domain.audience.new_visitors import Newcomers
+from service.domain.audience.new_visitors import NewVisitors
 from service.domain.errors import DomainError, NotFound, Throttled
 from service.domain.guesses import Guesses
 from service.domain.status.board import StatusBoard
@@ -72,7 +72,7 @@ class PublicStream:
     def __init__(
         self,
         board: StatusBoard,
-        newcomers: Newcomers,
+        newcomers: NewVisitors,
         *,
         clock: Callable[[], int],
         visitor_of: VisitorOf = lambda organization, bearer: None,

@@ -10,7 +10,7 @@ from pydantic import Field
 from providers.base import Recording
 from service.api.conference import CONFERENCE, ORGANIZATION, TAG
 from service.domain.conversation.channels import Channels
-from service.domain.streams.queries import Catalogue
+from service.domain.streams.queries import StreamQueries
 from service.domain.streams.sessions import Sessions
 from service.http.degraded import DEGRADED_HEADERS, degraded
 from service.http.fields import Moment
@@ -52,7 +52,7 @@ class RecordingPage(PageAnswer):
     results: list[RecordingAnswer]
 
 
-def operations(channels: Channels, catalogue: Catalogue, sessions: Sessions) -> list[Operation]:
+def operations(channels: Channels, catalogue: StreamQueries, sessions: Sessions) -> list[Operation]:
     """The operations of this resource."""
 
     @operation(

@@ -8,7 +8,7 @@ from providers.health import AudioFacts, HealthPoint, VideoFacts
 from service.api.conference import CONFERENCE, TAG
 from service.domain.conversation.channels import Channels
 from service.domain.health.rules import Severity
-from service.domain.health.stream_health import HealthDesk, StreamHealth
+from service.domain.health.stream_health import StreamDiagnostics, StreamHealth
 from service.http.fields import Moment
 from service.http.operation import Call, Nothing, Operation, Reply, operation
 from service.http.schemas import Answer
@@ -72,7 +72,7 @@ class StreamHealthAnswer(Answer):
     )
 
 
-def operations(channels: Channels, desk: HealthDesk) -> list[Operation]:
+def operations(channels: Channels, desk: StreamDiagnostics) -> list[Operation]:
     """The operations of this resource."""
 
     @operation(

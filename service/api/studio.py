@@ -8,7 +8,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from service.api.watch import CLOUDFLARE, policy
-from service.domain.streams.public_info import Showcase
+from service.domain.streams.public_info import PublicStreamInfo
 from service.http.web_files import PICTURE, STUDIO
 
 PATH = "/studio"
@@ -51,7 +51,7 @@ PAGE = """<!doctype html>
 """
 
 
-def routes(showcase: Showcase) -> list[web.RouteDef]:
+def routes(showcase: PublicStreamInfo) -> list[web.RouteDef]:
     """The page, with and without a trailing slash."""
     # Otherwise the browser would learn of each module only from the one that imports it, one round trip after the other.
     preloads = "\n".join(f'<link rel="modulepreload" href="/{name}">' for name in (*STUDIO, PICTURE))

@@ -14,7 +14,7 @@ from aiohttp import web
 
 from service.domain.errors import NotFound
 from service.domain.identifiers import read_uuid
-from service.domain.streams.public_info import Showcase, Showing
+from service.domain.streams.public_info import PublicInfo, PublicStreamInfo
 from service.http.origin import Origin
 
 PATH = "/watch/{organization_id}/{channel_id}"
@@ -53,7 +53,7 @@ CLOUDFLARE = "cloudflarestream.com"
 """Its playlists lead from one of its hosts to another."""
 
 
-def routes(showcase: Showcase, origin: Origin) -> list[web.RouteDef]:
+def routes(showcase: PublicStreamInfo, origin: Origin) -> list[web.RouteDef]:
     """The page, with and without a trailing slash."""
 
     async def watch(request: web.Request) -> web.Response:
@@ -77,7 +77,7 @@ def _page(status: int, title: str, meta: str, body: str, csp: str) -> web.Respon
     return web.Response(status=status, text=text, content_type="text/html", headers=headers)
 
 
-def preview(showing: Showing, url: str) -> str:
+def preview(showing: PublicInfo, url: str) -> str:
     """Open Graph (https://ogp.me) and its cousin for cards: what chats and feeds show of the link. Absolute addresses.
 
     The first picture is of now; while nothing is on it answers 404, and previews take the recording's, or do without.

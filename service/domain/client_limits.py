@@ -15,7 +15,7 @@ from service.domain.errors import Throttled
 
 
 @dataclass(frozen=True, slots=True)
-class CallerLimits:
+class ClientLimits:
     """`burst` requests at once, then `per_second`; buckets of `most` callers are kept, about 200 bytes each."""
 
     burst: float = math.inf
@@ -23,10 +23,10 @@ class CallerLimits:
     most: int = 50_000
 
 
-class LimitedCallers:
+class LimitedClients:
     """An Authenticator that counts. `clock`: Unix ms."""
 
-    def __init__(self, accounts: Authenticator, limits: CallerLimits, clock: Callable[[], int]) -> None:
+    def __init__(self, accounts: Authenticator, limits: ClientLimits, clock: Callable[[], int]) -> None:
         self._accounts = accounts
         self._clock = clock
         self._buckets = TokenBuckets(limits.burst, limits.per_second, limits.most)

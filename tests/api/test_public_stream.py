@@ -15,7 +15,7 @@ from yarl import URL
 from service.api.public_schemas import StreamStatus, StreamViewerCount
 from service.api.public_stream import routes
 from service.concurrency.tasks import Tasks
-from service.domain.audience.new_visitors import NewcomerLimits
+from service.domain.audience.new_visitors import NewVisitorLimits
 from service.http.express.fast_path import ExpressLane
 from service.http.middleware import Figures, envelope
 from service.http.wire import WireReply
@@ -49,7 +49,7 @@ class Site:
 
 @pytest.fixture(params=["express", "aiohttp"])
 async def site(request: pytest.FixtureRequest, tasks: Tasks) -> AsyncIterator[Site]:
-    stage = await Stage(tasks, newcomers=NewcomerLimits(burst=20, per_second=1)).open()
+    stage = await Stage(tasks, newcomers=NewVisitorLimits(burst=20, per_second=1)).open()
     app = web.Application(middlewares=[envelope(Figures(CollectorRegistry()))])
     app.add_routes(routes(stage.public, stage.board))
     runner = web.AppRunner(app)

@@ -18,7 +18,7 @@ from service.api.public_schemas import StreamStatus
 from service.api.public_stream import routes
 from service.api.stream_events import EventLimits, StreamEvents
 from service.concurrency.tasks import Tasks
-from service.domain.audience.new_visitors import NewcomerLimits
+from service.domain.audience.new_visitors import NewVisitorLimits
 from service.http.express.fast_path import ExpressLane
 from service.http.middleware import Figures, envelope
 from tests.stream_stage import Stage
@@ -75,7 +75,7 @@ class Site:
 
 
 @asynccontextmanager
-async def serving(tasks: Tasks, limits: EventLimits, newcomers: NewcomerLimits | None = None) -> AsyncIterator[Site]:
+async def serving(tasks: Tasks, limits: EventLimits, newcomers: NewVisitorLimits | None = None) -> AsyncIterator[Site]:
     stage = await Stage(tasks, newcomers=newcomers).open()
     events = StreamEvents(stage.board, stage.public, limits)
     app = web.Application(middlewares=[envelope(Figures(CollectorRegistry()))])
@@ -238,7 +238,7 @@ async def test_beyond_the_limit_in_all_it_is_a_503(tasks: Tasks) -> None:
 
 
 async def test_a_flood_of_new_visitors_is_refused_before_the_first_event(tasks: Tasks) -> None:
-    async with serving(tasks, EventLimits(), NewcomerLimits(burst=1, per_second=1)) as site:
+    async with serving(tasks, EventLimits(), NewVisitorLimits(burst=1, per_second=1)) as site:
         site.stage.go_live()
         async with site.follow("?visitor_id=ada") as events:
             await events.next()

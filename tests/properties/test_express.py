@@ -15,7 +15,7 @@ from prometheus_client import CollectorRegistry
 
 from service.api.public_stream import routes
 from service.concurrency.tasks import Tasks
-from service.domain.audience.new_visitors import NewcomerLimits
+from service.domain.audience.new_visitors import NewVisitorLimits
 from service.domain.status.board import BoardLimits
 from service.http.middleware import Figures, envelope
 from service.http.server import serving
@@ -150,7 +150,7 @@ async def _response(reader: asyncio.StreamReader, method: str) -> tuple[int, dic
 async def site(*, express: bool) -> AsyncIterator[Site]:
     tasks = Tasks()
     still = BoardLimits(refresh_every=3600.0, recount_after=3600.0)  # nothing changes while they talk
-    stage = await Stage(tasks, still, newcomers=NewcomerLimits(burst=2, per_second=1)).open()
+    stage = await Stage(tasks, still, newcomers=NewVisitorLimits(burst=2, per_second=1)).open()
     stage.go_live()
     await stage.watch()
     app = web.Application(middlewares=[envelope(Figures(CollectorRegistry()))])

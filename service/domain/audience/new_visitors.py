@@ -15,7 +15,7 @@ from service.viewers.port import WINDOW_MS
 
 
 @dataclass(frozen=True, slots=True)
-class NewcomerLimits:
+class NewVisitorLimits:
     """`burst` newcomers at once (a school, a company), then `per_second`. The sizes bound the memory: about 70 bytes an id."""
 
     burst: float = 5_000
@@ -26,11 +26,11 @@ class NewcomerLimits:
     """Addresses with a bucket; beyond, the one without a newcomer for the longest time starts afresh."""
 
 
-class Newcomers:
+class NewVisitors:
     """Who is new, and may he come in. Times are Unix ms."""
 
-    def __init__(self, limits: NewcomerLimits | None = None) -> None:
-        self._limits = limits or NewcomerLimits()
+    def __init__(self, limits: NewVisitorLimits | None = None) -> None:
+        self._limits = limits or NewVisitorLimits()
         # The id's own hash will do: a collision (1 in 2^64) lets somebody in unlimited, no more.
         self._young: set[int] = set()
         self._old: set[int] = set()

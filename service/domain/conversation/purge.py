@@ -38,7 +38,7 @@ class ForgettingStore(Protocol):
         """Delete up to `limit` messages of a deleted channel for good. False when there was no such channel."""
 
 
-class Sweeper:
+class Purge:
     """Hand `channel_deleted` to the channels, then `start`."""
 
     def __init__(self, store: ForgettingStore, end_streams: Callable[[], Awaitable[int]], spawn: Spawn) -> None:

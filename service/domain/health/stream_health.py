@@ -20,7 +20,7 @@ class StreamHealth:
     history: list[tuple[HealthPoint, int | None]]
 
 
-class HealthDesk:
+class StreamDiagnostics:
     """Answers for one channel at a time. Errors: NotFound without a live input, Unavailable."""
 
     def __init__(self, streams: Streams, audience: AudienceLog) -> None:

@@ -22,7 +22,7 @@ from service.domain.errors import DomainError, NotFound, Unavailable
 from service.domain.identifiers import read_uuid
 from service.domain.ports import LiveSummary, StreamLookup
 from service.domain.provider_errors import provider_errors
-from service.domain.status.refresh_schedule import Turns
+from service.domain.status.refresh_schedule import RefreshSchedule
 from service.domain.status.status import never_streamed, status_of
 from service.domain.status.summaries import Summaries
 from service.domain.status.watched import Key, Snapshot, Watched
@@ -82,7 +82,7 @@ class StatusBoard:
         self._slots = asyncio.Semaphore(self._limits.loads_at_once)
         self._summaries = Summaries(provider, viewers, spawn, clock)
         self._loop = asyncio.get_running_loop()
-        self._turns = Turns(self._limits.refresh_every, self._limits.refresh_together, self._loop.time())
+        self._turns = RefreshSchedule(self._limits.refresh_every, self._limits.refresh_together, self._loop.time())
         provider.listen(self._happened)
 
     # What visitors call.

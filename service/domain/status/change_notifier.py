@@ -20,7 +20,7 @@ def minor_gap(listeners: int) -> float:
     return min(MAX_MINOR_GAP, MINOR_GAP * max(1.0, listeners / CROWD))
 
 
-class News:
+class ChangeNotifier:
     """Wakes its listeners: at once for major news, every `minor_gap` at most for minor. What is new they look up themselves."""
 
     __slots__ = ("_listeners", "_timer", "_told_at", "closed")

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 
 
-class Turns:
+class RefreshSchedule:
     """Each channel is due `every` so many seconds, with about `together` others. `began`: where the clock stands, in seconds."""
 
     def __init__(self, every: float, together: int, began: float) -> None:

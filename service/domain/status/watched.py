@@ -11,7 +11,7 @@ from typing import Any
 from providers.base import InputState
 from service.domain.errors import DomainError
 from service.domain.ports import LiveSummary
-from service.domain.status.change_notifier import News
+from service.domain.status.change_notifier import ChangeNotifier
 from service.domain.status.status import Status
 from service.viewers.port import ViewerCount
 
@@ -50,7 +50,7 @@ class Watched:
         self.asked = True
         self.unasked = 0
         self.wake = asyncio.Event()
-        self.news = News()
+        self.news = ChangeNotifier()
         self.recount = False
         self.due = 0.0
         self.look_up_due = 0.0

@@ -18,7 +18,7 @@ from service.concurrency.single_flight import SingleFlight
 from service.domain.errors import NotFound, Unavailable
 from service.domain.paging import PageRequest
 from service.domain.ports import ChannelStore, ClaimStore
-from service.domain.streams.queries import Catalogue
+from service.domain.streams.queries import StreamQueries
 
 FRESH_FOR = 2.0
 """Seconds an answer is given out again: when a broadcast ends, all its visitors look for the recording at once."""
@@ -28,7 +28,7 @@ MAX_KEPT = 5_000
 
 
 @dataclass(frozen=True, slots=True)
-class Showing:
+class PublicInfo:
     """A stream as the public may see it. `recording` is the latest one."""
 
     name: str
@@ -41,18 +41,20 @@ class Showing:
 _Key = tuple[UUID, UUID]
 
 
-class Showcase:
+class PublicStreamInfo:
     """Answers from memory where it can; asks once, whoever wants to know meanwhile."""
 
-    def __init__(self, provider: Provider, channels: ChannelStore, claims: ClaimStore, catalogue: Catalogue) -> None:
+    def __init__(
+        self, provider: Provider, channels: ChannelStore, claims: ClaimStore, catalogue: StreamQueries
+    ) -> None:
         self._provider = provider
         self._channels = channels
         self._claims = claims
         self._catalogue = catalogue
-        self._kept: OrderedDict[_Key, tuple[float, Showing | None]] = OrderedDict()
-        self._flights: SingleFlight[_Key, Showing | None] = SingleFlight()
+        self._kept: OrderedDict[_Key, tuple[float, PublicInfo | None]] = OrderedDict()
+        self._flights: SingleFlight[_Key, PublicInfo | None] = SingleFlight()
 
-    async def of(self, organization_id: UUID, channel_id: UUID) -> Showing:
+    async def of(self, organization_id: UUID, channel_id: UUID) -> PublicInfo:
         """Errors: NotFound, Unavailable."""
         key = (organization_id, channel_id)
         until, showing = self._kept.get(key, (0.0, None))
@@ -73,7 +75,7 @@ class Showcase:
         """The channel has another live input."""
         self._kept.pop((organization_id, channel_id), None)
 
-    async def _ask(self, key: _Key) -> Showing | None:
+    async def _ask(self, key: _Key) -> PublicInfo | None:
         showing = await self._look(key)
         self._kept[key] = (self._now() + FRESH_FOR, showing)
         self._kept.move_to_end(key)
@@ -81,7 +83,7 @@ class Showcase:
             self._kept.popitem(last=False)
         return showing
 
-    async def _look(self, key: _Key) -> Showing | None:
+    async def _look(self, key: _Key) -> PublicInfo | None:
         channel = await self._channels.channel(*key)
         if channel is None or channel.is_private:
             return None
@@ -92,7 +94,7 @@ class Showcase:
             latest = (await self._catalogue.recordings(channel, PageRequest(1))).items
         except Unavailable:
             latest = []  # to play what is live matters more
-        return Showing(
+        return PublicInfo(
             name=channel.name,
             description=channel.description,
             playback=self._provider.playback(claim.uid),

@@ -50,7 +50,7 @@ class ListedStream:
     summary: LiveSummary
 
 
-class Catalogue:
+class StreamQueries:
     """Lists streams and recordings. Every method may raise Unavailable."""
 
     def __init__(self, provider: Provider, claims: ClaimStore, states: StateView) -> None:

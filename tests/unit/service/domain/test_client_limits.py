@@ -7,21 +7,21 @@ from uuid import UUID, uuid4
 import pytest
 
 from service.domain.accounts import Accounts
-from service.domain.client_limits import CallerLimits, LimitedCallers
+from service.domain.client_limits import ClientLimits, LimitedClients
 from service.domain.errors import NotAuthenticated, Throttled
 from service.store import Store
 from tests.contract.clock import MovableClock
 
-LIMITS = CallerLimits(burst=3, per_second=0.5)
+LIMITS = ClientLimits(burst=3, per_second=0.5)
 
 
 class Callers:
     """A limited service and the people who call it."""
 
-    def __init__(self, store: Store, limits: CallerLimits = LIMITS) -> None:
+    def __init__(self, store: Store, limits: ClientLimits = LIMITS) -> None:
         self.clock = MovableClock()
         self.accounts = Accounts(store.accounts, store.accounts, self.clock, self.clock.monotonic)
-        self.limited = LimitedCallers(self.accounts, limits, lambda: int(self.clock.monotonic() * 1000))
+        self.limited = LimitedClients(self.accounts, limits, lambda: int(self.clock.monotonic() * 1000))
         self.organization = uuid4()
 
     async def header(self, user: UUID | None) -> str:
@@ -67,7 +67,7 @@ async def test_who_is_not_known_is_told_so_however_often(store: Store) -> None:
 
 
 async def test_without_a_limit_nobody_is_refused(store: Store) -> None:
-    callers = Callers(store, CallerLimits())
+    callers = Callers(store, ClientLimits())
     header = await callers.header(None)
     await callers.ask(header, 50)
     assert (await callers.limited.authenticate(header)).organization.id == callers.organization

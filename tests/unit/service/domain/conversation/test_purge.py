@@ -9,7 +9,7 @@ import pytest
 
 from service.concurrency.tasks import Tasks
 from service.domain.conversation import purge as sweeping
-from service.domain.conversation.purge import BATCH, Sweeper
+from service.domain.conversation.purge import BATCH, Purge
 from service.domain.errors import Unavailable
 
 
@@ -45,7 +45,7 @@ class Waiting:
 
 async def test_it_takes_up_what_is_left_from_before_in_batches(tasks: Tasks) -> None:
     store = Waiting(batches=3)
-    sweeper = Sweeper(store, store.end_streams, tasks.spawn)
+    sweeper = Purge(store, store.end_streams, tasks.spawn)
     sweeper.start()
     await store.idle.wait()
     assert store.asked == [BATCH] * 4
@@ -53,7 +53,7 @@ async def test_it_takes_up_what_is_left_from_before_in_batches(tasks: Tasks) -> 
 
 async def test_a_deleted_channel_wakes_it(tasks: Tasks) -> None:
     store = Waiting()
-    sweeper = Sweeper(store, store.end_streams, tasks.spawn)
+    sweeper = Purge(store, store.end_streams, tasks.spawn)
     sweeper.start()
     await store.idle.wait()
     store.idle.clear()
@@ -67,7 +67,7 @@ async def test_it_tries_again_when_the_store_was_away(tasks: Tasks, monkeypatch:
     monkeypatch.setattr(sweeping, "SWEEP_EVERY", 0.01)
     store = Waiting(batches=1)
     store.away = True
-    sweeper = Sweeper(store, store.end_streams, tasks.spawn)
+    sweeper = Purge(store, store.end_streams, tasks.spawn)
     sweeper.start()
     await store.refused.wait()
     store.away = False
@@ -77,7 +77,7 @@ async def test_it_tries_again_when_the_store_was_away(tasks: Tasks, monkeypatch:
 
 async def test_it_ends_the_streams_of_deleted_channels_but_not_before_everything_has_started(tasks: Tasks) -> None:
     store = Waiting()
-    sweeper = Sweeper(store, store.end_streams, tasks.spawn)
+    sweeper = Purge(store, store.end_streams, tasks.spawn)
     sweeper.start()
     await store.idle.wait()
     assert not store.ended.is_set()
@@ -89,7 +89,7 @@ async def test_streams_that_could_not_be_ended_are_ended_later(tasks: Tasks, mon
     monkeypatch.setattr(sweeping, "SWEEP_EVERY", 0.01)
     store = Waiting()
     store.away = True
-    sweeper = Sweeper(store, store.end_streams, tasks.spawn)
+    sweeper = Purge(store, store.end_streams, tasks.spawn)
     sweeper.start()
     await store.refused.wait()
     store.away = False
@@ -98,7 +98,7 @@ async def test_streams_that_could_not_be_ended_are_ended_later(tasks: Tasks, mon
 
 async def test_it_stops_twice_and_before_it_started(tasks: Tasks) -> None:
     store = Waiting()
-    sweeper = Sweeper(store, store.end_streams, tasks.spawn)
+    sweeper = Purge(store, store.end_streams, tasks.spawn)
     await sweeper.aclose()
     sweeper.start()
     await sweeper.aclose()

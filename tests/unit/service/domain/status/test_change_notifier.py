@@ -6,13 +6,13 @@ import asyncio
 
 import pytest
 
-from service.domain.status.change_notifier import News, minor_gap
+from service.domain.status.change_notifier import ChangeNotifier, minor_gap
 
 
 class Listener:
     """Counts its wake-ups."""
 
-    def __init__(self, news: News) -> None:
+    def __init__(self, news: ChangeNotifier) -> None:
         self.woken = 0
         news.listen(self.wake)
 
@@ -21,7 +21,7 @@ class Listener:
 
 
 async def test_major_news_wake_everybody_every_time() -> None:
-    news = News()
+    news = ChangeNotifier()
     one, other = Listener(news), Listener(news)
     for _ in range(3):
         news.announce(major=True)
@@ -29,7 +29,7 @@ async def test_major_news_wake_everybody_every_time() -> None:
 
 
 async def test_minor_news_in_a_row_wake_once_at_once_and_once_afterwards() -> None:
-    news = News()
+    news = ChangeNotifier()
     listener = Listener(news)
     for _ in range(100):
         news.announce(major=False)
@@ -41,7 +41,7 @@ async def test_minor_news_in_a_row_wake_once_at_once_and_once_afterwards() -> No
 
 
 async def test_major_news_do_not_wait_for_minor_ones_and_bring_them_along() -> None:
-    news = News()
+    news = ChangeNotifier()
     listener = Listener(news)
     news.announce(major=False)
     news.announce(major=False)
@@ -51,7 +51,7 @@ async def test_major_news_do_not_wait_for_minor_ones_and_bring_them_along() -> N
 
 
 async def test_who_left_is_not_woken() -> None:
-    news = News()
+    news = ChangeNotifier()
     listener = Listener(news)
     news.leave(listener.wake)
     news.leave(listener.wake)
@@ -60,7 +60,7 @@ async def test_who_left_is_not_woken() -> None:
 
 
 async def test_closing_is_the_last_news() -> None:
-    news = News()
+    news = ChangeNotifier()
     listener = Listener(news)
     news.close()
     news.close()

@@ -9,8 +9,8 @@ import pytest
 
 from providers.memory import MemoryProvider
 from service.domain.errors import NotFound
-from service.domain.streams.public_info import Showcase
-from service.domain.streams.queries import Catalogue
+from service.domain.streams.public_info import PublicStreamInfo
+from service.domain.streams.queries import StreamQueries
 from service.domain.streams.streams import Streams
 from service.store import Store
 from tests.contract.clock import MovableClock
@@ -24,8 +24,8 @@ class Stage:
         self.clock = MovableClock()
         self.provider = MemoryProvider(clock=self.clock)
         self.streams = Streams(self.provider, store.channels, store.claims, self.clock)
-        catalogue = Catalogue(self.provider, store.claims, self)
-        self.showcase = Showcase(self.provider, store.channels, store.claims, catalogue)
+        catalogue = StreamQueries(self.provider, store.claims, self)
+        self.showcase = PublicStreamInfo(self.provider, store.channels, store.claims, catalogue)
         self.streams.listen(self.showcase.changed)
 
     async def states(self, uids: object) -> dict[str, object]:

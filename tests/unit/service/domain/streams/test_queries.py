@@ -15,7 +15,7 @@ from service.domain.errors import NotFound, Unavailable
 from service.domain.paging import Anchor, Page, PageRequest
 from service.domain.status.summaries import Summaries
 from service.domain.streams import queries as cataloguing
-from service.domain.streams.queries import Catalogue
+from service.domain.streams.queries import StreamQueries
 from service.domain.streams.streams import Streams
 from service.store import Store
 from service.viewers.memory import MemoryViewers
@@ -33,7 +33,7 @@ class Stage:
         self.store = store
         self.streams = Streams(self.provider, store.channels, store.claims, self.clock)
         self._summaries = Summaries(self.provider, MemoryViewers(digest_key=bytes(16)), tasks.spawn, lambda: 0)
-        self.catalogue = Catalogue(self.provider, store.claims, self)
+        self.catalogue = StreamQueries(self.provider, store.claims, self)
         self.states = self._summaries.of
 
     async def input(self, channel: Channel) -> str:
