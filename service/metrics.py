@@ -24,7 +24,7 @@ class IngestFigures(Collector):
         counters = self._provider.ingest_counters
         yield GaugeMetricFamily("conference_ingest_connections", "Encoders' connections.", counters.connections)
         yield GaugeMetricFamily("conference_publishers", "Encoders that publish.", counters.publishers)
-        yield GaugeMetricFamily("conference_broadcasts", "Broadcasts that run.", self._provider.broadcasting)
+        yield GaugeMetricFamily("conference_broadcasts", "BroadcastRegistry that run.", self._provider.broadcasting)
         yield GaugeMetricFamily("conference_transcodes", "Transcoders that hold a slot.", self._provider.transcodes)
         yield CounterMetricFamily("conference_ingest_bytes", "Bytes taken from encoders.", counters.bytes_in)
         yield CounterMetricFamily("conference_skipped_messages", "RTMP messages not read.", counters.skipped)

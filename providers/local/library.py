@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from providers.local.live.pipeline import SOURCE
-from providers.local.live.registry import Broadcasts
+from providers.local.live.registry import BroadcastRegistry
 from providers.local.manifest.views import SegmentView, init_name, segment_name
 from providers.local.packager.events import TrackKind
 from providers.local.playback import PictureLater
@@ -26,7 +26,7 @@ RECORDING_MOMENT = 0.3
 class Library:
     """Implements `providers.local.playback.ports.Library`."""
 
-    def __init__(self, broadcasts: Broadcasts, shelf: Shelf, thumbnails: Thumbnails) -> None:
+    def __init__(self, broadcasts: BroadcastRegistry, shelf: Shelf, thumbnails: Thumbnails) -> None:
         self._broadcasts = broadcasts
         self._shelf = shelf
         self._thumbnails = thumbnails

@@ -38,7 +38,7 @@ from providers.local.ingest.server import IngestServer
 from providers.local.library import Library
 from providers.local.live.admission import DISABLED
 from providers.local.live.pipeline import Transcoding
-from providers.local.live.registry import Broadcasts
+from providers.local.live.registry import BroadcastRegistry
 from providers.local.ports import InputStore, StoredInput
 from providers.local.storage.errors import ShelfFull
 from providers.local.storage.recordings import Recordings, read_all
@@ -84,7 +84,7 @@ class LocalProvider:
         self._shelf = Shelf(config.directory, config.shelf_limits, corrected=self._recordings.add)
         slots = TranscodeSlots(config.max_transcodes)
         self._transcoding = Transcoding(config.renditions, slots, spawn, config.reads_enhanced_rtmp)
-        self._broadcasts = Broadcasts(
+        self._broadcasts = BroadcastRegistry(
             self._shelf,
             self._recordings,
             inputs,

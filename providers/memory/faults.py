@@ -27,7 +27,7 @@ class Refusal:
 
 
 @dataclass(slots=True)
-class Troubles:
+class Faults:
     """`refusals` by the option's name."""
 
     outage: Outage | None = None

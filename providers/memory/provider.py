@@ -35,7 +35,7 @@ from providers.base import (
     RecordingPosition,
 )
 from providers.health import InputHealth, RecordingState
-from providers.memory.faults import Outage, Refusal, Troubles
+from providers.memory.faults import Faults, Outage, Refusal
 from providers.memory.held import HeldInput
 
 
@@ -70,7 +70,7 @@ class MemoryProvider:
         self._key_bytes = key_bytes
         self._books = _Books()
         self._listeners: list[EventListener] = []
-        self._troubles = Troubles()
+        self._troubles = Faults()
         self.calls: Counter[str] = Counter()
 
     # What the test does to it.

@@ -14,7 +14,7 @@ from providers.local.transcoder.backlog import Backlog
 from providers.local.transcoder.ladder import Ladder
 from providers.local.transcoder.renditions import Rendition
 from providers.local.transcoder.slots import TranscodeSlots
-from providers.local.transcoder.supervisor import Patience, State
+from providers.local.transcoder.supervisor import RestartPolicy, State
 from service.concurrency.tasks import Tasks
 from tests.waiting import PATIENCE
 
@@ -24,7 +24,7 @@ def running_ffmpegs() -> list[psutil.Process]:
     return [child for child in psutil.Process().children(recursive=True) if child.name() == "ffmpeg"]
 
 
-QUICK = Patience(stall=PATIENCE, first_delay=0.05, longest_delay=0.2)
+QUICK = RestartPolicy(stall=PATIENCE, first_delay=0.05, longest_delay=0.2)
 """Does not take a busy machine for an ffmpeg that hangs."""
 
 
@@ -44,7 +44,7 @@ class Bench:
         self,
         *renditions: Rendition,
         slots: TranscodeSlots | None = None,
-        patience: Patience = QUICK,
+        patience: RestartPolicy = QUICK,
         backlog: Backlog | None = None,
     ) -> Ladder:
         ladder = Ladder(

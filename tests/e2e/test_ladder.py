@@ -20,7 +20,7 @@ from providers.local.transcoder.backlog import Backlog
 from providers.local.transcoder.ladder import Ladder
 from providers.local.transcoder.renditions import Rendition
 from providers.local.transcoder.slots import TranscodeSlots
-from providers.local.transcoder.supervisor import Patience, State
+from providers.local.transcoder.supervisor import RestartPolicy, State
 from service.concurrency.tasks import Tasks
 from tests.e2e.clips import (
     clip,
@@ -249,7 +249,7 @@ async def test_stop_works_from_every_state_twice(
 ) -> None:
     if reached is State.RESTING:
         monkeypatch.setenv("PATH", "/nowhere")
-    ladder = bench.ladder(SOURCE, SMALL, patience=Patience(first_delay=20))
+    ladder = bench.ladder(SOURCE, SMALL, patience=RestartPolicy(first_delay=20))
     if reached is not State.WAITING:
         feed(ladder, tags)
     if reached is State.RUNNING:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from providers.health import InputHealth
 from providers.local.flv.tag import FlvTag, TagKind
-from providers.local.health.monitor import POINTS, Checkup
+from providers.local.health.monitor import POINTS, HealthMonitor
 from service.domain.health.diagnostics import findings
 from tests.unit.providers.local.packager.tags import audio_header, frame, metadata, sound, video_header
 
@@ -33,7 +33,7 @@ def test_whatever_is_sent_makes_facts_that_can_be_true(
     looks: list[tuple[list[FlvTag], float, bool]],
 ) -> None:
     now = 0.0
-    checkup = Checkup(lambda: 1_700_000_000.0 + now)
+    checkup = HealthMonitor(lambda: 1_700_000_000.0 + now)
     gauge = checkup.admit("FMLE/3.0", now)
     for tags, pause, connected in looks:
         for tag in tags:

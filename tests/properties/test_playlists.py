@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from providers.base import LatencyMode
 from providers.local.flv.tag import FlvTag
 from providers.local.live.registry import PART_TARGET, SEGMENT_TARGET
-from providers.local.live.rendition import Lane
+from providers.local.live.rendition import RenditionWriter
 from providers.local.manifest import dash, hls
 from providers.local.packager.cutting import PackagerSettings
 from providers.local.packager.events import SegmentEnd, TrackKind
@@ -58,7 +58,7 @@ def test_no_playlist_promises_less_than_a_segment_or_a_part_is_long(tags: list[F
         shelf = Shelf(Path(folder), ShelfLimits(min_free=0), sync=False)
         broadcast = shelf.begin(info(mode=mode, part_target=part_target))
         cut = PackagerSettings(SEGMENT_TARGET[mode], part_target, low_latency=mode is LatencyMode.LOW)
-        lane = Lane("source", broadcast, cut)
+        lane = RenditionWriter("source", broadcast, cut)
         before: dict[str, MediaPlaylist] = {}
         for tag in tags:
             if not lane.take(tag, EPOCH + tag.timestamp / 1000):

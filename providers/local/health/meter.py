@@ -1,7 +1,7 @@
 """The gauge: counts what one encoder sends, tag by tag, without looking inside frames.
 
 `take` stands in the path of every frame, so the usual frame costs a comparison and a few additions; whatever is unusual
-(keyframes, headers, another clock) takes a slower path. All numbers are totals that only grow; `Checkup` takes
+(keyframes, headers, another clock) takes a slower path. All numbers are totals that only grow; `HealthMonitor` takes
 differences.
 """
 
@@ -43,7 +43,7 @@ _ENHANCED_FRAMES = (1, 3)
 """CodedFrames and CodedFramesX (enhanced RTMP v2); the second has no composition offset."""
 
 
-class Gauge:
+class HealthMeter:
     """One encoder. Times in ms of its own clock, sizes in bytes.
 
     `video_ms` and `audio_ms` are the media that passed, gaps and new clocks left out; `jumps` counts those. `longest_gap` may be

@@ -25,7 +25,7 @@ from providers.health import (
 )
 from providers.local.flv.payload import AUDIO_HEADER_SIZE
 from providers.local.health.headers import audio_facts, declared, encoder_name, is_fastest_preset, video_facts
-from providers.local.health.meter import Gauge
+from providers.local.health.meter import HealthMeter
 from providers.local.health.progress import Progress
 
 POINTS = round(HISTORY_SECONDS / HISTORY_STEP)
@@ -59,7 +59,7 @@ class _Totals(NamedTuple):
     jumps: int = 0
 
     @classmethod
-    def of(cls, gauge: Gauge) -> _Totals:
+    def of(cls, gauge: HealthMeter) -> _Totals:
         return cls(*(getattr(gauge, name) for name in cls._fields))
 
     def since(self, before: _Totals) -> _Totals:
@@ -75,22 +75,22 @@ class _Step(NamedTuple):
     stalled: bool
 
 
-class Checkup:
+class HealthMonitor:
     """Of one broadcast. `now` is in seconds of a steady clock, `clock` gives Unix time."""
 
     def __init__(self, clock: Callable[[], float], *, low_latency: bool = False) -> None:
         self._clock = clock
         self._low_latency = low_latency
         self._history: deque[HealthPoint] = deque(maxlen=POINTS)
-        self._begin(Gauge(), "", None)
+        self._begin(HealthMeter(), "", None)
 
-    def admit(self, encoder: str, now: float) -> Gauge:
+    def admit(self, encoder: str, now: float) -> HealthMeter:
         """Another encoder (its flashVer) has the key: the gauge for its tags."""
-        gauge = Gauge()
+        gauge = HealthMeter()
         self._begin(gauge, encoder, now)
         return gauge
 
-    def _begin(self, gauge: Gauge, encoder: str, now: float | None) -> None:
+    def _begin(self, gauge: HealthMeter, encoder: str, now: float | None) -> None:
         self._gauge, self._flash_version = gauge, encoder
         self._totals = _Totals()
         self._steps: deque[_Step] = deque(maxlen=MINUTE)

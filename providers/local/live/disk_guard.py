@@ -25,7 +25,7 @@ NO_ROOM = (
 )
 
 
-class SpaceGuard:
+class DiskGuard:
     """Looks at the disk, and acts. `monotonic` measures spans in seconds."""
 
     def __init__(self, shelf: Shelf, monotonic: Callable[[], float]) -> None:

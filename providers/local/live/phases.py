@@ -10,7 +10,7 @@ from enum import StrEnum
 from providers.base import Phase
 
 
-class Happening(StrEnum):
+class Trigger(StrEnum):
     """What moves a broadcast from phase to phase."""
 
     CONNECT = "connect"
@@ -29,23 +29,23 @@ class Happening(StrEnum):
     """The owner ended it: the input was disabled or deleted."""
 
 
-MOVES: dict[tuple[Phase, Happening], Phase] = {
-    (Phase.OFFLINE, Happening.CONNECT): Phase.CONNECTING,
-    (Phase.CONNECTING, Happening.MEDIA): Phase.STARTING,
-    (Phase.CONNECTING, Happening.LOSE): Phase.RECONNECTING,
-    (Phase.CONNECTING, Happening.STOP): Phase.ENDED,
-    (Phase.STARTING, Happening.WATCHABLE): Phase.LIVE,
-    (Phase.STARTING, Happening.LOSE): Phase.RECONNECTING,
-    (Phase.STARTING, Happening.STOP): Phase.ENDED,
-    (Phase.LIVE, Happening.LOSE): Phase.RECONNECTING,
-    (Phase.LIVE, Happening.STOP): Phase.ENDED,
-    (Phase.RECONNECTING, Happening.CONNECT): Phase.CONNECTING,
+MOVES: dict[tuple[Phase, Trigger], Phase] = {
+    (Phase.OFFLINE, Trigger.CONNECT): Phase.CONNECTING,
+    (Phase.CONNECTING, Trigger.MEDIA): Phase.STARTING,
+    (Phase.CONNECTING, Trigger.LOSE): Phase.RECONNECTING,
+    (Phase.CONNECTING, Trigger.STOP): Phase.ENDED,
+    (Phase.STARTING, Trigger.WATCHABLE): Phase.LIVE,
+    (Phase.STARTING, Trigger.LOSE): Phase.RECONNECTING,
+    (Phase.STARTING, Trigger.STOP): Phase.ENDED,
+    (Phase.LIVE, Trigger.LOSE): Phase.RECONNECTING,
+    (Phase.LIVE, Trigger.STOP): Phase.ENDED,
+    (Phase.RECONNECTING, Trigger.CONNECT): Phase.CONNECTING,
     # Still reconnecting, now with an encoder: it is live again when pictures are, not when a socket is.
-    (Phase.RECONNECTING, Happening.RETURN): Phase.RECONNECTING,
-    (Phase.RECONNECTING, Happening.MEDIA): Phase.LIVE,
-    (Phase.RECONNECTING, Happening.LOSE): Phase.RECONNECTING,
-    (Phase.RECONNECTING, Happening.EXPIRE): Phase.ENDED,
-    (Phase.RECONNECTING, Happening.STOP): Phase.ENDED,
+    (Phase.RECONNECTING, Trigger.RETURN): Phase.RECONNECTING,
+    (Phase.RECONNECTING, Trigger.MEDIA): Phase.LIVE,
+    (Phase.RECONNECTING, Trigger.LOSE): Phase.RECONNECTING,
+    (Phase.RECONNECTING, Trigger.EXPIRE): Phase.ENDED,
+    (Phase.RECONNECTING, Trigger.STOP): Phase.ENDED,
 }
 
 
@@ -53,7 +53,7 @@ class IllegalMove(Exception):
     """A happening that cannot happen in this phase: a fault of ours."""
 
 
-def move(phase: Phase, happening: Happening) -> Phase:
+def move(phase: Phase, happening: Trigger) -> Phase:
     """The phase after `happening`. Raises IllegalMove."""
     try:
         return MOVES[phase, happening]

@@ -17,7 +17,7 @@ from providers.health import RefusalKind
 from providers.local.flv.head import is_enhanced, is_header, is_keyframe, milliseconds_between
 from providers.local.flv.tag import FlvTag, TagKind
 from providers.local.ingest.ports import MediaRefused, PublishRefused
-from providers.local.live.rendition import Anchor, Lane, Shelf
+from providers.local.live.rendition import Anchor, RenditionWriter, SegmentSink
 from providers.local.packager.cutting import PackagerSettings
 from providers.local.packager.errors import UnsupportedCodec
 from providers.local.packager.events import Resume, TrackInit, TrackKind
@@ -90,7 +90,7 @@ class Transcoding:
 class Pipeline:
     """One encoder's stretch of a broadcast."""
 
-    def __init__(self, name: str, shelf: Shelf, settings: PackagerSettings, transcoding: Transcoding) -> None:
+    def __init__(self, name: str, shelf: SegmentSink, settings: PackagerSettings, transcoding: Transcoding) -> None:
         """`name` is for the log, never a stream key. Raises PublishRefused when everything would have to be transcoded and no
         slot is free."""
         self._name = name
@@ -98,7 +98,7 @@ class Pipeline:
         self._settings = settings
         self._transcoding = transcoding
         self._ladder: Ladder | None = None
-        self._lanes: dict[str, Lane] = {}
+        self._lanes: dict[str, RenditionWriter] = {}
         self._headers: dict[TagKind, FlvTag] = {}
         self._rendition_headers: dict[str, FlvTag] = {}
         self._pending: dict[str, list[FlvTag]] = {}
@@ -109,9 +109,9 @@ class Pipeline:
         self._closed = self._renditions_lost = False
         self._transcodes = bool(made(transcoding.renditions))
         self._facts = Packager(settings, Resume())
-        self._source: Lane | None = None
+        self._source: RenditionWriter | None = None
         if transcoding.passthrough:
-            self._source = Lane(SOURCE, shelf, settings)
+            self._source = RenditionWriter(SOURCE, shelf, settings)
             self._facts = self._source.begin()
         else:
             if transcoding.slots.used >= transcoding.slots.limit:
@@ -138,7 +138,7 @@ class Pipeline:
             log.error("shelf failed", input=self._name, problem=str(full))
             raise PublishRefused(DISK.code, DISK.description) from full
 
-    def _passthrough(self, source: Lane, tag: FlvTag, arrived: float) -> None:
+    def _passthrough(self, source: RenditionWriter, tag: FlvTag, arrived: float) -> None:
         if self._renditions_lost and is_keyframe(tag):
             # They come back under a new generation, and the same moment must have the same number in every playlist (RFC 8216
             # 6.2.4): so the source begins one, too, before they are back.
@@ -167,7 +167,7 @@ class Pipeline:
 
     def _start_ladder(self, renditions: Sequence[Rendition]) -> None:
         settings = replace(self._settings, lone_pause=MAX_RENDITION_PAUSE)
-        self._lanes = {each.name: Lane(each.name, self._shelf, settings) for each in renditions}
+        self._lanes = {each.name: RenditionWriter(each.name, self._shelf, settings) for each in renditions}
         self._pending = {each.name: [] for each in renditions}
         also_source = [each for each in self._transcoding.renditions if each.is_source]
         self._ladder = Ladder(
@@ -198,7 +198,7 @@ class Pipeline:
             log.error("rendition lost", input=self._name, rendition=rendition, problem=str(problem))
             del self._lanes[rendition]
 
-    def _begin_lane(self, lane: Lane, tag: FlvTag) -> bool:
+    def _begin_lane(self, lane: RenditionWriter, tag: FlvTag) -> bool:
         """A run's headers wait for its first keyframe, whose time says where on the timeline the run begins."""
         if not is_keyframe(tag):
             self._pending[lane.rendition].append(tag)
@@ -213,7 +213,7 @@ class Pipeline:
             lane.take(each, arrived)
         return True
 
-    def _placed(self, lane: Lane, timestamp: int) -> tuple[float, float]:
+    def _placed(self, lane: RenditionWriter, timestamp: int) -> tuple[float, float]:
         """Arrival and media time of a run's first keyframe: the source's, as far as its clock can be believed."""
         anchor = self._anchor
         if self._source is None:
@@ -253,13 +253,13 @@ class Pipeline:
 
     def close(self) -> None:
         """The encoder is gone: put the rest on the shelf. What ffmpeg has not handed out by now is left out."""
-        self._stop(Lane.flush)
+        self._stop(RenditionWriter.flush)
 
     def discard(self) -> None:
         """The encoder was refused: drop the segments that are open."""
-        self._stop(Lane.discard)
+        self._stop(RenditionWriter.discard)
 
-    def _stop(self, leave: Callable[[Lane], None]) -> None:
+    def _stop(self, leave: Callable[[RenditionWriter], None]) -> None:
         if self._ladder is not None:
             self._transcoding.close(self._name, self._ladder)
             self._ladder = None
@@ -319,8 +319,8 @@ class Pipeline:
         return self._facts.frame_rate
 
     @property
-    def _main(self) -> Lane | None:
+    def _main(self) -> RenditionWriter | None:
         return self._source or next(iter(self._lanes.values()), None)
 
-    def _all(self) -> list[Lane]:
+    def _all(self) -> list[RenditionWriter]:
         return ([self._source] if self._source is not None else []) + list(self._lanes.values())

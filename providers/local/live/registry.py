@@ -16,10 +16,10 @@ from providers.base import EventKind, LatencyMode, Phase, ProviderEvent, Spawn
 from providers.health import RecordingState
 from providers.local.ingest.ports import Publication, PublishRefused, PublishRequest
 from providers.local.live.admission import require_open, require_target
-from providers.local.live.disk_guard import NO_ROOM, SpaceGuard
+from providers.local.live.disk_guard import NO_ROOM, DiskGuard
 from providers.local.live.pipeline import DISK, Pipeline, Transcoding
 from providers.local.live.refusals import Refusals
-from providers.local.live.session import CHECK_INTERVAL, SHORTEST_SHOWN, LiveSession, Surroundings
+from providers.local.live.session import CHECK_INTERVAL, SHORTEST_SHOWN, LiveSession, SessionContext
 from providers.local.packager import cutting
 from providers.local.ports import InputStore, StoredInput
 from providers.local.storage.broadcast import Broadcast
@@ -47,7 +47,7 @@ PART_TARGET = {
 FAILED = ("NetStream.Failed", "The server failed to go on with this stream: see its log, and start again.")
 
 
-class Broadcasts:
+class BroadcastRegistry:
     """Implements `providers.local.ingest.ports.PublishGate`."""
 
     def __init__(
@@ -74,7 +74,7 @@ class Broadcasts:
         self._running: dict[str, Broadcast] = {}
         self._changes = 0
         self.refusals = Refusals(clock, monotonic)
-        self._space = SpaceGuard(shelf, monotonic)
+        self._space = DiskGuard(shelf, monotonic)
 
     # The gate
 
@@ -122,9 +122,9 @@ class Broadcasts:
             if (broadcast := self._running.pop(session.stored.uid, None)) is not None:
                 self._record(broadcast)  # there is nothing to record: its folder goes
 
-    def _surroundings(self, stored: StoredInput) -> Surroundings:
+    def _surroundings(self, stored: StoredInput) -> SessionContext:
         uid = stored.uid
-        return Surroundings(
+        return SessionContext(
             new_pipeline=lambda: self._pipeline(self._sessions[uid].stored),
             tell=lambda kind: self._happened(kind, uid),
             finished=self._finished,

@@ -18,7 +18,7 @@ from providers.local.packager.packager import Packager
 log = structlog.get_logger(__name__)
 
 
-class Shelf(Protocol):
+class SegmentSink(Protocol):
     """Where a broadcast's media goes: `shelf.broadcast.Broadcast`."""
 
     def take(self, rendition: str, event: PackagerEvent) -> None:
@@ -52,10 +52,10 @@ class Anchor:
         return self.decode_time + milliseconds_between(self.timestamp, timestamp) / 1000
 
 
-class Lane:
+class RenditionWriter:
     """One rendition: its packager and what of it can be played."""
 
-    def __init__(self, rendition: str, shelf: Shelf, settings: PackagerSettings) -> None:
+    def __init__(self, rendition: str, shelf: SegmentSink, settings: PackagerSettings) -> None:
         self.rendition = rendition
         self._shelf = shelf
         self._settings = settings

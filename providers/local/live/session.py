@@ -16,12 +16,12 @@ from providers.base import EventKind, InputState, LatencyMode, Phase
 from providers.health import InputHealth, RecordingState
 from providers.local.flv.enhanced import plain
 from providers.local.flv.tag import SCRIPT, FlvTag
-from providers.local.health.meter import Gauge
-from providers.local.health.monitor import Checkup
+from providers.local.health.meter import HealthMeter
+from providers.local.health.monitor import HealthMonitor
 from providers.local.ingest.ports import MediaRefused, PublishRefused, PublishRequest
 from providers.local.live.admission import KEY_CHANGED
 from providers.local.live.countdown import seconds_until_watchable
-from providers.local.live.phases import Happening, move
+from providers.local.live.phases import Trigger, move
 from providers.local.live.pipeline import Pipeline, unsupported
 from providers.local.packager.errors import UnsupportedCodec
 from providers.local.ports import StoredInput, key_digest
@@ -56,7 +56,7 @@ _STARTING = Phase.STARTING  # for every tag: on the enumeration each look-up is 
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class SessionContext:
     """What a session needs: a pipeline for each encoder, two clocks, and what to call.
 
     `clock` is Unix time in seconds; `monotonic` measures spans. `finished` is called once, when the broadcast is over. `discard`
@@ -84,7 +84,7 @@ class _Encoder:
     close: Callable[[str, str], None]
     last_media: float
     pipeline: Pipeline
-    gauge: Gauge
+    gauge: HealthMeter
     key_digest: str = field(repr=False)
     frozen: bool = False
     refused: bool = False
@@ -99,7 +99,7 @@ class _Encoder:
 class LiveSession:
     """One broadcast, from its first encoder to its end."""
 
-    def __init__(self, stored: StoredInput, surroundings: Surroundings, *, shown: bool = False) -> None:
+    def __init__(self, stored: StoredInput, surroundings: SessionContext, *, shown: bool = False) -> None:
         """`shown`: the broadcast was taken up again after a restart, and players have something to play."""
         self.stored = stored
         self._around = surroundings
@@ -111,10 +111,12 @@ class LiveSession:
         self._since = surroundings.clock()
         self._program_zero = surroundings.clock() - surroundings.monotonic()
         self.keyframe_interval = stored.keyframe_interval
-        self._checkup = Checkup(surroundings.clock, low_latency=stored.options.latency_mode is LatencyMode.LOW)
+        self._checkup = HealthMonitor(surroundings.clock, low_latency=stored.options.latency_mode is LatencyMode.LOW)
 
     @classmethod
-    def resumed(cls, stored: StoredInput, surroundings: Surroundings, *, lost_since: float, shown: bool) -> LiveSession:
+    def resumed(
+        cls, stored: StoredInput, surroundings: SessionContext, *, lost_since: float, shown: bool
+    ) -> LiveSession:
         """A broadcast that a restart of the service interrupted; its encoder has been away for `lost_since` seconds.
 
         Its reconnect window begins with `await_encoder`: while the service does not listen no encoder can come back.
@@ -144,7 +146,7 @@ class LiveSession:
         key = key_digest(request.stream_key)
         now, pipeline = self._around.monotonic(), self._around.new_pipeline()
         encoder = _Encoder(request.close, now, pipeline, self._checkup.admit(request.encoder, now), key)
-        self._enter(Happening.RETURN if self._shown else Happening.CONNECT, reason=None)
+        self._enter(Trigger.RETURN if self._shown else Trigger.CONNECT, reason=None)
         self._lost_at = None
         self._encoder = encoder
         log.info("encoder connected", input=self.stored.uid, encoder=request.encoder, encrypted=request.encrypted)
@@ -167,7 +169,7 @@ class LiveSession:
         encoder.pipeline.take(tag, self.program_clock())
         if encoder.started_at is None and encoder.pipeline.started:
             encoder.started_at = self._around.monotonic()
-            self._enter(Happening.MEDIA, reason=None)
+            self._enter(Trigger.MEDIA, reason=None)
         if self.phase is _STARTING and encoder.pipeline.watchable:
             self._show()
 
@@ -200,12 +202,12 @@ class LiveSession:
             self._show()
         if self._lost_at is not None and now - self._lost_at >= self.stored.options.reconnect_timeout:
             self._end(
-                Happening.EXPIRE, "reconnect_timeout", "NetConnection.Connect.Closed", "No media came for too long."
+                Trigger.EXPIRE, "reconnect_timeout", "NetConnection.Connect.Closed", "No media came for too long."
             )
 
     def stop(self, reason: str, code: str, description: str) -> None:
         """The owner ends the broadcast; the encoder reads `code` and `description`."""
-        self._end(Happening.STOP, reason, code, description)
+        self._end(Trigger.STOP, reason, code, description)
 
     def drop_encoder(self, code: str, description: str) -> None:
         """Send the encoder away; the broadcast waits for another one (a rotated key)."""
@@ -271,7 +273,7 @@ class LiveSession:
 
     # The moves
 
-    def _enter(self, happening: Happening, *, reason: str | None) -> None:
+    def _enter(self, happening: Trigger, *, reason: str | None) -> None:
         before, self.phase = self.phase, move(self.phase, happening)
         self.reason = reason
         if self.phase is not before:
@@ -279,18 +281,18 @@ class LiveSession:
 
     def _show(self) -> None:
         self._shown = True
-        self._enter(Happening.WATCHABLE, reason=None)
+        self._enter(Trigger.WATCHABLE, reason=None)
         self._around.tell(EventKind.WATCHABLE)
 
     def _thaw(self, encoder: _Encoder) -> None:
         encoder.frozen = False
         encoder.started_at = None
         self._lost_at = None
-        self._enter(Happening.RETURN if self._shown else Happening.CONNECT, reason=None)
+        self._enter(Trigger.RETURN if self._shown else Trigger.CONNECT, reason=None)
         self._around.tell(EventKind.CONNECTED)
 
     def _lose(self, reason: str) -> None:
-        self._enter(Happening.LOSE, reason=reason)
+        self._enter(Trigger.LOSE, reason=reason)
         if self._lost_at is None:
             self._lost_at = self._around.monotonic()
             self._around.tell(EventKind.LOST)
@@ -323,7 +325,7 @@ class LiveSession:
             self._shown = True
             self._around.tell(EventKind.WATCHABLE)
 
-    def _end(self, happening: Happening, reason: str, code: str, description: str) -> None:
+    def _end(self, happening: Trigger, reason: str, code: str, description: str) -> None:
         if self.phase is Phase.ENDED:
             return
         if (encoder := self._encoder) is not None:

@@ -22,7 +22,7 @@ from providers.local.transcoder.command import ladder_arguments
 from providers.local.transcoder.process import Child, start_child
 from providers.local.transcoder.renditions import Rendition, made
 from providers.local.transcoder.slots import TranscodeSlots
-from providers.local.transcoder.supervisor import Patience, State, Supervisor
+from providers.local.transcoder.supervisor import RestartPolicy, State, Supervisor
 
 log = structlog.get_logger(__name__)
 
@@ -68,7 +68,7 @@ class Ladder:
         on_tag: OnTag,
         on_restart: OnRestart,
         on_loss: OnLoss,
-        patience: Patience | None = None,
+        patience: RestartPolicy | None = None,
         backlog: Backlog | None = None,
     ) -> None:
         self._log = log.bind(transcoder=name)

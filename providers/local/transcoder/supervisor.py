@@ -72,7 +72,7 @@ class RunOver(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class RestartPolicy:
     """Waits in seconds. The delay doubles from `first_delay` to `longest_delay` and starts anew after a run of `good_run`."""
 
     stall: float = 10.0
@@ -111,7 +111,7 @@ class Watchdog:
 class Delays:
     """How long to rest after a run that ended by itself."""
 
-    def __init__(self, patience: Patience) -> None:
+    def __init__(self, patience: RestartPolicy) -> None:
         self._patience = patience
         self._next = patience.first_delay
 
@@ -148,10 +148,10 @@ class Work(Protocol):
 class Supervisor:
     """Runs the process of `work` over and over until closed. `name` is for the log."""
 
-    def __init__(self, name: str, work: Work, *, spawn: Spawn, patience: Patience | None = None) -> None:
+    def __init__(self, name: str, work: Work, *, spawn: Spawn, patience: RestartPolicy | None = None) -> None:
         self._log = log.bind(transcoder=name)
         self._work = work
-        patience = patience or Patience()
+        patience = patience or RestartPolicy()
         self.watchdog = Watchdog(patience.stall)
         self._delays = Delays(patience)
         self._wanted = Wanted.RUN

@@ -9,7 +9,7 @@ import pytest
 
 from providers.local import library
 from providers.local.library import Library
-from providers.local.live.registry import Broadcasts
+from providers.local.live.registry import BroadcastRegistry
 from providers.local.playback import PictureLater
 from providers.local.storage.storage import Shelf, ShelfLimits
 from providers.local.transcoder.thumbnail import MAX_SIDE, MIN_SIDE, Media, ThumbnailBusy, Thumbnails
@@ -52,7 +52,7 @@ async def test_a_picture_that_is_there_costs_no_reading(shelf: Shelf, monkeypatc
         raise AssertionError("the segment was read")
 
     monkeypatch.setattr(library, "_read", read)
-    shown = Library(cast("Broadcasts", Idle()), shelf, FreshThumbnails())
+    shown = Library(cast("BroadcastRegistry", Idle()), shelf, FreshThumbnails())
     assert await shown.thumbnail(UID, 640, 360, "crop") == b"jpeg"
 
 
@@ -62,7 +62,7 @@ async def test_a_picture_that_cannot_be_made_right_now_is_later_not_never(shelf:
             raise ThumbnailBusy("too many", retry_after=3.0)
 
     with pytest.raises(PictureLater) as later:
-        await Library(cast("Broadcasts", Idle()), shelf, BusyThumbnails()).thumbnail(UID, 640, 360, "crop")
+        await Library(cast("BroadcastRegistry", Idle()), shelf, BusyThumbnails()).thumbnail(UID, 640, 360, "crop")
     assert later.value.seconds == 3.0
 
 
@@ -71,7 +71,7 @@ async def test_every_size_that_may_be_asked_for_can_be_made(
     shelf: Shelf, width: int | None, height: int | None
 ) -> None:
     thumbnails = FreshThumbnails()
-    await Library(cast("Broadcasts", Idle()), shelf, thumbnails).thumbnail(UID, width, height, "crop")
+    await Library(cast("BroadcastRegistry", Idle()), shelf, thumbnails).thumbnail(UID, width, height, "crop")
     assert all(MIN_SIDE <= side <= MAX_SIDE for side in thumbnails.sizes[0])
 
 
@@ -91,6 +91,8 @@ async def test_the_picture_of_a_recording_that_stopped_early_is_of_what_was_reco
     broadcast.finish(packager.wall)
 
     recorded = {(broadcast.folder / f"source-video-{number}.m4s").read_bytes() for number in range(3)}
-    picture = await Library(cast("Broadcasts", Idle()), shelf, TakenThumbnails()).thumbnail(UID, 640, 360, "crop")
+    picture = await Library(cast("BroadcastRegistry", Idle()), shelf, TakenThumbnails()).thumbnail(
+        UID, 640, 360, "crop"
+    )
     assert picture is not None
     assert any(picture.endswith(segment) for segment in recorded)

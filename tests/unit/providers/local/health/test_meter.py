@@ -6,12 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from providers.local.flv.tag import FlvTag, TagKind
-from providers.local.health.meter import KEYFRAMES_KEPT, MAX_HEADER, Gauge
+from providers.local.health.meter import KEYFRAMES_KEPT, MAX_HEADER, HealthMeter
 from tests.unit.providers.local.packager.tags import audio_header, frame, metadata, sound, stream, video_header
 
 
-def read(*tags: FlvTag) -> Gauge:
-    gauge = Gauge()
+def read(*tags: FlvTag) -> HealthMeter:
+    gauge = HealthMeter()
     for tag in tags:
         gauge.take(tag)
     return gauge

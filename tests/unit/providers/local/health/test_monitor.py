@@ -10,8 +10,8 @@ import pytest
 
 from providers.health import HISTORY_STEP, Delivery, HealthPoint, InputHealth
 from providers.local.flv.tag import FlvTag, TagKind
-from providers.local.health.meter import Gauge
-from providers.local.health.monitor import POINTS, Checkup
+from providers.local.health.meter import HealthMeter
+from providers.local.health.monitor import POINTS, HealthMonitor
 from tests.unit.providers.local.packager.tags import (
     audio_header,
     frame,
@@ -38,11 +38,11 @@ class Watch:
 
     now: float = 100.0
     connected: bool = True
-    checkup: Checkup = field(init=False)
-    gauge: Gauge = field(init=False)
+    checkup: HealthMonitor = field(init=False)
+    gauge: HealthMeter = field(init=False)
 
     def __post_init__(self) -> None:
-        self.checkup = Checkup(lambda: EPOCH + self.now)
+        self.checkup = HealthMonitor(lambda: EPOCH + self.now)
         self.admit()
 
     def admit(self) -> None:

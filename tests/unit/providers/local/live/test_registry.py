@@ -18,7 +18,7 @@ from providers.local.flv.tag import FlvTag, TagKind
 from providers.local.ingest.ports import MediaRefused, Publication, PublishRefused, PublishRequest
 from providers.local.live.pipeline import DISK, SOURCE, Transcoding
 from providers.local.live.refusals import WAITS
-from providers.local.live.registry import INTERRUPTION_LIMIT, Broadcasts
+from providers.local.live.registry import INTERRUPTION_LIMIT, BroadcastRegistry
 from providers.local.live.session import FROZEN_AFTER
 from providers.local.packager.events import TrackKind
 from providers.local.ports import MemoryInputStore, StoredInput
@@ -56,7 +56,7 @@ class Store(MemoryInputStore):
 
 
 class Stage:
-    """Broadcasts of one input, on a clock of our own; every encoder sends one stream after another."""
+    """BroadcastRegistry of one input, on a clock of our own; every encoder sends one stream after another."""
 
     def __init__(self, folder: Path, spawn: Spawn) -> None:
         self.folder, self.spawn = folder, spawn
@@ -68,11 +68,11 @@ class Stage:
         self.renditions = "source"
         self.broadcasts = self._broadcasts()
 
-    def _broadcasts(self) -> Broadcasts:
+    def _broadcasts(self) -> BroadcastRegistry:
         transcoding = Transcoding(parse_renditions(self.renditions), TranscodeSlots(0), self.spawn)
         self.shelf = shelf = Shelf(self.folder, ShelfLimits(min_free=0), sync=False)
         clock = lambda: self.now  # noqa: E731
-        return Broadcasts(
+        return BroadcastRegistry(
             shelf, self.recordings, self.store, transcoding, self.spawn, self.told.append, clock=clock, monotonic=clock
         )
 

@@ -14,7 +14,7 @@ from providers.local.flv.tag import FlvTag, TagKind
 from providers.local.ingest.ports import MediaRefused, PublishRefused, PublishRequest
 from providers.local.live.admission import KEY_CHANGED
 from providers.local.live.pipeline import Pipeline
-from providers.local.live.session import FROZEN_AFTER, EncoderLink, LiveSession, Surroundings
+from providers.local.live.session import FROZEN_AFTER, EncoderLink, LiveSession, SessionContext
 from providers.local.ports import StoredInput, key_digest
 
 TAG = FlvTag(TagKind.VIDEO, 0, b"")
@@ -65,7 +65,7 @@ class World:
     ran: list[float] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        around = Surroundings(
+        around = SessionContext(
             self._pipeline,
             self.told.append,
             self.finished.append,

@@ -8,7 +8,7 @@ from typing import cast
 import pytest
 
 from providers.local.transcoder.process import Child, ProcessError, start_child
-from providers.local.transcoder.supervisor import MOVES, Delays, IllegalMove, Patience, State, Supervisor, Watchdog
+from providers.local.transcoder.supervisor import MOVES, Delays, IllegalMove, RestartPolicy, State, Supervisor, Watchdog
 from service.concurrency.tasks import Tasks
 
 
@@ -71,7 +71,7 @@ async def reach(supervisor: Supervisor, state: State) -> None:
 
 async def test_a_process_that_cannot_be_killed_is_left_behind_and_replaced(tasks: Tasks) -> None:
     work = UndeadScript("")
-    supervisor = Supervisor("test", work, spawn=tasks.spawn, patience=Patience(first_delay=0.01))
+    supervisor = Supervisor("test", work, spawn=tasks.spawn, patience=RestartPolicy(first_delay=0.01))
     async with asyncio.timeout(10):
         for _ in range(2):
             await work.ends.acquire()
@@ -81,7 +81,7 @@ async def test_a_process_that_cannot_be_killed_is_left_behind_and_replaced(tasks
 
 async def test_a_process_that_ends_by_itself_is_started_again(tasks: Tasks) -> None:
     work = Script("exit 1")
-    supervisor = Supervisor("test", work, spawn=tasks.spawn, patience=Patience(first_delay=0.01))
+    supervisor = Supervisor("test", work, spawn=tasks.spawn, patience=RestartPolicy(first_delay=0.01))
     async with asyncio.timeout(10):
         for _ in range(3):
             await work.ends.acquire()
@@ -91,7 +91,7 @@ async def test_a_process_that_ends_by_itself_is_started_again(tasks: Tasks) -> N
 
 async def test_a_process_that_does_not_start_is_tried_again(tasks: Tasks) -> None:
     work = Script("")
-    supervisor = Supervisor("test", work, spawn=tasks.spawn, patience=Patience(first_delay=0.01))
+    supervisor = Supervisor("test", work, spawn=tasks.spawn, patience=RestartPolicy(first_delay=0.01))
     async with asyncio.timeout(10):
         for _ in range(3):
             await work.ends.acquire()
@@ -108,7 +108,7 @@ async def test_closing_ends_the_process_in_good_order(tasks: Tasks) -> None:
 
 async def test_renewing_ends_one_run_in_good_order_and_begins_another(tasks: Tasks) -> None:
     work = Script("cat")
-    supervisor = Supervisor("test", work, spawn=tasks.spawn, patience=Patience(first_delay=0.01))
+    supervisor = Supervisor("test", work, spawn=tasks.spawn, patience=RestartPolicy(first_delay=0.01))
     await reach(supervisor, State.RUNNING)
     supervisor.renew()
     async with asyncio.timeout(10):
@@ -120,7 +120,7 @@ async def test_renewing_ends_one_run_in_good_order_and_begins_another(tasks: Tas
 
 async def test_a_stalled_process_is_killed(tasks: Tasks) -> None:
     work = Script("exec sleep 60")
-    supervisor = Supervisor("test", work, spawn=tasks.spawn, patience=Patience(stall=0.0, first_delay=60))
+    supervisor = Supervisor("test", work, spawn=tasks.spawn, patience=RestartPolicy(stall=0.0, first_delay=60))
     await reach(supervisor, State.RUNNING)
     supervisor.watchdog.input_seen(asyncio.get_running_loop().time())
     async with asyncio.timeout(10):
@@ -174,5 +174,5 @@ def test_the_watchdog_begins_anew_after_a_pause_of_the_input() -> None:
 
 
 def test_the_delay_doubles_up_to_its_limit_and_starts_anew_after_a_good_run() -> None:
-    delays = Delays(Patience(first_delay=1, longest_delay=5, good_run=30))
+    delays = Delays(RestartPolicy(first_delay=1, longest_delay=5, good_run=30))
     assert [delays.after(run) for run in (0, 0, 0, 0, 29, 30, 0)] == [1, 2, 4, 5, 5, 1, 2]
