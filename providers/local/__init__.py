@@ -1,1 +1,1 @@
-"""The local provider: our own ingest (RTMP/RTMPS), CMAF packager, shelf and playback."""
+"""The local provider: our own ingest (RTMP/RTMPS), CMAF packager, storage and playback."""

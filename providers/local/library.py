@@ -12,7 +12,7 @@ from providers.local.manifest.views import SegmentView, init_name, segment_name
 from providers.local.packager.events import TrackKind
 from providers.local.playback import PictureLater
 from providers.local.storage.broadcast import Broadcast
-from providers.local.storage.storage import Shelf
+from providers.local.storage.storage import Storage
 from providers.local.storage.track import Track
 from providers.local.transcoder.thumbnail import MAX_SIDE, MIN_SIDE, ThumbnailBusy, ThumbnailError, Thumbnails
 
@@ -26,9 +26,9 @@ RECORDING_MOMENT = 0.3
 class Library:
     """Implements `providers.local.playback.ports.Library`."""
 
-    def __init__(self, broadcasts: BroadcastRegistry, shelf: Shelf, thumbnails: Thumbnails) -> None:
+    def __init__(self, broadcasts: BroadcastRegistry, storage: Storage, thumbnails: Thumbnails) -> None:
         self._broadcasts = broadcasts
-        self._shelf = shelf
+        self._shelf = storage
         self._thumbnails = thumbnails
 
     def find_live(self, input_uid: str) -> Broadcast | None:

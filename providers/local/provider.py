@@ -1,4 +1,4 @@
-"""The local provider: implements `providers.base.Provider` on our own ingest, packager and shelf."""
+"""The local provider: implements `providers.base.Provider` on our own ingest, packager and storage."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ from providers.local.live.registry import BroadcastRegistry
 from providers.local.ports import InputStore, StoredInput
 from providers.local.storage.errors import ShelfFull
 from providers.local.storage.recordings import Recordings, read_all
-from providers.local.storage.storage import Shelf
+from providers.local.storage.storage import Storage
 from providers.local.transcoder.slots import TranscodeSlots
 from providers.local.transcoder.thumbnail import Thumbnails
 from providers.lock import ExclusiveLock
@@ -81,7 +81,7 @@ class LocalProvider:
         what = f"The directory of the recordings {config.directory}"
         self._lock = ExclusiveLock(config.directory, what, "stop that process first")
         self._recordings = Recordings()
-        self._shelf = Shelf(config.directory, config.shelf_limits, corrected=self._recordings.add)
+        self._shelf = Storage(config.directory, config.shelf_limits, corrected=self._recordings.add)
         slots = TranscodeSlots(config.max_transcodes)
         self._transcoding = Transcoding(config.renditions, slots, spawn, config.reads_enhanced_rtmp)
         self._broadcasts = BroadcastRegistry(
@@ -117,7 +117,7 @@ class LocalProvider:
         self._recovered = True
 
     async def aclose(self) -> None:
-        """Send the encoders away (they come back after the restart) and let go of the shelf."""
+        """Send the encoders away (they come back after the restart) and let go of the storage."""
         await self._ingest.aclose()
         if self._watch is not None:
             self._watch.cancel()

@@ -1,4 +1,4 @@
-"""A broadcast of a test pattern on a real shelf, served over real HTTP, without RTMP: for tests of what players meet."""
+"""A broadcast of a test pattern on a real storage, served over real HTTP, without RTMP: for tests of what players meet."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from providers.local.packager.packager import Packager
 from providers.local.playback import routes
 from providers.local.storage.broadcast import Broadcast
 from providers.local.storage.index import BroadcastInfo
-from providers.local.storage.storage import Shelf, ShelfLimits
+from providers.local.storage.storage import ShelfLimits, Storage
 from tests.serving import serving
 
 INPUT = "1" * 32
@@ -45,11 +45,11 @@ class Showing:
     """One broadcast, running or finished, and the library the playback routes ask."""
 
     def __init__(self, folder: Path, mode: LatencyMode = LatencyMode.STANDARD) -> None:
-        self.shelf = Shelf(folder, ShelfLimits(min_free=0), sync=False)
+        self.storage = Storage(folder, ShelfLimits(min_free=0), sync=False)
         self.part_target = PARTS.get(mode, 1.0)
         self.watchable = asyncio.Event()
         created = datetime.fromtimestamp(time.time(), UTC)
-        self.running: Broadcast | None = self.shelf.begin(
+        self.running: Broadcast | None = self.storage.begin(
             BroadcastInfo(BROADCAST, INPUT, "Pattern", created, mode, self.part_target)
         )
 
@@ -102,7 +102,7 @@ class Showing:
         return self.running if uid == BROADCAST else None
 
     async def find_recording(self, uid: str) -> Broadcast | None:
-        return await self.shelf.open(uid)
+        return await self.storage.open(uid)
 
     async def thumbnail(self, uid: str, width: int | None, height: int | None, fit: str) -> bytes | None:
         return b"a picture" if uid in (INPUT, BROADCAST) else None
@@ -117,4 +117,4 @@ async def served(showing: Showing, *more: web.RouteDef) -> AsyncIterator[str]:
         async with serving(app) as origin:
             yield origin
     finally:
-        showing.shelf.close()
+        showing.storage.close()

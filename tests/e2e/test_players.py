@@ -1,4 +1,4 @@
-"""Real players play what is on the shelf: ffmpeg, and hls.js and dash.js in Chromium."""
+"""Real players play what is on the storage: ffmpeg, and hls.js and dash.js in Chromium."""
 
 from __future__ import annotations
 

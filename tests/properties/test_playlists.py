@@ -19,7 +19,7 @@ from providers.local.manifest import dash, hls
 from providers.local.packager.cutting import PackagerSettings
 from providers.local.packager.events import SegmentEnd, TrackKind
 from providers.local.storage.broadcast import Broadcast
-from providers.local.storage.storage import Shelf, ShelfLimits
+from providers.local.storage.storage import ShelfLimits, Storage
 from tests.simulated_packager import EPOCH, SimulatedPackager, info
 from tests.strict_playlist import MediaPlaylist, check_parts_are_full, check_reload, read_media
 from tests.unit.providers.local.packager.tags import audio_header, frame, sounds, video_header
@@ -55,8 +55,8 @@ def irregular_streams(draw: st.DrawFn) -> list[FlvTag]:
 def test_no_playlist_promises_less_than_a_segment_or_a_part_is_long(tags: list[FlvTag], mode: LatencyMode) -> None:
     part_target = PART_TARGET[mode]
     with tempfile.TemporaryDirectory() as folder:
-        shelf = Shelf(Path(folder), ShelfLimits(min_free=0), sync=False)
-        broadcast = shelf.begin(info(mode=mode, part_target=part_target))
+        storage = Storage(Path(folder), ShelfLimits(min_free=0), sync=False)
+        broadcast = storage.begin(info(mode=mode, part_target=part_target))
         cut = PackagerSettings(SEGMENT_TARGET[mode], part_target, low_latency=mode is LatencyMode.LOW)
         lane = RenditionWriter("source", broadcast, cut)
         before: dict[str, MediaPlaylist] = {}
@@ -72,7 +72,7 @@ def test_no_playlist_promises_less_than_a_segment_or_a_part_is_long(tags: list[F
         lane.flush()
         load(broadcast)
         broadcast.finish(EPOCH)
-        shelf.close()
+        storage.close()
 
 
 def load(broadcast: Broadcast) -> dict[str, MediaPlaylist]:
@@ -90,8 +90,8 @@ def test_a_live_playlist_keeps_the_rules_through_drops_and_restarts(
     steps: list[tuple[str, float, int]], mode: LatencyMode, tracks: tuple[TrackKind, ...]
 ) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        shelf = Shelf(Path(folder), ShelfLimits(min_free=0), sync=False)
-        broadcast = shelf.begin(info(mode=mode, part_target=2.5))
+        storage = Storage(Path(folder), ShelfLimits(min_free=0), sync=False)
+        broadcast = storage.begin(info(mode=mode, part_target=2.5))
         packager = SimulatedPackager(tracks=tracks)
         before = load(broadcast)
         for step, seconds, parts in steps:
@@ -101,7 +101,7 @@ def test_a_live_playlist_keeps_the_rules_through_drops_and_restarts(
                 broadcast.resumed(packager.wall)
             elif step == "crash":
                 broadcast.suspend()
-                (broadcast,) = shelf.recover()
+                (broadcast,) = storage.recover()
                 packager = SimulatedPackager(broadcast.resume("source"), tracks=tracks, at=packager.wall + seconds)
             else:
                 for event in packager.segment(seconds, parts):
@@ -116,7 +116,7 @@ def test_a_live_playlist_keeps_the_rules_through_drops_and_restarts(
             check_reload(before[name], playlist)
             assert playlist.ended
         assert (recording is None) == all(step != "segment" for step, _, _ in steps)
-        shelf.close()
+        storage.close()
 
 
 @settings(max_examples=40, deadline=None)
@@ -125,8 +125,8 @@ def test_every_manifest_lists_only_what_is_on_the_disk_and_the_recording_lists_a
     steps: list[tuple[str, float, int]],
 ) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        shelf = Shelf(Path(folder), ShelfLimits(min_free=0), sync=False)
-        broadcast = shelf.begin(info())
+        storage = Storage(Path(folder), ShelfLimits(min_free=0), sync=False)
+        broadcast = storage.begin(info())
         packager = SimulatedPackager()
         pushed = {kind: 0 for kind in TrackKind}
         for step, seconds, parts in steps:
@@ -153,7 +153,7 @@ def test_every_manifest_lists_only_what_is_on_the_disk_and_the_recording_lists_a
             ].timescale == pytest.approx(pushed[track.kind], abs=1)
             for segment in playlist.segments:
                 assert (broadcast.folder / segment.uri).stat().st_size > 0
-        shelf.close()
+        storage.close()
 
 
 NS = "{urn:mpeg:dash:schema:mpd:2011}"

@@ -1,4 +1,4 @@
-"""A kill at any moment costs a broadcast one part at most, and garbage never stops the shelf from starting."""
+"""A kill at any moment costs a broadcast one part at most, and garbage never stops the storage from starting."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from providers.local.mp4.reader import Defaults, read_defaults, whole_fragments
 from providers.local.packager.events import Part, TrackKind
 from providers.local.storage.broadcast import Broadcast
-from providers.local.storage.storage import Shelf, ShelfLimits
+from providers.local.storage.storage import ShelfLimits, Storage
 from tests.simulated_packager import SimulatedPackager, fragment, info
 
 LIMITS = ShelfLimits(min_free=0)
@@ -33,8 +33,8 @@ def test_a_kill_at_any_moment_loses_no_more_than_the_part_being_written(
     lengths: list[tuple[float, int]], restarts: set[int], kill: int, torn: int
 ) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        shelf = Shelf(Path(folder), LIMITS, sync=False)
-        broadcast = shelf.begin(info())
+        storage = Storage(Path(folder), LIMITS, sync=False)
+        broadcast = storage.begin(info())
         packager = SimulatedPackager()
         events = []
         for number, (length, parts) in enumerate(lengths):
@@ -57,7 +57,7 @@ def test_a_kill_at_any_moment_loses_no_more_than_the_part_being_written(
         with (broadcast.folder / "index.jsonl").open("ab") as half:
             half.write(b'{"is":"segm')
 
-        (again,) = Shelf(Path(folder), LIMITS, sync=False).recover()
+        (again,) = Storage(Path(folder), LIMITS, sync=False).recover()
 
         for kind, scale in ((TrackKind.VIDEO, 90_000), (TrackKind.AUDIO, 48_000)):
             assert abs(seconds(again, kind) - written[kind] / scale) < 1e-6
@@ -68,15 +68,15 @@ def test_a_kill_at_any_moment_loses_no_more_than_the_part_being_written(
         recording = again.finish(packager.wall)
         assert recording is not None
         assert recording.size == sum(file.stat().st_size for file in again.folder.glob("*.m4s"))
-        shelf.close()
+        storage.close()
 
 
 @settings(max_examples=60, deadline=None)
 @given(victim=st.integers(0, 8), garbage=st.binary(max_size=300), cut=st.integers(0, 400))
 def test_garbage_in_any_file_never_raises_out_of_recovery(victim: int, garbage: bytes, cut: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        shelf = Shelf(Path(folder), LIMITS, sync=False)
-        sound, broken = shelf.begin(info("1" * 32)), shelf.begin(info("2" * 32))
+        storage = Storage(Path(folder), LIMITS, sync=False)
+        sound, broken = storage.begin(info("1" * 32)), storage.begin(info("2" * 32))
         for broadcast in (sound, broken):
             packager = SimulatedPackager()
             for event in [*packager.segment(), *packager.segment(), *packager.segment()][:-2]:
@@ -86,12 +86,12 @@ def test_garbage_in_any_file_never_raises_out_of_recovery(victim: int, garbage: 
         file = files[victim % len(files)]
         file.write_bytes(file.read_bytes()[:cut] + garbage)
 
-        found = shelf.recover()
+        found = storage.recover()
 
         assert sound.info.uid in [broadcast.info.uid for broadcast in found]
         for broadcast in found:
             broadcast.finish(packager.wall)
-        shelf.close()
+        storage.close()
 
 
 @given(st.binary(max_size=400))

@@ -12,7 +12,7 @@ import structlog
 
 from providers.local.storage.broadcast import Broadcast
 from providers.local.storage.errors import ShelfError, ShelfFull
-from providers.local.storage.storage import Room, Shelf
+from providers.local.storage.storage import Room, Storage
 
 log = structlog.get_logger(__name__)
 
@@ -28,8 +28,8 @@ NO_ROOM = (
 class DiskGuard:
     """Looks at the disk, and acts. `monotonic` measures spans in seconds."""
 
-    def __init__(self, shelf: Shelf, monotonic: Callable[[], float]) -> None:
-        self._shelf = shelf
+    def __init__(self, storage: Storage, monotonic: Callable[[], float]) -> None:
+        self._shelf = storage
         self._monotonic = monotonic
         self._next_look = 0.0
         self._begins, self._begins_until = True, 0.0

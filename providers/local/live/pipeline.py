@@ -1,4 +1,4 @@
-"""From one encoder's tags to the shelf: a packager for the source and one for each rendition ffmpeg makes of it.
+"""From one encoder's tags to the storage: a packager for the source and one for each rendition ffmpeg makes of it.
 
 A pipeline lives as long as its encoder's connection; the next one of the same broadcast goes on where it stopped. Passthrough does
 not depend on the renditions: when ffmpeg dies, the source goes on, and the renditions come back under a new generation.
@@ -90,11 +90,11 @@ class Transcoding:
 class Pipeline:
     """One encoder's stretch of a broadcast."""
 
-    def __init__(self, name: str, shelf: SegmentSink, settings: PackagerSettings, transcoding: Transcoding) -> None:
+    def __init__(self, name: str, storage: SegmentSink, settings: PackagerSettings, transcoding: Transcoding) -> None:
         """`name` is for the log, never a stream key. Raises PublishRefused when everything would have to be transcoded and no
         slot is free."""
         self._name = name
-        self._shelf = shelf
+        self._shelf = storage
         self._settings = settings
         self._transcoding = transcoding
         self._ladder: Ladder | None = None
@@ -111,7 +111,7 @@ class Pipeline:
         self._facts = Packager(settings, Resume())
         self._source: RenditionWriter | None = None
         if transcoding.passthrough:
-            self._source = RenditionWriter(SOURCE, shelf, settings)
+            self._source = RenditionWriter(SOURCE, storage, settings)
             self._facts = self._source.begin()
         else:
             if transcoding.slots.used >= transcoding.slots.limit:
@@ -135,7 +135,7 @@ class Pipeline:
         except UnsupportedCodec as refused:
             raise unsupported(refused) from refused
         except ShelfError as full:
-            log.error("shelf failed", input=self._name, problem=str(full))
+            log.error("storage failed", input=self._name, problem=str(full))
             raise PublishRefused(DISK.code, DISK.description) from full
 
     def _passthrough(self, source: RenditionWriter, tag: FlvTag, arrived: float) -> None:
@@ -252,7 +252,7 @@ class Pipeline:
     # The end
 
     def close(self) -> None:
-        """The encoder is gone: put the rest on the shelf. What ffmpeg has not handed out by now is left out."""
+        """The encoder is gone: put the rest on the storage. What ffmpeg has not handed out by now is left out."""
         self._stop(RenditionWriter.flush)
 
     def discard(self) -> None:
@@ -267,7 +267,7 @@ class Pipeline:
             for lane in self._all():
                 leave(lane)
         except ShelfError as full:
-            log.error("shelf failed", input=self._name, problem=str(full))
+            log.error("storage failed", input=self._name, problem=str(full))
         self._closed = True
 
     # What players and the countdown want to know

@@ -1,6 +1,6 @@
 """All broadcasts of this server: who may publish, which of them run, and what becomes of them.
 
-This is the gate the ingest asks, and the owner of every `LiveSession` and of the shelf's broadcast under it.
+This is the gate the ingest asks, and the owner of every `LiveSession` and of the storage's broadcast under it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from providers.local.storage.broadcast import Broadcast
 from providers.local.storage.errors import ShelfError, ShelfFull
 from providers.local.storage.index import BroadcastInfo
 from providers.local.storage.recordings import Recordings
-from providers.local.storage.storage import Shelf
+from providers.local.storage.storage import Storage
 
 log = structlog.get_logger(__name__)
 
@@ -52,7 +52,7 @@ class BroadcastRegistry:
 
     def __init__(
         self,
-        shelf: Shelf,
+        storage: Storage,
         recordings: Recordings,
         inputs: InputStore,
         transcoding: Transcoding,
@@ -62,7 +62,7 @@ class BroadcastRegistry:
         clock: Callable[[], float],
         monotonic: Callable[[], float],
     ) -> None:
-        self._shelf = shelf
+        self._shelf = storage
         self._recordings = recordings
         self._inputs = inputs
         self._transcoding = transcoding
@@ -74,7 +74,7 @@ class BroadcastRegistry:
         self._running: dict[str, Broadcast] = {}
         self._changes = 0
         self.refusals = Refusals(clock, monotonic)
-        self._space = DiskGuard(shelf, monotonic)
+        self._space = DiskGuard(storage, monotonic)
 
     # The gate
 
@@ -93,7 +93,7 @@ class BroadcastRegistry:
         except ShelfFull as full:
             raise PublishRefused("NetStream.Publish.Denied", f"{full}.") from full
         except ShelfError as problem:
-            log.error("shelf failed", input=stored.uid, problem=str(problem))
+            log.error("storage failed", input=stored.uid, problem=str(problem))
             raise PublishRefused(DISK.code, DISK.description) from problem
         finally:
             self._forget_unstarted(session)
@@ -181,7 +181,7 @@ class BroadcastRegistry:
             elif broadcast is not None and kind is EventKind.CONNECTED and broadcast.lost_at is not None:
                 broadcast.resumed(at)
         except ShelfError as problem:
-            log.error("shelf failed", input=input_uid, problem=str(problem))
+            log.error("storage failed", input=input_uid, problem=str(problem))
         self._tell(ProviderEvent(kind, input_uid, datetime.fromtimestamp(at, UTC), recording_uid))
 
     def _finished(self, session: LiveSession) -> None:
@@ -267,7 +267,7 @@ class BroadcastRegistry:
         try:
             broadcast.lost(at)
         except ShelfError as problem:
-            log.error("shelf failed", input=broadcast.info.input_uid, problem=str(problem))
+            log.error("storage failed", input=broadcast.info.input_uid, problem=str(problem))
 
     async def watch(self) -> None:
         """Look at the clock for every session, for ever."""

@@ -1,4 +1,4 @@
-"""One rendition on its way to the shelf: its packager, and what of it can be played already."""
+"""One rendition on its way to the storage: its packager, and what of it can be played already."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ log = structlog.get_logger(__name__)
 
 
 class SegmentSink(Protocol):
-    """Where a broadcast's media goes: `shelf.broadcast.Broadcast`."""
+    """Where a broadcast's media goes: `storage.broadcast.Broadcast`."""
 
     def take(self, rendition: str, event: PackagerEvent) -> None:
         """Store an event of a rendition's packager. Raises ShelfError."""
@@ -55,9 +55,9 @@ class Anchor:
 class RenditionWriter:
     """One rendition: its packager and what of it can be played."""
 
-    def __init__(self, rendition: str, shelf: SegmentSink, settings: PackagerSettings) -> None:
+    def __init__(self, rendition: str, storage: SegmentSink, settings: PackagerSettings) -> None:
         self.rendition = rendition
-        self._shelf = shelf
+        self._shelf = storage
         self._settings = settings
         self._tracks: set[TrackKind] = set()
         self._listed: set[TrackKind] = set()
@@ -89,7 +89,7 @@ class RenditionWriter:
             self._store(self.packager, self.packager.flush())
 
     def flush(self) -> None:
-        """Put what is open on the shelf; the lane may begin again."""
+        """Put what is open on the storage; the lane may begin again."""
         self.interrupt()
         self.packager = None
 

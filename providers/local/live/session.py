@@ -1,7 +1,7 @@
 """A broadcast as it happens: one live input, one encoder at a time, drops and freezes included.
 
 The session decides; it does no I/O of its own. Bytes come from the ingest through `EncoderLink`, go through a `Pipeline` to the
-shelf, and `check` is called by the clock (`CHECK_INTERVAL`), so that every rule here can be tested with a time of one's own.
+storage, and `check` is called by the clock (`CHECK_INTERVAL`), so that every rule here can be tested with a time of one's own.
 """
 
 from __future__ import annotations
@@ -219,7 +219,7 @@ class LiveSession:
         return self.stored.accepts(encoder.key_digest, datetime.fromtimestamp(self._around.clock(), UTC))
 
     def suspend(self) -> None:
-        """The service stops: put everything on the shelf and leave the broadcast open for the next start."""
+        """The service stops: put everything on the storage and leave the broadcast open for the next start."""
         if (encoder := self._encoder) is not None:
             self._encoder = None
             self._close_pipeline(encoder)

@@ -25,7 +25,7 @@ class Library(Protocol):
         """The running broadcast with this uid of its own."""
 
     async def find_recording(self, uid: str) -> Broadcast | None:
-        """The finished broadcast with this uid (`Shelf.open`)."""
+        """The finished broadcast with this uid (`Storage.open`)."""
 
     async def thumbnail(self, uid: str, width: int | None, height: int | None, fit: str) -> bytes | None:
         """A JPEG of an input uid (live) or a recording uid; None when there is no picture. Raises PictureLater."""

@@ -1,1 +1,1 @@
-"""The shelf: segments and parts in memory and on disk, from the first part of a broadcast to its recording."""
+"""The storage: segments and parts in memory and on disk, from the first part of a broadcast to its recording."""

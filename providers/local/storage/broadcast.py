@@ -1,4 +1,4 @@
-"""One broadcast on the shelf: written while it runs, read for as long as it is kept."""
+"""One broadcast on the storage: written while it runs, read for as long as it is kept."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ TrackKey = tuple[str, TrackKind]
 
 
 class Broadcast:
-    """One showing of a live input, reconnects included; `Shelf` makes them.
+    """One showing of a live input, reconnects included; `Storage` makes them.
 
     While it runs: `take` what the packagers hand out, then `finish`. A finished one is read only. After a ShelfError from
     `take` nothing more is taken until `retry`; what was written stays and `finish` may still make a recording of it. `version`

@@ -40,7 +40,7 @@ class Syncer:
     """Syncs and closes files in one thread; with `enabled=False` it only closes them."""
 
     def __init__(self, *, enabled: bool = True) -> None:
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="shelf-sync") if enabled else None
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="storage-sync") if enabled else None
         self._waiting = 0
         self._failure: OSError | None = None
 

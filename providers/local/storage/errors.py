@@ -1,4 +1,4 @@
-"""What can go wrong on the shelf::
+"""What can go wrong on the storage::
 
 ShelfError        a write failed: this broadcast cannot go on (its cause is the OSError)
 └── ShelfFull     too little free space to begin a broadcast
@@ -6,7 +6,7 @@ ShelfError        a write failed: this broadcast cannot go on (its cause is the 
 
 
 class ShelfError(Exception):
-    """The shelf could not keep what it was given."""
+    """The storage could not keep what it was given."""
 
 
 class ShelfFull(ShelfError):

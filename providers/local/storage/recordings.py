@@ -25,7 +25,7 @@ Key = tuple[datetime, str]
 
 @dataclass(frozen=True, slots=True)
 class StoredRecording:
-    """A finished broadcast on the shelf. `size` in bytes, `duration` in seconds; 0 x 0 when it has no picture."""
+    """A finished broadcast on the storage. `size` in bytes, `duration` in seconds; 0 x 0 when it has no picture."""
 
     uid: str
     input_uid: str
@@ -65,7 +65,7 @@ def decode(data: bytes) -> StoredRecording:
 
 
 def read_all(root: Path) -> list[StoredRecording]:
-    """Read every finished recording under the shelf's root. Blocking: about 0.1 ms each."""
+    """Read every finished recording under the storage's root. Blocking: about 0.1 ms each."""
     found = []
     for file in root.glob(f"*/{RECORDING_FILE}"):
         try:

@@ -1,4 +1,4 @@
-"""The shelf's folder: begin a broadcast, take up what a crash left, open and delete recordings.
+"""The storage's folder: begin a broadcast, take up what a crash left, open and delete recordings.
 
 <root>/<uid>/index.jsonl            what was written, line by line (index.py)
              recording.json         when the broadcast has ended (recordings.py)
@@ -61,7 +61,7 @@ class Room(Enum):
     NONE = auto()
 
 
-class Shelf:
+class Storage:
     """All broadcasts and recordings. Its methods touch the disk; none of them waits for it to sync."""
 
     def __init__(

@@ -11,7 +11,7 @@ from providers.local import library
 from providers.local.library import Library
 from providers.local.live.registry import BroadcastRegistry
 from providers.local.playback import PictureLater
-from providers.local.storage.storage import Shelf, ShelfLimits
+from providers.local.storage.storage import ShelfLimits, Storage
 from providers.local.transcoder.thumbnail import MAX_SIDE, MIN_SIDE, Media, ThumbnailBusy, Thumbnails
 from tests.simulated_packager import EPOCH, UID, SimulatedPackager, info
 
@@ -38,40 +38,40 @@ class FreshThumbnails(Thumbnails):
 
 
 @pytest.fixture
-def shelf(tmp_path: Path) -> Shelf:
-    shelf = Shelf(tmp_path, ShelfLimits(min_free=0), sync=False)
-    broadcast = shelf.begin(info())
+def storage(tmp_path: Path) -> Storage:
+    storage = Storage(tmp_path, ShelfLimits(min_free=0), sync=False)
+    broadcast = storage.begin(info())
     for event in SimulatedPackager().segment():
         broadcast.take("source", event)
     broadcast.finish(EPOCH + 2)
-    return shelf
+    return storage
 
 
-async def test_a_picture_that_is_there_costs_no_reading(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_picture_that_is_there_costs_no_reading(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
     def read(*arguments: object) -> bytes:
         raise AssertionError("the segment was read")
 
     monkeypatch.setattr(library, "_read", read)
-    shown = Library(cast("BroadcastRegistry", Idle()), shelf, FreshThumbnails())
+    shown = Library(cast("BroadcastRegistry", Idle()), storage, FreshThumbnails())
     assert await shown.thumbnail(UID, 640, 360, "crop") == b"jpeg"
 
 
-async def test_a_picture_that_cannot_be_made_right_now_is_later_not_never(shelf: Shelf) -> None:
+async def test_a_picture_that_cannot_be_made_right_now_is_later_not_never(storage: Storage) -> None:
     class BusyThumbnails(Thumbnails):
         async def of(self, key: str, media: Media, width: int = 640, height: int = 360, fit: str = "crop") -> bytes:
             raise ThumbnailBusy("too many", retry_after=3.0)
 
     with pytest.raises(PictureLater) as later:
-        await Library(cast("BroadcastRegistry", Idle()), shelf, BusyThumbnails()).thumbnail(UID, 640, 360, "crop")
+        await Library(cast("BroadcastRegistry", Idle()), storage, BusyThumbnails()).thumbnail(UID, 640, 360, "crop")
     assert later.value.seconds == 3.0
 
 
 @pytest.mark.parametrize(("width", "height"), [(None, 1500), (2000, None), (1, 1), (None, None), (None, 2000)])
 async def test_every_size_that_may_be_asked_for_can_be_made(
-    shelf: Shelf, width: int | None, height: int | None
+    storage: Storage, width: int | None, height: int | None
 ) -> None:
     thumbnails = FreshThumbnails()
-    await Library(cast("BroadcastRegistry", Idle()), shelf, thumbnails).thumbnail(UID, width, height, "crop")
+    await Library(cast("BroadcastRegistry", Idle()), storage, thumbnails).thumbnail(UID, width, height, "crop")
     assert all(MIN_SIDE <= side <= MAX_SIDE for side in thumbnails.sizes[0])
 
 
@@ -81,8 +81,8 @@ async def test_the_picture_of_a_recording_that_stopped_early_is_of_what_was_reco
             assert callable(media)
             return await media()
 
-    shelf = Shelf(tmp_path, ShelfLimits(min_free=0), sync=False)
-    broadcast, packager = shelf.begin(info()), SimulatedPackager()
+    storage = Storage(tmp_path, ShelfLimits(min_free=0), sync=False)
+    broadcast, packager = storage.begin(info()), SimulatedPackager()
     for number in range(30):
         if number == 3:
             broadcast.stop_recording()
@@ -91,7 +91,7 @@ async def test_the_picture_of_a_recording_that_stopped_early_is_of_what_was_reco
     broadcast.finish(packager.wall)
 
     recorded = {(broadcast.folder / f"source-video-{number}.m4s").read_bytes() for number in range(3)}
-    picture = await Library(cast("BroadcastRegistry", Idle()), shelf, TakenThumbnails()).thumbnail(
+    picture = await Library(cast("BroadcastRegistry", Idle()), storage, TakenThumbnails()).thumbnail(
         UID, 640, 360, "crop"
     )
     assert picture is not None

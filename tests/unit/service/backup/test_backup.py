@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from providers.local.storage.recordings import RECORDING_FILE
-from providers.local.storage.storage import Shelf, ShelfLimits
+from providers.local.storage.storage import ShelfLimits, Storage
 from providers.lock import ExclusiveLock, LockHeld
 from service.backup import BackupRefused, back_up, copying, restore
 from service.settings import Settings
@@ -30,9 +30,9 @@ def settings(tmp_path: Path, migrated_sqlite: str) -> Settings:
     shutil.copyfile(migrated_sqlite.removeprefix("sqlite:///"), data / "conference.db")
     (data / "tls" / "ca.key").write_text("a key")
     (data / "first-token").write_text("a token")
-    shelf = Shelf(data / "recordings", ShelfLimits(min_free=0), sync=False)
+    storage = Storage(data / "recordings", ShelfLimits(min_free=0), sync=False)
     for uid in (FINISHED, RUNNING):
-        broadcast, packager = shelf.begin(info(uid)), SimulatedPackager()
+        broadcast, packager = storage.begin(info(uid)), SimulatedPackager()
         for event in [event for _ in range(3) for event in packager.segment()]:
             broadcast.take("source", event)
         if uid == FINISHED:
@@ -97,11 +97,11 @@ async def test_a_restored_service_has_all_of_it_and_the_running_broadcast_is_rec
     assert (data / "tls" / "ca.key").read_text() == "a key"
     assert (data / "first-token").read_text() == "a token"
     assert {path.stat().st_mode & 0o077 for path in data.rglob("*")} == {0}
-    shelf = Shelf(data / "recordings", ShelfLimits(min_free=0), sync=False)
-    (recovered,) = shelf.recover()
+    storage = Storage(data / "recordings", ShelfLimits(min_free=0), sync=False)
+    (recovered,) = storage.recover()
     recording = recovered.finish(EPOCH + 8)
     assert recording is not None and (recording.uid, recording.duration) == (RUNNING, 7.0)
-    finished = await shelf.open(FINISHED)
+    finished = await storage.open(FINISHED)
     assert finished is not None and [track.seconds for track in finished.tracks.values()] == [6.0, 6.0]
 
 
@@ -119,7 +119,7 @@ def test_a_broadcast_that_ends_while_it_is_copied_is_recovered_to_the_same_recor
     monkeypatch.setattr(copying, "copy_file", copy)
     copying.copy_broadcast(folder, tmp_path / RUNNING)
     assert not (tmp_path / RUNNING / RECORDING_FILE).exists()
-    (recovered,) = Shelf(tmp_path, ShelfLimits(min_free=0), sync=False).recover()
+    (recovered,) = Storage(tmp_path, ShelfLimits(min_free=0), sync=False).recover()
     assert recovered.info.uid == RUNNING
 
 

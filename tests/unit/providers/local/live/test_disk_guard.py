@@ -40,7 +40,7 @@ def spawn(tasks: Tasks) -> Spawn:
 @pytest.fixture
 def set_free(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> SetFree:
     def set_free(free: int) -> None:
-        monkeypatch.setattr(stage.shelf, "free_space", lambda: free)
+        monkeypatch.setattr(stage.storage, "free_space", lambda: free)
 
     set_free(LIMITS.record_free)
     return set_free
@@ -76,7 +76,7 @@ async def test_a_disk_that_is_nearly_full_ends_the_recording_and_not_the_show(st
     stage.after(DEFAULT_RECONNECT_TIMEOUT)
     (recording,) = stage.recordings.page(INPUT)
     assert recording.duration == pytest.approx(9.0, abs=0.1)
-    shown = await stage.shelf.open(recording.uid)
+    shown = await stage.storage.open(recording.uid)
     assert shown is not None
     for track in shown.view(live=False).tracks:
         playlist = read_media(hls.vod_playlist(track, ""))
@@ -110,7 +110,7 @@ async def test_a_full_disk_sends_the_encoders_away_and_says_why(stage: Stage, se
 
     assert stage.closed == [NO_ROOM[1]]
     assert len(stage.recordings) == 1
-    stage.shelf._limits = LIMITS
+    stage.storage._limits = LIMITS
     with pytest.raises(PublishRefused, match="nearly full: 63 MiB free"):
         await stage.connect()
 
@@ -137,7 +137,7 @@ async def test_a_broadcast_that_fails_to_end_on_a_full_disk_does_not_stop_the_ot
 
 async def test_an_input_at_rest_says_whether_a_broadcast_could_begin(stage: Stage, set_free: SetFree) -> None:
     await stage.add_input()
-    stage.shelf._limits = LIMITS
+    stage.storage._limits = LIMITS
     set_free(LIMITS.min_free)
     assert stage.broadcasts.recording(INPUT) is None
     set_free(LIMITS.min_free - 1)
@@ -151,7 +151,7 @@ async def test_an_input_at_rest_says_whether_a_broadcast_could_begin(stage: Stag
 
 async def test_the_disk_is_looked_at_seldom(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     looks: list[None] = []
-    monkeypatch.setattr(stage.shelf, "free_space", lambda: looks.append(None) or 1 << 40)
+    monkeypatch.setattr(stage.storage, "free_space", lambda: looks.append(None) or 1 << 40)
     stage.after(60)
     assert looks == []
     await stage.add_input()

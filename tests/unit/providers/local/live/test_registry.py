@@ -1,4 +1,4 @@
-"""Who may publish and what becomes of it, on a real shelf, with a store and a disk that misbehave when told to."""
+"""Who may publish and what becomes of it, on a real storage, with a store and a disk that misbehave when told to."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from providers.local.rtmp.events import publish_target
 from providers.local.storage.broadcast import Broadcast
 from providers.local.storage.errors import ShelfError
 from providers.local.storage.recordings import Recordings
-from providers.local.storage.storage import Shelf, ShelfLimits
+from providers.local.storage.storage import ShelfLimits, Storage
 from providers.local.transcoder.renditions import parse_renditions
 from providers.local.transcoder.slots import TranscodeSlots
 from tests.unit.providers.local.packager.tags import stream, video_header
@@ -70,10 +70,17 @@ class Stage:
 
     def _broadcasts(self) -> BroadcastRegistry:
         transcoding = Transcoding(parse_renditions(self.renditions), TranscodeSlots(0), self.spawn)
-        self.shelf = shelf = Shelf(self.folder, ShelfLimits(min_free=0), sync=False)
+        self.storage = storage = Storage(self.folder, ShelfLimits(min_free=0), sync=False)
         clock = lambda: self.now  # noqa: E731
         return BroadcastRegistry(
-            shelf, self.recordings, self.store, transcoding, self.spawn, self.told.append, clock=clock, monotonic=clock
+            storage,
+            self.recordings,
+            self.store,
+            transcoding,
+            self.spawn,
+            self.told.append,
+            clock=clock,
+            monotonic=clock,
         )
 
     async def add_input(self, uid: str = INPUT, key: str = KEY, **options: int) -> StoredInput:

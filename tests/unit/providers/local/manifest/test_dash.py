@@ -10,15 +10,15 @@ import pytest
 
 from providers.local.manifest import dash
 from providers.local.storage.broadcast import Broadcast
-from providers.local.storage.storage import Shelf, ShelfLimits
+from providers.local.storage.storage import ShelfLimits, Storage
 from tests.simulated_packager import SimulatedPackager, info
 
 
 @pytest.fixture
 def broadcast(tmp_path: Path) -> Iterator[Broadcast]:
-    shelf = Shelf(tmp_path, ShelfLimits(min_free=0), sync=False)
-    yield shelf.begin(info())
-    shelf.close()
+    storage = Storage(tmp_path, ShelfLimits(min_free=0), sync=False)
+    yield storage.begin(info())
+    storage.close()
 
 
 def depth(broadcast: Broadcast, packager: SimulatedPackager, segments: int) -> float | None:

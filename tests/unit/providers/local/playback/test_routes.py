@@ -17,7 +17,7 @@ from providers.local.packager.events import Part
 from providers.local.playback import routes
 from providers.local.playback.ports import PictureLater
 from providers.local.storage.broadcast import Broadcast
-from providers.local.storage.storage import Shelf, ShelfLimits
+from providers.local.storage.storage import ShelfLimits, Storage
 from tests.simulated_packager import INPUT, UID, SimulatedPackager, info
 from tests.strict_playlist import read_media, read_multivariant
 
@@ -25,16 +25,16 @@ Client = TestClient[web.Request, web.Application]
 
 
 class Library:
-    """One broadcast on a real shelf."""
+    """One broadcast on a real storage."""
 
     def __init__(self, folder: Path) -> None:
-        self.shelf = Shelf(folder, ShelfLimits(min_free=0), sync=False)
+        self.storage = Storage(folder, ShelfLimits(min_free=0), sync=False)
         self.broadcast: Broadcast | None = None
         self.packager = SimulatedPackager()
         self.busy = False
 
     def begin(self, mode: LatencyMode = LatencyMode.STANDARD) -> Broadcast:
-        self.broadcast = self.shelf.begin(info(mode=mode))
+        self.broadcast = self.storage.begin(info(mode=mode))
         return self.broadcast
 
     def push(self, count: int = 1) -> None:
@@ -64,7 +64,7 @@ class Library:
         return self.broadcast if uid == UID else None
 
     async def find_recording(self, uid: str) -> Broadcast | None:
-        return await self.shelf.open(uid)
+        return await self.storage.open(uid)
 
     async def thumbnail(self, uid: str, width: int | None, height: int | None, fit: str) -> bytes | None:
         if self.busy:

@@ -8,7 +8,7 @@ import pytest
 
 from providers.local.packager.events import TrackKind
 from providers.local.storage.broadcast import LEFT_AFTER, Broadcast
-from providers.local.storage.storage import Shelf, ShelfLimits
+from providers.local.storage.storage import ShelfLimits, Storage
 from tests.simulated_packager import SimulatedPackager, info
 
 VIDEO, AUDIO = TrackKind.VIDEO, TrackKind.AUDIO
@@ -16,7 +16,7 @@ VIDEO, AUDIO = TrackKind.VIDEO, TrackKind.AUDIO
 
 @pytest.fixture
 def broadcast(tmp_path: Path) -> Broadcast:
-    return Shelf(tmp_path, ShelfLimits(min_free=0), sync=False).begin(info())
+    return Storage(tmp_path, ShelfLimits(min_free=0), sync=False).begin(info())
 
 
 def push(broadcast: Broadcast, count: int, *tracks: TrackKind) -> None:

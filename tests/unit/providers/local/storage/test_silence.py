@@ -13,7 +13,7 @@ from providers.local.packager.cutting import PackagerSettings
 from providers.local.packager.events import TrackKind
 from providers.local.packager.packager import Packager
 from providers.local.storage.broadcast import Broadcast
-from providers.local.storage.storage import Shelf, ShelfLimits
+from providers.local.storage.storage import ShelfLimits, Storage
 from tests.simulated_packager import info
 from tests.strict_playlist import read_media
 from tests.unit.providers.local.packager.tags import ARRIVED, frames, stream, video_header
@@ -24,9 +24,9 @@ VIDEO = ("source", TrackKind.VIDEO)
 
 @pytest.fixture
 def broadcast(tmp_path: Path) -> Iterator[Broadcast]:
-    shelf = Shelf(tmp_path, ShelfLimits(min_free=0), sync=False)
-    yield shelf.begin(info())
-    shelf.close()
+    storage = Storage(tmp_path, ShelfLimits(min_free=0), sync=False)
+    yield storage.begin(info())
+    storage.close()
 
 
 def connect(broadcast: Broadcast, tags: list[FlvTag], after: float) -> None:

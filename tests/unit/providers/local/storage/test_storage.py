@@ -1,4 +1,4 @@
-"""A broadcast on the shelf, from its first part to its recording, and what the disk can do to it."""
+"""A broadcast on the storage, from its first part to its recording, and what the disk can do to it."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from providers.local.packager.events import Part, SegmentEnd, TrackInit, TrackKi
 from providers.local.storage.broadcast import Broadcast
 from providers.local.storage.errors import ShelfError, ShelfFull
 from providers.local.storage.recordings import RECORDING_FILE, StoredRecording, decode
-from providers.local.storage.storage import Shelf, ShelfLimits
+from providers.local.storage.storage import ShelfLimits, Storage
 from tests.simulated_packager import EPOCH, UID, SimulatedPackager, info
 
 
 @pytest.fixture
-def shelf(tmp_path: Path) -> Shelf:
-    return Shelf(tmp_path, ShelfLimits(min_free=0))
+def storage(tmp_path: Path) -> Storage:
+    return Storage(tmp_path, ShelfLimits(min_free=0))
 
 
 def push(broadcast: Broadcast, packager: SimulatedPackager, count: int = 1, rendition: str = "source") -> None:
@@ -34,17 +34,17 @@ def push(broadcast: Broadcast, packager: SimulatedPackager, count: int = 1, rend
 
 def test_a_full_disk_refuses_a_new_broadcast_with_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(ShelfFull, match="nearly full"):
-        Shelf(tmp_path, ShelfLimits(min_free=1 << 60)).begin(info())
+        Storage(tmp_path, ShelfLimits(min_free=1 << 60)).begin(info())
 
 
-def test_a_uid_is_used_once(shelf: Shelf) -> None:
-    shelf.begin(info())
+def test_a_uid_is_used_once(storage: Storage) -> None:
+    storage.begin(info())
     with pytest.raises(ShelfError):
-        shelf.begin(info())
+        storage.begin(info())
 
 
-def test_a_broadcast_is_watchable_with_its_first_segment_in_every_track(shelf: Shelf) -> None:
-    broadcast = shelf.begin(info())
+def test_a_broadcast_is_watchable_with_its_first_segment_in_every_track(storage: Storage) -> None:
+    broadcast = storage.begin(info())
     states = []
     for event in SimulatedPackager().segment():
         broadcast.take("source", event)
@@ -52,8 +52,8 @@ def test_a_broadcast_is_watchable_with_its_first_segment_in_every_track(shelf: S
     assert states == [False] * (len(states) - 1) + [True]
 
 
-def test_a_track_that_stays_silent_does_not_hold_the_broadcast_up(shelf: Shelf) -> None:
-    broadcast, packager = shelf.begin(info()), SimulatedPackager()
+def test_a_track_that_stays_silent_does_not_hold_the_broadcast_up(storage: Storage) -> None:
+    broadcast, packager = storage.begin(info()), SimulatedPackager()
     for _ in range(2):
         for event in packager.segment():
             if isinstance(event, TrackInit) or event.track is TrackKind.VIDEO:
@@ -61,40 +61,40 @@ def test_a_track_that_stays_silent_does_not_hold_the_broadcast_up(shelf: Shelf) 
     assert broadcast.watchable
 
 
-async def test_the_recording_has_the_size_and_duration_of_its_segments(shelf: Shelf) -> None:
-    broadcast = shelf.begin(info())
+async def test_the_recording_has_the_size_and_duration_of_its_segments(storage: Storage) -> None:
+    broadcast = storage.begin(info())
     push(broadcast, SimulatedPackager(), 3)
     recording = broadcast.finish(EPOCH + 6)
     assert recording is not None
     assert recording.size == sum(file.stat().st_size for file in broadcast.folder.glob("*.m4s"))
     assert (recording.duration, recording.width, recording.height) == (6.0, 1280, 720)
-    opened = await shelf.open(UID)
+    opened = await storage.open(UID)
     assert opened is not None and opened.ended
 
 
-def test_a_broadcast_without_media_leaves_nothing(shelf: Shelf) -> None:
-    broadcast = shelf.begin(info())
+def test_a_broadcast_without_media_leaves_nothing(storage: Storage) -> None:
+    broadcast = storage.begin(info())
     assert broadcast.finish(EPOCH) is None
     assert not broadcast.folder.exists()
 
 
-def test_finishing_twice_changes_nothing(shelf: Shelf) -> None:
-    broadcast = shelf.begin(info())
+def test_finishing_twice_changes_nothing(storage: Storage) -> None:
+    broadcast = storage.begin(info())
     push(broadcast, SimulatedPackager())
     assert broadcast.finish(EPOCH + 2) is not None
     assert broadcast.finish(EPOCH + 3) is None
-    assert not shelf.recover()
+    assert not storage.recover()
 
 
-def test_an_ended_broadcast_takes_no_more(shelf: Shelf) -> None:
-    broadcast = shelf.begin(info())
+def test_an_ended_broadcast_takes_no_more(storage: Storage) -> None:
+    broadcast = storage.begin(info())
     broadcast.finish(EPOCH)
     with pytest.raises(ShelfError):
         push(broadcast, SimulatedPackager())
 
 
-def test_the_segment_left_open_at_the_end_belongs_to_the_recording(shelf: Shelf) -> None:
-    broadcast, packager = shelf.begin(info()), SimulatedPackager()
+def test_the_segment_left_open_at_the_end_belongs_to_the_recording(storage: Storage) -> None:
+    broadcast, packager = storage.begin(info()), SimulatedPackager()
     push(broadcast, packager)
     for event in packager.segment():
         if not isinstance(event, SegmentEnd):
@@ -104,9 +104,9 @@ def test_the_segment_left_open_at_the_end_belongs_to_the_recording(shelf: Shelf)
 
 
 def test_a_write_that_fails_ends_the_broadcast_and_keeps_what_was_written(
-    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+    storage: Storage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    broadcast, packager = shelf.begin(info()), SimulatedPackager()
+    broadcast, packager = storage.begin(info()), SimulatedPackager()
     push(broadcast, packager, 2)
 
     def full(fd: int, data: bytes) -> int:
@@ -122,52 +122,52 @@ def test_a_write_that_fails_ends_the_broadcast_and_keeps_what_was_written(
     assert recording is not None and recording.duration == 4.0
 
 
-def test_a_lost_encoder_is_remembered_through_a_restart(shelf: Shelf) -> None:
-    broadcast = shelf.begin(info())
+def test_a_lost_encoder_is_remembered_through_a_restart(storage: Storage) -> None:
+    broadcast = storage.begin(info())
     push(broadcast, SimulatedPackager())
     broadcast.lost(EPOCH + 2)
     broadcast.suspend()
-    (again,) = shelf.recover()
+    (again,) = storage.recover()
     assert (again.info, again.lost_at) == (broadcast.info, EPOCH + 2)
     again.resumed(EPOCH + 3)
     again.suspend()
-    assert shelf.recover()[0].lost_at is None
+    assert storage.recover()[0].lost_at is None
 
 
-def test_the_promised_target_duration_is_kept_through_a_restart(shelf: Shelf) -> None:
-    broadcast = shelf.begin(info())
+def test_the_promised_target_duration_is_kept_through_a_restart(storage: Storage) -> None:
+    broadcast = storage.begin(info())
     broadcast.promise(9, 0.5)
     push(broadcast, SimulatedPackager())
     broadcast.suspend()
-    (again,) = shelf.recover()
+    (again,) = storage.recover()
     assert again.target_duration == 9
     assert again.resume("source").target_duration == 9
 
 
-def test_a_resumed_packager_goes_on_in_a_generation_of_its_own(shelf: Shelf) -> None:
-    broadcast = shelf.begin(info())
+def test_a_resumed_packager_goes_on_in_a_generation_of_its_own(storage: Storage) -> None:
+    broadcast = storage.begin(info())
     assert broadcast.resume("source").generation == 0
     push(broadcast, SimulatedPackager(), 2)
     resume = broadcast.resume("source")
     assert (resume.generation, resume.video_sequence, resume.audio_sequence, resume.decode_time) == (1, 2, 2, 4.0)
 
 
-def test_a_rendition_that_comes_late_joins_the_generation_of_the_others(shelf: Shelf) -> None:
-    broadcast = shelf.begin(info())
+def test_a_rendition_that_comes_late_joins_the_generation_of_the_others(storage: Storage) -> None:
+    broadcast = storage.begin(info())
     push(broadcast, SimulatedPackager(), 2)
     assert broadcast.resume("720p").generation == 0
 
 
-def test_only_young_media_stays_in_memory(shelf: Shelf) -> None:
-    broadcast = shelf.begin(info())
+def test_only_young_media_stays_in_memory(storage: Storage) -> None:
+    broadcast = storage.begin(info())
     push(broadcast, SimulatedPackager(), 20)
     track = broadcast.track("source-video")
     assert track is not None
     assert [sequence for sequence in range(20) if track.stored(sequence)] == [16, 17, 18, 19]
 
 
-def test_waiters_are_told_of_every_part(shelf: Shelf) -> None:
-    broadcast, told = shelf.begin(info()), 0
+def test_waiters_are_told_of_every_part(storage: Storage) -> None:
+    broadcast, told = storage.begin(info()), 0
     for event in SimulatedPackager().segment():
         track = broadcast.track("source-video")
         waiting = track.changed if track else None
@@ -176,17 +176,17 @@ def test_waiters_are_told_of_every_part(shelf: Shelf) -> None:
     assert told == 4 + 1
 
 
-def test_a_broken_recording_is_set_aside(shelf: Shelf) -> None:
-    broadcast = shelf.begin(info())
+def test_a_broken_recording_is_set_aside(storage: Storage) -> None:
+    broadcast = storage.begin(info())
     push(broadcast, SimulatedPackager())
     broadcast.suspend()
     (broadcast.folder / "index.jsonl").write_bytes(b"garbage\n")
-    assert shelf.recover() == []
-    assert len(list((shelf.root / "broken").iterdir())) == 1
+    assert storage.recover() == []
+    assert len(list((storage.root / "broken").iterdir())) == 1
 
 
-def test_a_full_disk_at_the_start_sets_nothing_aside(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
-    broadcast, packager = shelf.begin(info()), SimulatedPackager()
+def test_a_full_disk_at_the_start_sets_nothing_aside(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
+    broadcast, packager = storage.begin(info()), SimulatedPackager()
     push(broadcast, packager)
     for event in packager.segment():
         if isinstance(event, Part):  # killed in the middle of a segment
@@ -198,41 +198,41 @@ def test_a_full_disk_at_the_start_sets_nothing_aside(shelf: Shelf, monkeypatch: 
 
     with monkeypatch.context() as patched:
         patched.setattr(os, "write", full)
-        assert shelf.recover() == []
-    (again,) = shelf.recover()
+        assert storage.recover() == []
+    (again,) = storage.recover()
     recording = again.finish(EPOCH + 4)
     assert recording is not None and recording.duration == 4.0
 
 
-def test_a_broadcast_that_was_killed_before_its_first_line_is_swept_away(shelf: Shelf) -> None:
-    (shelf.root / UID).mkdir()
-    (shelf.root / UID / "index.jsonl").touch()
-    assert shelf.recover() == []
-    assert list(shelf.root.iterdir()) == []
+def test_a_broadcast_that_was_killed_before_its_first_line_is_swept_away(storage: Storage) -> None:
+    (storage.root / UID).mkdir()
+    (storage.root / UID / "index.jsonl").touch()
+    assert storage.recover() == []
+    assert list(storage.root.iterdir()) == []
 
 
-def test_a_segment_missing_after_a_power_cut_ends_its_track_there(shelf: Shelf) -> None:
-    broadcast = shelf.begin(info())
+def test_a_segment_missing_after_a_power_cut_ends_its_track_there(storage: Storage) -> None:
+    broadcast = storage.begin(info())
     push(broadcast, SimulatedPackager(), 5)
     broadcast.suspend()
     os.truncate(broadcast.folder / "source-video-3.m4s", 0)
-    (again,) = shelf.recover()
+    (again,) = storage.recover()
     track = again.track("source-video")
     assert track is not None and [segment.sequence for segment in track.segments] == [0, 1, 2]
 
 
-def test_a_part_of_a_segment_that_is_not_open_is_refused(shelf: Shelf) -> None:
-    broadcast = shelf.begin(info())
+def test_a_part_of_a_segment_that_is_not_open_is_refused(storage: Storage) -> None:
+    broadcast = storage.begin(info())
     push(broadcast, SimulatedPackager())
     with pytest.raises(ShelfError):
         broadcast.take("source", SegmentEnd(TrackKind.VIDEO, 0, 7, 0, 0, True, EPOCH))
 
 
 @pytest.mark.parametrize("rendition", ["../x", "Source", "", "a-b"])
-def test_a_rendition_has_a_safe_name(shelf: Shelf, rendition: str) -> None:
+def test_a_rendition_has_a_safe_name(storage: Storage, rendition: str) -> None:
     event = next(event for event in SimulatedPackager().segment() if not isinstance(event, Part))
     with pytest.raises(ShelfError):
-        shelf.begin(info()).take(rendition, event)
+        storage.begin(info()).take(rendition, event)
 
 
 @pytest.mark.parametrize(
@@ -251,8 +251,8 @@ def test_the_time_without_an_encoder_counts_for_the_live_window() -> None:
     assert window_start([*before, (400.0, 2.0), (402.0, 2.0)], 2) == 16
 
 
-def test_after_a_reconnect_all_renditions_count_their_generations_alike(shelf: Shelf) -> None:
-    broadcast = shelf.begin(info())
+def test_after_a_reconnect_all_renditions_count_their_generations_alike(storage: Storage) -> None:
+    broadcast = storage.begin(info())
     push(broadcast, SimulatedPackager(broadcast.resume("source", joins=False)), 2)
     for _ in range(2):  # its ffmpeg died once
         push(broadcast, SimulatedPackager(broadcast.resume("low"), tracks=(TrackKind.VIDEO,)), rendition="low")
@@ -262,45 +262,45 @@ def test_after_a_reconnect_all_renditions_count_their_generations_alike(shelf: S
     assert broadcast.resume("low").generation == resumed.generation
 
 
-async def test_a_recording_many_ask_for_at_once_is_read_once(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
-    broadcast = shelf.begin(info())
+async def test_a_recording_many_ask_for_at_once_is_read_once(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
+    broadcast = storage.begin(info())
     push(broadcast, SimulatedPackager(), 3)
     broadcast.finish(EPOCH + 6)
     read: list[str] = []
-    load = shelf._load
-    monkeypatch.setattr(shelf, "_load", lambda uid: (read.append(uid), load(uid))[1])
+    load = storage._load
+    monkeypatch.setattr(storage, "_load", lambda uid: (read.append(uid), load(uid))[1])
 
-    opened = await asyncio.gather(*(shelf.open(UID) for _ in range(20)))
+    opened = await asyncio.gather(*(storage.open(UID) for _ in range(20)))
     assert read == [UID]
     assert len({id(each) for each in opened}) == 1
 
 
-async def test_a_broadcast_that_was_kept_as_it_ended_shows_what_a_reader_of_its_files_finds(shelf: Shelf) -> None:
-    broadcast = shelf.begin(info())
+async def test_a_broadcast_that_was_kept_as_it_ended_shows_what_a_reader_of_its_files_finds(storage: Storage) -> None:
+    broadcast = storage.begin(info())
     push(broadcast, SimulatedPackager(), 30)
     broadcast.finish(EPOCH + 60)
-    read = await shelf.open(UID)
+    read = await storage.open(UID)
     assert read is not None and read is not broadcast
     assert broadcast.view(live=True) == read.view(live=True)
     assert broadcast.view(live=False) == read.view(live=False)
 
 
 async def test_long_recordings_make_room_for_each_other_in_memory(tmp_path: Path) -> None:
-    shelf = Shelf(tmp_path, ShelfLimits(min_free=0, open_segments=10))
+    storage = Storage(tmp_path, ShelfLimits(min_free=0, open_segments=10))
     for number in range(3):
-        broadcast = shelf.begin(info(uid=f"{number:032x}"))
+        broadcast = storage.begin(info(uid=f"{number:032x}"))
         push(broadcast, SimulatedPackager(), 4)
         broadcast.finish(EPOCH + 8)
-        assert await shelf.open(broadcast.info.uid) is not None
-    assert len(shelf._opened) == 1
+        assert await storage.open(broadcast.info.uid) is not None
+    assert len(storage._opened) == 1
 
 
 def test_a_process_without_a_free_descriptor_goes_on_unsynced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def dup(fd: int) -> int:
         raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
 
-    shelf = Shelf(tmp_path, ShelfLimits(min_free=0))
-    broadcast = shelf.begin(info())
+    storage = Storage(tmp_path, ShelfLimits(min_free=0))
+    broadcast = storage.begin(info())
     monkeypatch.setattr(os, "dup", dup)
     push(broadcast, SimulatedPackager(), 3)
     assert broadcast.finish(EPOCH + 6) is not None
@@ -310,21 +310,21 @@ async def test_the_event_loop_never_waits_for_the_disk_to_sync(tmp_path: Path, m
     waited: list[threading.Thread] = []
     for name in ("fsync", "fdatasync"):
         monkeypatch.setattr(os, name, lambda fd: waited.append(threading.current_thread()))
-    shelf = Shelf(tmp_path, ShelfLimits(min_free=0))
-    broadcast = shelf.begin(info())
+    storage = Storage(tmp_path, ShelfLimits(min_free=0))
+    broadcast = storage.begin(info())
     push(broadcast, SimulatedPackager(), 3)
     broadcast.finish(EPOCH + 6)
-    await asyncio.to_thread(shelf.close)
+    await asyncio.to_thread(storage.close)
     assert len(waited) > 3
     assert threading.current_thread() not in waited
 
 
-def test_a_recording_whose_description_a_power_cut_left_empty_is_described_again(shelf: Shelf) -> None:
-    broadcast = shelf.begin(info())
+def test_a_recording_whose_description_a_power_cut_left_empty_is_described_again(storage: Storage) -> None:
+    broadcast = storage.begin(info())
     push(broadcast, SimulatedPackager(), 3)
     recording = broadcast.finish(EPOCH + 6)
     (broadcast.folder / RECORDING_FILE).write_bytes(b"")
-    again = [each.finish(EPOCH + 6) for each in shelf.recover()]
+    again = [each.finish(EPOCH + 6) for each in storage.recover()]
     assert again == [recording]
 
 
@@ -334,8 +334,8 @@ def listed_by_another(line: bytes, **changes: object) -> bytes:
     return json.dumps(fields | changes, separators=(",", ":")).encode() + b"\n"
 
 
-def test_a_segment_that_is_listed_twice_does_not_cut_the_recording(shelf: Shelf) -> None:
-    broadcast = shelf.begin(info())
+def test_a_segment_that_is_listed_twice_does_not_cut_the_recording(storage: Storage) -> None:
+    broadcast = storage.begin(info())
     push(broadcast, SimulatedPackager(), 10)
     broadcast.suspend()
     index = broadcast.folder / "index.jsonl"
@@ -349,7 +349,7 @@ def test_a_segment_that_is_listed_twice_does_not_cut_the_recording(shelf: Shelf)
         b"".join([*lines[: segments[6]], shorter, longer_than_its_file, *lines[segments[6] :], *lines[1:5]])
     )
 
-    (again,) = shelf.recover()
+    (again,) = storage.recover()
     recording = again.finish(EPOCH + 20)
     assert recording is not None
     assert (recording.duration, recording.size) == (20.0, sum(f.stat().st_size for f in again.folder.glob("*.m4s")))
@@ -360,15 +360,15 @@ def test_a_segment_that_is_listed_twice_does_not_cut_the_recording(shelf: Shelf)
 
 async def test_a_recording_that_is_shorter_than_its_description_is_described_by_its_playlist(tmp_path: Path) -> None:
     corrected: list[StoredRecording] = []
-    shelf = Shelf(tmp_path, ShelfLimits(min_free=0), corrected=corrected.append)
-    broadcast = shelf.begin(info())
+    storage = Storage(tmp_path, ShelfLimits(min_free=0), corrected=corrected.append)
+    broadcast = storage.begin(info())
     push(broadcast, SimulatedPackager(), 10)
     recording = broadcast.finish(EPOCH + 20)
     assert recording is not None
     for kind in ("video", "audio"):
         (broadcast.folder / f"source-{kind}-4.m4s").unlink()
 
-    opened = await shelf.open(UID)
+    opened = await storage.open(UID)
     assert opened is not None
     assert {track.seconds for track in opened.tracks.values()} == {8.0}
     (shorter,) = corrected
