@@ -16,7 +16,7 @@ from aiohttp import web
 from providers.base import Spawn
 from service.http.errors import error_response, internal_error, malformed
 from service.http.express.connection import Answer
-from service.http.express.fast_path import ExpressLane, ExpressLimits
+from service.http.express.fast_path import FastPath, FastPathLimits
 from service.http.express.plain_http import HOST
 from service.http.held_connections import HeldConnections, HeldLimits
 from service.http.middleware import CORS, EVERYWHERE
@@ -51,7 +51,7 @@ async def serving(
         response.headers.update(headers)
 
     app.on_response_prepare.append(add_headers)
-    limits = ExpressLimits()
+    limits = FastPathLimits()
     runner = web.AppRunner(app, shutdown_timeout=SHUTDOWN_TIMEOUT)
     await runner.setup()
     server = runner.server
@@ -72,9 +72,7 @@ async def serving(
             auto_decompress=False,  # aiohttp would inflate a body while it arrives, before any check
         )
 
-    lane = ExpressLane(
-        successor, answer, spawn=spawn, limits=limits, on_reply=on_reply, refusal=_refusal, headers=headers
-    )
+    lane = FastPath(successor, answer, spawn=spawn, limits=limits, on_reply=on_reply, refusal=_refusal, headers=headers)
     try:
         yield await lane.listen(host, port)
     finally:

@@ -16,7 +16,7 @@ from service.api.public_schemas import StreamStatus, StreamViewerCount
 from service.api.public_stream import routes
 from service.concurrency.tasks import Tasks
 from service.domain.audience.new_visitors import NewVisitorLimits
-from service.http.express.fast_path import ExpressLane
+from service.http.express.fast_path import FastPath
 from service.http.middleware import Figures, envelope
 from service.http.wire import WireReply
 from service.viewers.port import ViewerCount
@@ -57,7 +57,7 @@ async def site(request: pytest.FixtureRequest, tasks: Tasks) -> AsyncIterator[Si
     fast: list[WireReply] = []
     answer = stage.public.answer if request.param == "express" else lambda *_: None
     assert runner.server is not None
-    lane = ExpressLane(runner.server, answer, spawn=tasks.spawn, on_reply=fast.append)
+    lane = FastPath(runner.server, answer, spawn=tasks.spawn, on_reply=fast.append)
     port = await lane.listen("127.0.0.1", 0)
     async with ClientSession() as session:
         site = Site(stage, f"http://127.0.0.1:{port}", session)

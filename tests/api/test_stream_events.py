@@ -19,7 +19,7 @@ from service.api.public_stream import routes
 from service.api.stream_events import EventLimits, StreamEvents
 from service.concurrency.tasks import Tasks
 from service.domain.audience.new_visitors import NewVisitorLimits
-from service.http.express.fast_path import ExpressLane
+from service.http.express.fast_path import FastPath
 from service.http.middleware import Figures, envelope
 from tests.stream_stage import Stage
 from tests.waiting import PATIENCE, until
@@ -83,7 +83,7 @@ async def serving(tasks: Tasks, limits: EventLimits, newcomers: NewVisitorLimits
     runner = web.AppRunner(app)
     await runner.setup()
     assert runner.server is not None
-    lane = ExpressLane(runner.server, stage.public.answer, spawn=tasks.spawn)
+    lane = FastPath(runner.server, stage.public.answer, spawn=tasks.spawn)
     port = await lane.listen("127.0.0.1", 0)
     async with ClientSession() as session:
         yield Site(stage, events, f"http://127.0.0.1:{port}", session)

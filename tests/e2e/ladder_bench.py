@@ -14,7 +14,7 @@ from providers.local.transcoder.backlog import Backlog
 from providers.local.transcoder.ladder import Ladder
 from providers.local.transcoder.renditions import Rendition
 from providers.local.transcoder.slots import TranscodeSlots
-from providers.local.transcoder.supervisor import RestartPolicy, State
+from providers.local.transcoder.supervisor import ProcessState, RestartPolicy
 from service.concurrency.tasks import Tasks
 from tests.waiting import PATIENCE
 
@@ -97,7 +97,7 @@ def feed(ladder: Ladder, tags: list[FlvTag]) -> None:
         ladder.feed(tag)
 
 
-async def reach(ladder: Ladder, state: State) -> None:
+async def reach(ladder: Ladder, state: ProcessState) -> None:
     """Wait until the ladder's ffmpeg is in `state`."""
     async with asyncio.timeout(PATIENCE):
         while ladder.state is not state:  # noqa: ASYNC110 - nobody but a test asks for states
@@ -108,5 +108,5 @@ async def play(ladder: Ladder, tags: list[FlvTag]) -> None:
     """Feed the first group of pictures, and the rest as soon as ffmpeg runs: what is fed before that is not kept."""
     second = [index for index, tag in enumerate(tags) if is_keyframe(tag)][1]
     feed(ladder, tags[:second])
-    await reach(ladder, State.RUNNING)
+    await reach(ladder, ProcessState.RUNNING)
     feed(ladder, tags[second:])

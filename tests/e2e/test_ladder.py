@@ -20,7 +20,7 @@ from providers.local.transcoder.backlog import Backlog
 from providers.local.transcoder.ladder import Ladder
 from providers.local.transcoder.renditions import Rendition
 from providers.local.transcoder.slots import TranscodeSlots
-from providers.local.transcoder.supervisor import RestartPolicy, State
+from providers.local.transcoder.supervisor import ProcessState, RestartPolicy
 from service.concurrency.tasks import Tasks
 from tests.e2e.clips import (
     clip,
@@ -231,7 +231,7 @@ async def test_a_second_broadcast_waits_for_the_slot_of_the_first(bench: Bench, 
     await bench.until(lambda: bench.made["small"])
     second = bench.ladder(SOURCE, TINY, slots=slots)
     feed(second, tags)
-    assert second.state is State.WAITING
+    assert second.state is ProcessState.WAITING
     await first.aclose()
     await second_has_output(bench, second)
     await second.aclose()
@@ -240,27 +240,30 @@ async def test_a_second_broadcast_waits_for_the_slot_of_the_first(bench: Bench, 
 
 async def second_has_output(bench: Bench, second: Ladder) -> None:
     await bench.until(lambda: bench.made["tiny"])
-    assert second.state is not State.WAITING
+    assert second.state is not ProcessState.WAITING
 
 
-@pytest.mark.parametrize("reached", [State.WAITING, State.STARTING, State.RUNNING, State.RESTING, State.CLOSED])
+@pytest.mark.parametrize(
+    "reached",
+    [ProcessState.WAITING, ProcessState.STARTING, ProcessState.RUNNING, ProcessState.RESTING, ProcessState.CLOSED],
+)
 async def test_stop_works_from_every_state_twice(
-    bench: Bench, tags: list[FlvTag], reached: State, monkeypatch: pytest.MonkeyPatch
+    bench: Bench, tags: list[FlvTag], reached: ProcessState, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if reached is State.RESTING:
+    if reached is ProcessState.RESTING:
         monkeypatch.setenv("PATH", "/nowhere")
     ladder = bench.ladder(SOURCE, SMALL, patience=RestartPolicy(first_delay=20))
-    if reached is not State.WAITING:
+    if reached is not ProcessState.WAITING:
         feed(ladder, tags)
-    if reached is State.RUNNING:
+    if reached is ProcessState.RUNNING:
         await bench.until(lambda: bench.made["small"])
-    if reached is State.CLOSED:
+    if reached is ProcessState.CLOSED:
         await ladder.aclose()
     await reach(ladder, reached)
     async with asyncio.timeout(PATIENCE):
         await asyncio.gather(ladder.aclose(), ladder.aclose())
         await ladder.aclose()
-    assert ladder.state is State.CLOSED
+    assert ladder.state is ProcessState.CLOSED
 
 
 async def test_a_frozen_ffmpeg_is_killed_at_the_end(
@@ -285,7 +288,7 @@ async def test_cancelled_with_its_owner_the_ladder_leaves_no_process(tags: list[
     await play(ladder, tags)
     await bench.until(lambda: bench.made["small"])
     await owner.aclose()
-    assert ladder.state is State.CLOSED
+    assert ladder.state is ProcessState.CLOSED
     assert running_ffmpegs() == []
 
 

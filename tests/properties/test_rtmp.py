@@ -14,7 +14,7 @@ from providers.local.rtmp.chunks import ChunkLimits, ChunkReader, ChunkWriter, M
 from providers.local.rtmp.errors import RtmpError
 from providers.local.rtmp.events import Event
 from providers.local.rtmp.session import ServerSession
-from providers.local.rtmp.states import State
+from providers.local.rtmp.states import ConnectionState
 from tests.unit.providers.local.rtmp.encoder import AAC_HEADER, AVC_HEADER, HANDSHAKE, Encoder
 
 SMALL = ChunkLimits(media_size=4096, message_size=2048, chunk_streams=4, buffered=6000)
@@ -101,7 +101,7 @@ def converse(data: bytes, sizes: list[int]) -> tuple[list[Event], bytes, str]:
         try:
             session.receive(piece)
             drain()
-            while session.state is State.DECIDING:
+            while session.state is ConnectionState.DECIDING:
                 session.accept()
                 drain()
         except RtmpError as problem:

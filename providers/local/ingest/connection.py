@@ -30,7 +30,7 @@ from providers.local.rtmp.errors import HandshakeFailed, RtmpError
 from providers.local.rtmp.events import Media, PublishWanted, Unpublished
 from providers.local.rtmp.messages import MessageType
 from providers.local.rtmp.session import ServerSession
-from providers.local.rtmp.states import State
+from providers.local.rtmp.states import ConnectionState
 
 log = structlog.get_logger(__name__)
 
@@ -39,12 +39,12 @@ FAILED = "NetStream.Publish.Failed"
 SHUTDOWN = "NetConnection.Connect.AppShutdown"
 
 TIME_LIMITS = {
-    State.HANDSHAKING: "handshake_timeout",
-    State.CONNECTING: "publish_timeout",
-    State.IDLE: "publish_timeout",
-    State.DECIDING: "idle_timeout",  # never reached: ADMIT_TIMEOUT is shorter
-    State.PUBLISHING: "idle_timeout",
-    State.CLOSED: "linger_timeout",
+    ConnectionState.HANDSHAKING: "handshake_timeout",
+    ConnectionState.CONNECTING: "publish_timeout",
+    ConnectionState.IDLE: "publish_timeout",
+    ConnectionState.DECIDING: "idle_timeout",  # never reached: ADMIT_TIMEOUT is shorter
+    ConnectionState.PUBLISHING: "idle_timeout",
+    ConnectionState.CLOSED: "linger_timeout",
 }
 """Which of the IngestLimits ends a connection in which state. The time runs on from state to state under the same limit."""
 
@@ -61,26 +61,26 @@ class Owner(Protocol):
     def spawn(self, work: Coroutine[Any, Any, None], *, name: str) -> asyncio.Task[None]:
         """Start a task that the owner waits for when it closes."""
 
-    def greeted(self, connection: Connection) -> None:
+    def greeted(self, connection: EncoderConnection) -> None:
         """The connection finished its handshakes."""
 
-    def no_room(self, connection: Connection) -> str | None:
+    def no_room(self, connection: EncoderConnection) -> str | None:
         """A sentence when no publisher can be added."""
 
-    def begin_publish(self, connection: Connection) -> None:
+    def begin_publish(self, connection: EncoderConnection) -> None:
         """Count the connection among the publishers."""
 
-    def end_publish(self, connection: Connection) -> None:
+    def end_publish(self, connection: EncoderConnection) -> None:
         """Stop counting it; safe for one that was not counted."""
 
-    def stranger(self, connection: Connection, reason: str, detail: str = "") -> None:
+    def stranger(self, connection: EncoderConnection, reason: str, detail: str = "") -> None:
         """Count a connection that ends without a publish."""
 
-    def forget(self, connection: Connection) -> None:
+    def forget(self, connection: EncoderConnection) -> None:
         """The connection is gone."""
 
 
-class Connection(asyncio.Protocol):
+class EncoderConnection(asyncio.Protocol):
     """One socket, plain or TLS. `address` is the peer's, without the port."""
 
     def __init__(
@@ -172,7 +172,7 @@ class Connection(asyncio.Protocol):
             feed(*data)
         except RtmpError as error:
             failure = error
-        if not self._greeted and self._session.state is not State.HANDSHAKING:
+        if not self._greeted and self._session.state is not ConnectionState.HANDSHAKING:
             self._greeted = True
             self._owner.greeted(self)
         self._flush()
@@ -285,7 +285,7 @@ class Connection(asyncio.Protocol):
         if self._lingering:
             return
         self._owner.counters.refused[reason] += 1
-        if self._session.state in (State.DECIDING, State.PUBLISHING):
+        if self._session.state in (ConnectionState.DECIDING, ConnectionState.PUBLISHING):
             log.info("publish refused", address=self.address, reason=reason, code=code, description=description)
             self._session.refuse(code, description)
             self._flush()

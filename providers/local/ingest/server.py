@@ -17,7 +17,7 @@ import structlog
 
 from providers.base import Spawn
 from providers.heap import give_back_memory
-from providers.local.ingest.connection import Connection
+from providers.local.ingest.connection import EncoderConnection
 from providers.local.ingest.limits import IngestCounters, IngestLimits
 from providers.local.ingest.pending import PendingConnections, network_of
 from providers.local.ingest.ports import PublishGate
@@ -45,16 +45,16 @@ class IngestServer:
         self.counters = IngestCounters()
         self._spawn = spawn
         self._tasks: set[asyncio.Task[None]] = set()
-        self._opening: dict[Connection, asyncio.Task[None]] = {}
+        self._opening: dict[EncoderConnection, asyncio.Task[None]] = {}
         self._accepting: list[asyncio.Task[None]] = []
         self._sweeping: asyncio.Task[None] | None = None
         self._listeners: list[socket.socket] = []
-        self._connections: set[Connection] = set()
-        self._pending: PendingConnections[Connection] = PendingConnections(limits.pending)
+        self._connections: set[EncoderConnection] = set()
+        self._pending: PendingConnections[EncoderConnection] = PendingConnections(limits.pending)
         self._strangers = Strangers(limits.summary_interval, 0.0)
         self._ended = 0
         """Connections that ended since free memory was last given back."""
-        self._publishers: set[Connection] = set()
+        self._publishers: set[EncoderConnection] = set()
         self._publishers_per_address: Counter[str] = Counter()
         self._gone = asyncio.Event()
 
@@ -97,11 +97,11 @@ class IngestServer:
         task.add_done_callback(self._tasks.discard)
         return task
 
-    def greeted(self, connection: Connection) -> None:
+    def greeted(self, connection: EncoderConnection) -> None:
         """The connection finished its handshakes: others are cut before it."""
         self._pending.greeted(connection)
 
-    def no_room(self, connection: Connection) -> str | None:
+    def no_room(self, connection: EncoderConnection) -> str | None:
         """A sentence for the streamer when no publisher can be added."""
         if len(self._publishers) >= self.limits.publishers:
             return "The server takes no more streams at the moment."
@@ -109,14 +109,14 @@ class IngestServer:
             return "The server takes no more streams from this address."
         return None
 
-    def begin_publish(self, connection: Connection) -> None:
+    def begin_publish(self, connection: EncoderConnection) -> None:
         """Count the connection among the publishers: it was let in."""
         self._pending.discard(connection)
         self._publishers.add(connection)
         self._publishers_per_address[network_of(connection.address)] += 1
         self.counters.publishers = len(self._publishers)
 
-    def end_publish(self, connection: Connection) -> None:
+    def end_publish(self, connection: EncoderConnection) -> None:
         """Stop counting it; safe for one that was not counted."""
         if connection in self._publishers:
             self._publishers.discard(connection)
@@ -126,12 +126,12 @@ class IngestServer:
                 self._add_pending(connection)
                 self._pending.greeted(connection)
 
-    def stranger(self, connection: Connection, reason: str, detail: str = "") -> None:
+    def stranger(self, connection: EncoderConnection, reason: str, detail: str = "") -> None:
         """Count a connection that ends without a publish; `detail` is for the log, one of few words."""
         self.counters.refused[reason] += 1
         self._strangers.count(f"{reason} {detail}".strip(), network_of(connection.address))
 
-    def forget(self, connection: Connection) -> None:
+    def forget(self, connection: EncoderConnection) -> None:
         """The connection is gone."""
         if connection in self._connections:
             self._connections.discard(connection)
@@ -156,7 +156,7 @@ class IngestServer:
 
     def _take(self, client: socket.socket, address: str, context: ssl.SSLContext | None) -> None:
         """Register the connection before it runs."""
-        connection = Connection(self, client, address, context is not None, asyncio.get_running_loop().time)
+        connection = EncoderConnection(self, client, address, context is not None, asyncio.get_running_loop().time)
         self._connections.add(connection)
         self.counters.connections = len(self._connections)
         self._add_pending(connection)
@@ -165,14 +165,14 @@ class IngestServer:
         )
         opening.add_done_callback(lambda done: self._opened(connection, client, done))
 
-    def _opened(self, connection: Connection, client: socket.socket, opening: asyncio.Task[None]) -> None:
+    def _opened(self, connection: EncoderConnection, client: socket.socket, opening: asyncio.Task[None]) -> None:
         """A task that was cancelled before it began did not run at all."""
         self._opening.pop(connection, None)
         if opening.cancelled():
             self.forget(connection)
             client.close()
 
-    def _add_pending(self, connection: Connection) -> None:
+    def _add_pending(self, connection: EncoderConnection) -> None:
         """Count a connection that does not publish, and cut another one where there are too many."""
         cut = self._pending.add(connection)
         if cut is None:
@@ -182,7 +182,7 @@ class IngestServer:
             opening.cancel()
         cut.abort()
 
-    async def _open(self, connection: Connection, client: socket.socket, context: ssl.SSLContext | None) -> None:
+    async def _open(self, connection: EncoderConnection, client: socket.socket, context: ssl.SSLContext | None) -> None:
         """Hand the socket to the connection, over TLS after its handshake."""
         tls = {}
         if context is not None:

@@ -42,7 +42,7 @@ from providers.local.rtmp.messages import (
     parts_of,
     script_of,
 )
-from providers.local.rtmp.states import Move, State, after
+from providers.local.rtmp.states import ConnectionState, Move, after
 
 CHUNK_SIZE = 65536
 """What we announce, in bytes. ffmpeg takes it over for its own sending, so that most frames come in one chunk; OBS, librtmp and
@@ -68,7 +68,7 @@ MAX_ENCODER_LENGTH = 128
 
 _CONTROL_CHUNK_STREAM, _COMMAND_CHUNK_STREAM = 2, 3
 
-_PUBLISHING = State.PUBLISHING  # for every message: on the enumeration each look-up is a call (Python 3.11)
+_PUBLISHING = ConnectionState.PUBLISHING  # for every message: on the enumeration each look-up is a call (Python 3.11)
 _AUDIO_VIDEO = {int(kind): kind for kind in (MessageType.AUDIO, MessageType.VIDEO)}
 
 
@@ -76,7 +76,7 @@ class ServerSession:
     """One connection. `receive` raises RtmpError; `accept` and `refuse` raise IllegalMove when nothing is to be answered."""
 
     def __init__(self, limits: ChunkLimits | None = None) -> None:
-        self.state = State.HANDSHAKING
+        self.state = ConnectionState.HANDSHAKING
         self._limits = limits or ChunkLimits()
         self._buffer = ReceiveBuffer()
         self._reader = ChunkReader(self._buffer, replace(self._limits, media_size=UNPUBLISHED_MEDIA_SIZE))
@@ -96,7 +96,7 @@ class ServerSession:
 
     def receive(self, data: bytes) -> None:
         """Take bytes in. Errors: RtmpError; the session is closed then."""
-        if self.state is State.CLOSED:
+        if self.state is ConnectionState.CLOSED:
             return
         self._buffer.feed(data)
         self._received += len(data)
@@ -133,7 +133,7 @@ class ServerSession:
     def discard(self) -> None:
         """Let go of everything: the connection is gone. Otherwise session and parser would hold each other until the garbage
         collector finds them."""
-        self.state = State.CLOSED
+        self.state = ConnectionState.CLOSED
         self._buffer.clear()
         self._parser.close()
 
@@ -141,9 +141,9 @@ class ServerSession:
         try:
             next(self._parser)
         except RtmpError as error:
-            if self.state in (State.DECIDING, State.PUBLISHING):
+            if self.state in (ConnectionState.DECIDING, ConnectionState.PUBLISHING):
                 self._on_status("error", "NetStream.Publish.Failed", f"The encoder broke the RTMP protocol: {error}.")
-            self.state = State.CLOSED
+            self.state = ConnectionState.CLOSED
             self._buffer.clear()
             raise
         if self._received - self._acknowledged >= self._window:
@@ -160,7 +160,7 @@ class ServerSession:
                 self._media(media, message.timestamp, message.payload)
                 continue
             self._take(message)
-            while self.state is State.DECIDING:
+            while self.state is ConnectionState.DECIDING:
                 if len(self._buffer) > MAX_HELD:
                     raise LimitExceeded("bytes sent before the publish was answered", MAX_HELD)
                 yield
@@ -170,7 +170,7 @@ class ServerSession:
 
     def _take(self, message: Message) -> None:
         """Handle a message that is not audio or video. One that cannot be read does not end a running publish."""
-        publishing = self.state is State.PUBLISHING
+        publishing = self.state is ConnectionState.PUBLISHING
         try:
             self._handle(message)
         except (AmfMalformed, MessageMalformed, AmfLimitExceeded):
@@ -264,7 +264,7 @@ class ServerSession:
 
     def _unpublish(self) -> None:
         """Encoders say good-bye two or three times in a row; the first one counts."""
-        if self.state is not State.PUBLISHING:
+        if self.state is not ConnectionState.PUBLISHING:
             return
         self._on_status("status", "NetStream.Unpublish.Success", "The publish has ended.")
         self._move(Move.UNPUBLISH)

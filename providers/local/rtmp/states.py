@@ -7,7 +7,7 @@ from enum import StrEnum
 from providers.local.rtmp.errors import IllegalMove
 
 
-class State(StrEnum):
+class ConnectionState(StrEnum):
     """Where a connection stands."""
 
     HANDSHAKING = "handshaking"
@@ -31,23 +31,23 @@ class Move(StrEnum):
     REFUSE = "refuse"
 
 
-MOVES: dict[State, dict[Move, State]] = {
-    State.HANDSHAKING: {Move.SHAKE_HANDS: State.CONNECTING},
-    State.CONNECTING: {Move.CONNECT: State.IDLE},
-    State.IDLE: {Move.CREATE_STREAM: State.IDLE, Move.PUBLISH: State.DECIDING},
-    State.DECIDING: {Move.ACCEPT: State.PUBLISHING, Move.REFUSE: State.CLOSED},
-    State.PUBLISHING: {
-        Move.MEDIA: State.PUBLISHING,
-        Move.CREATE_STREAM: State.PUBLISHING,
-        Move.UNPUBLISH: State.IDLE,
-        Move.REFUSE: State.CLOSED,
+MOVES: dict[ConnectionState, dict[Move, ConnectionState]] = {
+    ConnectionState.HANDSHAKING: {Move.SHAKE_HANDS: ConnectionState.CONNECTING},
+    ConnectionState.CONNECTING: {Move.CONNECT: ConnectionState.IDLE},
+    ConnectionState.IDLE: {Move.CREATE_STREAM: ConnectionState.IDLE, Move.PUBLISH: ConnectionState.DECIDING},
+    ConnectionState.DECIDING: {Move.ACCEPT: ConnectionState.PUBLISHING, Move.REFUSE: ConnectionState.CLOSED},
+    ConnectionState.PUBLISHING: {
+        Move.MEDIA: ConnectionState.PUBLISHING,
+        Move.CREATE_STREAM: ConnectionState.PUBLISHING,
+        Move.UNPUBLISH: ConnectionState.IDLE,
+        Move.REFUSE: ConnectionState.CLOSED,
     },
-    State.CLOSED: {},
+    ConnectionState.CLOSED: {},
 }
 """The legal moves and where they lead. Everything else is an IllegalMove; every state may end in an error, which closes."""
 
 
-def after(state: State, move: Move) -> State:
+def after(state: ConnectionState, move: Move) -> ConnectionState:
     """The state that `move` leads to. Errors: IllegalMove."""
     try:
         return MOVES[state][move]

@@ -22,7 +22,7 @@ from providers.local.transcoder.command import ladder_arguments
 from providers.local.transcoder.process import Child, start_child
 from providers.local.transcoder.renditions import Rendition, made
 from providers.local.transcoder.slots import TranscodeSlots
-from providers.local.transcoder.supervisor import RestartPolicy, State, Supervisor
+from providers.local.transcoder.supervisor import ProcessState, RestartPolicy, Supervisor
 
 log = structlog.get_logger(__name__)
 
@@ -79,7 +79,7 @@ class Ladder:
         self._newest: int | None = None
 
     @property
-    def state(self) -> State:
+    def state(self) -> ProcessState:
         """What ffmpeg is doing."""
         return self._supervisor.state
 
@@ -96,7 +96,7 @@ class Ladder:
 
     def feed(self, tag: FlvTag) -> None:
         """Take one message of the encoder. Never waits, never fails; drops whole groups of pictures when ffmpeg is slow."""
-        if self.state is State.CLOSED or (tag.kind is TagKind.AUDIO and not self._work.audio):
+        if self.state is ProcessState.CLOSED or (tag.kind is TagKind.AUDIO and not self._work.audio):
             return
         if tag.kind is TagKind.SCRIPT or is_header(tag):
             if self._work.remember(tag):

@@ -28,7 +28,7 @@ CLOSE_TIMEOUT = 12.0
 """Seconds `aclose` takes at most: more than the waits of `Child.stop` together."""
 
 
-class State(StrEnum):
+class ProcessState(StrEnum):
     """What a supervised process is doing."""
 
     WAITING = "waiting"  # there is nothing to do yet: no input, or no free place
@@ -40,12 +40,12 @@ class State(StrEnum):
 
 
 MOVES = {
-    State.WAITING: {State.STARTING, State.CLOSED},
-    State.STARTING: {State.RUNNING, State.RESTING, State.CLOSED},
-    State.RUNNING: {State.STOPPING},
-    State.STOPPING: {State.RESTING, State.WAITING, State.CLOSED},
-    State.RESTING: {State.WAITING, State.CLOSED},
-    State.CLOSED: set[State](),
+    ProcessState.WAITING: {ProcessState.STARTING, ProcessState.CLOSED},
+    ProcessState.STARTING: {ProcessState.RUNNING, ProcessState.RESTING, ProcessState.CLOSED},
+    ProcessState.RUNNING: {ProcessState.STOPPING},
+    ProcessState.STOPPING: {ProcessState.RESTING, ProcessState.WAITING, ProcessState.CLOSED},
+    ProcessState.RESTING: {ProcessState.WAITING, ProcessState.CLOSED},
+    ProcessState.CLOSED: set[ProcessState](),
 }
 """From each state, where it may go."""
 
@@ -156,12 +156,12 @@ class Supervisor:
         self._delays = Delays(patience)
         self._wanted = Wanted.RUN
         self._ordered = asyncio.Event()
-        self._state = State.WAITING
+        self._state = ProcessState.WAITING
         self._child: Child | None = None
         self._task = spawn(self._keep_running(), name=f"transcoder {name}")
 
     @property
-    def state(self) -> State:
+    def state(self) -> ProcessState:
         return self._state
 
     @property
@@ -171,7 +171,7 @@ class Supervisor:
 
     def renew(self) -> None:
         """End the present run in good order and begin another; nothing happens when there is none."""
-        if self._wanted is Wanted.RUN and self._state in (State.STARTING, State.RUNNING):
+        if self._wanted is Wanted.RUN and self._state in (ProcessState.STARTING, ProcessState.RUNNING):
             self._wanted = Wanted.RENEW
             self._ordered.set()
 
@@ -191,15 +191,15 @@ class Supervisor:
                 if rest > 0 and not await self._rest(rest):
                     break
                 if self._wanted is not Wanted.CLOSE:
-                    self._move(State.WAITING)
+                    self._move(ProcessState.WAITING)
         finally:
-            self._move(State.CLOSED)
+            self._move(ProcessState.CLOSED)
             self._work.closed()
 
     async def _run_once(self) -> float:
         """One run from start to end; the seconds to rest after it."""
         began = asyncio.get_running_loop().time()
-        self._move(State.STARTING)
+        self._move(ProcessState.STARTING)
         self.watchdog.reset()
         try:
             self._child = await self._work.start()
@@ -218,7 +218,7 @@ class Supervisor:
         return self._delays.after(ran)
 
     async def _run(self, child: Child) -> RunOver:
-        self._move(State.RUNNING)
+        self._move(ProcessState.RUNNING)
         over = RunOver("cancelled", gently=False)
         watches = (self._watch_orders(), self._watch_exit(child), self._watch_output(), self._work.attend(child))
         try:
@@ -232,7 +232,7 @@ class Supervisor:
         return over
 
     async def _end(self, child: Child, over: RunOver) -> None:
-        self._move(State.STOPPING)
+        self._move(ProcessState.STOPPING)
         if over.gently:
             self._work.last_words(child)
         else:
@@ -264,7 +264,7 @@ class Supervisor:
         """Wait; False when closed meanwhile."""
         if self._wanted is Wanted.CLOSE:
             return False
-        self._move(State.RESTING)
+        self._move(ProcessState.RESTING)
         return await self._unless_closed(asyncio.sleep(seconds))
 
     async def _unless_closed(self, awaited: Awaitable[None]) -> bool:
@@ -280,7 +280,7 @@ class Supervisor:
             done = False
         return done
 
-    def _move(self, to: State) -> None:
+    def _move(self, to: ProcessState) -> None:
         if to not in MOVES[self._state]:
             raise IllegalMove(f"{self._state} to {to}")
         self._state = to

@@ -12,7 +12,7 @@ from service.http.express.plain_http import parse_headers, parse_request_line
 from service.http.wire import WireReply
 
 if TYPE_CHECKING:
-    from service.http.express.fast_path import ExpressLane
+    from service.http.express.fast_path import FastPath
 
 LaterReply = Callable[[], Awaitable[WireReply]]
 """An answer that has to be waited for; it bounds the wait itself. Any exception: let aiohttp do it."""
@@ -28,7 +28,7 @@ _METHOD = re.compile(rb"[A-Z]{0,20}(?: |\Z)")
 """What a request begins with, as far as it has arrived."""
 
 
-class Connection(asyncio.Protocol):
+class FastPathConnection(asyncio.Protocol):
     """One client in the lane."""
 
     __slots__ = (
@@ -46,7 +46,7 @@ class Connection(asyncio.Protocol):
         "_transport",
     )
 
-    def __init__(self, lane: ExpressLane) -> None:
+    def __init__(self, lane: FastPath) -> None:
         self._lane = lane
         self._transport: asyncio.Transport
         self._peer = ""

@@ -16,7 +16,7 @@ Wiring, with aiohttp's public interface only::
 
     runner = web.AppRunner(app)
     await runner.setup()
-    lane = ExpressLane(runner.server, public.answer, spawn=tasks.spawn)     # see `server.py`
+    lane = FastPath(runner.server, public.answer, spawn=tasks.spawn)     # see `server.py`
     port = await lane.listen(host, port)
     ...
     await lane.aclose()     # no new connections; the lane's own are closed
@@ -33,7 +33,7 @@ from itertools import islice
 from types import MappingProxyType
 
 from providers.base import Spawn
-from service.http.express.connection import Answer, Connection
+from service.http.express.connection import Answer, FastPathConnection
 from service.http.wire import WireReply
 
 MAX_EXAMINED = 32
@@ -41,7 +41,7 @@ MAX_EXAMINED = 32
 
 
 @dataclass(frozen=True, slots=True)
-class ExpressLimits:
+class FastPathLimits:
     """Sizes in bytes, times in seconds."""
 
     max_head: int = 32_768
@@ -63,7 +63,7 @@ class ExpressLimits:
     """Between two looks at who is late."""
 
 
-class ExpressLane:
+class FastPath:
     """Listens in front of another server; `next_factory` makes the protocol that takes the rest (`AppRunner.server`)."""
 
     def __init__(
@@ -72,7 +72,7 @@ class ExpressLane:
         answer: Answer,
         *,
         spawn: Spawn,
-        limits: ExpressLimits | None = None,
+        limits: FastPathLimits | None = None,
         on_reply: Callable[[WireReply], None] = lambda reply: None,
         refusal: Callable[[str], WireReply] = lambda reason: WireReply("unmatched", 400, ()),
         headers: Mapping[str, str] = MappingProxyType({}),
@@ -82,14 +82,14 @@ class ExpressLane:
         self.refusal = refusal
         """The answer to what cannot become a request, from the reason."""
         self._headers = "".join(f"\r\n{name}: {value}" for name, value in headers.items()).encode("latin-1")
-        self.limits = limits or ExpressLimits()
+        self.limits = limits or FastPathLimits()
         self.now = 0.0
         """Loop time of the last sweep: exact enough to tell who is late, and free."""
         self._next_factory = next_factory
         self.spawn = spawn
-        self._connections: OrderedDict[Connection, None] = OrderedDict()
+        self._connections: OrderedDict[FastPathConnection, None] = OrderedDict()
         """The one that got its last answer longest ago comes first, once there are many."""
-        self._unserved: OrderedDict[Connection, None] = OrderedDict()
+        self._unserved: OrderedDict[FastPathConnection, None] = OrderedDict()
         self._server: asyncio.Server | None = None
         self._sweeper: asyncio.Task[None] | None = None
         self._empty = asyncio.Event()
@@ -104,7 +104,7 @@ class ExpressLane:
         """Take connections; returns the port (useful with 0). Errors: OSError."""
         loop = asyncio.get_running_loop()
         self.now = loop.time()
-        self._server = await loop.create_server(lambda: Connection(self), host, port, backlog=1024)
+        self._server = await loop.create_server(lambda: FastPathConnection(self), host, port, backlog=1024)
         self._sweeper = self.spawn(self._sweep(), name="express lane sweeper")
         return int(self._server.sockets[0].getsockname()[1])
 
@@ -140,7 +140,7 @@ class ExpressLane:
         status, rest, more = reply.wire.partition(b"\r\n")
         return b"".join([status, self._headers, rest, more])
 
-    def enter(self, connection: Connection) -> bool:
+    def enter(self, connection: FastPathConnection) -> bool:
         """Register a new connection, if need be in the place of another; False when there is no room."""
         if self.closing:
             return False
@@ -152,16 +152,16 @@ class ExpressLane:
         self._connections[connection] = self._unserved[connection] = None
         return True
 
-    def served(self, connection: Connection) -> None:
+    def served(self, connection: FastPathConnection) -> None:
         """The connection's first request arrived whole."""
         self._unserved.pop(connection, None)
 
-    def used(self, connection: Connection) -> None:
+    def used(self, connection: FastPathConnection) -> None:
         """The connection got an answer, so it is closed for others last. While there are few the order does not matter."""
         if len(self._connections) * 2 >= self.limits.max_connections and connection in self._connections:
             self._connections.move_to_end(connection)
 
-    def leave(self, connection: Connection) -> None:
+    def leave(self, connection: FastPathConnection) -> None:
         """The connection ended or is aiohttp's now."""
         self._connections.pop(connection, None)
         self._unserved.pop(connection, None)

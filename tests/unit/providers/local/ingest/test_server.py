@@ -12,7 +12,7 @@ import uvloop
 from structlog.testing import capture_logs
 
 from providers.health import RefusalKind
-from providers.local.ingest.connection import Connection
+from providers.local.ingest.connection import EncoderConnection
 from providers.local.ingest.ports import Publication, PublishRequest
 from providers.local.ingest.server import IngestServer
 from service.concurrency.tasks import Tasks
@@ -71,7 +71,7 @@ async def test_the_time_to_publish_runs_on_after_connect(gate: RecordingGate) ->
     now = 100.0
     server = IngestServer(gate, Tasks().spawn, LIMITS)
     mine, theirs = socket.socketpair()
-    connection = Connection(server, mine, "127.0.0.1", False, lambda: now)
+    connection = EncoderConnection(server, mine, "127.0.0.1", False, lambda: now)
     transport, _ = await asyncio.get_running_loop().connect_accepted_socket(lambda: connection, mine)
     connection.data_received(HANDSHAKE)
     connection.check(now)
@@ -287,14 +287,14 @@ async def test_a_connection_that_fails_is_cut_off_alone(
     streamer, other = await Client.connect(port), await Client.connect(port)
     streamer.publish()
     await streamer.hear()
-    check = Connection.check
+    check = EncoderConnection.check
 
-    def fault(self: Connection, now: float) -> None:
+    def fault(self: EncoderConnection, now: float) -> None:
         if self not in server._publishers:
             raise KeyError("a fault of ours")
         check(self, now)
 
-    monkeypatch.setattr(Connection, "check", fault)
+    monkeypatch.setattr(EncoderConnection, "check", fault)
     await other.hear_to_the_end()
     await until(lambda: server.counters.connections == 1)
     assert server.counters.publishers == 1

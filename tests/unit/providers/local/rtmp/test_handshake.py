@@ -4,7 +4,7 @@ import pytest
 
 from providers.local.rtmp.errors import HandshakeFailed
 from providers.local.rtmp.session import ServerSession
-from providers.local.rtmp.states import State
+from providers.local.rtmp.states import ConnectionState
 from tests.unit.providers.local.rtmp.encoder import C1, HANDSHAKE
 
 
@@ -28,10 +28,10 @@ def test_nothing_is_answered_before_c1_is_whole() -> None:
 def test_the_handshake_is_over_after_c2_whatever_is_in_it() -> None:
     session = ServerSession()
     session.receive(HANDSHAKE[:-1])
-    assert session.state is State.HANDSHAKING
+    assert session.state is ConnectionState.HANDSHAKING
 
     session.receive(b"!")
-    assert session.state is State.CONNECTING
+    assert session.state is ConnectionState.CONNECTING
 
 
 @pytest.mark.parametrize("first", [b"\x00", b"\x06", b"G", b"\xff"])

@@ -7,7 +7,7 @@ from providers.local.rtmp.errors import IllegalMove, LimitExceeded, NotOffered, 
 from providers.local.rtmp.events import Event, Media, PublishWanted, Unpublished
 from providers.local.rtmp.messages import MAX_PARTS, Command, MessageType, SetChunkSize
 from providers.local.rtmp.session import CHUNK_SIZE, MAX_HELD, WINDOW_SIZE, ServerSession
-from providers.local.rtmp.states import Move, State
+from providers.local.rtmp.states import ConnectionState, Move
 from tests.unit.providers.local.rtmp.encoder import (
     AAC_HEADER,
     AVC_HEADER,
@@ -76,7 +76,7 @@ def test_a_publish_is_asked_for_and_waits(session: ServerSession, encoder: Encod
     session.receive(encoder.opening("secret?ad=1"))
 
     assert session.events() == [PublishWanted("live", "secret", FLASH_VERSION)]
-    assert session.state is State.DECIDING
+    assert session.state is ConnectionState.DECIDING
 
 
 def test_an_accepted_publish_is_told_so(session: ServerSession, encoder: Encoder, answers: Answers) -> None:
@@ -122,7 +122,7 @@ def test_a_running_publish_can_be_refused(publishing: ServerSession, answers: An
     publishing.refuse("NetStream.Publish.Denied", "Use H.264.")
 
     assert answers.statuses(publishing.data_to_send()) == [("error", "NetStream.Publish.Denied")]
-    assert publishing.state is State.CLOSED
+    assert publishing.state is ConnectionState.CLOSED
 
 
 def test_media_comes_with_absolute_timestamps(publishing: ServerSession, encoder: Encoder) -> None:
@@ -326,7 +326,7 @@ def test_media_before_a_publish_is_illegal(session: ServerSession, encoder: Enco
     with pytest.raises(IllegalMove) as caught:
         session.receive(encoder.connect() + encoder.video(0, AVC_HEADER))
 
-    assert (caught.value.state, caught.value.move) == (State.IDLE, Move.MEDIA)
+    assert (caught.value.state, caught.value.move) == (ConnectionState.IDLE, Move.MEDIA)
 
 
 def test_an_unknown_peer_cannot_send_a_large_message(session: ServerSession, encoder: Encoder) -> None:
@@ -350,7 +350,7 @@ def test_events_of_a_whole_obs_publish(session: ServerSession, encoder: Encoder)
     ):
         session.receive(piece)
         seen += session.events()
-        if session.state is State.DECIDING:
+        if session.state is ConnectionState.DECIDING:
             session.accept()
 
     assert [type(event) for event in seen] == [PublishWanted] + [Media] * 5 + [Unpublished]

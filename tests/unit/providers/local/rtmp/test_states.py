@@ -3,13 +3,15 @@
 import pytest
 
 from providers.local.rtmp.errors import IllegalMove
-from providers.local.rtmp.states import MOVES, Move, State, after
+from providers.local.rtmp.states import MOVES, ConnectionState, Move, after
 
 
 @pytest.mark.parametrize(
-    ("state", "move"), [(state, move) for state in State for move in Move if move not in MOVES[state]], ids=str
+    ("state", "move"),
+    [(state, move) for state in ConnectionState for move in Move if move not in MOVES[state]],
+    ids=str,
 )
-def test_a_move_that_is_not_in_the_table_is_illegal(state: State, move: Move) -> None:
+def test_a_move_that_is_not_in_the_table_is_illegal(state: ConnectionState, move: Move) -> None:
     with pytest.raises(IllegalMove) as raised:
         after(state, move)
 
@@ -17,7 +19,7 @@ def test_a_move_that_is_not_in_the_table_is_illegal(state: State, move: Move) ->
 
 
 def test_a_whole_publish_leads_back_to_where_it_can_begin_again() -> None:
-    state = State.HANDSHAKING
+    state = ConnectionState.HANDSHAKING
     for move in (
         Move.SHAKE_HANDS,
         Move.CONNECT,
@@ -29,4 +31,4 @@ def test_a_whole_publish_leads_back_to_where_it_can_begin_again() -> None:
     ):
         state = after(state, move)
 
-    assert state is State.IDLE
+    assert state is ConnectionState.IDLE

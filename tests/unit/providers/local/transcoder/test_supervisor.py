@@ -8,7 +8,15 @@ from typing import cast
 import pytest
 
 from providers.local.transcoder.process import Child, ProcessError, start_child
-from providers.local.transcoder.supervisor import MOVES, Delays, IllegalMove, RestartPolicy, State, Supervisor, Watchdog
+from providers.local.transcoder.supervisor import (
+    MOVES,
+    Delays,
+    IllegalMove,
+    ProcessState,
+    RestartPolicy,
+    Supervisor,
+    Watchdog,
+)
 from service.concurrency.tasks import Tasks
 
 
@@ -63,7 +71,7 @@ class UndeadScript(Script):
         return cast("Child", Undead())
 
 
-async def reach(supervisor: Supervisor, state: State) -> None:
+async def reach(supervisor: Supervisor, state: ProcessState) -> None:
     async with asyncio.timeout(10):
         while supervisor.state is not state:  # noqa: ASYNC110 - nobody but a test asks for states
             await asyncio.sleep(0)
@@ -76,7 +84,7 @@ async def test_a_process_that_cannot_be_killed_is_left_behind_and_replaced(tasks
         for _ in range(2):
             await work.ends.acquire()
     await supervisor.aclose()
-    assert supervisor.state is State.CLOSED
+    assert supervisor.state is ProcessState.CLOSED
 
 
 async def test_a_process_that_ends_by_itself_is_started_again(tasks: Tasks) -> None:
@@ -101,7 +109,7 @@ async def test_a_process_that_does_not_start_is_tried_again(tasks: Tasks) -> Non
 async def test_closing_ends_the_process_in_good_order(tasks: Tasks) -> None:
     work = Script("cat")
     supervisor = Supervisor("test", work, spawn=tasks.spawn)
-    await reach(supervisor, State.RUNNING)
+    await reach(supervisor, ProcessState.RUNNING)
     await supervisor.aclose()
     assert work.told == ["ready", "attend", "last words", "ended", "closed"]
 
@@ -109,11 +117,11 @@ async def test_closing_ends_the_process_in_good_order(tasks: Tasks) -> None:
 async def test_renewing_ends_one_run_in_good_order_and_begins_another(tasks: Tasks) -> None:
     work = Script("cat")
     supervisor = Supervisor("test", work, spawn=tasks.spawn, patience=RestartPolicy(first_delay=0.01))
-    await reach(supervisor, State.RUNNING)
+    await reach(supervisor, ProcessState.RUNNING)
     supervisor.renew()
     async with asyncio.timeout(10):
         await work.ends.acquire()
-    await reach(supervisor, State.RUNNING)
+    await reach(supervisor, ProcessState.RUNNING)
     await supervisor.aclose()
     assert work.told.count("last words") == 2
 
@@ -121,7 +129,7 @@ async def test_renewing_ends_one_run_in_good_order_and_begins_another(tasks: Tas
 async def test_a_stalled_process_is_killed(tasks: Tasks) -> None:
     work = Script("exec sleep 60")
     supervisor = Supervisor("test", work, spawn=tasks.spawn, patience=RestartPolicy(stall=0.0, first_delay=60))
-    await reach(supervisor, State.RUNNING)
+    await reach(supervisor, ProcessState.RUNNING)
     supervisor.watchdog.input_seen(asyncio.get_running_loop().time())
     async with asyncio.timeout(10):
         await work.ends.acquire()
@@ -129,8 +137,8 @@ async def test_a_stalled_process_is_killed(tasks: Tasks) -> None:
     assert "last words" not in work.told
 
 
-@pytest.mark.parametrize("to", sorted(set(State) - MOVES[State.WAITING]))
-async def test_an_illegal_move_is_an_error(tasks: Tasks, to: State) -> None:
+@pytest.mark.parametrize("to", sorted(set(ProcessState) - MOVES[ProcessState.WAITING]))
+async def test_an_illegal_move_is_an_error(tasks: Tasks, to: ProcessState) -> None:
     supervisor = Supervisor("test", Script(""), spawn=tasks.spawn)
     with pytest.raises(IllegalMove):
         supervisor._move(to)
@@ -138,10 +146,10 @@ async def test_an_illegal_move_is_an_error(tasks: Tasks, to: State) -> None:
 
 
 def test_every_state_can_come_to_closed() -> None:
-    reached = {State.CLOSED}
-    for _ in State:
+    reached = {ProcessState.CLOSED}
+    for _ in ProcessState:
         reached |= {state for state, moves in MOVES.items() if moves & reached}
-    assert reached == set(State)
+    assert reached == set(ProcessState)
 
 
 def test_the_watchdog_barks_when_input_flows_and_nothing_comes_out() -> None:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from service.concurrency.tasks import Tasks
 from service.domain.errors import Throttled
 from service.http.express.connection import LaterReply
-from service.http.express.fast_path import ExpressLane, ExpressLimits
+from service.http.express.fast_path import FastPath, FastPathLimits
 from service.http.wire import WireReply
 from tests.waiting import until
 
@@ -77,7 +77,7 @@ class Client:
 
 @dataclass
 class Served:
-    lane: ExpressLane
+    lane: FastPath
     port: int
     answers: Answers
     replies: list[WireReply] = field(default_factory=list)
@@ -90,7 +90,7 @@ class Served:
 
 
 @asynccontextmanager
-async def served(limits: ExpressLimits | None = None) -> AsyncIterator[Served]:
+async def served(limits: FastPathLimits | None = None) -> AsyncIterator[Served]:
     tasks = Tasks()
     app = web.Application()
     app.router.add_route("*", "/{rest:.*}", slow)
@@ -99,7 +99,7 @@ async def served(limits: ExpressLimits | None = None) -> AsyncIterator[Served]:
     assert runner.server is not None
     replies: list[WireReply] = []
     answers = Answers()
-    lane = ExpressLane(runner.server, answers, spawn=tasks.spawn, limits=limits, on_reply=replies.append)
+    lane = FastPath(runner.server, answers, spawn=tasks.spawn, limits=limits, on_reply=replies.append)
     port = await lane.listen("127.0.0.1", 0)
     site = Served(lane, port, answers, replies)
     try:
@@ -192,7 +192,7 @@ async def test_what_fails_after_a_wait_is_aiohttps_with_all_that_came_behind_it(
 
 
 async def test_who_waits_for_us_is_not_late() -> None:
-    async with served(ExpressLimits(head_timeout=0.5, idle_timeout=0.5, sweep_every=0.01)) as site:
+    async with served(FastPathLimits(head_timeout=0.5, idle_timeout=0.5, sweep_every=0.01)) as site:
         client = await site.connect()
         client.send("/cold/1")
         await site.answers.waiting.acquire()
@@ -217,7 +217,7 @@ async def test_what_is_sent_during_a_wait_is_not_kept_without_bound() -> None:
 
 
 async def test_closing_cuts_off_an_answer_that_does_not_come() -> None:
-    async with served(ExpressLimits(close_timeout=0.05)) as site:
+    async with served(FastPathLimits(close_timeout=0.05)) as site:
         client = await site.connect()
         client.send("/cold/1")
         await site.answers.waiting.acquire()
@@ -278,20 +278,20 @@ def test_works_on_either_event_loop(loop_factory: Callable[[], asyncio.AbstractE
 
 
 async def test_a_request_that_trickles_in_is_cut_off() -> None:
-    async with served(ExpressLimits(head_timeout=0.05, sweep_every=0.01)) as site:
+    async with served(FastPathLimits(head_timeout=0.05, sweep_every=0.01)) as site:
         client = await site.connect()
         client.writer.write(b"GET /fast/1 HT")
         assert await client.reader.read() == b""
 
 
 async def test_a_connection_that_sends_nothing_is_cut_off() -> None:
-    async with served(ExpressLimits(head_timeout=0.05, sweep_every=0.01)) as site:
+    async with served(FastPathLimits(head_timeout=0.05, sweep_every=0.01)) as site:
         client = await site.connect()
         assert await client.reader.read() == b""
 
 
 async def test_an_idle_connection_is_closed_after_its_own_longer_time() -> None:
-    async with served(ExpressLimits(head_timeout=3600, idle_timeout=0.05, sweep_every=0.01)) as site:
+    async with served(FastPathLimits(head_timeout=3600, idle_timeout=0.05, sweep_every=0.01)) as site:
         client = await site.connect()
         client.send("/fast/1")
         assert await client.response() == "fast 1"
@@ -299,7 +299,7 @@ async def test_an_idle_connection_is_closed_after_its_own_longer_time() -> None:
 
 
 async def test_who_does_not_read_the_answers_is_cut_off() -> None:
-    async with served(ExpressLimits(head_timeout=0.2, sweep_every=0.01)) as site:
+    async with served(FastPathLimits(head_timeout=0.2, sweep_every=0.01)) as site:
         client = await site.connect()
         client.reader._transport.pause_reading()  # type: ignore[attr-defined]
         with pytest.raises(ConnectionError):
@@ -311,7 +311,7 @@ async def test_who_does_not_read_the_answers_is_cut_off() -> None:
 
 
 async def test_an_endless_head_is_not_kept() -> None:
-    async with served(ExpressLimits(max_head=1_000)) as site:
+    async with served(FastPathLimits(max_head=1_000)) as site:
         client = await site.connect()
         client.writer.write(b"GET /fast/1 HTTP/1.1\r\nHost: x\r\nX: " + b"x" * 20_000)
         assert b"400" in await client.reader.read(65_536)
@@ -338,7 +338,7 @@ async def test_a_head_that_arrives_byte_by_byte_is_answered() -> None:
     ],
 )
 async def test_a_line_that_ends_with_half_a_crlf_is_refused_at_once(head: bytes) -> None:
-    async with served(ExpressLimits(head_timeout=3600.0)) as site:
+    async with served(FastPathLimits(head_timeout=3600.0)) as site:
         client = await site.connect()
         for piece in (head[:10], head[10:]):
             client.writer.write(piece)
@@ -356,7 +356,7 @@ async def test_a_request_without_one_valid_host_is_not_answered_in_the_lane(line
 
 
 async def test_over_the_limit_the_connection_that_was_idle_longest_makes_room() -> None:
-    async with served(ExpressLimits(max_connections=3)) as site:
+    async with served(FastPathLimits(max_connections=3)) as site:
         clients = [await site.connect() for _ in range(3)]
         for client in (*clients, clients[0]):
             client.send("/fast/1")
@@ -371,7 +371,7 @@ async def test_over_the_limit_the_connection_that_was_idle_longest_makes_room() 
 
 
 async def test_silent_connections_keep_out_no_client_that_asks() -> None:
-    async with served(ExpressLimits(max_unserved=5, head_timeout=3600.0)) as site:
+    async with served(FastPathLimits(max_unserved=5, head_timeout=3600.0)) as site:
         early = await site.connect()
         early.send("/fast/1")
         assert await early.response() == "fast 1"
