@@ -28,7 +28,7 @@ class Library:
 
     def __init__(self, broadcasts: BroadcastRegistry, storage: Storage, thumbnails: Thumbnails) -> None:
         self._broadcasts = broadcasts
-        self._shelf = storage
+        self._storage = storage
         self._thumbnails = thumbnails
 
     def find_live(self, input_uid: str) -> Broadcast | None:
@@ -41,7 +41,7 @@ class Library:
 
     async def find_recording(self, uid: str) -> Broadcast | None:
         """The finished broadcast with this uid."""
-        return await self._shelf.open(uid)
+        return await self._storage.open(uid)
 
     async def thumbnail(self, uid: str, width: int | None, height: int | None, fit: str) -> bytes | None:
         """A JPEG of an input uid (live) or a recording uid; None when there is no picture. Raises PictureLater."""

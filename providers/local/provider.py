@@ -81,11 +81,11 @@ class LocalProvider:
         what = f"The directory of the recordings {config.directory}"
         self._lock = ExclusiveLock(config.directory, what, "stop that process first")
         self._recordings = Recordings()
-        self._shelf = Storage(config.directory, config.shelf_limits, corrected=self._recordings.add)
+        self._storage = Storage(config.directory, config.shelf_limits, corrected=self._recordings.add)
         slots = TranscodeSlots(config.max_transcodes)
         self._transcoding = Transcoding(config.renditions, slots, spawn, config.reads_enhanced_rtmp)
         self._broadcasts = BroadcastRegistry(
-            self._shelf,
+            self._storage,
             self._recordings,
             inputs,
             self._transcoding,
@@ -95,7 +95,7 @@ class LocalProvider:
             monotonic=monotonic,
         )
         self._ingest = IngestServer(self._broadcasts, spawn, config.ingest_limits)
-        self._library = Library(self._broadcasts, self._shelf, Thumbnails())
+        self._library = Library(self._broadcasts, self._storage, Thumbnails())
 
     # Life
 
@@ -123,7 +123,7 @@ class LocalProvider:
             self._watch.cancel()
         self._broadcasts.suspend()
         await self._transcoding.aclose()
-        await asyncio.to_thread(self._shelf.close)
+        await asyncio.to_thread(self._storage.close)
         self._lock.release()
 
     async def check(self) -> None:
@@ -131,7 +131,7 @@ class LocalProvider:
         if "rtmps" not in self._addresses.ports:
             raise ProviderUnavailable("the ingest does not listen yet")
         try:
-            self._shelf.check_space()
+            self._storage.check_space()
         except ShelfFull as full:
             raise ProviderUnavailable(str(full)) from full
 

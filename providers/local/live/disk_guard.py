@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 import structlog
 
 from providers.local.storage.broadcast import Broadcast
-from providers.local.storage.errors import ShelfError, ShelfFull
+from providers.local.storage.errors import ShelfFull, StorageError
 from providers.local.storage.storage import Room, Storage
 
 log = structlog.get_logger(__name__)
@@ -29,7 +29,7 @@ class DiskGuard:
     """Looks at the disk, and acts. `monotonic` measures spans in seconds."""
 
     def __init__(self, storage: Storage, monotonic: Callable[[], float]) -> None:
-        self._shelf = storage
+        self._storage = storage
         self._monotonic = monotonic
         self._next_look = 0.0
         self._begins, self._begins_until = True, 0.0
@@ -44,7 +44,7 @@ class DiskGuard:
             return True
         self._next_look = now + LOOK_INTERVAL
         try:
-            room = self._shelf.room()
+            room = self._storage.room()
         except OSError as problem:
             log.error("the free space is not known", problem=problem.strerror)
             return True
@@ -59,7 +59,7 @@ class DiskGuard:
         if now >= self._begins_until:
             self._begins_until = now + LOOK_INTERVAL
             try:
-                self._shelf.check_space()
+                self._storage.check_space()
                 self._begins = True
             except ShelfFull:
                 self._begins = False
@@ -72,7 +72,7 @@ class DiskGuard:
             return
         try:
             broadcast.stop_recording()
-        except ShelfError as problem:
+        except StorageError as problem:
             log.error("recording not stopped", input=uid, recording=broadcast.info.uid, problem=str(problem))
         else:
             log.error("recording stopped: the disk is nearly full", input=uid, recording=broadcast.info.uid)

@@ -22,7 +22,7 @@ from providers.local.packager.cutting import PackagerSettings
 from providers.local.packager.errors import UnsupportedCodec
 from providers.local.packager.events import Resume, TrackInit, TrackKind
 from providers.local.packager.packager import Packager
-from providers.local.storage.errors import ShelfError
+from providers.local.storage.errors import StorageError
 from providers.local.transcoder.ladder import Ladder
 from providers.local.transcoder.renditions import Rendition, fitting, made
 from providers.local.transcoder.slots import TranscodeSlots
@@ -94,7 +94,7 @@ class Pipeline:
         """`name` is for the log, never a stream key. Raises PublishRefused when everything would have to be transcoded and no
         slot is free."""
         self._name = name
-        self._shelf = storage
+        self._storage = storage
         self._settings = settings
         self._transcoding = transcoding
         self._ladder: Ladder | None = None
@@ -129,12 +129,12 @@ class Pipeline:
             elif is_enhanced(tag) and not self._transcoding.reads_enhanced_rtmp:
                 raise UnsupportedCodec(OLD_FFMPEG)
             elif not self._lanes:
-                raise ShelfError("every rendition was lost")
+                raise StorageError("every rendition was lost")
             if self._ladder is not None:
                 self._ladder.feed(tag)
         except UnsupportedCodec as refused:
             raise unsupported(refused) from refused
-        except ShelfError as full:
+        except StorageError as full:
             log.error("storage failed", input=self._name, problem=str(full))
             raise PublishRefused(DISK.code, DISK.description) from full
 
@@ -167,7 +167,7 @@ class Pipeline:
 
     def _start_ladder(self, renditions: Sequence[Rendition]) -> None:
         settings = replace(self._settings, lone_pause=MAX_RENDITION_PAUSE)
-        self._lanes = {each.name: RenditionWriter(each.name, self._shelf, settings) for each in renditions}
+        self._lanes = {each.name: RenditionWriter(each.name, self._storage, settings) for each in renditions}
         self._pending = {each.name: [] for each in renditions}
         also_source = [each for each in self._transcoding.renditions if each.is_source]
         self._ladder = Ladder(
@@ -194,7 +194,7 @@ class Pipeline:
                 return
             arrived, _ = self._anchor.at(tag.timestamp) if self._anchor else (self._arrived, 0.0)
             lane.take(tag, arrived)
-        except (UnsupportedCodec, ShelfError) as problem:
+        except (UnsupportedCodec, StorageError) as problem:
             log.error("rendition lost", input=self._name, rendition=rendition, problem=str(problem))
             del self._lanes[rendition]
 
@@ -217,7 +217,7 @@ class Pipeline:
         """Arrival and media time of a run's first keyframe: the source's, as far as its clock can be believed."""
         anchor = self._anchor
         if self._source is None:
-            end = self._shelf.resume(lane.rendition).decode_time
+            end = self._storage.resume(lane.rendition).decode_time
             if anchor is None or not -MAX_STEP_BACK <= anchor.decode_time_of(timestamp) - end <= MAX_REST:
                 anchor = self._anchor = Anchor(timestamp, self._arrived, end)
         assert anchor is not None  # noqa: S101 (the ladder starts with the source's first generation)
@@ -266,7 +266,7 @@ class Pipeline:
         try:
             for lane in self._all():
                 leave(lane)
-        except ShelfError as full:
+        except StorageError as full:
             log.error("storage failed", input=self._name, problem=str(full))
         self._closed = True
 

@@ -23,7 +23,7 @@ from providers.local.live.session import CHECK_INTERVAL, SHORTEST_SHOWN, LiveSes
 from providers.local.packager import cutting
 from providers.local.ports import InputStore, StoredInput
 from providers.local.storage.broadcast import Broadcast
-from providers.local.storage.errors import ShelfError, ShelfFull
+from providers.local.storage.errors import ShelfFull, StorageError
 from providers.local.storage.index import BroadcastInfo
 from providers.local.storage.recordings import Recordings
 from providers.local.storage.storage import Storage
@@ -62,7 +62,7 @@ class BroadcastRegistry:
         clock: Callable[[], float],
         monotonic: Callable[[], float],
     ) -> None:
-        self._shelf = storage
+        self._storage = storage
         self._recordings = recordings
         self._inputs = inputs
         self._transcoding = transcoding
@@ -92,7 +92,7 @@ class BroadcastRegistry:
             return session.admit(request)
         except ShelfFull as full:
             raise PublishRefused("NetStream.Publish.Denied", f"{full}.") from full
-        except ShelfError as problem:
+        except StorageError as problem:
             log.error("storage failed", input=stored.uid, problem=str(problem))
             raise PublishRefused(DISK.code, DISK.description) from problem
         finally:
@@ -138,12 +138,12 @@ class BroadcastRegistry:
         )
 
     def _pipeline(self, stored: StoredInput) -> Pipeline:
-        """A pipeline for an encoder that was let in; the first one begins the broadcast. Raises ShelfFull, ShelfError."""
+        """A pipeline for an encoder that was let in; the first one begins the broadcast. Raises ShelfFull, StorageError."""
         broadcast = self._running.get(stored.uid)
         if broadcast is None:
-            broadcast = self._running[stored.uid] = self._shelf.begin(self._info(stored))
+            broadcast = self._running[stored.uid] = self._storage.begin(self._info(stored))
         elif broadcast.failed:
-            self._shelf.check_space()
+            self._storage.check_space()
             broadcast.retry(self._clock())
         mode = broadcast.info.latency_mode
         if (session := self._sessions.get(stored.uid)) is not None:
@@ -180,7 +180,7 @@ class BroadcastRegistry:
                 broadcast.lost(at)
             elif broadcast is not None and kind is EventKind.CONNECTED and broadcast.lost_at is not None:
                 broadcast.resumed(at)
-        except ShelfError as problem:
+        except StorageError as problem:
             log.error("storage failed", input=input_uid, problem=str(problem))
         self._tell(ProviderEvent(kind, input_uid, datetime.fromtimestamp(at, UTC), recording_uid))
 
@@ -203,20 +203,20 @@ class BroadcastRegistry:
     def _drop(self, broadcast: Broadcast) -> None:
         try:
             broadcast.discard(self._clock())
-        except ShelfError as problem:
+        except StorageError as problem:
             log.error("broadcast not removed", recording=broadcast.info.uid, problem=str(problem))
 
     def _record(self, broadcast: Broadcast) -> None:
         try:
             recording = broadcast.finish(self._clock())
-        except ShelfError as problem:
+        except StorageError as problem:
             log.error("recording not finished; the next start will", recording=broadcast.info.uid, problem=str(problem))
             return
         except Exception:  # a fault of ours: the other shows go on, and the start does not end at this one
             log.exception("recording not finished", recording=broadcast.info.uid)
             return
         if recording is not None:
-            self._shelf.keep(broadcast)
+            self._storage.keep(broadcast)
             self._recordings.add(recording)
             log.info("recording ready", input=recording.input_uid, recording=recording.uid, duration=recording.duration)
             self._happened(EventKind.RECORDING_READY, recording.input_uid, recording.uid)
@@ -235,7 +235,7 @@ class BroadcastRegistry:
 
         Call `listening` once encoders can come back: the reconnect windows begin with it.
         """
-        for broadcast in reversed(await asyncio.to_thread(self._shelf.recover)):  # an input goes on with its newest
+        for broadcast in reversed(await asyncio.to_thread(self._storage.recover)):  # an input goes on with its newest
             stored = await self._inputs.get(broadcast.info.input_uid)
             lost_since = max(0.0, self._clock() - (broadcast.lost_at or broadcast.last_write))
             if stored is None or _is_over(stored, lost_since) or stored.uid in self._running or not broadcast.recording:
@@ -266,7 +266,7 @@ class BroadcastRegistry:
     def _mark_lost(self, broadcast: Broadcast, at: float) -> None:
         try:
             broadcast.lost(at)
-        except ShelfError as problem:
+        except StorageError as problem:
             log.error("storage failed", input=broadcast.info.input_uid, problem=str(problem))
 
     async def watch(self) -> None:

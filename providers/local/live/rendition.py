@@ -22,13 +22,13 @@ class SegmentSink(Protocol):
     """Where a broadcast's media goes: `storage.broadcast.Broadcast`."""
 
     def take(self, rendition: str, event: PackagerEvent) -> None:
-        """Store an event of a rendition's packager. Raises ShelfError."""
+        """Store an event of a rendition's packager. Raises StorageError."""
 
     def promise(self, target_duration: int, part_target: float) -> None:
-        """No segment will be longer than this many whole seconds, no part than these seconds. Raises ShelfError."""
+        """No segment will be longer than this many whole seconds, no part than these seconds. Raises StorageError."""
 
     def drop_open(self, rendition: str) -> None:
-        """Drop the segments of a rendition that are open. Raises ShelfError."""
+        """Drop the segments of a rendition that are open. Raises StorageError."""
 
     def resume(self, rendition: str, *, joins: bool = True) -> Resume:
         """Where the rendition's next packager goes on; `joins` what the others have begun, or begins for all."""
@@ -57,7 +57,7 @@ class RenditionWriter:
 
     def __init__(self, rendition: str, storage: SegmentSink, settings: PackagerSettings) -> None:
         self.rendition = rendition
-        self._shelf = storage
+        self._storage = storage
         self._settings = settings
         self._tracks: set[TrackKind] = set()
         self._listed: set[TrackKind] = set()
@@ -65,14 +65,14 @@ class RenditionWriter:
 
     def begin(self, decode_time: float | None = None) -> Packager:
         """Go on under a new generation, at `decode_time` on the timeline (seconds) or after everything there is."""
-        resume = self._shelf.resume(self.rendition, joins=decode_time is not None)
+        resume = self._storage.resume(self.rendition, joins=decode_time is not None)
         if decode_time is not None:
             resume = replace(resume, decode_time=decode_time)
         self.packager = Packager(self._settings, resume)
         return self.packager
 
     def take(self, tag: FlvTag, arrived: float) -> list[PackagerEvent]:
-        """Package a tag. A malformed one is lost, alone. Raises UnsupportedCodec, ShelfError."""
+        """Package a tag. A malformed one is lost, alone. Raises UnsupportedCodec, StorageError."""
         packager = self.packager or self.begin()
         try:
             events = packager.feed(tag, arrived)
@@ -96,13 +96,13 @@ class RenditionWriter:
     def discard(self) -> None:
         """Drop what is open."""
         self.packager = None
-        self._shelf.drop_open(self.rendition)
+        self._storage.drop_open(self.rendition)
 
     def _store(self, packager: Packager, events: Sequence[PackagerEvent]) -> None:
         if packager.target_duration:
-            self._shelf.promise(packager.target_duration, packager.part_target)
+            self._storage.promise(packager.target_duration, packager.part_target)
         for event in events:
-            self._shelf.take(self.rendition, event)
+            self._storage.take(self.rendition, event)
             if isinstance(event, TrackInit):
                 self._tracks.add(event.track)
             elif isinstance(event, SegmentEnd):

@@ -14,7 +14,7 @@ from providers.local.manifest.views import RENDITION_NAME, BroadcastView
 from providers.local.packager.events import PackagerEvent, Part, Resume, SegmentEnd, TrackInit, TrackKind
 from providers.local.storage import index
 from providers.local.storage.disk import Syncer, write_whole
-from providers.local.storage.errors import ShelfError
+from providers.local.storage.errors import StorageError
 from providers.local.storage.index import INDEX_FILE, BroadcastInfo, FullLine, LossLine, SegmentLine, TargetLine
 from providers.local.storage.recordings import RECORDING_FILE, StoredRecording, encode, recording_name
 from providers.local.storage.silence import without_audio
@@ -38,7 +38,7 @@ TrackKey = tuple[str, TrackKind]
 class Broadcast:
     """One showing of a live input, reconnects included; `Storage` makes them.
 
-    While it runs: `take` what the packagers hand out, then `finish`. A finished one is read only. After a ShelfError from
+    While it runs: `take` what the packagers hand out, then `finish`. A finished one is read only. After a StorageError from
     `take` nothing more is taken until `retry`; what was written stays and `finish` may still make a recording of it. `version`
     counts the changes that playlists show; `low_latency` is whether they list parts; `recording` is whether what comes is kept.
     `clock` gives the Unix time (seconds) that its program time and its MPD go by.
@@ -67,9 +67,9 @@ class Broadcast:
     # Writing
 
     def take(self, rendition: str, event: PackagerEvent) -> None:
-        """Keep what a packager handed out for `rendition`. Cheap: one write into the page cache. Errors: ShelfError."""
+        """Keep what a packager handed out for `rendition`. Cheap: one write into the page cache. Errors: StorageError."""
         if self._fd is None or self._failed:
-            raise ShelfError("this broadcast takes no more media")
+            raise StorageError("this broadcast takes no more media")
         try:
             self._syncer.check()
             track = self._track(rendition, event.track)
@@ -82,7 +82,7 @@ class Broadcast:
                 self._listed(track)
             else:
                 self._begin_generation(track, event)
-        except ShelfError:
+        except StorageError:
             self._failed = True
             raise
         if self.low_latency or not isinstance(event, Part):
@@ -91,13 +91,13 @@ class Broadcast:
 
     @property
     def failed(self) -> bool:
-        """A ShelfError ended the taking."""
+        """A StorageError ended the taking."""
         return self._failed
 
     def retry(self, at: float) -> None:
-        """Take media again after a ShelfError, from new packagers (`resume`); what was open is closed as far as it was written.
+        """Take media again after a StorageError, from new packagers (`resume`); what was open is closed as far as it was written.
 
-        `at` in seconds since the Unix epoch. Errors: ShelfError, when the disk still fails.
+        `at` in seconds since the Unix epoch. Errors: StorageError, when the disk still fails.
         """
         for track in self.tracks.values():
             self._end_open(track, at)
@@ -106,7 +106,7 @@ class Broadcast:
     def drop_open(self, rendition: str) -> None:
         """Drop the segments of `rendition` that are open. Where players were told of their parts they are closed instead.
 
-        Errors: ShelfError.
+        Errors: StorageError.
         """
         for (name, _), track in self.tracks.items():
             if name == rendition and self.low_latency:
@@ -131,7 +131,7 @@ class Broadcast:
         track = self.tracks.get((rendition, kind))
         if track is None:
             if not RENDITION_NAME.fullmatch(rendition) or len(self.tracks) >= 2 * MAX_RENDITIONS:
-                raise ShelfError(f"no room for a rendition called {rendition!r}")
+                raise StorageError(f"no room for a rendition called {rendition!r}")
             track = self.tracks[rendition, kind] = Track(self.folder, rendition, kind, self._write_line, self._syncer)
             if not self.recording:
                 track.stop_keeping()
@@ -144,7 +144,7 @@ class Broadcast:
 
     def _write_line(self, line: index.Line) -> None:
         if self._fd is None:
-            raise ShelfError("this broadcast has ended")
+            raise StorageError("this broadcast has ended")
         if not self.recording:
             return
         data = index.encode(line)
@@ -155,7 +155,7 @@ class Broadcast:
 
     def promise(self, target_duration: int, part_target: float) -> None:
         """No segment will be longer than this many whole seconds, no listed part than these seconds (`Packager`); call it
-        before the first SegmentEnd is taken, again as often as you like. Errors: ShelfError.
+        before the first SegmentEnd is taken, again as often as you like. Errors: StorageError.
         """
         if target_duration <= self.target_duration and part_target == self.part_target:  # as nearly always
             return
@@ -174,7 +174,7 @@ class Broadcast:
         self.part_target = line.part_target or self.part_target
 
     def stop_recording(self) -> None:
-        """What is listed so far will be the recording; of what comes only the live window is kept. Errors: ShelfError."""
+        """What is listed so far will be the recording; of what comes only the live window is kept. Errors: StorageError."""
         self._write_line(FullLine())
         self._stop_keeping()
 
@@ -184,12 +184,12 @@ class Broadcast:
             track.stop_keeping()
 
     def lost(self, at: float) -> None:
-        """The encoder is gone, `at` seconds since the Unix epoch; it may come back. Errors: ShelfError."""
+        """The encoder is gone, `at` seconds since the Unix epoch; it may come back. Errors: StorageError."""
         self._write_line(LossLine(True, at))
         self.lost_at = at
 
     def resumed(self, at: float) -> None:
-        """The encoder is back. Errors: ShelfError."""
+        """The encoder is back. Errors: StorageError."""
         self._write_line(LossLine(False, at))
         self.lost_at = None
 
@@ -216,7 +216,7 @@ class Broadcast:
         )
 
     def discard(self, at: float) -> None:
-        """End it and leave nothing of it. Errors: ShelfError."""
+        """End it and leave nothing of it. Errors: StorageError."""
         self.finish(at, keep=False)
 
     @property
@@ -228,7 +228,7 @@ class Broadcast:
         """End it, `at` seconds since the Unix epoch, and make it a recording; None, and nothing left, when it has no media
         (or without `keep`).
 
-        Playlists end, whoever waits is told. A segment left open is closed. Errors: ShelfError (the recording is then made
+        Playlists end, whoever waits is told. A segment left open is closed. Errors: StorageError (the recording is then made
         at the next start, from what is on the disk); ending it again changes nothing.
         """
         if self._fd is None:
@@ -351,7 +351,7 @@ class Broadcast:
         return self.tracks.get((rendition, KINDS[kind])) if kind in KINDS else None
 
     def recovered(self, line: SegmentLine) -> None:
-        """List a segment that was found on the disk, whole or cut to be so. Errors: ShelfError."""
+        """List a segment that was found on the disk, whole or cut to be so. Errors: StorageError."""
         self._write_line(line)
         self.restore([line])
 

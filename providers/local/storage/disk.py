@@ -14,7 +14,7 @@ from pathlib import Path
 
 import structlog
 
-from providers.local.storage.errors import ShelfError
+from providers.local.storage.errors import StorageError
 
 log = structlog.get_logger(__name__)
 
@@ -23,7 +23,7 @@ MAX_WAITING_SYNCS = 256
 
 
 def write_whole(fd: int, data: bytes, size: int, what: str) -> None:
-    """Append `data` to a file that is `size` bytes long, all of it or, after an error, nothing. Errors: ShelfError."""
+    """Append `data` to a file that is `size` bytes long, all of it or, after an error, nothing. Errors: StorageError."""
     try:
         done = os.write(fd, data)
         while done < len(data):
@@ -33,7 +33,7 @@ def write_whole(fd: int, data: bytes, size: int, what: str) -> None:
             os.ftruncate(fd, size)
         except OSError:
             log.warning("cannot take back half a write", what=what)
-        raise ShelfError(f"{what} could not be written: {problem.strerror}") from problem
+        raise StorageError(f"{what} could not be written: {problem.strerror}") from problem
 
 
 class Syncer:
@@ -72,27 +72,27 @@ class Syncer:
     def replace(self, path: Path, data: bytes) -> None:
         """Write a small file that is there as a whole or not at all, and sync it afterwards, in the thread.
 
-        A power cut before that may leave an empty file. Errors: ShelfError.
+        A power cut before that may leave an empty file. Errors: StorageError.
         """
         draft = path.with_name(path.name + ".tmp")
         try:
             fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         except OSError as problem:
-            raise ShelfError(f"{path.name} could not be written: {problem.strerror}") from problem
+            raise StorageError(f"{path.name} could not be written: {problem.strerror}") from problem
         try:
             write_whole(fd, data, 0, path.name)
             draft.replace(path)
         except OSError as problem:
-            raise ShelfError(f"{path.name} could not be written: {problem.strerror}") from problem
+            raise StorageError(f"{path.name} could not be written: {problem.strerror}") from problem
         finally:
             self.close(fd)
             draft.unlink(missing_ok=True)
 
     def check(self) -> None:
-        """Raise the failure of an earlier sync, once. Errors: ShelfError."""
+        """Raise the failure of an earlier sync, once. Errors: StorageError."""
         failure, self._failure = self._failure, None
         if failure is not None:
-            raise ShelfError(f"the disk failed: {failure.strerror}") from failure
+            raise StorageError(f"the disk failed: {failure.strerror}") from failure
 
     def aclose(self) -> None:
         """Wait for what is under way. Blocks as long as the disk does: call it in a thread, or when nothing else runs."""

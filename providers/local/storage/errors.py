@@ -1,13 +1,13 @@
 """What can go wrong on the storage::
 
-ShelfError        a write failed: this broadcast cannot go on (its cause is the OSError)
+StorageError        a write failed: this broadcast cannot go on (its cause is the OSError)
 └── ShelfFull     too little free space to begin a broadcast
 """
 
 
-class ShelfError(Exception):
+class StorageError(Exception):
     """The storage could not keep what it was given."""
 
 
-class ShelfFull(ShelfError):
+class ShelfFull(StorageError):
     """Too little free space; the sentence may be shown to the streamer."""

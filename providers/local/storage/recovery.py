@@ -19,7 +19,7 @@ from providers.local.mp4 import reader as boxes
 from providers.local.storage import index
 from providers.local.storage.broadcast import Broadcast, open_index
 from providers.local.storage.disk import Syncer
-from providers.local.storage.errors import ShelfError
+from providers.local.storage.errors import StorageError
 from providers.local.storage.index import (
     INDEX_FILE,
     UID,
@@ -79,7 +79,7 @@ def recover(root: Path, syncer: Syncer) -> list[Broadcast]:
 
 def _is_passing(problem: Exception) -> bool:
     """Whether the machine is at fault, and not the recording: a full disk is the likeliest reason for the crash itself."""
-    return isinstance(problem, ShelfError) or (isinstance(problem, OSError) and problem.errno in _PASSING)
+    return isinstance(problem, StorageError) or (isinstance(problem, OSError) and problem.errno in _PASSING)
 
 
 def _is_finished(folder: Path) -> bool:

@@ -23,7 +23,7 @@ import structlog
 from providers.local.storage import index
 from providers.local.storage.broadcast import Broadcast, open_index
 from providers.local.storage.disk import Syncer, write_whole
-from providers.local.storage.errors import ShelfError, ShelfFull
+from providers.local.storage.errors import ShelfFull, StorageError
 from providers.local.storage.index import INDEX_FILE, UID, BroadcastInfo, BrokenIndex
 from providers.local.storage.recordings import RECORDING_FILE, StoredRecording, decode, encode
 from providers.local.storage.recovery import consistent, on_disk, recover
@@ -82,18 +82,18 @@ class Storage:
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def begin(self, info: BroadcastInfo) -> Broadcast:
-        """A new broadcast. Errors: ShelfFull, ShelfError."""
+        """A new broadcast. Errors: ShelfFull, StorageError."""
         self.check_space()
         folder = self.root / info.uid
         try:
             folder.mkdir(mode=0o700)
             fd = open_index(folder)
         except OSError as problem:
-            raise ShelfError(f"a recording cannot be begun: {problem.strerror}") from problem
+            raise StorageError(f"a recording cannot be begun: {problem.strerror}") from problem
         line = index.begin_line(info)
         try:
             write_whole(fd, line, 0, "the index")
-        except ShelfError:
+        except StorageError:
             os.close(fd)
             shutil.rmtree(folder, ignore_errors=True)
             raise
@@ -179,7 +179,7 @@ class Storage:
         correction = replace(stored, duration=found.duration, size=found.size)
         try:
             self._syncer.replace(self.root / stored.uid / RECORDING_FILE, encode(correction))
-        except ShelfError as problem:
+        except StorageError as problem:
             log.error("correction not stored", uid=stored.uid, problem=str(problem))
         return correction
 

@@ -26,7 +26,7 @@ from providers.local.manifest.views import (
 )
 from providers.local.packager.events import Part, SegmentEnd, TrackInit, TrackKind
 from providers.local.storage.disk import Syncer, write_whole
-from providers.local.storage.errors import ShelfError
+from providers.local.storage.errors import StorageError
 from providers.local.storage.index import INIT_FIELDS, InitLine, Line, SegmentLine
 from providers.local.storage.parts import MEMORY_BYTES, StoredParts
 from providers.local.storage.silence import silent_segments, without_audio
@@ -39,7 +39,7 @@ RATE_MARGIN = 0.5
 
 
 class Track:
-    """One track as it grows. Methods that write raise ShelfError.
+    """One track as it grows. Methods that write raise StorageError.
 
     `log` appends a line to the broadcast's index. `changed` is set, and replaced, whenever a part or segment is added.
     """
@@ -88,7 +88,7 @@ class Track:
             self._fd = self._create(segment_name(self.name, part.sequence))
         stored = self._parts[self._open.sequence]
         if self._fd is None or part.sequence != self._open.sequence:
-            raise ShelfError("a part of a segment that is not open")
+            raise StorageError("a part of a segment that is not open")
         write_whole(self._fd, part.data, stored.size, "a part")
         stored.add(part)
         self.tell()
@@ -96,7 +96,7 @@ class Track:
     def end(self, event: SegmentEnd) -> None:
         """All parts of the open segment are out: list it."""
         if self._open is None or self._open.sequence != event.sequence or self._fd is None:
-            raise ShelfError("the end of a segment that is not open")
+            raise StorageError("the end of a segment that is not open")
         segment = SegmentView(
             sequence=event.sequence,
             generation=event.generation,
@@ -327,4 +327,4 @@ class Track:
                 self._folder / name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC, 0o600
             )
         except OSError as problem:
-            raise ShelfError(f"a media file could not be made: {problem.strerror}") from problem
+            raise StorageError(f"a media file could not be made: {problem.strerror}") from problem

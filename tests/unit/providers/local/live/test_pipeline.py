@@ -11,7 +11,7 @@ from providers.local.ingest.ports import PublishRefused
 from providers.local.live.pipeline import DISK, Pipeline, Transcoding
 from providers.local.packager.cutting import PackagerSettings
 from providers.local.packager.events import PackagerEvent, Resume, TrackKind
-from providers.local.storage.errors import ShelfError
+from providers.local.storage.errors import StorageError
 from providers.local.storage.storage import ShelfLimits, Storage
 from providers.local.transcoder.renditions import parse_renditions
 from providers.local.transcoder.slots import TranscodeSlots
@@ -24,10 +24,10 @@ class FullShelf:
     """Takes nothing."""
 
     def take(self, rendition: str, event: PackagerEvent) -> None:
-        raise ShelfError("the disk is full")
+        raise StorageError("the disk is full")
 
     def promise(self, target_duration: int, part_target: float) -> None:
-        raise ShelfError("the disk is full")
+        raise StorageError("the disk is full")
 
     def resume(self, rendition: str, *, joins: bool = True) -> Resume:
         return Resume()

@@ -24,7 +24,7 @@ from providers.local.packager.events import TrackKind
 from providers.local.ports import MemoryInputStore, StoredInput
 from providers.local.rtmp.events import publish_target
 from providers.local.storage.broadcast import Broadcast
-from providers.local.storage.errors import ShelfError
+from providers.local.storage.errors import StorageError
 from providers.local.storage.recordings import Recordings
 from providers.local.storage.storage import ShelfLimits, Storage
 from providers.local.transcoder.renditions import parse_renditions
@@ -286,7 +286,7 @@ async def test_of_two_broadcasts_left_unfinished_the_newest_goes_on(
     stage.send(publication, stream(3.0))
 
     def failing(*_: object) -> None:
-        raise ShelfError("the disk failed")
+        raise StorageError("the disk failed")
 
     with monkeypatch.context() as patched:
         patched.setattr(Broadcast, "finish", failing)

@@ -15,7 +15,7 @@ import pytest
 from providers.local.manifest.views import window_start
 from providers.local.packager.events import Part, SegmentEnd, TrackInit, TrackKind
 from providers.local.storage.broadcast import Broadcast
-from providers.local.storage.errors import ShelfError, ShelfFull
+from providers.local.storage.errors import ShelfFull, StorageError
 from providers.local.storage.recordings import RECORDING_FILE, StoredRecording, decode
 from providers.local.storage.storage import ShelfLimits, Storage
 from tests.simulated_packager import EPOCH, UID, SimulatedPackager, info
@@ -39,7 +39,7 @@ def test_a_full_disk_refuses_a_new_broadcast_with_a_sentence(tmp_path: Path) -> 
 
 def test_a_uid_is_used_once(storage: Storage) -> None:
     storage.begin(info())
-    with pytest.raises(ShelfError):
+    with pytest.raises(StorageError):
         storage.begin(info())
 
 
@@ -89,7 +89,7 @@ def test_finishing_twice_changes_nothing(storage: Storage) -> None:
 def test_an_ended_broadcast_takes_no_more(storage: Storage) -> None:
     broadcast = storage.begin(info())
     broadcast.finish(EPOCH)
-    with pytest.raises(ShelfError):
+    with pytest.raises(StorageError):
         push(broadcast, SimulatedPackager())
 
 
@@ -114,9 +114,9 @@ def test_a_write_that_fails_ends_the_broadcast_and_keeps_what_was_written(
 
     with monkeypatch.context() as patched:
         patched.setattr(os, "write", full)
-        with pytest.raises(ShelfError, match="No space left"):
+        with pytest.raises(StorageError, match="No space left"):
             push(broadcast, packager)
-    with pytest.raises(ShelfError):
+    with pytest.raises(StorageError):
         push(broadcast, packager)
     recording = broadcast.finish(EPOCH + 4)
     assert recording is not None and recording.duration == 4.0
@@ -224,14 +224,14 @@ def test_a_segment_missing_after_a_power_cut_ends_its_track_there(storage: Stora
 def test_a_part_of_a_segment_that_is_not_open_is_refused(storage: Storage) -> None:
     broadcast = storage.begin(info())
     push(broadcast, SimulatedPackager())
-    with pytest.raises(ShelfError):
+    with pytest.raises(StorageError):
         broadcast.take("source", SegmentEnd(TrackKind.VIDEO, 0, 7, 0, 0, True, EPOCH))
 
 
 @pytest.mark.parametrize("rendition", ["../x", "Source", "", "a-b"])
 def test_a_rendition_has_a_safe_name(storage: Storage, rendition: str) -> None:
     event = next(event for event in SimulatedPackager().segment() if not isinstance(event, Part))
-    with pytest.raises(ShelfError):
+    with pytest.raises(StorageError):
         storage.begin(info()).take(rendition, event)
 
 
