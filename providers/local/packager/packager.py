@@ -6,8 +6,7 @@ Where no video comes, audio waits for it only so long (`VideoWait`) and then sta
 on the same timeline. A new sequence header and a jump of the clock end the generation.
 
 While a generation runs neither track leaves the other behind: audio that is far ahead of the video waits for it, and a track that
-has paused (`Lateness`) goes on as silence, or as the last picture repeated (`Stills`). Both end together, so that the next
-generation begins without a hole.
+has paused (`Lateness`) goes on as silence, or as the last picture repeated (`Stills`). Both end together, without a hole.
 """
 
 from __future__ import annotations
