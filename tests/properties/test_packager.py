@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from providers.local.codecs.errors import MediaError
 from providers.local.flv.tag import FlvTag, TagKind
 from providers.local.packager.cutting import PART_TARGET_LOW_LATENCY, PackagerSettings
-from providers.local.packager.errors import MediaError
 from providers.local.packager.events import PackagerEvent, Resume, TrackKind
 from providers.local.packager.packager import Packager
 from tests.unit.providers.local.packager.tags import (

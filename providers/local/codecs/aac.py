@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from providers.local.codecs.bits import BitReader, pack_bits
-from providers.local.packager.errors import MalformedMedia, UnsupportedCodec
+from providers.local.codecs.errors import MalformedMedia, UnsupportedCodec
 
 RATES = (96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000, 7_350)
 _RATE_IN_FULL = 15

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from providers.local.codecs.bits import BitReader
-from providers.local.packager.errors import MalformedMedia
+from providers.local.codecs.errors import MalformedMedia
 
 MAX_DIMENSION = 16_384
 """The widest or highest picture, in luma samples, that is taken; level 6.2 allows less."""

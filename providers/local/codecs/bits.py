@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from providers.local.packager.errors import MalformedMedia
+from providers.local.codecs.errors import MalformedMedia
 
 MAX_GOLOMB_ZEROS = 32
 """H.264 9.1: no Exp-Golomb code in a parameter set has more leading zeros."""

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from enum import IntEnum
 
+from providers.local.codecs.errors import UnsupportedCodec
 from providers.local.flv.tag import VIDEO, FlvTag, TagKind
-from providers.local.packager.errors import UnsupportedCodec
 
 _EX_VIDEO = 0x80
 """IsExVideoHeader, above 3 bits of frame type and 4 of packet type."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import NamedTuple
 
-from providers.local.packager.errors import MalformedMedia, UnsupportedCodec
+from providers.local.codecs.errors import MalformedMedia, UnsupportedCodec
 
 VIDEO_HEADER_SIZE = 5
 """FrameType and CodecID, AVCPacketType, CompositionTime."""

@@ -8,8 +8,8 @@ from math import isfinite
 from providers.health import AudioFacts, Declared, VideoFacts
 from providers.local.codecs.aac import parse_aac_config
 from providers.local.codecs.avc import parse_avc_config
+from providers.local.codecs.errors import MalformedMedia, UnsupportedCodec
 from providers.local.flv.payload import AUDIO_HEADER_SIZE, VIDEO_HEADER_SIZE
-from providers.local.packager.errors import MalformedMedia, UnsupportedCodec
 from providers.local.rtmp import amf0
 from providers.local.rtmp.errors import RtmpError
 

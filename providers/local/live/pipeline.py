@@ -14,12 +14,12 @@ import structlog
 
 from providers.base import Spawn
 from providers.health import RefusalKind
+from providers.local.codecs.errors import UnsupportedCodec
 from providers.local.flv.head import is_enhanced, is_header, is_keyframe, milliseconds_between
 from providers.local.flv.tag import FlvTag, TagKind
 from providers.local.ingest.ports import MediaRefused, PublishRefused
 from providers.local.live.rendition import Anchor, RenditionWriter, SegmentSink
 from providers.local.packager.cutting import PackagerSettings
-from providers.local.packager.errors import UnsupportedCodec
 from providers.local.packager.events import Resume, TrackInit, TrackKind
 from providers.local.packager.packager import Packager
 from providers.local.storage.errors import StorageError

@@ -14,6 +14,7 @@ import structlog
 
 from providers.base import EventKind, InputState, LatencyMode, Phase
 from providers.health import InputHealth, RecordingState
+from providers.local.codecs.errors import UnsupportedCodec
 from providers.local.flv.enhanced import plain
 from providers.local.flv.tag import SCRIPT, FlvTag
 from providers.local.health.meter import HealthMeter
@@ -23,7 +24,6 @@ from providers.local.live.admission import KEY_CHANGED
 from providers.local.live.countdown import seconds_until_watchable
 from providers.local.live.phases import Trigger, move
 from providers.local.live.pipeline import Pipeline, unsupported
-from providers.local.packager.errors import UnsupportedCodec
 from providers.local.ports import StoredInput, key_digest
 
 log = structlog.get_logger(__name__)

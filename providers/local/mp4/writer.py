@@ -1,9 +1,10 @@
-"""Init segments: `ftyp` and `moov` of a CMAF track (ISO/IEC 14496-12 and -15, 14496-14, 23000-19).
+"""Writes init segments: `ftyp` and `moov` of a CMAF track (ISO/IEC 14496-12, -14 and -15, 23000-19).
 
-There is no edit list and `tfdt` is the decode time: a B-frame stream's first picture is shown one or two frames after the
-generation's zero, at the very time FLV gives it, so sound and picture stay together in every player. The alternatives were
-tried or read up: with negative composition offsets ffmpeg 5.1 moves the whole picture by the most negative one (33 ms in
-`tests/e2e/test_packager_frames.py`), and players that take a segment's start from `tfdt` do not look at edit lists.
+There is no edit list, and `tfdt` is the decode time. With B-frames the first frame is therefore presented one or two frames
+after the start of the discontinuity, at the time that FLV gives it, and audio and video stay in sync in every player.
+
+Alternatives: with negative composition offsets, ffmpeg 5.1 shifts all video by the most negative offset (33 ms in
+`tests/e2e/test_packager_frames.py`). Players that take a segment's start from `tfdt` ignore edit lists.
 """
 
 from __future__ import annotations
@@ -12,15 +13,10 @@ from struct import pack
 
 from providers.local.codecs.aac import AacConfig
 from providers.local.codecs.avc import AvcConfig
+from providers.local.mp4.boxes import MOOV, MVEX, TREX, box, full_box
 
 VIDEO_TRACK_ID = 1
 AUDIO_TRACK_ID = 2
-
-SYNC_SAMPLE = 0x02000000
-"""sample_depends_on 2: needs no other (8.8.3.1)."""
-
-OTHER_SAMPLE = 0x01010000
-"""sample_depends_on 1, sample_is_non_sync_sample."""
 
 _BRANDS = b"iso6" + pack(">I", 0) + b"iso6cmfc"
 _MATRIX = pack(">9I", 0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000)
@@ -31,19 +27,8 @@ _DPI_72 = 0x480000
 _DEPTH = 0x18
 
 
-def box(kind: bytes, *content: bytes) -> bytes:
-    """A box: 32-bit size, type, content (4.2)."""
-    body = b"".join(content)
-    return pack(">I", 8 + len(body)) + kind + body
-
-
-def full_box(kind: bytes, version: int, flags: int, *content: bytes) -> bytes:
-    """A box with version and flags (4.2)."""
-    return box(kind, pack(">I", version << 24 | flags), *content)
-
-
 def video_init(config: AvcConfig, timescale: int) -> bytes:
-    """The init segment of an `avc1` track; `timescale` in ticks a second."""
+    """Return the init segment of an `avc1` track; `timescale` in ticks per second."""
     entry = box(
         b"avc1",
         bytes(6),
@@ -55,8 +40,8 @@ def video_init(config: AvcConfig, timescale: int) -> bytes:
 
 
 def audio_init(config: AacConfig) -> bytes:
-    """The init segment of an `mp4a` track; its timescale is the sample rate."""
-    # 16.16 cannot say 88.2 or 96 kHz; decoders read the rate from the AudioSpecificConfig anyway.
+    """Return the init segment of an `mp4a` track; its timescale is the sample rate."""
+    # The 16.16 field cannot hold 88.2 or 96 kHz (14496-12 12.2.3); decoders read the rate from the AudioSpecificConfig.
     rate = config.sample_rate if config.sample_rate <= 0xFFFF else 0
     entry = box(b"mp4a", bytes(6), pack(">H8xHH4xI", 1, config.channels, 16, rate << 16), _esds(config.config))
     header = full_box(b"smhd", 0, 0, bytes(4))
@@ -64,6 +49,7 @@ def audio_init(config: AacConfig) -> bytes:
 
 
 def _init(track_id: int, timescale: int, handler: bytes, header: bytes, entry: bytes, width: int, height: int) -> bytes:
+    # All sample tables are empty: samples are in the fragments (14496-12 8.8.1).
     volume = 0x0100 if handler == b"soun" else 0
     empty_table = bytes(4)
     track = box(
@@ -91,18 +77,19 @@ def _init(track_id: int, timescale: int, handler: bytes, header: bytes, entry: b
     movie_header = full_box(
         b"mvhd", 0, 0, pack(">8xIIIH10x", timescale, 0, 0x10000, 0x0100), _MATRIX, bytes(24), pack(">I", 0xFFFFFFFF)
     )
-    extends = box(b"mvex", full_box(b"trex", 0, 0, pack(">5I", track_id, 1, 0, 0, 0)))
-    return box(b"ftyp", _BRANDS) + box(b"moov", movie_header, track, extends)
+    extends = box(MVEX, full_box(TREX, 0, 0, pack(">5I", track_id, 1, 0, 0, 0)))
+    return box(b"ftyp", _BRANDS) + box(MOOV, movie_header, track, extends)
 
 
 def _esds(config: bytes) -> bytes:
-    """14496-1 7.2.6: ES, decoder configuration (MPEG-4 audio, audio stream), the AudioSpecificConfig, SL (MP4)."""
+    """Return `esds` (14496-1 7.2.6): ES, decoder configuration (MPEG-4 audio), AudioSpecificConfig, SL configuration."""
     specific = _descriptor(5, config)
     decoder = _descriptor(4, pack(">BB3xII", 0x40, 0x15, 0, 0), specific)
     return full_box(b"esds", 0, 0, _descriptor(3, pack(">HB", 0, 0), decoder, _descriptor(6, b"\x02")))
 
 
 def _descriptor(tag: int, *content: bytes) -> bytes:
+    """Return a descriptor (14496-1 8.3.3); its size always takes four bytes of 7 bits."""
     body = b"".join(content)
     size = len(body)
     return bytes((tag, 0x80 | size >> 21 & 0x7F, 0x80 | size >> 14 & 0x7F, 0x80 | size >> 7 & 0x7F, size & 0x7F)) + body

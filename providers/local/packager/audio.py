@@ -5,10 +5,10 @@ from __future__ import annotations
 from math import ceil
 
 from providers.local.codecs.aac import AacConfig
+from providers.local.mp4.fragments import audio_fragment
 from providers.local.mp4.writer import audio_init
 from providers.local.packager.cutting import PackagerSettings, SegmentRule
 from providers.local.packager.events import TrackInit, TrackKind
-from providers.local.packager.fragments import audio_fragment
 from providers.local.packager.track import Emit, Track
 
 MAX_DRIFT_MS = 60

@@ -13,13 +13,13 @@ from __future__ import annotations
 
 from providers.local.codecs.aac import AacConfig, parse_aac_config
 from providers.local.codecs.avc import AvcConfig, parse_avc_config
+from providers.local.codecs.errors import MalformedMedia
 from providers.local.flv import payload as flv
 from providers.local.flv.tag import AUDIO, VIDEO, FlvTag, TagKind
 from providers.local.packager import audio, video
 from providers.local.packager.announced import announced_audio
 from providers.local.packager.cadence import Cadence
 from providers.local.packager.cutting import PackagerSettings, SegmentRule
-from providers.local.packager.errors import MalformedMedia
 from providers.local.packager.events import PackagerEvent, Resume
 from providers.local.packager.lateness import CATCH_UP_MS, HEADER_WAIT_MS, MAX_AHEAD_MS, MAX_END_GAP_MS, Lateness
 from providers.local.packager.run import Run

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from providers.local.codecs.avc import AvcConfig, parameter_sets
-from providers.local.mp4.writer import OTHER_SAMPLE, SYNC_SAMPLE, video_init
+from providers.local.mp4.boxes import OTHER_SAMPLE, SYNC_SAMPLE
+from providers.local.mp4.fragments import video_fragment
+from providers.local.mp4.writer import video_init
 from providers.local.packager.cutting import PackagerSettings, SegmentRule
 from providers.local.packager.events import TrackInit, TrackKind
-from providers.local.packager.fragments import video_fragment
 from providers.local.packager.stills import Frame, Stills, squeezed
 from providers.local.packager.track import Emit, Track
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 from math import ceil
 
 from providers.local.manifest.views import SegmentView, TrackView
+from providers.local.mp4.fragments import audio_fragment
 from providers.local.packager.events import PackagerEvent, Part, SegmentEnd, TrackInit, TrackKind
-from providers.local.packager.fragments import audio_fragment
 
 MAX_SILENT_SEGMENTS = 600
 """Segments of silence made at once, each a file: 20 minutes of video without audio. What was before stays without."""

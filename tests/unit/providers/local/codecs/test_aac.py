@@ -6,7 +6,7 @@ import pytest
 
 from providers.local.codecs.aac import parse_aac_config
 from providers.local.codecs.bits import pack_bits
-from providers.local.packager.errors import MalformedMedia, UnsupportedCodec
+from providers.local.codecs.errors import MalformedMedia, UnsupportedCodec
 
 GA = ((0, 1), (0, 1), (0, 1))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from providers.local.codecs.avc import parse_avc_config
-from providers.local.packager.errors import MalformedMedia
+from providers.local.codecs.errors import MalformedMedia
 from tests.unit.providers.local.packager.tags import avc_record, golomb, sps
 
 TIMING = ((1, 1), (0, 1), (0, 1), (0, 1), (0, 1), (1, 1))

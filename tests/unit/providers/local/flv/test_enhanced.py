@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from providers.local.codecs.errors import UnsupportedCodec
 from providers.local.flv.enhanced import plain
 from providers.local.flv.tag import FlvTag, TagKind
-from providers.local.packager.errors import UnsupportedCodec
 from tests.unit.providers.local.packager.tags import audio_header, avc_record, frame, sound, video_header
 
 

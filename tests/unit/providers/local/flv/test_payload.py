@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from providers.local.codecs.errors import MalformedMedia, UnsupportedCodec
 from providers.local.flv.payload import PacketType, VideoTag, parse_audio, parse_video
-from providers.local.packager.errors import MalformedMedia, UnsupportedCodec
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from providers.local.codecs.aac import parse_aac_config
 from providers.local.codecs.avc import parse_avc_config
-from providers.local.mp4.writer import OTHER_SAMPLE, SYNC_SAMPLE, audio_init, video_init
-from providers.local.packager.fragments import audio_fragment, video_fragment
+from providers.local.mp4.boxes import OTHER_SAMPLE, SYNC_SAMPLE
+from providers.local.mp4.fragments import audio_fragment, video_fragment
+from providers.local.mp4.writer import audio_init, video_init
 from tests.unit.providers.local.packager.tags import LC_48K_STEREO, Sample, avc_record, boxes, samples
 
 KINDS = b"ftyp moov mvhd trak tkhd mdia mdhd hdlr minf %s dinf dref stbl stsd stts stsc stsz stco mvex trex"

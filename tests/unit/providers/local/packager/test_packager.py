@@ -6,9 +6,9 @@ from itertools import pairwise
 
 import pytest
 
+from providers.local.codecs.errors import MalformedMedia, UnsupportedCodec
 from providers.local.flv.tag import FlvTag, TagKind
 from providers.local.packager.cutting import PART_TARGET_LOW_LATENCY, PackagerSettings
-from providers.local.packager.errors import MalformedMedia, UnsupportedCodec
 from providers.local.packager.events import PackagerEvent, Part, Resume, SegmentEnd, TrackInit, TrackKind
 from providers.local.packager.packager import MAX_COMPOSITION_MS, MAX_TAG_SIZE, Packager
 from providers.local.packager.run import MAX_LATE
