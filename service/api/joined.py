@@ -8,8 +8,8 @@ from pydantic import BaseModel, Field
 
 from service.api.channels import ChannelAnswer, ChannelPage, OrderedQuery, channel_answer, channel_values
 from service.api.notifications import SettingsAnswer, settings_answer
-from service.domain.conversation.entities import Joined
 from service.domain.conversation.joined_channels import MAX_DIRECT_MEMBERS, DirectChannels, JoinedChannels
+from service.domain.entities import Joined
 from service.http.fields import Flag, Id
 from service.http.operation import Call, Nothing, Operation, Reply, operation
 from service.http.pagination import page_reply, page_request

@@ -10,9 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from service.api.message_schemas import TimeQuery
 from service.api.people import PersonAnswer, person_answer
-from service.domain.conversation.entities import Member
 from service.domain.conversation.members import Members
 from service.domain.conversation.ports import MemberChanges
+from service.domain.entities import Member
 from service.http.fields import Id, Instant, Moment
 from service.http.operation import Call, Nothing, Operation, Reply, operation
 from service.http.pagination import page_reply, page_request

@@ -9,9 +9,9 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, ValidatorFunctionWrapHandler, WrapValidator
 
 from service.api.people import PersonAnswer, person_answer
-from service.domain.conversation.entities import Message, MessageType
 from service.domain.conversation.members import DEFAULT_ORDERING, ORDERINGS
 from service.domain.conversation.messages import MAX_NOTIFIED, Draft
+from service.domain.entities import Message, MessageType
 from service.domain.paging import known_ordering
 from service.http.fields import Id, Moment, Whole
 from service.http.pagination import PageQuery

@@ -8,8 +8,8 @@ from uuid import UUID
 from pydantic import BaseModel, Field, PlainValidator, WithJsonSchema
 
 from service.api.members import MEMBER
-from service.domain.conversation.entities import NotificationSettings, NotifyMode
 from service.domain.conversation.members import Members
+from service.domain.entities import NotificationSettings, NotifyMode
 from service.http.fields import Moment
 from service.http.operation import Call, Nothing, Operation, Reply, operation
 from service.http.schemas import Answer

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from service.domain.conversation.entities import Person
+from service.domain.entities import Person
 from service.http.schemas import Answer
 
 

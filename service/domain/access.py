@@ -5,10 +5,9 @@ from __future__ import annotations
 from uuid import UUID
 
 from service.domain.accounts import Identity
-from service.domain.conversation.entities import Entry
-from service.domain.conversation.ports import EntryStore
-from service.domain.entities import User
+from service.domain.entities import Entry, User
 from service.domain.errors import Forbidden, NotFound
+from service.domain.ports import EntryStore
 
 
 async def enter(store: EntryStore, caller: Identity, channel_id: UUID) -> Entry:

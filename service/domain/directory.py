@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID, uuid4
 
-from service.domain.conversation.ports import DirectoryStore
 from service.domain.entities import Organization, User
 from service.domain.errors import Conflict
+from service.domain.ports import DirectoryStore
 
 
 @dataclass(frozen=True, slots=True)

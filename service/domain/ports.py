@@ -13,8 +13,7 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from providers.base import InputOptions, Phase
-from service.domain.conversation.entities import Entry
-from service.domain.entities import Channel, ClaimedInput, Organization, OwnedStream, Token, User
+from service.domain.entities import Channel, ClaimedInput, Entry, Organization, OwnedStream, Token, User
 from service.domain.paging import PageRequest
 
 
@@ -93,16 +92,36 @@ class SecretStore(Protocol):
         """The secret of that name; `proposal`, stored, when there was none. Everybody gets the same one."""
 
 
-class ChannelStore(Protocol):
+class DirectoryStore(Protocol):
+    """The people of an organization."""
+
+    async def add_user(self, organization: Organization, user: User) -> bool:
+        """Store the user, and the organization where it is new. False when there is a user of that id already."""
+
+    async def users(self, organization_id: UUID | None = None) -> list[User]:
+        """By full name; deleted ones included."""
+
+    async def unknown_users(self, organization_id: UUID, wanted: Collection[UUID]) -> set[UUID]:
+        """Those of `wanted` who are not in the organization, or no longer."""
+
+
+class EntryStore(Protocol):
+    """Channels and a user's rights in them."""
+
+    async def entry(self, organization_id: UUID, channel_id: UUID, user_id: UUID | None) -> Entry | None:
+        """Return the channel and the user's rights in it, or None if the organization has no such channel.
+
+        A `user_id` of None stands for the organization itself, which is an admin of each channel without an admin.
+        """
+
+
+class ChannelStore(EntryStore, Protocol):
     """Channels."""
 
     async def add_channel(self, channel: Channel, member_ids: Collection[UUID] = ()) -> None:
         """Store the channel with its first members; its creator is its admin, or the first of them when it has no creator."""
 
     async def channel(self, organization_id: UUID, channel_id: UUID) -> Channel | None: ...
-
-    async def entry(self, organization_id: UUID, channel_id: UUID, user_id: UUID | None) -> Entry | None:
-        """The channel and what that user is to it. For None, the organization itself: admin of a channel without an admin."""
 
     async def change_channel(self, channel_id: UUID, values: Mapping[str, Any], at: datetime) -> bool:
         """False when it is gone. Errors: Conflict for a default channel of the organization that is private, or a second one.

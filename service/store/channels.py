@@ -11,8 +11,7 @@ from uuid import UUID
 from sqlalchemy import Column, ColumnElement, FromClause, Select, and_, false, or_, select, union_all, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from service.domain.conversation.entities import Entry
-from service.domain.entities import Channel
+from service.domain.entities import Channel, Entry
 from service.domain.errors import Conflict
 from service.domain.paging import PageRequest
 from service.store.conversation_tables import PRIVATE, former_members, members, messages

@@ -9,8 +9,8 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, FromClause, Select, and_, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from service.domain.conversation.entities import Entry, Joined, Member, NotifyMode
 from service.domain.conversation.ports import MemberChanges
+from service.domain.entities import Entry, Joined, Member, NotifyMode
 from service.domain.errors import Conflict
 from service.domain.paging import PageRequest
 from service.store.channels import StoredChannels, listed, locked, on_page, shown, with_latest

@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, RowMapping, Select, and_, case, false, or_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from service.domain.conversation.entities import Entry, Message, MessageType, NewMessage
+from service.domain.entities import Entry, Message, MessageType, NewMessage
 from service.domain.errors import Conflict
 from service.domain.paging import PageRequest
 from service.store.channels import StoredChannels, locked

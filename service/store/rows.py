@@ -10,8 +10,16 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import FromClause, Label
 
-from service.domain.conversation.entities import Member, Message, MessageType, NotificationSettings, NotifyMode, Person
-from service.domain.entities import Channel, ChannelType
+from service.domain.entities import (
+    Channel,
+    ChannelType,
+    Member,
+    Message,
+    MessageType,
+    NotificationSettings,
+    NotifyMode,
+    Person,
+)
 from service.store.conversation_tables import members, messages
 from service.store.tables import channels, users
 

@@ -8,9 +8,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
-from service.domain.conversation.entities import Message, MessageType, NewMessage
 from service.domain.conversation.messages import Draft
-from service.domain.entities import Channel, ChannelType, Organization, User
+from service.domain.entities import Channel, ChannelType, Message, MessageType, NewMessage, Organization, User
 from service.domain.paging import Anchor, PageRequest, cut
 from service.store import Store
 

@@ -7,10 +7,9 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from service.domain.conversation.entities import Joined, NotifyMode
 from service.domain.conversation.ports import MemberChanges
 from service.domain.conversation.walks import ORDERINGS, place_in
-from service.domain.entities import ChannelType
+from service.domain.entities import ChannelType, Joined, NotifyMode
 from service.domain.errors import Conflict
 from service.domain.paging import Anchor, PageRequest
 from service.store import Store

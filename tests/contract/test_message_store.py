@@ -10,8 +10,8 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from service.domain.conversation.entities import Message, MessageType, NewMessage
 from service.domain.conversation.ports import MemberChanges
+from service.domain.entities import Message, MessageType, NewMessage
 from service.domain.errors import Conflict
 from service.domain.paging import Anchor, PageRequest
 from service.store import Store

@@ -16,8 +16,8 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, text
 
-from service.domain.conversation.entities import MessageType, NewMessage
 from service.domain.conversation.walks import ORDERINGS
+from service.domain.entities import MessageType, NewMessage
 from service.domain.paging import PageRequest
 from service.store import Store
 from service.store import migrate as migrating

@@ -12,12 +12,11 @@ import structlog
 
 from service.domain.access import enter, only_admin, only_admin_or_organization
 from service.domain.accounts import Identity
-from service.domain.conversation.ports import DirectoryStore
 from service.domain.conversation.walks import page_of_channels
 from service.domain.entities import Channel, ChannelType
 from service.domain.errors import DomainError, Invalid, NotFound
 from service.domain.paging import Page, PageRequest
-from service.domain.ports import ChannelStore, StreamListener
+from service.domain.ports import ChannelStore, DirectoryStore, StreamListener
 
 log = structlog.get_logger(__name__)
 

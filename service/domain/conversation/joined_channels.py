@@ -10,12 +10,12 @@ from uuid import UUID, uuid4
 from service.domain.access import only_self
 from service.domain.accounts import Identity
 from service.domain.conversation.channels import require_known
-from service.domain.conversation.entities import Joined
-from service.domain.conversation.ports import DirectoryStore, DirectStore, MemberStore
+from service.domain.conversation.ports import DirectStore, MemberStore
 from service.domain.conversation.walks import page_of_channels
-from service.domain.entities import Channel, ChannelType
+from service.domain.entities import Channel, ChannelType, Joined
 from service.domain.errors import Invalid, NotFound
 from service.domain.paging import Page, PageRequest
+from service.domain.ports import DirectoryStore
 
 MAX_DIRECT_MEMBERS = 50
 """The most people one direct channel may be for."""

@@ -10,11 +10,11 @@ from uuid import UUID
 from service.domain.access import enter, only_admin, only_self
 from service.domain.accounts import Identity
 from service.domain.conversation.channels import require_known
-from service.domain.conversation.entities import Member, NotificationSettings, NotifyMode
-from service.domain.conversation.ports import DirectoryStore, MemberChanges, MemberStore
-from service.domain.entities import ChannelType
+from service.domain.conversation.ports import MemberChanges, MemberStore
+from service.domain.entities import ChannelType, Member, NotificationSettings, NotifyMode
 from service.domain.errors import Forbidden, Invalid, NotFound
 from service.domain.paging import Anchor, Page, PageRequest, cut, known_ordering
+from service.domain.ports import DirectoryStore
 
 ORDERINGS = ("created_at", "-created_at")
 DEFAULT_ORDERING = "-created_at"

@@ -12,11 +12,10 @@ from uuid import UUID, uuid4
 
 from service.domain.access import enter, only_admin, person
 from service.domain.accounts import Identity
-from service.domain.conversation.entities import Entry, Message, MessageType, NewMessage
 from service.domain.conversation.meetings import CallKind
 from service.domain.conversation.members import DEFAULT_ORDERING, ORDERINGS
 from service.domain.conversation.ports import MessageStore
-from service.domain.entities import Channel, ChannelType
+from service.domain.entities import Channel, ChannelType, Entry, Message, MessageType, NewMessage
 from service.domain.errors import Forbidden, Invalid, NotFound
 from service.domain.paging import Anchor, Page, PageRequest, cut, known_ordering
 

@@ -11,9 +11,9 @@ from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
 
-from service.domain.conversation.entities import Entry, Joined, Member, Message, NewMessage, NotifyMode
-from service.domain.entities import Channel, Organization, User
+from service.domain.entities import Channel, Joined, Member, Message, NewMessage, NotifyMode
 from service.domain.paging import PageRequest
+from service.domain.ports import EntryStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,26 +23,6 @@ class MemberChanges:
     sees: bool = False
     last_seen_at: datetime | None = None
     is_admin: bool | None = None
-
-
-class DirectoryStore(Protocol):
-    """The people of an organization."""
-
-    async def add_user(self, organization: Organization, user: User) -> bool:
-        """Store the user, and the organization where it is new. False when there is a user of that id already."""
-
-    async def users(self, organization_id: UUID | None = None) -> list[User]:
-        """By full name; deleted ones included."""
-
-    async def unknown_users(self, organization_id: UUID, wanted: Collection[UUID]) -> set[UUID]:
-        """Those of `wanted` who are not in the organization, or no longer."""
-
-
-class EntryStore(Protocol):
-    """Who may come in."""
-
-    async def entry(self, organization_id: UUID, channel_id: UUID, user_id: UUID | None) -> Entry | None:
-        """As `ChannelStore.entry`. None when there is no such channel in that organization."""
 
 
 class MemberStore(EntryStore, Protocol):

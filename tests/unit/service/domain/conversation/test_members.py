@@ -6,10 +6,9 @@ from uuid import uuid4
 
 import pytest
 
-from service.domain.conversation.entities import NotifyMode
 from service.domain.conversation.members import Members
 from service.domain.conversation.ports import MemberChanges
-from service.domain.entities import ChannelType
+from service.domain.entities import ChannelType, NotifyMode
 from service.domain.errors import Conflict, Forbidden, Invalid, NotFound
 from service.domain.paging import PageRequest
 from service.store import Store

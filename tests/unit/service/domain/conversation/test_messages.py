@@ -7,10 +7,9 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from service.domain.conversation.entities import MessageType
 from service.domain.conversation.meetings import CallKind
 from service.domain.conversation.messages import MAX_CONTENT, Draft, Messages
-from service.domain.entities import Channel, ChannelType
+from service.domain.entities import Channel, ChannelType, MessageType
 from service.domain.errors import Conflict, Forbidden, Invalid, NotFound
 from service.domain.paging import PageRequest
 from service.store import Store
