@@ -36,8 +36,8 @@ from providers.local.config import LocalConfig
 from providers.local.ingest.limits import IngestCounters
 from providers.local.ingest.server import IngestServer
 from providers.local.library import Library
-from providers.local.live.admission import DISABLED
 from providers.local.live.pipeline import Transcoding
+from providers.local.live.refusals import Refusal
 from providers.local.live.registry import BroadcastRegistry
 from providers.local.ports import InputStore, StoredInput
 from providers.local.storage.errors import ShelfFull
@@ -50,8 +50,6 @@ from providers.ranges import require_options, require_overlap
 
 KEY_BYTES = 24
 """Random bytes of a stream key: nobody guesses 192 bits."""
-
-DELETED = ("NetStream.Publish.Denied", "This live input was deleted.")
 
 
 class LocalProvider:
@@ -191,7 +189,7 @@ class LocalProvider:
         live = await self._change(uid, enabled=enabled)
         self._broadcasts.refusals.forget(uid)
         if not enabled and (session := self._broadcasts.session(uid)) is not None:
-            session.stop("disabled", *DISABLED)
+            session.stop("disabled", Refusal.INPUT_DISABLED)
         return live
 
     async def rotate_key(self, uid: str, overlap: int = 0) -> LiveInput:
@@ -211,7 +209,7 @@ class LocalProvider:
         self._broadcasts.refusals.forget(uid)
         self._broadcasts.changed()
         if (session := self._broadcasts.session(uid)) is not None:  # also when the answer to an earlier try got lost
-            session.stop("deleted", *DELETED)
+            session.stop("deleted", Refusal.INPUT_DELETED)
         if not found:
             raise InputNotFound(uid)
 

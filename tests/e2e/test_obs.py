@@ -80,7 +80,7 @@ async def test_the_reason_of_every_refusal_stands_in_the_log_of_obs(live: Servic
     channel, stream = await live.channel()
     server, key = stream["rtmp_url"], stream["stream_key"]
     async with start(server, "wrong") as studio:
-        await studio.logged("This stream key is not known here.")
+        await studio.logged("This stream key is unknown.")
     async with start(server, "") as studio:
         await studio.logged("The stream key is missing.")
     encoder = await live.push(stream)

@@ -18,14 +18,9 @@ from providers.health import RefusalKind
 from providers.local.flv.tag import FlvTag, TagKind
 from providers.local.ingest.limits import IngestCounters, IngestLimits
 from providers.local.ingest.meter import Meter
-from providers.local.ingest.ports import (
-    ADMIT_TIMEOUT,
-    MediaRefused,
-    Publication,
-    PublishGate,
-    PublishRefused,
-    PublishRequest,
-)
+from providers.local.ingest.status_codes import STATUS_CODES
+from providers.local.live.ports import ADMIT_TIMEOUT, Publication, PublishGate, PublishRequest
+from providers.local.live.refusals import MediaRefused, PublishRefused, Refusal
 from providers.local.rtmp.errors import HandshakeFailed, RtmpError
 from providers.local.rtmp.events import Media, PublishWanted, Unpublished
 from providers.local.rtmp.messages import MessageType
@@ -33,10 +28,6 @@ from providers.local.rtmp.session import ServerSession
 from providers.local.rtmp.states import ConnectionState
 
 log = structlog.get_logger(__name__)
-
-DENIED = "NetStream.Publish.Denied"
-FAILED = "NetStream.Publish.Failed"
-SHUTDOWN = "NetConnection.Connect.AppShutdown"
 
 TIME_LIMITS = {
     ConnectionState.HANDSHAKING: "handshake_timeout",
@@ -64,8 +55,8 @@ class Owner(Protocol):
     def greeted(self, connection: EncoderConnection) -> None:
         """The connection finished its handshakes."""
 
-    def no_room(self, connection: EncoderConnection) -> str | None:
-        """A sentence when no publisher can be added."""
+    def publisher_limit(self, connection: EncoderConnection) -> Refusal | None:
+        """Return the refusal when no publisher can be added."""
 
     def begin_publish(self, connection: EncoderConnection) -> None:
         """Count the connection among the publishers."""
@@ -141,13 +132,13 @@ class EncoderConnection(asyncio.Protocol):
         if too_fast:
             ceiling = self._owner.limits.bitrate / 1e6
             sentence = f"The stream is above {ceiling:g} Mbit/s: lower the bitrate."
-            self._send_away("bitrate", MediaRefused(RefusalKind.BITRATE, DENIED, sentence))
+            self._send_away("bitrate", MediaRefused(RefusalKind.BITRATE, sentence))
         elif now >= self._deadline:
             self._expire()
 
     def stop(self) -> None:
         """The service ends: tell a publisher so, close in any case."""
-        self._refuse("stopping", SHUTDOWN, "The server is stopping: reconnect in a few seconds.")
+        self._refuse("stopping", Refusal.SERVER_STOPPING)
 
     def abort(self) -> None:
         """Cut the connection off."""
@@ -217,12 +208,12 @@ class EncoderConnection(asyncio.Protocol):
         except Exception:
             # One stream's trouble must not take the others with it; the encoder reconnects.
             log.exception("media could not be taken", address=self.address)
-            self._refuse("internal", FAILED, "The server failed to take this stream: see its log.")
+            self._refuse("internal", Refusal.MEDIA_FAILED)
 
     def _ask(self, wanted: PublishWanted) -> None:
         """Ask the gate; nothing more is read until it has answered."""
-        if (no_room := self._owner.no_room(self)) is not None:
-            self._refuse("publishers", DENIED, no_room)
+        if (full := self._owner.publisher_limit(self)) is not None:
+            self._refuse("publishers", full)
             return
         self._wait_for("gate")
         request = PublishRequest(
@@ -240,12 +231,12 @@ class EncoderConnection(asyncio.Protocol):
             async with asyncio.timeout(ADMIT_TIMEOUT):
                 publication = await self._owner.gate.admit(request)
         except PublishRefused as refusal:
-            self._refuse("gate", refusal.code, refusal.description)
+            self._refuse("gate", refusal.refusal, refusal.sentence)
         except TimeoutError:
-            self._refuse("gate_timeout", FAILED, "The stream key could not be checked in time: try again.")
+            self._refuse("gate_timeout", Refusal.KEY_CHECK_TIMEOUT)
         except Exception:
             log.exception("the publish gate failed", address=self.address)
-            self._refuse("internal", FAILED, "The stream key could not be checked: try again.")
+            self._refuse("internal", Refusal.KEY_CHECK_FAILED)
         else:
             self._begin(publication, request)
 
@@ -259,8 +250,8 @@ class EncoderConnection(asyncio.Protocol):
         self._turn(self._session.accept)
         self._go_on("gate")
 
-    def _close_from_outside(self, code: str, description: str) -> None:
-        self._refuse("closed_by_service", code, description)
+    def _close_from_outside(self, refusal: Refusal) -> None:
+        self._refuse("closed_by_service", refusal)
 
     def _fail(self, error: RtmpError) -> None:
         if self._publication is None:
@@ -278,16 +269,17 @@ class EncoderConnection(asyncio.Protocol):
         """Refuse an encoder that publishes."""
         if isinstance(refusal, MediaRefused) and self._publication is not None:
             self._publication.refused(refusal)
-        self._refuse(reason, refusal.code, refusal.description)
+        self._refuse(reason, refusal.refusal, refusal.sentence)
 
-    def _refuse(self, reason: str, code: str, description: str) -> None:
-        """Say a last word if there is a publish to say it on, then close. Late calls do nothing."""
+    def _refuse(self, reason: str, refusal: Refusal, sentence: str | None = None) -> None:
+        """Send the refusal if there is a publish to send it on, then close. Later calls do nothing."""
         if self._lingering:
             return
         self._owner.counters.refused[reason] += 1
         if self._session.state in (ConnectionState.DECIDING, ConnectionState.PUBLISHING):
-            log.info("publish refused", address=self.address, reason=reason, code=code, description=description)
-            self._session.refuse(code, description)
+            sentence = sentence or refusal.sentence
+            log.info("publish refused", address=self.address, reason=reason, code=refusal.code, description=sentence)
+            self._session.refuse(STATUS_CODES[refusal], sentence)
             self._flush()
             self._end("refused")
             self._linger()

@@ -20,8 +20,9 @@ from providers.heap import give_back_memory
 from providers.local.ingest.connection import EncoderConnection
 from providers.local.ingest.limits import IngestCounters, IngestLimits
 from providers.local.ingest.pending import PendingConnections, network_of
-from providers.local.ingest.ports import PublishGate
 from providers.local.ingest.strangers import Strangers
+from providers.local.live.ports import PublishGate
+from providers.local.live.refusals import Refusal
 
 log = structlog.get_logger(__name__)
 
@@ -101,12 +102,12 @@ class IngestServer:
         """The connection finished its handshakes: others are cut before it."""
         self._pending.greeted(connection)
 
-    def no_room(self, connection: EncoderConnection) -> str | None:
-        """A sentence for the streamer when no publisher can be added."""
+    def publisher_limit(self, connection: EncoderConnection) -> Refusal | None:
+        """Return the refusal when no publisher can be added."""
         if len(self._publishers) >= self.limits.publishers:
-            return "The server takes no more streams at the moment."
+            return Refusal.SERVER_FULL
         if self._publishers_per_address[network_of(connection.address)] >= self.limits.publishers_per_address:
-            return "The server takes no more streams from this address."
+            return Refusal.ADDRESS_FULL
         return None
 
     def begin_publish(self, connection: EncoderConnection) -> None:

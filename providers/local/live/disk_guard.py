@@ -19,11 +19,6 @@ log = structlog.get_logger(__name__)
 LOOK_INTERVAL = 5.0
 """Seconds between two looks at the free space: what 50 encoders of 6 Mbit/s write meanwhile is 190 MB."""
 
-NO_ROOM = (
-    "NetStream.Failed",
-    "The disk of this server is full: the stream cannot go on. Ask its operator to make room.",
-)
-
 
 class DiskGuard:
     """Looks at the disk, and acts. `monotonic` measures spans in seconds."""

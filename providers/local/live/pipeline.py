@@ -17,7 +17,7 @@ from providers.health import RefusalKind
 from providers.local.codecs.errors import UnsupportedCodec
 from providers.local.flv.head import is_enhanced, is_header, is_keyframe, milliseconds_between
 from providers.local.flv.tag import FlvTag, TagKind
-from providers.local.ingest.ports import MediaRefused, PublishRefused
+from providers.local.live.refusals import MediaRefused, PublishRefused, Refusal
 from providers.local.live.rendition import Anchor, RenditionWriter, SegmentSink
 from providers.local.packager.cutting import PackagerSettings
 from providers.local.packager.events import Resume, TrackInit, TrackKind
@@ -45,19 +45,12 @@ MAX_RENDITION_PAUSE = 3600.0
 MAX_DELAY_MS = 30_000
 """How far, in media time, ffmpeg may be behind the source when this begins a generation, and still follow it into that."""
 
-DENIED = "NetStream.Publish.Denied"
-NO_SLOT = PublishRefused(
-    DENIED,
-    "This server transcodes as many streams as it can. Try again when another one has ended.",
-)
-DISK = PublishRefused("NetStream.Failed", "This server cannot store the stream right now: its disk is full or failing.")
-
 OLD_FFMPEG = "HEVC, AV1 and VP9 need ffmpeg 6.1 or newer on this server. Set the encoder to H.264."
 
 
 def unsupported(codec: UnsupportedCodec) -> MediaRefused:
     """What the encoder is answered."""
-    return MediaRefused(RefusalKind.CODEC, DENIED, codec.description)
+    return MediaRefused(RefusalKind.CODEC, codec.description)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +108,7 @@ class Pipeline:
             self._facts = self._source.begin()
         else:
             if transcoding.slots.used >= transcoding.slots.limit:
-                raise PublishRefused(NO_SLOT.code, NO_SLOT.description)
+                raise PublishRefused(Refusal.NO_TRANSCODE_SLOT)
             self._start_ladder(made(transcoding.renditions))
 
     # Tags in
@@ -136,7 +129,7 @@ class Pipeline:
             raise unsupported(refused) from refused
         except StorageError as full:
             log.error("storage failed", input=self._name, problem=str(full))
-            raise PublishRefused(DISK.code, DISK.description) from full
+            raise PublishRefused(Refusal.STORAGE_FAILED) from full
 
     def _passthrough(self, source: RenditionWriter, tag: FlvTag, arrived: float) -> None:
         if self._renditions_lost and is_keyframe(tag):

@@ -1,83 +1,77 @@
-"""Encoders that were refused for what they send, and how long the next publish of their live input is refused for it.
+"""Why an encoder is refused or disconnected: one code and one sentence for each reason.
 
-Encoders such as OBS discard what the server says while they stream, and connect again at once. They do log what a publish is
-answered. So after such a refusal the next publishes are answered with the same sentence, for a growing time.
+The codes are the product's own. An ingest translates them into what its protocol can carry; RTMP's are in
+`providers/local/ingest/status_codes.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from math import ceil
+from enum import Enum, unique
 
-from providers.health import EncoderRefusal, RefusalKind
-from providers.local.ingest.ports import MediaRefused, PublishRefused
-
-WAITS = (10.0, 30.0, 60.0)
-"""Seconds in which a publish is refused after the first, the second and every further refusal."""
-
-ACCEPTED_AFTER = {RefusalKind.CODEC: 10.0, RefusalKind.BITRATE: 60.0}
-"""Seconds of media after which an encoder counts as accepted. A bitrate above the limit shows only after a while."""
-
-FORGOTTEN_AFTER = 3600.0
-"""Seconds without a refusal after which the next one counts as the first again."""
-
-MAX_REMEMBERED = 10_000
-"""Live inputs remembered; over the limit the one refused the longest time ago is dropped."""
+from providers.health import RefusalKind
 
 
-@dataclass(slots=True)
-class _Remembered:
-    """Without the exception itself, which holds the frames it was raised in."""
+@unique
+class Refusal(Enum):
+    """A reason, with the sentence for the streamer. A sentence never holds a stream key."""
 
-    code: str
-    refusal: EncoderRefusal
-    since: float
-    times: int
+    UNKNOWN_KEY = "This stream key is unknown. Copy the channel's stream key again, without spaces around it."
+    MISSING_KEY = "The stream key is missing. Copy the channel's stream key into the encoder's field for it."
+    UNKNOWN_APP = "The server URL must end in /live."
+    KEY_CHANGED = "The stream key of this channel has changed. Copy the new one."
+    KEY_IN_USE = "Another encoder is streaming to this key right now. Stop it first, or use another channel's key."
+    KEY_CHECK_TIMEOUT = "The stream key could not be checked in time. Try again."
+    KEY_CHECK_FAILED = "The stream key could not be checked. Try again."
+    INPUT_DISABLED = "This live input is disabled. Ask the channel's owner to enable it."
+    INPUT_DELETED = "This live input was deleted."
+    TAKEN_OVER = "This encoder sent nothing for 5 seconds, and another encoder has taken over the stream."
+    RECONNECT_TIMEOUT = "No media arrived within the reconnect timeout. Start streaming again."
+    SERVER_FULL = "The server has reached its limit of streams. Try again later."
+    ADDRESS_FULL = "The server has reached its limit of streams from this address. Stop one of them first."
+    SERVER_STOPPING = "The server is stopping. Reconnect in a few seconds."
+    NO_TRANSCODE_SLOT = "The server cannot transcode more streams. Try again when another one has ended."
+    DISK_NEARLY_FULL = "The disk of this server is nearly full. Ask its operator to free space."
+    """No broadcast can begin; running ones continue."""
+    DISK_FULL = "The disk of this server is full, and the stream was stopped. Ask its operator to free space."
+    STORAGE_FAILED = "The server cannot store the stream: its disk is full or failing. Ask its operator to check it."
+    BROADCAST_FAILED = "The server could not continue this stream. Start again; the cause is in the server's log."
+    MEDIA_FAILED = "The server could not process this stream. The cause is in the server's log."
+    UNSUPPORTED_CODEC = "The server does not support this codec."
+    BITRATE_TOO_HIGH = "The bitrate of the stream is too high. Lower it in the encoder."
 
     @property
-    def until(self) -> float:
-        return self.since + WAITS[min(self.times, len(WAITS)) - 1]
+    def code(self) -> str:
+        """The machine-readable code, such as "unknown_key"."""
+        return self.name.lower()
+
+    @property
+    def sentence(self) -> str:
+        """What is wrong and what to do."""
+        return self.value
 
 
-class Refusals:
-    """By live input. `clock` gives Unix time in seconds, `monotonic` measures spans."""
+MEDIA_REFUSALS = {
+    RefusalKind.CODEC: Refusal.UNSUPPORTED_CODEC,
+    RefusalKind.BITRATE: Refusal.BITRATE_TOO_HIGH,
+}
+"""The refusals for what an encoder sends. They recur until its settings are changed."""
 
-    def __init__(self, clock: Callable[[], float], monotonic: Callable[[], float]) -> None:
-        self._clock = clock
-        self._monotonic = monotonic
-        self._known: dict[str, _Remembered] = {}
 
-    def note(self, input_uid: str, refusal: MediaRefused) -> None:
-        """An encoder of this input was refused for what it sends."""
-        before, now = self._known.pop(input_uid, None), self._monotonic()
-        times = 1 if before is None or now - before.since >= FORGOTTEN_AFTER else before.times + 1
-        at = datetime.fromtimestamp(self._clock(), UTC)
-        told = EncoderRefusal(refusal.kind, refusal.description, at)
-        self._known[input_uid] = _Remembered(refusal.code, told, now, times)
-        if len(self._known) > MAX_REMEMBERED:
-            del self._known[next(iter(self._known))]
+class PublishRefused(Exception):
+    """The encoder may not publish, or may not continue.
 
-    def check(self, input_uid: str) -> None:
-        """Raise PublishRefused with the last refusal's sentence while its time runs."""
-        known = self._known.get(input_uid)
-        if known is None or (left := known.until - self._monotonic()) <= 0:
-            return
-        again = f"The server accepts a changed encoder in {ceil(left)} s."
-        raise PublishRefused(known.code, f"{known.refusal.sentence} {again}")
+    `sentence` is the refusal's own, or a more precise one. The streamer reads it in the encoder's log.
+    """
 
-    def runs(self, input_uid: str, seconds: float) -> None:
-        """The input's encoder has sent media for so long without being refused."""
-        known = self._known.get(input_uid)
-        if known is not None and seconds >= ACCEPTED_AFTER[known.refusal.kind]:
-            del self._known[input_uid]
+    def __init__(self, refusal: Refusal, sentence: str | None = None) -> None:
+        self.refusal = refusal
+        self.sentence = refusal.sentence if sentence is None else sentence
+        super().__init__(self.sentence)
 
-    def forget(self, input_uid: str) -> None:
-        """The owner changed the key or enabled the input: start from the beginning."""
-        self._known.pop(input_uid, None)
 
-    def of(self, input_uid: str) -> EncoderRefusal | None:
-        """The last refusal of the input, until an encoder is accepted."""
-        known = self._known.get(input_uid)
-        return None if known is None else known.refusal
+class MediaRefused(PublishRefused):
+    """The encoder sends media that this server does not accept, and will send it again until its settings are changed."""
+
+    def __init__(self, kind: RefusalKind, sentence: str) -> None:
+        super().__init__(MEDIA_REFUSALS[kind], sentence)
+        self.kind = kind

@@ -14,11 +14,12 @@ import structlog
 
 from providers.base import EventKind, LatencyMode, Phase, ProviderEvent, Spawn
 from providers.health import RecordingState
-from providers.local.ingest.ports import Publication, PublishRefused, PublishRequest
 from providers.local.live.admission import require_open, require_target
-from providers.local.live.disk_guard import NO_ROOM, DiskGuard
-from providers.local.live.pipeline import DISK, Pipeline, Transcoding
-from providers.local.live.refusals import Refusals
+from providers.local.live.disk_guard import DiskGuard
+from providers.local.live.pipeline import Pipeline, Transcoding
+from providers.local.live.ports import Publication, PublishRequest
+from providers.local.live.refusal_history import RefusalHistory
+from providers.local.live.refusals import PublishRefused, Refusal
 from providers.local.live.session import CHECK_INTERVAL, SHORTEST_SHOWN, LiveSession, SessionContext
 from providers.local.packager import cutting
 from providers.local.ports import InputStore, StoredInput
@@ -44,11 +45,9 @@ PART_TARGET = {
 }
 """Seconds. Outside `low` parts are not listed; they only bound what a kill -9 can lose."""
 
-FAILED = ("NetStream.Failed", "The server failed to go on with this stream: see its log, and start again.")
-
 
 class BroadcastRegistry:
-    """Implements `providers.local.ingest.ports.PublishGate`."""
+    """Implements `providers.local.live.ports.PublishGate`."""
 
     def __init__(
         self,
@@ -73,7 +72,7 @@ class BroadcastRegistry:
         self._sessions: dict[str, LiveSession] = {}
         self._running: dict[str, Broadcast] = {}
         self._changes = 0
-        self.refusals = Refusals(clock, monotonic)
+        self.refusals = RefusalHistory(clock, monotonic)
         self._space = DiskGuard(storage, monotonic)
 
     # The gate
@@ -91,10 +90,10 @@ class BroadcastRegistry:
         try:
             return session.admit(request)
         except ShelfFull as full:
-            raise PublishRefused("NetStream.Publish.Denied", f"{full}.") from full
+            raise PublishRefused(Refusal.DISK_NEARLY_FULL, f"{full}.") from full
         except StorageError as problem:
             log.error("storage failed", input=stored.uid, problem=str(problem))
-            raise PublishRefused(DISK.code, DISK.description) from problem
+            raise PublishRefused(Refusal.STORAGE_FAILED) from problem
         finally:
             self._forget_unstarted(session)
 
@@ -283,7 +282,7 @@ class BroadcastRegistry:
                 if goes_on:
                     session.check()
                 else:
-                    session.stop("disk_full", *NO_ROOM)
+                    session.stop("disk_full", Refusal.DISK_FULL)
             except Exception:
                 log.exception("broadcast failed", input=session.stored.uid)
                 self._abandon(session)
@@ -292,7 +291,7 @@ class BroadcastRegistry:
         """End a session that cannot be relied on to end itself; its recording is made as far as that goes."""
         uid = session.stored.uid
         try:
-            session.stop("internal_error", *FAILED)
+            session.stop("internal_error", Refusal.BROADCAST_FAILED)
         except Exception:
             log.exception("broadcast not ended properly", input=uid)
         if self._sessions.get(uid) is session:

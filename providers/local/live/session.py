@@ -19,11 +19,11 @@ from providers.local.flv.enhanced import plain
 from providers.local.flv.tag import SCRIPT, FlvTag
 from providers.local.health.meter import HealthMeter
 from providers.local.health.monitor import HealthMonitor
-from providers.local.ingest.ports import MediaRefused, PublishRefused, PublishRequest
-from providers.local.live.admission import KEY_CHANGED
 from providers.local.live.countdown import seconds_until_watchable
 from providers.local.live.phases import Trigger, move
 from providers.local.live.pipeline import Pipeline, unsupported
+from providers.local.live.ports import PublishRequest
+from providers.local.live.refusals import MediaRefused, PublishRefused, Refusal
 from providers.local.ports import StoredInput, key_digest
 
 log = structlog.get_logger(__name__)
@@ -42,15 +42,6 @@ a segment of it was listed while it streamed."""
 COLLECT = {LatencyMode.STANDARD: 0.25, LatencyMode.REDUCED: 0.16, LatencyMode.LOW: 0.08}
 """Seconds of media the ingest may collect before it hands it on: a quarter of a part, less where less delay was asked for.
 Each turn of the loop has a cost of its own, and begins with cold caches."""
-
-BUSY = PublishRefused(
-    "NetStream.Publish.BadName",
-    "Another encoder is streaming to this key right now. Stop it first, or use another channel's key.",
-)
-TAKEN_OVER = (
-    "NetStream.Publish.BadName",
-    "This encoder sent nothing for 5 seconds, and another one has taken over the stream.",
-)
 
 _STARTING = Phase.STARTING  # for every tag: on the enumeration each look-up is a call (Python 3.11)
 
@@ -81,7 +72,7 @@ class SessionContext:
 class _Encoder:
     """The encoder that has the key."""
 
-    close: Callable[[str, str], None]
+    close: Callable[[Refusal], None]
     last_media: float
     pipeline: Pipeline
     gauge: HealthMeter
@@ -138,11 +129,11 @@ class LiveSession:
         """Give the key to this encoder. Raises PublishRefused while a healthy one has it."""
         if (frozen := self._encoder) is not None:
             if not frozen.frozen:
-                raise PublishRefused(BUSY.code, BUSY.description)
+                raise PublishRefused(Refusal.KEY_IN_USE)
             # First of all: closing it comes back to us as `left`, which must not count as a loss of the newcomer.
             self._encoder = None
             self._close_pipeline(frozen)
-            frozen.close(*TAKEN_OVER)
+            frozen.close(Refusal.TAKEN_OVER)
         key = key_digest(request.stream_key)
         now, pipeline = self._around.monotonic(), self._around.new_pipeline()
         encoder = _Encoder(request.close, now, pipeline, self._checkup.admit(request.encoder, now), key)
@@ -156,7 +147,7 @@ class LiveSession:
     def media(self, encoder: _Encoder, tag: FlvTag) -> None:
         """Take a tag. Raises PublishRefused when it cannot be carried or the key is another's by now."""
         if encoder is not self._encoder:
-            raise PublishRefused(*TAKEN_OVER)
+            raise PublishRefused(Refusal.TAKEN_OVER)
         if tag.kind is not SCRIPT:
             encoder.last_media = self._around.monotonic()
             if encoder.frozen:
@@ -190,7 +181,7 @@ class LiveSession:
         """Look at the clock: a key that stopped working, freeze, flip to watchable after the renditions' grace, expire."""
         now = self._around.monotonic()
         if (holder := self._encoder) is not None and not self._still_welcome(holder):
-            self.drop_encoder(*KEY_CHANGED)
+            self.drop_encoder(Refusal.KEY_CHANGED)
         encoder = self._encoder
         if encoder is not None and not encoder.frozen and now - encoder.last_media >= FROZEN_AFTER:
             encoder.frozen = True
@@ -201,19 +192,17 @@ class LiveSession:
         if self.phase is Phase.STARTING and encoder is not None and encoder.pipeline.watchable:
             self._show()
         if self._lost_at is not None and now - self._lost_at >= self.stored.options.reconnect_timeout:
-            self._end(
-                Trigger.EXPIRE, "reconnect_timeout", "NetConnection.Connect.Closed", "No media came for too long."
-            )
+            self._end(Trigger.EXPIRE, "reconnect_timeout", Refusal.RECONNECT_TIMEOUT)
 
-    def stop(self, reason: str, code: str, description: str) -> None:
-        """The owner ends the broadcast; the encoder reads `code` and `description`."""
-        self._end(Trigger.STOP, reason, code, description)
+    def stop(self, reason: str, refusal: Refusal) -> None:
+        """End the broadcast and send the encoder `refusal`."""
+        self._end(Trigger.STOP, reason, refusal)
 
-    def drop_encoder(self, code: str, description: str) -> None:
-        """Send the encoder away; the broadcast waits for another one (a rotated key)."""
+    def drop_encoder(self, refusal: Refusal) -> None:
+        """Disconnect the encoder; the broadcast waits for another one (a rotated key)."""
         if (encoder := self._encoder) is not None:
             self._release(encoder, "key_rotated")
-            encoder.close(code, description)
+            encoder.close(refusal)
 
     def _still_welcome(self, encoder: _Encoder) -> bool:
         return self.stored.accepts(encoder.key_digest, datetime.fromtimestamp(self._around.clock(), UTC))
@@ -325,12 +314,12 @@ class LiveSession:
             self._shown = True
             self._around.tell(EventKind.WATCHABLE)
 
-    def _end(self, happening: Trigger, reason: str, code: str, description: str) -> None:
+    def _end(self, happening: Trigger, reason: str, refusal: Refusal) -> None:
         if self.phase is Phase.ENDED:
             return
         if (encoder := self._encoder) is not None:
             self._encoder = None
-            encoder.close(code, description)  # told first: he must know even if the rest fails
+            encoder.close(refusal)  # first: the encoder must be notified even if the rest fails
         try:
             if encoder is not None:
                 self._close_pipeline(encoder)
@@ -341,7 +330,7 @@ class LiveSession:
 
 
 class EncoderLink:
-    """The ingest's end of a session: implements `providers.local.ingest.ports.Publication`."""
+    """The ingest's end of a session: implements `providers.local.live.ports.Publication`."""
 
     def __init__(self, session: LiveSession, encoder: _Encoder) -> None:
         self._session = session

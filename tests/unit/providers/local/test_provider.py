@@ -13,7 +13,8 @@ import pytest
 from providers.base import InputNotFound, InputOptions, InputRequest, ProviderUnavailable
 from providers.health import RefusalKind
 from providers.local.config import LocalConfig
-from providers.local.ingest.ports import MediaRefused, PublishRequest
+from providers.local.live.ports import PublishRequest
+from providers.local.live.refusals import MediaRefused
 from providers.local.ports import MemoryInputStore, StoredInput
 from providers.local.provider import LocalProvider
 from providers.local.storage.storage import ShelfLimits
@@ -78,7 +79,7 @@ async def test_a_delete_whose_answer_got_lost_ends_the_show_when_it_is_tried_aga
     provider: LocalProvider, store: Store
 ) -> None:
     live = await provider.ensure_input(InputRequest("a" * 32, "channel", "Show"))
-    request = PublishRequest("live", live.stream_key, "192.0.2.1", False, "FMLE/3.0", lambda code, description: None)
+    request = PublishRequest("live", live.stream_key, "192.0.2.1", False, "FMLE/3.0", lambda refusal: None)
     await provider._broadcasts.admit(request)
     await store.delete(live.uid)
     with pytest.raises(InputNotFound):
@@ -88,7 +89,7 @@ async def test_a_delete_whose_answer_got_lost_ends_the_show_when_it_is_tried_aga
 
 async def test_of_two_changes_at_once_a_broadcast_goes_by_the_newest(provider: LocalProvider, store: Store) -> None:
     live = await provider.ensure_input(InputRequest("a" * 32, "channel", "Show"))
-    request = PublishRequest("live", live.stream_key, "192.0.2.1", False, "FMLE/3.0", lambda code, description: None)
+    request = PublishRequest("live", live.stream_key, "192.0.2.1", False, "FMLE/3.0", lambda refusal: None)
     await provider._broadcasts.admit(request)
     gate = store.gate = asyncio.Event()
     first = asyncio.ensure_future(provider.update_input(live.uid, InputOptions(reconnect_timeout=10)))
@@ -107,7 +108,7 @@ async def test_health_names_a_refused_encoder_until_the_owner_changes_the_input(
 ) -> None:
     await provider.start()
     live = await provider.ensure_input(InputRequest("b" * 32, "channel", "Lesson"))
-    refusal = MediaRefused(RefusalKind.CODEC, "NetStream.Publish.Denied", "HEVC is not supported here.")
+    refusal = MediaRefused(RefusalKind.CODEC, "HEVC is not supported here.")
     provider._broadcasts.refusals.note(live.uid, refusal)
     told = (await provider.health(live.uid)).refusal
 

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from providers.local.flv.tag import FlvTag, TagKind
-from providers.local.ingest.ports import MediaRefused, PublishRefused, PublishRequest
+from providers.local.live.ports import PublishRequest
+from providers.local.live.refusals import MediaRefused, PublishRefused, Refusal
 
 
 @dataclass
@@ -61,7 +62,7 @@ class RecordingGate:
         self.requests.append(request)
         self.asked.set()
         if request.stream_key != self.key:
-            raise PublishRefused("NetStream.Publish.BadName", "No stream has this key: copy it again.")
+            raise PublishRefused(Refusal.UNKNOWN_KEY, "No stream has this key: copy it again.")
         publication = Recorded(request, self.take)
         self.publications.append(publication)
         self.begun.set()

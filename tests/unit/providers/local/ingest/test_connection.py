@@ -12,7 +12,8 @@ from structlog.testing import capture_logs
 
 from providers.local.flv.tag import FlvTag, TagKind
 from providers.local.ingest import connection as connection_module
-from providers.local.ingest.ports import Publication, PublishRefused, PublishRequest
+from providers.local.live.ports import Publication, PublishRequest
+from providers.local.live.refusals import PublishRefused, Refusal
 from tests.unit.providers.local.ingest.clients import Client
 from tests.unit.providers.local.ingest.gates import RecordingGate
 from tests.unit.providers.local.ingest.listening import Listening
@@ -119,7 +120,7 @@ async def test_media_that_cannot_be_carried_is_told_and_ends_the_connection(
     gate: RecordingGate, listening: Listening
 ) -> None:
     def take(tag: FlvTag) -> None:
-        raise PublishRefused("NetStream.Publish.Denied", "Only H.264 can be carried.")
+        raise PublishRefused(Refusal.UNSUPPORTED_CODEC, "Only H.264 can be carried.")
 
     gate.take = take
     _, port = await listening()
@@ -207,12 +208,12 @@ async def test_a_publish_can_be_closed_from_outside_at_any_time_and_twice(
     client.publish()
     await client.hear()
     (request,) = gate.requests
-    request.close("NetStream.Publish.Denied", "Your key was replaced.")
-    request.close("NetStream.Publish.Denied", "Your key was replaced.")
+    request.close(Refusal.KEY_CHANGED)
+    request.close(Refusal.KEY_CHANGED)
 
-    assert (await client.hear_to_the_end()).count(b"Your key was replaced.") == 1
+    assert (await client.hear_to_the_end()).count(Refusal.KEY_CHANGED.sentence.encode()) == 1
     await client.close()
-    request.close("NetStream.Publish.Denied", "Too late.")
+    request.close(Refusal.INPUT_DELETED)
     assert (await gate.first()).reasons == ["refused"]
 
 
@@ -225,7 +226,7 @@ async def test_the_last_word_is_readable_though_the_encoder_keeps_sending(
     await client.hear()
     for time in range(200):
         client.send(client.encoder.video(time, bytes(20_000)))
-    gate.requests[0].close("NetStream.Publish.Denied", "Enough.")
+    gate.requests[0].close(Refusal.INPUT_DISABLED)
     await asyncio.wait_for(client.writer.drain(), PATIENCE)
 
     assert await client.hear() == [("error", "NetStream.Publish.Denied")]
@@ -249,7 +250,7 @@ async def test_refusing_an_encoder_that_has_reset_its_connection_unseen_is_harml
     async def refuse(request: PublishRequest) -> Publication:
         asked.set()
         await answer.wait()
-        raise PublishRefused("NetStream.Publish.Denied", "No.")
+        raise PublishRefused(Refusal.INPUT_DISABLED)
 
     monkeypatch.setattr(gate, "admit", refuse)
     server, port = await listening()

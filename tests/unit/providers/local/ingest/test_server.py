@@ -13,8 +13,9 @@ from structlog.testing import capture_logs
 
 from providers.health import RefusalKind
 from providers.local.ingest.connection import EncoderConnection
-from providers.local.ingest.ports import Publication, PublishRequest
 from providers.local.ingest.server import IngestServer
+from providers.local.live.ports import Publication, PublishRequest
+from providers.local.live.refusals import Refusal
 from service.concurrency.tasks import Tasks
 from tests.unit.providers.local.ingest.clients import Client
 from tests.unit.providers.local.ingest.gates import RecordingGate
@@ -172,15 +173,17 @@ async def test_a_connection_that_is_gone_is_freed_without_the_collector(listenin
         gc.enable()
 
 
-@pytest.mark.parametrize("limit", ["publishers", "publishers_per_address"])
-async def test_publishers_above_the_limit_are_told(listening: Listening, limit: str) -> None:
+@pytest.mark.parametrize(
+    ("limit", "refusal"), [("publishers", Refusal.SERVER_FULL), ("publishers_per_address", Refusal.ADDRESS_FULL)]
+)
+async def test_publishers_above_the_limit_are_refused(listening: Listening, limit: str, refusal: Refusal) -> None:
     server, port = await listening(**{limit: 1})
     first, second = await Client.connect(port), await Client.connect(port)
     first.publish()
     await first.hear()
     second.publish()
 
-    assert b"The server takes no more streams" in await second.hear_to_the_end()
+    assert refusal.sentence.encode() in await second.hear_to_the_end()
     assert server.counters.publishers == 1
     for client in (first, second):
         await client.close()
@@ -333,8 +336,8 @@ def test_it_runs_on_uvloop_as_well() -> None:
         await client.hear()
         client.send(client.encoder.video(0, AVC_HEADER))
         await (await gate.first()).has(1)
-        gate.requests[0].close("NetStream.Publish.Denied", "Enough.")
-        assert b"Enough." in await client.hear_to_the_end()
+        gate.requests[0].close(Refusal.INPUT_DISABLED)
+        assert Refusal.INPUT_DISABLED.sentence.encode() in await client.hear_to_the_end()
         await client.close()
         await server.aclose()
         await tasks.aclose()

@@ -10,9 +10,9 @@ from structlog.testing import capture_logs
 
 from providers.base import DEFAULT_RECONNECT_TIMEOUT, Phase, Spawn
 from providers.health import RecordingState
-from providers.local.ingest.ports import PublishRefused
-from providers.local.live.disk_guard import LOOK_INTERVAL, NO_ROOM
+from providers.local.live.disk_guard import LOOK_INTERVAL
 from providers.local.live.pipeline import SOURCE
+from providers.local.live.refusals import PublishRefused, Refusal
 from providers.local.manifest import hls
 from providers.local.packager.events import TrackKind
 from providers.local.storage.storage import ShelfLimits
@@ -108,7 +108,7 @@ async def test_a_full_disk_sends_the_encoders_away_and_says_why(stage: Stage, se
 
     stage.after(LOOK_INTERVAL)
 
-    assert stage.closed == [NO_ROOM[1]]
+    assert stage.closed == [Refusal.DISK_FULL]
     assert len(stage.recordings) == 1
     stage.storage._limits = LIMITS
     with pytest.raises(PublishRefused, match="nearly full: 63 MiB free"):

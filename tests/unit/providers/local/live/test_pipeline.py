@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from providers.local.flv.tag import FlvTag, TagKind
-from providers.local.ingest.ports import PublishRefused
-from providers.local.live.pipeline import DISK, Pipeline, Transcoding
+from providers.local.live.pipeline import Pipeline, Transcoding
+from providers.local.live.refusals import PublishRefused, Refusal
 from providers.local.packager.cutting import PackagerSettings
 from providers.local.packager.events import PackagerEvent, Resume, TrackKind
 from providers.local.storage.errors import StorageError
@@ -41,7 +41,7 @@ async def test_a_normalised_stream_whose_every_rendition_is_lost_is_refused(task
 
     with pytest.raises(PublishRefused) as refused:
         pipeline.take(metadata(), 1_790_000_000.0)
-    assert refused.value.code == DISK.code
+    assert refused.value.refusal is Refusal.STORAGE_FAILED
     pipeline.close()
     await transcoding.aclose()
 

@@ -15,9 +15,10 @@ from structlog.testing import capture_logs
 
 from providers.base import InputOptions, Phase, ProviderEvent, Spawn
 from providers.local.flv.tag import FlvTag, TagKind
-from providers.local.ingest.ports import MediaRefused, Publication, PublishRefused, PublishRequest
-from providers.local.live.pipeline import DISK, SOURCE, Transcoding
-from providers.local.live.refusals import WAITS
+from providers.local.live.pipeline import SOURCE, Transcoding
+from providers.local.live.ports import Publication, PublishRequest
+from providers.local.live.refusal_history import WAITS
+from providers.local.live.refusals import MediaRefused, PublishRefused, Refusal
 from providers.local.live.registry import INTERRUPTION_LIMIT, BroadcastRegistry
 from providers.local.live.session import FROZEN_AFTER
 from providers.local.packager.events import TrackKind
@@ -64,7 +65,7 @@ class Stage:
         self.store = Store()
         self.told: list[ProviderEvent] = []
         self.recordings = Recordings()
-        self.closed: list[str] = []
+        self.closed: list[Refusal] = []
         self.renditions = "source"
         self.broadcasts = self._broadcasts()
 
@@ -96,8 +97,8 @@ class Stage:
         return await self.store.add(stored)
 
     async def connect(self, key: str = KEY, app: str = "live") -> Publication:
-        def close(code: str, description: str) -> None:
-            self.closed.append(description)
+        def close(refusal: Refusal) -> None:
+            self.closed.append(refusal)
             publication.ended("refused")  # as the ingest does, at once
 
         publication = await self.broadcasts.admit(PublishRequest(app, key, "192.0.2.1", True, "FMLE/3.0", close))
@@ -113,7 +114,7 @@ class Stage:
             self.send(publication, tags)
         publication.refused(refused.value)
         publication.ended("refused")
-        return refused.value.description
+        return refused.value.sentence
 
     def after(self, seconds: float) -> None:
         self.now += seconds
@@ -166,7 +167,7 @@ async def test_a_key_that_is_changed_while_it_is_looked_up_is_refused(stage: Sta
         stage.broadcasts.changed()
 
     stage.store.meanwhile.append(rotate)
-    with pytest.raises(PublishRefused, match="not known"):
+    with pytest.raises(PublishRefused, match="is unknown"):
         await stage.connect()
 
 
@@ -187,7 +188,7 @@ async def test_a_broadcast_goes_on_when_the_disk_takes_media_again(
         first.ended("refused")
         with pytest.raises(PublishRefused) as refused:
             await stage.connect()
-        assert refused.value.code == DISK.code
+        assert refused.value.refusal is Refusal.STORAGE_FAILED
     listed = sum(len(track.segments) for track in stage.running.tracks.values())
     second = await stage.connect()
     stage.send(second, stream(3.0))
@@ -292,7 +293,7 @@ async def test_of_two_broadcasts_left_unfinished_the_newest_goes_on(
         patched.setattr(Broadcast, "finish", failing)
         session = stage.broadcasts.session(INPUT)
         assert session is not None
-        session.stop("disabled", "code", "sentence")
+        session.stop("disabled", Refusal.INPUT_DISABLED)
     stage.now += 10
     stage.send(await stage.connect(), stream(3.0))
     newest = stage.running.info.uid
@@ -305,7 +306,7 @@ async def test_an_encoder_refused_for_want_of_a_transcoder_leaves_no_broadcast_b
     await stage.add_input()
     stage.renditions = "720p"
     await stage.restart()
-    with pytest.raises(PublishRefused, match="transcodes as many"):
+    with pytest.raises(PublishRefused, match="cannot transcode more"):
         await stage.connect()
     assert stage.broadcasts.of_input(INPUT) is None
     assert list(stage.folder.iterdir()) == []
@@ -336,7 +337,7 @@ async def test_a_broadcast_that_fails_ends_alone_and_is_recorded(
         *(["broadcast not ended properly"] if also_at_the_end else []),
     ]
     assert stage.broadcasts.session(INPUT) is stage.broadcasts.of_input(INPUT) is None
-    assert stage.closed == ["The server failed to go on with this stream: see its log, and start again."]
+    assert stage.closed == [Refusal.BROADCAST_FAILED]
     assert [each.input_uid for each in stage.recordings.page(INPUT)] == [INPUT]
     kept = stage.broadcasts.session(other.uid)
     assert kept is not None
@@ -459,7 +460,7 @@ async def test_h264_and_aac_under_a_fourcc_are_shown_as_they_are(stage: Stage) -
         ("app", "", "The server URL must end in /live."),
         ("app", KEY, "The server URL must end in /live."),
         ("", KEY, "The server URL must end in /live."),
-        ("live", "wrong", "This stream key is not known here."),
+        ("live", "wrong", "This stream key is unknown."),
     ],
 )
 async def test_what_is_wrong_with_the_server_or_the_key_is_named(
@@ -469,7 +470,7 @@ async def test_what_is_wrong_with_the_server_or_the_key_is_named(
     app, key = publish_target(url_path, name)
     with pytest.raises(PublishRefused) as refused:
         await stage.connect(key, app)
-    assert refused.value.description.startswith(sentence)
+    assert refused.value.sentence.startswith(sentence)
 
 
 @pytest.mark.parametrize(("app", "key"), [("live", "wrong"), ("live", ""), ("other", KEY), ("live", KEY)])

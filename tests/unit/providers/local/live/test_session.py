@@ -11,9 +11,9 @@ import pytest
 from providers.base import EventKind, InputOptions, LatencyMode, Phase
 from providers.health import RecordingState, RefusalKind
 from providers.local.flv.tag import FlvTag, TagKind
-from providers.local.ingest.ports import MediaRefused, PublishRefused, PublishRequest
-from providers.local.live.admission import KEY_CHANGED
 from providers.local.live.pipeline import Pipeline
+from providers.local.live.ports import PublishRequest
+from providers.local.live.refusals import MediaRefused, PublishRefused, Refusal
 from providers.local.live.session import FROZEN_AFTER, EncoderLink, LiveSession, SessionContext
 from providers.local.ports import StoredInput, key_digest
 
@@ -59,7 +59,7 @@ class World:
     pipelines: list[ScriptedPipeline] = field(default_factory=list)
     told: list[EventKind] = field(default_factory=list)
     finished: list[LiveSession] = field(default_factory=list)
-    closed: list[tuple[str, str]] = field(default_factory=list)
+    closed: list[Refusal] = field(default_factory=list)
     discarded: int = 0
     refused: list[MediaRefused] = field(default_factory=list)
     ran: list[float] = field(default_factory=list)
@@ -103,7 +103,7 @@ class World:
                 address="192.0.2.1",
                 encrypted=True,
                 encoder="FMLE/3.0",
-                close=lambda code, description: self.closed.append((code, description)),
+                close=self.closed.append,
             )
         )
 
@@ -162,7 +162,7 @@ def test_a_broadcast_whose_pipeline_cannot_be_closed_ends_all_the_same() -> None
     world.pipelines[0].fails = True
 
     with pytest.raises(RuntimeError):
-        world.session.stop("disabled", "code", "sentence")
+        world.session.stop("disabled", Refusal.INPUT_DISABLED)
 
     assert world.told_now == (Phase.ENDED, False, False)
     assert world.finished == [world.session]
@@ -249,9 +249,7 @@ def test_a_frozen_encoder_is_no_connection_and_frees_its_key() -> None:
     world.connect()
 
     assert while_frozen == (Phase.RECONNECTING, False, True)
-    assert [description for _, description in world.closed] == [
-        "This encoder sent nothing for 5 seconds, and another one has taken over the stream."
-    ]
+    assert world.closed == [Refusal.TAKEN_OVER]
     assert world.pipelines[0].closed
     with pytest.raises(PublishRefused):
         frozen.media(TAG)
@@ -304,7 +302,7 @@ def test_a_broadcast_shorter_than_a_keyframe_interval_can_be_watched_once_its_en
     assert world.told[-2:] == [EventKind.WATCHABLE, EventKind.LOST]
 
 
-CODEC = MediaRefused(RefusalKind.CODEC, "NetStream.Publish.Denied", "MP3 is not supported here.")
+CODEC = MediaRefused(RefusalKind.CODEC, "MP3 is not supported here.")
 
 
 def test_nothing_is_shown_of_an_encoder_that_was_refused_before_it_could_be_watched() -> None:
@@ -360,7 +358,7 @@ def test_less_than_a_second_that_could_not_be_watched_is_not_shown(end: str) -> 
     if end == "encoder":
         link.ended("unpublished")
     else:
-        world.session.stop("disabled", "code", "sentence")
+        world.session.stop("disabled", Refusal.INPUT_DISABLED)
 
     assert not world.session.watchable
     assert world.discarded == 1
@@ -394,11 +392,11 @@ def test_the_owner_stops_a_broadcast_and_the_encoder_is_told() -> None:
     world = World()
     world.go_live()
 
-    world.session.stop("disabled", "NetStream.Publish.Denied", "This live input is disabled.")
-    world.session.stop("disabled", "NetStream.Publish.Denied", "This live input is disabled.")
+    world.session.stop("disabled", Refusal.INPUT_DISABLED)
+    world.session.stop("disabled", Refusal.INPUT_DISABLED)
 
     assert world.told_now == (Phase.ENDED, False, False)
-    assert world.closed == [("NetStream.Publish.Denied", "This live input is disabled.")]
+    assert world.closed == [Refusal.INPUT_DISABLED]
     assert world.finished == [world.session]
 
 
@@ -406,10 +404,10 @@ def test_a_rotated_key_sends_the_encoder_away_but_keeps_the_broadcast() -> None:
     world = World()
     world.go_live()
 
-    world.session.drop_encoder("NetStream.Publish.Denied", "The stream key was changed.")
+    world.session.drop_encoder(Refusal.KEY_CHANGED)
 
     assert world.told_now == (Phase.RECONNECTING, False, True)
-    assert world.closed == [("NetStream.Publish.Denied", "The stream key was changed.")]
+    assert world.closed == [Refusal.KEY_CHANGED]
 
 
 def test_an_old_key_keeps_its_encoder_for_the_overlap_and_no_longer() -> None:
@@ -425,7 +423,7 @@ def test_an_old_key_keeps_its_encoder_for_the_overlap_and_no_longer() -> None:
 
     assert before == (Phase.LIVE, True, True)
     assert world.told_now == (Phase.RECONNECTING, False, True)
-    assert world.closed == [KEY_CHANGED]
+    assert world.closed == [Refusal.KEY_CHANGED]
 
 
 def test_a_resumed_broadcast_waits_for_a_whole_window_from_the_moment_the_service_listens() -> None:

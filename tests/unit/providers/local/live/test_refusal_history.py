@@ -7,12 +7,12 @@ import weakref
 import pytest
 
 from providers.health import RefusalKind
-from providers.local.ingest.ports import MediaRefused, PublishRefused
-from providers.local.live import refusals as refusals_module
-from providers.local.live.refusals import ACCEPTED_AFTER, FORGOTTEN_AFTER, WAITS, Refusals
+from providers.local.live import refusal_history as refusals_module
+from providers.local.live.refusal_history import ACCEPTED_AFTER, FORGOTTEN_AFTER, WAITS, RefusalHistory
+from providers.local.live.refusals import MediaRefused, PublishRefused, Refusal
 
-HEVC = MediaRefused(RefusalKind.CODEC, "NetStream.Publish.Denied", "HEVC is not supported here.")
-FAST = MediaRefused(RefusalKind.BITRATE, "NetStream.Publish.Denied", "The stream is above 50 Mbit/s.")
+HEVC = MediaRefused(RefusalKind.CODEC, "HEVC is not supported here.")
+FAST = MediaRefused(RefusalKind.BITRATE, "The stream is above 50 Mbit/s.")
 
 
 class Clock:
@@ -29,21 +29,21 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def refusals(clock: Clock) -> Refusals:
-    return Refusals(clock, clock)
+def refusals(clock: Clock) -> RefusalHistory:
+    return RefusalHistory(clock, clock)
 
 
-def refused(refusals: Refusals, uid: str = "a") -> str | None:
+def refused(refusals: RefusalHistory, uid: str = "a") -> str | None:
     """The sentence a publish is answered now."""
     try:
         refusals.check(uid)
     except PublishRefused as refusal:
-        assert refusal.code == "NetStream.Publish.Denied"
-        return refusal.description
+        assert refusal.refusal is Refusal.UNSUPPORTED_CODEC
+        return refusal.sentence
     return None
 
 
-def test_the_wait_grows_with_every_refusal(refusals: Refusals, clock: Clock) -> None:
+def test_the_wait_grows_with_every_refusal(refusals: RefusalHistory, clock: Clock) -> None:
     assert refused(refusals) is None
     for wait in (*WAITS, WAITS[-1]):
         refusals.note("a", HEVC)
@@ -55,19 +55,19 @@ def test_the_wait_grows_with_every_refusal(refusals: Refusals, clock: Clock) -> 
 
 
 @pytest.mark.parametrize("refusal", [HEVC, FAST])
-def test_an_encoder_that_runs_long_enough_ends_it(refusals: Refusals, refusal: MediaRefused) -> None:
+def test_an_encoder_that_runs_long_enough_ends_it(refusals: RefusalHistory, refusal: MediaRefused) -> None:
     refusals.note("a", refusal)
     refusals.runs("a", ACCEPTED_AFTER[refusal.kind] - 0.1)
     before = refusals.of("a")
     refusals.runs("a", ACCEPTED_AFTER[refusal.kind])
 
     assert before is not None
-    assert (before.kind, before.sentence) == (refusal.kind, refusal.description)
+    assert (before.kind, before.sentence) == (refusal.kind, refusal.sentence)
     assert refusals.of("a") is None
     assert refused(refusals) is None
 
 
-def test_a_change_by_the_owner_ends_it(refusals: Refusals) -> None:
+def test_a_change_by_the_owner_ends_it(refusals: RefusalHistory) -> None:
     refusals.note("a", HEVC)
     refusals.forget("a")
     refusals.forget("never refused")
@@ -76,7 +76,7 @@ def test_a_change_by_the_owner_ends_it(refusals: Refusals) -> None:
     assert refusals.of("a") is None
 
 
-def test_after_a_long_time_the_wait_is_short_again(refusals: Refusals, clock: Clock) -> None:
+def test_after_a_long_time_the_wait_is_short_again(refusals: RefusalHistory, clock: Clock) -> None:
     for _ in WAITS:
         refusals.note("a", HEVC)
     clock.now += FORGOTTEN_AFTER
@@ -87,7 +87,7 @@ def test_after_a_long_time_the_wait_is_short_again(refusals: Refusals, clock: Cl
     assert refusals.of("a") is not None
 
 
-def test_only_so_many_inputs_are_remembered(refusals: Refusals, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_so_many_inputs_are_remembered(refusals: RefusalHistory, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(refusals_module, "MAX_REMEMBERED", 2)
     for uid in ("a", "b", "a", "c"):
         refusals.note(uid, HEVC)
@@ -95,9 +95,9 @@ def test_only_so_many_inputs_are_remembered(refusals: Refusals, monkeypatch: pyt
     assert [uid for uid in "abc" if refusals.of(uid)] == ["a", "c"]
 
 
-def test_nothing_is_kept_of_the_exception(refusals: Refusals) -> None:
+def test_nothing_is_kept_of_the_exception(refusals: RefusalHistory) -> None:
     """It holds the frames it was raised in, and the encoder's media in them."""
-    refusal = MediaRefused(RefusalKind.CODEC, "NetStream.Publish.Denied", "HEVC is not supported here.")
+    refusal = MediaRefused(RefusalKind.CODEC, "HEVC is not supported here.")
     gone = weakref.ref(refusal)
     refusals.note("a", refusal)
     del refusal

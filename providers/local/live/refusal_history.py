@@ -1,0 +1,83 @@
+"""Encoders that were refused for what they send, and how long the next publish of their live input is refused for it.
+
+Encoders such as OBS discard what the server says while they stream, and connect again at once. They do log what a publish is
+answered. So after such a refusal the next publishes are answered with the same sentence, for a growing time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from math import ceil
+
+from providers.health import EncoderRefusal, RefusalKind
+from providers.local.live.refusals import MediaRefused, PublishRefused, Refusal
+
+WAITS = (10.0, 30.0, 60.0)
+"""Seconds in which a publish is refused after the first, the second and every further refusal."""
+
+ACCEPTED_AFTER = {RefusalKind.CODEC: 10.0, RefusalKind.BITRATE: 60.0}
+"""Seconds of media after which an encoder counts as accepted. A bitrate above the limit shows only after a while."""
+
+FORGOTTEN_AFTER = 3600.0
+"""Seconds without a refusal after which the next one counts as the first again."""
+
+MAX_REMEMBERED = 10_000
+"""Live inputs remembered; over the limit the one refused the longest time ago is dropped."""
+
+
+@dataclass(slots=True)
+class _Remembered:
+    """Without the exception itself, which holds the frames it was raised in."""
+
+    refusal: Refusal
+    shown: EncoderRefusal
+    since: float
+    times: int
+
+    @property
+    def until(self) -> float:
+        return self.since + WAITS[min(self.times, len(WAITS)) - 1]
+
+
+class RefusalHistory:
+    """By live input. `clock` gives Unix time in seconds, `monotonic` measures spans."""
+
+    def __init__(self, clock: Callable[[], float], monotonic: Callable[[], float]) -> None:
+        self._clock = clock
+        self._monotonic = monotonic
+        self._known: dict[str, _Remembered] = {}
+
+    def note(self, input_uid: str, refusal: MediaRefused) -> None:
+        """An encoder of this input was refused for what it sends."""
+        before, now = self._known.pop(input_uid, None), self._monotonic()
+        times = 1 if before is None or now - before.since >= FORGOTTEN_AFTER else before.times + 1
+        at = datetime.fromtimestamp(self._clock(), UTC)
+        shown = EncoderRefusal(refusal.kind, refusal.sentence, at)
+        self._known[input_uid] = _Remembered(refusal.refusal, shown, now, times)
+        if len(self._known) > MAX_REMEMBERED:
+            del self._known[next(iter(self._known))]
+
+    def check(self, input_uid: str) -> None:
+        """Raise PublishRefused with the last refusal's sentence while its time runs."""
+        known = self._known.get(input_uid)
+        if known is None or (left := known.until - self._monotonic()) <= 0:
+            return
+        again = f"The server accepts a changed encoder in {ceil(left)} s."
+        raise PublishRefused(known.refusal, f"{known.shown.sentence} {again}")
+
+    def runs(self, input_uid: str, seconds: float) -> None:
+        """The input's encoder has sent media for so long without being refused."""
+        known = self._known.get(input_uid)
+        if known is not None and seconds >= ACCEPTED_AFTER[known.shown.kind]:
+            del self._known[input_uid]
+
+    def forget(self, input_uid: str) -> None:
+        """The owner changed the key or enabled the input: start from the beginning."""
+        self._known.pop(input_uid, None)
+
+    def of(self, input_uid: str) -> EncoderRefusal | None:
+        """The last refusal of the input, until an encoder is accepted."""
+        known = self._known.get(input_uid)
+        return None if known is None else known.shown
