@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from providers.base import LatencyMode
 from providers.local.packager.events import PackagerEvent, Part, Resume, SegmentEnd, TrackInit, TrackKind
 from providers.local.storage.index import BroadcastInfo
+from providers.local.storage.port import BroadcastFiles
 
 EPOCH = 1_790_000_000.0
 UID = "ab" * 16
@@ -23,6 +24,11 @@ def info(uid: str = UID, mode: LatencyMode = LatencyMode.STANDARD, **more: objec
     """A broadcast that began at EPOCH."""
     fields = {"part_target": 0.5} | more
     return BroadcastInfo(uid, INPUT, "Lesson", datetime.fromtimestamp(EPOCH, UTC), mode, **fields)  # type: ignore[arg-type]
+
+
+def media_size(files: BroadcastFiles, prefix: str = "") -> int:
+    """Bytes of all segments in the storage whose names begin with `prefix`."""
+    return sum(files.size(name) or 0 for name in files.names() if name.startswith(prefix) and name.endswith(".m4s"))
 
 
 def box(kind: bytes, *content: bytes) -> bytes:

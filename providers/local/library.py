@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from functools import partial
-from pathlib import Path
 
 from providers.local.live.pipeline import SOURCE
 from providers.local.live.registry import BroadcastRegistry
@@ -12,6 +11,7 @@ from providers.local.manifest.views import SegmentView, init_name, segment_name
 from providers.local.packager.events import TrackKind
 from providers.local.playback import PictureLater
 from providers.local.storage.broadcast import Broadcast
+from providers.local.storage.port import BroadcastFiles
 from providers.local.storage.storage import Storage
 from providers.local.storage.track import Track
 from providers.local.transcoder.thumbnail import MAX_SIDE, MIN_SIDE, ThumbnailBusy, ThumbnailError, Thumbnails
@@ -56,7 +56,7 @@ class Library:
         if keyframe is None:
             return None
         # Read only when a picture is made, which is seldom: a segment is some MB, and everybody asks for the picture.
-        media = partial(asyncio.to_thread, _read, broadcast.folder, track, keyframe)
+        media = partial(asyncio.to_thread, _read, broadcast.files, track, keyframe)
         try:
             return await self._thumbnails.of(uid, media, *_size(track, width, height), fit)
         except ThumbnailBusy as busy:
@@ -72,10 +72,10 @@ def _pictures(broadcast: Broadcast) -> Track | None:
     return track if track is not None and track.segments else None
 
 
-def _read(folder: Path, track: Track, segment: SegmentView) -> bytes:
+def _read(files: BroadcastFiles, track: Track, segment: SegmentView) -> bytes:
     """A segment that decodes by itself: with its init segment in front."""
-    init = (folder / init_name(track.name, segment.generation)).read_bytes()
-    return init + (folder / segment_name(track.name, segment.sequence)).read_bytes()
+    init = files.read(init_name(track.name, segment.generation))
+    return init + files.read(segment_name(track.name, segment.sequence))
 
 
 def _size(track: Track, width: int | None, height: int | None) -> tuple[int, int]:

@@ -40,8 +40,9 @@ from providers.local.live.pipeline import Transcoding
 from providers.local.live.refusals import Refusal
 from providers.local.live.registry import BroadcastRegistry
 from providers.local.ports import InputStore, StoredInput
+from providers.local.storage.disk import DiskBackend
 from providers.local.storage.errors import ShelfFull
-from providers.local.storage.recordings import Recordings, read_all
+from providers.local.storage.recordings import Recordings
 from providers.local.storage.storage import Storage
 from providers.local.transcoder.slots import TranscodeSlots
 from providers.local.transcoder.thumbnail import Thumbnails
@@ -79,7 +80,8 @@ class LocalProvider:
         what = f"The directory of the recordings {config.directory}"
         self._lock = ExclusiveLock(config.directory, what, "stop that process first")
         self._recordings = Recordings()
-        self._storage = Storage(config.directory, config.shelf_limits, corrected=self._recordings.add)
+        backend = DiskBackend(config.directory)
+        self._storage = Storage(backend, config.shelf_limits, corrected=self._recordings.add)
         slots = TranscodeSlots(config.max_transcodes)
         self._transcoding = Transcoding(config.renditions, slots, spawn, config.reads_enhanced_rtmp)
         self._broadcasts = BroadcastRegistry(
@@ -110,7 +112,7 @@ class LocalProvider:
             self._addresses.ports["rtmp"] = await self._ingest.listen(host, config.rtmp_port)
         self._broadcasts.listening()
         self._watch = self._spawn(self._broadcasts.watch(), name="broadcast clock")
-        for recording in await asyncio.to_thread(read_all, self._config.directory):
+        for recording in await asyncio.to_thread(self._storage.recordings):
             self._recordings.add(recording)
         self._recovered = True
 

@@ -7,8 +7,8 @@ import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
+from providers.local.storage.disk import BROKEN
 from providers.local.storage.index import UID
-from providers.local.storage.recovery import BROKEN
 from providers.lock import ExclusiveLock
 from service import VERSION
 from service.backup.contents import (

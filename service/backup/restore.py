@@ -5,8 +5,8 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from providers.local.storage.disk import BROKEN
 from providers.local.storage.index import UID
-from providers.local.storage.recovery import BROKEN
 from providers.lock import NOTE_FILE
 from service.backup.contents import (
     DATABASE,

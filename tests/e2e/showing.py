@@ -20,6 +20,7 @@ from providers.local.packager.events import PackagerEvent
 from providers.local.packager.packager import Packager
 from providers.local.playback import routes
 from providers.local.storage.broadcast import Broadcast
+from providers.local.storage.disk import DiskBackend
 from providers.local.storage.index import BroadcastInfo
 from providers.local.storage.storage import ShelfLimits, Storage
 from tests.serving import serving
@@ -45,7 +46,7 @@ class Showing:
     """One broadcast, running or finished, and the library the playback routes ask."""
 
     def __init__(self, folder: Path, mode: LatencyMode = LatencyMode.STANDARD) -> None:
-        self.storage = Storage(folder, ShelfLimits(min_free=0), sync=False)
+        self.storage = Storage(DiskBackend(folder, sync=False), ShelfLimits(min_free=0))
         self.part_target = PARTS.get(mode, 1.0)
         self.watchable = asyncio.Event()
         created = datetime.fromtimestamp(time.time(), UTC)

@@ -19,6 +19,7 @@ from providers.local.manifest import dash, hls
 from providers.local.packager.cutting import PackagerSettings
 from providers.local.packager.events import SegmentEnd, TrackKind
 from providers.local.storage.broadcast import Broadcast
+from providers.local.storage.disk import DiskBackend
 from providers.local.storage.storage import ShelfLimits, Storage
 from tests.simulated_packager import EPOCH, SimulatedPackager, info
 from tests.strict_playlist import MediaPlaylist, check_parts_are_full, check_reload, read_media
@@ -55,7 +56,7 @@ def irregular_streams(draw: st.DrawFn) -> list[FlvTag]:
 def test_no_playlist_promises_less_than_a_segment_or_a_part_is_long(tags: list[FlvTag], mode: LatencyMode) -> None:
     part_target = PART_TARGET[mode]
     with tempfile.TemporaryDirectory() as folder:
-        storage = Storage(Path(folder), ShelfLimits(min_free=0), sync=False)
+        storage = Storage(DiskBackend(Path(folder), sync=False), ShelfLimits(min_free=0))
         broadcast = storage.begin(info(mode=mode, part_target=part_target))
         cut = PackagerSettings(SEGMENT_TARGET[mode], part_target, low_latency=mode is LatencyMode.LOW)
         lane = RenditionWriter("source", broadcast, cut)
@@ -90,7 +91,7 @@ def test_a_live_playlist_keeps_the_rules_through_drops_and_restarts(
     steps: list[tuple[str, float, int]], mode: LatencyMode, tracks: tuple[TrackKind, ...]
 ) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        storage = Storage(Path(folder), ShelfLimits(min_free=0), sync=False)
+        storage = Storage(DiskBackend(Path(folder), sync=False), ShelfLimits(min_free=0))
         broadcast = storage.begin(info(mode=mode, part_target=2.5))
         packager = SimulatedPackager(tracks=tracks)
         before = load(broadcast)
@@ -125,7 +126,7 @@ def test_every_manifest_lists_only_what_is_on_the_disk_and_the_recording_lists_a
     steps: list[tuple[str, float, int]],
 ) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        storage = Storage(Path(folder), ShelfLimits(min_free=0), sync=False)
+        storage = Storage(DiskBackend(Path(folder), sync=False), ShelfLimits(min_free=0))
         broadcast = storage.begin(info())
         packager = SimulatedPackager()
         pushed = {kind: 0 for kind in TrackKind}
@@ -141,7 +142,7 @@ def test_every_manifest_lists_only_what_is_on_the_disk_and_the_recording_lists_a
                 dash.live_mpd(broadcast.view(live=True), EPOCH, segments="", location="l", clock="c")
             )
             for name in listed_in_mpd(mpd):
-                assert (broadcast.folder / name).stat().st_size > 0
+                assert (broadcast.files.size(name) or 0) > 0
         if broadcast.finish(packager.wall) is None:
             return
         view = broadcast.view(live=False)
@@ -152,7 +153,7 @@ def test_every_manifest_lists_only_what_is_on_the_disk_and_the_recording_lists_a
                 track.segments[0].generation
             ].timescale == pytest.approx(pushed[track.kind], abs=1)
             for segment in playlist.segments:
-                assert (broadcast.folder / segment.uri).stat().st_size > 0
+                assert (broadcast.files.size(segment.uri) or 0) > 0
         storage.close()
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from pathlib import Path
 
 from aiohttp import hdrs, web
 
 from providers.local.playback.documents import Document
+from providers.local.storage.port import BroadcastFiles
 from providers.negotiation import accepts_gzip, has_current
 
 HLS = "application/vnd.apple.mpegurl"
@@ -74,20 +74,33 @@ def media(request: web.Request, body: bytes, content_type: str) -> web.Response:
         return web.Response(body=body, headers=headers)
     begin, end = wanted
     if begin >= end:
-        return _beyond(len(body))
+        return _not_satisfiable(len(body))
     headers[hdrs.CONTENT_RANGE] = f"bytes {begin}-{end - 1}/{len(body)}"
     return web.Response(status=206, body=body[begin:end], headers=headers)
 
 
-async def file(request: web.Request, path: Path, content_type: str) -> web.StreamResponse:
-    """The same from disk."""
+async def file(request: web.Request, files: BroadcastFiles, name: str, content_type: str) -> web.StreamResponse:
+    """Send a file of the storage, or the one range of it that was requested."""
     if hdrs.RANGE in request.headers:
-        size = (await asyncio.to_thread(path.stat)).st_size
+        size = await asyncio.to_thread(files.size, name)
+        if size is None:
+            return gone()
         wanted = _range(request, size)
         if wanted is not None and wanted[0] >= wanted[1]:
-            return _beyond(size)
-    headers = {**CORS, hdrs.CACHE_CONTROL: IMMUTABLE, hdrs.CONTENT_TYPE: content_type}
-    return web.FileResponse(path, headers=headers)
+            return _not_satisfiable(size)
+    response = files.sendfile(name, {**CORS, hdrs.CACHE_CONTROL: IMMUTABLE, hdrs.CONTENT_TYPE: content_type})
+    if response is not None:
+        return response
+    try:
+        body = await asyncio.to_thread(files.read, name)
+    except FileNotFoundError:
+        return gone()
+    return media(request, body, content_type)
+
+
+def gone() -> web.Response:
+    """Return 404 for media that is not, or no longer, there."""
+    return problem(404, "No such segment.")
 
 
 def _range(request: web.Request, size: int) -> tuple[int, int] | None:
@@ -102,7 +115,7 @@ def _range(request: web.Request, size: int) -> tuple[int, int] | None:
     return begin, end
 
 
-def _beyond(size: int) -> web.Response:
+def _not_satisfiable(size: int) -> web.Response:
     """No such range: an error, which no cache may keep in the place of the segment."""
     return problem(
         416, "The file has no such range.", {hdrs.CACHE_CONTROL: "no-store", hdrs.CONTENT_RANGE: f"bytes */{size}"}

@@ -177,17 +177,17 @@ class _Playback:
         if match["generation"] is not None:
             generation = int(match["generation"])
             if generation not in track.inits:
-                return _gone()
-            return await answers.file(request, broadcast.folder / init_name(track.name, generation), content_type)
+                return answers.gone()
+            return await answers.file(request, broadcast.files, init_name(track.name, generation), content_type)
         sequence = int(match["sequence"])
         if match["part"] is not None:
             return await self._part(request, broadcast, track, sequence, int(match["part"]))
         if track.segment(sequence) is None:
-            return _gone()
+            return answers.gone()
         stored = track.stored(sequence)
         if stored is not None and stored.whole is not None:
             return answers.media(request, stored.whole, content_type)
-        return await answers.file(request, broadcast.folder / segment_name(track.name, sequence), content_type)
+        return await answers.file(request, broadcast.files, segment_name(track.name, sequence), content_type)
 
     async def _part(
         self, request: web.Request, broadcast: Broadcast, track: Track, sequence: int, index: int
@@ -198,9 +198,9 @@ class _Playback:
         stored = track.stored(sequence)
         body = stored.part(index) if stored is not None else None
         if body is None and (stored is not None or track.segment(sequence) is not None):
-            body = await asyncio.to_thread(read_part, broadcast.folder / segment_name(track.name, sequence), index)
+            body = await asyncio.to_thread(read_part, broadcast.files, segment_name(track.name, sequence), index)
         if body is None:
-            return _gone()
+            return answers.gone()
         return answers.media(request, body, f"{track.kind.value}/mp4")
 
     async def thumbnail(self, request: web.Request) -> web.Response:
@@ -262,7 +262,3 @@ async def _wait(broadcast: Broadcast, track: Track, done: Callable[[], bool]) ->
 
 def _is_side(text: str) -> bool:
     return text.isascii() and text.isdigit() and len(text) <= 4 and 1 <= int(text) <= MAX_THUMBNAIL
-
-
-def _gone() -> web.Response:
-    return problem(404, "No such segment.")

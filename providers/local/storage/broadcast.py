@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import time
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
-from pathlib import Path
 
 from providers.base import LatencyMode
 from providers.local.manifest.views import RENDITION_NAME, BroadcastView
 from providers.local.packager.events import PackagerEvent, Part, Resume, SegmentEnd, TrackInit, TrackKind
 from providers.local.storage import index
-from providers.local.storage.disk import Syncer, write_whole
 from providers.local.storage.errors import StorageError
-from providers.local.storage.index import INDEX_FILE, BroadcastInfo, FullLine, LossLine, SegmentLine, TargetLine
+from providers.local.storage.index import BroadcastInfo, FullLine, LossLine, SegmentLine, TargetLine
+from providers.local.storage.port import BroadcastFiles, OpenFile
 from providers.local.storage.recordings import RECORDING_FILE, StoredRecording, encode, recording_name
 from providers.local.storage.silence import without_audio
 from providers.local.storage.track import Track
@@ -44,9 +41,9 @@ class Broadcast:
     `clock` gives the Unix time (seconds) that its program time and its MPD go by.
     """
 
-    def __init__(self, folder: Path, info: BroadcastInfo, syncer: Syncer, fd: int | None, index_size: int = 0) -> None:
+    def __init__(self, files: BroadcastFiles, info: BroadcastInfo, index: OpenFile | None) -> None:
         self.info = info
-        self.folder = folder
+        self.files = files
         self.tracks: dict[TrackKey, Track] = {}
         self.target_duration = MIN_TARGET_DURATION
         self.part_target = info.part_target
@@ -54,24 +51,22 @@ class Broadcast:
         self.last_write = info.created.timestamp()
         self.version = 0
         self.low_latency = info.latency_mode is LatencyMode.LOW
-        self.ended = fd is None
+        self.ended = index is None
         self.clock: Callable[[], float] = time.time
         self.recording = True
         self._audio_inits: dict[str, TrackInit] = {}
         self._watchable = False
         self._failed = False
-        self._syncer = syncer
-        self._fd = fd
-        self._index_size = index_size
+        self._index = index
 
     # Writing
 
     def take(self, rendition: str, event: PackagerEvent) -> None:
         """Keep what a packager handed out for `rendition`. Cheap: one write into the page cache. Errors: StorageError."""
-        if self._fd is None or self._failed:
+        if self._index is None or self._failed:
             raise StorageError("this broadcast takes no more media")
         try:
-            self._syncer.check()
+            self.files.check()
             track = self._track(rendition, event.track)
             if isinstance(event, Part):
                 if event.index == 0 and event.sequence > track.next_sequence:
@@ -132,7 +127,7 @@ class Broadcast:
         if track is None:
             if not RENDITION_NAME.fullmatch(rendition) or len(self.tracks) >= 2 * MAX_RENDITIONS:
                 raise StorageError(f"no room for a rendition called {rendition!r}")
-            track = self.tracks[rendition, kind] = Track(self.folder, rendition, kind, self._write_line, self._syncer)
+            track = self.tracks[rendition, kind] = Track(self.files, rendition, kind, self._write_line)
             if not self.recording:
                 track.stop_keeping()
         return track
@@ -143,15 +138,13 @@ class Broadcast:
         track.slide(self.target_duration)
 
     def _write_line(self, line: index.Line) -> None:
-        if self._fd is None:
+        if self._index is None:
             raise StorageError("this broadcast has ended")
         if not self.recording:
             return
-        data = index.encode(line)
-        write_whole(self._fd, data, self._index_size, "the index")
-        self._index_size += len(data)
+        self._index.append(index.encode(line))
         if isinstance(line, SegmentLine) and line.kind is TrackKind.VIDEO:
-            self._syncer.close(self._fd, keep=True)
+            self._index.sync()
 
     def promise(self, target_duration: int, part_target: float) -> None:
         """No segment will be longer than this many whole seconds, no listed part than these seconds (`Packager`); call it
@@ -231,9 +224,9 @@ class Broadcast:
         Playlists end, whoever waits is told. A segment left open is closed. Errors: StorageError (the recording is then made
         at the next start, from what is on the disk); ending it again changes nothing.
         """
-        if self._fd is None:
+        if self._index is None:
             return None
-        fd = self._fd
+        index_file = self._index
         try:
             for track in self.tracks.values():
                 if self._failed:
@@ -242,17 +235,17 @@ class Broadcast:
                     self._end_open(track, at)
             recording = self.described(at) if keep else None
             if recording is not None:
-                self._syncer.replace(self.folder / RECORDING_FILE, encode(recording))
+                self.files.replace(RECORDING_FILE, encode(recording))
         finally:
-            self._fd, self.ended = None, True
-            self._syncer.close(fd)
+            self._index, self.ended = None, True
+            index_file.seal()
             self.version += 1
             for track in self.tracks.values():
                 track.release()
                 track.forget_media()
                 track.tell()
         if recording is None:
-            shutil.rmtree(self.folder, ignore_errors=True)
+            self.files.delete_all()
         return recording
 
     def _end_open(self, track: Track, at: float) -> None:
@@ -285,9 +278,9 @@ class Broadcast:
 
         Call it when the packagers have been flushed; what they left open is recovered as after a crash.
         """
-        if self._fd is not None:
-            os.close(self._fd)
-            self._fd = None
+        if self._index is not None:
+            self._index.close()
+            self._index = None
             for track in self.tracks.values():
                 track.release()
                 track.tell()
@@ -297,7 +290,7 @@ class Broadcast:
     @property
     def running(self) -> bool:
         """More may come: it was neither finished nor suspended."""
-        return self._fd is not None
+        return self._index is not None
 
     @property
     def watchable(self) -> bool:
@@ -368,13 +361,8 @@ class Broadcast:
                 self._promised(line)
                 continue
             key = (line.rendition, line.kind)
-            track = self.tracks.get(key) or Track(self.folder, *key, self._write_line, self._syncer)
+            track = self.tracks.get(key) or Track(self.files, *key, self._write_line)
             self.tracks[key] = track
             track.restore(line)
             if isinstance(line, SegmentLine):
                 self._listed(track)
-
-
-def open_index(folder: Path) -> int:
-    """The index's file, for appending. Errors: OSError."""
-    return os.open(folder / INDEX_FILE, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)

@@ -1,100 +1,199 @@
-"""Writing media: whole writes or none, and when they reach the platter.
+"""The storage on a disk: a folder for each broadcast.
 
-What was written survives a kill -9 of every process, because the page cache is the kernel's. A power cut is another matter:
-the kernel writes back only after up to 30 s. So each closed segment is synced, in a thread of its own, since a sync may take
-as long as the disk likes and the event loop carries every stream. Parts are not synced one by one: three syncs a second and
-track would cost more than the third of a second of media they save. A failed sync is kept and raised at the next write.
+<root>/<uid>/index.jsonl            what was written, line by line (index.py)
+             recording.json         after the broadcast has ended (recordings.py)
+             <track>-init-<g>.mp4   named as in their URLs, so that a web server may serve them
+             <track>-<n>.m4s
+<root>/broken/<uid>-<time>/         unreadable broadcasts, kept for the operator
 """
 
 from __future__ import annotations
 
 import os
-from concurrent.futures import ThreadPoolExecutor
+import shutil
+import time
+from collections.abc import Mapping
 from pathlib import Path
+from typing import BinaryIO
 
 import structlog
+from aiohttp import web
 
 from providers.local.storage.errors import StorageError
+from providers.local.storage.index import UID
+from providers.local.storage.syncer import Syncer
 
 log = structlog.get_logger(__name__)
 
-MAX_WAITING_SYNCS = 256
-"""Files waiting for their sync; a disk that falls further behind gets no more (they are closed, and written back by the kernel)."""
+BROKEN = "broken"
+"""The folder of broadcasts that were set aside."""
 
 
-def write_whole(fd: int, data: bytes, size: int, what: str) -> None:
-    """Append `data` to a file that is `size` bytes long, all of it or, after an error, nothing. Errors: StorageError."""
-    try:
-        done = os.write(fd, data)
-        while done < len(data):
-            done += os.write(fd, data[done:])
-    except OSError as problem:
+class DiskFile:
+    """Implements `port.OpenFile`."""
+
+    def __init__(self, fd: int, name: str, size: int, syncer: Syncer) -> None:
+        self._fd: int | None = fd
+        self._name = name
+        self._syncer = syncer
+        self.size = size
+
+    def append(self, data: bytes) -> None:
+        """Write to the page cache."""
+        if self._fd is None:
+            raise StorageError(f"{self._name} is closed")
         try:
-            os.ftruncate(fd, size)
-        except OSError:
-            log.warning("cannot take back half a write", what=what)
-        raise StorageError(f"{what} could not be written: {problem.strerror}") from problem
-
-
-class Syncer:
-    """Syncs and closes files in one thread; with `enabled=False` it only closes them."""
-
-    def __init__(self, *, enabled: bool = True) -> None:
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="storage-sync") if enabled else None
-        self._waiting = 0
-        self._failure: OSError | None = None
-
-    def close(self, fd: int, *, keep: bool = False) -> None:
-        """Sync `fd`, then close it, unless it is to be kept open (the index): then a copy of it is synced."""
-        if self._thread is None or self._waiting >= MAX_WAITING_SYNCS:
-            if not keep:
-                os.close(fd)
-            return
-        try:
-            synced = os.dup(fd) if keep else fd
-        except (
-            OSError
-        ) as problem:  # no descriptor left: the kernel writes it back in its own time, and the stream goes on
-            log.warning("not synced", problem=problem.strerror)
-            return
-        self._waiting += 1
-        self._thread.submit(self._sync, synced)
-
-    def _sync(self, fd: int) -> None:
-        try:
-            os.fdatasync(fd)
+            done = os.write(self._fd, data)
+            while done < len(data):
+                done += os.write(self._fd, data[done:])
         except OSError as problem:
-            self._failure = problem
-        finally:
+            try:
+                os.ftruncate(self._fd, self.size)
+            except OSError:
+                log.warning("partial write not removed", file=self._name)
+            raise StorageError(f"{self._name} could not be written: {problem.strerror}") from problem
+        self.size += len(data)
+
+    def sync(self) -> None:
+        """Sync in a thread."""
+        if self._fd is not None:
+            self._syncer.sync(self._fd)
+
+    def seal(self) -> None:
+        """Sync and close in a thread."""
+        if self._fd is not None:
+            fd, self._fd = self._fd, None
+            self._syncer.close(fd)
+
+    def close(self) -> None:
+        """Close without a sync."""
+        if self._fd is not None:
+            fd, self._fd = self._fd, None
             os.close(fd)
-            self._waiting -= 1
 
-    def replace(self, path: Path, data: bytes) -> None:
-        """Write a small file that is there as a whole or not at all, and sync it afterwards, in the thread.
 
-        A power cut before that may leave an empty file. Errors: StorageError.
-        """
-        draft = path.with_name(path.name + ".tmp")
+class DiskFiles:
+    """Implements `port.BroadcastFiles`: one folder."""
+
+    def __init__(self, folder: Path, syncer: Syncer) -> None:
+        self._folder = folder
+        self._syncer = syncer
+
+    def create(self, name: str) -> DiskFile:
+        """Open for appending, emptied."""
+        return DiskFile(self._open(name, os.O_APPEND | os.O_TRUNC), name, 0, self._syncer)
+
+    def reopen(self, name: str) -> DiskFile:
+        """Open for appending."""
+        fd = self._open(name, os.O_APPEND)
+        return DiskFile(fd, name, os.fstat(fd).st_size, self._syncer)
+
+    def _open(self, name: str, flags: int) -> int:
         try:
-            fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+            return os.open(self._folder / name, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | flags, 0o600)
         except OSError as problem:
-            raise StorageError(f"{path.name} could not be written: {problem.strerror}") from problem
+            raise StorageError(f"{name} could not be opened: {problem.strerror}") from problem
+
+    def replace(self, name: str, data: bytes) -> None:
+        """Write a draft and rename it."""
+        draft = name + ".tmp"
+        file = self.create(draft)
         try:
-            write_whole(fd, data, 0, path.name)
-            draft.replace(path)
+            file.append(data)
+            os.replace(self._folder / draft, self._folder / name)
         except OSError as problem:
-            raise StorageError(f"{path.name} could not be written: {problem.strerror}") from problem
+            raise StorageError(f"{name} could not be written: {problem.strerror}") from problem
         finally:
-            self.close(fd)
-            draft.unlink(missing_ok=True)
+            file.seal()
+            (self._folder / draft).unlink(missing_ok=True)
+
+    def truncate(self, name: str, size: int) -> None:
+        """Truncate in place."""
+        os.truncate(self._folder / name, size)
+
+    def delete(self, name: str) -> None:
+        """Unlink."""
+        (self._folder / name).unlink(missing_ok=True)
+
+    def delete_all(self) -> None:
+        """Remove the folder."""
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def names(self) -> list[str]:
+        """List the folder."""
+        return sorted(os.listdir(self._folder))
+
+    def size(self, name: str) -> int | None:
+        """Stat the file."""
+        try:
+            return (self._folder / name).stat().st_size
+        except FileNotFoundError:
+            return None
+
+    def modified(self) -> float:
+        """Return the newest time of modification."""
+        times = [file.stat().st_mtime for file in self._folder.iterdir()]
+        if not times:
+            raise FileNotFoundError(f"{self._folder.name} has no files")
+        return max(times)
+
+    def read(self, name: str, start: int = 0, end: int | None = None) -> bytes:
+        """Read a range."""
+        with self.open(name) as file:
+            file.seek(start)
+            return file.read() if end is None else file.read(max(0, end - start))
+
+    def open(self, name: str) -> BinaryIO:
+        """Open for reading."""
+        return (self._folder / name).open("rb")
+
+    def sendfile(self, name: str, headers: Mapping[str, str]) -> web.StreamResponse:
+        """Let the kernel send the file: aiohttp's FileResponse uses sendfile(2)."""
+        return web.FileResponse(self._folder / name, headers=headers)
 
     def check(self) -> None:
-        """Raise the failure of an earlier sync, once. Errors: StorageError."""
-        failure, self._failure = self._failure, None
-        if failure is not None:
-            raise StorageError(f"the disk failed: {failure.strerror}") from failure
+        """Raise the failure of an earlier sync."""
+        self._syncer.check()
 
-    def aclose(self) -> None:
-        """Wait for what is under way. Blocks as long as the disk does: call it in a thread, or when nothing else runs."""
-        if self._thread is not None:
-            self._thread.shutdown(wait=True)
+
+class DiskBackend:
+    """Implements `port.StorageBackend`: the folders below `root`, which is created. `sync=False` makes nothing durable at once."""
+
+    def __init__(self, root: Path, *, sync: bool = True) -> None:
+        self._root = root
+        self._syncer = Syncer(enabled=sync)
+        root.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def create(self, uid: str) -> DiskFiles:
+        """Make a folder."""
+        try:
+            (self._root / uid).mkdir(mode=0o700)
+        except OSError as problem:
+            raise StorageError(f"a broadcast could not be created: {problem.strerror}") from problem
+        return self.open(uid)
+
+    def open(self, uid: str) -> DiskFiles:
+        """Return a folder's files."""
+        return DiskFiles(self._root / uid, self._syncer)
+
+    def list(self) -> list[str]:
+        """List the folders that are named like broadcasts."""
+        return sorted(name for name in os.listdir(self._root) if UID.fullmatch(name))
+
+    def delete(self, uid: str) -> None:
+        """Remove a folder."""
+        self.open(uid).delete_all()
+
+    def set_aside(self, uid: str) -> None:
+        """Move a folder to `broken`."""
+        (self._root / BROKEN).mkdir(exist_ok=True)
+        (self._root / uid).rename(self._root / BROKEN / f"{uid}-{time.time_ns()}")
+
+    def free_space(self) -> int:
+        """Ask the file system what an unprivileged process may use."""
+        stat = os.statvfs(self._root)
+        return stat.f_bavail * stat.f_frsize
+
+    def close(self) -> None:
+        """Wait for all syncs."""
+        self._syncer.wait()

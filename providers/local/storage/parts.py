@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from pathlib import Path
 
 from providers.local.manifest.views import PartView
 from providers.local.mp4.reader import fragment_span
 from providers.local.packager.events import Part
+from providers.local.storage.port import BroadcastFiles
 
 MEMORY_BYTES = 16 << 20
 """The most bytes of media a track keeps in memory; what does not fit is read from its file."""
@@ -65,9 +65,9 @@ class StoredParts:
         return None if self._chunks is None else self._chunks[index]
 
 
-def read_part(file: Path, index: int) -> bytes | None:
+def read_part(files: BroadcastFiles, name: str, index: int) -> bytes | None:
     """Part `index` of a segment, from its file: every part is one fragment. None when there is none. Blocking."""
-    with suppress(FileNotFoundError), file.open("rb") as segment:
+    with suppress(FileNotFoundError), files.open(name) as segment:
         span = fragment_span(segment, index)
         if span is not None:
             segment.seek(span[0])

@@ -9,12 +9,12 @@ import json
 from bisect import bisect_left, insort
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import structlog
 
 from providers.base import MAX_PAGE, RecordingNotFound, RecordingPosition
+from providers.local.storage.port import StorageBackend
 
 log = structlog.get_logger(__name__)
 
@@ -64,14 +64,16 @@ def decode(data: bytes) -> StoredRecording:
     return StoredRecording(created=created, modified=modified, **fields)
 
 
-def read_all(root: Path) -> list[StoredRecording]:
-    """Read every finished recording under the storage's root. Blocking: about 0.1 ms each."""
+def read_all(backend: StorageBackend) -> list[StoredRecording]:
+    """Read the descriptions of all finished recordings. Blocking: about 0.1 ms each."""
     found = []
-    for file in root.glob(f"*/{RECORDING_FILE}"):
+    for uid in backend.list():
         try:
-            found.append(decode(file.read_bytes()))
+            found.append(decode(backend.open(uid).read(RECORDING_FILE)))
+        except FileNotFoundError:
+            continue  # it still runs
         except (OSError, ValueError, KeyError, TypeError) as problem:
-            log.warning("unreadable recording left out", uid=file.parent.name, problem=str(problem))
+            log.warning("unreadable recording left out", uid=uid, problem=str(problem))
     return found
 
 

@@ -6,23 +6,17 @@ Nothing here raises for what it finds in a folder: a broken recording is set asi
 from __future__ import annotations
 
 import errno
-import os
-import shutil
-import time
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
 
 import structlog
 
 from providers.local.manifest.views import SegmentView, init_name, segment_name, track_name
 from providers.local.mp4 import reader as boxes
 from providers.local.storage import index
-from providers.local.storage.broadcast import Broadcast, open_index
-from providers.local.storage.disk import Syncer
+from providers.local.storage.broadcast import Broadcast
 from providers.local.storage.errors import StorageError
 from providers.local.storage.index import (
     INDEX_FILE,
-    UID,
     BrokenIndex,
     FullLine,
     InitLine,
@@ -31,14 +25,11 @@ from providers.local.storage.index import (
     SegmentLine,
     TargetLine,
 )
+from providers.local.storage.port import BroadcastFiles, StorageBackend
 from providers.local.storage.recordings import RECORDING_FILE, decode
 from providers.local.storage.track import Track
 
 log = structlog.get_logger(__name__)
-
-BROKEN = "broken"
-"""Where recordings are set aside."""
-
 
 _PASSING = frozenset(
     {
@@ -56,24 +47,25 @@ _PASSING = frozenset(
 """What a disk or a process that has run out of something says."""
 
 
-def recover(root: Path, syncer: Syncer) -> list[Broadcast]:
-    """The unfinished broadcasts under `root`, oldest first, open for writing again. Blocking."""
+def recover(backend: StorageBackend) -> list[Broadcast]:
+    """Return the unfinished broadcasts, oldest first, open for writing again. Blocking."""
     found: list[Broadcast] = []
-    for folder in sorted(root.iterdir()):
-        if not UID.fullmatch(folder.name) or _is_finished(folder):
+    for uid in backend.list():
+        files = backend.open(uid)
+        if _is_finished(files):
             continue
         try:
-            if _never_began(folder):
-                shutil.rmtree(folder, ignore_errors=True)
+            if _never_began(files):
+                backend.delete(uid)
             else:
-                found.append(_reopen(folder, syncer))
+                found.append(_reopen(files, uid))
         # Whatever is wrong with one recording, the others go on.
         except Exception as problem:
             if _is_passing(problem):
-                log.error("recording not taken up; the next start will", uid=folder.name, problem=str(problem))
+                log.error("recording not taken up; the next start will", uid=uid, problem=str(problem))
             else:
-                log.error("recording set aside", uid=folder.name, problem=repr(problem))
-                _set_aside(root, folder)
+                log.error("recording set aside", uid=uid, problem=repr(problem))
+                _set_aside(backend, uid)
     return sorted(found, key=lambda broadcast: broadcast.info.created)
 
 
@@ -82,47 +74,45 @@ def _is_passing(problem: Exception) -> bool:
     return isinstance(problem, StorageError) or (isinstance(problem, OSError) and problem.errno in _PASSING)
 
 
-def _is_finished(folder: Path) -> bool:
+def _is_finished(files: BroadcastFiles) -> bool:
     """Whether its recording is described; a power cut may have left the description empty, and it is made again."""
     try:
-        decode((folder / RECORDING_FILE).read_bytes())
+        decode(files.read(RECORDING_FILE))
     except (OSError, ValueError, KeyError, TypeError):
         return False
     return True
 
 
-def _never_began(folder: Path) -> bool:
+def _never_began(files: BroadcastFiles) -> bool:
     """Killed between making the folder and the first line."""
-    return all(file.name == INDEX_FILE and file.stat().st_size == 0 for file in folder.iterdir())
+    return all(name == INDEX_FILE and files.size(name) == 0 for name in files.names())
 
 
-def _set_aside(root: Path, folder: Path) -> None:
+def _set_aside(backend: StorageBackend, uid: str) -> None:
     try:
-        (root / BROKEN).mkdir(exist_ok=True)
-        folder.rename(root / BROKEN / f"{folder.name}-{time.time_ns()}")
+        backend.set_aside(uid)
     except OSError as problem:
-        log.error("recording cannot be set aside", uid=folder.name, problem=str(problem))
+        log.error("recording cannot be set aside", uid=uid, problem=str(problem))
 
 
-def _reopen(folder: Path, syncer: Syncer) -> Broadcast:
-    file = folder / INDEX_FILE
-    last_write = max(each.stat().st_mtime for each in folder.iterdir())
-    info, lines, good = index.decode(file.read_bytes())
-    if info.uid != folder.name:
+def _reopen(files: BroadcastFiles, uid: str) -> Broadcast:
+    last_write = files.modified()
+    info, lines, good = index.decode(files.read(INDEX_FILE))
+    if info.uid != uid:
         raise BrokenIndex("the index is another broadcast's")
-    kept = list(consistent(lines, lambda line: on_disk(folder, line)))
+    kept = list(consistent(lines, lambda line: is_stored(files, line)))
     if len(kept) < len(lines):
         log.warning("index repaired after a crash", uid=info.uid, lines_left_out=len(lines) - len(kept))
         data = index.begin_line(info) + b"".join(map(index.encode, kept))
-        syncer.replace(file, data)
+        files.replace(INDEX_FILE, data)
         good = len(data)
-    os.truncate(file, good)
-    broadcast = Broadcast(folder, info, syncer, open_index(folder), good)
+    files.truncate(INDEX_FILE, good)
+    broadcast = Broadcast(files, info, files.reopen(INDEX_FILE))
     broadcast.last_write = last_write
     try:
         broadcast.restore(kept)
         for track in broadcast.tracks.values():
-            found = _open_segment(folder, track, last_write) if track.inits and broadcast.recording else None
+            found = _open_segment(files, track, last_write) if track.inits and broadcast.recording else None
             if found is not None:
                 broadcast.recovered(SegmentLine(track.rendition, track.kind, found))
     except BaseException:
@@ -178,35 +168,33 @@ def _listings(lines: Iterable[Line]) -> dict[tuple[object, ...], list[SegmentLin
     return listings
 
 
-def on_disk(folder: Path, line: Line) -> bool:
+def is_stored(files: BroadcastFiles, line: Line) -> bool:
     """Whether a line's bytes are all there: after a power cut they need not be. Errors: OSError, of a disk that fails."""
     if isinstance(line, LossLine | TargetLine | FullLine):
         return True
     name = track_name(line.rendition, line.kind)
-    try:
-        if isinstance(line, InitLine):
-            return (folder / init_name(name, line.init.generation)).stat().st_size > 0
-        return (folder / segment_name(name, line.segment.sequence)).stat().st_size >= line.segment.size
-    except FileNotFoundError:
-        return False
+    if isinstance(line, InitLine):
+        return (files.size(init_name(name, line.init.generation)) or 0) > 0
+    size = files.size(segment_name(name, line.segment.sequence))
+    return size is not None and size >= line.segment.size
 
 
-def _open_segment(folder: Path, track: Track, last_write: float) -> SegmentView | None:
+def _open_segment(files: BroadcastFiles, track: Track, last_write: float) -> SegmentView | None:
     """The segment that was being written, its file cut to its last whole fragment; None when there is not one."""
     sequence, generation = track.next_sequence, max(track.inits)
-    file = folder / segment_name(track.name, sequence)
+    name = segment_name(track.name, sequence)
     try:
-        data = file.read_bytes()
+        data = files.read(name)
     except FileNotFoundError:
         return None
-    defaults = boxes.read_defaults((folder / init_name(track.name, generation)).read_bytes())
+    defaults = boxes.read_defaults(files.read(init_name(track.name, generation)))
     fragments = boxes.whole_fragments(data, defaults)
     duration = sum(each.duration for each in fragments)
     if duration <= 0:
-        file.unlink()
+        files.delete(name)
         return None
     size = sum(each.size for each in fragments)
-    os.truncate(file, size)
+    files.truncate(name, size)
     first = fragments[0]
     began = last_write - duration / track.timescale(generation)
     return SegmentView(

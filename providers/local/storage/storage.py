@@ -1,32 +1,22 @@
-"""The storage's folder: begin a broadcast, take up what a crash left, open and delete recordings.
-
-<root>/<uid>/index.jsonl            what was written, line by line (index.py)
-             recording.json         when the broadcast has ended (recordings.py)
-             <track>-init-<g>.mp4   named as in their URLs, so that a web server may serve them
-             <track>-<n>.m4s
-<root>/broken/<uid>/                set aside: unreadable, for a person to look at
-"""
+"""All broadcasts of a storage: begin one, recover after a crash, open and delete recordings."""
 
 from __future__ import annotations
 
 import asyncio
-import os
-import shutil
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import Enum, auto
-from pathlib import Path
 
 import structlog
 
 from providers.local.storage import index
-from providers.local.storage.broadcast import Broadcast, open_index
-from providers.local.storage.disk import Syncer, write_whole
+from providers.local.storage.broadcast import Broadcast
 from providers.local.storage.errors import ShelfFull, StorageError
 from providers.local.storage.index import INDEX_FILE, UID, BroadcastInfo, BrokenIndex
-from providers.local.storage.recordings import RECORDING_FILE, StoredRecording, decode, encode
-from providers.local.storage.recovery import consistent, on_disk, recover
+from providers.local.storage.port import StorageBackend
+from providers.local.storage.recordings import RECORDING_FILE, StoredRecording, decode, encode, read_all
+from providers.local.storage.recovery import consistent, is_stored, recover
 
 log = structlog.get_logger(__name__)
 
@@ -66,38 +56,33 @@ class Storage:
 
     def __init__(
         self,
-        root: Path,
+        backend: StorageBackend,
         limits: ShelfLimits = ShelfLimits(),
         *,
-        sync: bool = True,
         corrected: Callable[[StoredRecording], None] = lambda recording: None,
     ) -> None:
         """`corrected` is called with a recording whose description did not fit its media; the file is corrected already."""
-        self.root = root
+        self._backend = backend
         self._corrected = corrected
         self._limits = limits
-        self._syncer = Syncer(enabled=sync)
         self._opened: OrderedDict[str, Broadcast] = OrderedDict()
         self._loading: dict[str, asyncio.Future[_Loaded | None]] = {}
-        root.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def begin(self, info: BroadcastInfo) -> Broadcast:
         """A new broadcast. Errors: ShelfFull, StorageError."""
         self.check_space()
-        folder = self.root / info.uid
+        files = self._backend.create(info.uid)
         try:
-            folder.mkdir(mode=0o700)
-            fd = open_index(folder)
-        except OSError as problem:
-            raise StorageError(f"a recording cannot be begun: {problem.strerror}") from problem
-        line = index.begin_line(info)
-        try:
-            write_whole(fd, line, 0, "the index")
+            file = files.create(INDEX_FILE)
+            try:
+                file.append(index.begin_line(info))
+            except StorageError:
+                file.close()
+                raise
         except StorageError:
-            os.close(fd)
-            shutil.rmtree(folder, ignore_errors=True)
+            self._backend.delete(info.uid)
             raise
-        return Broadcast(folder, info, self._syncer, fd, len(line))
+        return Broadcast(files, info, file)
 
     def check_space(self) -> None:
         """Errors: ShelfFull when a broadcast could not begin now."""
@@ -116,15 +101,18 @@ class Storage:
 
     def free_space(self) -> int:
         """Bytes that may still be written."""
-        stat = os.statvfs(self.root)
-        return stat.f_bavail * stat.f_frsize
+        return self._backend.free_space()
 
     def recover(self) -> list[Broadcast]:
         """The broadcasts that were running when the process ended, oldest first, ready to `take` more or to `finish`.
 
         `last_write`, `lost_at`, `info` and `resume` say which. Whatever cannot be read is set aside. Blocking; call it once.
         """
-        return recover(self.root, self._syncer)
+        return recover(self._backend)
+
+    def recordings(self) -> list[StoredRecording]:
+        """Return the descriptions of all finished recordings. Blocking: about 0.1 ms each."""
+        return read_all(self._backend)
 
     async def open(self, uid: str) -> Broadcast | None:
         """A finished recording, for reading; None when there is none."""
@@ -158,12 +146,12 @@ class Storage:
         return broadcast
 
     def _load(self, uid: str) -> _Loaded | None:
-        folder = self.root / uid
+        files = self._backend.open(uid)
         try:
-            stored = decode((folder / RECORDING_FILE).read_bytes())
-            info, lines, _ = index.decode((folder / INDEX_FILE).read_bytes())
-            broadcast = Broadcast(folder, info, self._syncer, None)
-            broadcast.restore(consistent(lines, lambda line: on_disk(folder, line)))
+            stored = decode(files.read(RECORDING_FILE))
+            info, lines, _ = index.decode(files.read(INDEX_FILE))
+            broadcast = Broadcast(files, info, None)
+            broadcast.restore(consistent(lines, lambda line: is_stored(files, line)))
         except FileNotFoundError:
             return None
         except (OSError, ValueError, KeyError, TypeError, BrokenIndex) as problem:
@@ -178,7 +166,7 @@ class Storage:
         log.warning("recording corrected", uid=stored.uid, duration=found.duration, described_as=stored.duration)
         correction = replace(stored, duration=found.duration, size=found.size)
         try:
-            self._syncer.replace(self.root / stored.uid / RECORDING_FILE, encode(correction))
+            self._backend.open(stored.uid).replace(RECORDING_FILE, encode(correction))
         except StorageError as problem:
             log.error("correction not stored", uid=stored.uid, problem=str(problem))
         return correction
@@ -187,8 +175,8 @@ class Storage:
         """Remove a recording's files; nothing when it has none. Blocking."""
         self._opened.pop(uid, None)
         if UID.fullmatch(uid):
-            shutil.rmtree(self.root / uid, ignore_errors=True)
+            self._backend.delete(uid)
 
     def close(self) -> None:
         """Wait for what is being synced. Blocking."""
-        self._syncer.aclose()
+        self._backend.close()

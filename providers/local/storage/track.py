@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import os
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 
 from providers.local.manifest.reload import Edge
 from providers.local.manifest.views import (
@@ -25,10 +23,10 @@ from providers.local.manifest.views import (
     window_start,
 )
 from providers.local.packager.events import Part, SegmentEnd, TrackInit, TrackKind
-from providers.local.storage.disk import Syncer, write_whole
 from providers.local.storage.errors import StorageError
 from providers.local.storage.index import INIT_FIELDS, InitLine, Line, SegmentLine
 from providers.local.storage.parts import MEMORY_BYTES, StoredParts
+from providers.local.storage.port import BroadcastFiles, OpenFile
 from providers.local.storage.silence import silent_segments, without_audio
 
 MEMORY_TARGETS = 4
@@ -44,9 +42,7 @@ class Track:
     `log` appends a line to the broadcast's index. `changed` is set, and replaced, whenever a part or segment is added.
     """
 
-    def __init__(
-        self, folder: Path, rendition: str, kind: TrackKind, log: Callable[[Line], None], syncer: Syncer
-    ) -> None:
+    def __init__(self, files: BroadcastFiles, rendition: str, kind: TrackKind, log: Callable[[Line], None]) -> None:
         self.rendition, self.kind = rendition, kind
         self.name = track_name(rendition, kind)
         self.inits: dict[int, InitView] = {}
@@ -54,7 +50,7 @@ class Track:
         self.changed = asyncio.Event()
         self.bytes = 0
         self.seconds = 0.0
-        self._folder, self._log, self._syncer = folder, log, syncer
+        self._files, self._log = files, log
         self._starts: dict[int, SegmentView] = {}
         self._window = 0
         self._kept: int | None = None
@@ -63,17 +59,17 @@ class Track:
         self._target = 1
         self._parts: dict[int, StoredParts] = {}
         self._open: Part | None = None
-        self._fd: int | None = None
+        self._file: OpenFile | None = None
 
     # What the packager hands out
 
     def begin(self, event: TrackInit) -> None:
         """A new generation: keep its init segment."""
-        fd = self._create(init_name(self.name, event.generation))
+        file = self._files.create(init_name(self.name, event.generation))
         try:
-            write_whole(fd, event.data, 0, "an init segment")
+            file.append(event.data)
         finally:
-            self._syncer.close(fd)
+            file.seal()
         told = {name: getattr(event, name) for name in INIT_FIELDS}
         digest = hashlib.sha256(event.data).hexdigest()[:16]
         line = InitLine(self.rendition, self.kind, InitView(**told, digest=digest))
@@ -85,17 +81,17 @@ class Track:
         if self._open is None:
             self._open = part
             self._parts[part.sequence] = StoredParts()
-            self._fd = self._create(segment_name(self.name, part.sequence))
+            self._file = self._files.create(segment_name(self.name, part.sequence))
         stored = self._parts[self._open.sequence]
-        if self._fd is None or part.sequence != self._open.sequence:
+        if self._file is None or part.sequence != self._open.sequence:
             raise StorageError("a part of a segment that is not open")
-        write_whole(self._fd, part.data, stored.size, "a part")
+        self._file.append(part.data)
         stored.add(part)
         self.tell()
 
     def end(self, event: SegmentEnd) -> None:
         """All parts of the open segment are out: list it."""
-        if self._open is None or self._open.sequence != event.sequence or self._fd is None:
+        if self._open is None or self._open.sequence != event.sequence or self._file is None:
             raise StorageError("the end of a segment that is not open")
         segment = SegmentView(
             sequence=event.sequence,
@@ -107,9 +103,9 @@ class Track:
             size=self._parts[event.sequence].size,
         )
         self._log(SegmentLine(self.rendition, self.kind, segment))
-        self._syncer.close(self._fd)
+        self._file.seal()
         self._parts[event.sequence].seal()
-        self._open = self._fd = None
+        self._open = self._file = None
         self.restore(SegmentLine(self.rendition, self.kind, segment))
         self._forget_old()
         self.tell()
@@ -141,7 +137,7 @@ class Track:
         name = segment_name(self.name, self._open.sequence)
         self.release()
         with suppress(OSError):  # a later segment of this number overwrites it
-            (self._folder / name).unlink()
+            self._files.delete(name)
 
     # What it knows
 
@@ -263,11 +259,11 @@ class Track:
 
     def release(self) -> None:
         """Close the open file, without listing it."""
-        if self._fd is not None:
-            os.close(self._fd)
+        if self._file is not None:
+            self._file.close()
         if self._open is not None:
             self._parts.pop(self._open.sequence, None)
-        self._open = self._fd = None
+        self._open = self._file = None
 
     def stop_keeping(self) -> None:
         """Of the segments to come only those are kept that players may still ask for."""
@@ -277,7 +273,7 @@ class Track:
         """Remove files as far behind the live window as it is long: a player may hold a playlist that old (RFC 8216 6.2.2)."""
         for segment in self.segments[self._removed : max(kept, 2 * self._window - len(self.segments))]:
             with suppress(OSError):  # it is the show that must go on
-                (self._folder / segment_name(self.name, segment.sequence)).unlink()
+                self._files.delete(segment_name(self.name, segment.sequence))
             self._removed += 1
 
     def add_silence(self, init: TrackInit, video: Track, part: Part) -> None:
@@ -320,11 +316,3 @@ class Track:
             size += stored.size
             if size > MEMORY_BYTES:
                 stored.drop_bytes()
-
-    def _create(self, name: str) -> int:
-        try:
-            return os.open(
-                self._folder / name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC, 0o600
-            )
-        except OSError as problem:
-            raise StorageError(f"a media file could not be made: {problem.strerror}") from problem

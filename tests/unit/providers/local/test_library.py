@@ -11,6 +11,7 @@ from providers.local import library
 from providers.local.library import Library
 from providers.local.live.registry import BroadcastRegistry
 from providers.local.playback import PictureLater
+from providers.local.storage.disk import DiskBackend
 from providers.local.storage.storage import ShelfLimits, Storage
 from providers.local.transcoder.thumbnail import MAX_SIDE, MIN_SIDE, Media, ThumbnailBusy, Thumbnails
 from tests.simulated_packager import EPOCH, UID, SimulatedPackager, info
@@ -39,7 +40,7 @@ class FreshThumbnails(Thumbnails):
 
 @pytest.fixture
 def storage(tmp_path: Path) -> Storage:
-    storage = Storage(tmp_path, ShelfLimits(min_free=0), sync=False)
+    storage = Storage(DiskBackend(tmp_path, sync=False), ShelfLimits(min_free=0))
     broadcast = storage.begin(info())
     for event in SimulatedPackager().segment():
         broadcast.take("source", event)
@@ -81,7 +82,7 @@ async def test_the_picture_of_a_recording_that_stopped_early_is_of_what_was_reco
             assert callable(media)
             return await media()
 
-    storage = Storage(tmp_path, ShelfLimits(min_free=0), sync=False)
+    storage = Storage(DiskBackend(tmp_path, sync=False), ShelfLimits(min_free=0))
     broadcast, packager = storage.begin(info()), SimulatedPackager()
     for number in range(30):
         if number == 3:
@@ -90,7 +91,7 @@ async def test_the_picture_of_a_recording_that_stopped_early_is_of_what_was_reco
             broadcast.take("source", event)
     broadcast.finish(packager.wall)
 
-    recorded = {(broadcast.folder / f"source-video-{number}.m4s").read_bytes() for number in range(3)}
+    recorded = {broadcast.files.read(f"source-video-{number}.m4s") for number in range(3)}
     picture = await Library(cast("BroadcastRegistry", Idle()), storage, TakenThumbnails()).thumbnail(
         UID, 640, 360, "crop"
     )

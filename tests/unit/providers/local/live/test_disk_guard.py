@@ -67,9 +67,9 @@ async def test_a_disk_that_is_nearly_full_ends_the_recording_and_not_the_show(st
     broadcast = stage.running
     assert stage.phase is Phase.LIVE
     listed = read_media(hls.live_playlist(broadcast.view(live=True), broadcast.view(live=True).tracks[0], ""))
-    assert all((broadcast.folder / segment.uri).exists() for segment in listed.segments)
+    assert all(broadcast.files.size(segment.uri) for segment in listed.segments)
     assert listed.segments[-1].sequence > 80
-    files = list(broadcast.folder.glob("source-video-*.m4s"))
+    files = [name for name in broadcast.files.names() if name.startswith("source-video-") and name.endswith(".m4s")]
     assert len(files) < until_then + 2 * len(listed.segments) + 2
 
     publication.ended("closed")
@@ -80,7 +80,7 @@ async def test_a_disk_that_is_nearly_full_ends_the_recording_and_not_the_show(st
     assert shown is not None
     for track in shown.view(live=False).tracks:
         playlist = read_media(hls.vod_playlist(track, ""))
-        assert all((broadcast.folder / segment.uri).exists() for segment in playlist.segments)
+        assert all(broadcast.files.size(segment.uri) for segment in playlist.segments)
         assert sum(segment.duration for segment in playlist.segments) == pytest.approx(9.0, abs=0.1)
 
 

@@ -11,6 +11,7 @@ from providers.local.live.pipeline import Pipeline, Transcoding
 from providers.local.live.refusals import PublishRefused, Refusal
 from providers.local.packager.cutting import PackagerSettings
 from providers.local.packager.events import PackagerEvent, Resume, TrackKind
+from providers.local.storage.disk import DiskBackend
 from providers.local.storage.errors import StorageError
 from providers.local.storage.storage import ShelfLimits, Storage
 from providers.local.transcoder.renditions import parse_renditions
@@ -49,7 +50,7 @@ async def test_a_normalised_stream_whose_every_rendition_is_lost_is_refused(task
 async def test_after_a_loss_of_the_renditions_the_same_moment_has_the_same_generation_everywhere(
     tasks: Tasks, tmp_path: Path
 ) -> None:
-    broadcast = Storage(tmp_path, ShelfLimits(min_free=0), sync=False).begin(info())
+    broadcast = Storage(DiskBackend(tmp_path, sync=False), ShelfLimits(min_free=0)).begin(info())
     transcoding = Transcoding(parse_renditions("source,240p"), TranscodeSlots(0), tasks.spawn)
     pipeline = Pipeline("input", broadcast, PackagerSettings(), transcoding)
     for tag in stream(16.0):
@@ -79,7 +80,7 @@ async def test_after_a_loss_of_the_renditions_the_same_moment_has_the_same_gener
 async def test_what_ffmpeg_still_makes_of_the_old_clock_does_not_go_into_the_new_generation(
     tasks: Tasks, tmp_path: Path
 ) -> None:
-    broadcast = Storage(tmp_path, ShelfLimits(min_free=0), sync=False).begin(info())
+    broadcast = Storage(DiskBackend(tmp_path, sync=False), ShelfLimits(min_free=0)).begin(info())
     transcoding = Transcoding(parse_renditions("source,240p"), TranscodeSlots(0), tasks.spawn)
     pipeline = Pipeline("input", broadcast, PackagerSettings(), transcoding)
     made: list[tuple[float, FlvTag]] = []
@@ -115,7 +116,7 @@ async def test_what_ffmpeg_still_makes_of_the_old_clock_does_not_go_into_the_new
 async def test_renditions_follow_the_source_into_its_generations(
     tasks: Tasks, tmp_path: Path, change: str, generations: set[int]
 ) -> None:
-    broadcast = Storage(tmp_path, ShelfLimits(min_free=0), sync=False).begin(info())
+    broadcast = Storage(DiskBackend(tmp_path, sync=False), ShelfLimits(min_free=0)).begin(info())
     transcoding = Transcoding(parse_renditions("source,240p"), TranscodeSlots(0), tasks.spawn)
     pipeline = Pipeline("input", broadcast, PackagerSettings(), transcoding)
     tags = stream(16.0)
@@ -148,7 +149,7 @@ async def test_renditions_follow_the_source_into_its_generations(
 async def test_a_normalised_stream_whose_clock_jumps_goes_on_where_it_was(
     tasks: Tasks, tmp_path: Path, after: int
 ) -> None:
-    broadcast = Storage(tmp_path, ShelfLimits(min_free=0), sync=False).begin(info())
+    broadcast = Storage(DiskBackend(tmp_path, sync=False), ShelfLimits(min_free=0)).begin(info())
     transcoding = Transcoding(parse_renditions("720p"), TranscodeSlots(1), tasks.spawn)
     pipeline = Pipeline("input", broadcast, PackagerSettings(), transcoding)
     for run, start in enumerate((3_600_000, after)):

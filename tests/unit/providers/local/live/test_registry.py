@@ -25,6 +25,7 @@ from providers.local.packager.events import TrackKind
 from providers.local.ports import MemoryInputStore, StoredInput
 from providers.local.rtmp.events import publish_target
 from providers.local.storage.broadcast import Broadcast
+from providers.local.storage.disk import DiskBackend
 from providers.local.storage.errors import StorageError
 from providers.local.storage.recordings import Recordings
 from providers.local.storage.storage import ShelfLimits, Storage
@@ -71,7 +72,7 @@ class Stage:
 
     def _broadcasts(self) -> BroadcastRegistry:
         transcoding = Transcoding(parse_renditions(self.renditions), TranscodeSlots(0), self.spawn)
-        self.storage = storage = Storage(self.folder, ShelfLimits(min_free=0), sync=False)
+        self.storage = storage = Storage(DiskBackend(self.folder, sync=False), ShelfLimits(min_free=0))
         clock = lambda: self.now  # noqa: E731
         return BroadcastRegistry(
             storage,
@@ -256,7 +257,7 @@ async def test_a_broadcast_that_was_interrupted_for_too_long_ends_however_often_
     stage.now = lost_at + interrupted - 1
     await stage.restart()
     assert stage.phase is Phase.RECONNECTING
-    os.utime(stage.running.folder / "index.jsonl", (stage.now, stage.now))
+    os.utime(stage.folder / stage.running.info.uid / "index.jsonl", (stage.now, stage.now))
     stage.now = lost_at + interrupted
     await stage.restart()
     assert (stage.phase, len(stage.recordings)) == (None, 1)
@@ -397,7 +398,7 @@ async def test_a_broadcast_goes_on_as_it_was_after_a_refused_encoder(stage: Stag
     before = {key: len(track.segments) for key, track in stage.running.tracks.items()}
     stage.refuse(await stage.connect(), [*stream(0.3), MP3])
     after_refusal = {key: len(track.segments) for key, track in stage.running.tracks.items()}
-    files = {file.name for file in stage.running.folder.iterdir()}
+    files = stage.running.files.names()
     stage.after(WAITS[0])
     stage.send(await stage.connect(), stream(3.0))
 

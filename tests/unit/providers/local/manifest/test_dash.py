@@ -10,13 +10,14 @@ import pytest
 
 from providers.local.manifest import dash
 from providers.local.storage.broadcast import Broadcast
+from providers.local.storage.disk import DiskBackend
 from providers.local.storage.storage import ShelfLimits, Storage
 from tests.simulated_packager import SimulatedPackager, info
 
 
 @pytest.fixture
 def broadcast(tmp_path: Path) -> Iterator[Broadcast]:
-    storage = Storage(tmp_path, ShelfLimits(min_free=0), sync=False)
+    storage = Storage(DiskBackend(tmp_path, sync=False), ShelfLimits(min_free=0))
     yield storage.begin(info())
     storage.close()
 

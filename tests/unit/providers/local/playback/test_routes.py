@@ -17,6 +17,9 @@ from providers.local.packager.events import Part
 from providers.local.playback import routes
 from providers.local.playback.ports import PictureLater
 from providers.local.storage.broadcast import Broadcast
+from providers.local.storage.disk import DiskBackend
+from providers.local.storage.memory import MemoryBackend
+from providers.local.storage.port import StorageBackend
 from providers.local.storage.storage import ShelfLimits, Storage
 from tests.simulated_packager import INPUT, UID, SimulatedPackager, info
 from tests.strict_playlist import read_media, read_multivariant
@@ -27,8 +30,8 @@ Client = TestClient[web.Request, web.Application]
 class Library:
     """One broadcast on a real storage."""
 
-    def __init__(self, folder: Path) -> None:
-        self.storage = Storage(folder, ShelfLimits(min_free=0), sync=False)
+    def __init__(self, backend: StorageBackend) -> None:
+        self.storage = Storage(backend, ShelfLimits(min_free=0))
         self.broadcast: Broadcast | None = None
         self.packager = SimulatedPackager()
         self.busy = False
@@ -72,9 +75,9 @@ class Library:
         return f"{width}x{height} {fit}".encode() if uid == UID else None
 
 
-@pytest.fixture
-def library(tmp_path: Path) -> Library:
-    return Library(tmp_path)
+@pytest.fixture(params=["disk", "memory"])
+def library(request: pytest.FixtureRequest, tmp_path: Path) -> Library:
+    return Library(DiskBackend(tmp_path, sync=False) if request.param == "disk" else MemoryBackend())
 
 
 @pytest.fixture
@@ -229,8 +232,10 @@ async def test_a_part_is_served_as_long_as_its_segment(client: Client, library: 
     await check()
     library.finish()
     await check()
-    (broadcast.folder / "source-video-0.m4s").unlink()
-    assert (await client.get(f"/{UID}/segments/source-video-0.0.m4s")).status == 404
+    broadcast.files.delete("source-video-0.m4s")
+    for name in ("source-video-0.0.m4s", "source-video-0.m4s"):
+        for headers in ({}, {"Range": "bytes=0-9"}):
+            assert (await client.get(f"/{UID}/segments/{name}", headers=headers)).status == 404
 
 
 @pytest.mark.parametrize(

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
 from providers.base import RecordingNotFound, RecordingPosition
+from providers.local.storage.port import StorageBackend
 from providers.local.storage.recordings import (
     RECORDING_FILE,
     Recordings,
@@ -66,11 +66,11 @@ def test_a_removed_recording_is_not_found() -> None:
         catalogue.get(recording(1).uid)
 
 
-def test_an_unreadable_recording_is_left_out(tmp_path: Path) -> None:
+def test_an_unreadable_recording_is_left_out(backend: StorageBackend) -> None:
     for name, data in (("a", encode(recording(1))), ("b", b"{"), ("c", b"[]"), ("d", b'{"uid": 1}')):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / RECORDING_FILE).write_bytes(data)
+        backend.create(name * 32).replace(RECORDING_FILE, data)
+    backend.create("e" * 32)  # still running
     catalogue = Recordings()
-    for each in read_all(tmp_path):
+    for each in read_all(backend):
         catalogue.add(each)
     assert [each.uid for each in catalogue.page("input")] == [recording(1).uid]

@@ -13,8 +13,9 @@ from providers.local.packager.cutting import PackagerSettings
 from providers.local.packager.events import TrackKind
 from providers.local.packager.packager import Packager
 from providers.local.storage.broadcast import Broadcast
+from providers.local.storage.disk import DiskBackend
 from providers.local.storage.storage import ShelfLimits, Storage
-from tests.simulated_packager import info
+from tests.simulated_packager import info, media_size
 from tests.strict_playlist import read_media
 from tests.unit.providers.local.packager.tags import ARRIVED, frames, stream, video_header
 
@@ -24,7 +25,7 @@ VIDEO = ("source", TrackKind.VIDEO)
 
 @pytest.fixture
 def broadcast(tmp_path: Path) -> Iterator[Broadcast]:
-    storage = Storage(tmp_path, ShelfLimits(min_free=0), sync=False)
+    storage = Storage(DiskBackend(tmp_path, sync=False), ShelfLimits(min_free=0))
     yield storage.begin(info())
     storage.close()
 
@@ -60,7 +61,7 @@ def test_the_connections_without_audio_have_silence_once_audio_comes(
         assert len(playlist.segments) == len(track.segments)
     for one, two in zip(audio.segments, audio.segments[1:], strict=False):
         assert 0 <= two.decode_time - one.decode_time - one.duration < 1024
-    size = sum(file.stat().st_size for file in broadcast.folder.glob("source-audio-*.m4s"))
+    size = media_size(broadcast.files, "source-audio-")
     assert size == sum(each.size for each in audio.segments)
     assert dash.vod_mpd(broadcast.view(live=False), "").count("<Period ") == 1
 

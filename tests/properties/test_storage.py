@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from providers.local.mp4.reader import Defaults, read_defaults, whole_fragments
 from providers.local.packager.events import Part, TrackKind
 from providers.local.storage.broadcast import Broadcast
+from providers.local.storage.disk import DiskBackend
 from providers.local.storage.storage import ShelfLimits, Storage
-from tests.simulated_packager import SimulatedPackager, fragment, info
+from tests.simulated_packager import UID, SimulatedPackager, fragment, info, media_size
 
 LIMITS = ShelfLimits(min_free=0)
 
@@ -33,7 +34,7 @@ def test_a_kill_at_any_moment_loses_no_more_than_the_part_being_written(
     lengths: list[tuple[float, int]], restarts: set[int], kill: int, torn: int
 ) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        storage = Storage(Path(folder), LIMITS, sync=False)
+        storage = Storage(DiskBackend(Path(folder), sync=False), LIMITS)
         broadcast = storage.begin(info())
         packager = SimulatedPackager()
         events = []
@@ -51,13 +52,13 @@ def test_a_kill_at_any_moment_loses_no_more_than_the_part_being_written(
         broadcast.suspend()
         if following is not None:
             # The write that the kill cut in two.
-            file = broadcast.folder / f"source-{following.track}-{following.sequence}.m4s"
+            file = Path(folder) / UID / f"source-{following.track}-{following.sequence}.m4s"
             with file.open("ab") as half:
                 half.write(following.data[: min(torn, len(following.data) - 1)])
-        with (broadcast.folder / "index.jsonl").open("ab") as half:
+        with (Path(folder) / UID / "index.jsonl").open("ab") as half:
             half.write(b'{"is":"segm')
 
-        (again,) = Storage(Path(folder), LIMITS, sync=False).recover()
+        (again,) = Storage(DiskBackend(Path(folder), sync=False), LIMITS).recover()
 
         for kind, scale in ((TrackKind.VIDEO, 90_000), (TrackKind.AUDIO, 48_000)):
             assert abs(seconds(again, kind) - written[kind] / scale) < 1e-6
@@ -67,7 +68,7 @@ def test_a_kill_at_any_moment_loses_no_more_than_the_part_being_written(
             again.take("source", event)
         recording = again.finish(packager.wall)
         assert recording is not None
-        assert recording.size == sum(file.stat().st_size for file in again.folder.glob("*.m4s"))
+        assert recording.size == media_size(again.files)
         storage.close()
 
 
@@ -75,14 +76,14 @@ def test_a_kill_at_any_moment_loses_no_more_than_the_part_being_written(
 @given(victim=st.integers(0, 8), garbage=st.binary(max_size=300), cut=st.integers(0, 400))
 def test_garbage_in_any_file_never_raises_out_of_recovery(victim: int, garbage: bytes, cut: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        storage = Storage(Path(folder), LIMITS, sync=False)
+        storage = Storage(DiskBackend(Path(folder), sync=False), LIMITS)
         sound, broken = storage.begin(info("1" * 32)), storage.begin(info("2" * 32))
         for broadcast in (sound, broken):
             packager = SimulatedPackager()
             for event in [*packager.segment(), *packager.segment(), *packager.segment()][:-2]:
                 broadcast.take("source", event)
             broadcast.suspend()
-        files = sorted(broken.folder.iterdir())
+        files = sorted((Path(folder) / broken.info.uid).iterdir())
         file = files[victim % len(files)]
         file.write_bytes(file.read_bytes()[:cut] + garbage)
 

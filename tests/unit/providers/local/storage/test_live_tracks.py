@@ -8,6 +8,7 @@ import pytest
 
 from providers.local.packager.events import TrackKind
 from providers.local.storage.broadcast import LEFT_AFTER, Broadcast
+from providers.local.storage.disk import DiskBackend
 from providers.local.storage.storage import ShelfLimits, Storage
 from tests.simulated_packager import SimulatedPackager, info
 
@@ -16,7 +17,7 @@ VIDEO, AUDIO = TrackKind.VIDEO, TrackKind.AUDIO
 
 @pytest.fixture
 def broadcast(tmp_path: Path) -> Broadcast:
-    return Storage(tmp_path, ShelfLimits(min_free=0), sync=False).begin(info())
+    return Storage(DiskBackend(tmp_path, sync=False), ShelfLimits(min_free=0)).begin(info())
 
 
 def push(broadcast: Broadcast, count: int, *tracks: TrackKind) -> None:
