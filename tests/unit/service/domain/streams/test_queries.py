@@ -164,7 +164,7 @@ async def test_recordings_of_every_input_a_channel_had_page_both_ways(store: Sto
     assert [each.uid for each in back.items] == [each.uid for each in first.items]
 
 
-async def test_a_recording_of_a_deleted_channel_is_the_organizations(store: Store, stage: Stage) -> None:
+async def test_a_recording_of_a_deleted_private_channel_stays_with_its_members(store: Store, stage: Stage) -> None:
     room = await new_room(store, is_private=True)
     _, (stranger,) = await new_people(store, 1, room.organization_id)
     recorded = stage.broadcast(await stage.input(room.channel))
@@ -175,8 +175,10 @@ async def test_a_recording_of_a_deleted_channel_is_the_organizations(store: Stor
     await store.channels.remove_channel(room.id, stage.clock.now + timedelta(1))
     while await store.forgetting.forget_messages(10):
         pass
-    for who in (1, stranger, None):
+    for who in (1, None):
         assert (await stage.catalogue.recording(await caller(room, who), recorded))[1] == room.id
+    with pytest.raises(NotFound):
+        await stage.catalogue.recording(await caller(room, stranger), recorded)
 
 
 async def test_a_recording_of_another_organization_is_not_there(store: Store, stage: Stage) -> None:
