@@ -18,14 +18,17 @@ Errors::
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from providers.health import InputHealth, RecordingState
+
+if TYPE_CHECKING:
+    from aiohttp.web import AbstractRouteDef
 
 DEFAULT_RECONNECT_TIMEOUT = 60
 """Seconds a broadcast waits for its encoder to come back before it ends. OBS tries again until 45 s after a drop."""
@@ -268,12 +271,37 @@ class Spawn(Protocol):
     def __call__(self, work: Coroutine[Any, Any, None], *, name: str) -> asyncio.Task[None]: ...
 
 
+class MetricKind(StrEnum):
+    """How the value of a metric moves."""
+
+    GAUGE = "gauge"
+    COUNTER = "counter"
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderMetric:
+    """A metric of the provider, as Prometheus exposes it. `samples` maps the value of `label` to the metric's value.
+
+    A metric without a label has one sample, under "".
+    """
+
+    name: str
+    help: str
+    kind: MetricKind
+    samples: Mapping[str, float]
+    label: str = ""
+
+
 class Provider(Protocol):
     """Whoever carries live streams. Every method may raise `ProviderUnavailable`; none blocks the event loop."""
 
     @property
     def name(self) -> str:
         """The name it is configured by: local, cloudflare, memory."""
+
+    @property
+    def accepts_encoders(self) -> bool:
+        """Whether encoders connect to this process. If so, `start` runs before the HTTP server listens, else after it."""
 
     @property
     def rtmps_url(self) -> str:
@@ -290,6 +318,12 @@ class Provider(Protocol):
 
     def listen(self, listener: EventListener) -> None:
         """Call `listener` on every event from now on. It must return at once and not raise."""
+
+    def routes(self) -> Sequence[AbstractRouteDef]:
+        """Return the HTTP routes that the provider serves at the root of the server: playback, webhooks. No routes: empty."""
+
+    def metrics(self) -> Sequence[ProviderMetric]:
+        """Return the provider's metrics with their values now. Works before `start` and raises nothing."""
 
     def playback(self, uid: str) -> Playback:
         """Playback addresses for an input uid (live) or a recording uid. Does not check that it exists."""

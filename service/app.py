@@ -1,9 +1,9 @@
-"""The composition root: the only place that knows everybody. Opens in order, closes in reverse, creates nothing at import.
+"""Run and stop the service. `wiring` builds its parts; this module opens them in order and closes them in reverse.
 
-    locks ─▶ store ─▶ viewers (Redis) ─▶ provider ─▶ domain ─▶ the local provider listens ─▶ HTTP ─▶ another provider starts
+    locks ─▶ store ─▶ viewers (Redis) ─▶ provider ─▶ domain ─▶ the local provider listens ─▶ HTTP ─▶ other providers start
 
-A stop runs the other way round: readiness says "draining", encoders are sent away (they come back after the restart), then HTTP
-finishes what it is answering, then everything else is closed.
+A stop runs in reverse: readiness reports "draining", encoders are disconnected (they reconnect after the restart), HTTP finishes
+the running requests, then everything else closes.
 """
 
 from __future__ import annotations
@@ -15,25 +15,20 @@ import signal
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import structlog
-from prometheus_client import CollectorRegistry
 
 from providers.base import Provider
 from providers.heap import give_back_memory
-from providers.local.provider import LocalProvider
 from service import metrics
-from service.api.app import ApiDependencies, build_app
-from service.assembly import Conference, Ports, assembled
 from service.concurrency.tasks import Tasks
-from service.drivers import make_provider, open_store, open_viewers
 from service.exclusive import exclusive_use, own_provider
-from service.http.origin import Origin
 from service.http.server import serving, transport_security
-from service.jitsi import meeting_signer
 from service.private_files import protect_files
 from service.settings import Settings, url_host
+from service.wiring.api import build_app
+from service.wiring.service import Built, build
 
 log = structlog.get_logger(__name__)
 
@@ -94,58 +89,21 @@ async def running(settings: Settings, on_failure: Callable[[BaseException], None
         await own_provider(settings, tasks.spawn, stack)
         port = _port_to_bind(settings)
 
-        opened = await _open(settings, port, tasks, stack)
-        await _serve(opened, settings, port, tasks, stack)
+        built = await build(settings, port, tasks.spawn, stack)
+        await _serve(built, settings, port, tasks, stack)
         try:
-            yield Running(port, opened.provider)
+            yield Running(port, built.provider)
         finally:
-            opened.api.readiness.draining = True
+            built.api.readiness.draining = True
             await asyncio.sleep(DRAIN_SECONDS)
 
 
-@dataclass(frozen=True, slots=True)
-class _Opened:
-    """The product on its open drivers; nothing listens yet."""
-
-    provider: Provider
-    conference: Conference
-    api: ApiDependencies
-
-
-async def _open(settings: Settings, port: int, tasks: Tasks, stack: AsyncExitStack) -> _Opened:
-    """Open the drivers and put the product together on them."""
-    store = await open_store(settings, stack)
-    viewers = await open_viewers(settings, store, tasks.spawn, stack)
-    provider, provider_routes = await make_provider(settings, port, store, tasks.spawn)
-    registry = CollectorRegistry()
-    if isinstance(provider, LocalProvider):
-        registry.register(metrics.IngestFigures(provider))
-    ports = Ports(
-        store,
-        viewers,
-        provider,
-        await meeting_signer(settings, store.accounts),
-        tasks.spawn,
-        trusted_proxies=settings.trusted_proxies,
-        new_visitors_per_minute=settings.new_visitors_per_address,
-        requests_per_minute=settings.requests_per_caller,
-    )
-    conference = await stack.enter_async_context(assembled(ports))
-    api = replace(
-        conference.api,
-        origin=Origin(settings.public_url, settings.trusted_proxies),
-        registry=registry,
-        public_routes=[*conference.api.public_routes, *provider_routes],
-    )
-    return _Opened(provider, conference, api)
-
-
-async def _serve(opened: _Opened, settings: Settings, port: int, tasks: Tasks, stack: AsyncExitStack) -> None:
+async def _serve(built: Built, settings: Settings, port: int, tasks: Tasks, stack: AsyncExitStack) -> None:
     """Let encoders in, then answer over HTTP; at the end the provider stops first."""
-    provider, conference, api = opened.provider, opened.conference, opened.api
+    provider, conference, api = built.provider, built.conference, built.api
     stack.push_async_callback(provider.aclose)
-    if isinstance(provider, LocalProvider):
-        # Before HTTP is made: an encoder that waits loses what it sends, a player that waits asks again.
+    if provider.accepts_encoders:
+        # Before HTTP: an encoder that waits loses what it sends, a player that waits asks again.
         await provider.start()
     answer, on_reply = conference.public.answer, metrics.polls(api.registry)
     await stack.enter_async_context(
@@ -161,7 +119,7 @@ async def _serve(opened: _Opened, settings: Settings, port: int, tasks: Tasks, s
     )
     stack.push_async_callback(provider.aclose)  # again, because it stops before HTTP does
     stack.push_async_callback(conference.events.aclose)
-    if not isinstance(provider, LocalProvider):
+    if not provider.accepts_encoders:
         await provider.start()
     conference.keeper.start()
     if reconciled := await api.streams.reconcile():

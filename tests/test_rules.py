@@ -126,14 +126,38 @@ def test_drivers_do_not_know_the_api_or_each_other(driver: str) -> None:
         "service/viewers": "service.store",
     }
     assert (
-        offenders(sources(driver), f"service.api service.app service.assembly service.drivers {others[driver]}") == {}
+        offenders(
+            sources(driver), f"service.api service.app service.wiring.domain service.wiring.drivers {others[driver]}"
+        )
+        == {}
     )
 
 
-def test_the_api_does_not_know_the_drivers() -> None:
-    windows = "service.viewers.redis service.viewers.sorted_sets service.viewers.memory"
-    drivers = f"service.store {windows} providers.local providers.cloudflare redis sqlalchemy"
-    assert offenders(sources("service/api"), drivers) == {}
+def test_the_api_knows_only_http_the_domain_and_ports() -> None:
+    allowed = "service.api service.http service.domain service.concurrency".split()
+    ports = "providers.base providers.health providers.negotiation".split()
+    wrong = {}
+    for path in sources("service/api"):
+        known = [each for each in imported(path, "service", "providers") if each not in {"service", "providers"}]
+        if strange := [
+            each for each in known if not any(f"{each}.".startswith(f"{good}.") for good in allowed + ports)
+        ]:
+            wrong[name_of(path)] = strange
+    assert wrong == {}
+    assert offenders(sources("service/api"), "redis sqlalchemy") == {}
+
+
+def test_http_knows_neither_the_resources_nor_the_drivers() -> None:
+    upwards = (
+        "service.api service.app service.wiring service.store service.viewers providers.local providers.cloudflare"
+    )
+    assert offenders(sources("service/http"), upwards) == {}
+
+
+def test_only_the_wiring_knows_which_provider_there_is() -> None:
+    kinds = "providers.local.provider providers.cloudflare.provider providers.memory"
+    elsewhere = [path for path in sources("service") if not name_of(path).startswith("service/wiring/")]
+    assert offenders(elsewhere, kinds) == {}
 
 
 @pytest.mark.parametrize("package", ["providers/local/rtmp", "providers/local/packager"])

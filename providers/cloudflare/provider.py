@@ -16,6 +16,7 @@ from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import structlog
+from aiohttp import web
 
 from providers.base import (
     MAX_PAGE,
@@ -37,7 +38,7 @@ from providers.base import (
     RecordingPosition,
     Spawn,
 )
-from providers.cloudflare import mapping
+from providers.cloudflare import mapping, webhooks
 from providers.cloudflare.account import LIST_PAGE, Account, require_uid
 from providers.cloudflare.budget import Priority
 from providers.cloudflare.client import Refused
@@ -100,6 +101,7 @@ class CloudflareProvider:
     """Implements `providers.base.Provider`. `clock` is the time of day, `monotonic` counts the budget, `sleep` waits."""
 
     name = "cloudflare"
+    accepts_encoders = False
 
     def __init__(
         self,
@@ -148,6 +150,12 @@ class CloudflareProvider:
 
     def listen(self, listener: EventListener) -> None:
         self.states.listeners.append(listener)
+
+    def routes(self) -> list[web.RouteDef]:
+        return webhooks.routes(self)
+
+    def metrics(self) -> tuple[()]:
+        return ()
 
     def playback(self, uid: str) -> Playback:
         return mapping.playback(uid, self._account.customer_url)

@@ -8,14 +8,14 @@ import json
 import re
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
 from aiohttp import web
 
 from providers.base import ProviderError
 from providers.cloudflare import mapping
-from providers.cloudflare.provider import CloudflareProvider
+from providers.cloudflare.config import CloudflareConfig
 
 log = structlog.get_logger(__name__)
 
@@ -36,18 +36,39 @@ class _Rejected(Exception):
         self.detail = detail
 
 
-def routes(provider: CloudflareProvider) -> list[web.RouteDef]:
+class WebhookReceiver(Protocol):
+    """What the webhooks call: the provider."""
+
+    @property
+    def config(self) -> CloudflareConfig:
+        """For `live_webhook_secret`."""
+
+    @property
+    def clock(self) -> Callable[[], datetime]:
+        """The time of day."""
+
+    async def webhook_secret(self, *, again: bool = False) -> str | None:
+        """Return the secret of the Stream webhook; `again` reads it again if that is due."""
+
+    def input_changed(self, uid: str, trouble: str | None = None) -> None:
+        """Read the state of the input again."""
+
+    def recording_changed(self, input_uid: str, uid: str) -> None:
+        """Read the recording of the input again."""
+
+
+def routes(receiver: WebhookReceiver) -> list[web.RouteDef]:
     """POST /webhooks/cloudflare/live (notifications) and /webhooks/cloudflare/video (the Stream webhook).
 
     204 when taken, 400, 401 or 413 with {"detail": …} when not.
     """
 
     async def live(request: web.Request) -> web.Response:
-        _take_live(provider, request.headers.get("cf-webhook-auth", ""), await _body(request))
+        _take_live(receiver, request.headers.get("cf-webhook-auth", ""), await _body(request))
         return web.Response(status=204)
 
     async def video(request: web.Request) -> web.Response:
-        await _take_video(provider, request.headers.get("Webhook-Signature", ""), await _body(request))
+        await _take_video(receiver, request.headers.get("Webhook-Signature", ""), await _body(request))
         return web.Response(status=204)
 
     return [
@@ -86,8 +107,8 @@ async def _body(request: web.Request) -> bytes:
     return bytes(raw)
 
 
-def _take_live(provider: CloudflareProvider, secret: str, body: bytes) -> None:
-    expected = provider.config.live_webhook_secret
+def _take_live(receiver: WebhookReceiver, secret: str, body: bytes) -> None:
+    expected = receiver.config.live_webhook_secret
     if not expected or not hmac.compare_digest(secret.encode(errors="surrogateescape"), expected.encode()):
         raise _Rejected(401, "The secret is missing or wrong.")
     data = _object(body).get("data")
@@ -98,30 +119,30 @@ def _take_live(provider: CloudflareProvider, secret: str, body: bytes) -> None:
         raise _Rejected(400, "data: event_type and input_id are needed.")
     code = _trouble(data) if event == "live_input.errored" else None
     log.info("cloudflare told of a live input", event_type=event[:40], input=uid, trouble=code)
-    provider.input_changed(str(uid), code)
+    receiver.input_changed(str(uid), code)
 
 
-async def _take_video(provider: CloudflareProvider, header: str, body: bytes) -> None:
-    if not await _is_signed(provider, header, body):
+async def _take_video(receiver: WebhookReceiver, header: str, body: bytes) -> None:
+    if not await _is_signed(receiver, header, body):
         raise _Rejected(401, "The signature is missing, wrong or too old.")
     video = _object(body)
     uid, input_uid = video.get("uid"), video.get("liveInput")
     if not mapping.is_uid(uid):
         raise _Rejected(400, "uid: a video's uid is needed.")
     if mapping.is_uid(input_uid):  # a video nobody streamed is none of ours
-        provider.recording_changed(str(input_uid), str(uid))
+        receiver.recording_changed(str(input_uid), str(uid))
 
 
-async def _is_signed(provider: CloudflareProvider, header: str, body: bytes) -> bool:
+async def _is_signed(receiver: WebhookReceiver, header: str, body: bytes) -> bool:
     """Only what looks like a fresh signature makes us ask Cloudflare for the secret, and that rarely (`webhook_secret`)."""
     if _SIGNATURE.fullmatch(header.strip()) is None:
         return False
     for again in (False, True):
         try:
-            secret = await provider.webhook_secret(again=again)
+            secret = await receiver.webhook_secret(again=again)
         except ProviderError:
             return False
-        if secret and signature_is_good(secret, header, body, provider.clock()):
+        if secret and signature_is_good(secret, header, body, receiver.clock()):
             return True
     return False
 

@@ -1,4 +1,4 @@
-"""What the local provider needs from the outside, as ports; `service/drivers.py` hands the implementations over.
+"""What the local provider needs from the outside, as ports; `service/wiring/drivers.py` hands the implementations over.
 
 `MemoryInputStore` is the twin for tests; `tests/contract/test_input_store.py` runs on it and on the real store.
 """

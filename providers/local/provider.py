@@ -23,6 +23,7 @@ from providers.base import (
     Phase,
     Playback,
     ProviderEvent,
+    ProviderMetric,
     ProviderUnavailable,
     Recording,
     RecordingList,
@@ -33,12 +34,12 @@ from providers.health import InputHealth
 from providers.local import playback
 from providers.local.addresses import Addresses
 from providers.local.config import LocalConfig
-from providers.local.ingest.limits import IngestCounters
 from providers.local.ingest.server import IngestServer
 from providers.local.library import Library
 from providers.local.live.pipeline import Transcoding
 from providers.local.live.refusals import Refusal
 from providers.local.live.registry import BroadcastRegistry
+from providers.local.metrics import local_metrics
 from providers.local.ports import InputStore, StoredInput
 from providers.local.storage.disk import DiskBackend
 from providers.local.storage.errors import ShelfFull
@@ -57,6 +58,7 @@ class LocalProvider:
     """Live inputs on this machine."""
 
     name = "local"
+    accepts_encoders = True
 
     def __init__(
         self,
@@ -287,20 +289,9 @@ class LocalProvider:
         for listener in self._listeners:
             listener(event)
 
-    @property
-    def ingest_counters(self) -> IngestCounters:
-        """For metrics."""
-        return self._ingest.counters
-
-    @property
-    def transcodes(self) -> int:
-        """How many transcoders hold a slot, for metrics."""
-        return self._transcoding.slots.used
-
-    @property
-    def broadcasting(self) -> int:
-        """How many broadcasts run, for metrics."""
-        return len(self._broadcasts)
+    def metrics(self) -> list[ProviderMetric]:
+        """Return what is counted of encoders, broadcasts and transcoders."""
+        return local_metrics(self._ingest.counters, len(self._broadcasts), self._transcoding.slots.used)
 
 
 def _new_key() -> str:

@@ -57,6 +57,7 @@ class MemoryProvider:
     """Implements `providers.base.Provider` in memory. `calls` counts the port's methods by name."""
 
     name = "memory"
+    accepts_encoders = False
 
     def __init__(
         self,
@@ -159,6 +160,12 @@ class MemoryProvider:
 
     def listen(self, listener: EventListener) -> None:
         self._listeners.append(listener)
+
+    def routes(self) -> tuple[()]:
+        return ()
+
+    def metrics(self) -> tuple[()]:
+        return ()
 
     def playback(self, uid: str) -> Playback:
         return Playback.under(f"{self._playback_url}/{uid}")

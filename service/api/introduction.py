@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from service.http.openapi import Introduction
+
+TITLE = "Live-stream conference"
+
 INTRODUCTION = """\
 Live streams in the channels of an organization, and the people who talk beside them.
 
@@ -39,3 +43,8 @@ TAGS = {
     "Operations": "For the operator: liveness and readiness.",
 }
 """Every tag and what is below it, in the order of the document."""
+
+
+def introduction(version: str) -> Introduction:
+    """Return the introduction of this version's document."""
+    return Introduction(TITLE, version, INTRODUCTION, LICENSE, CONTACT, SERVERS, TAGS)

@@ -33,9 +33,9 @@ from service.domain.guesses import Guesses
 from service.domain.status.board import StatusBoard
 from service.domain.status.watched import Snapshot, Watched
 from service.http.client_address import Networks, client_address
+from service.http.cors import POLL_CORS, POLL_METHODS, POLL_PREFLIGHT
 from service.http.errors import error_response
-from service.http.express.connection import LaterReply
-from service.http.wire import WireReply
+from service.http.wire import LaterReply, WireReply
 
 MAX_PATHS = 4_096
 """Paths whose parts are remembered: the channels on the board, with room."""
@@ -43,21 +43,6 @@ MAX_PATHS = 4_096
 MAX_PATH = 200
 """Characters; ours are shorter, and a longer one is not worth remembering."""
 
-METHODS = "GET, HEAD, OPTIONS"
-
-_CORS = (
-    ("Access-Control-Allow-Origin", "*"),
-    ("Access-Control-Expose-Headers", "ETag, Retry-After"),
-)
-_PREFLIGHT = (
-    *_CORS,
-    ("Access-Control-Allow-Methods", METHODS),
-    (
-        "Access-Control-Allow-Headers",
-        "authorization, content-type, accept, if-none-match, x-visitor-id, x-giosg-visitor-id",
-    ),
-    ("Access-Control-Max-Age", "86400"),
-)
 _VARY = ("Vary", "Authorization, X-Visitor-Id, X-Giosg-Visitor-Id")
 _CACHED = ("Cache-Control", "public, max-age=1")
 _HEARTBEAT = ("Cache-Control", "no-store")
@@ -99,7 +84,7 @@ class PublicStream:
             return None
         organization, channel, route = named
         if method == "OPTIONS":
-            return WireReply(route, 204, _PREFLIGHT)
+            return WireReply(route, 204, POLL_PREFLIGHT)
         if method not in ("GET", "HEAD"):
             return None
         watched = self._board.find(organization, channel)
@@ -193,7 +178,7 @@ def _rendered(snapshot: Snapshot, route: str, counting: Counting | None) -> Wire
         etag = ("ETag", f'"{hashlib.blake2b(body, digest_size=8).hexdigest()}"')
         caching = _CACHED if counting is None else _HEARTBEAT
         content = ("Content-Type", "application/json; charset=utf-8")
-        reply = WireReply(route, 200, (etag, caching, _VARY, *_CORS, content), body)
+        reply = WireReply(route, 200, (etag, caching, _VARY, *POLL_CORS, content), body)
         snapshot.renderings[route, counting] = reply
     return reply
 
@@ -215,7 +200,7 @@ def _refusal(route: str, error: DomainError) -> WireReply:
     if answer is None:
         raise error
     body = answer.body if isinstance(answer.body, bytes) else b""
-    return WireReply(route, answer.status, (*_CORS, *answer.headers.items()), body)
+    return WireReply(route, answer.status, (*POLL_CORS, *answer.headers.items()), body)
 
 
 def headers_of(request: web.Request) -> dict[str, str]:
@@ -271,9 +256,9 @@ def routes(public: PublicStream, board: StatusBoard) -> list[web.RouteDef]:
     def serving(endpoint: str) -> Handler:
         async def poll(request: web.Request) -> web.Response:
             if request.method == "OPTIONS":
-                return web.Response(status=204, headers=_PREFLIGHT)
+                return web.Response(status=204, headers=POLL_PREFLIGHT)
             if request.method not in ("GET", "HEAD"):
-                raise web.HTTPMethodNotAllowed(request.method, METHODS.split(", "))
+                raise web.HTTPMethodNotAllowed(request.method, POLL_METHODS)
             watched = await board.watch(request.match_info["organization_id"], request.match_info["channel_id"])
             query, headers, peer = request.rel_url.raw_query_string, headers_of(request), request.remote or ""
             reply = public.reply(watched, endpoint, request.method, query, headers, peer)

@@ -15,6 +15,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 from service.domain.errors import Throttled
 from service.domain.guesses import Guesses
 from service.http.client_address import Networks, client_address
+from service.http.cors import CORS, METHODS, PREFLIGHT
 from service.http.errors import Coded, error_response, internal_error
 from service.http.wire import SAFETY
 
@@ -24,24 +25,8 @@ REQUEST_ID_HEADER = "X-Request-Id"
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 """A request id of the client's that we take over; any other is replaced."""
 
-PREFLIGHT_MAX_AGE = 86_400
-"""Seconds a browser may remember a preflight."""
-
-CORS = {
-    "Access-Control-Allow-Origin": "*",
-    "Access-Control-Expose-Headers": "Age, ETag, Retry-After, X-Degraded, X-Request-Id",
-}
 EVERYWHERE = {**CORS, **SAFETY}
 """Headers of every answer, errors included."""
-
-PREFLIGHT = {
-    "Access-Control-Allow-Headers": (
-        "authorization, content-type, accept, if-none-match, x-request-id, x-visitor-id, x-giosg-visitor-id"
-    ),
-    "Access-Control-Allow-Methods": "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS",
-    "Access-Control-Max-Age": str(PREFLIGHT_MAX_AGE),
-}
-METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 Next = Callable[[web.Request], Awaitable[web.StreamResponse]]
 

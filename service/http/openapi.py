@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from functools import cache
 from http import HTTPStatus
 from typing import Any
@@ -12,7 +13,6 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
-from service.api.introduction import CONTACT, INTRODUCTION, LICENSE, SERVERS, TAGS
 from service.http.operation import Nothing, Operation
 from service.http.schemas import Detail, Problem
 
@@ -60,14 +60,23 @@ ERROR_EXAMPLES: dict[int, dict[str, Any]] = {
 """What an error of each status looks like."""
 
 
+@dataclass(frozen=True, slots=True)
+class Introduction:
+    """What the document says before the operations (OpenAPI 3.1.0 §4.8.2). `tags` maps names to descriptions, in order."""
+
+    title: str
+    version: str
+    description: str
+    license: Mapping[str, str]
+    contact: Mapping[str, str]
+    servers: list[dict[str, str]]
+    tags: Mapping[str, str]
+
+
 def document(
-    operations: Iterable[Operation],
-    examples: Mapping[type[BaseModel], Any],
-    *,
-    title: str,
-    version: str,
+    operations: Iterable[Operation], examples: Mapping[type[BaseModel], Any], introduction: Introduction
 ) -> dict[str, Any]:
-    """The whole document. `examples`: by the model of a body or an answer."""
+    """Return the whole document. `examples` maps the model of a body or an answer to an example of it."""
     declared = list(operations)
     references, components = _schemas(declared)
     paths: dict[str, dict[str, Any]] = {}
@@ -76,14 +85,14 @@ def document(
     return {
         "openapi": OPENAPI_VERSION,
         "info": {
-            "title": title,
-            "version": version,
-            "description": INTRODUCTION,
-            "license": LICENSE,
-            "contact": CONTACT,
+            "title": introduction.title,
+            "version": introduction.version,
+            "description": introduction.description,
+            "license": introduction.license,
+            "contact": introduction.contact,
         },
-        "servers": SERVERS,
-        "tags": [{"name": name, "description": described} for name, described in TAGS.items()],
+        "servers": introduction.servers,
+        "tags": [{"name": name, "description": described} for name, described in introduction.tags.items()],
         "paths": paths,
         "components": {"schemas": components, "securitySchemes": SECURITY_SCHEMES},
     }

@@ -14,13 +14,14 @@ from typing import Any
 from aiohttp import web
 
 from providers.base import Spawn
+from service.http.cors import CORS
 from service.http.errors import error_response, internal_error, malformed
-from service.http.express.connection import Answer
-from service.http.express.fast_path import FastPath, FastPathLimits
+from service.http.express.fast_path import FastPath
+from service.http.express.limits import FastPathLimits
 from service.http.express.plain_http import HOST
 from service.http.held_connections import HeldConnections, HeldLimits
-from service.http.middleware import CORS, EVERYWHERE
-from service.http.wire import WireReply
+from service.http.middleware import EVERYWHERE
+from service.http.wire import Answer, WireReply
 
 SHUTDOWN_TIMEOUT = 5.0
 """Seconds running requests have to finish."""

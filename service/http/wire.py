@@ -1,7 +1,8 @@
-"""An answer that is ready to be sent, by aiohttp or by the express lane."""
+"""Responses that are ready to be sent, by aiohttp or by the fast path."""
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from email.utils import formatdate
 from functools import cached_property
@@ -34,3 +35,13 @@ class WireReply:
         if self.status not in (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED):
             lines.append(f"Content-Length: {len(self.body)}")
         return "\r\n".join([*lines, "", ""]).encode("latin-1") + self.body
+
+
+LaterReply = Callable[[], Awaitable[WireReply]]
+"""A reply that has to be awaited; it limits the wait itself. After any exception aiohttp handles the request."""
+
+Answer = Callable[[str, str, Mapping[str, str], str], WireReply | LaterReply | None]
+"""Called with the method, the raw target, the headers under lower-case names and the peer's address.
+
+None, or any exception: aiohttp handles the request.
+"""

@@ -11,9 +11,7 @@ import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
 from providers.memory import MemoryProvider
-from service.api.app import build_app
 from service.api.health import Readiness
-from service.assembly import Conference, Ports, assembled
 from service.concurrency.tasks import Tasks
 from service.domain.accounts import Accounts
 from service.domain.audience.log import AudienceLog
@@ -23,6 +21,8 @@ from service.domain.streams.session_keeper import SessionKeeper
 from service.domain.streams.streams import Streams
 from service.store import Store
 from service.viewers.memory import MemoryViewers
+from service.wiring.api import build_app
+from service.wiring.domain import Conference, Ports, assembled
 from tests.api.people import Person, first, newcomer
 
 MEETING_SIGNER = MeetingSigner("our-app", "jitsi", "meet.example.com", "the secret shared with Jitsi, long enough")

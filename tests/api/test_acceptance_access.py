@@ -6,8 +6,8 @@ from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
-from service.assembly import now
 from service.domain.accounts import Accounts
+from service.wiring.domain import now
 from tests.api.conftest import Api
 from tests.api.people import Person, newcomer, words
 

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from service.assembly import unix_ms
+from service.wiring.domain import unix_ms
 from tests.api.conftest import Api
 from tests.api.people import TIME
 from tests.waiting import until

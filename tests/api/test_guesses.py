@@ -11,13 +11,13 @@ import aiohttp
 import pytest
 
 from providers.memory import MemoryProvider
-from service.api.app import build_app
-from service.assembly import Ports, assembled
 from service.concurrency.tasks import Tasks
 from service.domain.guesses import GuessLimits
 from service.http.server import serving
 from service.store import Store
 from service.viewers.memory import MemoryViewers
+from service.wiring.api import build_app
+from service.wiring.domain import Ports, assembled
 from tests.api.conftest import MEETING_SIGNER
 
 LIMITS = GuessLimits(burst=3, per_second=0.01)

@@ -9,10 +9,10 @@ from uuid import UUID, uuid4
 import jwt
 import pytest
 
-from service.assembly import now
 from service.domain.accounts import Identity
 from service.domain.conversation.meetings import LEASE, CallKind, Guest, Meetings
 from service.domain.paging import PageRequest
+from service.wiring.domain import now
 from tests.api.conftest import MEETING_SIGNER, Api
 
 

@@ -9,8 +9,8 @@ from uuid import uuid4
 
 import pytest
 
-from service.assembly import now
 from service.domain.accounts import Accounts
+from service.wiring.domain import now
 from tests.api.conftest import Api
 from tests.api.people import Person, newcomer, words
 

@@ -16,8 +16,6 @@ from structlog.testing import capture_logs
 from yarl import URL
 
 from providers.memory import MemoryProvider
-from service.api.app import build_app
-from service.assembly import Ports, assembled
 from service.concurrency.tasks import Tasks
 from service.http import binding
 from service.http.binding import MAX_BODY
@@ -25,6 +23,8 @@ from service.http.middleware import Figures, envelope
 from service.http.origin import Origin
 from service.store import Store
 from service.viewers.memory import MemoryViewers
+from service.wiring.api import build_app
+from service.wiring.domain import Ports, assembled
 from tests.api.conftest import MEETING_SIGNER, Api
 
 

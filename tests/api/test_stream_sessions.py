@@ -8,9 +8,9 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from service.assembly import now
 from service.domain.streams.sessions import open_session
 from service.store import Store
+from service.wiring.domain import now
 from tests.api.conftest import Api
 
 

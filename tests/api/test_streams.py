@@ -10,9 +10,9 @@ import pytest
 
 from providers.base import DEFAULT_RECONNECT_TIMEOUT, Playback, ProviderUnavailable
 from providers.memory import MemoryProvider
-from service.assembly import now
 from service.domain.streams.streams import NO_INPUT, Streams
 from service.store import Store
+from service.wiring.domain import now
 from tests.api.conftest import Api
 
 MEMBERS = {

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 
 import pytest
+from aiohttp import web
 
 from providers.base import (
     DEFAULT_RECONNECT_TIMEOUT,
@@ -73,6 +74,20 @@ def events(stage: Stage) -> list[ProviderEvent]:
 
 async def test_a_provider_that_can_serve_passes_its_check(stage: Stage) -> None:
     await stage.provider.check()
+
+
+async def test_metrics_have_names_of_their_own_and_a_value_for_every_label(stage: Stage) -> None:
+    metrics = stage.provider.metrics()
+    names = [metric.name for metric in metrics]
+    assert len(set(names)) == len(names)
+    assert all(name.startswith("conference_") for name in names)
+    assert all(set(metric.samples) == {""} for metric in metrics if not metric.label)
+
+
+async def test_routes_can_be_served_at_the_root_of_a_server(stage: Stage) -> None:
+    app = web.Application()
+    app.add_routes(stage.provider.routes())
+    assert len(app.router.routes()) >= len(stage.provider.routes())
 
 
 async def test_a_new_input_has_an_address_a_key_and_playback_urls(stage: Stage, live: LiveInput) -> None:

@@ -4,21 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING, cast
+from typing import Protocol, cast
 
+from providers.base import Spawn
+from service.http.express.limits import FastPathLimits
 from service.http.express.plain_http import parse_headers, parse_request_line
-from service.http.wire import WireReply
-
-if TYPE_CHECKING:
-    from service.http.express.fast_path import FastPath
-
-LaterReply = Callable[[], Awaitable[WireReply]]
-"""An answer that has to be waited for; it bounds the wait itself. Any exception: let aiohttp do it."""
-
-Answer = Callable[[str, str, Mapping[str, str], str], WireReply | LaterReply | None]
-"""Method, raw target, headers with lower-case names, peer address. None, or any exception: let aiohttp do it."""
+from service.http.wire import Answer, LaterReply, WireReply
 
 CARRIAGE_RETURN = 0x0D
 TOO_LONG = "Got more than a head may have"
@@ -28,16 +21,46 @@ _METHOD = re.compile(rb"[A-Z]{0,20}(?: |\Z)")
 """What a request begins with, as far as it has arrived."""
 
 
+class ConnectionOwner(Protocol):
+    """What a connection uses of the fast path that accepted it."""
+
+    limits: FastPathLimits
+    answer: Answer
+    on_reply: Callable[[WireReply], None]
+    refusal: Callable[[str], WireReply]
+    spawn: Spawn
+    now: float
+    closing: bool
+
+    def enter(self, connection: FastPathConnection) -> bool:
+        """Register a new connection; return False when there is no room."""
+
+    def served(self, connection: FastPathConnection) -> None:
+        """Note that the first request of the connection has been answered."""
+
+    def used(self, connection: FastPathConnection) -> None:
+        """Note that a request of the connection has been answered."""
+
+    def leave(self, connection: FastPathConnection) -> None:
+        """Remove a connection that ended or that aiohttp has taken over."""
+
+    def wire(self, reply: WireReply) -> bytes:
+        """Return the bytes of the response."""
+
+    def next_protocol(self) -> asyncio.Protocol:
+        """Return a new protocol of aiohttp for a connection that leaves the fast path."""
+
+
 class FastPathConnection(asyncio.Protocol):
-    """One client in the lane."""
+    """One client on the fast path."""
 
     __slots__ = (
         "_buffer",
         "_examined",
         "_handing_over",
         "_headers",
-        "_lane",
         "_last_block",
+        "_owner",
         "_paused",
         "_peer",
         "_pending",
@@ -46,8 +69,8 @@ class FastPathConnection(asyncio.Protocol):
         "_transport",
     )
 
-    def __init__(self, lane: FastPath) -> None:
-        self._lane = lane
+    def __init__(self, owner: ConnectionOwner) -> None:
+        self._owner = owner
         self._transport: asyncio.Transport
         self._peer = ""
         self._buffer = b""
@@ -59,28 +82,28 @@ class FastPathConnection(asyncio.Protocol):
         self._pending: asyncio.Task[None] | None = None
         self._handing_over = False
         self._served = False
-        self._seen = lane.now
+        self._seen = owner.now
 
     # asyncio.Protocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)  # uvloop's are none by name
-        self._seen = self._lane.now
+        self._seen = self._owner.now
         peer = transport.get_extra_info("peername")
         self._peer = peer[0] if isinstance(peer, tuple) else ""
-        if not self._lane.enter(self):
+        if not self._owner.enter(self):
             self._transport.abort()
 
     def data_received(self, data: bytes) -> None:
         if not self._buffer:
-            self._seen = self._lane.now  # a head that trickles in does not renew its time
+            self._seen = self._owner.now  # a head that trickles in does not renew its time
         self._buffer += data
         if self._pending is None and not self._handing_over:
             self._serve()
 
     def pause_writing(self) -> None:
         self._paused = True
-        self._seen = self._lane.now
+        self._seen = self._owner.now
         self._transport.pause_reading()
 
     def resume_writing(self) -> None:
@@ -92,7 +115,7 @@ class FastPathConnection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         if self._pending is not None:
             self._pending.cancel()
-        self._lane.leave(self)
+        self._owner.leave(self)
 
     # What the lane calls.
 
@@ -112,7 +135,7 @@ class FastPathConnection(asyncio.Protocol):
     def close_if_late(self, now: float) -> None:
         if self._pending is not None and not self._paused:
             return  # it is we who are late
-        limits = self._lane.limits
+        limits = self._owner.limits
         if now - self._seen > (limits.idle_timeout if self.is_idle else limits.head_timeout):
             self._transport.abort() if self._paused else self._transport.close()
 
@@ -137,15 +160,15 @@ class FastPathConnection(asyncio.Protocol):
                 later = reply
                 self._handing_over = later is None
                 break
-            answers.append(self._lane.wire(reply))
-            self._lane.on_reply(reply)
+            answers.append(self._owner.wire(reply))
+            self._owner.on_reply(reply)
             start = end + 4
         self._buffer = buffer[start:]
         if answers:
             self._write(b"".join(answers))
         if later is not None and not self._transport.is_closing():
             self._transport.pause_reading()  # at most one more read comes in meanwhile
-            self._pending = self._lane.spawn(self._finish(later, end + 4 - start), name="poll of a cold channel")
+            self._pending = self._owner.spawn(self._finish(later, end + 4 - start), name="poll of a cold channel")
         elif self._handing_over and not self._paused:
             self._hand_over()
 
@@ -160,10 +183,10 @@ class FastPathConnection(asyncio.Protocol):
         if reply is None:
             self._handing_over = True
         else:
-            self._lane.on_reply(reply)
+            self._owner.on_reply(reply)
             self._buffer = self._buffer[length:]
-            self._write(self._lane.wire(reply))
-        if self._lane.closing:
+            self._write(self._owner.wire(reply))
+        if self._owner.closing:
             self._transport.close()
             return
         self._go_on_reading()
@@ -174,24 +197,24 @@ class FastPathConnection(asyncio.Protocol):
 
     def _fault(self, buffer: bytes, start: int, examined: int) -> str | None:
         """What is wrong with a head that has begun. In its first `examined` bytes nothing is."""
-        if len(buffer) - start > self._lane.limits.max_head:
+        if len(buffer) - start > self._owner.limits.max_head:
             return TOO_LONG
         return None if _has_whole_line_ends(buffer, start, examined) else BAD_LINE_END
 
     def _refuse(self, answers: list[bytes], reason: str) -> None:
         """Answer what came before, then say what is wrong, and close."""
-        reply = self._lane.refusal(reason)
-        self._lane.on_reply(reply)
+        reply = self._owner.refusal(reason)
+        self._owner.on_reply(reply)
         self._buffer = b""
-        self._write(b"".join([*answers, self._lane.wire(reply)]))
+        self._write(b"".join([*answers, self._owner.wire(reply)]))
         self._transport.close()
 
     def _write(self, answers: bytes) -> None:
         if not self._served:
-            self._lane.served(self)
-        self._lane.used(self)
+            self._owner.served(self)
+        self._owner.used(self)
         self._served = True
-        self._seen = self._lane.now
+        self._seen = self._owner.now
         self._transport.write(answers)
 
     def _go_on_reading(self) -> None:
@@ -200,7 +223,7 @@ class FastPathConnection(asyncio.Protocol):
 
     def _answer(self, head: bytes) -> WireReply | LaterReply | None:
         line, _, block = head.partition(b"\r\n")
-        if len(head) > self._lane.limits.max_poll_head:
+        if len(head) > self._owner.limits.max_poll_head:
             return None
         asked = parse_request_line(line)
         if asked is None:
@@ -211,17 +234,17 @@ class FastPathConnection(asyncio.Protocol):
         if self._headers is None:
             return None
         try:
-            return self._lane.answer(*asked, self._headers, self._peer)
+            return self._owner.answer(*asked, self._headers, self._peer)
         except Exception:
             return None  # aiohttp asks again, and has the one place where failures are told
 
     def _hand_over(self) -> None:
         """From here on the connection is aiohttp's."""
         transport, rest = self._transport, self._buffer
-        self._lane.leave(self)
+        self._owner.leave(self)
         if transport.is_closing():
             return
-        successor = self._lane.next_protocol()
+        successor = self._owner.next_protocol()
         transport.set_protocol(successor)
         successor.connection_made(transport)
         successor.data_received(rest)

@@ -10,8 +10,8 @@ from aiohttp import web
 
 from providers.lock import LockHeld
 from service import app
-from service.api.app import ApiDependencies
 from service.settings import Settings, load
+from service.wiring.api import ApiDependencies
 from tests.servers import free_port
 
 EVERY_PORT = ("http_port", "rtmp_port", "rtmps_port")

@@ -9,9 +9,9 @@ from typing import Any
 import jsonschema_rs
 import pytest
 
-from service.api import app
-from service.api.app import ApiDependencies
 from service.api.examples import EXAMPLES
+from service.wiring import api
+from service.wiring.api import ApiDependencies
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +19,7 @@ def described() -> dict[str, Any]:
     """The whole document: describing an operation does not need what it stands on."""
     needed = [each.name for each in fields(ApiDependencies) if each.default is each.default_factory is MISSING]
     nothing: dict[str, Any] = dict.fromkeys(needed)
-    return app.described(ApiDependencies(**nothing))
+    return api.described(ApiDependencies(**nothing))
 
 
 def each_operation(described: dict[str, Any]) -> list[tuple[str, str, dict[str, Any]]]:

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from service.concurrency.tasks import Tasks
 from service.domain.errors import Throttled
-from service.http.express.connection import LaterReply
-from service.http.express.fast_path import FastPath, FastPathLimits
-from service.http.wire import WireReply
+from service.http.express.fast_path import FastPath
+from service.http.express.limits import FastPathLimits
+from service.http.wire import LaterReply, WireReply
 from tests.waiting import until
 
 LOOPS = {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}

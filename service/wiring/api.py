@@ -32,6 +32,7 @@ from service.api import (
 )
 from service.api.examples import EXAMPLES
 from service.api.health import Readiness
+from service.api.introduction import introduction
 from service.domain.accounts import Authenticator
 from service.domain.audience.visitors import Visitors
 from service.domain.conversation.channels import Channels
@@ -52,8 +53,6 @@ from service.http.middleware import Figures, envelope
 from service.http.openapi import document
 from service.http.operation import Operation
 from service.http.origin import Origin
-
-TITLE = "Live-stream conference"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +102,7 @@ def build_app(deps: ApiDependencies) -> web.Application:
 def described(deps: ApiDependencies) -> dict[str, Any]:
     """The OpenAPI document of everything there is to call."""
     operations = [*_operations(deps), *public_schemas.operations()]
-    return document(operations, EXAMPLES, title=TITLE, version=deps.version)
+    return document(operations, EXAMPLES, introduction(deps.version))
 
 
 def _operations(deps: ApiDependencies) -> list[Operation]:

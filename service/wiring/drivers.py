@@ -6,12 +6,10 @@ import asyncio
 import secrets
 import signal
 import ssl
-from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 
 import structlog
-from aiohttp import web
 
 from providers.base import Provider, Spawn
 from providers.cloudflare.config import CloudflareConfig
@@ -64,23 +62,18 @@ async def open_viewers(settings: Settings, store: Store, spawn: Spawn, stack: As
     return viewers
 
 
-async def make_provider(
-    settings: Settings, http_port: int, store: Store, spawn: Spawn
-) -> tuple[Provider, Sequence[web.AbstractRouteDef]]:
-    """The provider, not started yet, and the routes it brings (playback, webhooks). Errors: OSError, CertificateUnusable."""
+async def make_provider(settings: Settings, http_port: int, store: Store, spawn: Spawn) -> Provider:
+    """Return the provider, not started. Errors: OSError, CertificateUnusable."""
     if settings.provider is ProviderName.CLOUDFLARE:
-        from providers.cloudflare import webhooks  # a server of its own streams need not load it
-        from providers.cloudflare.provider import CloudflareProvider
+        from providers.cloudflare.provider import CloudflareProvider  # the local provider runs without it
 
-        cloudflare = CloudflareProvider(_cloudflare_config(settings), spawn)
-        return cloudflare, webhooks.routes(cloudflare)
+        return CloudflareProvider(_cloudflare_config(settings), spawn)
     context = await asyncio.to_thread(_tls, settings)
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, _reload_certificate, settings, context)
     config = _local_config(settings, http_port, context)
     if settings.renditions != ("source",):
         config = replace(config, reads_enhanced_rtmp=(await probe_ffmpeg()).reads_enhanced_rtmp)
-    local = LocalProvider(config, store.local_inputs, spawn)
-    return local, local.routes()
+    return LocalProvider(config, store.local_inputs, spawn)
 
 
 def _cloudflare_config(settings: Settings) -> CloudflareConfig:

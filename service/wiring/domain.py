@@ -13,7 +13,6 @@ from datetime import UTC, datetime
 
 from providers.base import Provider, Spawn
 from service import VERSION
-from service.api.app import ApiDependencies
 from service.api.health import Readiness
 from service.api.public_stream import PublicStream
 from service.api.public_stream import routes as public_routes
@@ -40,6 +39,7 @@ from service.domain.streams.streams import Streams
 from service.http.client_address import Networks
 from service.store import Store
 from service.viewers.port import ViewerWindow, unix_ms
+from service.wiring.api import ApiDependencies
 
 NEWCOMER_BURST_SECONDS = 100
 """A full bucket of newcomers is worth this many seconds of its rate: 5,000 at the default."""

@@ -1,0 +1,29 @@
+"""The metrics of the local provider: encoders, broadcasts and transcoders."""
+
+from __future__ import annotations
+
+from providers.base import MetricKind, ProviderMetric
+from providers.local.ingest.limits import IngestCounters
+
+
+def local_metrics(ingest: IngestCounters, broadcasts: int, transcodes: int) -> list[ProviderMetric]:
+    """Return the metrics. `broadcasts` and `transcodes` are the numbers that run now."""
+    return [
+        _gauge("conference_ingest_connections", "Open encoder connections.", ingest.connections),
+        _gauge("conference_publishers", "Encoders that publish.", ingest.publishers),
+        _gauge("conference_broadcasts", "Running broadcasts.", broadcasts),
+        _gauge("conference_transcodes", "Running transcoders.", transcodes),
+        _counter("conference_ingest_bytes", "Bytes received from encoders.", ingest.bytes_in),
+        _counter("conference_skipped_messages", "RTMP messages that were not read.", ingest.skipped),
+        ProviderMetric(
+            "conference_refused_publishes", "Refused encoders.", MetricKind.COUNTER, dict(ingest.refused), "reason"
+        ),
+    ]
+
+
+def _gauge(name: str, text: str, value: int) -> ProviderMetric:
+    return ProviderMetric(name, text, MetricKind.GAUGE, {"": value})
+
+
+def _counter(name: str, text: str, value: int) -> ProviderMetric:
+    return ProviderMetric(name, text, MetricKind.COUNTER, {"": value})

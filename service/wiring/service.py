@@ -1,0 +1,63 @@
+"""Build the whole service from the settings. Nothing listens yet."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
+
+from prometheus_client import CollectorRegistry
+
+from providers.base import Provider, Spawn
+from service import metrics
+from service.http.origin import Origin
+from service.jitsi import meeting_signer
+from service.settings import Settings
+from service.wiring.api import ApiDependencies
+from service.wiring.domain import Conference, Ports, assembled
+from service.wiring.drivers import make_provider, open_store, open_viewers
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """The conference on its open drivers."""
+
+    provider: Provider
+    conference: Conference
+    api: ApiDependencies
+
+
+async def build(settings: Settings, port: int, spawn: Spawn, stack: AsyncExitStack) -> Built:
+    """Open the drivers and build the conference on them. The provider is not started.
+
+    Args:
+        port: The HTTP port, for the addresses that the provider returns.
+        stack: Closes everything that is opened here.
+
+    Raises:
+        PreparationFailed: The database or the certificate could not be prepared.
+        CertificateUnusable: The operator's certificate cannot be used.
+        Unavailable: The database or Redis cannot be reached.
+    """
+    store = await open_store(settings, stack)
+    viewers = await open_viewers(settings, store, spawn, stack)
+    provider = await make_provider(settings, port, store, spawn)
+    registry = CollectorRegistry()
+    registry.register(metrics.ProviderMetrics(provider))
+    ports = Ports(
+        store,
+        viewers,
+        provider,
+        await meeting_signer(settings, store.accounts),
+        spawn,
+        trusted_proxies=settings.trusted_proxies,
+        new_visitors_per_minute=settings.new_visitors_per_address,
+        requests_per_minute=settings.requests_per_caller,
+    )
+    conference = await stack.enter_async_context(assembled(ports))
+    api = replace(
+        conference.api,
+        origin=Origin(settings.public_url, settings.trusted_proxies),
+        registry=registry,
+        public_routes=[*conference.api.public_routes, *provider.routes()],
+    )
+    return Built(provider, conference, api)
