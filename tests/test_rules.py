@@ -105,7 +105,14 @@ def test_providers_do_not_know_the_service() -> None:
 
 
 def test_the_domain_knows_only_ports() -> None:
-    allowed = {"providers.base", "providers.health", "service.viewers.port", "service.domain", "service.concurrency"}
+    allowed = {
+        "providers.base",
+        "providers.concurrency",
+        "providers.health",
+        "service.concurrency",
+        "service.domain",
+        "service.viewers.port",
+    }
     wrong = {}
     for path in sources("service/domain"):
         known = [each for each in imported(path, "service", "providers") if each not in {"service", "providers"}]

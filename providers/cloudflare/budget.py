@@ -17,6 +17,8 @@ from enum import Enum
 
 from cachetools import Cache, LRUCache
 
+from providers.concurrency import TokenBucket
+
 WINDOW = 300.0
 """Seconds Cloudflare counts over."""
 
@@ -80,8 +82,7 @@ class Budget:
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._tokens = float(BURST)
-        self._filled_at = clock()
+        self._bucket = TokenBucket(BURST, RATE, clock())
         self._cap = math.inf
         self._cap_until = 0.0
         self._blocked_until = 0.0
@@ -92,13 +93,13 @@ class Budget:
         now = self._clock()
         if now < self._blocked_until:
             return Refusal(self._blocked_until - now, blocked=True)
-        self._fill(now)
+        self._bucket.fill(now, self._cap if now < self._cap_until else None)
         tenant = POLLING if priority is Priority.POLL else tenant
         above = tenant is not None and self._is_above_share(tenant, now)
         needed = 1.0 + (FLOORS_ABOVE_SHARE if above else FLOORS)[priority]
-        if self._tokens < needed:
+        if self._bucket.tokens < needed:
             return Refusal(self._until(needed, now), above_share=above)
-        self._tokens -= 1.0
+        self._bucket.tokens -= 1.0
         self._cap -= 1.0
         if tenant is not None:
             self._used[tenant] = (self._use(tenant, now) + 1.0, now)
@@ -112,17 +113,11 @@ class Budget:
         """Cloudflare takes `remaining` requests more within the next `seconds`, from all users of the token."""
         self._cap, self._cap_until = remaining, self._clock() + seconds
 
-    def _fill(self, now: float) -> None:
-        self._tokens = min(float(BURST), self._tokens + (now - self._filled_at) * RATE)
-        self._filled_at = now
-        if now < self._cap_until:
-            self._tokens = min(self._tokens, self._cap)
-
     def _until(self, needed: float, now: float) -> float:
         """Seconds until there are `needed` tokens."""
         if now < self._cap_until and self._cap < needed:
             return self._cap_until - now
-        return (needed - self._tokens) / RATE
+        return self._bucket.until(needed)
 
     def _is_above_share(self, tenant: str, now: float) -> bool:
         """Whether it has used more than the active organizations and one newcomer would have each."""

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
-from weakref import WeakValueDictionary
 
 from providers.base import InputGone, InputOptions, InputRequest, OptionRefused, ProviderUnavailable
 from providers.cloudflare import mapping
@@ -13,17 +10,10 @@ from providers.cloudflare.account import Account
 from providers.cloudflare.client import Refused
 from providers.cloudflare.config import MAX_BACKOFF
 from providers.cloudflare.option_negotiation import Wishes
+from providers.concurrency import SingleFlight
 
 CREATE_ROUNDS = 3
 """Times a create whose answer got lost is looked for and sent again."""
-
-
-@dataclass(slots=True, weakref_slot=True)
-class _Order:
-    """A create that is under way; those who want the same wait for it and share what it made."""
-
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-    made: mapping.Shape | None = None
 
 
 class Orders:
@@ -32,15 +22,11 @@ class Orders:
     def __init__(self, account: Account, sleep: Callable[[float], Awaitable[None]]) -> None:
         self._account = account
         self._sleep = sleep
-        self._orders: WeakValueDictionary[str, _Order] = WeakValueDictionary()
+        self._flights: SingleFlight[str, mapping.Shape] = SingleFlight()
 
     async def ensure(self, request: InputRequest) -> mapping.Shape:
         """The input made for this order, in Cloudflare's words. Errors: InputGone, OptionRefused."""
-        order = self._orders.setdefault(request.request_id, _Order())
-        async with order.lock:
-            if order.made is None:
-                order.made = await self._find_or_make(request)
-            return order.made
+        return await self._flights.run(request.request_id, lambda: self._find_or_make(request), share=True)
 
     async def change(self, uid: str, options: InputOptions) -> mapping.Shape:
         """Store the options; what differs from what holds is insisted on. Errors: InputNotFound, OptionRefused."""

@@ -11,12 +11,12 @@ from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Generic, TypeVar
-from weakref import WeakValueDictionary
 
 from cachetools import LRUCache, TTLCache
 
 from providers.base import ProviderBusy, ProviderUnavailable
 from providers.cloudflare.budget import Priority
+from providers.concurrency import SingleFlight
 
 FRESH = timedelta(seconds=3)
 """An answer this new is served without asking."""
@@ -69,22 +69,25 @@ class Reads(Generic[K, V]):
         self._failed: TTLCache[K, ProviderUnavailable] = TTLCache(
             MAX_FAILURES, FAILURE_TTL, timer=lambda: clock().timestamp()
         )
-        self._locks: WeakValueDictionary[K, asyncio.Lock] = WeakValueDictionary()
+        self._flights: SingleFlight[K, Answer[V]] = SingleFlight()
 
     async def get(self, key: K, ask: Callable[[Priority], Awaitable[V]]) -> Answer[V]:
         """The kept answer, or what `ask` reads. Errors: ProviderUnavailable, and what else `ask` raises (it drops the answer)."""
         if (kept := self._fresh(key)) is not None:
             return Answer(kept.value)
-        async with self._locks.setdefault(key, asyncio.Lock()):
-            if (kept := self._fresh(key)) is not None:
-                return Answer(kept.value)
-            kept = self._kept.get(key)
-            if (failure := self._failed.get(key)) is None:
-                try:
-                    return await self._read(key, kept, ask)
-                except ProviderUnavailable as unavailable:
-                    failure = self._failed[key] = unavailable
-            return self._instead(kept, failure)
+        # Not shared: an answer that was asked for before `expire` is not current for those who ask after it.
+        return await self._flights.run(key, lambda: self._get(key, ask), share=False)
+
+    async def _get(self, key: K, ask: Callable[[Priority], Awaitable[V]]) -> Answer[V]:
+        if (kept := self._fresh(key)) is not None:
+            return Answer(kept.value)
+        kept = self._kept.get(key)
+        if (failure := self._failed.get(key)) is None:
+            try:
+                return await self._read(key, kept, ask)
+            except ProviderUnavailable as unavailable:
+                failure = self._failed[key] = unavailable
+        return self._instead(kept, failure)
 
     def put(self, key: K, value: V, *, asked_at: datetime | None = None) -> None:
         """Keep an answer. `asked_at`: when it was asked for, if it was only read; else it is what our own write made of it.

@@ -1,1 +1,1 @@
-"""Mechanisms for concurrent work that decide nothing about the product: tasks, single flight, token buckets."""
+"""Mechanisms for concurrent work that decide nothing about the product: tasks and token buckets by key."""

@@ -11,6 +11,8 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 from uuid import UUID, uuid4
 
+from cachetools import TLRUCache
+
 from service.domain.entities import Organization, Token, User
 from service.domain.errors import NotAuthenticated, NotFound
 from service.domain.ports import AccountStore, SecretStore
@@ -78,12 +80,14 @@ class Accounts:
         secret_store: SecretStore,
         clock: Callable[[], datetime],
         monotonic: Callable[[], float] = time.monotonic,
+        cache_size: int = CACHE_SIZE,
     ) -> None:
         self._store = store
         self._secrets = secret_store
         self._clock = clock
-        self._monotonic = monotonic
-        self._cache: dict[str, tuple[Identity, float]] = {}
+        self._cache: TLRUCache[str, tuple[Identity, float]] = TLRUCache(
+            cache_size, ttu=lambda digest, kept, now: now + kept[1], timer=monotonic
+        )
         self._signing_secret: str | None = None
 
     async def register(
@@ -154,17 +158,14 @@ class Accounts:
         scheme, credentials = _split(header)
         remembered = token_digest(f"{scheme} {credentials}")
         known = self._cache.get(remembered)
-        if known is not None and self._monotonic() < known[1]:
+        if known is not None:
             return known[0]
-        self._cache.pop(remembered, None)
         if scheme == "token":
             identity, lifetime = await self._by_token(credentials), CACHE_SECONDS
         else:
             identity, left = await self._by_bearer(credentials)
             lifetime = min(CACHE_SECONDS, left)
-        while len(self._cache) >= CACHE_SIZE:
-            self._cache.pop(next(iter(self._cache)))
-        self._cache[remembered] = (identity, self._monotonic() + lifetime)
+        self._cache[remembered] = (identity, lifetime)
         return identity
 
     async def _by_token(self, secret: str) -> Identity:

@@ -35,7 +35,7 @@ class LimitedClients:
         """The caller, if he may ask now. Errors: Throttled, and as the authenticator behind."""
         identity = await self._accounts.authenticate(header)
         caller = identity.user_id or identity.organization.id
-        wait = self._buckets.take(caller, self._clock())
+        wait = self._buckets.acquire(caller, self._clock())
         if wait > 0:
             raise Throttled(math.ceil(wait))
         return identity

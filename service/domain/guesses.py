@@ -34,6 +34,6 @@ class Guesses:
 
     def wrong(self, address: str) -> None:
         """Count a wrong guess from this address. Errors: Throttled, to be answered instead of what was wrong."""
-        wait = self._buckets.take(address, self._clock())
+        wait = self._buckets.acquire(address, self._clock())
         if wait > 0:
             raise Throttled(math.ceil(wait))

@@ -23,6 +23,7 @@ class Heartbeats:
     def __init__(self, clock: Callable[[], int]) -> None:
         self._clock = clock
         self._held: dict[Heartbeat, int] = {}
+        # Not a cache of cachetools: `_notice_time` changes entries in place, and the oldest go by their time as well.
         self._remembered: OrderedDict[Heartbeat, int] = OrderedDict()
         self._looked_at = 0
         self.send_all = False

@@ -20,6 +20,7 @@ class _Window:
     __slots__ = ("newest", "seen", "sorted")
 
     def __init__(self) -> None:
+        # Not a cache of cachetools: after a clock was set back it is sorted again.
         self.seen: OrderedDict[bytes, int] = OrderedDict()
         self.newest = 0
         self.sorted = True

@@ -13,7 +13,7 @@ A Redis that restarts empty is therefore full again with the first flush that re
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -21,6 +21,7 @@ from typing import Any
 
 import hiredis
 import structlog
+from cachetools import LRUCache
 from redis import asyncio as aioredis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
@@ -100,8 +101,7 @@ class RedisViewers:
         self._sets = SortedSets(self._redis, clock, time_source)
         self._beats = Heartbeats(clock)
         self._asks: deque[_Ask] = deque()
-        self._last: OrderedDict[str, ViewerCount] = OrderedDict()
-
+        self._last: LRUCache[str, ViewerCount] = LRUCache(MAX_LAST_COUNTS)
         self._away = False
         self._closed = False
         self._work = asyncio.Event()
@@ -244,9 +244,6 @@ class RedisViewers:
             self._asks.remove(ask)
         count = ViewerCount(value, ask.now_ms)
         self._last[ask.stream_uid] = count
-        self._last.move_to_end(ask.stream_uid)
-        if len(self._last) > MAX_LAST_COUNTS:
-            self._last.popitem(last=False)
         if not ask.answer.done():
             ask.answer.set_result(count)
 

@@ -10,6 +10,7 @@ from enum import Enum, auto
 
 import structlog
 
+from providers.concurrency import SingleFlight
 from providers.local.storage import index
 from providers.local.storage.broadcast import Broadcast
 from providers.local.storage.errors import ShelfFull, StorageError
@@ -66,7 +67,7 @@ class Storage:
         self._corrected = corrected
         self._limits = limits
         self._opened: OrderedDict[str, Broadcast] = OrderedDict()
-        self._loading: dict[str, asyncio.Future[_Loaded | None]] = {}
+        self._loading: SingleFlight[str, _Loaded | None] = SingleFlight()
 
     def begin(self, info: BroadcastInfo) -> Broadcast:
         """A new broadcast. Errors: ShelfFull, StorageError."""
@@ -122,12 +123,9 @@ class Storage:
             return known
         if not UID.fullmatch(uid):
             return None
-        loading = self._loading.get(uid)
-        if loading is None:
-            # In a thread: the index of a day is some 20 MB of lines, and takes 2 s. Once for all who ask meanwhile.
-            loading = self._loading[uid] = asyncio.get_running_loop().run_in_executor(None, self._load, uid)
-            loading.add_done_callback(lambda _: self._loading.pop(uid))
-        loaded = await asyncio.shield(loading)
+        # In a thread: the index of a day is some 20 MB of lines, and takes 2 s.
+        loop = asyncio.get_running_loop()
+        loaded = await self._loading.join(uid, lambda: loop.run_in_executor(None, self._load, uid))
         if loaded is None:
             return None
         if loaded.correction is not None and uid not in self._opened:

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import structlog
 
+from providers.concurrency import SingleFlight
 from providers.local.transcoder.command import Fit, thumbnail_arguments
 from providers.local.transcoder.process import ProcessError, run_to_end
 
@@ -88,10 +89,9 @@ class _Made:
 
 @dataclass(slots=True)
 class _Stream:
-    """What is remembered of one stream. The lock lets one request make what the others wait for."""
+    """What is remembered of one stream."""
 
     variants: dict[Variant, _Made] = field(default_factory=dict)
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     users: int = 0
 
     @property
@@ -105,6 +105,7 @@ class Thumbnails:
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._streams: OrderedDict[str, _Stream] = OrderedDict()
+        self._flights: SingleFlight[str, _Made] = SingleFlight()
         self._runs = asyncio.Semaphore(MAX_RUNS)
         self._waiting = 0
 
@@ -119,7 +120,7 @@ class Thumbnails:
         self._streams.move_to_end(key)
         if (made := self._fresh(stream).get(variant)) is None:
             try:
-                made = await self._make_once(stream, variant, media)
+                made = await self._make_once(key, stream, variant, media)
             finally:
                 self._tidy()
         if isinstance(made.result, ThumbnailFailed):
@@ -135,20 +136,22 @@ class Thumbnails:
         stream.variants = {variant: made for variant, made in stream.variants.items() if made.at > oldest}
         return stream.variants
 
-    async def _make_once(self, stream: _Stream, variant: Variant, media: Media) -> _Made:
+    async def _make_once(self, key: str, stream: _Stream, variant: Variant, media: Media) -> _Made:
+        async def work() -> _Made:
+            variants = self._fresh(stream)
+            if variant not in variants:
+                if len(variants) >= MAX_VARIANTS:
+                    raise ThumbnailBusy("too many sizes of one stream", retry_after=KEEP_SECONDS)
+                result = await self._make(variant, media)
+                stream.variants[variant] = _Made(self._clock(), result)
+            return stream.variants[variant]
+
         if self._waiting >= MAX_WAITING:
             raise ThumbnailBusy("too many thumbnails are being made", retry_after=1.0)
         self._waiting += 1
         stream.users += 1
         try:
-            async with stream.lock:
-                variants = self._fresh(stream)
-                if variant not in variants:
-                    if len(variants) >= MAX_VARIANTS:
-                        raise ThumbnailBusy("too many sizes of one stream", retry_after=KEEP_SECONDS)
-                    result = await self._make(variant, media)
-                    stream.variants[variant] = _Made(self._clock(), result)
-                return stream.variants[variant]
+            return await self._flights.run(key, work, share=False)
         finally:
             stream.users -= 1
             self._waiting -= 1

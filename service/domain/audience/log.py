@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
+from collections import deque
 from datetime import datetime, timedelta
+
+from cachetools import LRUCache
 
 SAMPLES_KEPT = 150
 """Samples kept of a stream: five minutes of them, one every two seconds."""
@@ -19,15 +21,12 @@ class AudienceLog:
     """The last counts of each stream, in the process."""
 
     def __init__(self) -> None:
-        self._seen: OrderedDict[str, deque[tuple[datetime, int]]] = OrderedDict()
+        self._seen: LRUCache[str, deque[tuple[datetime, int]]] = LRUCache(STREAMS_KEPT)
 
     def note(self, input_uid: str, at: datetime, viewers: int) -> None:
         """So many watch now."""
         samples = self._seen.setdefault(input_uid, deque(maxlen=SAMPLES_KEPT))
         samples.append((at, viewers))
-        self._seen.move_to_end(input_uid)
-        if len(self._seen) > STREAMS_KEPT:
-            self._seen.popitem(last=False)
 
     def at(self, input_uid: str, moments: list[datetime]) -> list[int | None]:
         """How many watched at each of these moments (in order), by the nearest sample; None where there is none near."""

@@ -59,7 +59,7 @@ class NewVisitors:
 
     def admit(self, stream: str, visitor_id: str, address: str, now_ms: int) -> float:
         """Let a newcomer in: 0.0, or the seconds after which there is room for him again."""
-        wait = self._buckets.take(address, now_ms)
+        wait = self._buckets.acquire(address, now_ms)
         if wait == 0.0:
             self._young.add(hash((stream, visitor_id)))
         return wait

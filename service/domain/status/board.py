@@ -10,12 +10,13 @@ The first visitor of a channel waits for one load, shared by all who ask meanwhi
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from uuid import UUID
+
+from cachetools import TTLCache
 
 from providers.base import InputNotFound, InputState, Provider, ProviderEvent, Spawn
 from service.domain.errors import DomainError, NotFound, Unavailable
@@ -77,7 +78,7 @@ class StatusBoard:
         self._limits = limits or BoardLimits()
         self._watched: dict[Key, Watched] = {}
         self._loading: dict[Key, Watched] = {}
-        self._unknown: OrderedDict[Key, float] = OrderedDict()
+        self._unknown: TTLCache[Key, None] = TTLCache(self._limits.max_unknown, self._limits.unknown_for)
         self._by_uid: dict[str, Watched] = {}
         self._slots = asyncio.Semaphore(self._limits.loads_at_once)
         self._summaries = Summaries(provider, viewers, spawn, clock)
@@ -100,7 +101,7 @@ class StatusBoard:
         watched = self.find(*key)
         if watched is not None:
             return watched
-        if self._unknown.get(key, 0.0) > self._loop.time():
+        if key in self._unknown:
             raise NotFound
         watched = self._loading.get(key) or self._load(key)
         try:
@@ -243,10 +244,7 @@ class StatusBoard:
     def _remember_unknown(self, watched: Watched) -> None:
         if watched.look_up_due == 0.0:
             return  # it changed while it was looked for
-        self._unknown[watched.key] = self._loop.time() + self._limits.unknown_for
-        self._unknown.move_to_end(watched.key)
-        if len(self._unknown) > self._limits.max_unknown:
-            self._unknown.popitem(last=False)
+        self._unknown[watched.key] = None
 
     # One refresh: where is the stream, how does it stand, who watches.
 

@@ -1,102 +1,103 @@
-"""State and viewer count of streams nobody watches at the moment, for lists of many."""
+"""State and viewer count of streams that are not on the status board, for lists of many."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+
+from cachetools import TTLCache
 
 from providers.base import InputNotFound, Phase, Provider, ProviderError, Spawn
+from providers.concurrency import SingleFlight
 from service.domain.errors import Unavailable
 from service.domain.ports import LiveSummary
 from service.viewers.port import ViewerWindow
 
 AT_ONCE = 10
-"""Streams being asked about at the same moment."""
+"""Streams read at the same time."""
 
 FRESH_FOR = 1.0
-"""Seconds a summary is given out again."""
+"""Seconds a summary, or the failure to get one, is served again."""
+
+MAX_KEPT = 10_000
+"""Summaries kept."""
 
 TIMEOUT = 5.0
 """Seconds for one stream's summary."""
 
 
-_Flight = asyncio.Future[LiveSummary | Unavailable]
+_Answer = LiveSummary | Unavailable
 
 
 class Summaries:
-    """Asks once for each stream, whoever wants to know meanwhile."""
+    """Reads each stream once for all clients that ask at the same time."""
 
     def __init__(self, provider: Provider, viewers: ViewerWindow, spawn: Spawn, clock: Callable[[], int]) -> None:
         self._provider = provider
         self._viewers = viewers
         self._spawn = spawn
         self._clock = clock
-        self._flights: dict[str, _Flight] = {}
+        self._kept: TTLCache[str, _Answer] = TTLCache(MAX_KEPT, FRESH_FOR)
+        self._flights: SingleFlight[str, _Answer] = SingleFlight()
         self._tasks: set[asyncio.Task[None]] = set()
         self._slots = asyncio.Semaphore(AT_ONCE)
 
     async def of(self, uids: Sequence[str]) -> dict[str, LiveSummary]:
-        """Errors: Unavailable."""
-        loop = asyncio.get_running_loop()
-        new = [uid for uid in dict.fromkeys(uids) if uid not in self._flights]
-        self._flights |= {uid: loop.create_future() for uid in new}
-        flights = {uid: self._flights[uid] for uid in uids}
-        waiting = iter(new)
-        for _ in range(min(AT_ONCE, len(new))):
-            # A few tasks for many streams: a task for each costs more than most of the answers.
-            task = self._spawn(self._work(waiting), name="stream summaries")
-            self._tasks.add(task)
+        """Return a summary for each uid.
+
+        Raises:
+            Unavailable: The provider or the store did not answer for one of them.
+        """
+        answers = {uid: kept for uid in uids if (kept := self._kept.get(uid)) is not None}
+        missing = [uid for uid in dict.fromkeys(uids) if uid not in answers]
+        waiting = iter(missing)
+        # A few tasks for many streams: a task for each costs more than most of the answers.
+        tasks = [
+            self._spawn(self._read_each(waiting, answers), name="stream summaries")
+            for _ in range(min(AT_ONCE, len(missing)))
+        ]
+        self._tasks.update(tasks)
+        for task in tasks:
             task.add_done_callback(self._tasks.discard)
-        if pending := [flight for flight in flights.values() if not flight.done()]:
-            await asyncio.wait(pending)
-        answers = {uid: flight.result() for uid, flight in flights.items()}
-        for answer in answers.values():
+        await asyncio.gather(*tasks)
+        summaries = {}
+        for uid, answer in answers.items():
             if isinstance(answer, Unavailable):
                 raise answer
-        return {uid: answer for uid, answer in answers.items() if isinstance(answer, LiveSummary)}
+            summaries[uid] = answer
+        return summaries
 
     async def aclose(self) -> None:
+        """Cancel what is being read."""
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        for flight in self._flights.values():
-            flight.cancel()  # changes nothing for one that has its result
 
-    async def _work(self, waiting: Iterator[str]) -> None:
-        """Ask about one after the other, until none is left for anybody who shares `waiting`.
+    async def _read_each(self, waiting: Iterator[str], answers: dict[str, _Answer]) -> None:
+        """Read one stream after the other until none is left in `waiting`, which several tasks share.
 
-        After one who got no answer nobody else of them is asked about: a list that waits out its TIMEOUT for each helps nobody.
+        After a failure the rest fails, too: a list that waits out TIMEOUT for each stream helps no client.
         """
-        try:
-            for uid in waiting:
-                answer = await self._fly(uid, self._flights[uid])
-                if isinstance(answer, Unavailable):
-                    for unasked in waiting:
-                        self._land(unasked, self._flights[unasked], answer)
-        finally:
-            for uid in waiting:  # only after a failure
-                self._flights.pop(uid).cancel()
+        for uid in waiting:
+            answers[uid] = answer = await self._flights.run(uid, partial(self._read, uid), share=True)
+            if isinstance(answer, Unavailable):
+                for unread in waiting:
+                    answers[unread] = self._kept[unread] = answer
 
-    async def _fly(self, uid: str, flight: _Flight) -> LiveSummary | Unavailable:
-        answer: LiveSummary | Unavailable | None = None
+    async def _read(self, uid: str) -> _Answer:
+        answer = self._kept.get(uid)  # it may have been read since this list was asked for
+        if answer is not None:
+            return answer
         try:
             async with self._slots, asyncio.timeout(TIMEOUT):
                 answer = await self._ask(uid)
         except (ProviderError, TimeoutError):
             answer = Unavailable("The live stream provider does not answer.")
-        except Unavailable as away:  # the store a provider of ours keeps its inputs in
-            answer = away
-        finally:
-            self._land(uid, flight, answer)
+        except Unavailable as unavailable:  # the store in which one of our own providers keeps its inputs
+            answer = unavailable
+        self._kept[uid] = answer
         return answer
-
-    def _land(self, uid: str, flight: _Flight, answer: LiveSummary | Unavailable | None) -> None:
-        """None: there will be no answer."""
-        if answer is None or flight.done():
-            flight.cancel()
-        else:
-            flight.set_result(answer)
-        asyncio.get_running_loop().call_later(FRESH_FOR, self._flights.pop, uid, None)
 
     async def _ask(self, uid: str) -> LiveSummary:
         try:

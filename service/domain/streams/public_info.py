@@ -8,13 +8,13 @@ nobody has made a live input for are not there: a channel's name gets public onl
 
 from __future__ import annotations
 
-import asyncio
-from collections import OrderedDict
 from dataclasses import dataclass
 from uuid import UUID
 
+from cachetools import TTLCache
+
 from providers.base import Playback, Provider, ProviderError, Recording
-from service.concurrency.single_flight import SingleFlight
+from providers.concurrency import SingleFlight
 from service.domain.errors import NotFound, Unavailable
 from service.domain.paging import PageRequest
 from service.domain.ports import ChannelStore, ClaimStore
@@ -51,18 +51,17 @@ class PublicStreamInfo:
         self._channels = channels
         self._claims = claims
         self._catalogue = catalogue
-        self._kept: OrderedDict[_Key, tuple[float, PublicInfo | None]] = OrderedDict()
+        self._kept: TTLCache[_Key, tuple[PublicInfo | None]] = TTLCache(MAX_KEPT, FRESH_FOR)
         self._flights: SingleFlight[_Key, PublicInfo | None] = SingleFlight()
 
     async def of(self, organization_id: UUID, channel_id: UUID) -> PublicInfo:
         """Errors: NotFound, Unavailable."""
         key = (organization_id, channel_id)
-        until, showing = self._kept.get(key, (0.0, None))
-        if until <= self._now():
-            showing = await self._flights.run(key, lambda: self._ask(key), share=True)
-        if showing is None:
+        kept = self._kept.get(key)
+        (info,) = kept or (await self._flights.run(key, lambda: self._ask(key), share=True),)
+        if info is None:
             raise NotFound
-        return showing
+        return info
 
     def media_example(self) -> str | None:
         """An address of the host that media plays from; None while the provider does not know it."""
@@ -76,14 +75,11 @@ class PublicStreamInfo:
         self._kept.pop((organization_id, channel_id), None)
 
     async def _ask(self, key: _Key) -> PublicInfo | None:
-        showing = await self._look(key)
-        self._kept[key] = (self._now() + FRESH_FOR, showing)
-        self._kept.move_to_end(key)
-        if len(self._kept) > MAX_KEPT:
-            self._kept.popitem(last=False)
-        return showing
+        info = await self._read(key)
+        self._kept[key] = (info,)
+        return info
 
-    async def _look(self, key: _Key) -> PublicInfo | None:
+    async def _read(self, key: _Key) -> PublicInfo | None:
         channel = await self._channels.channel(*key)
         if channel is None or channel.is_private:
             return None
@@ -101,6 +97,3 @@ class PublicStreamInfo:
             slate_image_url=claim.options.slate_image_url,
             recording=latest[0] if latest else None,
         )
-
-    def _now(self) -> float:
-        return asyncio.get_running_loop().time()

@@ -25,8 +25,8 @@ from providers.base import (
     LiveInput,
     Provider,
 )
+from providers.concurrency import SingleFlight
 from providers.health import InputHealth
-from service.concurrency.single_flight import SingleFlight
 from service.domain.entities import Channel, ClaimedInput
 from service.domain.errors import DomainError, NotFound, Unavailable
 from service.domain.ports import ChannelStore, ClaimStore, StreamListener, StreamRef

@@ -99,14 +99,17 @@ async def test_a_lifetime_out_of_range_is_refused(accounts: Accounts, lifetime: 
         await accounts.issue_bearer(uuid4(), uuid4(), lifetime=lifetime)
 
 
-async def test_no_more_tokens_are_remembered_than_the_limit(
-    accounts: Accounts, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("service.domain.accounts.CACHE_SIZE", 3)
-    for _ in range(10):
-        issued = await accounts.create_token(uuid4(), uuid4())
-        await accounts.authenticate(f"Token {issued.secret}")
-    assert len(accounts._cache) == 3
+async def test_no_more_tokens_are_remembered_than_the_limit(store: Store, clock: MovableClock) -> None:
+    accounts = Accounts(store.accounts, store.accounts, clock, clock.monotonic, cache_size=3)
+    issued = [await accounts.create_token(uuid4(), uuid4()) for _ in range(4)]
+    for each in issued:
+        await accounts.authenticate(f"Token {each.secret}")
+    for each in issued:
+        await store.accounts.revoke_token(each.token.id, clock())
+    for each in issued[1:]:
+        await accounts.authenticate(f"Token {each.secret}")
+    with pytest.raises(NotAuthenticated):
+        await accounts.authenticate(f"Token {issued[0].secret}")
 
 
 async def test_revoking_what_never_was_says_so(accounts: Accounts) -> None:
