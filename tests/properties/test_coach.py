@@ -1,4 +1,4 @@
-"""The coach takes whatever facts there are, and the checkup whatever an encoder sends."""
+"""The coach takes whatever facts there are, and the monitor whatever an encoder sends."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ def test_whatever_is_sent_makes_facts_that_can_be_true(
     looks: list[tuple[list[FlvTag], float, bool]],
 ) -> None:
     now = 0.0
-    checkup = HealthMonitor(lambda: 1_700_000_000.0 + now)
-    gauge = checkup.admit("FMLE/3.0", now)
+    monitor = HealthMonitor(lambda: 1_700_000_000.0 + now)
+    meter = monitor.admit("FMLE/3.0", now)
     for tags, pause, connected in looks:
         for tag in tags:
-            gauge.take(tag)
+            meter.count(tag)
         now += pause
-        checkup.look(now, connected=connected)
-    health = checkup.health(connected=True)
+        monitor.poll(now, connected=connected)
+    health = monitor.health(connected=True)
     findings(health)
     video, audio, delivery = health.video, health.audio, health.delivery
     assert len(health.history) <= POINTS

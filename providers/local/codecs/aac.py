@@ -1,4 +1,4 @@
-"""AAC headers: AudioSpecificConfig (ISO/IEC 14496-3 1.6.2.1) and a frame of silence (4.4.2)."""
+"""AAC headers: parses AudioSpecificConfig (ISO/IEC 14496-3 1.6.2.1) and encodes a silent frame (4.4.2)."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from providers.local.codecs.errors import MalformedMedia, UnsupportedCodec
 RATES = (96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000, 7_350)
 _RATE_IN_FULL = 15
 MIN_RATE, MAX_RATE = 7_350, 96_000
-"""Sample rates, in Hz, that are taken."""
+"""Accepted sample rates in Hz."""
 
 _LC, _SBR, _PS = 2, 5, 29
+_PROFILE_NAMES = {_LC: "LC", _SBR: "HE-AAC", _PS: "HE-AAC v2"}
 _SYNC_SBR, _SYNC_PS = 0x2B7, 0x548
 _CHANNELS = (0, 1, 2, 3, 4, 5, 6, 8)
 
@@ -26,10 +27,10 @@ _ELEMENTS = (
 
 @dataclass(frozen=True, slots=True)
 class AacConfig:
-    """What the sequence header of an audio track says.
+    """The sequence header of an audio track.
 
-    `sample_rate` (Hz), `channels` and `frame_samples` are those of the decoded sound: with SBR twice the core's, with
-    parametric stereo 2 channels. `silence` is one encoded frame without sound.
+    `sample_rate` (Hz), `channels` and `frame_samples` describe the decoded audio: SBR doubles the core's rate, parametric stereo
+    has 2 channels. `silence` is one encoded silent frame.
     """
 
     config: bytes = field(repr=False)
@@ -39,17 +40,22 @@ class AacConfig:
     frame_samples: int
     silence: bytes = field(repr=False)
 
-    def sounds_like(self, other: AacConfig) -> bool:
-        """Whether players decode the frames of both alike."""
+    @property
+    def profile_name(self) -> str:
+        """The audio object type: LC, HE-AAC or HE-AAC v2."""
+        return _PROFILE_NAMES[int(self.codec.rpartition(".")[2])]
+
+    def decodes_like(self, other: AacConfig) -> bool:
+        """Return whether decoders produce the same format for both."""
         mine = (self.codec, self.sample_rate, self.channels, self.frame_samples)
         return mine == (other.codec, other.sample_rate, other.channels, other.frame_samples)
 
 
 def parse_aac_config(config: bytes) -> AacConfig:
-    """The configuration, which goes into `esds` as it is. Errors: UnsupportedCodec, MalformedMedia.
+    """Parse an AudioSpecificConfig, which goes into `esds` unchanged. Raise UnsupportedCodec or MalformedMedia.
 
-    HE-AAC is known by explicit signalling, hierarchical or backward compatible (1.6.5). Without either the core's rate and
-    frame length are kept: the durations are the same.
+    HE-AAC is detected by explicit signalling, hierarchical or backward compatible (1.6.5). With implicit signalling the core's
+    rate and frame length are used: the durations are the same.
     """
     bits = BitReader(config)
     object_type = _read_object_type(bits)
@@ -69,7 +75,7 @@ def parse_aac_config(config: bytes) -> AacConfig:
     bits.read(1)  # extensionFlag
     if not sbr:
         sbr, ps, extension_rate = _read_sync_extension(bits, rate)
-    # SBR doubles the rate, unless it says "downsampled": then decoders give the core's rate.
+    # SBR doubles the rate unless it is downsampled: decoders then output the core's rate.
     samples = core_samples * 2 if sbr and extension_rate == rate * 2 else core_samples
     return AacConfig(
         config,
@@ -92,14 +98,14 @@ def _read_rate(bits: BitReader) -> int:
         raise MalformedMedia(f"the AAC sequence header has sample rate index {index}")
     rate = bits.read(24) if index == _RATE_IN_FULL else RATES[index]
     if not MIN_RATE <= rate <= MAX_RATE:
-        raise MalformedMedia(f"the AAC sequence header says {rate} Hz")
+        raise MalformedMedia(f"the AAC sequence header has a sample rate of {rate} Hz")
     return rate
 
 
 def _read_sync_extension(bits: BitReader, rate: int) -> tuple[bool, bool, int]:
-    """SBR and PS signalled behind an LC configuration (1.6.6.1): whether SBR, whether PS, the rate with them.
+    """Read SBR and PS signalled after an LC configuration (1.6.6.1): whether SBR, whether PS, the rate with them.
 
-    Broken extensions are taken as absent: old decoders do not read them either.
+    An invalid extension counts as absent, because old decoders do not read it either.
     """
     try:
         if bits.left < 16 or bits.read(11) != _SYNC_SBR or bits.read(5) != _SBR or not bits.flag():
@@ -112,7 +118,7 @@ def _read_sync_extension(bits: BitReader, rate: int) -> tuple[bool, bool, int]:
 
 
 def _silent_frame(layout: int) -> bytes:
-    """raw_data_block (4.4.2.1) whose every channel has max_sfb 0, so no spectrum: a decoder gives zeros."""
+    """Encode a raw_data_block (4.4.2.1) with max_sfb 0 in each channel: no spectrum, so a decoder outputs zeros."""
     fields: list[tuple[int, int]] = []
     for number, element in enumerate(_ELEMENTS[layout]):
         fields += [(element, 3), (number, 4)]

@@ -1,4 +1,4 @@
-"""H.264 headers: AVCDecoderConfigurationRecord (ISO/IEC 14496-15 5.3.3.1) and the SPS in it (H.264 7.3.2.1.1, E.1.1)."""
+"""Parses H.264 headers: AVCDecoderConfigurationRecord (ISO/IEC 14496-15 5.3.3.1) and its SPS (H.264 7.3.2.1.1, E.1.1)."""
 
 from __future__ import annotations
 
@@ -8,31 +8,56 @@ from providers.local.codecs.bits import BitReader
 from providers.local.codecs.errors import MalformedMedia
 
 MAX_DIMENSION = 16_384
-"""The widest or highest picture, in luma samples, that is taken; level 6.2 allows less."""
+"""The largest accepted width or height in luma samples; level 6.2 allows less."""
 
 MAX_FRAME_RATE = 1_000.0
-"""A VUI that claims more frames a second is not believed."""
+"""A higher frame rate in the VUI is ignored, in frames per second."""
 
 _SPS_OFFSET = 6
 _EXTENDED_SAR = 255
 _PROFILES_WITH_CHROMA = frozenset({100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135})
 _MAX_POC_CYCLE = 255
+_PROFILE_NAMES = {
+    66: "Baseline", 77: "Main", 88: "Extended", 100: "High", 110: "High 10", 122: "High 4:2:2", 244: "High 4:4:4 Predictive",
+}  # fmt: skip
+"""profile_idc (A.2)."""
+
+_CONSTRAINED, _LEVEL_1B = 0x40, 0x10
+"""constraint_set1_flag and constraint_set3_flag (7.4.2.1.1)."""
 
 
 @dataclass(frozen=True, slots=True)
 class AvcConfig:
-    """What the sequence header of a video track says. `width` and `height` after cropping; `frame_rate` 0.0 if unknown."""
+    """The sequence header of a video track. `width` and `height` after cropping; `frame_rate` is 0.0 if unknown.
+
+    `profile`, `constraints` and `level` are bytes 1 to 3 of the SPS (7.3.2.1.1).
+    """
 
     record: bytes = field(repr=False)
     codec: str
     profile: int
+    constraints: int
+    level: int
     width: int
     height: int
     frame_rate: float
 
+    @property
+    def profile_name(self) -> str:
+        """The profile's name, such as Constrained Baseline or High."""
+        name = _PROFILE_NAMES.get(self.profile, f"profile {self.profile}")
+        return f"Constrained {name}" if name == "Baseline" and self.constraints & _CONSTRAINED else name
+
+    @property
+    def level_name(self) -> str:
+        """The level, such as 3.1: level_idc divided by ten, except for level 1b (A.3.1)."""
+        if self.level == 9 or (self.level == 11 and self.profile in (66, 77, 88) and self.constraints & _LEVEL_1B):
+            return "1b"
+        return f"{self.level // 10}.{self.level % 10}"
+
 
 def parse_avc_config(record: bytes) -> AvcConfig:
-    """The configuration in the record, which goes into `avcC` as it is. Errors: MalformedMedia."""
+    """Parse the record, which goes into `avcC` unchanged. Raise MalformedMedia."""
     if len(record) < _SPS_OFFSET + 2 or record[0] != 1 or not record[5] & 0x1F:
         raise MalformedMedia("the H.264 sequence header is not an AVCDecoderConfigurationRecord with an SPS")
     start = _SPS_OFFSET + 2
@@ -41,11 +66,11 @@ def parse_avc_config(record: bytes) -> AvcConfig:
     if len(sps) < 4 or end > len(record):
         raise MalformedMedia("the H.264 sequence header ends inside its SPS")
     width, height, frame_rate = _parse_sps(sps)
-    return AvcConfig(record, f"avc1.{sps[1:4].hex()}", sps[1], width, height, frame_rate)
+    return AvcConfig(record, f"avc1.{sps[1:4].hex()}", sps[1], sps[2], sps[3], width, height, frame_rate)
 
 
 def parameter_sets(record: bytes) -> bytes:
-    """The SPS and PPS of the record as the samples hold them, each behind its size; nothing if the record is cut short."""
+    """Return SPS and PPS of the record as in samples, each after its size; nothing if the record is incomplete."""
     size_bytes = (record[4] & 0x03) + 1
     found: list[bytes] = []
     position = _SPS_OFFSET - 1
@@ -64,7 +89,7 @@ def parameter_sets(record: bytes) -> bytes:
 
 
 def _parse_sps(nal: bytes) -> tuple[int, int, float]:
-    # 7.3.1: emulation prevention bytes come out before parsing.
+    # Remove emulation prevention bytes before parsing (7.3.1).
     bits = BitReader(nal[1:].replace(b"\0\0\3", b"\0\0"))
     profile = bits.read(8)
     bits.read(16)  # constraint flags, level_idc
@@ -81,12 +106,12 @@ def _parse_sps(nal: bytes) -> tuple[int, int, float]:
     width = width_in_mbs * 16 - crop_x
     height = height_in_units * 16 * (1 if frames_only else 2) - crop_y
     if not (0 < width <= MAX_DIMENSION and 0 < height <= MAX_DIMENSION):
-        raise MalformedMedia(f"the H.264 sequence header says {width} x {height}")
+        raise MalformedMedia(f"the H.264 sequence header has a frame size of {width} x {height}")
     return width, height, _read_frame_rate(bits)
 
 
 def _read_chroma(bits: BitReader) -> int:
-    """chroma_format_idc, or 0 where the planes are separate (7.4.2.1.1: ChromaArrayType)."""
+    """Return chroma_format_idc, or 0 if the planes are separate (ChromaArrayType, 7.4.2.1.1)."""
     chroma_format = bits.unsigned()
     separate = chroma_format == 3 and bits.flag()
     bits.unsigned()  # bit_depth_luma_minus8
@@ -100,7 +125,7 @@ def _read_chroma(bits: BitReader) -> int:
 
 
 def _skip_scaling_list(bits: BitReader, size: int) -> None:
-    """7.3.2.1.1.1"""
+    """Skip a scaling list (7.3.2.1.1.1)."""
     last = next_scale = 8
     for _ in range(size):
         if next_scale:
@@ -127,7 +152,7 @@ def _skip_picture_order(bits: BitReader) -> None:
 
 
 def _read_cropping(bits: BitReader, chroma_format: int, frames_only: bool) -> tuple[int, int]:
-    """Luma samples cut off in each direction (7.4.2.1.1, equations 7-19 to 7-22)."""
+    """Return the luma samples cropped in each direction (7.4.2.1.1, equations 7-19 to 7-22)."""
     if not bits.flag():
         return 0, 0
     left, right, top, bottom = (bits.unsigned() for _ in range(4))
@@ -137,7 +162,7 @@ def _read_cropping(bits: BitReader, chroma_format: int, frames_only: bool) -> tu
 
 
 def _read_frame_rate(bits: BitReader) -> float:
-    """From the VUI's timing (E.2.1); 0.0 when it is missing, broken or unbelievable: encoders leave it out at will."""
+    """Return the frame rate in the VUI (E.2.1); 0.0 if it is absent, invalid or too high. Encoders may leave it out."""
     try:
         if not bits.flag():
             return 0.0
@@ -157,5 +182,6 @@ def _read_frame_rate(bits: BitReader) -> float:
         units, scale = bits.read(32), bits.read(32)
     except MalformedMedia:
         return 0.0
+    # A tick is a field, so a frame lasts two (E.2.1, num_units_in_tick).
     rate = scale / (2 * units) if units else 0.0
     return rate if rate <= MAX_FRAME_RATE else 0.0

@@ -1,1 +1,1 @@
-"""FLV: the tag, its header, and files of tags. Sans-I/O."""
+"""FLV: the tag, the head of its payload, metadata, and byte streams of tags. Sans-I/O."""

@@ -1,13 +1,13 @@
-"""FLV as a stream of bytes, sans-I/O: what ffmpeg writes to a pipe or reads from one (FLV specification 10.1, annex E).
+"""FLV as a byte stream, sans-I/O: what ffmpeg writes to a pipe and reads from one (FLV specification 10.1, annex E).
 
 Errors::
 
     FlvError
-    ├── NotFlv        the bytes do not begin with an FLV header
-    ├── BadTag        a tag of an unknown type, or an encrypted one: the reader has lost its place
-    └── TagTooLarge   a tag is larger than the reader's limit (carries size and limit, bytes)
+    ├── NotFlv        the stream does not begin with an FLV header
+    ├── BadTag        a tag has an unknown type or is encrypted
+    └── TagTooLarge   a tag exceeds the reader's limit (carries size and limit, in bytes)
 
-After an error the reader is of no further use.
+After an error a reader cannot be used again.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from struct import Struct
 from providers.local.flv.tag import FlvTag, TagKind
 
 MAX_TAG_SIZE = 16 * 1024 * 1024 - 1
-"""The largest payload of a tag, in bytes: what its 24-bit size can say."""
+"""The largest payload of a tag in bytes: DataSize has 24 bits."""
 
 MAX_HEADER_SIZE = 1024
-"""The most bytes an FLV header may claim for itself; in practice it is 9."""
+"""The largest accepted DataOffset in bytes (E.2); in practice it is 9."""
 
 _FILE_HEADER = Struct(">3sBBI")
 _PREVIOUS_SIZE = Struct(">I")
@@ -30,10 +30,11 @@ _TAG_HEADER = Struct(">II3x")
 _PREFIX_SIZE = _PREVIOUS_SIZE.size + _TAG_HEADER.size
 _KINDS = {int(kind): kind for kind in TagKind}
 _FILTER_BIT = 0x20
+"""The tag is encrypted (E.4.1)."""
 
 
 class FlvError(Exception):
-    """These bytes are not an FLV stream we can read."""
+    """The bytes are not a readable FLV stream."""
 
 
 class NotFlv(FlvError):
@@ -41,11 +42,11 @@ class NotFlv(FlvError):
 
 
 class BadTag(FlvError):
-    """A tag header that makes no sense here."""
+    """A tag header is invalid."""
 
 
 class TagTooLarge(FlvError):
-    """A tag is larger than allowed."""
+    """A tag exceeds the limit."""
 
     def __init__(self, size: int, limit: int) -> None:
         super().__init__(f"FLV tag of {size} bytes, the limit is {limit}")
@@ -54,26 +55,27 @@ class TagTooLarge(FlvError):
 
 
 def flv_header(*, audio: bool = True, video: bool = True) -> bytes:
-    """The first 13 bytes of a stream (E.2, E.3): the header and PreviousTagSize0. Tags from `serialize` follow."""
+    """Return the first 13 bytes of a stream (E.2, E.3): the header and PreviousTagSize0. Tags from `serialize` follow."""
     flags = (0x04 if audio else 0) | (0x01 if video else 0)
     return _FILE_HEADER.pack(b"FLV", 1, flags, _FILE_HEADER.size) + _PREVIOUS_SIZE.pack(0)
 
 
 def serialize(tag: FlvTag) -> bytes:
-    """A tag with its header and the PreviousTagSize that follows it (E.4.1). Errors: TagTooLarge."""
+    """Return a tag with its header and the PreviousTagSize that follows it (E.4.1). Raise TagTooLarge."""
     kind, timestamp, payload = tag
     size = len(payload)
     if size > MAX_TAG_SIZE:
         raise TagTooLarge(size, MAX_TAG_SIZE)
+    # The lower 24 bits come first, the upper 8 bits after them as TimestampExtended (E.4.1).
     shifted = (timestamp & 0xFFFFFF) << 8 | (timestamp >> 24 & 0xFF)
     header = _TAG_HEADER.pack(kind << 24 | size, shifted)
     return b"".join((header, payload, _PREVIOUS_SIZE.pack(_TAG_HEADER.size + size)))
 
 
 class FlvReader:
-    """Takes the bytes of one FLV stream in any cutting and gives its tags, each as soon as its payload is whole.
+    """Parses one FLV stream that arrives in chunks of any size. Returns each tag as soon as its payload is complete.
 
-    Holds at most one unfinished tag (`max_tag_size` bytes) besides what the caller feeds at once.
+    Buffers at most one incomplete tag (`max_tag_size` bytes) besides the chunk that is fed.
     """
 
     def __init__(self, *, max_tag_size: int = MAX_TAG_SIZE) -> None:
@@ -83,11 +85,11 @@ class FlvReader:
 
     @property
     def buffered(self) -> int:
-        """Bytes held of a tag that is not whole yet; at the end of a clean stream only PreviousTagSize (4) is left."""
+        """Bytes of an incomplete tag; at the end of a complete stream only PreviousTagSize (4 bytes) is left."""
         return len(self._buffer)
 
     def feed(self, data: bytes) -> list[FlvTag]:
-        """The tags that are whole now. Errors: NotFlv, BadTag, TagTooLarge."""
+        """Return the tags that `data` completes. Raise NotFlv, BadTag or TagTooLarge."""
         self._buffer += data
         if self._in_header and not self._skip_header():
             return []
@@ -114,7 +116,7 @@ class FlvReader:
         return True
 
     def _read_tag(self, position: int, tags: list[FlvTag]) -> int:
-        """Append the tag behind the PreviousTagSize at `position`, if it is whole; where reading goes on."""
+        """Append the tag after the PreviousTagSize at `position` if it is complete. Return where the next one begins."""
         buffer = self._buffer
         start = position + _PREFIX_SIZE
         if len(buffer) < start:

@@ -1,1 +1,1 @@
-"""What an encoder sends, measured as it passes: a gauge counts every tag, a checkup makes facts of it every two seconds."""
+"""Stream health: a meter counts the tags of an encoder; a monitor turns the counts into facts every two seconds."""

@@ -1,54 +1,42 @@
-"""The gauge: counts what one encoder sends, tag by tag, without looking inside frames.
+"""The meter counts what one encoder sends, tag by tag. It does not parse frames.
 
-`take` stands in the path of every frame, so the usual frame costs a comparison and a few additions; whatever is unusual
-(keyframes, headers, another clock) takes a slower path. All numbers are totals that only grow; `HealthMonitor` takes
-differences.
+`count` runs for every frame: the usual frame costs a comparison and a few additions; keyframes, headers and jumps of the clock
+take a slower path. All numbers are totals that only grow; `HealthMonitor` computes differences.
 """
 
 from __future__ import annotations
 
 from collections import deque
 
-from providers.local.flv.tag import AUDIO, VIDEO, FlvTag
+from providers.local.codecs.x264 import find_settings
+from providers.local.flv.head import AVC_INTER_FRAME, FRAME, HEADER, VIDEO_HEADER_SIZE, read_video_head
+from providers.local.flv.metadata import METADATA
+from providers.local.flv.tag import AUDIO, VIDEO, FlvTag, milliseconds_between
 
 MAX_VIDEO_STEP, MAX_AUDIO_STEP = 1_000, 500
-"""Milliseconds from one frame, or packet of sound, to the next; more is a gap."""
+"""Milliseconds from one frame, or audio packet, to the next; a longer step is a gap."""
 
 MAX_GAP = 2_400
-"""A longer step forward, in ms, or one of MAX_STEP_BACK backward, says that the encoder's clock was set anew."""
+"""A longer step forward, in ms, means that the encoder's clock was reset."""
 
 MAX_STEP_BACK = 1_000
+"""The same for a step backward."""
 
 KEYFRAMES_KEPT = 8
-"""Keyframe intervals remembered."""
+"""Keyframe intervals that are kept."""
 
 MAX_HEADER = 64 * 1024
-"""The largest sequence header or metadata, in bytes, that is kept."""
-
-MAX_SETTINGS = 1024
-"""Bytes of an encoder's settings that are kept."""
+"""The largest sequence header or metadata that is kept, in bytes."""
 
 _NEVER = -(1 << 40)
-_WRAP = 1 << 32
-_INTER_FRAME = 0x27
-"""FrameType and CodecID of an H.264 frame that is no keyframe (FLV specification 10.1, E.4.3)."""
-
-_X264 = b"x264 - core"
-"""How the SEI message begins in which x264 writes its settings."""
-
-_METADATA = b"\x02\x00\x0aonMetaData"
-_KEYFRAME, _COMMAND = 1, 5
-_HEADER, _FRAME = 0, 1
-_ENHANCED_FRAMES = (1, 3)
-"""CodedFrames and CodedFramesX (enhanced RTMP v2); the second has no composition offset."""
 
 
 class HealthMeter:
-    """One encoder. Times in ms of its own clock, sizes in bytes.
+    """Totals of one encoder. Times in ms of its own clock, sizes in bytes.
 
-    `video_ms` and `audio_ms` are the media that passed, gaps and new clocks left out; `jumps` counts those. `longest_gap` may be
-    set back by whoever has read it. `reordered`: how often the composition offset changed, which it does only with B-frames.
-    `settings`: what x264 wrote of its own settings into its first keyframe.
+    `video_ms` and `audio_ms` are the duration of the media without gaps and clock resets; `jumps` counts those. The reader of
+    `longest_gap` may reset it. `reordered`: how often the composition offset changed, which happens only with B-frames.
+    `settings`: x264's settings, from its first keyframe.
     """
 
     __slots__ = (
@@ -66,14 +54,15 @@ class HealthMeter:
         self.video_header = self.audio_header = self.metadata = self.settings = b""
         self._last_keyframe = _NEVER
         self._offset = 0
+        """The lowest byte of the last composition time, enough to detect a change."""
 
-    def take(self, tag: FlvTag) -> None:
-        """Count a tag. Never raises, whatever is in it."""
+    def count(self, tag: FlvTag) -> None:
+        """Count a tag. Never raise, whatever the tag contains."""
         kind, timestamp, payload = tag
         size = len(payload)
         if kind is VIDEO:
             step = timestamp - self.video_time
-            if size > 5 and payload[0] == _INTER_FRAME and payload[1] == _FRAME and 0 <= step <= MAX_VIDEO_STEP:
+            if size > 5 and payload[0] == AVC_INTER_FRAME and payload[1] == FRAME and 0 <= step <= MAX_VIDEO_STEP:
                 self.video_time = timestamp
                 self.video_ms += step
                 self.video_bytes += size
@@ -85,60 +74,67 @@ class HealthMeter:
                 self._unusual_video(timestamp, payload)
         elif kind is AUDIO:
             step = timestamp - self.audio_time
-            if size > 2 and payload[1] == _FRAME and 0 <= step <= MAX_AUDIO_STEP:
+            if size > 2 and payload[1] == FRAME and 0 <= step <= MAX_AUDIO_STEP:
                 self.audio_time = timestamp
                 self.audio_ms += step
                 self.audio_bytes += size
                 self.packets += 1
             else:
                 self._unusual_audio(timestamp, payload)
-        elif payload.startswith(_METADATA) and len(payload) <= MAX_HEADER:
+        elif payload.startswith(METADATA) and len(payload) <= MAX_HEADER:
             self.metadata = payload
 
     @property
     def since_keyframe(self) -> int | None:
-        """Milliseconds from the last keyframe to the newest frame; None before the first."""
-        return None if self._last_keyframe == _NEVER else max(0, _difference(self.video_time, self._last_keyframe))
+        """Milliseconds from the last keyframe to the newest frame; None before the first keyframe."""
+        if self._last_keyframe == _NEVER:
+            return None
+        return max(0, milliseconds_between(self._last_keyframe, self.video_time))
 
     def _unusual_video(self, timestamp: int, payload: bytes) -> None:
-        if len(payload) < 5:
+        if len(payload) < VIDEO_HEADER_SIZE:
             return
-        packet, frame_type, offset = _video_head(payload)
-        if packet == _HEADER:
+        head = read_video_head(payload)
+        if head.packet is HEADER:
             if len(payload) <= MAX_HEADER:
                 self.video_header = payload
-        elif packet == _FRAME and frame_type != _COMMAND:
+        elif head.packet is FRAME:
             first = self.video_time == _NEVER
             if not first:
                 self.video_ms += self._step(timestamp, self.video_time, MAX_VIDEO_STEP)
             self.video_time = timestamp
             self.video_bytes += len(payload)
             self.frames += 1
-            if offset != self._offset:
+            if (offset := head.composition_time & 0xFF) != self._offset:
                 self._offset = offset
                 self.reordered += not first
-            if frame_type == _KEYFRAME:
-                if self._last_keyframe != _NEVER and (interval := _difference(timestamp, self._last_keyframe)) > 0:
-                    self.keyframe_intervals.append(interval)
-                if first and (found := payload.find(_X264)) >= 0:
-                    self.settings = payload[found : found + MAX_SETTINGS]
-                self._last_keyframe = timestamp
+            if head.keyframe:
+                self._count_keyframe(timestamp)
+                if first:
+                    self.settings = find_settings(payload) or self.settings
+
+    def _count_keyframe(self, timestamp: int) -> None:
+        if self._last_keyframe != _NEVER:
+            interval = milliseconds_between(self._last_keyframe, timestamp)
+            if interval > 0:
+                self.keyframe_intervals.append(interval)
+        self._last_keyframe = timestamp
 
     def _unusual_audio(self, timestamp: int, payload: bytes) -> None:
         if len(payload) < 2:
             return
-        if payload[1] == _FRAME:
+        if payload[1] == FRAME:
             if self.audio_time != _NEVER:
                 self.audio_ms += self._step(timestamp, self.audio_time, MAX_AUDIO_STEP)
             self.audio_time = timestamp
             self.audio_bytes += len(payload)
             self.packets += 1
-        elif payload[1] == _HEADER and len(payload) <= MAX_HEADER:
+        elif payload[1] == HEADER and len(payload) <= MAX_HEADER:
             self.audio_header = payload
 
     def _step(self, timestamp: int, before: int, longest: int) -> int:
-        """How far the media went on with this timestamp. Notes what is odd about it."""
-        step = _difference(timestamp, before)
+        """Return how far the media advances with this timestamp. Count steps back, gaps and jumps."""
+        step = milliseconds_between(before, timestamp)
         if 0 <= step <= longest:
             return step
         if step < 0:
@@ -152,19 +148,3 @@ class HealthMeter:
         if not 0 <= step <= MAX_GAP:
             self._last_keyframe = _NEVER
         return 0
-
-
-def _video_head(payload: bytes) -> tuple[int, int, int]:
-    """Packet type (_HEADER, _FRAME, or something else), frame type, last byte of the composition offset. At least 5 bytes."""
-    first = payload[0]
-    if not first & 0x80:
-        return payload[1], first >> 4, payload[4]
-    kind, frame_type = first & 0x0F, first >> 4 & 7
-    if kind in _ENHANCED_FRAMES:
-        return _FRAME, frame_type, payload[7] if kind == _FRAME and len(payload) > 7 else 0
-    return kind if kind == _HEADER else -1, frame_type, 0
-
-
-def _difference(later: int, earlier: int) -> int:
-    """Between two unsigned 32-bit times that may have wrapped, the short way round (RTMP 1.0, 5.3.1.1)."""
-    return (later - earlier + _WRAP // 2) % _WRAP - _WRAP // 2

@@ -1,7 +1,7 @@
-"""The checkup of a broadcast: every two seconds it reads the gauge of the encoder that has the key, and makes facts of it.
+"""The health monitor of a broadcast: reads the meter of the publishing encoder every two seconds and derives facts from it.
 
-It has no clock of its own: whoever owns it calls `look` a few times a second. The history goes on over drops, with nothing
-arriving; the facts stay those of the last encoder.
+It has no clock of its own: its owner calls `poll` a few times per second. While the encoder is disconnected the history
+continues with zeros; the facts remain those of the last encoder.
 """
 
 from __future__ import annotations
@@ -23,29 +23,30 @@ from providers.health import (
     InputHealth,
     VideoFacts,
 )
-from providers.local.flv.payload import AUDIO_HEADER_SIZE
-from providers.local.health.headers import audio_facts, declared, encoder_name, is_fastest_preset, video_facts
+from providers.local.codecs.x264 import is_ultrafast
+from providers.local.flv.head import AUDIO_HEADER_SIZE
+from providers.local.health.headers import audio_facts, declared, encoder_name, video_facts
 from providers.local.health.meter import HealthMeter
 from providers.local.health.progress import Progress
 
 POINTS = round(HISTORY_SECONDS / HISTORY_STEP)
-"""Points of a history."""
+"""Points in the history."""
 
 RECENT = 5
-"""Steps that fps and bitrates are averaged over: long enough for a keyframe's size not to matter."""
+"""Steps over which frame rate and bit rates are averaged: long enough that a single keyframe does not matter."""
 
 MINUTE = round(60 / HISTORY_STEP)
-"""Steps that oddities are counted over."""
+"""Steps over which gaps, stalls and steps back are counted."""
 
 SILENT_PACKET, SILENT_CHANNEL = 2, 4
-"""Bytes of a packet of AAC that is digital silence, at most: so many, and so many for each channel (1, 2, 6 channels: 4, 6, 19)."""
+"""The most bytes of an AAC packet of digital silence: a base and an amount per channel (1, 2, 6 channels: 4, 6, 19)."""
 
 STALL = 1.0
-"""Seconds without anything arriving that count as a stall."""
+"""Seconds without data that count as a stall."""
 
 
 class _Totals(NamedTuple):
-    """The gauge's totals at one moment, or what was added to them in a step."""
+    """The meter's totals at one moment, or their increase in a step."""
 
     frames: int = 0
     video_bytes: int = 0
@@ -59,15 +60,15 @@ class _Totals(NamedTuple):
     jumps: int = 0
 
     @classmethod
-    def of(cls, gauge: HealthMeter) -> _Totals:
-        return cls(*(getattr(gauge, name) for name in cls._fields))
+    def of(cls, meter: HealthMeter) -> _Totals:
+        return cls(*(getattr(meter, name) for name in cls._fields))
 
     def since(self, before: _Totals) -> _Totals:
         return _Totals(*(now - then for now, then in zip(self, before, strict=True)))
 
 
 class _Step(NamedTuple):
-    """One step of one encoder. `lag`: seconds the media was behind the clock at its end, counted from some moment."""
+    """One step of one encoder. `lag`: seconds that the media was behind the clock at the end, relative to an arbitrary origin."""
 
     added: _Totals
     longest_gap: int
@@ -76,7 +77,7 @@ class _Step(NamedTuple):
 
 
 class HealthMonitor:
-    """Of one broadcast. `now` is in seconds of a steady clock, `clock` gives Unix time."""
+    """Monitors one broadcast. `now` is in seconds of a monotonic clock; `clock` returns Unix time."""
 
     def __init__(self, clock: Callable[[], float], *, low_latency: bool = False) -> None:
         self._clock = clock
@@ -85,13 +86,13 @@ class HealthMonitor:
         self._begin(HealthMeter(), "", None)
 
     def admit(self, encoder: str, now: float) -> HealthMeter:
-        """Another encoder (its flashVer) has the key: the gauge for its tags."""
-        gauge = HealthMeter()
-        self._begin(gauge, encoder, now)
-        return gauge
+        """Start monitoring another encoder. `encoder` is its flashVer. Return the meter for its tags."""
+        meter = HealthMeter()
+        self._begin(meter, encoder, now)
+        return meter
 
-    def _begin(self, gauge: HealthMeter, encoder: str, now: float | None) -> None:
-        self._gauge, self._flash_version = gauge, encoder
+    def _begin(self, meter: HealthMeter, encoder: str, now: float | None) -> None:
+        self._meter, self._flash_version = meter, encoder
         self._totals = _Totals()
         self._steps: deque[_Step] = deque(maxlen=MINUTE)
         self._measured_at: datetime | None = None
@@ -99,14 +100,14 @@ class HealthMonitor:
         self._arrived = 0
         self._arrived_at: float | None = None
         self._quiet = self._lag = self._media = 0.0
-        self._no_picture = self._no_sound = self._silence = 0.0
+        self._video_absent = self._audio_absent = self._silence = 0.0
         self._progress = Progress()
 
-    # Looking
+    # Measuring
 
-    def look(self, now: float, *, connected: bool) -> None:
-        """Look at what has arrived since the last look; end the step when it is due."""
-        arrived = self._gauge.video_bytes + self._gauge.audio_bytes
+    def poll(self, now: float, *, connected: bool) -> None:
+        """Read what has arrived since the last call. End the step when it is due."""
+        arrived = self._meter.video_bytes + self._meter.audio_bytes
         if arrived != self._arrived or self._arrived_at is None:
             if self._arrived_at is not None:
                 self._quiet = max(self._quiet, now - self._arrived_at)
@@ -119,8 +120,8 @@ class HealthMonitor:
             self._end_step(elapsed, connected)
 
     def _end_step(self, elapsed: float, connected: bool) -> None:
-        gauge = self._gauge
-        totals = _Totals.of(gauge)
+        meter = self._meter
+        totals = _Totals.of(meter)
         added, self._totals = totals.since(self._totals), totals
         at = datetime.fromtimestamp(self._clock(), UTC)
         self._history.append(
@@ -134,31 +135,31 @@ class HealthMonitor:
         if not connected or not self._arrived:
             return
         media = self._progress.add(added.video_ms / 1000, added.audio_ms / 1000, jumped=added.jumps > 0)
-        if self._steps and not added.jumps:  # an encoder may begin with a burst; a jump sets the clocks anew
+        if self._steps and not added.jumps:  # an encoder may start with a burst; a jump resets the clocks
             self._lag += elapsed - media
         self._media += max(0.0, media)
-        self._no_picture = 0.0 if added.frames else self._no_picture + max(0, added.audio_ms) / 1000
-        self._no_sound = 0.0 if added.packets else self._no_sound + max(0, added.video_ms) / 1000
+        self._video_absent = 0.0 if added.frames else self._video_absent + max(0, added.audio_ms) / 1000
+        self._audio_absent = 0.0 if added.packets else self._audio_absent + max(0, added.video_ms) / 1000
         if added.packets:
             self._silence = self._silence + max(0, added.audio_ms) / 1000 if self._is_silence(added) else 0.0
-        self._steps.append(_Step(added, gauge.longest_gap, self._lag, self._quiet >= STALL))
-        gauge.longest_gap = 0
+        self._steps.append(_Step(added, meter.longest_gap, self._lag, self._quiet >= STALL))
+        meter.longest_gap = 0
         self._quiet = 0.0
         self._measured_at = at
 
     def _is_silence(self, added: _Totals) -> bool:
-        """By the mean: now and then an encoder puts its name into a packet of silence."""
-        audio = audio_facts(self._gauge.audio_header)
+        """Return whether the step's audio is silent, by its mean packet size: some encoders put their name into a silent packet."""
+        audio = audio_facts(self._meter.audio_header)
         if audio is None or not audio.channels:
             return False
         mean = added.audio_bytes / added.packets - AUDIO_HEADER_SIZE
         return mean <= SILENT_PACKET + SILENT_CHANNEL * audio.channels
 
-    # Telling
+    # Reporting
 
     def health(self, *, connected: bool) -> InputHealth:
-        """The facts now."""
-        promised, name = declared(self._gauge.metadata) if self._gauge.metadata else (Declared(), None)
+        """Return the current facts."""
+        declared_values, name = declared(self._meter.metadata) if self._meter.metadata else (Declared(), None)
         return InputHealth(
             measured=True,
             connected=connected,
@@ -167,20 +168,20 @@ class HealthMonitor:
             low_latency=self._low_latency,
             video=self._video(),
             audio=self._audio(),
-            declared=promised,
+            declared=declared_values,
             delivery=self._delivery(),
             history=tuple(self._history),
         )
 
     def _video(self) -> VideoFacts | None:
-        gauge = self._gauge
-        facts = video_facts(gauge.video_header)
+        meter = self._meter
+        facts = video_facts(meter.video_header)
         if facts is None:
             return None
         recent = _sum(self._steps, RECENT)
-        first = len(self._steps) <= RECENT  # the very first frame is not a step after another
-        intervals = [each / 1000 for each in gauge.keyframe_intervals]
-        since = gauge.since_keyframe
+        first = len(self._steps) <= RECENT  # the first frame has no predecessor, so it adds no media time
+        intervals = [each / 1000 for each in meter.keyframe_intervals]
+        since = meter.since_keyframe
         return replace(
             facts,
             fps=_rate((recent.frames - first) * 1000, recent.video_ms),
@@ -190,17 +191,17 @@ class HealthMonitor:
             longest_keyframe_interval=max(intervals, default=None),
             since_keyframe=None if since is None else since / 1000,
             b_frames=recent.reordered > 0 if recent.frames else None,
-            absent_for=self._no_picture,
-            fastest_preset=is_fastest_preset(gauge.settings),
+            absent_for=self._video_absent,
+            fastest_preset=is_ultrafast(meter.settings),
         )
 
     def _audio(self) -> AudioFacts | None:
-        facts = audio_facts(self._gauge.audio_header)
+        facts = audio_facts(self._meter.audio_header)
         if facts is None:
             return None
         recent = _sum(self._steps, RECENT)
         bitrate = _whole(_rate(recent.audio_bytes * 8, recent.audio_ms))
-        return replace(facts, bitrate_kbps=bitrate, absent_for=self._no_sound, silent_for=self._silence)
+        return replace(facts, bitrate_kbps=bitrate, absent_for=self._audio_absent, silent_for=self._silence)
 
     def _delivery(self) -> Delivery:
         steps = self._steps
@@ -216,7 +217,7 @@ class HealthMonitor:
 
 
 def _sum(steps: Iterable[_Step], last: int) -> _Totals:
-    """What the last so many steps added."""
+    """Return the sum of the last `last` steps."""
     added = [each.added for each in steps][-last:]
     return _Totals(*map(sum, zip(*added, strict=True))) if added else _Totals()
 

@@ -1,19 +1,19 @@
-"""How far the media of an encoder has come: the track that is further counts, since either may pause while the other goes on."""
+"""The media position of an encoder. The track that is further ahead counts, because either track may pause."""
 
 from __future__ import annotations
 
 APART = 1.0
-"""Seconds a track may be behind the other before it counts as paused. Less is interleaving."""
+"""Seconds that a track may lag behind the other before it counts as paused. Less is interleaving."""
 
 
 class Progress:
-    """Two tracks on one time line. Times in seconds of the media."""
+    """Two tracks on one timeline. Times in seconds of media."""
 
     def __init__(self) -> None:
         self._video = self._audio = 0.0
 
     def add(self, video: float, audio: float, *, jumped: bool) -> float:
-        """Both tracks went on so far; return how far the media did. `jumped`: the encoder's clock was set, both begin level."""
+        """Advance both tracks and return how far the media advanced. `jumped`: the clock was reset, so both tracks start level."""
         before = max(self._video, self._audio)
         self._video += video
         self._audio += audio

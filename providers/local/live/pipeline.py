@@ -15,8 +15,8 @@ import structlog
 from providers.base import Spawn
 from providers.health import RefusalKind
 from providers.local.codecs.errors import UnsupportedCodec
-from providers.local.flv.head import is_enhanced, is_header, is_keyframe, milliseconds_between
-from providers.local.flv.tag import FlvTag, TagKind
+from providers.local.flv.head import is_enhanced, is_header, is_keyframe
+from providers.local.flv.tag import FlvTag, TagKind, milliseconds_between
 from providers.local.live.refusals import MediaRefused, PublishRefused, Refusal
 from providers.local.live.rendition import Anchor, RenditionWriter, SegmentSink
 from providers.local.packager.cutting import PackagerSettings

@@ -9,8 +9,7 @@ from typing import Protocol
 import structlog
 
 from providers.local.codecs.errors import MalformedMedia
-from providers.local.flv.head import milliseconds_between
-from providers.local.flv.tag import FlvTag
+from providers.local.flv.tag import FlvTag, milliseconds_between
 from providers.local.packager.cutting import PackagerSettings
 from providers.local.packager.events import PackagerEvent, Resume, SegmentEnd, TrackInit, TrackKind
 from providers.local.packager.packager import Packager

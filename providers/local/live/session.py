@@ -75,7 +75,7 @@ class _Encoder:
     close: Callable[[Refusal], None]
     last_media: float
     pipeline: Pipeline
-    gauge: HealthMeter
+    meter: HealthMeter
     key_digest: str = field(repr=False)
     frozen: bool = False
     refused: bool = False
@@ -156,7 +156,7 @@ class LiveSession:
             tag = plain(tag)
         except UnsupportedCodec as refused:
             raise unsupported(refused) from refused
-        encoder.gauge.take(tag)
+        encoder.meter.count(tag)
         encoder.pipeline.take(tag, self.program_clock())
         if encoder.started_at is None and encoder.pipeline.started:
             encoder.started_at = self._around.monotonic()
@@ -188,7 +188,7 @@ class LiveSession:
             self._lose("encoder_frozen")
         if encoder is not None and encoder.started_at is not None and not encoder.frozen:
             self._around.runs(now - encoder.started_at)
-        self._checkup.look(now, connected=self.connected)
+        self._checkup.poll(now, connected=self.connected)
         if self.phase is Phase.STARTING and encoder is not None and encoder.pipeline.watchable:
             self._show()
         if self._lost_at is not None and now - self._lost_at >= self.stored.options.reconnect_timeout:

@@ -14,7 +14,7 @@ from __future__ import annotations
 from providers.local.codecs.aac import AacConfig, parse_aac_config
 from providers.local.codecs.avc import AvcConfig, parse_avc_config
 from providers.local.codecs.errors import MalformedMedia
-from providers.local.flv import payload as flv
+from providers.local.flv import head as flv
 from providers.local.flv.tag import AUDIO, VIDEO, FlvTag, TagKind
 from providers.local.packager import audio, video
 from providers.local.packager.announced import announced_audio
@@ -172,9 +172,9 @@ class Packager:
 
     def _take_video(self, timestamp: int, payload: bytes, arrived: float) -> None:
         head = flv.parse_video(payload)
-        if head.type is flv.HEADER:
+        if head.packet is flv.HEADER:
             self._take_video_header(payload[flv.VIDEO_HEADER_SIZE :])
-        elif head.type is flv.FRAME and self._video_config is not None:
+        elif head.packet is flv.FRAME and self._video_config is not None:
             if abs(head.composition_time) > MAX_COMPOSITION_MS:
                 raise MalformedMedia(f"a frame is to be shown {head.composition_time} ms after it is decoded")
             time = self._place(VIDEO, timestamp, arrived)
@@ -209,7 +209,7 @@ class Packager:
         self._audio.alone = False
         return True
 
-    def _take_frame(self, time: int, head: flv.VideoTag, data: memoryview) -> None:
+    def _take_frame(self, time: int, head: flv.VideoHead, data: memoryview) -> None:
         run, track = self._running, self._video
         decode_time = track.origin + (time - run.zero) * video.TICKS_PER_MS
         shown = decode_time + head.composition_time * video.TICKS_PER_MS
@@ -290,7 +290,7 @@ class Packager:
     def _take_audio_header(self, record: bytes) -> None:
         if self._audio_config is None or self._audio_config.config != record:
             config = parse_aac_config(record)
-            if self._audio.active and not (self._audio_config or self._announced or config).sounds_like(config):
+            if self._audio.active and not (self._audio_config or self._announced or config).decodes_like(config):
                 self._end_generation()
             self._audio_config = config
             self._announced = config

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from providers.local.flv.tag import AUDIO, VIDEO, TagKind
+from providers.local.flv.tag import AUDIO, VIDEO, TagKind, milliseconds_between
 
 MAX_GAP_MS = 2_400
 """A tag further ahead than this of both tracks is a jump; a shorter pause is kept as one long frame, which still fits into the
@@ -36,7 +36,6 @@ MAX_LEFT_OVER = 100
 AUDIO_STEP_MS = 21
 """From one audio tag to the next when nothing else says how much: 1024 samples at 48 kHz."""
 
-_WRAP = 1 << 32
 _OTHER = {AUDIO: VIDEO, VIDEO: AUDIO}
 
 
@@ -83,7 +82,7 @@ class Timeline:
         audio, video = self._clocks.get(AUDIO), self._clocks.get(VIDEO)
         if audio is None or video is None:
             return 0
-        return _difference(audio.timestamp - audio.time, video.timestamp - video.time)
+        return milliseconds_between(video.timestamp - video.time, audio.timestamp - audio.time)
 
     def place(self, kind: TagKind, timestamp: int, arrived: float) -> tuple[Order, int]:
         """Where a tag belongs, and its time in ms. `arrived` in seconds."""
@@ -93,7 +92,7 @@ class Timeline:
             time = self._first(kind, timestamp, other)
             self._clocks[kind] = _Clock(timestamp, time, time, time, other.time if other else time, arrived)
             return CONTINUES, time
-        step = _difference(timestamp, clock.timestamp)
+        step = milliseconds_between(clock.timestamp, timestamp)
         order, time = CONTINUES, clock.time + step
         if not 0 <= step <= MAX_GAP_MS or clock.doubt:
             order, time = self._unusual(kind, clock, other, timestamp, arrived)
@@ -110,7 +109,7 @@ class Timeline:
     def _unusual(
         self, kind: TagKind, clock: _Clock, other: _Clock | None, timestamp: int, arrived: float
     ) -> tuple[Order, int]:
-        step = _difference(timestamp, clock.timestamp)
+        step = milliseconds_between(clock.timestamp, timestamp)
         time = clock.time + step
         usual = -MAX_REORDER_MS <= step <= MAX_GAP_MS
         if clock.doubt and other is not None:
@@ -145,7 +144,7 @@ class Timeline:
 
 def _shared(kind: TagKind, timestamp: int, other: _Clock) -> int | None:
     """The time of a timestamp if it is of the other track's clock; None if it cannot be."""
-    time = other.time + _difference(timestamp, other.timestamp)
+    time = other.time + milliseconds_between(other.timestamp, timestamp)
     earliest = max(other.began - MAX_REORDER_MS, other.time - MAX_LATE_MS)
     latest = other.time + (MAX_GAP_MS if kind is AUDIO else MAX_REORDER_MS)
     return time if earliest <= time <= latest else None
@@ -164,8 +163,3 @@ def _is_pause(kind: TagKind, clock: _Clock, other: _Clock, step: int, arrived: f
 def _has_passed(step: int, waited: float, most: int) -> bool:
     """Whether a step forward (ms) is a pause: as much time has passed (seconds) as the timestamps say."""
     return 0 < step <= most and abs(waited - step / 1000) <= PAUSE_TOLERANCE
-
-
-def _difference(later: int, earlier: int) -> int:
-    """Between two unsigned 32-bit times that may have wrapped, the short way round."""
-    return (later - earlier + _WRAP // 2) % _WRAP - _WRAP // 2

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 
-from providers.local.flv.head import is_keyframe, milliseconds_between
-from providers.local.flv.tag import FlvTag
+from providers.local.flv.head import is_keyframe
+from providers.local.flv.tag import FlvTag, milliseconds_between
 
 MAX_BACKLOG_BYTES = 8 * 1024 * 1024
 """Media held for one ffmpeg, in bytes: some 10 s at 6 Mbit/s."""

@@ -15,8 +15,8 @@ import structlog
 
 from providers.base import Spawn
 from providers.local.flv.file import FlvError, FlvReader, flv_header, serialize
-from providers.local.flv.head import is_header, milliseconds_between
-from providers.local.flv.tag import FlvTag, TagKind
+from providers.local.flv.head import is_header
+from providers.local.flv.tag import FlvTag, TagKind, milliseconds_between
 from providers.local.transcoder.backlog import Backlog
 from providers.local.transcoder.command import ladder_arguments
 from providers.local.transcoder.process import Child, start_child

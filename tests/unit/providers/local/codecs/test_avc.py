@@ -84,5 +84,5 @@ def test_anything_else_is_malformed(record: bytes) -> None:
 
 @pytest.mark.parametrize("nal", [sps(5_000), sps(1, 1, crop=(8, 0, 0, 0))], ids=["too wide", "cropped away"])
 def test_impossible_sizes_are_malformed(nal: bytes) -> None:
-    with pytest.raises(MalformedMedia, match=r"the H\.264 sequence header says"):
+    with pytest.raises(MalformedMedia, match=r"the H\.264 sequence header has a frame size"):
         parse_avc_config(avc_record(nal))

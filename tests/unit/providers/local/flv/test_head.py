@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from providers.local.flv.head import is_header, is_keyframe, milliseconds_between
-from providers.local.flv.tag import FlvTag, TagKind
+from providers.local.flv.head import is_header, is_keyframe
+from providers.local.flv.tag import FlvTag, TagKind, milliseconds_between
 
 
 @pytest.mark.parametrize(

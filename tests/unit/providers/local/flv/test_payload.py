@@ -5,20 +5,20 @@ from __future__ import annotations
 import pytest
 
 from providers.local.codecs.errors import MalformedMedia, UnsupportedCodec
-from providers.local.flv.payload import PacketType, VideoTag, parse_audio, parse_video
+from providers.local.flv.head import PacketType, VideoHead, parse_audio, parse_video
 
 
 @pytest.mark.parametrize(
     ("payload", "expected"),
     [
-        (b"\x17\x00\x00\x00\x00record", VideoTag(PacketType.HEADER, True, 0)),
-        (b"\x17\x01\x00\x00\x42data", VideoTag(PacketType.FRAME, True, 66)),
-        (b"\x27\x01\xff\xff\xdfdata", VideoTag(PacketType.FRAME, False, -33)),
-        (b"\x27\x01\x80\x00\x00data", VideoTag(PacketType.FRAME, False, -0x800000)),
-        (b"\x37\x01\x00\x00\x00data", VideoTag(PacketType.FRAME, False, 0)),
+        (b"\x17\x00\x00\x00\x00record", VideoHead(PacketType.HEADER, True, 0)),
+        (b"\x17\x01\x00\x00\x42data", VideoHead(PacketType.FRAME, True, 66)),
+        (b"\x27\x01\xff\xff\xdfdata", VideoHead(PacketType.FRAME, False, -33)),
+        (b"\x27\x01\x80\x00\x00data", VideoHead(PacketType.FRAME, False, -0x800000)),
+        (b"\x37\x01\x00\x00\x00data", VideoHead(PacketType.FRAME, False, 0)),
     ],
 )
-def test_a_video_head_is_read(payload: bytes, expected: VideoTag) -> None:
+def test_a_video_head_is_read(payload: bytes, expected: VideoHead) -> None:
     assert parse_video(payload) == expected
 
 
@@ -26,7 +26,7 @@ def test_a_video_head_is_read(payload: bytes, expected: VideoTag) -> None:
     "payload", [b"", b"\x17\x02\x00\x00\x00", b"\x17\x01\x00\x00\x00", b"\x57\x01", b"\x17\x03\0\0\0x"]
 )
 def test_video_without_a_picture_is_ignored(payload: bytes) -> None:
-    assert parse_video(payload).type is PacketType.IGNORED
+    assert parse_video(payload).packet is PacketType.IGNORED
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The gauge counts what passes, and notes what is odd about it."""
+"""The meter counts what passes, and notes what is odd about it."""
 
 from __future__ import annotations
 
@@ -11,31 +11,31 @@ from tests.unit.providers.local.packager.tags import audio_header, frame, metada
 
 
 def read(*tags: FlvTag) -> HealthMeter:
-    gauge = HealthMeter()
+    meter = HealthMeter()
     for tag in tags:
-        gauge.take(tag)
-    return gauge
+        meter.count(tag)
+    return meter
 
 
 def test_frames_sound_bytes_and_media_time_are_counted() -> None:
     tags = stream(4.0, fps=25)
-    gauge = read(*tags)
-    assert (gauge.frames, gauge.video_ms) == (100, 3960)
-    assert gauge.video_bytes == sum(len(tag.payload) for tag in tags if tag.kind is TagKind.VIDEO and tag.payload[1])
-    assert gauge.packets == 188
-    assert gauge.audio_bytes == sum(len(tag.payload) for tag in tags if tag.kind is TagKind.AUDIO and tag.payload[1])
-    assert (gauge.backwards, gauge.gaps, gauge.jumps, gauge.reordered) == (0, 0, 0, 0)
+    meter = read(*tags)
+    assert (meter.frames, meter.video_ms) == (100, 3960)
+    assert meter.video_bytes == sum(len(tag.payload) for tag in tags if tag.kind is TagKind.VIDEO and tag.payload[1])
+    assert meter.packets == 188
+    assert meter.audio_bytes == sum(len(tag.payload) for tag in tags if tag.kind is TagKind.AUDIO and tag.payload[1])
+    assert (meter.backwards, meter.gaps, meter.jumps, meter.reordered) == (0, 0, 0, 0)
 
 
 def test_headers_and_metadata_are_kept_as_they_came() -> None:
     promise = metadata(b"width")
-    gauge = read(promise, video_header(), audio_header())
-    assert (gauge.metadata, gauge.video_header, gauge.audio_header) == (
+    meter = read(promise, video_header(), audio_header())
+    assert (meter.metadata, meter.video_header, meter.audio_header) == (
         promise.payload,
         video_header().payload,
         audio_header().payload,
     )
-    assert (gauge.frames, gauge.packets) == (0, 0)
+    assert (meter.frames, meter.packets) == (0, 0)
 
 
 def test_an_oversized_header_is_not_kept() -> None:
@@ -43,9 +43,9 @@ def test_an_oversized_header_is_not_kept() -> None:
 
 
 def test_keyframe_intervals_are_those_of_the_last_few() -> None:
-    gauge = read(*(frame(at * 40, key=at % 50 == 0) for at in range(50 * (KEYFRAMES_KEPT + 5))))
-    assert list(gauge.keyframe_intervals) == [2000] * KEYFRAMES_KEPT
-    assert gauge.since_keyframe == 1960
+    meter = read(*(frame(at * 40, key=at % 50 == 0) for at in range(50 * (KEYFRAMES_KEPT + 5))))
+    assert list(meter.keyframe_intervals) == [2000] * KEYFRAMES_KEPT
+    assert meter.since_keyframe == 1960
 
 
 def test_before_the_first_keyframe_none_is_ago() -> None:
@@ -58,41 +58,41 @@ def test_changing_composition_offsets_are_b_frames_and_a_constant_one_is_none() 
 
 
 def test_a_step_back_is_noted_and_its_time_taken_off() -> None:
-    gauge = read(frame(0, key=True), frame(40), frame(20), frame(60))
-    assert (gauge.backwards, gauge.jumps, gauge.video_ms) == (1, 0, 60)
+    meter = read(frame(0, key=True), frame(40), frame(20), frame(60))
+    assert (meter.backwards, meter.jumps, meter.video_ms) == (1, 0, 60)
 
 
 def test_a_gap_is_noted_and_is_no_media() -> None:
-    gauge = read(frame(0, key=True), frame(40), frame(1540), frame(1580))
-    assert (gauge.gaps, gauge.longest_gap, gauge.video_ms) == (1, 1500, 80)
+    meter = read(frame(0, key=True), frame(40), frame(1540), frame(1580))
+    assert (meter.gaps, meter.longest_gap, meter.video_ms) == (1, 1500, 80)
 
 
 def test_a_gap_in_the_sound_is_noted_too() -> None:
-    gauge = read(sound(0), sound(21), sound(721), sound(742))
-    assert (gauge.gaps, gauge.longest_gap, gauge.audio_ms) == (1, 700, 42)
+    meter = read(sound(0), sound(21), sound(721), sound(742))
+    assert (meter.gaps, meter.longest_gap, meter.audio_ms) == (1, 700, 42)
 
 
 def test_a_clock_set_anew_makes_no_keyframe_interval() -> None:
-    gauge = read(frame(0, key=True), frame(90_000, key=True), frame(91_000, key=True), frame(10, key=True))
-    assert list(gauge.keyframe_intervals) == [1000]
-    assert (gauge.gaps, gauge.backwards, gauge.jumps) == (1, 1, 2)
+    meter = read(frame(0, key=True), frame(90_000, key=True), frame(91_000, key=True), frame(10, key=True))
+    assert list(meter.keyframe_intervals) == [1000]
+    assert (meter.gaps, meter.backwards, meter.jumps) == (1, 1, 2)
 
 
 def test_a_wrapped_clock_is_nothing_odd() -> None:
-    gauge = read(*(frame(2**32 - 100 + at * 40, key=at == 0) for at in range(6)))
-    assert (gauge.frames, gauge.video_ms, gauge.backwards, gauge.gaps) == (6, 200, 0, 0)
+    meter = read(*(frame(2**32 - 100 + at * 40, key=at == 0) for at in range(6)))
+    assert (meter.frames, meter.video_ms, meter.backwards, meter.gaps) == (6, 200, 0, 0)
 
 
 def test_enhanced_rtmp_is_counted_alike() -> None:
     header = FlvTag(TagKind.VIDEO, 0, b"\x90hvc1 record")
     key = FlvTag(TagKind.VIDEO, 0, b"\x91hvc1\0\0\0data")
     inter = FlvTag(TagKind.VIDEO, 40, b"\xa3hvc1data")
-    gauge = read(header, key, inter)
-    assert (gauge.frames, gauge.video_ms, gauge.since_keyframe) == (2, 40, 40)
-    assert gauge.video_header == header.payload
+    meter = read(header, key, inter)
+    assert (meter.frames, meter.video_ms, meter.since_keyframe) == (2, 40, 40)
+    assert meter.video_header == header.payload
 
 
 @given(st.lists(st.builds(FlvTag, st.sampled_from(TagKind), st.integers(0, 2**32 - 1), st.binary(max_size=20))))
 def test_no_tags_make_it_raise(tags: list[FlvTag]) -> None:
-    gauge = read(*tags)
-    assert gauge.frames + gauge.packets <= len(tags)
+    meter = read(*tags)
+    assert meter.frames + meter.packets <= len(tags)

@@ -1,4 +1,4 @@
-"""The checkup makes facts of what passed, with a clock of our own."""
+"""The monitor makes facts of what passed, with a clock of our own."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.unit.providers.local.packager.tags import (
     video_header,
 )
 
-LOOK = 0.25
+POLL = 0.25
 EPOCH = 1_700_000_000.0
 
 
@@ -34,34 +34,34 @@ def more(start: int, seconds: float) -> list[FlvTag]:
 
 @dataclass
 class Watch:
-    """A checkup, its clock, and the encoder that has the key."""
+    """A monitor, its clock, and the encoder that has the key."""
 
     now: float = 100.0
     connected: bool = True
-    checkup: HealthMonitor = field(init=False)
-    gauge: HealthMeter = field(init=False)
+    monitor: HealthMonitor = field(init=False)
+    meter: HealthMeter = field(init=False)
 
     def __post_init__(self) -> None:
-        self.checkup = HealthMonitor(lambda: EPOCH + self.now)
+        self.monitor = HealthMonitor(lambda: EPOCH + self.now)
         self.admit()
 
     def admit(self) -> None:
-        self.gauge = self.checkup.admit("FMLE/3.0", self.now)
+        self.meter = self.monitor.admit("FMLE/3.0", self.now)
         self.connected = True
 
     def play(self, tags: Iterable[FlvTag], *, seconds: float, speed: float = 1.0) -> None:
         """Let time pass, the tags coming in at `speed` times their own time."""
         left = sorted(tags, key=lambda tag: tag.timestamp)
         began = left[0].timestamp if left else 0
-        for look in range(1, round(seconds / LOOK) + 1):
-            while left and left[0].timestamp - began < look * LOOK * 1000 * speed:
-                self.gauge.take(left.pop(0))
-            self.now += LOOK
-            self.checkup.look(self.now, connected=self.connected)
+        for poll in range(1, round(seconds / POLL) + 1):
+            while left and left[0].timestamp - began < poll * POLL * 1000 * speed:
+                self.meter.count(left.pop(0))
+            self.now += POLL
+            self.monitor.poll(self.now, connected=self.connected)
 
     @property
     def health(self) -> InputHealth:
-        return self.checkup.health(connected=self.connected)
+        return self.monitor.health(connected=self.connected)
 
     @property
     def delivery(self) -> Delivery:
@@ -194,7 +194,7 @@ def test_missing_pictures_are_counted_by_the_sound() -> None:
 
 def test_what_the_encoder_calls_itself_in_its_metadata_counts() -> None:
     watch = Watch()
-    watch.gauge.take(metadata(b"width"))
+    watch.meter.count(metadata(b"width"))
     assert watch.health.encoder == "FMLE/3.0"
 
 
