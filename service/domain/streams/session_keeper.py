@@ -159,6 +159,7 @@ class SessionKeeper:
 
     async def _look(self, running: RunningSession, visitors: bool) -> None:
         session, uid = running.session, running.input_uid
+        asked = self._clock()  # before the count, which describes this moment or a later one
         with suppress(Unavailable):
             if uid is None:  # none was made yet, or it went with its channel
                 await self._close_if_old(session, None)
@@ -172,7 +173,7 @@ class SessionKeeper:
                 if visitors:
                     await self._note_visitors(session, uid)
                 # The last good count of an outage may be another broadcast's.
-                if summary.counted and self._clock() >= session.started_at + timedelta(milliseconds=WINDOW_MS):
+                if summary.counted and asked >= session.started_at + timedelta(milliseconds=WINDOW_MS):
                     # Before that the board's count still holds visitors of what came before the session.
                     await self._note_peak(session, summary.viewer_count)
 
