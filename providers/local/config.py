@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from providers.local.ingest.limits import IngestLimits
-from providers.local.storage.storage import ShelfLimits
+from providers.local.storage.storage import StorageLimits
 from providers.local.transcoder.renditions import Rendition
 
 
@@ -29,4 +29,4 @@ class LocalConfig:
     max_transcodes: int
     reads_enhanced_rtmp: bool = False
     ingest_limits: IngestLimits = field(default_factory=IngestLimits)
-    shelf_limits: ShelfLimits = field(default_factory=ShelfLimits)
+    storage_limits: StorageLimits = field(default_factory=StorageLimits)

@@ -9,11 +9,11 @@ from providers.local.live.pipeline import SOURCE
 from providers.local.live.registry import BroadcastRegistry
 from providers.local.manifest.views import SegmentView, init_name, segment_name
 from providers.local.packager.events import TrackKind
-from providers.local.playback import PictureLater
+from providers.local.playback import ThumbnailNotReady
 from providers.local.storage.broadcast import Broadcast
 from providers.local.storage.port import BroadcastFiles
 from providers.local.storage.storage import Storage
-from providers.local.storage.track import Track
+from providers.local.storage.track import StoredTrack
 from providers.local.transcoder.thumbnail import MAX_SIDE, MIN_SIDE, ThumbnailBusy, ThumbnailError, Thumbnails
 
 DEFAULT_WIDTH, DEFAULT_HEIGHT = 640, 360
@@ -24,7 +24,7 @@ RECORDING_MOMENT = 0.3
 
 
 class Library:
-    """Implements `providers.local.playback.ports.Library`."""
+    """Implements `providers.local.playback.ports.PlaybackSource`."""
 
     def __init__(self, broadcasts: BroadcastRegistry, storage: Storage, thumbnails: Thumbnails) -> None:
         self._broadcasts = broadcasts
@@ -44,7 +44,7 @@ class Library:
         return await self._storage.open(uid)
 
     async def thumbnail(self, uid: str, width: int | None, height: int | None, fit: str) -> bytes | None:
-        """A JPEG of an input uid (live) or a recording uid; None when there is no picture. Raises PictureLater."""
+        """A JPEG of an input uid (live) or a recording uid; None when there is no picture. Raises ThumbnailNotReady."""
         running = self.find_live(uid) or self.find_broadcast(uid)
         broadcast = running or await self.find_recording(uid)
         track = _pictures(broadcast) if broadcast is not None else None
@@ -60,25 +60,25 @@ class Library:
         try:
             return await self._thumbnails.of(uid, media, *_size(track, width, height), fit)
         except ThumbnailBusy as busy:
-            raise PictureLater(busy.retry_after) from busy
+            raise ThumbnailNotReady(busy.retry_after) from busy
         except ThumbnailError:
             return None
 
 
-def _pictures(broadcast: Broadcast) -> Track | None:
+def _pictures(broadcast: Broadcast) -> StoredTrack | None:
     """The video track to take a picture from: the source's, else the first rendition's."""
     videos = {rendition: track for (rendition, kind), track in broadcast.tracks.items() if kind is TrackKind.VIDEO}
     track = videos.get(SOURCE) or next(iter(videos.values()), None)
     return track if track is not None and track.segments else None
 
 
-def _read(files: BroadcastFiles, track: Track, segment: SegmentView) -> bytes:
+def _read(files: BroadcastFiles, track: StoredTrack, segment: SegmentView) -> bytes:
     """A segment that decodes by itself: with its init segment in front."""
     init = files.read(init_name(track.name, segment.generation))
     return init + files.read(segment_name(track.name, segment.sequence))
 
 
-def _size(track: Track, width: int | None, height: int | None) -> tuple[int, int]:
+def _size(track: StoredTrack, width: int | None, height: int | None) -> tuple[int, int]:
     """What was asked for, as far as we make it; a missing side follows the picture's shape."""
     init = track.inits[max(track.inits)]
     shape = init.width / init.height if init.height else DEFAULT_WIDTH / DEFAULT_HEIGHT

@@ -42,8 +42,8 @@ from providers.local.live.registry import BroadcastRegistry
 from providers.local.metrics import local_metrics
 from providers.local.ports import InputStore, StoredInput
 from providers.local.storage.disk import DiskBackend
-from providers.local.storage.errors import ShelfFull
-from providers.local.storage.recordings import Recordings
+from providers.local.storage.errors import StorageFull
+from providers.local.storage.recordings import RecordingCatalog
 from providers.local.storage.storage import Storage
 from providers.local.transcoder.slots import TranscodeSlots
 from providers.local.transcoder.thumbnail import Thumbnails
@@ -81,9 +81,9 @@ class LocalProvider:
         self._changing = asyncio.Lock()
         what = f"The directory of the recordings {config.directory}"
         self._lock = ExclusiveLock(config.directory, what, "stop that process first")
-        self._recordings = Recordings()
+        self._recordings = RecordingCatalog()
         backend = DiskBackend(config.directory)
-        self._storage = Storage(backend, config.shelf_limits, corrected=self._recordings.add)
+        self._storage = Storage(backend, config.storage_limits, corrected=self._recordings.add)
         slots = TranscodeSlots(config.max_transcodes)
         self._transcoding = Transcoding(config.renditions, slots, spawn, config.reads_enhanced_rtmp)
         self._broadcasts = BroadcastRegistry(
@@ -134,7 +134,7 @@ class LocalProvider:
             raise ProviderUnavailable("the ingest does not listen yet")
         try:
             self._storage.check_space()
-        except ShelfFull as full:
+        except StorageFull as full:
             raise ProviderUnavailable(str(full)) from full
 
     def listen(self, listener: EventListener) -> None:

@@ -12,7 +12,7 @@ from providers.local.storage.disk import DiskBackend
 from providers.local.storage.errors import StorageError
 from providers.local.storage.memory import MemoryBackend
 from providers.local.storage.port import BroadcastFiles, StorageBackend
-from providers.local.storage.storage import ShelfLimits, Storage
+from providers.local.storage.storage import Storage, StorageLimits
 from tests.simulated_packager import EPOCH, SimulatedPackager, info
 
 ONE, TWO = "1" * 32, "2" * 32
@@ -207,10 +207,10 @@ def test_a_full_storage_writes_nothing_in_part() -> None:
 def test_both_storages_hold_the_same_bytes(tmp_path: Path) -> None:
     found = []
     for backend in (DiskBackend(tmp_path, sync=False), MemoryBackend()):
-        broadcast = Storage(backend, ShelfLimits(min_free=0)).begin(info(ONE))
+        broadcast = Storage(backend, StorageLimits(min_free=0)).begin(info(ONE))
         packager = SimulatedPackager()
         for event in [event for _ in range(5) for event in packager.segment()]:
-            broadcast.take("source", event)
+            broadcast.write("source", event)
         broadcast.finish(EPOCH + 10)
         files = backend.open(ONE)
         found.append({name: files.read(name) for name in files.names()})

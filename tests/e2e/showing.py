@@ -22,7 +22,7 @@ from providers.local.playback import routes
 from providers.local.storage.broadcast import Broadcast
 from providers.local.storage.disk import DiskBackend
 from providers.local.storage.index import BroadcastInfo
-from providers.local.storage.storage import ShelfLimits, Storage
+from providers.local.storage.storage import Storage, StorageLimits
 from tests.serving import serving
 
 INPUT = "1" * 32
@@ -46,7 +46,7 @@ class Showing:
     """One broadcast, running or finished, and the library the playback routes ask."""
 
     def __init__(self, folder: Path, mode: LatencyMode = LatencyMode.STANDARD) -> None:
-        self.storage = Storage(DiskBackend(folder, sync=False), ShelfLimits(min_free=0))
+        self.storage = Storage(DiskBackend(folder, sync=False), StorageLimits(min_free=0))
         self.part_target = PARTS.get(mode, 1.0)
         self.watchable = asyncio.Event()
         created = datetime.fromtimestamp(time.time(), UTC)
@@ -70,7 +70,7 @@ class Showing:
         assert self.running is not None
         self.running.promise(packager.target_duration, packager.part_target)
         for event in events:
-            self.running.take("source", event)
+            self.running.write("source", event)
         if self.running.watchable:
             self.watchable.set()
 
@@ -94,7 +94,7 @@ class Showing:
         assert self.running.finish(time.time()) is not None
         self.running = None
 
-    # providers.local.playback.Library
+    # providers.local.playback.PlaybackSource
 
     def find_live(self, input_uid: str) -> Broadcast | None:
         return self.running if input_uid == INPUT else None

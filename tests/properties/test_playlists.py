@@ -20,7 +20,7 @@ from providers.local.packager.cutting import PackagerSettings
 from providers.local.packager.events import SegmentEnd, TrackKind
 from providers.local.storage.broadcast import Broadcast
 from providers.local.storage.disk import DiskBackend
-from providers.local.storage.storage import ShelfLimits, Storage
+from providers.local.storage.storage import Storage, StorageLimits
 from tests.simulated_packager import EPOCH, SimulatedPackager, info
 from tests.strict_playlist import MediaPlaylist, check_parts_are_full, check_reload, read_media
 from tests.unit.providers.local.packager.tags import audio_header, frame, sounds, video_header
@@ -56,7 +56,7 @@ def irregular_streams(draw: st.DrawFn) -> list[FlvTag]:
 def test_no_playlist_promises_less_than_a_segment_or_a_part_is_long(tags: list[FlvTag], mode: LatencyMode) -> None:
     part_target = PART_TARGET[mode]
     with tempfile.TemporaryDirectory() as folder:
-        storage = Storage(DiskBackend(Path(folder), sync=False), ShelfLimits(min_free=0))
+        storage = Storage(DiskBackend(Path(folder), sync=False), StorageLimits(min_free=0))
         broadcast = storage.begin(info(mode=mode, part_target=part_target))
         cut = PackagerSettings(SEGMENT_TARGET[mode], part_target, low_latency=mode is LatencyMode.LOW)
         lane = RenditionWriter("source", broadcast, cut)
@@ -91,7 +91,7 @@ def test_a_live_playlist_keeps_the_rules_through_drops_and_restarts(
     steps: list[tuple[str, float, int]], mode: LatencyMode, tracks: tuple[TrackKind, ...]
 ) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        storage = Storage(DiskBackend(Path(folder), sync=False), ShelfLimits(min_free=0))
+        storage = Storage(DiskBackend(Path(folder), sync=False), StorageLimits(min_free=0))
         broadcast = storage.begin(info(mode=mode, part_target=2.5))
         packager = SimulatedPackager(tracks=tracks)
         before = load(broadcast)
@@ -106,7 +106,7 @@ def test_a_live_playlist_keeps_the_rules_through_drops_and_restarts(
                 packager = SimulatedPackager(broadcast.resume("source"), tracks=tracks, at=packager.wall + seconds)
             else:
                 for event in packager.segment(seconds, parts):
-                    broadcast.take("source", event)
+                    broadcast.write("source", event)
                     after = load(broadcast)
                     for name, playlist in before.items():
                         check_reload(playlist, after[name])
@@ -126,7 +126,7 @@ def test_every_manifest_lists_only_what_is_on_the_disk_and_the_recording_lists_a
     steps: list[tuple[str, float, int]],
 ) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        storage = Storage(DiskBackend(Path(folder), sync=False), ShelfLimits(min_free=0))
+        storage = Storage(DiskBackend(Path(folder), sync=False), StorageLimits(min_free=0))
         broadcast = storage.begin(info())
         packager = SimulatedPackager()
         pushed = {kind: 0 for kind in TrackKind}
@@ -135,7 +135,7 @@ def test_every_manifest_lists_only_what_is_on_the_disk_and_the_recording_lists_a
                 packager.restart(seconds)
                 continue
             for event in packager.segment(seconds, parts):
-                broadcast.take("source", event)
+                broadcast.write("source", event)
                 if isinstance(event, SegmentEnd):
                     pushed[event.track] += event.duration
             mpd = ElementTree.fromstring(  # noqa: S314 - our own text

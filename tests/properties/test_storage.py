@@ -12,10 +12,10 @@ from providers.local.mp4.reader import Defaults, read_defaults, whole_fragments
 from providers.local.packager.events import Part, TrackKind
 from providers.local.storage.broadcast import Broadcast
 from providers.local.storage.disk import DiskBackend
-from providers.local.storage.storage import ShelfLimits, Storage
+from providers.local.storage.storage import Storage, StorageLimits
 from tests.simulated_packager import UID, SimulatedPackager, fragment, info, media_size
 
-LIMITS = ShelfLimits(min_free=0)
+LIMITS = StorageLimits(min_free=0)
 
 
 def seconds(broadcast: Broadcast, kind: TrackKind) -> float:
@@ -44,7 +44,7 @@ def test_a_kill_at_any_moment_loses_no_more_than_the_part_being_written(
             events += packager.segment(length, parts)
         taken = events[:kill]
         for event in taken:
-            broadcast.take("source", event)
+            broadcast.write("source", event)
         written = {
             kind: sum(e.duration for e in taken if isinstance(e, Part) and e.track is kind) for kind in TrackKind
         }
@@ -65,7 +65,7 @@ def test_a_kill_at_any_moment_loses_no_more_than_the_part_being_written(
         resume = again.resume("source")
         assert resume.decode_time >= max(seconds(again, kind) for kind in TrackKind) - 1e-6
         for event in SimulatedPackager(resume).segment():
-            again.take("source", event)
+            again.write("source", event)
         recording = again.finish(packager.wall)
         assert recording is not None
         assert recording.size == media_size(again.files)
@@ -81,7 +81,7 @@ def test_garbage_in_any_file_never_raises_out_of_recovery(victim: int, garbage: 
         for broadcast in (sound, broken):
             packager = SimulatedPackager()
             for event in [*packager.segment(), *packager.segment(), *packager.segment()][:-2]:
-                broadcast.take("source", event)
+                broadcast.write("source", event)
             broadcast.suspend()
         files = sorted((Path(folder) / broken.info.uid).iterdir())
         file = files[victim % len(files)]

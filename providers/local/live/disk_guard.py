@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping
 import structlog
 
 from providers.local.storage.broadcast import Broadcast
-from providers.local.storage.errors import ShelfFull, StorageError
-from providers.local.storage.storage import Room, Storage
+from providers.local.storage.errors import StorageError, StorageFull
+from providers.local.storage.storage import SpaceLevel, Storage
 
 log = structlog.get_logger(__name__)
 
@@ -39,14 +39,14 @@ class DiskGuard:
             return True
         self._next_look = now + LOOK_INTERVAL
         try:
-            room = self._storage.room()
+            room = self._storage.space_level()
         except OSError as problem:
             log.error("the free space is not known", problem=problem.strerror)
             return True
-        if room is not Room.ENOUGH:
+        if room is not SpaceLevel.ENOUGH:
             for uid, broadcast in running.items():
                 self._stop_recording(uid, broadcast)
-        return room is not Room.NONE
+        return room is not SpaceLevel.NONE
 
     def lets_begin(self) -> bool:
         """Whether there is room for another broadcast, as of the last LOOK_INTERVAL."""
@@ -56,7 +56,7 @@ class DiskGuard:
             try:
                 self._storage.check_space()
                 self._begins = True
-            except ShelfFull:
+            except StorageFull:
                 self._begins = False
             except OSError as problem:
                 log.error("the free space is not known", problem=problem.strerror)

@@ -24,9 +24,9 @@ from providers.local.live.session import CHECK_INTERVAL, SHORTEST_SHOWN, LiveSes
 from providers.local.packager import cutting
 from providers.local.ports import InputStore, StoredInput
 from providers.local.storage.broadcast import Broadcast
-from providers.local.storage.errors import ShelfFull, StorageError
+from providers.local.storage.errors import StorageError, StorageFull
 from providers.local.storage.index import BroadcastInfo
-from providers.local.storage.recordings import Recordings
+from providers.local.storage.recordings import RecordingCatalog
 from providers.local.storage.storage import Storage
 
 log = structlog.get_logger(__name__)
@@ -52,7 +52,7 @@ class BroadcastRegistry:
     def __init__(
         self,
         storage: Storage,
-        recordings: Recordings,
+        recordings: RecordingCatalog,
         inputs: InputStore,
         transcoding: Transcoding,
         spawn: Spawn,
@@ -89,7 +89,7 @@ class BroadcastRegistry:
         session.stored = stored
         try:
             return session.admit(request)
-        except ShelfFull as full:
+        except StorageFull as full:
             raise PublishRefused(Refusal.DISK_NEARLY_FULL, f"{full}.") from full
         except StorageError as problem:
             log.error("storage failed", input=stored.uid, problem=str(problem))
@@ -137,7 +137,7 @@ class BroadcastRegistry:
         )
 
     def _pipeline(self, stored: StoredInput) -> Pipeline:
-        """A pipeline for an encoder that was let in; the first one begins the broadcast. Raises ShelfFull, StorageError."""
+        """A pipeline for an encoder that was let in; the first one begins the broadcast. Raises StorageFull, StorageError."""
         broadcast = self._running.get(stored.uid)
         if broadcast is None:
             broadcast = self._running[stored.uid] = self._storage.begin(self._info(stored))

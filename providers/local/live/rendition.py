@@ -20,7 +20,7 @@ log = structlog.get_logger(__name__)
 class SegmentSink(Protocol):
     """Where a broadcast's media goes: `storage.broadcast.Broadcast`."""
 
-    def take(self, rendition: str, event: PackagerEvent) -> None:
+    def write(self, rendition: str, event: PackagerEvent) -> None:
         """Store an event of a rendition's packager. Raises StorageError."""
 
     def promise(self, target_duration: int, part_target: float) -> None:
@@ -101,7 +101,7 @@ class RenditionWriter:
         if packager.target_duration:
             self._storage.promise(packager.target_duration, packager.part_target)
         for event in events:
-            self._storage.take(self.rendition, event)
+            self._storage.write(self.rendition, event)
             if isinstance(event, TrackInit):
                 self._tracks.add(event.track)
             elif isinstance(event, SegmentEnd):

@@ -7,7 +7,7 @@ from typing import Protocol
 from providers.local.storage.broadcast import Broadcast
 
 
-class PictureLater(Exception):
+class ThumbnailNotReady(Exception):
     """There is a picture, but it cannot be made right now; in `seconds` it may."""
 
     def __init__(self, seconds: float) -> None:
@@ -15,7 +15,7 @@ class PictureLater(Exception):
         self.seconds = seconds
 
 
-class Library(Protocol):
+class PlaybackSource(Protocol):
     """Where the routes find what to play."""
 
     def find_live(self, input_uid: str) -> Broadcast | None:
@@ -28,4 +28,4 @@ class Library(Protocol):
         """The finished broadcast with this uid (`Storage.open`)."""
 
     async def thumbnail(self, uid: str, width: int | None, height: int | None, fit: str) -> bytes | None:
-        """A JPEG of an input uid (live) or a recording uid; None when there is no picture. Raises PictureLater."""
+        """A JPEG of an input uid (live) or a recording uid; None when there is no picture. Raises ThumbnailNotReady."""

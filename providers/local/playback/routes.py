@@ -25,10 +25,10 @@ from providers.local.manifest.views import init_name, segment_name
 from providers.local.playback import answers
 from providers.local.playback.answers import max_age, problem
 from providers.local.playback.documents import Document, Documents
-from providers.local.playback.ports import Library, PictureLater
+from providers.local.playback.ports import PlaybackSource, ThumbnailNotReady
 from providers.local.storage.broadcast import Broadcast
 from providers.local.storage.parts import read_part
-from providers.local.storage.track import Track
+from providers.local.storage.track import StoredTrack
 
 LIVE_MAX_AGE = 1
 MULTIVARIANT_MAX_AGE = 2
@@ -55,7 +55,7 @@ PLAYLIST = re.compile(r"(?P<track>[a-z0-9]{1,16}-(?:video|audio))\.m3u8")
 UID = "{uid:[0-9a-f]{32}}"
 
 
-def routes(library: Library) -> list[web.RouteDef]:
+def routes(library: PlaybackSource) -> list[web.RouteDef]:
     """The playback routes, to be mounted at the root."""
     playback = _Playback(library)
     handlers = {
@@ -69,7 +69,7 @@ def routes(library: Library) -> list[web.RouteDef]:
 
 
 class _Playback:
-    def __init__(self, library: Library) -> None:
+    def __init__(self, library: PlaybackSource) -> None:
         self._library = library
         self._documents = Documents()
 
@@ -155,7 +155,7 @@ class _Playback:
             age = BLOCKED_TARGETS * broadcast.target_duration
         return answers.document(request, self._live_playlist(broadcast, track), max_age(age))
 
-    def _live_playlist(self, broadcast: Broadcast, track: Track) -> Document:
+    def _live_playlist(self, broadcast: Broadcast, track: StoredTrack) -> Document:
         def render() -> str:
             view = broadcast.view(live=True)
             return hls.live_playlist(view, track.view(live=True), "../segments/")
@@ -190,7 +190,7 @@ class _Playback:
         return await answers.file(request, broadcast.files, segment_name(track.name, sequence), content_type)
 
     async def _part(
-        self, request: web.Request, broadcast: Broadcast, track: Track, sequence: int, index: int
+        self, request: web.Request, broadcast: Broadcast, track: StoredTrack, sequence: int, index: int
     ) -> web.Response:
         """A part, for as long as its segment is served. One that was hinted at is waited for (EXT-X-PRELOAD-HINT, §4.4.5.3)."""
         if _is_hinted(track, sequence, index) and _blocks(broadcast):
@@ -213,7 +213,7 @@ class _Playback:
         width, height = (None if side is None else int(side) for side in sides)
         try:
             picture = await self._library.thumbnail(uid, width, height, fit)
-        except PictureLater as later:
+        except ThumbnailNotReady as later:
             return problem(503, "Too many pictures are being made.", {hdrs.RETRY_AFTER: str(math.ceil(later.seconds))})
         if picture is None:
             return problem(404, "No picture yet.")
@@ -241,14 +241,14 @@ def _blocks(broadcast: Broadcast) -> bool:
     return broadcast.low_latency and not broadcast.ended
 
 
-def _is_hinted(track: Track, sequence: int, index: int) -> bool:
+def _is_hinted(track: StoredTrack, sequence: int, index: int) -> bool:
     if not track.segments:
         return False
     edge = track.edge
     return sequence == edge.whole + 1 and index == edge.open_parts
 
 
-async def _wait(broadcast: Broadcast, track: Track, done: Callable[[], bool]) -> bool:
+async def _wait(broadcast: Broadcast, track: StoredTrack, done: Callable[[], bool]) -> bool:
     """Wait for `done` or the end of the broadcast; False when neither came within WAIT_TARGETS target durations, or the service
     stops: it waits for its requests."""
     try:

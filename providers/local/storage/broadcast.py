@@ -15,7 +15,7 @@ from providers.local.storage.index import BroadcastInfo, FullLine, LossLine, Seg
 from providers.local.storage.port import BroadcastFiles, OpenFile
 from providers.local.storage.recordings import RECORDING_FILE, StoredRecording, encode, recording_name
 from providers.local.storage.silence import without_audio
-from providers.local.storage.track import Track
+from providers.local.storage.track import StoredTrack
 
 MAX_RENDITIONS = 8
 """Renditions of one broadcast; more is a mistake in the settings."""
@@ -35,8 +35,8 @@ TrackKey = tuple[str, TrackKind]
 class Broadcast:
     """One showing of a live input, reconnects included; `Storage` makes them.
 
-    While it runs: `take` what the packagers hand out, then `finish`. A finished one is read only. After a StorageError from
-    `take` nothing more is taken until `retry`; what was written stays and `finish` may still make a recording of it. `version`
+    While it runs: `write` what the packagers hand out, then `finish`. A finished one is read only. After a StorageError from
+    `write` nothing more is taken until `retry`; what was written stays and `finish` may still make a recording of it. `version`
     counts the changes that playlists show; `low_latency` is whether they list parts; `recording` is whether what comes is kept.
     `clock` gives the Unix time (seconds) that its program time and its MPD go by.
     """
@@ -44,7 +44,7 @@ class Broadcast:
     def __init__(self, files: BroadcastFiles, info: BroadcastInfo, index: OpenFile | None) -> None:
         self.info = info
         self.files = files
-        self.tracks: dict[TrackKey, Track] = {}
+        self.tracks: dict[TrackKey, StoredTrack] = {}
         self.target_duration = MIN_TARGET_DURATION
         self.part_target = info.part_target
         self.lost_at: float | None = None
@@ -61,7 +61,7 @@ class Broadcast:
 
     # Writing
 
-    def take(self, rendition: str, event: PackagerEvent) -> None:
+    def write(self, rendition: str, event: PackagerEvent) -> None:
         """Keep what a packager handed out for `rendition`. Cheap: one write into the page cache. Errors: StorageError."""
         if self._index is None or self._failed:
             raise StorageError("this broadcast takes no more media")
@@ -109,30 +109,30 @@ class Broadcast:
             elif name == rendition:
                 track.drop_open()
 
-    def _begin_generation(self, track: Track, event: TrackInit) -> None:
+    def _begin_generation(self, track: StoredTrack, event: TrackInit) -> None:
         self._end_open(track, time.time())
         track.begin(event)
         if event.track is TrackKind.AUDIO:
             self._audio_inits[track.rendition] = event
 
-    def _add_silence(self, track: Track, part: Part) -> None:
+    def _add_silence(self, track: StoredTrack, part: Part) -> None:
         """List what comes before this part, for the video that had no audio: `resume` left room for it in the numbers."""
         video, init = self.tracks.get((track.rendition, TrackKind.VIDEO)), self._audio_inits.get(track.rendition)
         if video is not None and init is not None and track.kind is TrackKind.AUDIO:
             track.add_silence(init, video, part)
             self._listed(track)
 
-    def _track(self, rendition: str, kind: TrackKind) -> Track:
+    def _track(self, rendition: str, kind: TrackKind) -> StoredTrack:
         track = self.tracks.get((rendition, kind))
         if track is None:
             if not RENDITION_NAME.fullmatch(rendition) or len(self.tracks) >= 2 * MAX_RENDITIONS:
                 raise StorageError(f"no room for a rendition called {rendition!r}")
-            track = self.tracks[rendition, kind] = Track(self.files, rendition, kind, self._write_line)
+            track = self.tracks[rendition, kind] = StoredTrack(self.files, rendition, kind, self._write_line)
             if not self.recording:
                 track.stop_keeping()
         return track
 
-    def _listed(self, track: Track) -> None:
+    def _listed(self, track: StoredTrack) -> None:
         """A segment of `track` was added: keep the promises of the playlists."""
         self.target_duration = max(self.target_duration, track.longest)
         track.slide(self.target_duration)
@@ -242,13 +242,13 @@ class Broadcast:
             self.version += 1
             for track in self.tracks.values():
                 track.release()
-                track.forget_media()
-                track.tell()
+                track.drop_media()
+                track.notify()
         if recording is None:
             self.files.delete_all()
         return recording
 
-    def _end_open(self, track: Track, at: float) -> None:
+    def _end_open(self, track: StoredTrack, at: float) -> None:
         before = len(track.segments)
         track.end_open(at)
         if len(track.segments) > before:
@@ -283,7 +283,7 @@ class Broadcast:
             self._index = None
             for track in self.tracks.values():
                 track.release()
-                track.tell()
+                track.notify()
 
     # Reading
 
@@ -329,7 +329,7 @@ class Broadcast:
         kinds = {track.kind.value for track in self.tracks.values() if track.segments and self._goes_on(track)}
         return "+".join(sorted(kinds)) or None
 
-    def _goes_on(self, track: Track) -> bool:
+    def _goes_on(self, track: StoredTrack) -> bool:
         """Whether more of the track may come. It has ended when its rendition went on without it for LEFT_AFTER segments.
 
         An encoder that comes back without audio, for instance, leaves a playlist that does not grow: players would wait for it.
@@ -338,7 +338,7 @@ class Broadcast:
         others = [each for (name, _), each in self.tracks.items() if name == track.rendition and each is not track]
         return not any(each.segments_after(newest, LEFT_AFTER) for each in others)
 
-    def track(self, name: str) -> Track | None:
+    def track(self, name: str) -> StoredTrack | None:
         """The track called `name` in URLs, if it has a segment or a part."""
         rendition, _, kind = name.partition("-")
         return self.tracks.get((rendition, KINDS[kind])) if kind in KINDS else None
@@ -361,7 +361,7 @@ class Broadcast:
                 self._promised(line)
                 continue
             key = (line.rendition, line.kind)
-            track = self.tracks.get(key) or Track(self.files, *key, self._write_line)
+            track = self.tracks.get(key) or StoredTrack(self.files, *key, self._write_line)
             self.tracks[key] = track
             track.restore(line)
             if isinstance(line, SegmentLine):

@@ -1,7 +1,7 @@
 """What can go wrong on the storage::
 
 StorageError        a write failed: this broadcast cannot go on (its cause is the OSError)
-└── ShelfFull     too little free space to begin a broadcast
+└── StorageFull     too little free space to begin a broadcast
 """
 
 
@@ -9,5 +9,5 @@ class StorageError(Exception):
     """The storage could not keep what it was given."""
 
 
-class ShelfFull(StorageError):
+class StorageFull(StorageError):
     """Too little free space; the sentence may be shown to the streamer."""

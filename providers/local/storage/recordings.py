@@ -77,7 +77,7 @@ def read_all(backend: StorageBackend) -> list[StoredRecording]:
     return found
 
 
-class Recordings:
+class RecordingCatalog:
     """The catalogue, in memory."""
 
     def __init__(self) -> None:

@@ -27,7 +27,7 @@ from providers.local.storage.index import (
 )
 from providers.local.storage.port import BroadcastFiles, StorageBackend
 from providers.local.storage.recordings import RECORDING_FILE, decode
-from providers.local.storage.track import Track
+from providers.local.storage.track import StoredTrack
 
 log = structlog.get_logger(__name__)
 
@@ -179,7 +179,7 @@ def is_stored(files: BroadcastFiles, line: Line) -> bool:
     return size is not None and size >= line.segment.size
 
 
-def _open_segment(files: BroadcastFiles, track: Track, last_write: float) -> SegmentView | None:
+def _open_segment(files: BroadcastFiles, track: StoredTrack, last_write: float) -> SegmentView | None:
     """The segment that was being written, its file cut to its last whole fragment; None when there is not one."""
     sequence, generation = track.next_sequence, max(track.inits)
     name = segment_name(track.name, sequence)

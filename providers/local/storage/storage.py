@@ -13,7 +13,7 @@ import structlog
 from providers.concurrency import SingleFlight
 from providers.local.storage import index
 from providers.local.storage.broadcast import Broadcast
-from providers.local.storage.errors import ShelfFull, StorageError
+from providers.local.storage.errors import StorageError, StorageFull
 from providers.local.storage.index import INDEX_FILE, UID, BroadcastInfo, BrokenIndex
 from providers.local.storage.port import StorageBackend
 from providers.local.storage.recordings import RECORDING_FILE, StoredRecording, decode, encode, read_all
@@ -23,7 +23,7 @@ log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class ShelfLimits:
+class StorageLimits:
     """`min_free`: bytes the disk must have free to begin a broadcast, `record_free`: to go on recording one, `live_free`: to go on
     with it at all. `open_recordings`: how many stay opened for playback, and `open_segments`: how many segments these may have
     together; a recording of a day has 86,000, some 70 MB.
@@ -44,7 +44,7 @@ class _Loaded:
     correction: StoredRecording | None
 
 
-class Room(Enum):
+class SpaceLevel(Enum):
     """What the free space is enough for, while broadcasts run."""
 
     ENOUGH = auto()
@@ -58,7 +58,7 @@ class Storage:
     def __init__(
         self,
         backend: StorageBackend,
-        limits: ShelfLimits = ShelfLimits(),
+        limits: StorageLimits = StorageLimits(),
         *,
         corrected: Callable[[StoredRecording], None] = lambda recording: None,
     ) -> None:
@@ -70,7 +70,7 @@ class Storage:
         self._loading: SingleFlight[str, _Loaded | None] = SingleFlight()
 
     def begin(self, info: BroadcastInfo) -> Broadcast:
-        """A new broadcast. Errors: ShelfFull, StorageError."""
+        """A new broadcast. Errors: StorageFull, StorageError."""
         self.check_space()
         files = self._backend.create(info.uid)
         try:
@@ -86,26 +86,26 @@ class Storage:
         return Broadcast(files, info, file)
 
     def check_space(self) -> None:
-        """Errors: ShelfFull when a broadcast could not begin now."""
+        """Errors: StorageFull when a broadcast could not begin now."""
         free = self.free_space()
         if free < self._limits.min_free:
-            raise ShelfFull(
+            raise StorageFull(
                 f"The disk of the recordings is nearly full: {free >> 20} MiB free, {self._limits.min_free >> 20} MiB needed"
             )
 
-    def room(self) -> Room:
+    def space_level(self) -> SpaceLevel:
         """What broadcasts that run may go on with. Errors: OSError."""
         free = self.free_space()
         if free >= self._limits.record_free:
-            return Room.ENOUGH
-        return Room.LIVE_ONLY if free >= self._limits.live_free else Room.NONE
+            return SpaceLevel.ENOUGH
+        return SpaceLevel.LIVE_ONLY if free >= self._limits.live_free else SpaceLevel.NONE
 
     def free_space(self) -> int:
         """Bytes that may still be written."""
         return self._backend.free_space()
 
     def recover(self) -> list[Broadcast]:
-        """The broadcasts that were running when the process ended, oldest first, ready to `take` more or to `finish`.
+        """The broadcasts that were running when the process ended, oldest first, ready to `write` more or to `finish`.
 
         `last_write`, `lost_at`, `info` and `resume` say which. Whatever cannot be read is set aside. Blocking; call it once.
         """

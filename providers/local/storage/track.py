@@ -36,7 +36,7 @@ RATE_MARGIN = 0.5
 """A segment shorter than this share of the target duration says nothing about the peak rate (RFC 8216bis §4.4.6.2)."""
 
 
-class Track:
+class StoredTrack:
     """One track as it grows. Methods that write raise StorageError.
 
     `log` appends a line to the broadcast's index. `changed` is set, and replaced, whenever a part or segment is added.
@@ -87,7 +87,7 @@ class Track:
             raise StorageError("a part of a segment that is not open")
         self._file.append(part.data)
         stored.add(part)
-        self.tell()
+        self.notify()
 
     def end(self, event: SegmentEnd) -> None:
         """All parts of the open segment are out: list it."""
@@ -108,7 +108,7 @@ class Track:
         self._open = self._file = None
         self.restore(SegmentLine(self.rendition, self.kind, segment))
         self._forget_old()
-        self.tell()
+        self.notify()
 
     def end_open(self, now: float) -> None:
         """Close a segment whose end will not come. `now` in seconds since the Unix epoch."""
@@ -252,7 +252,7 @@ class Track:
         if seconds >= RATE_MARGIN * self._target:
             self._peak = max(self._peak, int(segment.size * 8 / seconds))
 
-    def tell(self) -> None:
+    def notify(self) -> None:
         """Wake whoever waits for a change."""
         changed, self.changed = self.changed, asyncio.Event()
         changed.set()
@@ -276,7 +276,7 @@ class Track:
                 self._files.delete(segment_name(self.name, segment.sequence))
             self._removed += 1
 
-    def add_silence(self, init: TrackInit, video: Track, part: Part) -> None:
+    def add_silence(self, init: TrackInit, video: StoredTrack, part: Part) -> None:
         """List silence for as long as the newest segments of the video without audio last, up to this part, which is of `init`.
 
         Playlists do not show its parts, which are as long as a segment.
@@ -299,7 +299,7 @@ class Track:
         for stored in self._parts.values():
             stored.hidden = True
 
-    def forget_media(self) -> None:
+    def drop_media(self) -> None:
         """Everything is in the files, and nobody lists parts any more."""
         self._parts.clear()
 

@@ -10,9 +10,9 @@ import pytest
 from providers.local import library
 from providers.local.library import Library
 from providers.local.live.registry import BroadcastRegistry
-from providers.local.playback import PictureLater
+from providers.local.playback import ThumbnailNotReady
 from providers.local.storage.disk import DiskBackend
-from providers.local.storage.storage import ShelfLimits, Storage
+from providers.local.storage.storage import Storage, StorageLimits
 from providers.local.transcoder.thumbnail import MAX_SIDE, MIN_SIDE, Media, ThumbnailBusy, Thumbnails
 from tests.simulated_packager import EPOCH, UID, SimulatedPackager, info
 
@@ -40,10 +40,10 @@ class FreshThumbnails(Thumbnails):
 
 @pytest.fixture
 def storage(tmp_path: Path) -> Storage:
-    storage = Storage(DiskBackend(tmp_path, sync=False), ShelfLimits(min_free=0))
+    storage = Storage(DiskBackend(tmp_path, sync=False), StorageLimits(min_free=0))
     broadcast = storage.begin(info())
     for event in SimulatedPackager().segment():
-        broadcast.take("source", event)
+        broadcast.write("source", event)
     broadcast.finish(EPOCH + 2)
     return storage
 
@@ -62,7 +62,7 @@ async def test_a_picture_that_cannot_be_made_right_now_is_later_not_never(storag
         async def of(self, key: str, media: Media, width: int = 640, height: int = 360, fit: str = "crop") -> bytes:
             raise ThumbnailBusy("too many", retry_after=3.0)
 
-    with pytest.raises(PictureLater) as later:
+    with pytest.raises(ThumbnailNotReady) as later:
         await Library(cast("BroadcastRegistry", Idle()), storage, BusyThumbnails()).thumbnail(UID, 640, 360, "crop")
     assert later.value.seconds == 3.0
 
@@ -82,13 +82,13 @@ async def test_the_picture_of_a_recording_that_stopped_early_is_of_what_was_reco
             assert callable(media)
             return await media()
 
-    storage = Storage(DiskBackend(tmp_path, sync=False), ShelfLimits(min_free=0))
+    storage = Storage(DiskBackend(tmp_path, sync=False), StorageLimits(min_free=0))
     broadcast, packager = storage.begin(info()), SimulatedPackager()
     for number in range(30):
         if number == 3:
             broadcast.stop_recording()
         for event in packager.segment():
-            broadcast.take("source", event)
+            broadcast.write("source", event)
     broadcast.finish(packager.wall)
 
     recorded = {broadcast.files.read(f"source-video-{number}.m4s") for number in range(3)}

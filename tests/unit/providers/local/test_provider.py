@@ -17,7 +17,7 @@ from providers.local.live.ports import PublishRequest
 from providers.local.live.refusals import MediaRefused
 from providers.local.ports import MemoryInputStore, StoredInput
 from providers.local.provider import LocalProvider
-from providers.local.storage.storage import ShelfLimits
+from providers.local.storage.storage import StorageLimits
 from providers.local.transcoder.renditions import parse_renditions
 from service.concurrency.tasks import Tasks
 
@@ -57,7 +57,7 @@ async def provider(tmp_path: Path, store: Store, tasks: Tasks) -> AsyncIterator[
         tls=ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER),
         renditions=parse_renditions("source"),
         max_transcodes=0,
-        shelf_limits=ShelfLimits(min_free=0),
+        storage_limits=StorageLimits(min_free=0),
     )
     provider = LocalProvider(config, store, tasks.spawn)
     yield provider

@@ -13,7 +13,7 @@ import pytest
 
 from providers.local.storage.disk import DiskBackend
 from providers.local.storage.recordings import RECORDING_FILE
-from providers.local.storage.storage import ShelfLimits, Storage
+from providers.local.storage.storage import Storage, StorageLimits
 from providers.lock import ExclusiveLock, LockHeld
 from service.backup import BackupRefused, back_up, copying, restore
 from service.settings import Settings
@@ -31,16 +31,16 @@ def settings(tmp_path: Path, migrated_sqlite: str) -> Settings:
     shutil.copyfile(migrated_sqlite.removeprefix("sqlite:///"), data / "conference.db")
     (data / "tls" / "ca.key").write_text("a key")
     (data / "first-token").write_text("a token")
-    storage = Storage(DiskBackend(data / "recordings", sync=False), ShelfLimits(min_free=0))
+    storage = Storage(DiskBackend(data / "recordings", sync=False), StorageLimits(min_free=0))
     for uid in (FINISHED, RUNNING):
         broadcast, packager = storage.begin(info(uid)), SimulatedPackager()
         for event in [event for _ in range(3) for event in packager.segment()]:
-            broadcast.take("source", event)
+            broadcast.write("source", event)
         if uid == FINISHED:
             broadcast.finish(EPOCH + 6)
         else:
             for event in list(packager.segment())[:4]:  # two parts of each track
-                broadcast.take("source", event)
+                broadcast.write("source", event)
     return Settings(data_dir=data)
 
 
@@ -98,7 +98,7 @@ async def test_a_restored_service_has_all_of_it_and_the_running_broadcast_is_rec
     assert (data / "tls" / "ca.key").read_text() == "a key"
     assert (data / "first-token").read_text() == "a token"
     assert {path.stat().st_mode & 0o077 for path in data.rglob("*")} == {0}
-    storage = Storage(DiskBackend(data / "recordings", sync=False), ShelfLimits(min_free=0))
+    storage = Storage(DiskBackend(data / "recordings", sync=False), StorageLimits(min_free=0))
     (recovered,) = storage.recover()
     recording = recovered.finish(EPOCH + 8)
     assert recording is not None and (recording.uid, recording.duration) == (RUNNING, 7.0)
@@ -120,7 +120,7 @@ def test_a_broadcast_that_ends_while_it_is_copied_is_recovered_to_the_same_recor
     monkeypatch.setattr(copying, "copy_file", copy)
     copying.copy_broadcast(folder, tmp_path / RUNNING)
     assert not (tmp_path / RUNNING / RECORDING_FILE).exists()
-    (recovered,) = Storage(DiskBackend(tmp_path, sync=False), ShelfLimits(min_free=0)).recover()
+    (recovered,) = Storage(DiskBackend(tmp_path, sync=False), StorageLimits(min_free=0)).recover()
     assert recovered.info.uid == RUNNING
 
 

@@ -15,13 +15,13 @@ from providers.local.live.pipeline import SOURCE
 from providers.local.live.refusals import PublishRefused, Refusal
 from providers.local.manifest import hls
 from providers.local.packager.events import TrackKind
-from providers.local.storage.storage import ShelfLimits
+from providers.local.storage.storage import StorageLimits
 from service.concurrency.tasks import Tasks
 from tests.strict_playlist import read_media
 from tests.unit.providers.local.live.test_registry import INPUT, Stage
 from tests.unit.providers.local.packager.tags import stream
 
-LIMITS = ShelfLimits()
+LIMITS = StorageLimits()
 MIB = 1 << 20
 
 SetFree = Callable[[int], None]

@@ -13,7 +13,7 @@ from providers.local.packager.cutting import PackagerSettings
 from providers.local.packager.events import PackagerEvent, Resume, TrackKind
 from providers.local.storage.disk import DiskBackend
 from providers.local.storage.errors import StorageError
-from providers.local.storage.storage import ShelfLimits, Storage
+from providers.local.storage.storage import Storage, StorageLimits
 from providers.local.transcoder.renditions import parse_renditions
 from providers.local.transcoder.slots import TranscodeSlots
 from service.concurrency.tasks import Tasks
@@ -21,10 +21,10 @@ from tests.simulated_packager import EPOCH, info
 from tests.unit.providers.local.packager.tags import audio_header, metadata, stream, video_header
 
 
-class FullShelf:
+class FullStorage:
     """Takes nothing."""
 
-    def take(self, rendition: str, event: PackagerEvent) -> None:
+    def write(self, rendition: str, event: PackagerEvent) -> None:
         raise StorageError("the disk is full")
 
     def promise(self, target_duration: int, part_target: float) -> None:
@@ -36,7 +36,7 @@ class FullShelf:
 
 async def test_a_normalised_stream_whose_every_rendition_is_lost_is_refused(tasks: Tasks) -> None:
     transcoding = Transcoding(parse_renditions("720p"), TranscodeSlots(1), tasks.spawn)
-    pipeline = Pipeline("input", FullShelf(), PackagerSettings(), transcoding)
+    pipeline = Pipeline("input", FullStorage(), PackagerSettings(), transcoding)
     for tag in stream(3.0):
         pipeline._rendition_tag("720p", tag)  # what ffmpeg would have made
 
@@ -50,7 +50,7 @@ async def test_a_normalised_stream_whose_every_rendition_is_lost_is_refused(task
 async def test_after_a_loss_of_the_renditions_the_same_moment_has_the_same_generation_everywhere(
     tasks: Tasks, tmp_path: Path
 ) -> None:
-    broadcast = Storage(DiskBackend(tmp_path, sync=False), ShelfLimits(min_free=0)).begin(info())
+    broadcast = Storage(DiskBackend(tmp_path, sync=False), StorageLimits(min_free=0)).begin(info())
     transcoding = Transcoding(parse_renditions("source,240p"), TranscodeSlots(0), tasks.spawn)
     pipeline = Pipeline("input", broadcast, PackagerSettings(), transcoding)
     for tag in stream(16.0):
@@ -80,7 +80,7 @@ async def test_after_a_loss_of_the_renditions_the_same_moment_has_the_same_gener
 async def test_what_ffmpeg_still_makes_of_the_old_clock_does_not_go_into_the_new_generation(
     tasks: Tasks, tmp_path: Path
 ) -> None:
-    broadcast = Storage(DiskBackend(tmp_path, sync=False), ShelfLimits(min_free=0)).begin(info())
+    broadcast = Storage(DiskBackend(tmp_path, sync=False), StorageLimits(min_free=0)).begin(info())
     transcoding = Transcoding(parse_renditions("source,240p"), TranscodeSlots(0), tasks.spawn)
     pipeline = Pipeline("input", broadcast, PackagerSettings(), transcoding)
     made: list[tuple[float, FlvTag]] = []
@@ -116,7 +116,7 @@ async def test_what_ffmpeg_still_makes_of_the_old_clock_does_not_go_into_the_new
 async def test_renditions_follow_the_source_into_its_generations(
     tasks: Tasks, tmp_path: Path, change: str, generations: set[int]
 ) -> None:
-    broadcast = Storage(DiskBackend(tmp_path, sync=False), ShelfLimits(min_free=0)).begin(info())
+    broadcast = Storage(DiskBackend(tmp_path, sync=False), StorageLimits(min_free=0)).begin(info())
     transcoding = Transcoding(parse_renditions("source,240p"), TranscodeSlots(0), tasks.spawn)
     pipeline = Pipeline("input", broadcast, PackagerSettings(), transcoding)
     tags = stream(16.0)
@@ -149,7 +149,7 @@ async def test_renditions_follow_the_source_into_its_generations(
 async def test_a_normalised_stream_whose_clock_jumps_goes_on_where_it_was(
     tasks: Tasks, tmp_path: Path, after: int
 ) -> None:
-    broadcast = Storage(DiskBackend(tmp_path, sync=False), ShelfLimits(min_free=0)).begin(info())
+    broadcast = Storage(DiskBackend(tmp_path, sync=False), StorageLimits(min_free=0)).begin(info())
     transcoding = Transcoding(parse_renditions("720p"), TranscodeSlots(1), tasks.spawn)
     pipeline = Pipeline("input", broadcast, PackagerSettings(), transcoding)
     for run, start in enumerate((3_600_000, after)):

@@ -27,8 +27,8 @@ from providers.local.rtmp.events import publish_target
 from providers.local.storage.broadcast import Broadcast
 from providers.local.storage.disk import DiskBackend
 from providers.local.storage.errors import StorageError
-from providers.local.storage.recordings import Recordings
-from providers.local.storage.storage import ShelfLimits, Storage
+from providers.local.storage.recordings import RecordingCatalog
+from providers.local.storage.storage import Storage, StorageLimits
 from providers.local.transcoder.renditions import parse_renditions
 from providers.local.transcoder.slots import TranscodeSlots
 from tests.unit.providers.local.packager.tags import stream, video_header
@@ -65,14 +65,14 @@ class Stage:
         self.now = 1_790_000_000.0
         self.store = Store()
         self.told: list[ProviderEvent] = []
-        self.recordings = Recordings()
+        self.recordings = RecordingCatalog()
         self.closed: list[Refusal] = []
         self.renditions = "source"
         self.broadcasts = self._broadcasts()
 
     def _broadcasts(self) -> BroadcastRegistry:
         transcoding = Transcoding(parse_renditions(self.renditions), TranscodeSlots(0), self.spawn)
-        self.storage = storage = Storage(DiskBackend(self.folder, sync=False), ShelfLimits(min_free=0))
+        self.storage = storage = Storage(DiskBackend(self.folder, sync=False), StorageLimits(min_free=0))
         clock = lambda: self.now  # noqa: E731
         return BroadcastRegistry(
             storage,

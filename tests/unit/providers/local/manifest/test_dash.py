@@ -11,13 +11,13 @@ import pytest
 from providers.local.manifest import dash
 from providers.local.storage.broadcast import Broadcast
 from providers.local.storage.disk import DiskBackend
-from providers.local.storage.storage import ShelfLimits, Storage
+from providers.local.storage.storage import Storage, StorageLimits
 from tests.simulated_packager import SimulatedPackager, info
 
 
 @pytest.fixture
 def broadcast(tmp_path: Path) -> Iterator[Broadcast]:
-    storage = Storage(DiskBackend(tmp_path, sync=False), ShelfLimits(min_free=0))
+    storage = Storage(DiskBackend(tmp_path, sync=False), StorageLimits(min_free=0))
     yield storage.begin(info())
     storage.close()
 
@@ -26,7 +26,7 @@ def depth(broadcast: Broadcast, packager: SimulatedPackager, segments: int) -> f
     """The MPD's timeShiftBufferDepth, in seconds, after so many more segments of two seconds."""
     for _ in range(segments):
         for event in packager.segment(2.0, 1):
-            broadcast.take("source", event)
+            broadcast.write("source", event)
     mpd = dash.live_mpd(broadcast.view(live=True), packager.wall, segments="", location="l", clock="c")
     found = re.search(r'timeShiftBufferDepth="PT([0-9.]+)S"', mpd)
     return float(found[1]) if found else None
@@ -53,7 +53,7 @@ def test_no_segment_is_longer_than_the_longest_that_is_promised(broadcast: Broad
     packager = SimulatedPackager()
     for seconds in (2.0, 2.4):
         for event in packager.segment(seconds, 1):
-            broadcast.take("source", event)
+            broadcast.write("source", event)
     mpd = dash.live_mpd(broadcast.view(live=True), packager.wall, segments="", location="l", clock="c")
     promised = re.search(r'maxSegmentDuration="PT([0-9.]+)S"', mpd)
     assert promised is not None and float(promised[1]) >= 2.4

@@ -15,12 +15,12 @@ from providers.base import LatencyMode
 from providers.local.manifest import hls, reload
 from providers.local.packager.events import Part
 from providers.local.playback import routes
-from providers.local.playback.ports import PictureLater
+from providers.local.playback.ports import ThumbnailNotReady
 from providers.local.storage.broadcast import Broadcast
 from providers.local.storage.disk import DiskBackend
 from providers.local.storage.memory import MemoryBackend
 from providers.local.storage.port import StorageBackend
-from providers.local.storage.storage import ShelfLimits, Storage
+from providers.local.storage.storage import Storage, StorageLimits
 from tests.simulated_packager import INPUT, UID, SimulatedPackager, info
 from tests.strict_playlist import read_media, read_multivariant
 
@@ -31,7 +31,7 @@ class Library:
     """One broadcast on a real storage."""
 
     def __init__(self, backend: StorageBackend) -> None:
-        self.storage = Storage(backend, ShelfLimits(min_free=0))
+        self.storage = Storage(backend, StorageLimits(min_free=0))
         self.broadcast: Broadcast | None = None
         self.packager = SimulatedPackager()
         self.busy = False
@@ -43,12 +43,12 @@ class Library:
     def push(self, count: int = 1) -> None:
         for _ in range(count):
             for event in self.packager.segment():
-                self.running.take("source", event)
+                self.running.write("source", event)
 
     def push_part(self) -> Part:
         """The first part of the next segment of the picture."""
         part = next(event for event in self.packager.segment() if isinstance(event, Part))
-        self.running.take("source", part)
+        self.running.write("source", part)
         return part
 
     @property
@@ -71,7 +71,7 @@ class Library:
 
     async def thumbnail(self, uid: str, width: int | None, height: int | None, fit: str) -> bytes | None:
         if self.busy:
-            raise PictureLater(9.5)
+            raise ThumbnailNotReady(9.5)
         return f"{width}x{height} {fit}".encode() if uid == UID else None
 
 
@@ -105,7 +105,7 @@ async def test_an_idle_input_is_not_found_and_may_be_asked_again_in_a_second(cli
 async def test_a_broadcast_with_parts_only_is_not_served_yet(client: Client, library: Library) -> None:
     library.begin(LatencyMode.LOW)
     for event in [*library.packager.segment()][:6]:
-        library.running.take("source", event)
+        library.running.write("source", event)
     for path in (f"{INPUT}/manifest/video.m3u8", f"{UID}/live/source-video.m3u8", f"{INPUT}/manifest/video.mpd"):
         assert (await client.get(f"/{path}")).status == 404
 
@@ -219,7 +219,7 @@ async def test_a_part_is_served_as_long_as_its_segment(client: Client, library: 
     broadcast = library.begin(LatencyMode.LOW)
     events = [event for _ in range(40) for event in library.packager.segment()]
     for event in events:
-        library.running.take("source", event)
+        library.running.write("source", event)
     open_part = library.push_part()
 
     async def check() -> None:

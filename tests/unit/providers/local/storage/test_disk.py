@@ -15,19 +15,19 @@ from providers.local.storage.broadcast import Broadcast
 from providers.local.storage.disk import BROKEN, DiskBackend
 from providers.local.storage.errors import StorageError
 from providers.local.storage.index import INDEX_FILE
-from providers.local.storage.storage import ShelfLimits, Storage
+from providers.local.storage.storage import Storage, StorageLimits
 from tests.simulated_packager import EPOCH, UID, SimulatedPackager, info
 
 
 @pytest.fixture
 def storage(tmp_path: Path) -> Storage:
-    return Storage(DiskBackend(tmp_path), ShelfLimits(min_free=0))
+    return Storage(DiskBackend(tmp_path), StorageLimits(min_free=0))
 
 
 def push(broadcast: Broadcast, packager: SimulatedPackager, count: int = 1) -> None:
     for _ in range(count):
         for event in packager.segment():
-            broadcast.take("source", event)
+            broadcast.write("source", event)
 
 
 def test_a_broken_recording_is_kept_for_the_operator(storage: Storage, tmp_path: Path) -> None:
@@ -65,7 +65,7 @@ def test_a_full_disk_at_the_start_sets_nothing_aside(storage: Storage, monkeypat
     push(broadcast, packager)
     for event in packager.segment():
         if isinstance(event, Part):  # killed in the middle of a segment
-            broadcast.take("source", event)
+            broadcast.write("source", event)
     broadcast.suspend()
 
     def full(fd: int, data: bytes) -> int:
@@ -83,7 +83,7 @@ def test_a_process_without_a_free_descriptor_goes_on_unsynced(tmp_path: Path, mo
     def dup(fd: int) -> int:
         raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
 
-    storage = Storage(DiskBackend(tmp_path), ShelfLimits(min_free=0))
+    storage = Storage(DiskBackend(tmp_path), StorageLimits(min_free=0))
     broadcast = storage.begin(info())
     monkeypatch.setattr(os, "dup", dup)
     push(broadcast, SimulatedPackager(), 3)
@@ -94,7 +94,7 @@ async def test_the_event_loop_never_waits_for_the_disk_to_sync(tmp_path: Path, m
     waited: list[threading.Thread] = []
     for name in ("fsync", "fdatasync"):
         monkeypatch.setattr(os, name, lambda fd: waited.append(threading.current_thread()))
-    storage = Storage(DiskBackend(tmp_path), ShelfLimits(min_free=0))
+    storage = Storage(DiskBackend(tmp_path), StorageLimits(min_free=0))
     broadcast = storage.begin(info())
     push(broadcast, SimulatedPackager(), 3)
     broadcast.finish(EPOCH + 6)

@@ -9,7 +9,7 @@ import pytest
 from providers.local.packager.events import TrackKind
 from providers.local.storage.broadcast import LEFT_AFTER, Broadcast
 from providers.local.storage.disk import DiskBackend
-from providers.local.storage.storage import ShelfLimits, Storage
+from providers.local.storage.storage import Storage, StorageLimits
 from tests.simulated_packager import SimulatedPackager, info
 
 VIDEO, AUDIO = TrackKind.VIDEO, TrackKind.AUDIO
@@ -17,7 +17,7 @@ VIDEO, AUDIO = TrackKind.VIDEO, TrackKind.AUDIO
 
 @pytest.fixture
 def broadcast(tmp_path: Path) -> Broadcast:
-    return Storage(DiskBackend(tmp_path, sync=False), ShelfLimits(min_free=0)).begin(info())
+    return Storage(DiskBackend(tmp_path, sync=False), StorageLimits(min_free=0)).begin(info())
 
 
 def push(broadcast: Broadcast, count: int, *tracks: TrackKind) -> None:
@@ -25,7 +25,7 @@ def push(broadcast: Broadcast, count: int, *tracks: TrackKind) -> None:
     packager = SimulatedPackager(broadcast.resume("source", joins=False), tracks=tracks)
     for _ in range(count):
         for event in packager.segment():
-            broadcast.take("source", event)
+            broadcast.write("source", event)
 
 
 @pytest.mark.parametrize(

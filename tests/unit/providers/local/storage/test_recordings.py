@@ -10,7 +10,7 @@ from providers.base import RecordingNotFound, RecordingPosition
 from providers.local.storage.port import StorageBackend
 from providers.local.storage.recordings import (
     RECORDING_FILE,
-    Recordings,
+    RecordingCatalog,
     StoredRecording,
     decode,
     encode,
@@ -35,7 +35,7 @@ def test_a_recording_survives_its_file() -> None:
 
 
 def test_pages_go_from_the_newest_to_the_oldest_without_a_gap() -> None:
-    catalogue = Recordings()
+    catalogue = RecordingCatalog()
     made = [recording(number, minutes=number // 2) for number in range(7)]
     for each in [*made[3:], *made[:3], recording(99, input_uid="other")]:
         catalogue.add(each)
@@ -48,18 +48,18 @@ def test_pages_go_from_the_newest_to_the_oldest_without_a_gap() -> None:
 
 
 def test_an_unknown_input_has_no_recordings() -> None:
-    assert Recordings().page("nobody") == []
+    assert RecordingCatalog().page("nobody") == []
 
 
 def test_adding_a_recording_again_replaces_it() -> None:
-    catalogue = Recordings()
+    catalogue = RecordingCatalog()
     catalogue.add(recording(1))
     catalogue.add(recording(1, minutes=5))
     assert [each.created for each in catalogue.page("input")] == [NOON + timedelta(minutes=5)]
 
 
 def test_a_removed_recording_is_not_found() -> None:
-    catalogue = Recordings()
+    catalogue = RecordingCatalog()
     catalogue.add(recording(1))
     catalogue.remove(recording(1).uid)
     with pytest.raises(RecordingNotFound):
@@ -70,7 +70,7 @@ def test_an_unreadable_recording_is_left_out(backend: StorageBackend) -> None:
     for name, data in (("a", encode(recording(1))), ("b", b"{"), ("c", b"[]"), ("d", b'{"uid": 1}')):
         backend.create(name * 32).replace(RECORDING_FILE, data)
     backend.create("e" * 32)  # still running
-    catalogue = Recordings()
+    catalogue = RecordingCatalog()
     for each in read_all(backend):
         catalogue.add(each)
     assert [each.uid for each in catalogue.page("input")] == [recording(1).uid]

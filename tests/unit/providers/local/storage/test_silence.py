@@ -14,7 +14,7 @@ from providers.local.packager.events import TrackKind
 from providers.local.packager.packager import Packager
 from providers.local.storage.broadcast import Broadcast
 from providers.local.storage.disk import DiskBackend
-from providers.local.storage.storage import ShelfLimits, Storage
+from providers.local.storage.storage import Storage, StorageLimits
 from tests.simulated_packager import info, media_size
 from tests.strict_playlist import read_media
 from tests.unit.providers.local.packager.tags import ARRIVED, frames, stream, video_header
@@ -25,7 +25,7 @@ VIDEO = ("source", TrackKind.VIDEO)
 
 @pytest.fixture
 def broadcast(tmp_path: Path) -> Iterator[Broadcast]:
-    storage = Storage(DiskBackend(tmp_path, sync=False), ShelfLimits(min_free=0))
+    storage = Storage(DiskBackend(tmp_path, sync=False), StorageLimits(min_free=0))
     yield storage.begin(info())
     storage.close()
 
@@ -35,9 +35,9 @@ def connect(broadcast: Broadcast, tags: list[FlvTag], after: float) -> None:
     packager = Packager(PackagerSettings(), broadcast.resume("source", joins=False))
     for tag in tags:
         for event in packager.feed(tag, ARRIVED + after):
-            broadcast.take("source", event)
+            broadcast.write("source", event)
     for event in packager.flush():
-        broadcast.take("source", event)
+        broadcast.write("source", event)
 
 
 SILENT = [video_header(), *frames(0, 5.0)]

@@ -11,28 +11,28 @@ import pytest
 from providers.local.manifest.views import window_start
 from providers.local.packager.events import Part, SegmentEnd, TrackInit, TrackKind
 from providers.local.storage.broadcast import Broadcast
-from providers.local.storage.errors import ShelfFull, StorageError
+from providers.local.storage.errors import StorageError, StorageFull
 from providers.local.storage.index import INDEX_FILE
 from providers.local.storage.port import StorageBackend
 from providers.local.storage.recordings import RECORDING_FILE, StoredRecording, decode
-from providers.local.storage.storage import ShelfLimits, Storage
+from providers.local.storage.storage import Storage, StorageLimits
 from tests.simulated_packager import EPOCH, UID, SimulatedPackager, info, media_size
 
 
 @pytest.fixture
 def storage(backend: StorageBackend) -> Storage:
-    return Storage(backend, ShelfLimits(min_free=0))
+    return Storage(backend, StorageLimits(min_free=0))
 
 
 def push(broadcast: Broadcast, packager: SimulatedPackager, count: int = 1, rendition: str = "source") -> None:
     for _ in range(count):
         for event in packager.segment():
-            broadcast.take(rendition, event)
+            broadcast.write(rendition, event)
 
 
 def test_a_full_disk_refuses_a_new_broadcast_with_a_sentence(backend: StorageBackend) -> None:
-    with pytest.raises(ShelfFull, match="nearly full"):
-        Storage(backend, ShelfLimits(min_free=1 << 60)).begin(info())
+    with pytest.raises(StorageFull, match="nearly full"):
+        Storage(backend, StorageLimits(min_free=1 << 60)).begin(info())
 
 
 def test_a_uid_is_used_once(storage: Storage) -> None:
@@ -45,7 +45,7 @@ def test_a_broadcast_is_watchable_with_its_first_segment_in_every_track(storage:
     broadcast = storage.begin(info())
     states = []
     for event in SimulatedPackager().segment():
-        broadcast.take("source", event)
+        broadcast.write("source", event)
         states.append(broadcast.watchable)
     assert states == [False] * (len(states) - 1) + [True]
 
@@ -55,7 +55,7 @@ def test_a_track_that_stays_silent_does_not_hold_the_broadcast_up(storage: Stora
     for _ in range(2):
         for event in packager.segment():
             if isinstance(event, TrackInit) or event.track is TrackKind.VIDEO:
-                broadcast.take("source", event)
+                broadcast.write("source", event)
     assert broadcast.watchable
 
 
@@ -96,7 +96,7 @@ def test_the_segment_left_open_at_the_end_belongs_to_the_recording(storage: Stor
     push(broadcast, packager)
     for event in packager.segment():
         if not isinstance(event, SegmentEnd):
-            broadcast.take("source", event)
+            broadcast.write("source", event)
     recording = broadcast.finish(EPOCH + 4)
     assert recording is not None and recording.duration == 4.0
 
@@ -150,7 +150,7 @@ def test_waiters_are_told_of_every_part(storage: Storage) -> None:
     for event in SimulatedPackager().segment():
         track = broadcast.track("source-video")
         waiting = track.changed if track else None
-        broadcast.take("source", event)
+        broadcast.write("source", event)
         told += bool(waiting and waiting.is_set())
     assert told == 4 + 1
 
@@ -186,14 +186,14 @@ def test_a_part_of_a_segment_that_is_not_open_is_refused(storage: Storage) -> No
     broadcast = storage.begin(info())
     push(broadcast, SimulatedPackager())
     with pytest.raises(StorageError):
-        broadcast.take("source", SegmentEnd(TrackKind.VIDEO, 0, 7, 0, 0, True, EPOCH))
+        broadcast.write("source", SegmentEnd(TrackKind.VIDEO, 0, 7, 0, 0, True, EPOCH))
 
 
 @pytest.mark.parametrize("rendition", ["../x", "Source", "", "a-b"])
 def test_a_rendition_has_a_safe_name(storage: Storage, rendition: str) -> None:
     event = next(event for event in SimulatedPackager().segment() if not isinstance(event, Part))
     with pytest.raises(StorageError):
-        storage.begin(info()).take(rendition, event)
+        storage.begin(info()).write(rendition, event)
 
 
 @pytest.mark.parametrize(
@@ -247,7 +247,7 @@ async def test_a_broadcast_that_was_kept_as_it_ended_shows_what_a_reader_of_its_
 
 
 async def test_long_recordings_make_room_for_each_other_in_memory(backend: StorageBackend) -> None:
-    storage = Storage(backend, ShelfLimits(min_free=0, open_segments=10))
+    storage = Storage(backend, StorageLimits(min_free=0, open_segments=10))
     for number in range(3):
         broadcast = storage.begin(info(uid=f"{number:032x}"))
         push(broadcast, SimulatedPackager(), 4)
@@ -299,7 +299,7 @@ async def test_a_recording_that_is_shorter_than_its_description_is_described_by_
     backend: StorageBackend,
 ) -> None:
     corrected: list[StoredRecording] = []
-    storage = Storage(backend, ShelfLimits(min_free=0), corrected=corrected.append)
+    storage = Storage(backend, StorageLimits(min_free=0), corrected=corrected.append)
     broadcast = storage.begin(info())
     push(broadcast, SimulatedPackager(), 10)
     recording = broadcast.finish(EPOCH + 20)
