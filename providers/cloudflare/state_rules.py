@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from providers.base import ON_AIR, EventKind, InputState, Phase
+from providers.cloudflare.freshness import TRANSITIONS, Freshness, Trigger
 from providers.cloudflare.mapping import Connection
 from providers.cloudflare.mapping import connection as connection_of
 from providers.health import RecordingState
@@ -41,11 +42,10 @@ class SentAway:
 
 @dataclass(slots=True)
 class Tracked:
-    """One live input's record. `answer` is the last good one; `woken` says that it is known to be out of date,
-    `stale` that the API could not be asked about that.
+    """What is known of one live input. `answer` is the last good one.
 
-    `recordings` are videos whose broadcast ended and which are not ready yet, with the moment the waiting began. `video_changed` is
-    the moment at which `video_uid` became what it is, `is_input` whether the delivery host knew the input when it was last asked.
+    `recordings` maps videos whose broadcast has ended, and which are not ready yet, to the moment of its end. `video_changed` is
+    when `video_uid` last changed. `is_input` says whether the delivery host knew the input when it was last asked.
     """
 
     uid: str
@@ -57,11 +57,14 @@ class Tracked:
     is_input: bool = False
     answer: InputState | None = None
     asked: datetime | None = None
-    woken: bool = True
-    stale: bool = False
+    freshness: Freshness = Freshness.OUTDATED
     trouble: str | None = None
     sent_away: SentAway | None = None
     recordings: dict[str, datetime] = field(default_factory=dict)
+
+    def move(self, trigger: Trigger) -> None:
+        """Change `freshness` as `TRANSITIONS` has it."""
+        self.freshness = TRANSITIONS[self.freshness, trigger]
 
     @property
     def on_air(self) -> bool:
@@ -87,7 +90,7 @@ def overruled(tracked: Tracked, connection: Connection, video_uid: str | None, h
     after the API last described the connection, there is an encoder while there is a video.
     """
     changed, read = tracked.video_changed, tracked.connection_read
-    if not tracked.stale:
+    if not tracked.freshness.is_degraded:
         return connection
     if hint is None and changed is not None and (read is None or read < changed):
         hint = video_uid is not None

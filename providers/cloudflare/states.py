@@ -7,13 +7,13 @@ When Cloudflare is away the last good answer is given again, marked degraded, fo
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 import structlog
+from cachetools import LRUCache
 
 from providers.base import (
     EventKind,
@@ -25,6 +25,7 @@ from providers.base import (
     ProviderUnavailable,
 )
 from providers.cloudflare import mapping
+from providers.cloudflare.freshness import Freshness, Trigger
 from providers.cloudflare.state_rules import (
     SentAway,
     Tracked,
@@ -94,10 +95,10 @@ class States:
     def __init__(self, source: Source, clock: Callable[[], datetime]) -> None:
         self._source = source
         self._clock = clock
-        self._tracked: OrderedDict[str, Tracked] = OrderedDict()
+        self._tracked: LRUCache[str, Tracked] = LRUCache(MAX_TRACKED)
         self._followed: set[str] = set()
-        self._told: OrderedDict[str, None] = OrderedDict()
-        self._gone: OrderedDict[str, datetime] = OrderedDict()
+        self._told: LRUCache[str, None] = LRUCache(MAX_TOLD)
+        self._gone: LRUCache[str, datetime] = LRUCache(MAX_TRACKED)
         self._news = asyncio.Event()
         self.listeners: list[EventListener] = []
 
@@ -126,7 +127,7 @@ class States:
     def wake(self, uid: str) -> None:
         """Something happened to it: read the API again, soon."""
         self._gone.pop(uid, None)
-        self._track(uid).woken = True
+        self._track(uid).move(Trigger.CHANGED)
         self._follow(uid)
 
     def sent_away(self, uid: str, reason: str) -> None:
@@ -150,9 +151,6 @@ class States:
     def ended(self, uid: str) -> None:
         """The input was deleted: end what ran, forget it, and go on waiting for its recording only."""
         self._gone[uid] = self._clock()
-        self._gone.move_to_end(uid)
-        if len(self._gone) > MAX_TRACKED:
-            self._gone.popitem(last=False)
         gone = self._tracked.pop(uid, None)
         if gone is None:
             return
@@ -188,11 +186,11 @@ class States:
             await self.state(uid)
         except InputNotFound:
             tracked = self._track(uid)
-            tracked.woken = False
+            tracked.freshness = Freshness.CURRENT  # there is nothing to read
         except ProviderError:
             return  # the next look comes by itself
         await self._look_for_recordings(tracked)
-        if not tracked.on_air and not tracked.recordings and not tracked.woken:
+        if not tracked.on_air and not tracked.recordings and not tracked.freshness.is_outdated:
             self._followed.discard(uid)
 
     async def _refresh(self, tracked: Tracked, now: datetime) -> None:
@@ -209,11 +207,12 @@ class States:
             # The delivery host alone tells what can be watched; an account's list of inputs outgrows the request budget.
             if status != 200:
                 raise away
-            tracked.stale = True
+            tracked.freshness = Freshness.UNCONFIRMED
         else:
             # Known to be out of date from now on, also if the API cannot be asked.
             vanished = tracked.is_input and status == 404
-            tracked.woken = tracked.woken or vanished or contradicts(tracked, video_uid, hint)
+            if vanished or contradicts(tracked, video_uid, hint):
+                tracked.move(Trigger.CHANGED)
             if self._has_news(tracked, video_uid, status, now):
                 await self._read_connection(tracked, now)
         tracked.is_input = status != 404
@@ -221,27 +220,28 @@ class States:
 
     def _has_news(self, tracked: Tracked, video_uid: str | None, status: int, now: datetime) -> bool:
         """Whether the API can know more than we do; what it says costs a request of the budget."""
-        if tracked.woken or tracked.connection is None or tracked.connection_read is None:
+        if tracked.freshness.is_outdated or tracked.connection is None or tracked.connection_read is None:
             return True
         age = CONNECTION_TTL if tracked.on_air or video_uid or status != 200 else IDLE_CONNECTION_TTL
         return _age(tracked.connection_read, now) >= age
 
     async def _read_connection(self, tracked: Tracked, now: datetime) -> None:
-        # What wakes us from here on may be newer than the answer.
-        woken, tracked.woken = tracked.woken, False
+        before = tracked.freshness
+        tracked.move(Trigger.STARTED)
         try:
             shape = await self._input_shape(tracked.uid)
-            woken = False
-        except ProviderUnavailable:
-            if tracked.connection is None:
-                raise
-            # What we know of the connection goes on, marked when it is known to be out of date or simply old.
-            old = tracked.connection_read is None or _age(tracked.connection_read, now) >= MAX_STALE
-            tracked.stale = woken or tracked.woken or old
-            return
-        finally:
-            tracked.woken = tracked.woken or woken
-        tracked.stale = False
+        except BaseException as failure:
+            outdated = before.is_outdated or tracked.freshness is Freshness.OVERTAKEN
+            if isinstance(failure, ProviderUnavailable) and tracked.connection is not None:
+                # The connection that is known goes on, as degraded when it is known to be out of date, or simply old.
+                old = tracked.connection_read is None or _age(tracked.connection_read, now) >= MAX_STALE
+                tracked.move(Trigger.MISSED if outdated else Trigger.EXPIRED if old else Trigger.KEPT)
+                return
+            overtaken, tracked.freshness = tracked.freshness is Freshness.OVERTAKEN, before
+            if overtaken:
+                tracked.move(Trigger.CHANGED)
+            raise
+        tracked.move(Trigger.ANSWERED)
         tracked.connection, tracked.connection_read = mapping.connection(shape.get("status")), now
 
     async def _input_shape(self, uid: str) -> mapping.Shape:
@@ -258,7 +258,9 @@ class States:
         if tracked.video_uid != video_uid:
             tracked.video_changed = now
         connection = explained(overruled(tracked, connection, video_uid, hint), tracked.sent_away, now)
-        after = replace(compose(before, connection, video_uid, tracked.trouble, now), degraded=tracked.stale)
+        after = replace(
+            compose(before, connection, video_uid, tracked.trouble, now), degraded=tracked.freshness.is_degraded
+        )
         other_video = None not in (tracked.video_uid, video_uid) and tracked.video_uid != video_uid
         if tracked.video_uid is not None and tracked.video_uid != video_uid:
             tracked.recordings.setdefault(tracked.video_uid, now)
@@ -280,15 +282,14 @@ class States:
                 self._tell(EventKind.RECORDING_READY, tracked.uid, video_uid)
             if ready or shape is None or self._clock() - since >= RECORDING_WAIT:
                 tracked.recordings.pop(video_uid, None)
-        while len(self._told) > MAX_TOLD:
-            self._told.popitem(last=False)
 
     def _track(self, uid: str) -> Tracked:
-        tracked = self._tracked.setdefault(uid, Tracked(uid))
-        self._tracked.move_to_end(uid)
-        while len(self._tracked) > MAX_TRACKED:
-            forgotten, _ = self._tracked.popitem(last=False)
-            self._followed.discard(forgotten)
+        tracked = self._tracked.get(uid)
+        if tracked is None:
+            if len(self._tracked) >= MAX_TRACKED:
+                dropped, _ = self._tracked.popitem()
+                self._followed.discard(dropped)
+            tracked = self._tracked[uid] = Tracked(uid)
         return tracked
 
     def _follow(self, uid: str, *, soon: bool = True) -> None:
@@ -306,7 +307,11 @@ class States:
 def _is_fresh(tracked: Tracked, now: datetime) -> bool:
     """Whether the answer may be given again; one from an outage also when woken, or every poll would go out."""
     degraded = tracked.answer is not None and tracked.answer.degraded
-    return tracked.asked is not None and _age(tracked.asked, now) < STATE_TTL and (degraded or not tracked.woken)
+    return (
+        tracked.asked is not None
+        and _age(tracked.asked, now) < STATE_TTL
+        and (degraded or not tracked.freshness.is_outdated)
+    )
 
 
 def _age(since: datetime, now: datetime) -> timedelta:
