@@ -1,15 +1,8 @@
-"""A private Redis: a redis-server child on a unix socket, for an installation that names no Redis of its own.
+"""A private Redis: a redis-server child process on a Unix socket, for an installation without a Redis of its own.
 
-It holds the viewer windows. On a normal stop, and on Linux also when we are killed (the kernel then sends it TERM), it
-writes them to the data directory, and the next one reads them: the count survives a restart. One that was left behind all
-the same (a kernel without that signal) still answers on the socket; the next start ends it and takes its place. Two
-services on one data directory are told apart by a lock, never by guessing.
-
-::
-
-    stopped ──▶ starting ──▶ running ──▶ waiting ──▶ starting …     (it died; the delay grows)
-       ▲           └────────────┴───────────┴──▶ stopping ──┐
-       └────────────────────────────────────────────────────┘
+It stores the viewer windows. On a normal stop it writes them to the data directory, and the next server reads them, so the
+viewer count survives a restart. If the service is killed, Linux sends the child SIGTERM, with the same effect. On other systems
+the child stays behind: the next start stops it and replaces it. A lock keeps a second service out of the data directory.
 """
 
 from __future__ import annotations
@@ -21,8 +14,8 @@ import hashlib
 import os
 import shutil
 import tempfile
-from asyncio.subprocess import DEVNULL, Process
-from enum import StrEnum
+from asyncio.subprocess import DEVNULL
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import IO
 
@@ -34,128 +27,104 @@ from redis.exceptions import ConnectionError as RedisGone
 from redis.exceptions import RedisError
 
 from providers.base import Spawn
+from providers.supervisor import ProcessError, ProcessState, RestartPolicy, Supervisor
 
 log = structlog.get_logger(__name__)
 
 PROGRAM = "redis-server"
 
 START_TIMEOUT = 10.0
-"""Seconds a new server has to answer."""
+"""Seconds that a new server has to answer."""
 
 STOP_TIMEOUT = 5.0
-"""Seconds a server has to write its data and end before it is killed."""
+"""Seconds that a server has to write its data and exit before it is killed."""
+
+KILL_TIMEOUT = 2.0
+"""Seconds that the kernel has to end it after SIGKILL."""
 
 ANSWER_TIMEOUT = 1.0
-"""Seconds one command may take."""
+"""The most seconds for one command."""
 
 PROBE_INTERVAL = 0.02
-"""Seconds between two looks at a server that is starting or stopping."""
+"""Seconds between two checks of a server that is starting or stopping."""
 
-RESTART_DELAYS = (0.1, 0.5, 1.0, 2.0, 5.0)
-"""Seconds before each further restart; the last one stays."""
-
-STEADY_AFTER = 30.0
-"""Seconds of running after which the delays begin anew."""
+RESTARTS = RestartPolicy(first_delay=0.1, longest_delay=5.0, good_run=30.0)
 
 SOCKET_PATH_LIMIT = 100
-"""The longest path of a unix socket we use; the kernel takes 107 bytes."""
+"""The longest path of a Unix socket in bytes; the kernel's limit is 107."""
 
 MAX_MEMORY = "256mb"
-"""Some 2 million visitors; beyond it Redis refuses to write rather than to grow."""
+"""Enough for some 2 million viewers. Over the limit Redis refuses writes."""
+
+LOG_SIZE = 300
+"""Bytes from the end of the server's log that are reported."""
 
 
-class RedisState(StrEnum):
-    """Where the child stands."""
-
-    STOPPED = "stopped"
-    STARTING = "starting"
-    RUNNING = "running"
-    WAITING = "waiting"
-    STOPPING = "stopping"
-
-
-MOVES: dict[RedisState, frozenset[RedisState]] = {
-    RedisState.STOPPED: frozenset({RedisState.STARTING, RedisState.STOPPING}),
-    RedisState.STARTING: frozenset({RedisState.RUNNING, RedisState.WAITING, RedisState.STOPPING}),
-    RedisState.RUNNING: frozenset({RedisState.WAITING, RedisState.STOPPING}),
-    RedisState.WAITING: frozenset({RedisState.STARTING, RedisState.STOPPING}),
-    RedisState.STOPPING: frozenset({RedisState.STOPPED}),
-}
-
-
-class PrivateRedisError(Exception):
+class PrivateRedisError(ProcessError):
     """The private Redis could not be started."""
 
 
 def installed() -> bool:
-    """Whether there is a redis-server to run."""
+    """Return whether redis-server is on the PATH."""
     return shutil.which(PROGRAM) is not None
 
 
 class PrivateRedis:
-    """One redis-server child, kept running until `aclose`. `directory` is made if missing and belongs to it alone."""
+    """A redis-server child process, kept running until `aclose`.
+
+    `directory` is created if it does not exist; nothing else may use it.
+    """
 
     def __init__(self, directory: Path, spawn: Spawn) -> None:
         self._directory = directory
         self._spawn = spawn
         self._socket = _socket_path(directory)
-        self._state = RedisState.STOPPED
-        self._process: Process | None = None
+        self._supervisor: Supervisor[RedisProcess] | None = None
         self._lock: IO[str] | None = None
-        self._keeper: asyncio.Task[None] | None = None
 
     @property
-    def state(self) -> RedisState:
-        return self._state
+    def state(self) -> ProcessState:
+        """The state of the process; CLOSED before the start."""
+        return self._supervisor.state if self._supervisor else ProcessState.CLOSED
 
     @property
     def url(self) -> str:
-        """What a Redis client connects to; the same across restarts."""
+        """The URL for a Redis client; the same across restarts."""
         return f"unix://{self._socket}"
 
     @property
     def pid(self) -> int | None:
-        return None if self._process is None else self._process.pid
+        """The process id; None while no process runs."""
+        process = self._supervisor.process if self._supervisor else None
+        return process.pid if process else None
 
     async def start(self) -> None:
-        """Return when commands are answered. Errors: PrivateRedisError. Called once."""
-        self._move(RedisState.STARTING)
+        """Return when the server answers commands. Call once. Raise PrivateRedisError."""
         try:
-            self._take_directory()
+            self._lock_directory()
             await self._replace_leftover()
-            await self._launch()
+            work = _RedisWork(self._launch)
+            self._supervisor = Supervisor("private redis", work, spawn=self._spawn, policy=RESTARTS)
+            await work.first_start
         except BaseException:
             await self.aclose()
             raise
-        self._move(RedisState.RUNNING)
-        self._keeper = self._spawn(self._keep(), name="private redis")
 
     async def aclose(self) -> None:
-        """Stop within STOP_TIMEOUT; safe to call twice and in every state."""
-        if self._state in (RedisState.STOPPED, RedisState.STOPPING):
-            return
-        self._move(RedisState.STOPPING)
+        """Stop the server within `supervisor.CLOSE_TIMEOUT`. Safe to call twice and in every state."""
         try:
-            if self._keeper is not None:
-                self._keeper.cancel()
-                await asyncio.wait([self._keeper])
-            await self._end_process()
+            if self._supervisor is not None:
+                await self._supervisor.aclose()
         finally:
             if self._lock is not None:
                 self._lock.close()
-            self._move(RedisState.STOPPED)
 
-    def _move(self, to: RedisState) -> None:
-        if to not in MOVES[self._state]:
-            raise RuntimeError(f"private redis: {self._state} → {to} is not a legal move")
-        self._state = to
-
-    def _take_directory(self) -> None:
+    def _lock_directory(self) -> None:
         self._directory.mkdir(parents=True, exist_ok=True)
         self._directory.chmod(0o700)
         self._socket.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         if self._socket.parent.stat().st_uid != os.geteuid():
-            raise PrivateRedisError(f"{self._socket.parent} belongs to somebody else")
+            raise PrivateRedisError(f"{self._socket.parent} belongs to another user")
         self._lock = (self._directory / "lock").open("w")
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -163,33 +132,48 @@ class PrivateRedis:
             raise PrivateRedisError(f"another service uses {self._directory}") from None
 
     async def _replace_leftover(self) -> None:
-        """End a server an earlier, killed service left behind: we hold the lock, so it is nobody's."""
+        """Stop the server of a service that was killed. This service holds the lock, so no other service uses it."""
         deadline = asyncio.get_running_loop().time() + STOP_TIMEOUT
         while await self._command("SHUTDOWN", "SAVE"):
             if asyncio.get_running_loop().time() > deadline:
-                raise PrivateRedisError(f"a Redis left behind on {self._socket} does not stop")
+                raise PrivateRedisError(f"an old Redis on {self._socket} does not stop")
             await asyncio.sleep(PROBE_INTERVAL)
         self._socket.unlink(missing_ok=True)
 
-    async def _launch(self) -> None:
+    async def _launch(self) -> RedisProcess:
+        """Start a server and wait until it answers. Raise PrivateRedisError."""
         program = shutil.which(PROGRAM)
         if program is None:
             raise PrivateRedisError(f"{PROGRAM} is not installed")
-        with (self._directory / "redis.log").open("wb") as output:
-            self._process = await asyncio.create_subprocess_exec(
-                *_die_with_us(), program, *self._options(),
-                cwd=self._directory, stdin=DEVNULL, stdout=output, stderr=output, start_new_session=True,
-            )  # fmt: skip
+        output = self._directory / "redis.log"
+        try:
+            with output.open("wb") as file:
+                process = RedisProcess(
+                    await asyncio.create_subprocess_exec(
+                        *_die_with_parent(), program, *self._options(),
+                        cwd=self._directory, stdin=DEVNULL, stdout=file, stderr=file, start_new_session=True,
+                    ),
+                    output,
+                )  # fmt: skip
+        except OSError as problem:  # no process, file or memory available: a later attempt may succeed
+            raise PrivateRedisError(f"cannot start {PROGRAM}: {problem}") from problem
+        try:
+            await self._until_answering(process)
+        except BaseException:
+            await process.stop()
+            raise
+        log.info("private redis started", pid=process.pid)
+        return process
+
+    async def _until_answering(self, process: RedisProcess) -> None:
         try:
             async with asyncio.timeout(START_TIMEOUT):
                 while not await self._command("PING"):
-                    if self._process.returncode is not None:
-                        raise PrivateRedisError(f"{PROGRAM} ended at once: {self._last_words()}")
+                    if process.returncode is not None:
+                        raise PrivateRedisError(f"{PROGRAM} exited at once: {' '.join(process.log)}")
                     await asyncio.sleep(PROBE_INTERVAL)
         except TimeoutError:
-            await self._end_process()
             raise PrivateRedisError(f"{PROGRAM} did not answer within {START_TIMEOUT:.0f} s") from None
-        log.info("private redis started", pid=self._process.pid)
 
     def _options(self) -> list[str]:
         options = {
@@ -198,7 +182,7 @@ class PrivateRedis:
             "unixsocketperm": "700",
             "dir": str(self._directory),
             "dbfilename": "viewers.rdb",
-            # A save point that never comes: Redis writes on TERM only when it has one, and we want no writing before.
+            # Redis saves on SIGTERM only if it has a save point; this one is never reached, so it never saves earlier.
             "save": "86400 1000000000",
             "appendonly": "no",
             "daemonize": "no",
@@ -207,12 +191,8 @@ class PrivateRedis:
         }
         return [part for name, value in options.items() for part in (f"--{name}", value)]
 
-    def _last_words(self) -> str:
-        lines = (self._directory / "redis.log").read_text(errors="replace").split("\n")
-        return " ".join(lines[-4:]).strip()[-300:]
-
     async def _command(self, *words: str) -> bool:
-        """Whether a server takes the command; False when nobody listens."""
+        """Send a command. Return whether a server accepted it; False if none listens."""
         if not self._socket.exists():
             return False
         client = aioredis.Redis(
@@ -223,59 +203,107 @@ class PrivateRedis:
         except (RedisGone, FileNotFoundError, ConnectionError):
             return False
         except RedisError:
-            return words[0] != "PING"  # still loading its data, or busy saving: there, but not ready
+            return words[0] != "PING"  # it loads or saves its data: present, but not ready
         finally:
             await client.aclose()
         return True
 
-    async def _keep(self) -> None:
-        """Start it again whenever it ends."""
-        attempts = 0
-        loop = asyncio.get_running_loop()
-        while True:
-            assert self._process is not None  # noqa: S101  (start() launched it)
-            since = loop.time()
-            code = await self._process.wait()
-            attempts = 0 if loop.time() - since > STEADY_AFTER else attempts
-            delay = RESTART_DELAYS[min(attempts, len(RESTART_DELAYS) - 1)]
-            log.warning("private redis ended", exit_code=code, restart_in=delay)
-            self._move(RedisState.WAITING)
-            await asyncio.sleep(delay)
-            attempts += 1
-            self._move(RedisState.STARTING)
-            try:
-                await self._launch()
-            except (PrivateRedisError, OSError) as error:  # no process, no file, no memory: later, perhaps
-                log.error("private redis does not start", reason=str(error))
-                await self._end_process()
-                continue
-            self._move(RedisState.RUNNING)
 
-    async def _end_process(self) -> None:
-        """TERM, which makes it write its data, then KILL."""
-        process = self._process
-        if process is None or process.returncode is not None:
-            return
-        with contextlib.suppress(ProcessLookupError):
-            process.terminate()
-        try:
-            async with asyncio.timeout(STOP_TIMEOUT):
-                await process.wait()
-        except TimeoutError:
-            log.warning("private redis did not stop and was killed", pid=process.pid)
+class RedisProcess:
+    """A running redis-server: `supervisor.Process`."""
+
+    def __init__(self, process: asyncio.subprocess.Process, output: Path) -> None:
+        self._process = process
+        self._output = output
+
+    @property
+    def pid(self) -> int:
+        """The process id."""
+        return self._process.pid
+
+    @property
+    def returncode(self) -> int | None:
+        """The exit code; None while it runs."""
+        return self._process.returncode
+
+    @property
+    def log(self) -> list[str]:
+        """The last lines of its log."""
+        return self._output.read_text(errors="replace").strip()[-LOG_SIZE:].split("\n")[-3:]
+
+    async def wait(self) -> int:
+        """Return the exit code once it has ended."""
+        return await self._process.wait()
+
+    async def stop(self) -> int:
+        """Send SIGTERM, on which it writes its data, then SIGKILL. Return the exit code. Raise ProcessError."""
+        if self.returncode is None:
             with contextlib.suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
+                self._process.terminate()
+            if not await self._ended(STOP_TIMEOUT):
+                log.warning("private redis did not stop and was killed", pid=self.pid)
+                self.kill()
+                if not await self._ended(KILL_TIMEOUT):
+                    raise ProcessError(f"process {self.pid} survives SIGKILL")
+        return await self._process.wait()
+
+    def kill(self) -> None:
+        """Send SIGKILL; return at once."""
+        if self.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.kill()
+
+    async def _ended(self, seconds: float) -> bool:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._process.wait()
+        except TimeoutError:
+            return False
+        return True
 
 
-def _die_with_us() -> list[str]:
-    """A prefix that has the kernel send TERM to the child when we die, however we die (util-linux; Linux only)."""
+class _RedisWork:
+    """The owner's side of the supervisor: `supervisor.Work`. A server needs no input, so it only has to be started."""
+
+    def __init__(self, launch: Callable[[], Awaitable[RedisProcess]]) -> None:
+        self._launch = launch
+        self.first_start = asyncio.get_running_loop().create_future()
+
+    async def ready(self) -> None:
+        return
+
+    async def start(self) -> RedisProcess:
+        try:
+            process = await self._launch()
+        except PrivateRedisError as error:
+            if not self.first_start.done():
+                self.first_start.set_exception(error)
+            raise
+        if not self.first_start.done():
+            self.first_start.set_result(None)
+        return process
+
+    async def feed(self, process: RedisProcess) -> None:
+        return
+
+    def finish(self, process: RedisProcess) -> None:
+        return
+
+    def ended(self) -> None:
+        return
+
+    def closed(self) -> None:
+        self.first_start.cancel()
+
+
+def _die_with_parent() -> list[str]:
+    """Return a command prefix that makes the kernel send SIGTERM to the child when its parent dies (util-linux; Linux only)."""
     setpriv = shutil.which("setpriv")
     return [setpriv, "--pdeathsig", "TERM", "--"] if setpriv else []
 
 
 def _socket_path(directory: Path) -> Path:
-    """In the data directory where the path is short enough, else in a private directory of the system's temporary one."""
+    """Return the socket's path: in the data directory if short enough, else in a private temporary directory."""
     here = directory / "redis.sock"
     if len(os.fsencode(here)) <= SOCKET_PATH_LIMIT:
         return here

@@ -14,7 +14,7 @@ from providers.local.transcoder.backlog import Backlog
 from providers.local.transcoder.ladder import Ladder
 from providers.local.transcoder.renditions import Rendition
 from providers.local.transcoder.slots import TranscodeSlots
-from providers.local.transcoder.supervisor import ProcessState, RestartPolicy
+from providers.supervisor import ProcessState, RestartPolicy
 from service.concurrency.tasks import Tasks
 from tests.waiting import PATIENCE
 
@@ -44,7 +44,7 @@ class Bench:
         self,
         *renditions: Rendition,
         slots: TranscodeSlots | None = None,
-        patience: RestartPolicy = QUICK,
+        policy: RestartPolicy = QUICK,
         backlog: Backlog | None = None,
     ) -> Ladder:
         ladder = Ladder(
@@ -55,7 +55,7 @@ class Bench:
             on_tag=self._tag,
             on_restart=self._restart,
             on_loss=self._lose,
-            patience=patience,
+            policy=policy,
             backlog=backlog,
         )
         self.ladders.append(ladder)

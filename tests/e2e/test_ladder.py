@@ -20,7 +20,7 @@ from providers.local.transcoder.backlog import Backlog
 from providers.local.transcoder.ladder import Ladder
 from providers.local.transcoder.renditions import Rendition
 from providers.local.transcoder.slots import TranscodeSlots
-from providers.local.transcoder.supervisor import ProcessState, RestartPolicy
+from providers.supervisor import ProcessState, RestartPolicy
 from service.concurrency.tasks import Tasks
 from tests.e2e.clips import (
     clip,
@@ -172,7 +172,7 @@ async def test_nothing_is_shown_twice_across_a_restart(bench: Bench, tags: list[
 
 async def test_a_stopped_ffmpeg_costs_bounded_memory_and_is_replaced(bench: Bench, tags: list[FlvTag]) -> None:
     backlog = Backlog(max_bytes=60_000, max_ms=60_000)
-    ladder = bench.ladder(SOURCE, SMALL, backlog=backlog, patience=replace(QUICK, stall=2.0))
+    ladder = bench.ladder(SOURCE, SMALL, backlog=backlog, policy=replace(QUICK, stall=2.0))
     live = endless(tags)
     await bench.feed_until(ladder, live, lambda: len(frames(bench.made["small"])) > 5)
     assert ladder.pid is not None
@@ -252,7 +252,7 @@ async def test_stop_works_from_every_state_twice(
 ) -> None:
     if reached is ProcessState.RESTING:
         monkeypatch.setenv("PATH", "/nowhere")
-    ladder = bench.ladder(SOURCE, SMALL, patience=RestartPolicy(first_delay=20))
+    ladder = bench.ladder(SOURCE, SMALL, policy=RestartPolicy(first_delay=20))
     if reached is not ProcessState.WAITING:
         feed(ladder, tags)
     if reached is ProcessState.RUNNING:

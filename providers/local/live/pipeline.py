@@ -24,7 +24,7 @@ from providers.local.packager.events import Resume, TrackInit, TrackKind
 from providers.local.packager.packager import Packager
 from providers.local.storage.errors import StorageError
 from providers.local.transcoder.ladder import Ladder
-from providers.local.transcoder.renditions import Rendition, fitting, made
+from providers.local.transcoder.renditions import Rendition, fitting, transcoded
 from providers.local.transcoder.slots import TranscodeSlots
 
 log = structlog.get_logger(__name__)
@@ -100,7 +100,7 @@ class Pipeline:
         self._arrived = 0.0
         self._playable_since: float | None = None
         self._closed = self._renditions_lost = False
-        self._transcodes = bool(made(transcoding.renditions))
+        self._transcodes = bool(transcoded(transcoding.renditions))
         self._facts = Packager(settings, Resume())
         self._source: RenditionWriter | None = None
         if transcoding.passthrough:
@@ -109,7 +109,7 @@ class Pipeline:
         else:
             if transcoding.slots.used >= transcoding.slots.limit:
                 raise PublishRefused(Refusal.NO_TRANSCODE_SLOT)
-            self._start_ladder(made(transcoding.renditions))
+            self._start_ladder(transcoded(transcoding.renditions))
 
     # Tags in
 
@@ -151,7 +151,7 @@ class Pipeline:
         self._anchor = Anchor(tag.timestamp, self._facts.video_program_time, self._facts.video_position)
         self._behind = set(self._lanes) - set(self._pending)
         if self._ladder is None:
-            self._start_ladder(fitting(made(self._transcoding.renditions), init.width, init.height))
+            self._start_ladder(fitting(transcoded(self._transcoding.renditions), init.width, init.height))
             if self._ladder is not None:
                 for header in self._headers.values():
                     self._ladder.feed(header)

@@ -1,1 +1,1 @@
-"""The only place that runs ffmpeg: renditions of a live stream, thumbnails, the test pattern."""
+"""Runs ffmpeg, and is the only room that does: renditions of a live stream, thumbnails, the test pattern."""

@@ -1,4 +1,4 @@
-"""What an encoder sent and ffmpeg has not taken yet: bounded, and cut at keyframes only."""
+"""A bounded queue between an encoder and ffmpeg. It drops whole groups of pictures only."""
 
 from __future__ import annotations
 
@@ -9,20 +9,21 @@ from providers.local.flv.head import is_keyframe
 from providers.local.flv.tag import FlvTag, milliseconds_between
 
 MAX_BACKLOG_BYTES = 8 * 1024 * 1024
-"""Media held for one ffmpeg, in bytes: some 10 s at 6 Mbit/s."""
+"""The most media queued for one ffmpeg, in bytes: about 10 s at 6 Mbit/s."""
 
 MAX_BACKLOG_MS = 12_000
-"""Media held for one ffmpeg, in ms: a little more than OBS's 250 frames between keyframes, which are 8.3 s."""
+"""The most media queued for one ffmpeg, in ms: more than OBS's 250 frames between keyframes, which last 8.3 s."""
 
 CHUNK_BYTES = 64 * 1024
-"""`take` gives about this much at once: what a pipe holds."""
+"""Bytes that `pop` returns at most, if the first tag is not larger: the capacity of a pipe."""
 
 
 class Backlog:
-    """A queue of media tags that always begins at a keyframe, or goes on where `take` left off.
+    """A queue of media tags that begins at a keyframe, or continues where `pop` stopped.
 
-    While nobody takes (`flowing` is False) it keeps the newest group of pictures only, so that a new ffmpeg begins close to the
-    present. Over a limit whole groups go, the oldest first; when the newest alone is too large, all of it until the next keyframe.
+    While no ffmpeg reads (`flowing` is False) it keeps only the newest group of pictures, so that a new ffmpeg starts close to
+    the live edge. Over a limit it drops the oldest groups. If the newest group alone is too large, it drops everything until the
+    next keyframe.
     """
 
     def __init__(self, *, max_bytes: int = MAX_BACKLOG_BYTES, max_ms: int = MAX_BACKLOG_MS) -> None:
@@ -33,7 +34,7 @@ class Backlog:
         self._in_group = False
         self.flowing = False
         self.size = 0
-        """Bytes of payload held."""
+        """Bytes of payload in the queue."""
         self.dropped = 0
         """Tags dropped because of the limits."""
 
@@ -42,16 +43,16 @@ class Backlog:
 
     @property
     def milliseconds(self) -> int:
-        """From the oldest to the newest tag held."""
+        """Media time from the oldest to the newest tag in the queue."""
         return milliseconds_between(self._tags[0].timestamp, self._tags[-1].timestamp) if self._tags else 0
 
     @property
     def newest(self) -> int:
-        """The timestamp of the newest tag held; there must be one."""
+        """The timestamp of the newest tag; the queue must not be empty."""
         return self._tags[-1].timestamp
 
     def push(self, tag: FlvTag) -> None:
-        """Take a media tag; headers do not belong here. Tags before the first keyframe are let go."""
+        """Add a media tag, not a header. Drop it if it comes before the first keyframe."""
         if is_keyframe(tag):
             self._in_group = True
             if not self.flowing:
@@ -61,36 +62,36 @@ class Backlog:
         self._tags.append(tag)
         self.size += len(tag.payload)
         if self.size > self._max_bytes or self.milliseconds > self._max_ms:
-            self._relieve()
+            self._drop_groups()
         if self._tags:
             self._filled.set()
 
     def clear(self) -> None:
-        """Forget all; go on at the next keyframe."""
+        """Drop all tags, and all that follow until the next keyframe."""
         self._drop(len(self._tags))
         self._in_group = False
 
     async def filled(self) -> None:
-        """Return when there is something to take."""
+        """Return when the queue has a tag."""
         await self._filled.wait()
 
-    def take(self, limit: int = CHUNK_BYTES) -> list[FlvTag]:
-        """The oldest tags, up to `limit` bytes but at least one if there is one."""
-        taken: list[FlvTag] = []
+    def pop(self, limit: int = CHUNK_BYTES) -> list[FlvTag]:
+        """Remove and return the oldest tags: up to `limit` bytes, but at least one tag if there is one."""
+        popped: list[FlvTag] = []
         size = 0
-        while self._tags and (not taken or size + len(self._tags[0].payload) <= limit):
-            taken.append(self._tags.popleft())
-            size += len(taken[-1].payload)
+        while self._tags and (not popped or size + len(self._tags[0].payload) <= limit):
+            popped.append(self._tags.popleft())
+            size += len(popped[-1].payload)
         self.size -= size
         if not self._tags:
             self._filled.clear()
-        return taken
+        return popped
 
-    def take_all(self) -> list[FlvTag]:
-        """Everything that is held."""
-        return self.take(self.size)
+    def pop_all(self) -> list[FlvTag]:
+        """Remove and return all tags."""
+        return self.pop(self.size)
 
-    def _relieve(self) -> None:
+    def _drop_groups(self) -> None:
         newest = max((index for index, tag in enumerate(self._tags) if is_keyframe(tag)), default=0)
         self.dropped += newest or len(self._tags)
         if newest:

@@ -1,7 +1,7 @@
-"""ffmpeg's arguments; the only module that knows them. Built with ffmpeg-python's `compile()`.
+"""Builds ffmpeg's arguments, with ffmpeg-python's `compile()`. No other module knows them.
 
-What bites: ffmpeg-python sorts options by name and puts global arguments last, so ours that must come first go in with the
-program's name; a list given to `map` is mangled, so streams are mapped by handing them to `output`.
+ffmpeg-python sorts options by name and puts global arguments last; arguments that must come first are therefore part of the
+program's name. It also mangles a list given to `map`, so streams are mapped by passing them to `output`.
 """
 
 from __future__ import annotations
@@ -16,31 +16,31 @@ import ffmpeg
 from providers.local.transcoder.renditions import Rendition
 
 PROGRAM = ("ffmpeg", "-hide_banner", "-nostdin", "-loglevel", "warning")
-"""-nostdin: standard input is media, not the keyboard."""
+"""-nostdin: standard input is media, not a keyboard."""
 
-SOUND_WAIT, PICTURE_WAIT = 1_000_000, 100_000
-"""Media time (µs) ffmpeg reads ahead for a track it has not seen yet; without sound there is none to wait for."""
+AUDIO_PROBE, VIDEO_PROBE = 1_000_000, 100_000
+"""Media time in µs that ffmpeg reads ahead to find a track; shorter without audio, since no second track follows."""
 
-AT_ONCE = {"fpsprobesize": 0, "copyts": None, "thread_type": "slice"}
-"""Start at once instead of after 1.3 s, keep the timestamps, decode without holding frames back.
+LOW_DELAY = {"fpsprobesize": 0, "copyts": None, "thread_type": "slice"}
+"""Start at once instead of after 1.3 s, keep the timestamps, decode without buffering frames.
 
-A smaller probesize loses the audio parameters behind a large first keyframe; `-fflags nobuffer` loses the first GOP.
+A smaller probesize loses the audio parameters after a large first keyframe; `-fflags nobuffer` loses the first GOP.
 """
 
-EVERY_KEYFRAME_OF_THE_SOURCE = {"force_key_frames": "source", "forced-idr": 1, "sc_threshold": 0, "g": 100_000}
-"""Keyframes where the source has them and nowhere else, so that the segments of all renditions begin together."""
+KEYFRAMES_OF_SOURCE = {"force_key_frames": "source", "forced-idr": 1, "sc_threshold": 0, "g": 100_000}
+"""Keyframes exactly where the source has them, so that segments of all renditions are aligned."""
 
 RATE_WINDOW = 1.5
-"""Seconds of its bit rate the encoder's buffer holds: how far a scene may go over the rate."""
+"""Size of the encoder's buffer in seconds of its bit rate: how far a scene may exceed the rate."""
 
 AUDIO_RATE = 48_000
 
 FONT = Path("/usr/share/fonts/truetype/dejavu/DejaVuSansMono.ttf")
-"""For the time code in the test pattern; without the file there is none."""
+"""For the time code in the test pattern; left out if the file does not exist."""
 
 
 class Fit(StrEnum):
-    """How a thumbnail gets the size asked for, in Cloudflare's words."""
+    """How a thumbnail is fitted to the requested size; Cloudflare's names."""
 
     CROP = "crop"
     CLIP = "clip"
@@ -53,21 +53,25 @@ def _compile(*outputs: Any) -> list[str]:
 
 
 def _scaled(video: Any, height: int) -> Any:
-    """`video` with a short side of at most `height` pixels, both sides even as 4:2:0 needs, in 8 bits."""
+    """Scale `video` to a short side of at most `height` pixels, with even sides as 4:2:0 needs, in 8 bits."""
     size = f"trunc(min({height},%s)/2)*2"
     scaled = video.filter("scale", w=f"if(gt(iw,ih),-2,{size % 'iw'})", h=f"if(gt(iw,ih),{size % 'ih'},-2)")
     return scaled.filter("format", "yuv420p")
 
 
 def ladder_arguments(renditions: Sequence[Rendition], pipes: Sequence[int], *, audio: bool) -> list[str]:
-    """FLV on standard input; one FLV per rendition out, on the file descriptors `pipes`; one decoder for all.
+    """Return arguments to encode FLV from standard input into one FLV stream per rendition, with one decoder for all.
 
-    Presentation times out are those in, to the millisecond (`-copyts`, and no rounding to a frame rate). `audio`: the first
-    rendition carries the sound, as AAC-LC in stereo; else there is none. No B-frames and no look-ahead: a frame goes
-    out when it came in.
+    Presentation times are unchanged to the millisecond (`-copyts`, no rounding to a frame rate). Without B-frames and look-ahead,
+    each frame is written as soon as it is read.
+
+    Args:
+        renditions: What to encode.
+        pipes: The file descriptors to write to, one for each rendition.
+        audio: Whether the first rendition carries audio, as AAC-LC in stereo; otherwise there is none.
     """
-    source = ffmpeg.input("pipe:0", format="flv", analyzeduration=SOUND_WAIT if audio else PICTURE_WAIT, **AT_ONCE)
-    # split with one output is fine, and the label-free way would map a stream twice
+    source = ffmpeg.input("pipe:0", format="flv", analyzeduration=AUDIO_PROBE if audio else VIDEO_PROBE, **LOW_DELAY)
+    # split works with one output too; without a filter ffmpeg-python would map the stream twice
     copies = source["v:0"].filter_multi_output("split", len(renditions))
     outputs = []
     for index, (rendition, pipe) in enumerate(zip(renditions, pipes, strict=True)):
@@ -91,23 +95,23 @@ def _video_options(rendition: Rendition) -> dict[str, Any]:
         "fps_mode": "passthrough",
         "enc_time_base": "1:1000",
         "flvflags": "no_duration_filesize+no_sequence_end",
-        **EVERY_KEYFRAME_OF_THE_SOURCE,
+        **KEYFRAMES_OF_SOURCE,
     }
 
 
 def _audio_options(rendition: Rendition) -> dict[str, Any]:
-    # aresample fills what is missing with silence, so that sound stays with its picture after a gap
+    # aresample fills gaps with silence, so audio stays in sync after a gap
     return {"c:a": "aac", "b:a": rendition.audio_bitrate, "ar": AUDIO_RATE, "ac": 2, "af": "aresample=async=1"}
 
 
 UNSUBSAMPLED = "yuv444p"
-"""A pixel format with a chroma sample for each pixel."""
+"""A pixel format with one chroma sample per pixel."""
 
 
 def thumbnail_arguments(media: str, width: int, height: int, fit: Fit) -> list[str]:
-    """The first keyframe of `media` (a path, or `pipe:0` for fMP4) as one JPEG of `width` x `height` on standard output.
+    """Return arguments to write the first keyframe of `media` as one JPEG of `width` x `height` pixels to standard output.
 
-    With Fit.CLIP one side may be smaller.
+    `media` is a path, or `pipe:0` for fMP4. With Fit.CLIP one side may be smaller.
     """
     source = ffmpeg.input(media, skip_frame="nokey", threads=1)
     image = _fitted(source["v:0"], width, height, fit)
@@ -116,7 +120,7 @@ def thumbnail_arguments(media: str, width: int, height: int, fit: Fit) -> list[s
 
 
 def _fitted(video: Any, width: int, height: int, fit: Fit) -> Any:
-    """The frame in this size. Crop and pad work without chroma subsampling, with which they round odd sizes down, or fail."""
+    """Fit the frame into this size. Crop and pad run without chroma subsampling: with it they round odd sizes down or fail."""
     if fit is Fit.SCALE:
         sized = video.filter("scale", width, height)
     elif fit is Fit.CROP:
@@ -138,18 +142,25 @@ def test_pattern_arguments(
     bitrate: int = 1_600_000,
     duration: float | None = None,
 ) -> list[str]:
-    """A moving picture with a time code and a tone, sent to `url` (rtmp or rtmps) in real time.
+    """Return arguments to send a test pattern with time code and tone to `url` in real time.
 
-    `rate` in frames per second, `gop` and `duration` in seconds (None: for ever), `bitrate` in bit/s. The stream key is a part
-    of `url`, so it is a part of the arguments: never log them.
+    The arguments contain the stream key, so they must never be logged.
+
+    Args:
+        url: An rtmp or rtmps URL that ends with the stream key.
+        size: Width and height in pixels.
+        rate: Frames per second.
+        gop: Seconds between keyframes.
+        bitrate: Video bit rate in bit/s.
+        duration: Seconds until it ends; None for no end.
     """
     length = {} if duration is None else {"t": duration}
-    picture = ffmpeg.input(f"testsrc2=size={size[0]}x{size[1]}:rate={rate}", format="lavfi", re=None, **length)
+    video = ffmpeg.input(f"testsrc2=size={size[0]}x{size[1]}:rate={rate}", format="lavfi", re=None, **length)
     tone = ffmpeg.input(f"sine=frequency=440:sample_rate={AUDIO_RATE}", format="lavfi", re=None, **length)
     options: dict[str, Any] = {
         "c:v": "libx264",
         "preset": "ultrafast",
-        "x264-params": "cabac=1:8x8dct=1",  # what the preset leaves out of profile High
+        "x264-params": "cabac=1:8x8dct=1",  # ultrafast disables these features of profile High
         "pix_fmt": "yuv420p",
         "b:v": bitrate,
         "maxrate": bitrate,
@@ -161,7 +172,7 @@ def test_pattern_arguments(
         "b:a": 96_000,
         "ac": 2,
     }
-    return _compile(ffmpeg.output(_with_time_code(picture.video, size[1]), tone.audio, url, format="flv", **options))
+    return _compile(ffmpeg.output(_with_time_code(video.video, size[1]), tone.audio, url, format="flv", **options))
 
 
 def _with_time_code(video: Any, height: int) -> Any:

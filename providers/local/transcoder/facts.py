@@ -1,16 +1,18 @@
-"""What the ffmpeg on this machine can do: for the doctor and for start-up."""
+"""The capabilities of the installed ffmpeg, for the doctor and for start-up."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
 
-from providers.local.transcoder.process import ProcessError, run_to_end
+from providers.local.transcoder.process import run_to_end
+from providers.supervisor import ProcessError
 
 PROBE_TIMEOUT = 10.0
-"""Seconds for each question put to ffmpeg; a cold disk is slow."""
+"""Seconds for each run of ffmpeg; a cold disk is slow."""
 
-MAX_ANSWER = 1024 * 1024
+MAX_OUTPUT = 1024 * 1024
+"""Bytes of output of each run."""
 
 NEEDED_ENCODERS = ("libx264", "aac", "mjpeg")
 NEEDED_MUXERS = ("flv", "mp4", "image2pipe")
@@ -24,12 +26,12 @@ _LISTED = re.compile(r"^ [ A-Zd.]{2,7} ([a-z0-9_,]+) ", re.MULTILINE)
 
 
 class FfmpegMissing(Exception):
-    """There is no ffmpeg on the PATH, or it does not answer."""
+    """No ffmpeg is on the PATH, or it does not run."""
 
 
 @dataclass(frozen=True, slots=True)
 class FfmpegFacts:
-    """`version` as ffmpeg says it, such as 5.1.9-0+deb12u1."""
+    """What ffmpeg reports. `version` is its own text, such as 5.1.9-0+deb12u1."""
 
     version: str
     encoders: frozenset[str]
@@ -38,13 +40,13 @@ class FfmpegFacts:
 
     @property
     def reads_enhanced_rtmp(self) -> bool:
-        """Whether the normaliser can take HEVC. A version that is no number (a build from git) counts as new."""
+        """Whether the normaliser can read HEVC. A version without numbers (a build from git) counts as new."""
         numbers = re.match(r"n?(\d+)\.(\d+)", self.version)
         return numbers is None or (int(numbers[1]), int(numbers[2])) >= ENHANCED_RTMP_SINCE
 
     @property
     def missing(self) -> list[str]:
-        """What we need and this ffmpeg lacks, as `encoder libx264`."""
+        """What this ffmpeg lacks, such as `encoder libx264`."""
         needs = (
             ("encoder", NEEDED_ENCODERS, self.encoders),
             ("muxer", NEEDED_MUXERS, self.muxers),
@@ -54,24 +56,24 @@ class FfmpegFacts:
 
 
 async def probe_ffmpeg() -> FfmpegFacts:
-    """Ask the ffmpeg on the PATH. Errors: FfmpegMissing."""
-    version = _VERSION.search(await _answer("-version"))
+    """Query the ffmpeg on the PATH. Raise FfmpegMissing."""
+    version = _VERSION.search(await _output("-version"))
     if version is None:
-        raise FfmpegMissing("ffmpeg does not tell its version")
+        raise FfmpegMissing("ffmpeg does not report its version")
     return FfmpegFacts(
         version=version[1],
-        encoders=_names(await _answer("-encoders")),
-        muxers=_names(await _answer("-muxers")),
-        decoders=_names(await _answer("-decoders")),
+        encoders=_names(await _output("-encoders")),
+        muxers=_names(await _output("-muxers")),
+        decoders=_names(await _output("-decoders")),
     )
 
 
-async def _answer(question: str) -> str:
+async def _output(option: str) -> str:
     try:
-        answer = await run_to_end(["ffmpeg", "-hide_banner", question], timeout=PROBE_TIMEOUT, max_output=MAX_ANSWER)
+        output = await run_to_end(["ffmpeg", "-hide_banner", option], timeout=PROBE_TIMEOUT, max_output=MAX_OUTPUT)
     except ProcessError as failure:
         raise FfmpegMissing(str(failure)) from failure
-    return answer.decode("utf-8", "replace")
+    return output.decode("utf-8", "replace")
 
 
 def _names(listing: str) -> frozenset[str]:

@@ -1,8 +1,8 @@
 """The ABR ladder of one broadcast, and the normaliser: FLV tags in, FLV tags per rendition out, through one ffmpeg.
 
-With `source` among the renditions only pictures are made; the source's sound serves all. Without it (the normaliser) the
-first rendition carries the sound too, as AAC. The passthrough stream never notices anything of this: `feed` takes or drops,
-and when ffmpeg dies it is started again at the next keyframe.
+With `source` among the renditions ffmpeg encodes video only; all renditions share the source's audio. Without it (the
+normaliser) the first rendition carries audio too, as AAC. The passthrough stream is independent of ffmpeg: `feed` queues or
+drops tags without waiting, and when ffmpeg dies it is restarted at the next keyframe.
 """
 
 from __future__ import annotations
@@ -20,26 +20,26 @@ from providers.local.flv.tag import FlvTag, TagKind, milliseconds_between
 from providers.local.transcoder.backlog import Backlog
 from providers.local.transcoder.command import ladder_arguments
 from providers.local.transcoder.process import Child, start_child
-from providers.local.transcoder.renditions import Rendition, made
+from providers.local.transcoder.renditions import Rendition, transcoded
 from providers.local.transcoder.slots import TranscodeSlots
-from providers.local.transcoder.supervisor import ProcessState, RestartPolicy, Supervisor
+from providers.supervisor import ProcessState, RestartPolicy, Supervisor
 
 log = structlog.get_logger(__name__)
 
 JUMP_MS = 5_000
-"""A step of the timestamps by more than this, either way, begins a new run: ffmpeg would bend the timeline."""
+"""A larger step of the timestamps, forward or backward, starts a new run: ffmpeg would distort the timeline."""
 
 STEP_BACK_MS = 1_000
-"""The same for a step back of pictures alone, as for the packager: ffmpeg would drop them until they have caught up."""
+"""The same for a step back if only video is fed, as in the packager: ffmpeg would drop frames until they catch up."""
 
 MAX_RUN_MS = 2**30
-"""The media time of one run, 12 days: ffmpeg writes timestamps of 31 bits only."""
+"""The longest media time of one run, 12 days: ffmpeg writes timestamps of 31 bits only."""
 
 AUDIO_WAIT_MS = 1_000
-"""Media time the normaliser waits for the audio header after the first keyframe, before it starts without sound."""
+"""Media time that the normaliser waits for the audio header after the first keyframe before it starts without audio."""
 
 LEAD_MS = 1_000
-"""ffmpeg sees times from here on: what comes a little before the first keyframe (AAC priming) must not be negative."""
+"""The first timestamp that ffmpeg gets, so that media just before the first keyframe (AAC priming) is not negative."""
 
 _MASK = 0xFFFF_FFFF
 
@@ -49,13 +49,20 @@ OnLoss = Callable[[], None]
 
 
 class Ladder:
-    """Makes `renditions` (the source among them is ignored) of what is fed. `name` is for the log: never a stream key.
+    """Encodes `renditions` from the tags that are fed. `name` is for the log and must not be a stream key.
 
-    `on_tag(rendition, tag)` gets what was made, at once, headers first. Presentation times are those of the source to the
-    millisecond, keyframes are where its are; there are no B-frames, so timestamps are presentation times. `on_restart(rendition)`
-    is called before the first tag of every run but the first: a new generation begins, later on the same timeline. `on_loss()`
-    is called when a run that had begun ended though the source goes on as before. None of them may raise. A resolution that
-    changes is followed, never scaled up. `patience` and `backlog` carry the limits.
+    A source among `renditions` is ignored. A change of resolution is followed; video is never scaled up.
+
+    Args:
+        on_tag: Called with (rendition, tag) for each encoded tag at once, headers first. Presentation times equal the source's to
+            the millisecond, keyframes are at the source's. There are no B-frames, so timestamps are presentation times.
+        on_restart: Called with the rendition before the first tag of each run but the first: a discontinuity, later on the same
+            timeline.
+        on_loss: Called when a run that had begun ended although the source continues.
+        policy: Limits of stalls and restarts.
+        backlog: The queue with its limits.
+
+    None of the callbacks may raise.
     """
 
     def __init__(
@@ -68,50 +75,50 @@ class Ladder:
         on_tag: OnTag,
         on_restart: OnRestart,
         on_loss: OnLoss,
-        patience: RestartPolicy | None = None,
+        policy: RestartPolicy | None = None,
         backlog: Backlog | None = None,
     ) -> None:
         self._log = log.bind(transcoder=name)
         self._backlog = backlog or Backlog()
         self._work = _Transcode(name, renditions, self._backlog, slots, on_tag, on_restart, on_loss)
-        self._supervisor = Supervisor(name, self._work, spawn=spawn, patience=patience)
+        self._supervisor = Supervisor(f"transcoder {name}", self._work, spawn=spawn, policy=policy)
         self._work.supervisor = self._supervisor
         self._newest: int | None = None
 
     @property
     def state(self) -> ProcessState:
-        """What ffmpeg is doing."""
+        """The state of ffmpeg."""
         return self._supervisor.state
 
     @property
     def pid(self) -> int | None:
-        """The process id of ffmpeg, while there is one."""
-        child = self._supervisor.child
-        return None if child is None else child.pid
+        """The process id of ffmpeg; None while it does not run."""
+        process = self._supervisor.process
+        return None if process is None else process.pid
 
     @property
     def finishing(self) -> bool:
-        """What is handed out now is the rest of a run that was cut off: another one follows, with what came since."""
+        """Whether the output is the rest of a run that was cut off. Another run follows, with the newer input."""
         return self._work.finishing
 
     def feed(self, tag: FlvTag) -> None:
-        """Take one message of the encoder. Never waits, never fails; drops whole groups of pictures when ffmpeg is slow."""
+        """Queue one message of the encoder. Never wait or fail; drop whole groups of pictures when ffmpeg is slow."""
         if self.state is ProcessState.CLOSED or (tag.kind is TagKind.AUDIO and not self._work.audio):
             return
         if tag.kind is TagKind.SCRIPT or is_header(tag):
             if self._work.remember(tag):
-                self._begin_anew()
+                self._restart_run()
             return
         if self._jumped(tag.timestamp):
-            self._begin_anew()
+            self._restart_run()
         dropped = self._backlog.dropped
         self._backlog.push(tag)
         if self._backlog.dropped > dropped:
-            self._log.warning("transcoder is too slow: frames dropped", tags=self._backlog.dropped - dropped)
+            self._log.warning("transcoder too slow, frames dropped", tags=self._backlog.dropped - dropped)
         self._work.fed()
 
     async def aclose(self) -> None:
-        """Hand out what is still to come and end ffmpeg, within `supervisor.CLOSE_TIMEOUT`. Safe to call twice."""
+        """Deliver the remaining output and end ffmpeg, within `supervisor.CLOSE_TIMEOUT`. Safe to call twice."""
         await self._supervisor.aclose()
 
     def _jumped(self, timestamp: int) -> bool:
@@ -124,27 +131,27 @@ class Ladder:
             self._work.lost()
         return too_old
 
-    def _begin_anew(self) -> None:
+    def _restart_run(self) -> None:
         self._work.cut()
         self._supervisor.renew()
 
 
 @dataclass(slots=True)
 class _Run:
-    """One ffmpeg from its start to its end. `origin` is the timestamp it sees as 0; None before the first frame."""
+    """One ffmpeg process from start to end. `origin` is the timestamp that it gets as 0; None before the first frame."""
 
     origin: int | None = None
     begun: set[str] = field(default_factory=set)
 
     def encode(self, tags: Sequence[FlvTag]) -> bytes:
-        """FLV as ffmpeg gets it."""
+        """Serialize tags as FLV for ffmpeg, with timestamps relative to `origin`."""
         if self.origin is None and tags:
             self.origin = tags[0].timestamp - LEAD_MS & _MASK
         origin = self.origin or 0
         return b"".join(serialize(tag._replace(timestamp=tag.timestamp - origin & _MASK)) for tag in tags)
 
     def restore(self, tag: FlvTag) -> FlvTag:
-        """A tag of ffmpeg's with the source's time; its headers, which have none, come when the run begins."""
+        """Return ffmpeg's tag with the source's timestamp. Headers have none, so they get the start of the run."""
         timestamp = tag.timestamp
         if tag.kind is TagKind.SCRIPT or is_header(tag):
             timestamp = max(timestamp, LEAD_MS)
@@ -154,7 +161,7 @@ class _Run:
 class _Transcode:
     """The ladder's side of the supervisor: `supervisor.Work`."""
 
-    supervisor: Supervisor
+    supervisor: Supervisor[Child]
 
     def __init__(
         self,
@@ -167,7 +174,7 @@ class _Transcode:
         on_loss: OnLoss,
     ) -> None:
         self._name = name
-        self._renditions = made(renditions)
+        self._renditions = transcoded(renditions)
         self.audio = len(self._renditions) == len(renditions)
         self._backlog = backlog
         self._slots = slots
@@ -184,19 +191,18 @@ class _Transcode:
         self.finishing = False
 
     def remember(self, header: FlvTag) -> bool:
-        """Keep a header; whether what came before it is of no use with it."""
+        """Store a header. Return whether it makes a new run necessary."""
         before = self._headers.get(header.kind)
         self._headers[header.kind] = header._replace(timestamp=0)
         if header.kind is TagKind.SCRIPT:
             return False
         if before is None:
-            return (
-                header.kind is TagKind.VIDEO or self._backlog.flowing
-            )  # sound may come late to a run that has not begun
+            # Late audio is no reason for a new run as long as none has begun.
+            return header.kind is TagKind.VIDEO or self._backlog.flowing
         return before.payload != header.payload
 
     def fed(self) -> None:
-        """The backlog got a tag."""
+        """Handle a new tag in the backlog."""
         if len(self._backlog) == 0:
             return
         newest = self._backlog.newest
@@ -209,21 +215,21 @@ class _Transcode:
             self.supervisor.watchdog.input_seen(asyncio.get_running_loop().time())
 
     def too_old(self, timestamp: int) -> bool:
-        """Whether the run has come close to the end of what ffmpeg can count."""
+        """Return whether the run is close to the largest timestamp that ffmpeg can write."""
         origin = self._run.origin
         return self._backlog.flowing and origin is not None and milliseconds_between(origin, timestamp) > MAX_RUN_MS
 
     def cut(self) -> None:
-        """What comes from now on is for another run."""
+        """Keep later tags for the next run."""
         if self._backlog.flowing:
-            self._tail = self._backlog.take_all()
+            self._tail = self._backlog.pop_all()
             self.finishing = True
         self._backlog.flowing = False
         self._backlog.clear()
 
     async def ready(self) -> None:
         if not self._holds_slot:
-            await self._slots.take(self._name)
+            await self._slots.acquire(self._name)
             self._holds_slot = True
         await self._startable.wait()
         await self._backlog.filled()
@@ -233,7 +239,7 @@ class _Transcode:
         self._tail = []
         self.finishing = False
         self._backlog.flowing = True
-        audio = self.audio and TagKind.AUDIO in self._headers  # else ffmpeg would wait for it
+        audio = self.audio and TagKind.AUDIO in self._headers  # otherwise ffmpeg would wait for audio
         kinds = (TagKind.SCRIPT, TagKind.AUDIO, TagKind.VIDEO) if audio else (TagKind.SCRIPT, TagKind.VIDEO)
         headers = [serialize(self._headers[kind]) for kind in kinds if kind in self._headers]
         preamble = flv_header(audio=audio, video=True) + b"".join(headers)
@@ -244,26 +250,26 @@ class _Transcode:
         child.write_soon(preamble)
         return child
 
-    async def attend(self, child: Child) -> None:
+    async def feed(self, process: Child) -> None:
         while True:
             await self._backlog.filled()
-            if not self._backlog.flowing:  # what is there now is for the next run
+            if not self._backlog.flowing:  # the tags are for the next run
                 return
-            await child.write(self._run.encode(self._backlog.take()))
+            await process.write(self._run.encode(self._backlog.pop()))
 
-    def last_words(self, child: Child) -> None:
+    def finish(self, process: Child) -> None:
         if self._backlog.flowing:
-            self._tail = self._backlog.take_all()
-        child.write_soon(self._run.encode(self._tail))
+            self._tail = self._backlog.pop_all()
+        process.write_soon(self._run.encode(self._tail))
 
     def ended(self) -> None:
-        if self._backlog.flowing:  # nobody asked for an end: the rest of this group of pictures is lost
+        if self._backlog.flowing:  # an unexpected end: the rest of this group of pictures is lost
             self._backlog.flowing = False
             self._backlog.clear()
             self.lost()
 
     def lost(self) -> None:
-        """The run will be followed by another one, and the source does not know."""
+        """Report that a run that had begun is followed by another although the source continues."""
         if self._run.begun:
             self._on_loss()
 
@@ -280,14 +286,14 @@ class _Transcode:
             try:
                 tags = reader.feed(data)
             except FlvError as failure:
-                self._give_up(rendition, failure)
+                self._reject_output(rendition, failure)
                 return
             for tag in tags:
-                self._hand_out(run, rendition, run.restore(tag))
+                self._deliver(run, rendition, run.restore(tag))
 
         return received
 
-    def _hand_out(self, run: _Run, rendition: str, tag: FlvTag) -> None:
+    def _deliver(self, run: _Run, rendition: str, tag: FlvTag) -> None:
         self.supervisor.watchdog.output_seen()
         if rendition not in run.begun:
             run.begun.add(rendition)
@@ -296,7 +302,7 @@ class _Transcode:
             self._seen.add(rendition)
         self._on_tag(rendition, tag)
 
-    def _give_up(self, rendition: str, failure: FlvError) -> None:
-        log.error("transcoder writes no FLV", transcoder=self._name, rendition=rendition, reason=str(failure))
-        if self.supervisor.child is not None:
-            self.supervisor.child.kill()
+    def _reject_output(self, rendition: str, failure: FlvError) -> None:
+        log.error("transcoder output is not flv", transcoder=self._name, rendition=rendition, reason=str(failure))
+        if self.supervisor.process is not None:
+            self.supervisor.process.kill()

@@ -1,8 +1,8 @@
-"""One ffmpeg process: start it, feed it, hear it, end it. Nothing here knows what it is for.
+"""One ffmpeg process: start it, write to it, read from it, end it. Independent of its purpose.
 
-An ffmpeg of ours never outlives us: it runs in a session of its own, `stop` ends in SIGKILL, and when we are killed ourselves the
-kernel closes its standard input, at which ffmpeg finishes by itself (PR_SET_PDEATHSIG would need code between fork and exec,
-which is unsafe beside threads). No other process holds that pipe: our descriptors are not inherited.
+ffmpeg never outlives the service. It runs in its own session, and `stop` ends with SIGKILL. If the service is killed, the kernel
+closes ffmpeg's standard input, and ffmpeg exits by itself. (PR_SET_PDEATHSIG would need code between fork and exec, which is
+unsafe with threads.) No other process holds that pipe, because descriptors are not inherited.
 """
 
 from __future__ import annotations
@@ -14,55 +14,54 @@ import signal
 from collections import deque
 from collections.abc import Callable, Sequence
 
+from providers.supervisor import ProcessError
+
 END_OF_INPUT_WAIT = 5.0
-"""Seconds a process has to end after its standard input was closed; ffmpeg needs some 10 ms."""
+"""Seconds that a process has to exit after its standard input is closed; ffmpeg needs about 10 ms."""
 
 TERMINATE_WAIT = 2.0
-"""Seconds it has after SIGTERM, which an idle ffmpeg does not even notice."""
+"""Seconds that it has after SIGTERM, which an idle ffmpeg ignores."""
 
 KILL_WAIT = 2.0
-"""Seconds the kernel has to end it after SIGKILL."""
+"""Seconds that the kernel has to end it after SIGKILL."""
 
-LAST_WORDS_WAIT = 1.0
-"""Seconds to read what it left in its pipes."""
+DRAIN_WAIT = 1.0
+"""Seconds to read the rest of its output from the pipes."""
 
 LOG_LINES = 20
-"""Lines of its log that are kept."""
+"""Lines of its standard error that are kept."""
 
 LOG_LINE_SIZE = 300
-"""Bytes of a line that are kept."""
+"""Bytes of each line that are kept."""
 
-_ADDRESS = re.compile(r"(rtmps?://[^/\s]+/[^/\s]+/)[^\s'\"]+")
-
-
-class ProcessError(Exception):
-    """A process could not be started, or did not do its work."""
+_STREAM_KEY = re.compile(r"(rtmps?://[^/\s]+/[^/\s]+/)[^\s'\"]+")
 
 
 class LogTail:
-    """The last lines of a log that comes in pieces; bounded, and without stream keys."""
+    """The last lines of a log that arrives in chunks; bounded, and without stream keys."""
 
     def __init__(self) -> None:
         self._lines: deque[str] = deque(maxlen=LOG_LINES)
         self._open = b""
 
     def feed(self, data: bytes) -> None:
+        """Add a chunk of the log."""
         *whole, self._open = (self._open + data).replace(b"\r", b"\n").split(b"\n")
         self._open = self._open[:LOG_LINE_SIZE]
         self._lines.extend(_readable(line) for line in whole if line.strip())
 
     def lines(self) -> list[str]:
-        """Oldest first; the last one may be unfinished."""
+        """Return the lines, oldest first; the last one may be incomplete."""
         return [*self._lines, _readable(self._open)] if self._open.strip() else list(self._lines)
 
 
 def _readable(line: bytes) -> str:
     text = line[:LOG_LINE_SIZE].decode("utf-8", "replace").strip()
-    return _ADDRESS.sub(r"\1***", text)
+    return _STREAM_KEY.sub(r"\1***", text)
 
 
 class _Sink(asyncio.Protocol):
-    """Hands on what comes out of a pipe; `closed` is set at its end."""
+    """Passes on the data of a pipe; `closed` is set at its end."""
 
     def __init__(self, on_data: Callable[[bytes], None]) -> None:
         self._on_data = on_data
@@ -90,20 +89,21 @@ class Child:
 
     @property
     def pid(self) -> int:
+        """The process id."""
         return self._process.pid
 
     @property
     def returncode(self) -> int | None:
-        """None while it runs; negative for the signal that ended it."""
+        """The exit code; None while it runs, negative for the signal that ended it."""
         return self._process.returncode
 
     @property
     def log(self) -> list[str]:
-        """The last lines it wrote to standard error."""
+        """The last lines of its standard error."""
         return self._log.lines()
 
     async def write(self, data: bytes) -> None:
-        """Give it `data`; returns when it (nearly) took it. Silent when it is gone: `wait` tells."""
+        """Write `data` and wait until the buffer is drained. Do nothing if it has ended; `wait` reports that."""
         self.write_soon(data)
         try:
             await self._stdin.drain()
@@ -111,22 +111,25 @@ class Child:
             return
 
     def write_soon(self, data: bytes) -> None:
-        """Like `write`, without back-pressure: for last words."""
+        """Write `data` without back-pressure: for the end of the input."""
         if self.returncode is None:
             self._stdin.write(data)
 
     def end_input(self) -> None:
-        """Close its standard input, once it took what was written: ffmpeg finishes then. Safe to call twice."""
+        """Close its standard input after the data written so far: ffmpeg then exits. Safe to call twice."""
         self._stdin.close()
 
     async def wait(self) -> int:
-        """Its exit code, once it ended."""
+        """Return its exit code once it has ended."""
         return await self._process.wait()
 
     async def stop(self) -> int:
-        """End it: close its input, then SIGTERM, then SIGKILL. The exit code; what it wrote last has been handed on.
+        """End it: close its input, then SIGTERM, then SIGKILL. Return the exit code after all output was passed on.
 
-        Takes at most the sum of the waits above. Safe to call twice, and when it is gone. Cancelled, it kills at once.
+        Takes at most the sum of the waits above. Safe to call twice and after it has ended. If cancelled, kill it at once.
+
+        Raises:
+            ProcessError: It survives SIGKILL.
         """
         try:
             self.end_input()
@@ -139,23 +142,23 @@ class Child:
         return await self._process.wait()
 
     def kill(self) -> None:
-        """SIGKILL to it and all it may have started; no wait."""
+        """Send SIGKILL to it and its children; return at once."""
         self._signal(signal.SIGKILL)
 
     async def _reap(self) -> None:
         if not await self._ended(KILL_WAIT):
             raise ProcessError(f"process {self.pid} survives SIGKILL")
         try:
-            async with asyncio.timeout(LAST_WORDS_WAIT):
+            async with asyncio.timeout(DRAIN_WAIT):
                 for sink in self._sinks:
                     await sink.closed.wait()
         except TimeoutError:
             pass
         self._pipes.close()
 
-    async def _ended(self, patience: float) -> bool:
+    async def _ended(self, seconds: float) -> bool:
         try:
-            async with asyncio.timeout(patience):
+            async with asyncio.timeout(seconds):
                 await self._process.wait()
         except TimeoutError:
             return False
@@ -176,9 +179,15 @@ async def start_child(
     *,
     stdout: Callable[[bytes], None] | None = None,
 ) -> Child:
-    """Start a process with a pipe per output; `arguments` gets the file descriptors they have in it.
+    """Start a process with a pipe for each output.
 
-    `outputs` and `stdout` are called with what it writes to each: at once, and they must not raise. Errors: ProcessError.
+    Args:
+        arguments: Returns the command line, given the file descriptors of `outputs` in the process.
+        outputs: Each is called at once with the data of its pipe, and must not raise.
+        stdout: The same for standard output; discarded if None.
+
+    Raises:
+        ProcessError: It cannot be started.
     """
     log = LogTail()
     sinks = [_Sink(handler) for handler in (*outputs, log.feed, *filter(None, [stdout]))]
@@ -207,7 +216,7 @@ async def start_child(
 
 
 class _Pipes:
-    """The pipes a process writes to; their write ends are the process's as soon as it runs."""
+    """The pipes that a process writes to. Their write ends belong to the process once it runs."""
 
     def __init__(self) -> None:
         self.write_ends: list[int] = []
@@ -230,9 +239,16 @@ class _Pipes:
 
 
 async def run_to_end(arguments: Sequence[str], *, stdin: bytes = b"", timeout: float, max_output: int) -> bytes:
-    """What a short-lived process writes to its standard output.
+    """Run a process to its end and return its standard output.
 
-    `timeout` in seconds; more than `max_output` bytes are refused. Errors: ProcessError.
+    Args:
+        arguments: The command line.
+        stdin: Its standard input.
+        timeout: Seconds that it may take.
+        max_output: Bytes that it may write.
+
+    Raises:
+        ProcessError: It failed or exceeded a limit.
     """
     output = bytearray()
     child = await start_child(lambda _: arguments, stdout=output.extend)
@@ -247,7 +263,7 @@ async def run_to_end(arguments: Sequence[str], *, stdin: bytes = b"", timeout: f
         child.kill()
         code = await child.stop()
     if code != 0:
-        raise ProcessError(f"ffmpeg ended with code {code}: {' / '.join(child.log[-3:])}")
+        raise ProcessError(f"ffmpeg exited with code {code}: {' / '.join(child.log[-3:])}")
     if len(output) > max_output:
-        raise ProcessError(f"ffmpeg wrote {len(output)} bytes, at most {max_output} are taken")
+        raise ProcessError(f"ffmpeg wrote {len(output)} bytes, the limit is {max_output}")
     return bytes(output)

@@ -1,4 +1,4 @@
-"""Renditions: which sizes of a stream there are, and what `CONFERENCE_RENDITIONS` may say."""
+"""Renditions: the sizes in which a stream is offered, and how `CONFERENCE_RENDITIONS` is parsed."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 MAX_RENDITIONS = 6
-"""The most renditions one stream may have, the source included: each is an encoder on the same machine."""
+"""The most renditions of one stream, including the source: each one is an encoder on the same machine."""
 
 
 class RenditionError(ValueError):
-    """The list of renditions breaks a rule; the message says which."""
+    """The list of renditions is invalid; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rendition:
-    """A size of the picture. `height` in pixels is that of the short side, so that 720p means the same held upright.
+    """A size of the video. `height` in pixels is the length of the short side, so 720p also describes portrait video.
 
-    Bit rates in bit/s. `source` is what the encoder sent, passed through: its numbers are 0.
+    Bit rates in bit/s. `source` is the encoder's stream passed through; its numbers are 0.
     """
 
     name: str
@@ -47,7 +47,7 @@ RENDITIONS = {
 
 
 def parse_renditions(text: str) -> tuple[Rendition, ...]:
-    """The renditions of a list such as `source,720p,480p`, in its order. Errors: RenditionError."""
+    """Parse a list such as `source,720p,480p`; keep its order. Raise RenditionError."""
     names = [name.strip() for name in text.split(",")]
     unknown = [name for name in names if name not in RENDITIONS]
     if not text.strip():
@@ -61,15 +61,15 @@ def parse_renditions(text: str) -> tuple[Rendition, ...]:
     return tuple(RENDITIONS[name] for name in names)
 
 
-def made(renditions: Sequence[Rendition]) -> tuple[Rendition, ...]:
-    """Those that ffmpeg must make: all but the source."""
+def transcoded(renditions: Sequence[Rendition]) -> tuple[Rendition, ...]:
+    """Return the renditions that ffmpeg encodes: all but the source."""
     return tuple(each for each in renditions if not each.is_source)
 
 
 def fitting(renditions: Sequence[Rendition], width: int, height: int) -> tuple[Rendition, ...]:
-    """`renditions` without those larger than a source of `width` x `height` pixels: nothing is scaled up.
+    """Return `renditions` without those larger than a source of `width` x `height` pixels, since nothing is scaled up.
 
-    When that would leave nothing (no `source`, and all are larger) the smallest stays; ffmpeg then keeps the source's size.
+    If none would remain (no `source`, and all are larger), return the smallest; ffmpeg then keeps the source's size.
     """
     short_side = min(width, height)
     kept = tuple(each for each in renditions if each.height <= short_side)

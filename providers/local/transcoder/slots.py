@@ -1,4 +1,4 @@
-"""How many broadcasts may be transcoded at the same time (`CONFERENCE_MAX_TRANSCODES`): one 720p rendition takes half a core."""
+"""Limits how many broadcasts are transcoded at once (`CONFERENCE_MAX_TRANSCODES`). One 720p rendition takes half a core."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ log = structlog.get_logger(__name__)
 
 
 class TranscodeSlots:
-    """`limit` places for all inputs together; who comes first is served first. With 0 nobody is.
+    """`limit` slots for all inputs together, in the order of request. With 0 no broadcast is transcoded.
 
-    A broadcast without a place runs as its source only, says so in the log, and gets its renditions when a place is free. It
-    keeps the place until it ends, also while ffmpeg is being restarted.
+    A broadcast without a slot has its source only, which is logged; its renditions start when a slot becomes free. It keeps its
+    slot until it ends, also while ffmpeg restarts.
     """
 
     def __init__(self, limit: int) -> None:
         if limit < 0:
-            raise ValueError("the limit of transcodes is 0 or more")
+            raise ValueError("the limit of transcodes must be 0 or more")
         self.limit = limit
         self.used = 0
-        """Places that are taken."""
+        """Slots in use."""
         self._free = asyncio.Semaphore(limit)
 
-    async def take(self, name: str) -> None:
-        """Wait for a place; `name` is for the log."""
+    async def acquire(self, name: str) -> None:
+        """Wait for a slot; `name` is for the log."""
         if self._free.locked():
-            log.warning("no transcode slot is free: source only for now", transcoder=name, limit=self.limit)
+            log.warning("no transcode slot free, serving source only", transcoder=name, limit=self.limit)
         await self._free.acquire()
         self.used += 1
 
     def release(self) -> None:
-        """Give a place back."""
+        """Free a slot."""
         self.used -= 1
         self._free.release()

@@ -1,11 +1,11 @@
-"""Thumbnails: one short ffmpeg run on a keyframe's segment, seldom, few at a time, and remembered for a while.
+"""Thumbnails: one short ffmpeg run on the segment of a keyframe, limited in number and cached.
 
 Errors::
 
     ThumbnailError
-    ├── BadThumbnailRequest   a size or fit we do not make (the message says the rule)
-    ├── ThumbnailBusy         too many different ones of this stream at once (carries retry_after, seconds)
-    └── ThumbnailFailed       ffmpeg could not make a picture of this media
+    ├── BadThumbnailRequest   the size or fit is not supported (the message gives the rule)
+    ├── ThumbnailBusy         too many requests, or too many sizes of this stream (carries retry_after, seconds)
+    └── ThumbnailFailed       ffmpeg could not make an image of this media
 """
 
 from __future__ import annotations
@@ -21,44 +21,45 @@ import structlog
 
 from providers.concurrency import SingleFlight
 from providers.local.transcoder.command import Fit, thumbnail_arguments
-from providers.local.transcoder.process import ProcessError, run_to_end
+from providers.local.transcoder.process import run_to_end
+from providers.supervisor import ProcessError
 
 log = structlog.get_logger(__name__)
 
 MIN_SIDE, MAX_SIDE = 1, 2000
-"""Pixels of a side."""
+"""The range of width and height in pixels."""
 
 KEEP_SECONDS = 10.0
-"""A picture, and a failure, stands for this long: at most one run per stream, size and fit in that time."""
+"""Seconds that an image, or a failure, is cached: at most one run per stream, size and fit in that time."""
 
 MAX_VARIANTS = 8
-"""Different sizes of one stream that are made within KEEP_SECONDS: pages, players and link previews ask for their own."""
+"""Different sizes of one stream within KEEP_SECONDS: pages, players and link previews request their own."""
 
 MAX_RUNS = 2
-"""ffmpeg processes for thumbnails at the same time, for all streams; each takes some 80 MB and 150 ms."""
+"""Concurrent ffmpeg processes for thumbnails of all streams; each takes about 80 MB and 150 ms."""
 
 MAX_WAITING = 64
-"""Requests that wait for a run at the same time."""
+"""Requests that may wait for a run at once."""
 
 RUN_TIMEOUT = 5.0
-"""Seconds a run may take."""
+"""Seconds that a run may take."""
 
 MAX_JPEG_BYTES = 4 * 1024 * 1024
 MAX_CACHE_BYTES = 16 * 1024 * 1024
 MAX_STREAMS = 1_000
-"""The most streams whose thumbnails are remembered."""
+"""The most streams whose thumbnails are cached."""
 
 
 class ThumbnailError(Exception):
-    """There is no thumbnail."""
+    """The thumbnail cannot be made."""
 
 
 class BadThumbnailRequest(ThumbnailError):
-    """The request breaks a rule."""
+    """The request is invalid."""
 
 
 class ThumbnailBusy(ThumbnailError):
-    """Try again after `retry_after` seconds."""
+    """Too many requests; try again after `retry_after` seconds."""
 
     def __init__(self, reason: str, *, retry_after: float) -> None:
         super().__init__(reason)
@@ -66,18 +67,18 @@ class ThumbnailBusy(ThumbnailError):
 
 
 class ThumbnailFailed(ThumbnailError):
-    """ffmpeg made none."""
+    """ffmpeg did not produce an image."""
 
 
 Variant = tuple[int, int, Fit]
 
 Media = bytes | Path | Callable[[], Awaitable[bytes]]
-"""Init segment and segment in one, the path of a file, or what reads it (it may raise OSError)."""
+"""Init segment and segment concatenated, a file's path, or a function that reads the media and may raise OSError."""
 
 
 @dataclass(slots=True)
 class _Made:
-    """A picture, or why there is none, and when it was made."""
+    """An image, or why it failed, and when it was made."""
 
     at: float
     result: bytes | ThumbnailFailed
@@ -89,7 +90,7 @@ class _Made:
 
 @dataclass(slots=True)
 class _Stream:
-    """What is remembered of one stream."""
+    """The cached thumbnails of one stream."""
 
     variants: dict[Variant, _Made] = field(default_factory=dict)
     users: int = 0
@@ -100,7 +101,7 @@ class _Stream:
 
 
 class Thumbnails:
-    """Makes and remembers thumbnails. `clock` in seconds."""
+    """Makes and caches thumbnails. `clock` in seconds."""
 
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -110,10 +111,17 @@ class Thumbnails:
         self._waiting = 0
 
     async def of(self, key: str, media: Media, width: int = 640, height: int = 360, fit: str = "crop") -> bytes:
-        """A JPEG of the first keyframe in `media`, which is not touched when there is a fresh one.
+        """Return a JPEG of the first keyframe in `media`, or the cached one, for which `media` is not read.
 
-        `key` names the stream or recording (and its moment). `width` and `height` in pixels. `fit`, as Cloudflare has it:
-        crop cuts off what is too much, clip makes one side smaller than asked, scale distorts, fill adds black. Errors: see above.
+        Args:
+            key: Names the stream or recording (and its moment).
+            media: The media of the keyframe.
+            width: In pixels.
+            height: In pixels.
+            fit: As at Cloudflare: crop cuts off the excess, clip makes one side smaller, scale distorts, fill adds black.
+
+        Raises:
+            ThumbnailError: See above.
         """
         variant = _variant(width, height, fit)
         stream = self._streams.setdefault(key, _Stream())
@@ -122,14 +130,10 @@ class Thumbnails:
             try:
                 made = await self._make_once(key, stream, variant, media)
             finally:
-                self._tidy()
+                self._evict()
         if isinstance(made.result, ThumbnailFailed):
             raise ThumbnailFailed(*made.result.args)
         return made.result
-
-    def forget(self, key: str) -> None:
-        """Drop what is remembered of a stream."""
-        self._streams.pop(key, None)
 
     def _fresh(self, stream: _Stream) -> dict[Variant, _Made]:
         oldest = self._clock() - KEEP_SECONDS
@@ -147,7 +151,7 @@ class Thumbnails:
             return stream.variants[variant]
 
         if self._waiting >= MAX_WAITING:
-            raise ThumbnailBusy("too many thumbnails are being made", retry_after=1.0)
+            raise ThumbnailBusy("too many thumbnails are in progress", retry_after=1.0)
         self._waiting += 1
         stream.users += 1
         try:
@@ -161,7 +165,7 @@ class Thumbnails:
             try:
                 media = await media()
             except OSError as problem:
-                log.warning("no thumbnail", reason=str(problem.strerror))
+                log.warning("thumbnail failed", reason=str(problem.strerror))
                 return ThumbnailFailed("the media cannot be read")
         source, stdin = ("pipe:0", media) if isinstance(media, bytes) else (f"file:{media}", b"")
         async with self._runs:
@@ -170,12 +174,12 @@ class Thumbnails:
                     thumbnail_arguments(source, *variant), stdin=stdin, timeout=RUN_TIMEOUT, max_output=MAX_JPEG_BYTES
                 )
             except ProcessError as failure:
-                log.warning("no thumbnail", reason=str(failure))
-                return ThumbnailFailed("the media gave no picture")
-        return image or ThumbnailFailed("the media holds no keyframe")
+                log.warning("thumbnail failed", reason=str(failure))
+                return ThumbnailFailed("the media could not be decoded")
+        return image or ThumbnailFailed("the media has no keyframe")
 
-    def _tidy(self) -> None:
-        """Forget the streams nobody asked for lately, as long as the cache is too large."""
+    def _evict(self) -> None:
+        """Evict the least recently requested streams while the cache is too large."""
         size = sum(stream.size for stream in self._streams.values())
         for key, stream in list(self._streams.items()):
             if size <= MAX_CACHE_BYTES and len(self._streams) <= MAX_STREAMS:
@@ -187,7 +191,7 @@ class Thumbnails:
 
 def _variant(width: int, height: int, fit: str) -> Variant:
     if not (MIN_SIDE <= width <= MAX_SIDE and MIN_SIDE <= height <= MAX_SIDE):
-        raise BadThumbnailRequest(f"width and height are {MIN_SIDE} to {MAX_SIDE} pixels")
+        raise BadThumbnailRequest(f"width and height must be {MIN_SIDE} to {MAX_SIDE} pixels")
     if fit not in list(Fit):
-        raise BadThumbnailRequest(f"fit is one of {', '.join(Fit)}")
+        raise BadThumbnailRequest(f"fit must be one of {', '.join(Fit)}")
     return width, height, Fit(fit)

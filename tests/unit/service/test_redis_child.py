@@ -1,4 +1,4 @@
-"""The private Redis: it is there, comes back, keeps the windows and leaves nothing behind. Real redis-server."""
+"""The private Redis: it starts, restarts, keeps its data and leaves no process behind. Real redis-server."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ import psutil
 import pytest
 from redis import asyncio as aioredis
 
+from providers.supervisor import ProcessState
 from service.concurrency.tasks import Tasks
-from service.redis_child import MOVES, PrivateRedis, PrivateRedisError, RedisState
+from service.redis_child import PrivateRedis, PrivateRedisError
 from tests.waiting import PATIENCE, until
 
 
-async def test_it_answers_on_its_socket_and_is_gone_after_the_stop(tmp_path: Path, tasks: Tasks) -> None:
+async def test_it_answers_on_its_socket_and_ends_with_the_stop(tmp_path: Path, tasks: Tasks) -> None:
     child = PrivateRedis(tmp_path / "redis", tasks.spawn)
     await child.start()
     pid = child.pid
@@ -29,11 +30,11 @@ async def test_it_answers_on_its_socket_and_is_gone_after_the_stop(tmp_path: Pat
         assert await client.ping()
     await child.aclose()
     assert not psutil.pid_exists(pid)
-    assert child.state is RedisState.STOPPED
+    assert child.state is ProcessState.CLOSED
     await child.aclose()
 
 
-async def test_what_it_held_is_there_after_a_restart(tmp_path: Path, tasks: Tasks) -> None:
+async def test_its_data_survives_a_restart(tmp_path: Path, tasks: Tasks) -> None:
     for expected in (None, b"1"):
         child = PrivateRedis(tmp_path / "redis", tasks.spawn)
         await child.start()
@@ -43,19 +44,19 @@ async def test_what_it_held_is_there_after_a_restart(tmp_path: Path, tasks: Task
         await child.aclose()
 
 
-async def test_it_comes_back_on_the_same_address_when_it_dies(tmp_path: Path, tasks: Tasks) -> None:
+async def test_it_restarts_on_the_same_address_when_it_dies(tmp_path: Path, tasks: Tasks) -> None:
     child = PrivateRedis(tmp_path / "redis", tasks.spawn)
     await child.start()
     pid = child.pid
     assert pid is not None
     os.kill(pid, signal.SIGKILL)
-    await until(lambda: child.pid != pid and child.state is RedisState.RUNNING)
+    await until(lambda: child.pid != pid and child.state is ProcessState.RUNNING)
     async with aioredis.Redis.from_url(child.url) as client:
         assert await client.ping()
     await child.aclose()
 
 
-async def test_it_comes_back_when_there_was_no_process_to_be_had_for_a_while(
+async def test_it_restarts_when_no_process_could_be_created_for_a_while(
     tmp_path: Path, tasks: Tasks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     child = PrivateRedis(tmp_path / "redis", tasks.spawn)
@@ -73,19 +74,19 @@ async def test_it_comes_back_when_there_was_no_process_to_be_had_for_a_while(
 
     monkeypatch.setattr(asyncio, "create_subprocess_exec", once_refused)
     os.kill(pid, signal.SIGKILL)
-    await until(lambda: child.pid != pid and child.state is RedisState.RUNNING)
+    await until(lambda: child.pid != pid and child.state is ProcessState.RUNNING)
     assert refused == 2
     await child.aclose()
 
 
-async def test_a_stop_while_it_waits_for_its_restart_leaves_nothing(tmp_path: Path, tasks: Tasks) -> None:
+async def test_a_stop_during_the_restart_delay_leaves_no_process(tmp_path: Path, tasks: Tasks) -> None:
     child = PrivateRedis(tmp_path / "redis", tasks.spawn)
     await child.start()
     assert child.pid is not None
     os.kill(child.pid, signal.SIGKILL)
-    await until(lambda: child.state is RedisState.WAITING)
+    await until(lambda: child.state is ProcessState.BACKOFF)
     await child.aclose()
-    assert child.state is RedisState.STOPPED
+    assert child.state is ProcessState.CLOSED
 
 
 async def test_a_second_service_on_the_same_directory_is_refused(tmp_path: Path, tasks: Tasks) -> None:
@@ -98,7 +99,7 @@ async def test_a_second_service_on_the_same_directory_is_refused(tmp_path: Path,
     await first.aclose()
 
 
-async def test_one_left_behind_is_replaced_and_what_it_held_is_kept(tmp_path: Path, tasks: Tasks) -> None:
+async def test_an_old_server_is_replaced_and_its_data_is_kept(tmp_path: Path, tasks: Tasks) -> None:
     socket = tmp_path / "redis.sock"
     options = ["--port", "0", "--unixsocket", str(socket), "--dir", str(tmp_path), "--dbfilename", "viewers.rdb"]
     orphan = await asyncio.create_subprocess_exec("redis-server", *options, stdout=subprocess.DEVNULL)
@@ -147,7 +148,7 @@ def test_it_does_not_outlive_an_owner_that_was_killed(tmp_path: Path) -> None:
     assert not redis.is_running() or redis.status() == psutil.STATUS_ZOMBIE
 
 
-async def test_a_deep_data_directory_gets_a_short_socket(tmp_path: Path, tasks: Tasks) -> None:
+async def test_a_deep_data_directory_gets_a_short_socket_path(tmp_path: Path, tasks: Tasks) -> None:
     child = PrivateRedis(tmp_path / ("d" * 120), tasks.spawn)
     await child.start()
     async with aioredis.Redis.from_url(child.url) as client:
@@ -155,18 +156,9 @@ async def test_a_deep_data_directory_gets_a_short_socket(tmp_path: Path, tasks: 
     await child.aclose()
 
 
-async def test_a_server_that_cannot_start_is_told_with_its_reason(
-    tmp_path: Path, tasks: Tasks, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_failed_start_reports_the_reason(tmp_path: Path, tasks: Tasks, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("service.redis_child.MAX_MEMORY", "nonsense")
     child = PrivateRedis(tmp_path, tasks.spawn)
     with pytest.raises(PrivateRedisError, match="maxmemory"):
         await child.start()
-    assert child.state is RedisState.STOPPED
-
-
-async def test_an_illegal_move_is_an_error(tmp_path: Path, tasks: Tasks) -> None:
-    child = PrivateRedis(tmp_path, tasks.spawn)
-    assert RedisState.RUNNING not in MOVES[RedisState.STOPPED]
-    with pytest.raises(RuntimeError, match="not a legal move"):
-        child._move(RedisState.RUNNING)
+    assert child.state is ProcessState.CLOSED

@@ -1,4 +1,4 @@
-"""What waits for ffmpeg: whole groups of pictures from a keyframe on, within limits of bytes and time."""
+"""The queue before ffmpeg: whole groups of pictures from a keyframe on, within limits of bytes and time."""
 
 from __future__ import annotations
 
@@ -31,50 +31,50 @@ def fill(backlog: Backlog, *tags: FlvTag) -> Backlog:
 
 
 def test_it_begins_at_a_keyframe() -> None:
-    assert moments(fill(Backlog(), delta(0), key(40), delta(80)).take()) == [40, 80]
+    assert moments(fill(Backlog(), delta(0), key(40), delta(80)).pop()) == [40, 80]
 
 
-def test_while_nobody_takes_only_the_newest_group_is_kept() -> None:
-    assert moments(fill(Backlog(), key(0), delta(40), key(80), delta(120)).take()) == [80, 120]
+def test_while_ffmpeg_does_not_read_only_the_newest_group_is_kept() -> None:
+    assert moments(fill(Backlog(), key(0), delta(40), key(80), delta(120)).pop()) == [80, 120]
 
 
 def test_while_it_flows_everything_is_kept() -> None:
     backlog = Backlog()
     backlog.flowing = True
-    assert moments(fill(backlog, key(0), delta(40), key(80), delta(120)).take()) == [0, 40, 80, 120]
+    assert moments(fill(backlog, key(0), delta(40), key(80), delta(120)).pop()) == [0, 40, 80, 120]
 
 
-def test_over_its_limit_of_bytes_the_older_groups_go() -> None:
+def test_over_its_limit_of_bytes_the_older_groups_are_dropped() -> None:
     backlog = Backlog(max_bytes=45)
     backlog.flowing = True
     fill(backlog, key(0), delta(40), key(80), delta(120), delta(160))
-    assert (moments(backlog.take()), backlog.dropped) == ([80, 120, 160], 2)
+    assert (moments(backlog.pop()), backlog.dropped) == ([80, 120, 160], 2)
 
 
-def test_over_its_limit_of_time_the_older_groups_go() -> None:
+def test_over_its_limit_of_time_the_older_groups_are_dropped() -> None:
     backlog = Backlog(max_ms=100)
     backlog.flowing = True
-    assert moments(fill(backlog, key(0), delta(40), key(80), delta(120)).take()) == [80, 120]
+    assert moments(fill(backlog, key(0), delta(40), key(80), delta(120)).pop()) == [80, 120]
 
 
-def test_a_group_larger_than_the_limit_is_let_go_until_the_next_keyframe() -> None:
+def test_a_group_larger_than_the_limit_is_dropped_until_the_next_keyframe() -> None:
     backlog = Backlog(max_bytes=25)
     backlog.flowing = True
-    assert moments(fill(backlog, key(0), delta(40), delta(80), delta(120), key(160)).take()) == [160]
+    assert moments(fill(backlog, key(0), delta(40), delta(80), delta(120), key(160)).pop()) == [160]
 
 
-def test_after_clear_it_goes_on_at_a_keyframe() -> None:
+def test_after_clear_it_continues_at_a_keyframe() -> None:
     backlog = fill(Backlog(), key(0))
     backlog.clear()
-    assert moments(fill(backlog, delta(40), key(80)).take()) == [80]
+    assert moments(fill(backlog, delta(40), key(80)).pop()) == [80]
 
 
-def test_tags_are_taken_in_chunks_of_at_least_one() -> None:
+def test_tags_are_returned_in_chunks_of_at_least_one() -> None:
     backlog = fill(Backlog(), key(0, 100), delta(40), delta(80))
-    assert [moments(backlog.take(20)) for _ in range(3)] == [[0], [40, 80], []]
+    assert [moments(backlog.pop(20)) for _ in range(3)] == [[0], [40, 80], []]
 
 
-async def test_who_waits_is_told_when_there_is_something() -> None:
+async def test_a_waiting_reader_wakes_when_a_tag_arrives() -> None:
     backlog = Backlog()
     async with asyncio.timeout(5), asyncio.TaskGroup() as group:
         group.create_task(backlog.filled())
@@ -83,7 +83,7 @@ async def test_who_waits_is_told_when_there_is_something() -> None:
 
 
 @given(st.lists(st.tuples(st.booleans(), st.integers(2, 60), st.integers(0, 200), st.booleans())), st.booleans())
-def test_it_never_passes_its_limits_and_never_begins_within_a_group(
+def test_it_never_passes_its_limits_and_never_begins_inside_a_group(
     pushes: list[tuple[bool, int, int, bool]], flowing: bool
 ) -> None:
     backlog = Backlog(max_bytes=200, max_ms=500)
@@ -94,6 +94,6 @@ def test_it_never_passes_its_limits_and_never_begins_within_a_group(
         backlog.push(key(clock, size) if keyframe else delta(clock, size))
         assert backlog.size <= 200
         assert backlog.milliseconds <= 500
-        if take and (taken := backlog.take()):
+        if take and (taken := backlog.pop()):
             assert is_keyframe(taken[0]) or not untouched
             untouched = False

@@ -1,4 +1,4 @@
-"""The command lines: where options stand, a pipe for each rendition, one decoding, an end when told."""
+"""The command lines: position of options, one pipe per rendition, one decoder, an optional end."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ def test_the_source_is_decoded_once() -> None:
     assert arguments[arguments.index("-filter_complex") + 1].startswith("[0:v:0]split=2")
 
 
-def test_sound_is_made_for_the_first_rendition_only() -> None:
+def test_audio_is_encoded_for_the_first_rendition_only() -> None:
     arguments = command.ladder_arguments(LADDER, [7, 9], audio=True)
     assert arguments.count("0:a:0") == 1
     assert arguments.index("0:a:0") < arguments.index("pipe:7")
 
 
-def test_packets_read_while_probing_are_never_thrown_away() -> None:
+def test_packets_read_while_probing_are_never_discarded() -> None:
     assert "nobuffer" not in command.ladder_arguments(LADDER, [7, 9], audio=True)
 
 
-def test_the_test_pattern_ends_when_told() -> None:
+def test_the_test_pattern_ends_after_its_duration() -> None:
     arguments = command.test_pattern_arguments("rtmp://host/live/key", duration=5)
     assert [arguments[index + 1] for index, word in enumerate(arguments) if word == "-t"] == ["5", "5"]
     assert arguments[-1] == "rtmp://host/live/key"

@@ -1,4 +1,4 @@
-"""Child processes: their pipes, how they are stopped from polite to killed, what is left, and their log."""
+"""Child processes: their pipes, the stages of stopping them, and their log."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from providers.local.transcoder.process import (
     LOG_LINES,
     Child,
     LogTail,
-    ProcessError,
     run_to_end,
     start_child,
 )
+from providers.supervisor import ProcessError
 
 OBSTINATE = "trap '' TERM; echo ready; while :; do sleep 0.1; done"
 
@@ -37,7 +37,7 @@ def shell(script: str) -> Sequence[str]:
 
 
 async def ready(script: str) -> Child:
-    """A shell that has run up to its first line of output."""
+    """Start a shell and wait for its first line of output."""
     said = asyncio.Event()
     child = await start_child(lambda _: shell(script), stdout=lambda _: said.set())
     async with asyncio.timeout(10):
@@ -64,17 +64,17 @@ async def test_stop_lets_a_process_finish_what_it_was_given() -> None:
     assert len(heard) == 1_000_000
 
 
-async def test_a_process_deaf_to_the_end_of_its_input_is_terminated(impatient: None) -> None:
+async def test_a_process_that_ignores_the_end_of_its_input_is_terminated(impatient: None) -> None:
     child = await ready("echo ready; exec sleep 60")
     assert await child.stop() == -signal.SIGTERM
 
 
-async def test_a_process_deaf_to_that_too_is_killed(impatient: None) -> None:
+async def test_a_process_that_ignores_sigterm_is_killed(impatient: None) -> None:
     child = await ready(OBSTINATE)
     assert await child.stop() == -signal.SIGKILL
 
 
-async def test_what_a_process_started_is_killed_with_it(impatient: None) -> None:
+async def test_the_children_of_a_process_are_killed_with_it(impatient: None) -> None:
     child = await ready("trap '' TERM; sleep 60 & echo ready; wait; sleep 60")
     family = psutil.Process(child.pid).children(recursive=True)
     await child.stop()
@@ -82,7 +82,7 @@ async def test_what_a_process_started_is_killed_with_it(impatient: None) -> None
     assert [each for each in alive if each.status() != psutil.STATUS_ZOMBIE] == []
 
 
-async def test_stop_is_safe_twice_and_when_it_is_gone() -> None:
+async def test_stop_is_safe_twice_and_after_the_exit() -> None:
     child = await start_child(lambda _: shell("exit 3"))
     assert await child.wait() == 3
     assert [await child.stop(), await child.stop()] == [3, 3]
@@ -98,7 +98,7 @@ async def test_a_cancelled_stop_kills_at_once() -> None:
     assert child.returncode == -signal.SIGKILL
 
 
-async def test_writing_to_a_process_that_is_gone_is_silent() -> None:
+async def test_writing_to_a_process_that_has_exited_does_nothing() -> None:
     child = await start_child(lambda _: shell("exit 0"))
     for _ in range(10):
         await child.write(b"x" * 100_000)
@@ -113,7 +113,7 @@ async def test_no_descriptor_is_left_when_a_process_does_not_start() -> None:
     assert len(os.listdir("/proc/self/fd")) <= before
 
 
-async def test_a_short_process_gives_its_output() -> None:
+async def test_a_short_process_returns_its_output() -> None:
     assert await run_to_end(["cat"], stdin=b"hello", timeout=10, max_output=100) == b"hello"
 
 
@@ -122,10 +122,10 @@ async def test_a_short_process_gives_its_output() -> None:
     [
         ("echo rtmp://host/live/SECRET is no good >&2; exit 5", r"code 5: rtmp://host/live/\*\*\* is no good"),
         ("exec sleep 60", "longer than 0.2 s"),
-        ("cat /dev/zero | head -c 200", "200 bytes, at most 100"),
+        ("cat /dev/zero | head -c 200", "200 bytes, the limit is 100"),
     ],
 )
-async def test_a_short_process_that_fails_says_how(script: str, message: str) -> None:
+async def test_a_short_process_that_fails_reports_the_reason(script: str, message: str) -> None:
     with pytest.raises(ProcessError, match=message):
         await run_to_end(shell(script), timeout=10 if "sleep" not in script else 0.2, max_output=100)
 

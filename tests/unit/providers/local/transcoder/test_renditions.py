@@ -1,10 +1,10 @@
-"""The list of renditions: which texts are one, and which of them a source is large enough for."""
+"""The list of renditions: parsing, and which renditions fit a source."""
 
 from __future__ import annotations
 
 import pytest
 
-from providers.local.transcoder.renditions import RENDITIONS, RenditionError, fitting, made, parse_renditions
+from providers.local.transcoder.renditions import RENDITIONS, RenditionError, fitting, parse_renditions, transcoded
 
 
 def names(text: str) -> list[str]:
@@ -32,8 +32,8 @@ def test_a_list_that_breaks_a_rule_is_refused_with_the_rule(text: str, message: 
     assert str(refused.value) == message
 
 
-def test_only_what_is_not_the_source_must_be_made() -> None:
-    assert [each.name for each in made(parse_renditions("source,720p"))] == ["720p"]
+def test_all_but_the_source_are_transcoded() -> None:
+    assert [each.name for each in transcoded(parse_renditions("source,720p"))] == ["720p"]
 
 
 @pytest.mark.parametrize(
