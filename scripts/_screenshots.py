@@ -102,7 +102,7 @@ async def studio(live: Service, browser: Browser, take: Take) -> None:
     await take("new-channel")
     await streamer.fill("Name", "Rehearsal")
     await streamer.press("label", "Private")
-    await streamer.press("button", "Make the channel")
+    await streamer.press("button", "Create channel")
     await streamer.sees("button", "Go live")
     await take("channel-new")
 
@@ -132,7 +132,7 @@ async def studio(live: Service, browser: Browser, take: Take) -> None:
     )
     await take("channel-live")
     await streamer.press("summary", "Set up OBS")
-    await streamer.press("summary", "The same as a table")
+    await streamer.press("summary", "Show as a table")
     await streamer.press("button", "Show stream key")
     await take("channel-open")
     await streamer.press("button", "New stream key")

@@ -1,4 +1,4 @@
-"""/: what this service is, and where to go from here."""
+"""/: the start page, with links to the studio and the API reference."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ HEADERS = {
 
 
 def routes() -> list[web.RouteDef]:
-    """The page."""
+    """Return the page's route."""
 
     async def index(_: web.Request) -> web.Response:
         return web.Response(text=PAGE, content_type="text/html", headers=HEADERS)

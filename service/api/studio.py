@@ -1,6 +1,6 @@
-"""/studio: the page from which streamers and builders run their organization's streams, a client of the Pub API like any other.
+"""/studio: the page where streamers and builders manage their organization's streams.
 
-The page itself holds nothing and knows nobody: whoever opens it signs in with an API token, which the page's scripts keep.
+The page is a client of the Pub API. It contains no data: the user signs in with an API token, which the page's scripts keep.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ PAGE = """<!doctype html>
 <span id="who" class="soft"></span>
 <button id="sign-out" type="button">Sign out</button>
 </header>
-<p id="away" class="notice warning" hidden>The service cannot be reached. What you see may be old.</p>
+<p id="unavailable" class="notice warning" hidden>The service cannot be reached. This page may be out of date.</p>
 <main id="main" tabindex="-1"><noscript><p>The studio needs JavaScript.</p></noscript></main>
 <p id="said" class="unseen" role="status"></p>
 </body>
@@ -52,8 +52,8 @@ PAGE = """<!doctype html>
 
 
 def routes(showcase: PublicStreamInfo) -> list[web.RouteDef]:
-    """The page, with and without a trailing slash."""
-    # Otherwise the browser would learn of each module only from the one that imports it, one round trip after the other.
+    """Return the page's routes, with and without a trailing slash."""
+    # Without preloads the browser discovers each module only in its importer, which costs one round trip per level.
     preloads = "\n".join(f'<link rel="modulepreload" href="/{name}">' for name in (*STUDIO, PICTURE))
     text = PAGE.format(preloads=preloads)
 
@@ -65,5 +65,5 @@ def routes(showcase: PublicStreamInfo) -> list[web.RouteDef]:
 
 
 def page_policy(media_url: str | None) -> str:
-    """As the watch page's, but in nobody's frame. Where media plays is unknown only until Cloudflare has told its host."""
+    """Return the watch page's policy, but without framing. The media host is unknown until Cloudflare's first response."""
     return policy(media_url or f"https://{CLOUDFLARE}", framed_by="'none'")

@@ -1,8 +1,7 @@
-"""/watch/<organization>/<channel>: a page with the stream, its title and its count, to be shared as a link.
+"""/watch/<organization>/<channel>: a page with the stream, its title and its viewer count, to be shared as a link.
 
-It is public for whoever has the link, which holds two random ids, as the stream's status is. Its title is the channel's name:
-somebody made that channel a stream for visitors, and private channels and channels without a stream have no page
-(`domain/streams/public_info.py`).
+Like the stream's status, it is public for everyone who has the link, which contains two random ids. Private channels and channels
+without a live input have no page (`domain/streams/public_info.py`).
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from service.http.origin import Origin
 
 PATH = "/watch/{organization_id}/{channel_id}"
 MAX_DESCRIPTION = 300
-"""Characters of the channel's description in previews of the link."""
+"""Maximum length of the description in link previews, in characters."""
 
 PAGE = """<!doctype html>
 <html lang="en" prefix="og: https://ogp.me/ns#">
@@ -46,15 +45,15 @@ WATCHING = """<live-stream org="{organization}" channel="{channel}" viewers></li
 <noscript><p class="text">This page needs JavaScript to play the stream.</p></noscript>
 <div class="text"><h1 dir="auto">{title}</h1>{about}</div>"""
 NOTHING = (
-    '<div class="nothing"><h1>There is no stream here.</h1><p class="about">Ask whoever sent you the link.</p></div>'
+    '<div class="nothing"><h1>There is no stream here.</h1><p class="about">Check the link with the person who sent it.</p></div>'
 )
 
 CLOUDFLARE = "cloudflarestream.com"
-"""Its playlists lead from one of its hosts to another."""
+"""Domain of Cloudflare's media hosts. A playlist on one host may refer to another."""
 
 
 def routes(showcase: PublicStreamInfo, origin: Origin) -> list[web.RouteDef]:
-    """The page, with and without a trailing slash."""
+    """Return the page's routes, with and without a trailing slash."""
 
     async def watch(request: web.Request) -> web.Response:
         try:
@@ -78,9 +77,9 @@ def _page(status: int, title: str, meta: str, body: str, csp: str) -> web.Respon
 
 
 def preview(showing: PublicInfo, url: str) -> str:
-    """Open Graph (https://ogp.me) and its cousin for cards: what chats and feeds show of the link. Absolute addresses.
+    """Return Open Graph (https://ogp.me) and Twitter card tags, from which chats and feeds build link previews.
 
-    The first picture is of now; while nothing is on it answers 404, and previews take the recording's, or do without.
+    The first image is the live thumbnail. It returns 404 while nothing is live; previews then use the recording's or none.
     """
     properties = [("og:type", "video.other"), ("og:title", showing.name), ("og:url", url)]
     if showing.description:
@@ -97,7 +96,7 @@ def preview(showing: PublicInfo, url: str) -> str:
 
 
 def policy(media_url: str | None = None, *, framed_by: str = "*") -> str:
-    """A page's Content-Security-Policy: our own scripts and styles, nothing inline, media from where it plays."""
+    """Return a page's Content-Security-Policy: scripts and styles of this origin, nothing inline, media from the playback host."""
     media = ""
     if media_url is not None:
         parts = urlsplit(media_url)

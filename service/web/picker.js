@@ -1,6 +1,6 @@
 /**
- * <stream-picker org="…"> — whoever builds an interaction picks one of the organization's streams. One script tag, no build step;
- * the README documents it.
+ * <stream-picker org="…">: a form control to pick one of the organization's streams. One script tag, no build step.
+ * README.md in this directory documents it.
  *
  *   #load ─▶ Directory ─▶ streams ─▶ View ─▶ cards ─▶ #pick ─▶ value, events
  *
@@ -14,7 +14,7 @@ import { followKeys } from "./picker/keys.js";
 import { sheet } from "./picker/look.js";
 import { Pace } from "./picker/pace.js";
 import { MOST, View } from "./picker/view.js";
-import "./picture.js"; // the cards': named here, it comes with the others and not one round trip later
+import "./picture.js"; // used by the cards; imported here so that it loads in the same round trip
 
 const ORIGIN = new URL(".", import.meta.url);
 const PAGE = 24;
@@ -22,18 +22,19 @@ const REFRESH_MS = 10_000;
 const FIRST_RETRY_MS = 2_000;
 const LAST_RETRY_MS = 60_000;
 const TYPING_MS = 250;
-/** Without an answer for longer, states and counts are those of before. */
+/** After this long without an answer, states and counts are marked as out of date. */
 const SILENT_MS = 5_000;
 
-/** What to say when the streams cannot be read, by the Problem's kind. `waits`: asking again by itself would be of no use. */
+/** Messages by the Problem's kind. `waits`: do not retry automatically, because it cannot help. */
 const PROBLEMS = {
-  signin: { says: "You are not signed in, or not any more.", waits: true },
-  forbidden: { says: "You may not see the streams of this organization.", waits: true },
-  unknown: { says: "There is no such organization.", waits: true },
-  nowhere: { says: "Nobody has said whose streams to show here.", waits: true },
+  signin: { says: "Sign in to see streams.", waits: true },
+  expired: { says: "Your session is not valid or has expired. Sign in again.", waits: true },
+  forbidden: { says: "You do not have access to this organization's streams.", waits: true },
+  unknown: { says: "Organization not found.", waits: true },
+  nowhere: { says: "No organization is set.", waits: true },
   busy: { says: "The service is busy. Trying again in a moment…" },
-  away: { says: "The service cannot be reached. Trying again in a moment…" },
-  broken: { says: "The service could not answer. Trying again in a moment…" },
+  unavailable: { says: "The service cannot be reached. Trying again in a moment…" },
+  broken: { says: "The service reported an error. Trying again in a moment…" },
 };
 
 class StreamPicker extends Control {
@@ -45,9 +46,9 @@ class StreamPicker extends Control {
   #directory = null;
   #giveToken = null;
   #value = "";
-  #isChanged = false; // by hand or by script: the attribute does not count any more
-  #chosen = null; // the stream that is `value`, once it was seen
-  #isLost = false; // `value` is no stream that can be found
+  #isChanged = false; // by the user or a script: the `value` attribute no longer applies
+  #chosen = null; // the stream whose uid is `value`, once it is known
+  #isLost = false; // no stream has the uid `value`
   #wanted = PAGE;
   #loading = null;
   #loaded = false;
@@ -76,11 +77,11 @@ class StreamPicker extends Control {
     clear.onclick = () => this.#clear();
     search.addEventListener("input", () => {
       clearTimeout(this.#typing);
-      this.#typing = setTimeout(() => this.#look(), TYPING_MS);
+      this.#typing = setTimeout(() => this.#reload(), TYPING_MS);
     });
-    filter.addEventListener("change", () => this.#look());
+    filter.addEventListener("change", () => this.#reload());
     list.addEventListener("click", (event) => this.#pick(event.target.closest("[role=option]")));
-    followKeys(this.#parts, { look: () => this.#look(), pick: (option) => this.#pick(option) });
+    followKeys(this.#parts, { search: () => this.#reload(), pick: (option) => this.#pick(option) });
   }
 
   // The element as a form control.
@@ -108,19 +109,19 @@ class StreamPicker extends Control {
     this.#choose(String(value ?? ""));
   }
 
-  /** The chosen stream, as `stream-pick` tells it; null while none is chosen, or it was not seen yet. */
+  /** The selected stream, as in the detail of `stream-pick`; null if none is selected or it is not known yet. */
   get selected() {
-    return this.#chosen && this.#told(this.#chosen);
+    return this.#chosen && this.#detailOf(this.#chosen);
   }
 
-  // Who asks. Never an attribute: those get into logs, saved pages and error reports.
+  // Credentials. Never attributes, because those end up in logs, saved pages and error reports.
 
   /** An API token or `Bearer …`; write only. */
   set token(token) {
     this.getToken = () => token;
   }
 
-  /** Answers a token, or a promise of one. Asked again when the service refuses the last one. */
+  /** A function that returns a token or a promise of one. It is called again when the service rejects the last token. */
   get getToken() {
     return this.#giveToken;
   }
@@ -153,9 +154,9 @@ class StreamPicker extends Control {
     else if (name === "required") this.#judge();
     else if (name === "state") {
       this.#parts.filter.value = Object.hasOwn(STATES, now) ? now : "";
-      if (this.isConnected) this.#look();
+      if (this.isConnected) this.#reload();
     } else {
-      this.#view.list([]); // of another organization
+      this.#view.list([]); // these belong to the previous organization
       [this.#chosen, this.#isLost] = [null, false];
       if (this.isConnected) this.#restart();
     }
@@ -167,37 +168,37 @@ class StreamPicker extends Control {
     this.isCalled(label);
   }
 
-  // Reading the list, and keeping up with it.
+  // Loading and refreshing the list.
 
-  /** From the beginning, with what is known now: another organization, another token, or once more. */
+  /** Start again, after a change of the organization or the token. */
   #restart() {
     const org = this.getAttribute("org");
     const server = new URL(this.getAttribute("server") ?? "", ORIGIN).href.replace(/\/?$/, "/");
-    // Asked late: a page may name its token after the element.
+    // Called late, because a page may set getToken after inserting the element.
     this.#directory = org ? new Directory(server, org, () => this.#giveToken?.()) : null;
     this.#loaded = false;
-    this.#look();
+    this.#reload();
   }
 
-  /** For something else than before. */
-  #look() {
+  /** Load the first page for changed search parameters. */
+  #reload() {
     clearTimeout(this.#typing);
     this.#wanted = PAGE;
     this.#load(true);
   }
 
   #retry() {
-    this.#parts.search.focus(); // the button goes
+    this.#parts.search.focus(); // the button disappears
     this.#load(true);
   }
 
   async #showMore() {
     const before = this.#view.size;
     this.#wanted = Math.min(MOST, before + PAGE);
-    if (await this.#load(true)) this.#parts.list.children[before]?.focus(); // the button may be gone
+    if (await this.#load(true)) this.#parts.list.children[before]?.focus(); // the button may have disappeared
   }
 
-  /** `asked`: by hand; else to keep up. True unless something else was wanted meanwhile. */
+  /** Load the list. `asked`: by the user, otherwise a refresh. Return false if a newer load replaced this one. */
   async #load(asked) {
     this.#loading?.abort();
     this.#pace.hold();
@@ -208,7 +209,7 @@ class StreamPicker extends Control {
     }
     let again = REFRESH_MS;
     clearTimeout(this.#silence);
-    this.#silence = setTimeout(() => this.#fallSilent(), SILENT_MS);
+    this.#silence = setTimeout(() => this.#markSilent(), SILENT_MS);
     try {
       if (!this.#directory) throw new Problem("nowhere");
       const { streams, more } = await this.#directory.read({ wanted: this.#wanted, ...this.#view.query, signal });
@@ -235,7 +236,7 @@ class StreamPicker extends Control {
     return true;
   }
 
-  /** The chosen stream may stand further down than what is shown. */
+  /** Find the selected stream if it is not among those shown. */
   async #find(signal) {
     if (!this.#value || this.#chosen || this.#isLost) return;
     const { streams } = await this.#directory.read({ wanted: MOST, signal });
@@ -243,7 +244,7 @@ class StreamPicker extends Control {
     this.#isLost = !this.#chosen;
   }
 
-  #fallSilent() {
+  #markSilent() {
     this.#isSilent = true;
     this.#show();
   }
@@ -267,10 +268,10 @@ class StreamPicker extends Control {
   #unfilter() {
     this.#parts.search.value = this.#parts.filter.value = "";
     this.#parts.search.focus();
-    this.#look();
+    this.#reload();
   }
 
-  // Choosing.
+  // Selection.
 
   #pick(option) {
     const stream = this.#view.streamOf(option);
@@ -279,7 +280,7 @@ class StreamPicker extends Control {
     this.#isChanged = true;
     this.#chosen = stream;
     this.#choose(stream.uid);
-    this.#dispatch("stream-pick", this.#told(stream));
+    this.#dispatch("stream-pick", this.#detailOf(stream));
     if (changed) this.announceChange();
   }
 
@@ -304,7 +305,7 @@ class StreamPicker extends Control {
     this.submits(this.#value, isMissing ? "Choose a stream." : "", this.#parts.search);
   }
 
-  #told({ uid, channel, channel_name, view_url, thumbnail, state, viewer_count }) {
+  #detailOf({ uid, channel, channel_name, view_url, thumbnail, state, viewer_count }) {
     return { uid, org: this.getAttribute("org"), channel, title: channel_name, view_url, thumbnail, state, viewer_count };
   }
 

@@ -1,8 +1,8 @@
-/** The picture of a stream as it is now, for the picker and for the studio. */
+/** Thumbnails of running streams, for the picker and the studio. */
 
 /**
- * The thumbnail's address for a picture of that `size` (width, height, fit), at most `maxAgeMs` old: another address for a newer
- * picture, and the same one everywhere at a time, so that one answer serves all who look.
+ * Return the thumbnail's address for a `size` (width, height, fit). The address changes every `maxAgeMs` and is the same in all
+ * browsers at a time, so that caches can serve it.
  */
 export function pictureOf(thumbnail, size, maxAgeMs) {
   const address = new URL(thumbnail);

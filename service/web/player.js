@@ -1,5 +1,5 @@
 /**
- * <live-stream org="…" channel="…"> — the visitor's player. One script tag, no build step; the README documents it.
+ * <live-stream org="…" channel="…">: the visitor's player. One script tag, no build step. README.md in this directory documents it.
  *
  *   feed ─▶ status ─▶ #decide ─▶ a view (VIEWS) ─▶ playback
  */
@@ -15,20 +15,20 @@ import { VisitorToken, visitorId } from "./player/visitor.js";
 
 const ORIGIN = new URL(".", import.meta.url);
 const TICK_MS = 500;
-/** A picture that has not moved for longer stands still. */
+/** Playback whose position has not changed for longer is stalled. */
 const STILL_MS = 2 * TICK_MS;
-/** A live picture that stands still for longer is not live, whatever the status says. */
+/** A live stream that is stalled for longer is not shown as live, even if the status says so. */
 const STARVED_MS = 5_000;
-/** Without an answer of the service for longer, nothing is known of the stream any more. */
+/** After this long without an answer from the service, the state of the stream is unknown. */
 const SILENT_MS = 5_000;
-/** While a stream starts or plays the service, or its playlists, are heard at least this often; else it is checked. */
-const HEARD_EVERY_MS = 3_000;
-/** A picture that is further behind than it was meant to be is not live; it is live again when it has come nearer than this. */
+/** While a stream starts or plays, the service is polled if neither it nor its playlists have answered for this long. */
+const ANSWER_EVERY_MS = 3_000;
+/** Hysteresis of the "Behind live" badge: it appears above the first delay and disappears below the second. */
 const BEHIND_SECONDS = 3;
 const LIVE_AGAIN_SECONDS = 2;
-/** What was buffered when a broadcast ended is played for this long at most. */
-const LAST_PICTURES_MS = 15_000;
-/** When the picture has come to its end for this long and there is still something to watch, it is the next broadcast. */
+/** How long buffered media is played after a broadcast has ended. */
+const DRAIN_MS = 15_000;
+/** If playback ended this long ago and the stream is still watchable, a new broadcast has begun. */
 const NEXT_BROADCAST_MS = 2_000;
 
 class LiveStream extends HTMLElement {
@@ -44,14 +44,14 @@ class LiveStream extends HTMLElement {
   #view = "";
   #status = null;
   #source = null;
-  #replay = null; // the recording that is watched; it stays the same when a newer one is there
+  #replay = null; // the recording being watched, even if a newer one exists
   #endedAt = 0;
   #timer = 0;
   #isLost = false; // the service does not answer
-  #isHeld = false; // stopped by hand, or not allowed to start
-  #isSilenced = false; // by the browser, which lets nothing start with sound
+  #isHeld = false; // paused by the visitor, or autoplay is blocked
+  #isSilenced = false; // muted because the browser blocks autoplay with audio
   #isBehind = false;
-  #isJoined = false; // has begun to play at the live edge
+  #isJoined = false; // has started to play at the live edge
   #isCounting = false;
   #getToken = null;
 
@@ -59,29 +59,29 @@ class LiveStream extends HTMLElement {
     super();
     this.#root.adoptedStyleSheets = [sheet];
     const video = this.#video;
-    video.addEventListener("loadedmetadata", () => this.#begin()); // also after an error that made it start over
+    video.addEventListener("loadedmetadata", () => this.#begin()); // also after an error restarted playback
     video.addEventListener("ended", () => this.#decide());
-    video.addEventListener("pause", () => this.#hold(!video.ended && !video.error)); // both stop it, too
+    video.addEventListener("pause", () => this.#hold(!video.ended && !video.error)); // both also pause the element
     video.addEventListener("play", () => this.#hold(false));
-    video.addEventListener("volumechange", () => video.muted || this.#silence(false)); // it has controls of its own
+    video.addEventListener("volumechange", () => video.muted || this.#silence(false)); // the native controls can unmute too
   }
 
-  /** The last status heard (as stream_status answers it), or null. */
+  /** The last status (the response of stream_status), or null. */
   get status() {
     return this.#status;
   }
 
-  /** What is to see: loading, nowhere, offline, starting, live, away, ended or recording. */
+  /** The current view: loading, nowhere, offline, starting, live, away, ended or recording. */
   get view() {
     return nameOf(this.#view);
   }
 
-  /** Whether the service has not answered for a while: then `status` may be out of date. */
+  /** Whether the service has stopped answering, so that `status` may be out of date. */
   get lost() {
     return this.#isLost;
   }
 
-  /** Returns a visitor's Bearer token, or a promise of one. It is called again before the token expires. Never an attribute. */
+  /** A function that returns a visitor's Bearer token or a promise of one. It is called again before the token expires. Not an attribute: those leak. */
   get getToken() {
     return this.#getToken;
   }
@@ -93,7 +93,7 @@ class LiveStream extends HTMLElement {
 
   connectedCallback() {
     if (Object.hasOwn(this, "getToken")) {
-      // Assigned before the browser knew the element, it hides the property it was meant for.
+      // A property set before the element was upgraded shadows the accessor.
       this.#getToken = this.getToken;
       delete this.getToken;
     }
@@ -126,13 +126,13 @@ class LiveStream extends HTMLElement {
     this.#show("loading");
     if (!this.getAttribute("org") || !this.getAttribute("channel")) return;
     this.#source = new Source(this.#base, () => this.#decide());
-    this.#feed = new Feed(this.#base, this.#identity(), (status) => (status ? this.#hear(status) : this.#miss()));
+    this.#feed = new Feed(this.#base, this.#identity(), (status) => (status ? this.#onStatus(status) : this.#onMissing()));
     this.#feed.start();
     this.#timer = setInterval(() => this.#tick(), TICK_MS);
     this.#source.learn();
   }
 
-  /** Who is counted. */
+  /** The visitor to count. */
   #identity() {
     if (this.hasAttribute("uncounted")) return { visitor: null, token: null };
     const visitor = this.getAttribute("visitor-id") || visitorId();
@@ -156,15 +156,15 @@ class LiveStream extends HTMLElement {
     if (this.#view === "live") this.#keepUp();
   }
 
-  /** An event stream that has died says nothing: whether the service answers is seen by what else is heard of it, or not. */
+  /** Poll the service if neither events nor playlists have arrived recently: a dead event stream reports no error. */
   #check() {
     if (document.hidden || !this.#status) return;
     const now = Date.now();
     if (this.#status.seconds_until_watchable > 0) this.#feed.check(now);
     else if (this.#status.is_watchable && this.#playback && !this.#replay) {
-      const heardAt = this.#playback.answeredAt ?? now;
+      const answeredAt = this.#playback.answeredAt ?? now;
       const still = this.#status.state === "live" ? this.#progress.stillFor() : 0;
-      if (now - heardAt > HEARD_EVERY_MS || still > STILL_MS) this.#feed.check(Math.min(heardAt, now - still));
+      if (now - answeredAt > ANSWER_EVERY_MS || still > STILL_MS) this.#feed.check(Math.min(answeredAt, now - still));
     }
   }
 
@@ -174,20 +174,20 @@ class LiveStream extends HTMLElement {
     this.#dispatch("streamconnection", { lost: isLost });
   }
 
-  #hear(status) {
+  #onStatus(status) {
     const before = this.#status;
     this.#status = status;
-    this.#countdown.hear(status);
+    this.#countdown.update(status);
     if (status.state === "ended" && before?.state !== "ended") this.#endedAt = Date.now();
-    this.#source.hear(status);
+    this.#source.update(status);
     if (!this.#replay) this.#playback?.offer(status.tracks);
     this.#setLost(false);
     this.#dispatch("streamstatus", status);
     this.#decide();
   }
 
-  /** There is no such channel, or not any more. */
-  #miss() {
+  /** The channel does not exist (any more). */
+  #onMissing() {
     this.#status = null;
     this.#setLost(false);
     this.#show(this.#replay ? "recording" : "nowhere");
@@ -197,13 +197,13 @@ class LiveStream extends HTMLElement {
     return this.getAttribute("src") || this.#source?.answer?.view_url;
   }
 
-  /** From what is known to what is to see. Called at everything that happens, and twice a second. */
+  /** Choose the view from the current state. Called after every event and every TICK_MS. */
   #decide() {
     const status = this.#status;
     if (!status) return;
     if (this.#replay) this.#show("recording");
     else if (status.is_watchable) this.#show(this.#onAir());
-    else if (this.#playback && status.state === "ended" && this.#lastPictures()) this.#show("live");
+    else if (this.#playback && status.state === "ended" && this.#isDraining()) this.#show("live");
     else if (status.state === "ended") this.#show("ended");
     else if (this.#isLost) this.#show("lost");
     else if (status.seconds_until_watchable > 0) this.#show("starting");
@@ -211,22 +211,22 @@ class LiveStream extends HTMLElement {
   }
 
   #onAir() {
-    if (!this.#liveUrl) return this.#source.answer ? "nowhere" : "loading"; // a private channel's address is not public
+    if (!this.#liveUrl) return this.#source.answer ? "nowhere" : "loading"; // the address of a private channel is not public
     const still = this.#progress.stillFor();
-    // A hidden page, or one that was out of reach, may have heard nothing of an end and a new beginning.
+    // A hidden or disconnected page may have missed the end of one broadcast and the start of the next.
     if (this.#video.ended && Date.now() - this.#progress.at > NEXT_BROADCAST_MS) this.#playback?.startOver();
     if (still > STILL_MS && this.#isLost) return "lost";
-    if (this.#playback?.url !== this.#liveUrl) return "live"; // nothing of it has been played yet
+    if (this.#playback?.url !== this.#liveUrl) return "live"; // it has not started to play
     if (still > STILL_MS && this.#status.state === "reconnecting") return "away";
     return still > STARVED_MS && this.#progress.hasMoved ? "lost" : "live";
   }
 
-  #lastPictures() {
+  #isDraining() {
     const { ended, paused } = this.#video;
-    return !ended && !paused && this.#progress.stillFor() <= STILL_MS && Date.now() - this.#endedAt < LAST_PICTURES_MS;
+    return !ended && !paused && this.#progress.stillFor() <= STILL_MS && Date.now() - this.#endedAt < DRAIN_MS;
   }
 
-  /** Whoever joins begins at the live edge, however long it took to begin. */
+  /** Jump to the live edge once after joining, because loading may have taken long. */
   #keepUp() {
     if (!this.#isJoined && this.#progress.hasMoved) {
       this.#isJoined = true;
@@ -252,7 +252,7 @@ class LiveStream extends HTMLElement {
     const { plays, stays, says, screen, offers } = VIEWS[view];
     if (!stays) this.#play(plays);
     this.#measure();
-    if (screen && this.#root.fullscreenElement) document.exitFullscreen().catch(() => {}); // the words are outside of it
+    if (screen && this.#root.fullscreenElement) document.exitFullscreen().catch(() => {}); // the message is not part of the fullscreen element
     const recording = this.#source?.recording;
     const seconds = view === "starting" ? this.#countdown.seconds() : null;
     this.#frame.show({
@@ -281,7 +281,7 @@ class LiveStream extends HTMLElement {
     return view === "recording" || (view === "live" && (this.#isPaused || this.#isBehind));
   }
 
-  /** What the picture is, and who else sees it as far as that is known. */
+  /** Return the badge: the state of playback, with the viewer count if it is known. */
   #badge(view) {
     const { state, is_watchable: isWatchable, viewer_count: count } = this.#status;
     if (this.#isLost || view === "lost") return { text: VIEWS.lost.says, tone: "quiet" };
@@ -310,7 +310,7 @@ class LiveStream extends HTMLElement {
     this.#decide();
   }
 
-  /** With sound if the browser lets us, else without and with a button. Not against the visitor's will. */
+  /** Start with audio if the browser allows it, otherwise muted with an "Unmute" button. Do nothing if the visitor paused. */
   async #begin() {
     if (this.#isHeld) return;
     const video = this.#video;
@@ -320,7 +320,7 @@ class LiveStream extends HTMLElement {
       if (problem.name !== "NotAllowedError" || video.muted) return;
       video.muted = true;
       this.#silence(true);
-      // Its own controls have a play button.
+      // If this is blocked too, the native controls offer a play button.
       await video.play().catch(({ name }) => name === "NotAllowedError" && this.#hold(true));
     }
   }

@@ -50,7 +50,7 @@ async def test_the_picker_in_every_state(own: Service, browser: Browser) -> None
     builder = Builder(browser, own)
     builder.token = None
     async with builder.at_work():
-        await builder.until("facts.message.startsWith('You are not signed in')")
+        await builder.until("facts.message.startsWith('Sign in to see streams')")
         assert await violations(browser) == []
         builder.token = own.token
         await builder.click(".retry")
@@ -86,11 +86,11 @@ async def test_the_studio_in_every_state(live: Service, browser: Browser) -> Non
     await streamer.sees(".nothing", "There are no streams yet.")
     assert await violations(browser) == []
     await streamer.press("button", "New channel")
-    await streamer.press("button", "Make the channel")
-    await streamer.sees(".problem", "Give the channel a name.")
+    await streamer.press("button", "Create channel")
+    await streamer.sees(".problem", "Enter a name.")
     assert await violations(browser) == []
     await streamer.fill("Name", "Kitchen")
-    await streamer.press("button", "Make the channel")
+    await streamer.press("button", "Create channel")
     await streamer.sees("button", "Go live")
     assert await violations(browser) == []
     _, stream = await live.channel("Spring collection")
@@ -113,7 +113,7 @@ async def test_a_channel_in_the_studio_in_every_state(live: Service, browser: Br
     await streamer.sees(".finding")
     await streamer.sees("td .badge", "Running")
     await streamer.press("summary", "Set up OBS")
-    await streamer.press("summary", "The same as a table")
+    await streamer.press("summary", "Show as a table")
     await streamer.press("button", "Show stream key")
     assert await violations(browser) == []
     await streamer.press("button", "New stream key")

@@ -41,7 +41,7 @@ async def test_from_another_site_a_live_stream_is_found_and_picked(live: Service
     assert (seen["valid"], seen["picked"], seen["chosen"], seen["errors"]) == (
         True,
         ["Town hall"],
-        "Chosen: Town hall",
+        "Selected: Town hall",
         [],
     )
 
@@ -80,7 +80,7 @@ async def test_the_keyboard_alone_finds_and_picks(live: Service, builder: Builde
         assert (seen["active"], seen["search"]) == ("search", "tw")
         await builder.keys(Keys.DOWN, Keys.ENTER)
         seen = await builder.until("facts.picked.length === 1")
-        assert (seen["picked"], seen["chosen"]) == (["Two"], "Chosen: Two")
+        assert (seen["picked"], seen["chosen"]) == (["Two"], "Selected: Two")
         await builder.keys(Keys.ESCAPE, Keys.ESCAPE)
         seen = await builder.until("facts.titles.length === 5")
         assert (seen["active"], seen["search"], seen["picked"]) == ("search", "", ["Two"])
@@ -126,15 +126,15 @@ async def test_a_value_given_beforehand_is_named_though_it_stands_far_down(live:
     await channels(live, *(f"Number {number:02}" for number in range(24)))
     builder.attributes = f'value="{stream["stream_uid"]}"'
     async with builder.at_work():
-        seen = await builder.until("facts.chosen === 'Chosen: The first'")
+        seen = await builder.until("facts.chosen === 'Selected: The first'")
         assert (seen["form"], seen["valid"], seen["heard"]) == (stream["stream_uid"], True, [])
         assert seen["selected"]["channel"] == first
         await builder.click("[role=option]")
         await builder.until("facts.picked.length === 1")
         await builder.set("picker.form.reset()")
-        await builder.until("facts.chosen === 'Chosen: The first'")
+        await builder.until("facts.chosen === 'Selected: The first'")
         await builder.set("picker.value = '0'.repeat(32)")
-        await builder.until("facts.chosen === 'The chosen stream is not in the list.'")
+        await builder.until("facts.chosen === 'The selected stream is not in the list.'")
 
 
 async def test_a_choice_that_is_not_required_can_be_taken_back(live: Service, builder: Builder) -> None:
@@ -143,7 +143,7 @@ async def test_a_choice_that_is_not_required_can_be_taken_back(live: Service, bu
         await builder.set("picker.removeAttribute('required')")
         await builder.until("facts.titles.length === 1")
         await builder.click("[role=option]")
-        await builder.until("facts.chosen === 'Chosen: One'")
+        await builder.until("facts.chosen === 'Selected: One'")
         await builder.click(".clear")
         seen = await builder.until("facts.chosen === ''")
     assert (seen["value"], seen["form"], seen["selected"], seen["active"]) == ("", None, None, "search")
@@ -156,7 +156,7 @@ async def test_a_choice_is_not_told_as_one_of_another_organization(live: Service
         await builder.until("facts.titles.length === 1")
         await builder.click("[role=option]")
         await builder.set("picker.setAttribute('org', '00000000-0000-0000-0000-000000000000')")
-        seen = await builder.until("facts.message.startsWith('You may not see')")
+        seen = await builder.until("facts.message.startsWith('You do not have access')")
     assert (seen["selected"], seen["titles"], len(seen["value"])) == (None, [], 32)
 
 
@@ -164,15 +164,15 @@ async def test_a_token_that_does_not_count_any_more_is_asked_for_anew(live: Serv
     await channels(live, "One")
     builder.token = None
     async with builder.at_work():
-        await builder.until("facts.message === 'You are not signed in, or not any more.'")
+        await builder.until("facts.message === 'Sign in to see streams.'")
         builder.token = "expired"
         await builder.click(".retry")
-        await builder.until("facts.message === 'You are not signed in, or not any more.'")
+        await builder.until("facts.message === 'Your session is not valid or has expired. Sign in again.'")
         builder.token = live.token
         await builder.click(".retry")
         await builder.until("facts.titles.length === 1")
         await builder.set("picker.setAttribute('org', crypto.randomUUID())")
-        await builder.until("facts.message === 'You may not see the streams of this organization.'")
+        await builder.until("facts.message.startsWith('You do not have access')")
 
 
 async def test_while_the_service_is_away_the_list_stays_and_says_so_and_comes_back(

@@ -30,10 +30,10 @@ return [...document.querySelectorAll('.cards img')].some((each) => each.naturalW
 async def test_a_show_from_the_new_channel_to_its_recording(live: Service, streamer: Streamer) -> None:
     await streamer.sign_in()
     await streamer.press("button", "New channel")
-    await streamer.press("button", "Make the channel")
-    await streamer.sees(".field .problem", "Give the channel a name.")
+    await streamer.press("button", "Create channel")
+    await streamer.sees(".field .problem", "Enter a name.")
     await streamer.fill("Name", "Cooking <b>with</b> Ada")
-    await streamer.press("button", "Make the channel")
+    await streamer.press("button", "Create channel")
     await streamer.sees("h1", "Cooking <b>with</b> Ada")
     channel = (await streamer.browser.run("return location.hash")).removeprefix("#/channel/")
 
@@ -53,10 +53,10 @@ async def test_a_show_from_the_new_channel_to_its_recording(live: Service, strea
     await streamer.press("button", "Hide stream key")
     assert stream["stream_key"] not in await streamer.value("Stream key")
 
-    await streamer.fill("Wait for a lost encoder", "2000")
+    await streamer.fill("Reconnect timeout", "2000")
     await streamer.press("button", "Save")
     await streamer.sees(".field .problem", "Ensure this value is less than or equal to 1800.")
-    await streamer.fill("Wait for a lost encoder", "2")
+    await streamer.fill("Reconnect timeout", "2")
     await streamer.press("button", "Save")
     await streamer.sees("#said", "Options saved.")
 
@@ -85,7 +85,7 @@ async def test_the_health_of_the_incoming_stream_is_shown_in_words_a_drawing_and
     await streamer.sees("dd", "AAC")
     await streamer.sees(".finding p", "Warning: Keyframes come every 6")
     await streamer.sees("svg", "Bitrate: now")
-    await streamer.press("summary", "The same as a table")
+    await streamer.press("summary", "Show as a table")
     await streamer.sees(".history td")
     await streamer.sees(".times span:last-child", "now")
     await encoder.kill()
@@ -100,8 +100,8 @@ async def test_a_new_key_sends_the_encoder_with_the_old_one_away(live: Service, 
     await streamer.sees(".badge", "Live")
 
     await streamer.press("button", "New stream key")
-    await streamer.sees("dialog p", "Every encoder has to be given the new key")
-    await streamer.press("button", "Make a new key")
+    await streamer.sees("dialog p", "Every encoder needs the new key")
+    await streamer.press("button", "Create key")
 
     assert "stream key of this channel was changed" in await encoder.output()
     refused = await live.push(stream, plain=True)
@@ -143,13 +143,13 @@ async def test_an_input_that_is_switched_off_ends_the_show_until_it_is_on_again(
     await live.push(stream)
     await streamer.sign_in(f"/channel/{channel}")
     await streamer.sees(".badge", "Live")
-    await streamer.press("button", "Switch input off")
-    await streamer.press("button", "Switch off")
+    await streamer.press("button", "Disable input…")
+    await streamer.press("button", "Disable")
     await streamer.sees(".notice", "Encoders are refused")
     await streamer.sees(".badge", "Ended")
-    await streamer.press("button", "Switch input on")
-    await streamer.press("button", "Switch on")
-    await streamer.sees("p", "The input is on")
+    await streamer.press("button", "Enable input…")
+    await streamer.press("button", "Enable")
+    await streamer.sees("p", "The input is enabled")
     assert (await live.api("GET", f"channels/{channel}/conference/create_stream"))["enabled"]
 
 
@@ -196,7 +196,7 @@ async def test_the_list_follows_the_streams_and_can_be_searched_and_left_and_com
     await streamer.sees("h2", "Town hall")
     assert await streamer.browser.run("return document.querySelector('[name=search]').value") == "town"
     await streamer.fill("State", "offline")
-    await streamer.sees(".nothing", "No stream is like that.")
+    await streamer.sees(".nothing", "No streams match.")
     assert await streamer.errors() == []
 
 
@@ -224,7 +224,7 @@ async def test_a_service_that_says_nothing_is_called_away_until_it_answers(live:
     live.process.send_signal(signal.SIGSTOP)
     try:
         await streamer.browser.run("window.isImpatient = true")
-        await streamer.sees("#away", "The service cannot be reached.")
+        await streamer.sees("#unavailable", "The service cannot be reached.")
     finally:
         live.process.send_signal(signal.SIGCONT)
     await streamer.browser.run("window.isImpatient = false")

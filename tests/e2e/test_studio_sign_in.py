@@ -48,7 +48,7 @@ async def test_a_token_nobody_knows_is_refused_at_its_field_and_one_that_expires
     await streamer.open(f"#/channel/{channel}")
     await streamer.fill("API token", "nonsense")
     await streamer.press("button", "Sign in")
-    await streamer.sees(".field .problem", "The service does not know this token")
+    await streamer.sees(".field .problem", "The token is unknown or no longer valid")
     await streamer.fill("API token", live.token)
     await streamer.press("button", "Sign in")
     await streamer.sees("h1", "Town hall")
@@ -92,7 +92,7 @@ async def test_a_link_makes_nobody_somebody_else_without_asking(live: Service, s
     await streamer.sees("h1", "Streams")
 
     await browser.run("location.hash = `#token=${arguments[0]}`", theirs)
-    await streamer.sees("dialog h2", "Sign in as somebody else?")
+    await streamer.sees("dialog h2", "Switch to another account?")
     await streamer.sees("dialog p", f"You are signed in as organization {ours}. The link")
     assert await browser.run("return location.hash") == "#/"
     await streamer.press("button", "Stay signed in")
@@ -100,13 +100,13 @@ async def test_a_link_makes_nobody_somebody_else_without_asking(live: Service, s
     assert await browser.run(SIGNED_IN) == mine
 
     await browser.run("location.hash = '#token=nonsense'")
-    await streamer.sees("dialog p", "The service does not know this token")
-    await streamer.press("button", "Go on")
+    await streamer.sees("dialog p", "The token is unknown or no longer valid")
+    await streamer.press("button", "Continue")
     await streamer.sees("h1", "Streams")
     assert await browser.run(SIGNED_IN) == mine
 
     await browser.run("location.hash = `#token=${arguments[0]}&to=/channels`", theirs)
-    await streamer.press("button", "Change")
+    await streamer.press("button", "Switch")
     await streamer.sees("h1", "All channels")
     assert await browser.run(SIGNED_IN) == theirs
     assert await browser.run("return document.activeElement.textContent") == "All channels"

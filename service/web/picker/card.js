@@ -1,9 +1,9 @@
-/** One stream in the picker's list: its picture, state, name and viewers. */
+/** One stream in the picker's list: thumbnail, state, name and viewers. */
 
 import { pictureOf } from "../picture.js";
 import { make, STATES } from "./frame.js";
 
-/** A picture is asked for anew this often. */
+/** How often a thumbnail is reloaded. */
 const PICTURE_MS = 20_000;
 const PICTURE_SIZE = { width: 320, height: 180, fit: "crop" };
 
@@ -13,7 +13,7 @@ export class Card {
   #badge = make("span", "badge");
   #title = make("span", "title", { dir: "auto" });
   #viewers = make("span", "viewers");
-  /** What stands in the list. */
+  /** The element in the list. */
   option = make(
     "div",
     "option",
@@ -33,7 +33,7 @@ export class Card {
     const { says, pictured } = STATES[stream.state] ?? { says: stream.state };
     this.option.dataset.state = stream.state;
     this.#badge.textContent = says;
-    this.#title.textContent = stream.channel_name || "Without a name";
+    this.#title.textContent = stream.channel_name || "Unnamed channel";
     this.#initial.textContent = [...(stream.channel_name || "?")][0].toUpperCase();
     this.#viewers.textContent = pictured ? `${stream.viewer_count.toLocaleString()} watching` : "";
     const picture = pictured ? pictureOf(stream.thumbnail, PICTURE_SIZE, PICTURE_MS) : "";
@@ -41,7 +41,7 @@ export class Card {
       this.#picture.removeAttribute("src");
       this.#picture.classList.remove("there");
     } else if (this.#picture.getAttribute("src") !== picture) {
-      this.#picture.src = picture; // the one before is shown until it has come
+      this.#picture.src = picture; // the previous image stays visible until this one has loaded
     }
   }
 

@@ -1,4 +1,4 @@
-/** A custom element that is a form control (HTML §4.13.7.3): name, labels and validity, as the browser's own have them. */
+/** A form-associated custom element (HTML §4.13.7.3) with the name, labels and validity of native controls. */
 
 export class Control extends HTMLElement {
   static formAssociated = true;
@@ -16,19 +16,19 @@ export class Control extends HTMLElement {
   checkValidity() { return this.#internals.checkValidity(); }
   reportValidity() { return this.#internals.reportValidity(); }
 
-  /** What a form sends; `complaint`, unless empty, keeps it from sending and is shown at `anchor`. */
+  /** Set the submitted value. A non-empty `complaint` blocks submission and is shown at `anchor`. */
   submits(value, complaint, anchor) {
     this.#internals.setFormValue(value || null, value);
     this.#internals.setValidity(complaint ? { valueMissing: true } : {}, complaint, anchor);
   }
 
-  /** What it is to those who cannot see it, unless the page says otherwise. */
+  /** Set the default accessible name. */
   isCalled(label) {
     this.#internals.role = "group";
     this.#internals.ariaLabel = label;
   }
 
-  /** An assignment made before the browser knew the element hides the property it was meant for. */
+  /** Reassign properties that were set before the element was upgraded: they shadow the accessors. */
   adopt(...names) {
     for (const name of names) {
       if (!Object.hasOwn(this, name)) continue;

@@ -1,12 +1,12 @@
-/** An organization's streams, as the service lists them to whoever has a token. */
+/** Reads an organization's streams from the service. */
 
 const TIMEOUT_MS = 10_000;
-/** The service gives at most this many at a time. */
+/** The service's maximum page size. */
 const MOST_AT_ONCE = 100;
-/** Requests for one reading: filtered by state, pages may be short, or empty, though there is more. */
+/** Requests per read. With a state filter, pages may be short or empty although more follow. */
 const MOST_REQUESTS = 8;
 
-/** Why the streams could not be read. `kind`: signin, forbidden, unknown, busy, away or broken; `retryMs`: when the service wants to be asked again. */
+/** The reason why the streams could not be read. `kind`: signin, expired, forbidden, unknown, busy, unavailable or broken; `retryMs`: the delay that the service asked for. */
 export class Problem extends Error {
   constructor(kind, retryMs = 0) {
     super(kind);
@@ -15,20 +15,20 @@ export class Problem extends Error {
   }
 }
 
-const KINDS = { 401: "signin", 403: "forbidden", 404: "unknown", 429: "busy", 503: "busy" };
+const KINDS = { 401: "expired", 403: "forbidden", 404: "unknown", 429: "busy", 503: "busy" };
 
 export class Directory {
   #address;
   #getToken;
   #token = "";
 
-  /** `server` ends with a slash. `getToken` answers a token, or a promise of one; it is asked again when the last one is refused. */
+  /** `server` ends with a slash. `getToken` returns a token or a promise of one; it is called again when the last one is rejected. */
   constructor(server, organization, getToken) {
     this.#address = `${server}api/pub/v1/orgs/${encodeURIComponent(organization)}/conference/streams`;
     this.#getToken = getToken;
   }
 
-  /** The first `wanted` streams, newest first, and whether there are `more`. Errors: Problem; AbortError when `signal` says so. */
+  /** Return the first `wanted` streams, newest first, and whether there are `more`. Throws Problem, or AbortError if `signal` is aborted. */
   async read({ wanted, search = "", state = "", signal }) {
     const streams = new Map(); // by uid
     let cursor = "";
@@ -37,7 +37,7 @@ export class Directory {
       for (const [name, value] of Object.entries({ search, state, cursor })) if (value) query.set(name, value);
       const page = await this.#ask(query, signal);
       for (const stream of page.results) streams.set(stream.uid, stream);
-      // Only the place is taken from `next`: the token goes to no address but the one the page named.
+      // Only the cursor of `next` is used: the token must not be sent to an address that the page did not name.
       cursor = page.next ? new URL(page.next).searchParams.get("cursor") : "";
       if (!cursor || streams.size >= wanted) break;
     }
@@ -66,16 +66,16 @@ export class Directory {
       });
     } catch (problem) {
       if (signal.aborted) throw problem;
-      throw new Problem("away");
+      throw new Problem("unavailable");
     }
   }
 
-  /** `Token …` for an API token; what names its kind itself, as `Bearer …` does, goes as it is. */
+  /** Return `Token …` for an API token. A value with its own scheme, such as `Bearer …`, is sent unchanged. */
   async #authorization() {
     try {
       this.#token ||= String((await this.#getToken()) ?? "").trim();
     } catch (problem) {
-      reportError(problem); // the page's own
+      reportError(problem); // an error in the page's function
     }
     if (!this.#token) throw new Problem("signin");
     return this.#token.includes(" ") ? this.#token : `Token ${this.#token}`;

@@ -1,6 +1,6 @@
-/** What the picker is made of, empty: its shadow tree. */
+/** The picker's shadow tree. */
 
-/** How the states are called. `pictured`: there is a picture of now. */
+/** Labels of the states. `pictured`: a current thumbnail exists. */
 export const STATES = {
   live: { says: "Live", pictured: true },
   reconnecting: { says: "Reconnecting", pictured: true },
@@ -10,7 +10,7 @@ export const STATES = {
   offline: { says: "Offline" },
 };
 
-/** An element that pages can style as `::part(part)`. */
+/** Build an element that pages can style with `::part(part)`. */
 export function make(tag, part, properties = {}, ...children) {
   const element = Object.assign(document.createElement(tag), { className: part, ...properties });
   element.setAttribute("part", part);
@@ -18,7 +18,7 @@ export function make(tag, part, properties = {}, ...children) {
   return element;
 }
 
-/** The parts by their names, in `body`. */
+/** Build the tree and return its parts by name; `body` is the root. */
 export function frame(most) {
   const parts = {};
   const part = (tag, name, properties, ...children) => (parts[name] = make(tag, name, properties, ...children));
@@ -40,7 +40,7 @@ export function frame(most) {
     part("div", "message", {}, part("span", "spinner"), part("p", "text"), button("retry", "Try again"), button("reset", "Show all streams")),
     part("div", "list", { role: "listbox", id: "list" }),
     button("more", "Show more"),
-    part("p", "limit", {}, `These are the newest ${most}. Search to find others.`),
+    part("p", "limit", {}, `Only the newest ${most} streams are shown. Search to find others.`),
     part("div", "chosen", {}, part("p", "choice"), button("clear", "Clear")),
     part("p", "said", { role: "status" }),
   );

@@ -1,6 +1,6 @@
-/** The picker's keyboard: a list box whose options stand in rows has one tab stop, and arrows in both directions (ARIA practices: listbox). */
+/** Keyboard operation: a list box in a grid has one tab stop and arrow keys in both directions (ARIA practices: listbox). */
 
-/** The option Tab leads to: the one last reached, else the chosen one, else the first. */
+/** Return the option that Tab focuses: the last focused one, else the selected one, else the first. */
 export function tabStop(list) {
   return list.querySelector("[tabindex='0']") ?? list.querySelector("[aria-selected=true]") ?? list.firstElementChild;
 }
@@ -10,7 +10,7 @@ export function reach(list, option) {
   for (const each of list.children) each.tabIndex = each === option ? 0 : -1;
 }
 
-/** Where a key leads from `option`; undefined for keys that lead nowhere. */
+/** Return the option that `key` moves to, or undefined for other keys. */
 export function destination(key, list, option) {
   const options = [...list.children];
   const at = options.indexOf(option);
@@ -22,14 +22,14 @@ export function destination(key, list, option) {
   return { Home: options[0], End: options.at(-1) }[key];
 }
 
-/** `look` searches for what the field says, `pick(option)` picks. */
-export function followKeys({ search, list }, { look, pick }) {
+/** Attach the key handlers. `search` runs the search, `pick(option)` selects an option. */
+export function followKeys({ search: field, list }, { search, pick }) {
   const inSearch = ({ key }) => {
     if (key === "ArrowDown" && !list.hidden) tabStop(list)?.focus();
-    else if (key === "Escape" && search.value) {
-      search.value = "";
-      look();
-    } else if (key === "Enter") look(); // and no form is sent
+    else if (key === "Escape" && field.value) {
+      field.value = "";
+      search();
+    } else if (key === "Enter") search(); // without submitting the form
     else return false;
     return true;
   };
@@ -38,20 +38,20 @@ export function followKeys({ search, list }, { look, pick }) {
     const to = destination(key, list, target);
     if (to) to.focus();
     else if (key === "Enter" || key === " ") pick(target);
-    else if (key === "Escape") search.focus();
+    else if (key === "Escape") field.focus();
     else {
-      // A letter begins a search: the field gets it, because it has the focus when the letter arrives.
+      // A letter starts a search: the field has the focus when the character is inserted.
       if (key.length === 1) {
-        search.focus();
-        search.select();
+        field.focus();
+        field.select();
       }
       return false;
     }
     return true;
   };
-  for (const [part, isTaken] of [[search, inSearch], [list, inList]]) {
+  for (const [part, isHandled] of [[field, inSearch], [list, inList]]) {
     part.addEventListener("keydown", (event) => {
-      if (event.isComposing || !isTaken(event)) return; // while it composes a character, the input method has the keys
+      if (event.isComposing || !isHandled(event)) return; // an input method handles the keys while composing
       event.preventDefault();
       event.stopPropagation();
     });

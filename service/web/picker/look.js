@@ -1,4 +1,4 @@
-/** How the picker looks: its shadow tree's style sheet. Pages change it through the custom properties and ::part(). */
+/** The picker's style sheet. Pages customize it through custom properties and ::part(). */
 
 export const sheet = new CSSStyleSheet();
 sheet.replaceSync(`
@@ -53,7 +53,7 @@ button:hover { background: var(--sunken); }
 [data-state=live] .badge { background: var(--live); }
 [data-state=reconnecting] .badge, [data-state=starting] .badge, [data-state=connecting] .badge { background: #8a5700; }
 .list.stale .badge { background: #5b6470; }
-.list.stale .viewers { visibility: hidden; } /* counts that are not known any more */
+.list.stale .viewers { visibility: hidden; } /* the counts are out of date */
 .option[aria-selected=true] .picture::after {
   content: "✓" / ""; position: absolute; inset-block-end: 6px; inset-inline-end: 6px; width: 26px; height: 26px; border-radius: 50%;
   display: grid; place-items: center; background: light-dark(#2653c9, #9db8ff); color: light-dark(#fff, #0b1533); font-weight: 700; font-size: 15px;

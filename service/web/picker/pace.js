@@ -1,7 +1,7 @@
-/** Does something again and again, but only while somebody can see it. */
+/** Repeats work only while the element is visible. */
 
-/** How often to look whether the element has come into sight; nothing tells. */
-const LOOK_MS = 1_000;
+/** How often to check whether the element is visible; there is no event for it. */
+const CHECK_MS = 1_000;
 
 export class Pace {
   #element;
@@ -17,7 +17,7 @@ export class Pace {
 
   start() {
     this.#listeners = new AbortController();
-    document.addEventListener("visibilitychange", () => this.#look(), { signal: this.#listeners.signal });
+    document.addEventListener("visibilitychange", () => this.#check(), { signal: this.#listeners.signal });
   }
 
   stop() {
@@ -25,24 +25,24 @@ export class Pace {
     this.hold();
   }
 
-  /** The next time, in ms from now. */
+  /** Schedule the next run, in ms from now. */
   next(milliseconds) {
     this.#dueAt = Date.now() + milliseconds;
-    this.#look();
+    this.#check();
   }
 
-  /** Not until `next` is called. */
+  /** Pause until `next` is called. */
   hold() {
     clearTimeout(this.#timer);
     this.#dueAt = Infinity;
   }
 
-  #look() {
+  #check() {
     clearTimeout(this.#timer);
     if (document.hidden || this.#dueAt === Infinity) return;
     const left = this.#dueAt - Date.now();
-    const seen = this.#element.checkVisibility(); // not in a dialog that is closed, for example
+    const seen = this.#element.checkVisibility(); // false in a closed dialog, for example
     if (left <= 0 && seen) this.#work();
-    else this.#timer = setTimeout(() => this.#look(), left > 0 ? left : LOOK_MS);
+    else this.#timer = setTimeout(() => this.#check(), left > 0 ? left : CHECK_MS);
   }
 }

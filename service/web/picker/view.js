@@ -1,10 +1,10 @@
-/** What there is to see of the picker: the cards, and what is said around them. */
+/** The picker's view: the cards and the messages around them. */
 
 import { Card } from "./card.js";
 import { frame, STATES } from "./frame.js";
 import { reach, tabStop } from "./keys.js";
 
-/** Beyond these, one searches. */
+/** The maximum number of streams shown; others are found by searching. */
 export const MOST = 400;
 
 export class View {
@@ -15,22 +15,22 @@ export class View {
     return this.#cards.size;
   }
 
-  /** The stream of that uid, if it is shown. */
+  /** Return the stream with this uid if it is shown, otherwise null. */
   stream(uid) {
     return this.#cards.get(uid)?.stream ?? null;
   }
 
-  /** The stream of an option of the list. */
+  /** Return the stream of an option. */
   streamOf(option) {
     return [...this.#cards.values()].find((card) => card.option === option)?.stream;
   }
 
-  /** What is searched for. */
+  /** The search text and the state filter. */
   get query() {
     return { search: this.parts.search.value.trim(), state: this.parts.filter.value };
   }
 
-  /** Show these, and keep the focus where it is. */
+  /** Show these streams and keep the focus. */
   list(streams) {
     const { list, search, body } = this.parts;
     const cards = new Map();
@@ -42,34 +42,34 @@ export class View {
     this.#cards = cards;
     const focused = body.getRootNode().activeElement;
     const options = [...cards.values()].map((card) => card.option);
-    // Only what has changed its place is moved: moving takes the focus away.
+    // Move only options that changed position: moving an element removes its focus.
     for (const old of [...list.children]) if (!options.includes(old)) old.remove();
     options.forEach((option, place) => list.children[place] === option || list.insertBefore(option, list.children[place] ?? null));
     if (focused?.role === "option" && !focused.matches(":focus")) (focused.isConnected ? focused : search).focus();
   }
 
   /**
-   * Bring everything up to date. `isLoaded`: the list was read at least once; `isLoading`: it is being read; `isStale`: the service does
+   * Update the view. `isLoaded`: the list was read at least once; `isLoading`: it is being read; `isStale`: the service does
    * not answer; `isMore`: there are more than `wanted`; `canRetry`, `isRequired`; `value`, `chosen`, `isLost`: the uid, its stream as far
    * as known, or that there is none.
    */
   show(now) {
     const { problem } = now;
     const { notice, warning, message, spinner, text, retry, reset, list, more, limit, chosen, clear } = this.parts;
-    const some = now.isLoaded && this.size > 0;
+    const hasStreams = now.isLoaded && this.size > 0;
     list.classList.toggle("stale", now.isStale);
-    const pending = !some && (!now.isLoaded || now.isLoading);
-    list.hidden = !some;
+    const pending = !hasStreams && (!now.isLoaded || now.isLoading);
+    list.hidden = !hasStreams;
     list.ariaBusy = String(now.isLoading);
-    notice.hidden = !(some && problem);
+    notice.hidden = !(hasStreams && problem);
     warning.textContent = problem?.says ?? "";
-    message.hidden = some;
+    message.hidden = hasStreams;
     spinner.hidden = Boolean(problem) || !pending;
     retry.hidden = !problem || !now.canRetry;
     reset.hidden = Boolean(problem) || pending || !this.#isFiltered;
-    text.textContent = problem?.says ?? (pending ? "Loading the streams…" : this.#emptiness());
-    more.hidden = !(some && now.isMore && now.wanted < MOST);
-    limit.hidden = !(some && now.isMore && now.wanted >= MOST);
+    text.textContent = problem?.says ?? (pending ? "Loading the streams…" : this.#emptyMessage());
+    more.hidden = !(hasStreams && now.isMore && now.wanted < MOST);
+    limit.hidden = !(hasStreams && now.isMore && now.wanted >= MOST);
     for (const [uid, card] of this.#cards) card.selected = uid === now.value;
     reach(list, tabStop(list));
     chosen.hidden = !now.value;
@@ -80,21 +80,21 @@ export class View {
   #name(stream, isLost) {
     const name = Object.assign(document.createElement("strong"), { dir: "auto", textContent: stream?.channel_name });
     this.parts.choice.replaceChildren(
-      ...(stream ? ["Chosen: ", name] : [isLost ? "The chosen stream is not in the list." : "One is chosen."]),
+      ...(stream ? ["Selected: ", name] : [isLost ? "The selected stream is not in the list." : "A stream is selected."]),
     );
   }
 
-  /** Tell those who cannot see it. */
+  /** Announce the result to screen readers. */
   say({ problem, isMore }) {
     const count = `${this.size} ${this.size === 1 ? "stream" : "streams"}${isMore ? ", and more" : ""}.`;
-    this.parts.said.textContent = problem?.says ?? (this.size ? count : this.#emptiness());
+    this.parts.said.textContent = problem?.says ?? (this.size ? count : this.#emptyMessage());
   }
 
   get #isFiltered() {
     return Boolean(this.query.search || this.query.state);
   }
 
-  #emptiness() {
+  #emptyMessage() {
     const { search, state } = this.query;
     if (!this.#isFiltered) return "There are no streams yet. A channel is listed here once it has a live input.";
     const named = search && ` with “${search}” in its name`;

@@ -1,26 +1,26 @@
-/** The seconds until a stream starts, as far as they can be trusted. */
+/** The countdown to the start of a stream. It is shown only while the estimate is reliable. */
 
 /**
- * The provider's guess for a channel without a history is 2 s, and it is corrected upwards when it was wrong. An estimate of this
- * length or less is never shown: it is too short to be of use, and it may be that guess.
+ * For a channel without history the provider estimates 2 s and later corrects it upwards. Estimates of this length or less are not
+ * shown: they are too short to be useful and may be that default.
  */
 const GUESS_SECONDS = 2;
-/** An estimate that ran out this long ago was wrong. */
+/** An estimate that expired this long ago was wrong. */
 const OVERDUE_MS = 1_000;
 
 /**
- * Holds a number back until two answers agree on it, never lets it rise, and drops it for the rest of the start when an answer
+ * Shows a number once two answers agree on it. The number never rises. It is dropped for the rest of the start if an answer
  * contradicts it.
  */
 export class Countdown {
   #endsAt = 0;
-  #answered = 0; // seconds, in the last answer
-  #answers = 0; // of this start
+  #answered = 0; // seconds in the last answer
+  #answers = 0; // received during this start
   #isTrusted = true; // no answer has contradicted another
   #shown = Infinity;
 
-  /** An answer of stream_status. */
-  hear({ seconds_until_watchable: seconds }, now = Date.now()) {
+  /** Take a response of stream_status. */
+  update({ seconds_until_watchable: seconds }, now = Date.now()) {
     if (!(seconds > 0)) return this.#reset();
     if (!this.#answers++) this.#isTrusted = seconds > GUESS_SECONDS;
     else if (seconds > this.#answered) this.#isTrusted = false;
@@ -28,7 +28,7 @@ export class Countdown {
     this.#endsAt = now + 1_000 * seconds;
   }
 
-  /** Whole seconds, 1 or more; null while they are not certain. */
+  /** Return whole seconds, at least 1, or null while the estimate is unreliable. */
   seconds(now = Date.now()) {
     if (!this.#isTrusted || this.#answers < 2 || now > this.#endsAt + OVERDUE_MS) return null;
     this.#shown = Math.min(this.#shown, Math.max(1, Math.ceil((this.#endsAt - now) / 1_000)));

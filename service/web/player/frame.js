@@ -1,12 +1,12 @@
-/** What there is to see of the player: its parts, and what they show in each view. */
+/** The player's shadow tree: its parts and what they show in each view. */
 
-/** Over a picture, so that words can be read on it. */
+/** Darkens an image so that text on it is readable. */
 const VEIL = "linear-gradient(rgb(0 0 0 / .6), rgb(0 0 0 / .6))";
 
 /**
- * What there is to see, by state of affairs. `screen`: words instead of the picture; `veil`: words over the picture; `slate`: the
- * organization's image instead of them; `plays`: the playback it needs; `stays`: it keeps whatever plays; `name`: the view pages
- * are told, if it is another.
+ * The views. `screen`: a message instead of the video; `veil`: a message over the video; `slate`: the organization's image instead of
+ * the message; `plays`: the playback it needs; `stays`: keeps the current playback; `name`: the public name of the view, if it
+ * differs.
  */
 export const VIEWS = {
   loading: { screen: true, spinner: true, says: "Loading the stream…" },
@@ -20,16 +20,16 @@ export const VIEWS = {
   recording: { plays: "recording", says: "Playing the recording." },
 };
 
-/** The name pages know a view by. */
+/** Return the public name of a view. */
 export function nameOf(view) {
   return VIEWS[view]?.name ?? view;
 }
 
 export class Frame {
-  /** By their names for `::part()`. */
+  /** The parts by their names for `::part()`. */
   parts = {};
 
-  /** In the shadow tree `root`. `actions`: what the buttons do, by their names. */
+  /** Build the parts in the shadow tree `root`. `actions`: the click handlers by button name. */
   constructor(root, actions) {
     const make = (tag, part, properties = {}, ...children) => {
       const element = Object.assign(document.createElement(tag), { className: part, part, ...properties });
@@ -58,25 +58,25 @@ export class Frame {
   }
 
   /**
-   * Bring everything up to date. `view`: a key of VIEWS; `plays`: whether the video element has something to play; `isWaiting`: its
-   * picture has not come yet; `seconds`: of the countdown, or null; `slateUrl`; `poster`: behind the end; `canReplay`, `canUnmute`,
+   * Update the view. `view`: a key of VIEWS; `plays`: whether the video element has something to play; `isWaiting`: no frame has
+   * arrived yet; `seconds`: of the countdown, or null; `slateUrl`; `poster`: the background after the end; `canReplay`, `canUnmute`,
    * `canGoLive`; `badge`: `{ text, tone }`, or null.
    */
   show({ view, plays, isWaiting, seconds, slateUrl, poster, canReplay, canUnmute, canGoLive, badge }) {
     const { video, slate, unmute, golive } = this.parts;
     const now = VIEWS[view];
-    if (slateUrl && slate.getAttribute("src") !== slateUrl) slate.src = slateUrl; // early: it must be there when it is needed
+    if (slateUrl && slate.getAttribute("src") !== slateUrl) slate.src = slateUrl; // load it early, so that it is ready when needed
     const slated = Boolean(now.slate && slateUrl && slate.complete && slate.naturalWidth);
     video.hidden = !plays;
     video.controls = !now.veil;
     slate.hidden = !slated;
     unmute.hidden = !canUnmute;
     golive.hidden = !canGoLive;
-    this.#showWords(now, { plays, isWaiting, seconds, poster: now.offers && poster, canReplay, slated });
+    this.#showMessage(now, { plays, isWaiting, seconds, poster: now.offers && poster, canReplay, slated });
     this.#showBadge(badge);
   }
 
-  #showWords(now, { plays, isWaiting, seconds, poster, canReplay, slated }) {
+  #showMessage(now, { plays, isWaiting, seconds, poster, canReplay, slated }) {
     const { screen, spinner, message, count, button } = this.parts;
     const isCounting = Boolean(now.countdown) && seconds !== null;
     screen.hidden = slated || !(now.screen || now.veil || isWaiting);
@@ -97,7 +97,7 @@ export class Frame {
     if (viewers.textContent !== now.text) viewers.textContent = now.text;
   }
 
-  /** Tell those who cannot see it. */
+  /** Announce a message to screen readers. */
   say(words) {
     this.parts.said.textContent = words;
   }

@@ -1,4 +1,4 @@
-/** How the player looks: its shadow tree's style sheet. Pages change it through the custom properties and ::part(). */
+/** The player's style sheet. Pages customize it through custom properties and ::part(). */
 
 export const sheet = new CSSStyleSheet();
 sheet.replaceSync(`
@@ -25,7 +25,7 @@ video { background: #000; object-fit: contain; }
   display: flex; flex-direction: column; align-items: center; justify-content: center; gap: .75em;
   padding: 1.25em; text-align: center; background-size: cover; background-position: center;
 }
-.screen { pointer-events: none; } /* a player that is not allowed to start has its own controls below */
+.screen { pointer-events: none; } /* clicks reach the native controls below, which start playback if autoplay is blocked */
 .screen.veil { background-color: rgb(0 0 0 / .62); color: #fff; }
 .message { margin: 0; font-size: clamp(1rem, 4cqi, 1.6rem); font-weight: 600; text-wrap: balance; }
 .count { margin: 0; font-size: clamp(2.2rem, 13cqi, 5.5rem); font-weight: 700; line-height: 1; font-variant-numeric: tabular-nums; }

@@ -1,35 +1,35 @@
-/** Plays an HLS address in a video element: by the browser itself where that is Apple's, else by hls.js, loaded when first needed. */
+/** Plays an HLS address in a video element: natively in Apple's browsers, otherwise with hls.js, which is loaded on first use. */
 
 const HLS_MODULE = new URL("../vendor/hls-1.7.4.mjs", import.meta.url).href;
 const HLS_TYPE = "application/vnd.apple.mpegurl";
 const FIRST_RETRY_MS = 1_000;
 const LAST_RETRY_MS = 8_000;
 
-/** Of a browser that plays by itself, which does not say what it aims at: the longest distance from the live edge that it chooses. */
+/** The assumed target latency of native playback, which does not report it: the largest that browsers choose. */
 const NATIVE_LATENCY_SECONDS = 10;
-/** How fast to play while the live edge is too far away in low latency, by the seconds of delay above which it applies. */
+/** Playback rates for catching up in low latency, by the delay in seconds above which they apply. */
 const CATCH_UP = [
   { above: 2, rate: 1.1 },
   { above: 0.5, rate: 1.05 },
 ];
-/** Catching up ends here, or with less than this left to play. */
+/** Catching up ends below this delay, or with less than this much buffered. */
 const CAUGHT_UP_SECONDS = 0.1;
 const LEAST_BUFFER_SECONDS = 1;
 
-/** A server that restarts is away for seconds: ask again for longer than hls.js would by itself. */
-const PATIENCE = { maxNumRetry: 12, retryDelayMs: 500, maxRetryDelayMs: 4_000 };
+/** A restarting server is unavailable for seconds, so retry for longer than the defaults of hls.js. */
+const RETRIES = { maxNumRetry: 12, retryDelayMs: 500, maxRetryDelayMs: 4_000 };
 const policy = (timeout) => ({
   default: {
     maxTimeToFirstByteMs: timeout,
     maxLoadTimeMs: 2 * timeout,
-    timeoutRetry: { ...PATIENCE, retryDelayMs: 0 },
-    errorRetry: PATIENCE,
+    timeoutRetry: { ...RETRIES, retryDelayMs: 0 },
+    errorRetry: RETRIES,
   },
 });
 
 let failures = 0;
 
-/** Loaded once; a module that could not be had is not asked for again by its name (HTML §8.1.4), so it gets another. */
+/** Load hls.js. A failed module is not fetched again under the same URL (HTML §8.1.4), so retries add a query. */
 async function loadHls() {
   try {
     return (await import(failures ? `${HLS_MODULE}?${failures}` : HLS_MODULE)).default;
@@ -39,8 +39,8 @@ async function loadHls() {
   }
 }
 
-/** Other browsers' own HLS is young and knows no low latency. Without MediaSource there is no choice. */
-function playsItself(video) {
+/** Return whether to use native HLS. Outside Apple's browsers it lacks low latency and is used only without MediaSource. */
+function playsNatively(video) {
   const able = video.canPlayType(HLS_TYPE) !== "";
   return able && (navigator.vendor.startsWith("Apple") || !(globalThis.ManagedMediaSource || globalThis.MediaSource));
 }
@@ -53,8 +53,8 @@ export class Playback {
   #timer = 0;
   #retryMs = FIRST_RETRY_MS;
   #answeredAt = Date.now();
-  #tracks = null; // that the stream is known to offer
-  #address; // of what is loaded
+  #tracks = null; // the tracks that the stream offers, once known
+  #address; // the loaded address
   #listeners = new AbortController();
 
   constructor(video, url) {
@@ -62,7 +62,7 @@ export class Playback {
     this.#url = this.#address = url;
     const { signal } = this.#listeners;
     video.addEventListener("playing", () => (this.#retryMs = FIRST_RETRY_MS), { signal });
-    if (playsItself(video)) {
+    if (playsNatively(video)) {
       video.addEventListener("error", () => this.#again(), { signal });
       this.#attachNative();
     } else {
@@ -70,17 +70,17 @@ export class Playback {
     }
   }
 
-  /** The address that is played. */
+  /** The address being played. */
   get url() {
     return this.#url;
   }
 
-  /** When a playlist came last (Unix ms); null where the browser does not tell. */
+  /** The time of the last playlist (Unix ms); null with native playback, which does not report it. */
   get answeredAt() {
     return this.#hls && this.#answeredAt;
   }
 
-  /** Seconds that the picture is further behind the live edge than it was meant to be; 0 where there is no live edge. */
+  /** Seconds behind the live edge in excess of the target latency; 0 without a live edge. */
   get behind() {
     const video = this.#video;
     if (!this.#hls) {
@@ -95,7 +95,7 @@ export class Playback {
     return Math.max(0, edge - video.currentTime - this.#hls.targetLatency);
   }
 
-  /** Continue at the live edge. */
+  /** Seek to the live edge. */
   goLive() {
     const video = this.#video;
     const { seekable } = video;
@@ -104,12 +104,12 @@ export class Playback {
     if (to !== null && to > video.currentTime) video.currentTime = to;
   }
 
-  /** In low latency, play a little faster while the picture is too far behind. To be called every now and then. */
+  /** In low latency, play faster while too far behind. Called periodically. */
   keepUp() {
     const details = this.#hls?.latestLevelDetails;
     const video = this.#video;
     const isOurs = CATCH_UP.some(({ rate }) => rate === video.playbackRate);
-    if (!isOurs && video.playbackRate !== 1) return; // the visitor has chosen one
+    if (!isOurs && video.playbackRate !== 1) return; // the visitor chose this rate
     const behind = details?.live && details.partTarget ? this.behind : 0;
     const wanted = CATCH_UP.find(({ above }) => behind > above)?.rate ?? (isOurs && behind > CAUGHT_UP_SECONDS ? CATCH_UP.at(-1).rate : 1);
     const rate = this.#buffered() > LEAST_BUFFER_SECONDS ? wanted : 1;
@@ -125,8 +125,7 @@ export class Playback {
   }
 
   /**
-   * The stream offers these tracks, as stream_status names them; null where it does not. Players read them once, with the first
-   * playlist, so it is loaded again when they change.
+   * Take the tracks of stream_status, or null if unknown. Players read them once from the first playlist, so a change reloads it.
    */
   offer(tracks) {
     if (!tracks || tracks === this.#tracks) return;
@@ -135,7 +134,7 @@ export class Playback {
     if (isChange) this.#loadTracks();
   }
 
-  /** Caches keep the playlist for some seconds: load it under another address. */
+  /** Reload the playlist under another address, because caches keep it for some seconds. */
   #loadTracks() {
     const address = new URL(this.#url, location.href);
     address.searchParams.set("tracks", this.#tracks);
@@ -146,7 +145,7 @@ export class Playback {
     this.#load();
   }
 
-  /** There is another broadcast at the same address. */
+  /** Reload: another broadcast has begun at the same address. */
   startOver() {
     if (!this.#timer) this.#again();
   }
@@ -200,7 +199,7 @@ export class Playback {
     }
   }
 
-  /** Start over, ever more slowly until something plays. */
+  /** Reload with exponential backoff until playback starts. */
   #again() {
     if (this.#stopped) return;
     clearTimeout(this.#timer);
@@ -209,7 +208,7 @@ export class Playback {
   }
   #load() {
     this.#timer = 0;
-    if (!this.#hls && playsItself(this.#video)) return this.#attachNative();
+    if (!this.#hls && playsNatively(this.#video)) return this.#attachNative();
     this.#hls?.destroy();
     this.#hls = null;
     this.#attachHls();

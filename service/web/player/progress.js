@@ -1,4 +1,4 @@
-/** Whether the picture moves. */
+/** Detects stalled playback. */
 
 export class Progress {
   #video;
@@ -8,28 +8,28 @@ export class Progress {
 
   constructor(video) {
     this.#video = video;
-    // hls.js nudges a picture that stands still, and starts over when that was of no use: neither is playing.
+    // hls.js nudges a stalled position and then reloads. Neither counts as progress.
     for (const type of ["seeking", "emptied"]) video.addEventListener(type, () => (this.#time = video.currentTime));
   }
 
-  /** Another address is played from now on. */
+  /** Reset for another address. */
   reset() {
     this.#time = -1;
     this.#at = Date.now();
     this.#hasMoved = false;
   }
 
-  /** When it moved last. */
+  /** The time of the last progress (Unix ms). */
   get at() {
     return this.#at;
   }
 
-  /** Whether it has moved at all since the last reset. */
+  /** Whether there was any progress since the last reset. */
   get hasMoved() {
     return this.#hasMoved;
   }
 
-  /** For how many milliseconds it has stood still, other than by the visitor's wish. */
+  /** Return for how many milliseconds playback has been stalled; 0 while the visitor has paused. */
   stillFor() {
     const now = Date.now();
     const { currentTime, paused, readyState, seeking } = this.#video;
@@ -38,7 +38,7 @@ export class Progress {
       this.#at = now;
     }
     this.#time = currentTime;
-    // An element that has lost its media is paused, too.
+    // An element without media is paused too, which counts as stalled.
     return paused && readyState >= HTMLMediaElement.HAVE_CURRENT_DATA ? 0 : now - this.#at;
   }
 }

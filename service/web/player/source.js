@@ -1,47 +1,47 @@
 /**
- * Where a channel is played from, as stream_player answers: asked at the start, when a stream appears and, after an end, until its
- * recording is there.
+ * The playback addresses of a channel, from stream_player. They are read at the start, when a stream appears and, after its end,
+ * repeatedly until the recording is available.
  */
 
-/** When to look for the recording of a broadcast that just ended, in ms after the last look; the last one repeats. */
-const RECORDING_LOOKS_MS = [0, 1_500, 3_000, 5_000, 10_000, 20_000, 30_000, 60_000];
+/** Delays in ms between attempts to find the recording of a broadcast that just ended; the last one repeats. */
+const RECORDING_DELAYS_MS = [0, 1_500, 3_000, 5_000, 10_000, 20_000, 30_000, 60_000];
 const RETRY_MS = 3_000;
 const TIMEOUT_MS = 10_000;
 
 export class Source {
   #address;
-  #tell;
+  #notify;
   #answer = null;
   #status = null;
   #oldRecording = undefined;
-  #looks = 0;
+  #attempts = 0;
   #timer = 0;
   #asking = null;
 
-  /** `base`: the channel's public address, up to and with the last slash. `tell` is called when something was learnt. */
-  constructor(base, tell) {
+  /** `base`: the channel's public address, up to and with the last slash. `notify` is called after every response. */
+  constructor(base, notify) {
     this.#address = `${base}stream_player`;
-    this.#tell = tell;
+    this.#notify = notify;
   }
 
-  /** What was answered last, or null; empty where there is nothing public. */
+  /** The last response, or null; an empty object if the channel has no public stream. */
   get answer() {
     return this.#answer;
   }
 
-  /** The recording to offer, or null: not the one from before the broadcast that was just watchable. */
+  /** The recording to offer, or null. Recordings older than the broadcast that just ended are not offered. */
   get recording() {
     const recording = this.#answer?.recording;
     return recording && recording.uid !== this.#oldRecording ? recording : null;
   }
 
-  /** A stream that appears has to be known, and one that has ended has its recording soon. */
-  hear(status) {
+  /** React to a new status: read the address when a stream appears, and the recording after its end. */
+  update(status) {
     const before = this.#status;
     this.#status = status;
     if (status.state === "ended" && before?.state !== "ended") {
-      this.#looks = 0;
-      if (before || (this.#answer && !this.recording)) this.learn(); // else it is being asked
+      this.#attempts = 0;
+      if (before || (this.#answer && !this.recording)) this.learn(); // otherwise a request is already in flight
     }
     if (status.is_watchable && !before?.is_watchable) {
       this.#oldRecording = this.#answer?.recording?.uid;
@@ -54,28 +54,28 @@ export class Source {
   async learn() {
     this.stop();
     const asking = (this.#asking = new AbortController());
-    const patience = setTimeout(() => asking.abort(), TIMEOUT_MS);
+    const timeout = setTimeout(() => asking.abort(), TIMEOUT_MS);
     let wait = RETRY_MS;
     try {
       const answer = await fetch(this.#address, { credentials: "omit", signal: asking.signal });
       const found = answer.ok && (await answer.json());
-      if (this.#asking !== asking) return; // not wanted any more, or asked anew
+      if (this.#asking !== asking) return; // stopped, or superseded by a newer request
       if (found) {
         this.#answer = found;
         if (this.#status?.is_watchable) this.#oldRecording = found.recording?.uid;
-        wait = this.#status?.state === "ended" && !this.recording ? this.#nextLook() : 0;
+        wait = this.#status?.state === "ended" && !this.recording ? this.#nextDelay() : 0;
       } else if (answer.status === 404) {
-        this.#answer = {}; // nothing public here; should it stream one day, we shall hear
+        this.#answer = {}; // no public stream; the feed reports it if one starts
         wait = 0;
       }
     } catch {
       if (this.#asking !== asking) return;
-      // Else the server is away: again below.
+      // The service is unavailable: retried below.
     } finally {
-      clearTimeout(patience);
+      clearTimeout(timeout);
     }
     if (wait) this.#timer = setTimeout(() => this.learn(), wait * (1 + Math.random() / 2));
-    this.#tell();
+    this.#notify();
   }
 
   stop() {
@@ -84,7 +84,7 @@ export class Source {
     this.#asking = null;
   }
 
-  #nextLook() {
-    return RECORDING_LOOKS_MS[Math.min(++this.#looks, RECORDING_LOOKS_MS.length - 1)];
+  #nextDelay() {
+    return RECORDING_DELAYS_MS[Math.min(++this.#attempts, RECORDING_DELAYS_MS.length - 1)];
   }
 }

@@ -1,18 +1,18 @@
-/** Who is counted: this browser's own visitor id, or the bearer of a token that the page gives. */
+/** The visitor's identity: this browser's visitor id, or a token from the page. */
 
 const VISITOR_KEY = "live-stream-visitor";
-/** How long before it expires a token is replaced. */
+/** How long before its expiry a token is renewed. */
 const RENEW_BEFORE_MS = 60_000;
-/** A page is not asked for a token more often than this, whatever its last one was worth. */
+/** The minimum interval between calls of the page's getToken. */
 const ASK_EVERY_MS = 10_000;
-/** A page that does not answer must not hold up the polls. */
+/** Timeout of getToken, so that a page that does not answer cannot block the polls. */
 const ASK_TIMEOUT_MS = 5_000;
-/** Of a token whose expiry cannot be read. */
+/** Assumed lifetime of a token whose expiry cannot be read. */
 const UNKNOWN_LIFETIME_MS = 300_000;
 
 let inMemory = null;
 
-/** This browser's visitor id, the same on every page of the site; for this page only where nothing can be stored. */
+/** Return this browser's visitor id, shared by all pages of the site. If storage is blocked, it lasts as long as the page. */
 export function visitorId() {
   try {
     let id = localStorage.getItem(VISITOR_KEY);
@@ -24,7 +24,7 @@ export function visitorId() {
 }
 
 function newId() {
-  // Not randomUUID: pages over plain http lack it.
+  // randomUUID is undefined on pages over plain http.
   return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
@@ -40,7 +40,7 @@ export class VisitorToken {
     this.#give = give;
   }
 
-  /** The Authorization header to send now, or null while there is no token. */
+  /** Return the Authorization header, or an empty value while there is no token. */
   async header() {
     const now = Date.now();
     if (now >= this.#renewAt && now >= this.#askAfter) {
@@ -50,7 +50,7 @@ export class VisitorToken {
     return this.#token && `Bearer ${this.#token}`;
   }
 
-  /** The service did not accept the token that was sent last. */
+  /** Renew at the next call, because the service rejected the last token. */
   refuse() {
     this.#renewAt = 0;
   }
@@ -61,19 +61,19 @@ export class VisitorToken {
       this.#token = String(given ?? "").trim().replace(/^Bearer +/i, "");
       this.#renewAt = this.#token ? renewalOf(this.#token, Date.now()) : 0;
     } catch (problem) {
-      reportError(problem); // the page's own; the last token may still be good
+      reportError(problem); // an error in the page's function; the last token may still be valid
     }
   }
 }
 
-/** When to replace a JSON Web Token (RFC 7519 §4.1), by this browser's clock, which may be wrong: `iat` helps where there is one. */
+/** Return when to renew a JSON Web Token (RFC 7519 §4.1). `iat`, if present, corrects a wrong clock in the browser. */
 function renewalOf(token, now) {
   try {
     const { exp, iat } = JSON.parse(atob(token.split(".")[1].replaceAll("-", "+").replaceAll("_", "/")));
     const expiry = Math.min(1_000 * exp, iat === undefined ? Infinity : now + 1_000 * (exp - iat));
     if (Number.isFinite(expiry)) return expiry - RENEW_BEFORE_MS;
   } catch {
-    // It is opaque.
+    // The token is opaque.
   }
   return now + UNKNOWN_LIFETIME_MS;
 }

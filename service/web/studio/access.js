@@ -1,4 +1,4 @@
-/** Who may publish: a new key, and the input's switch. */
+/** Stream key rotation, and enabling or disabling the input. */
 
 import { ask } from "./dialog.js";
 import { h } from "./dom.js";
@@ -8,7 +8,7 @@ import { icon } from "./icons.js";
 import { panel } from "./panel.js";
 import { say } from "./say.js";
 
-/** Seconds the old key still works. */
+/** Choices for the overlap: seconds during which the old key keeps working. */
 const OVERLAPS = [
   ["0", "stops working now"],
   ["600", "works for 10 more minutes"],
@@ -24,15 +24,15 @@ export function accessPanel({ api, id, changed }, stream) {
 
   function rotateKey() {
     const overlap = field({ label: "The old key", control: select("overlap", OVERLAPS, "0") });
-    const wait = now.reconnect_timeout ? `The broadcast waits ${spokenDuration(now.reconnect_timeout)} for it to come back with the new key, then it ends.` : "The broadcast ends then.";
+    const wait = now.reconnect_timeout ? `The broadcast stays open for ${spokenDuration(now.reconnect_timeout)} so that the encoder can reconnect with the new key.` : "The broadcast then ends.";
     ask({
-      title: "Make a new stream key?",
+      title: "Create a new stream key?",
       words: [
-        "Every encoder has to be given the new key before it can stream again.",
-        `An encoder that is still streaming with the old key when that stops working is sent away, and told why. ${wait}`,
+        "Every encoder needs the new key before it can stream again.",
+        `An encoder that still uses the old key when it expires is disconnected with the reason. ${wait}`,
       ],
       fields: [overlap],
-      action: "Make a new key",
+      action: "Create key",
       danger: true,
       send: async (values) => changed(await api.call("rotateKey", { channel: id, body: { overlap: Number(values.overlap) } })),
     });
@@ -40,36 +40,36 @@ export function accessPanel({ api, id, changed }, stream) {
 
   function switchOff() {
     ask({
-      title: "Switch this input off?",
+      title: "Disable this input?",
       words: [
-        "If a broadcast is running, it ends now and becomes a recording. Its encoder is sent away, and told why.",
-        "No encoder gets in until you switch the input on again. The key stays the same.",
+        "A running broadcast ends now and becomes a recording. Its encoder is disconnected with the reason.",
+        "Encoders are refused until you enable the input again. The stream key stays the same.",
       ],
-      action: "Switch off",
+      action: "Disable",
       danger: true,
       send: async () => {
         changed(await api.call("disableStream", { channel: id }));
-        say("The input is switched off.");
+        say("The input is disabled.");
       },
     });
   }
 
   function switchOn() {
     ask({
-      title: "Switch this input on?",
-      words: ["Encoders with the stream key may stream again."],
-      action: "Switch on",
+      title: "Enable this input?",
+      words: ["Encoders with the stream key can stream again."],
+      action: "Enable",
       send: async () => {
         changed(await api.call("enableStream", { channel: id }));
-        say("The input is switched on.");
+        say("The input is enabled.");
       },
     });
   }
 
   const update = (stream) => {
     now = stream;
-    toggle.textContent = now.enabled ? "Switch input off…" : "Switch input on…";
-    words.textContent = now.enabled ? "The input is on: encoders with the key may stream." : "The input is off: every encoder is refused.";
+    toggle.textContent = now.enabled ? "Disable input…" : "Enable input…";
+    words.textContent = now.enabled ? "The input is enabled. Encoders with the stream key can stream." : "The input is disabled. Every encoder is refused.";
   };
   update(stream);
   return { element: panel({ title: "Key and access" }, words, h("div", { class: "buttons" }, rotate, toggle)), update };

@@ -1,4 +1,4 @@
-/** Every channel of the organization, also those nobody has streamed in yet. */
+/** The list of all channels of the organization, with or without a live input. */
 
 import { h, moment } from "./dom.js";
 import { dateTime, plural } from "./format.js";
@@ -10,7 +10,7 @@ const EVERY_MS = 30_000;
 export function allChannels(context) {
   listScreen(context, {
     heading: "All channels",
-    intro: "A stream lives in a channel. Open one to go live in it.",
+    intro: "Each channel can have one stream. Open a channel to go live.",
     route: "#/channels",
     operation: "listChannels",
     everyMs: EVERY_MS,
@@ -18,7 +18,7 @@ export function allChannels(context) {
     list: h("ul", { class: "rows card", "aria-label": "Channels" }),
     keyOf: (channel) => channel.id,
     make: row,
-    empty: (filtered) => (filtered ? ["No channel is called that."] : ["There are no channels yet. Make the first one."]),
+    empty: (filtered) => (filtered ? ["No channels match."] : ["There are no channels yet. Create the first one."]),
   });
 }
 
@@ -33,7 +33,7 @@ function row({ id, created_at: created }) {
       "a",
       { class: "row link", href: `#/channel/${id}` },
       h("span", { class: "grow" }, name, lock),
-      h("span", { class: "soft facts" }, about, h("span", {}, "made ", moment(created, dateTime(created)))),
+      h("span", { class: "soft facts" }, about, h("span", {}, "created ", moment(created, dateTime(created)))),
     ),
   );
   const update = (channel) => {

@@ -1,38 +1,38 @@
-/** The Pub API as this organization, and what the whole page has to know of its answers: signed out, out of reach, back. */
+/** The Pub API of the signed-in organization. It reports expired sessions and lost or restored connections to the page. */
 
 import { ConferenceClient } from "../client/conference.js";
 import { authorization } from "./session.js";
 
-/** A connection can die without a word. Longer than a provider takes to answer the service. */
+/** A broken connection may never report an error. Longer than a provider takes to answer the service. */
 const TIMEOUT_MS = 30_000;
-/** Without an answer for longer, what is shown may be out of date. */
+/** After this long without an answer, the page is marked as possibly out of date. */
 const SILENT_MS = 5_000;
 
 export class Api {
   #client;
   #path;
-  #tell;
+  #notify;
 
-  /** `tell("expired" | "silent" | "away" | "back")` as the answers go. */
-  constructor(session, tell) {
+  /** `notify("expired" | "silent" | "unavailable" | "back")` is called as answers arrive or fail. */
+  constructor(session, notify) {
     this.#client = new ConferenceClient({ baseUrl: location.origin, authorization: authorization(session.token) });
     this.#path = { organization_id: session.organization };
-    this.#tell = tell;
+    this.#notify = notify;
     this.organization = session.organization;
   }
 
-  /** An operation of the organization, or of one of its channels. Errors: ApiError, TypeError when the service is out of reach, or says nothing. */
+  /** Call an operation of the organization or of one channel. Throws ApiError, or TypeError if the service is unreachable or does not answer in time. */
   async call(operation, { channel, ...request } = {}) {
-    const silence = setTimeout(() => this.#tell("silent"), SILENT_MS);
+    const silence = setTimeout(() => this.#notify("silent"), SILENT_MS);
     const path = channel ? { ...this.#path, channel_id: channel } : this.#path;
     try {
       const answer = await this.#client.call(operation, { path, signal: AbortSignal.timeout(TIMEOUT_MS), ...request });
-      this.#tell("back");
+      this.#notify("back");
       return answer;
     } catch (caught) {
       const problem = caught.name === "TimeoutError" ? new TypeError("no answer", { cause: caught }) : caught;
-      if (problem.status === 401) this.#tell("expired");
-      else if (problem instanceof TypeError) this.#tell("away");
+      if (problem.status === 401) this.#notify("expired");
+      else if (problem instanceof TypeError) this.#notify("unavailable");
       throw problem;
     } finally {
       clearTimeout(silence);
@@ -40,7 +40,7 @@ export class Api {
   }
 }
 
-/** The cursor in a page's link, or null. Only this: the link's host may be another name of ours. */
+/** Return the cursor in a page's link, or null. The rest is ignored: the link's host may differ from the page's. */
 export function cursorOf(link) {
   return link && new URL(link).searchParams.get("cursor");
 }

@@ -1,4 +1,4 @@
-/** One channel: what it shows, what to tell the encoder, how the stream is, what there was. */
+/** The screen of one channel: preview, encoder settings, stream health, recordings and sessions. */
 
 import { accessPanel } from "./access.js";
 import { connectPanel } from "./connect.js";
@@ -14,7 +14,7 @@ import { say } from "./say.js";
 import { sessionsPanel } from "./sessions.js";
 import { audience, badge, LOST } from "./states.js";
 
-/** Somebody else may change the key or the options meanwhile. */
+/** Interval for rereading the live input: another user may change its key or options. */
 const STREAM_EVERY_MS = 20_000;
 
 export async function channel(context) {
@@ -54,7 +54,7 @@ export async function channel(context) {
   }
 }
 
-/** The channel's live input, or null when nobody has made one. */
+/** Return the channel's live input, or null if it has none. */
 async function liveInput(api, channelId) {
   try {
     return await api.call("getStream", { channel: channelId });
@@ -64,7 +64,7 @@ async function liveInput(api, channelId) {
   }
 }
 
-/** For a channel nobody has streamed in. */
+/** Show the "Go live" button, for a channel without a live input. */
 function goLivePanel(body, shown) {
   const wrong = h("p", { class: "problem", role: "alert", hidden: true });
   const button = h("button", { class: "primary large", onclick: goLive }, icon("camera"), "Go live");
@@ -72,9 +72,9 @@ function goLivePanel(body, shown) {
     button.disabled = true;
     try {
       const stream = await shown.api.call("ensureStream", { channel: shown.id });
-      if (shown.signal.aborted) return; // somewhere else by now
+      if (shown.signal.aborted) return; // the user has left this screen
       panels(body, shown, stream);
-      say("The channel has a server address and a stream key now.");
+      say("Server address and stream key created.");
       document.getElementById("connect")?.focus();
     } catch (problem) {
       wrong.hidden = false;
@@ -87,7 +87,7 @@ function goLivePanel(body, shown) {
       "section",
       { class: "card nothing" },
       h("h2", {}, "Go live in this channel"),
-      h("p", { class: "soft" }, "You get a server address and a stream key for OBS or any other encoder. Nothing is shown until you start streaming there."),
+      h("p", { class: "soft" }, "You get a server address and a stream key for OBS or any other encoder. Visitors see nothing until the encoder starts streaming."),
       button,
       wrong,
     ),
@@ -125,10 +125,10 @@ function panels(body, shown, stream) {
     before = state;
     for (const name of ["health", "recordings", "sessions"]) all[name].nudge(state);
   });
-  const look = async () => {
+  const refresh = async () => {
     const asked = changes;
     const now = await shown.api.call("getStream", { channel: shown.id });
-    if (asked === changes) update(now); // else it may be from before that change
+    if (asked === changes) update(now); // otherwise the answer may predate a change made here
   };
-  poll(look, STREAM_EVERY_MS, shown.signal);
+  poll(refresh, STREAM_EVERY_MS, shown.signal);
 }

@@ -1,19 +1,19 @@
-/** A small line over the last minutes: SVG for the shape, words and a table (the caller's) for everybody who does not see it. */
+/** A line chart of the last minutes in SVG, with a text alternative. The calling module provides the table. */
 
 import { h, svg } from "./dom.js";
 
 const WIDTH = 600;
 const HEIGHT = 120;
-/** Steps of the axis, times a power of ten. */
+/** Axis maxima, times a power of ten. */
 const NICE = [1, 2, 2.5, 5, 10];
 const MIN_GAP_MS = 12_000;
-/** Points further apart than so many usual distances are not joined: nothing was measured in between. */
+/** Points further apart than this many median distances are not joined, because nothing was measured in between. */
 const GAP_FACTOR = 3;
 
 /**
- * `say(value)` puts a value into words. `steps`: a value holds until the next one, as counts do.
- * `update(points, from, to, end)`: points are `{ at, value }`, times in ms, oldest first; a value of null breaks the line. `end` is
- * what the last moment is called: "now", or a time.
+ * Build a chart. `say(value)` formats a value. `steps` draws a step line, for counts.
+ * `update(points, from, to, end)` takes points `{ at, value }`, times in ms, oldest first; a null value breaks the line. `end` labels
+ * the end of the axis: "now" or a time.
  */
 export function chart({ title, say, steps = false, tone }) {
   const line = svg("path", { class: "line" });
@@ -61,7 +61,7 @@ function inWords(title, values, say, end) {
   return `${title}: ${end} ${say(values.at(-1))}; between ${say(Math.min(...values))} and ${say(Math.max(...values))} in the time shown.`;
 }
 
-/** The next round number, at least 2: half of it is whole then, and can be read. */
+/** Return the next round number, at least 2, so that the middle label is readable. */
 function ceiling(value) {
   if (value <= 2) return 2;
   const power = 10 ** Math.floor(Math.log10(value));
@@ -73,7 +73,7 @@ function path(run, steps) {
   return `M${x} ${y}${rest.map(([nextX, nextY]) => (steps ? `H${nextX}V${nextY}` : `L${nextX} ${nextY}`)).join("")}`;
 }
 
-/** Stretches without holes. */
+/** Split the points into runs without gaps. */
 function runsOf(points) {
   const distances = points.slice(1).map(({ at }, index) => at - points[index].at);
   const usual = distances.toSorted((a, b) => a - b)[Math.floor(distances.length / 2)] ?? 0;

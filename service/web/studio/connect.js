@@ -1,4 +1,4 @@
-/** What the encoder has to be told: where to and with which key, and how in OBS. */
+/** The encoder's connection settings (server, stream key) with the steps for OBS. */
 
 import { copyButton } from "./copy.js";
 import { freshId, h } from "./dom.js";
@@ -17,10 +17,10 @@ export function connectPanel(_, stream) {
   });
   const reveal = h("button", { type: "button", onclick: () => show(!revealed) }, icon("eye"), h("span", {}, "Show"));
   const key = value("Stream key", "stream key", () => now.stream_key, {
-    hint: "Whoever has the key can stream here. Show it to nobody; if somebody saw it, make a new one below.",
+    hint: "Anyone with this key can stream to this channel. Keep it secret. If it has leaked, create a new key below.",
     tools: [reveal],
   });
-  const off = h("p", { class: "notice warning", hidden: true }, icon("warning"), "Encoders are refused: this channel's input is switched off.");
+  const off = h("p", { class: "notice warning", hidden: true }, icon("warning"), "This channel's input is disabled. Encoders are refused.");
   const show = (wanted) => {
     revealed = wanted;
     const masked = [h("span", { "aria-hidden": "true" }, MASK), h("span", { class: "unseen" }, "Hidden")];
@@ -46,7 +46,7 @@ export function connectPanel(_, stream) {
   return { element, update };
 }
 
-/** A labelled value with a copy button. `what` names it in speech. */
+/** A labelled, read-only value with a copy button. `what` is its name for screen readers. */
 function value(label, what, read, { hint = "", tools = [] } = {}) {
   const id = freshId("value");
   const text = h("code", { class: "value", id, role: "textbox", "aria-readonly": "true", "aria-label": label, tabindex: "0" });
@@ -70,7 +70,7 @@ function steps() {
     h(
       "ol",
       {},
-      h("li", {}, "Open ", menu("Settings → Stream"), ". As ", menu("Service"), " choose ", menu("Custom…")),
+      h("li", {}, "Open ", menu("Settings → Stream"), ". Set ", menu("Service"), " to ", menu("Custom…")),
       h("li", {}, "Copy the server above into ", menu("Server"), " and the stream key into ", menu("Stream Key"), "."),
       h(
         "li",
@@ -79,25 +79,25 @@ function steps() {
         menu("Settings → Output → Output Mode: Advanced → Streaming"),
         " and set ",
         menu("Keyframe Interval: 2 s"),
-        ". OBS's own choice (0 = auto) is a keyframe every 250 frames, 8.3 seconds at 30 frames a second, and nobody can start watching in between. Take H.264 for the video and AAC for the sound.",
+        ". The OBS default (0 = auto) is one keyframe every 250 frames: 8.3 seconds at 30 frames per second. Viewers cannot start between keyframes. Use H.264 for video and AAC for audio.",
       ),
       h(
         "li",
         {},
-        "If OBS cannot connect, it may not trust the server's certificate. Then ask whoever runs the service for its ",
+        "If OBS cannot connect, it may not trust the server's certificate. Ask the operator of the service for the file ",
         code("ca.pem"),
         " (in the data folder, under ",
         code("tls"),
-        ") and import it on the computer with OBS as a trusted root certificate; ",
+        ") and import it on the computer with OBS as a trusted root certificate. The command ",
         code("python -m service doctor"),
-        " prints how on Windows, macOS and Linux. The unencrypted server works without this step, where there is one.",
+        " prints the steps for Windows, macOS and Linux. The unencrypted server, if there is one, needs no certificate.",
       ),
-      h("li", {}, "Press ", menu("Start Streaming"), ". The preview starts by itself about one keyframe interval later."),
+      h("li", {}, "Press ", menu("Start Streaming"), ". The preview starts about one keyframe interval later."),
     ),
     h(
       "p",
       { class: "hint" },
-      "When the connection drops, OBS tries again by itself and the show goes on as one. Whatever is refused is said in a sentence in OBS's log (Help → Log Files).",
+      "If the connection drops, OBS reconnects automatically and the broadcast continues. If the server refuses a stream, the reason is in the OBS log (Help → Log Files).",
     ),
   );
 }

@@ -1,4 +1,4 @@
-/** A button that copies: it says so in its own words for a moment, and aloud. */
+/** A button that copies a text and confirms it, visibly and for screen readers. */
 
 import { h } from "./dom.js";
 import { icon } from "./icons.js";
@@ -6,7 +6,7 @@ import { say } from "./say.js";
 
 const COPIED_MS = 2_000;
 
-/** `what` is copied, for who hears the page ("stream key"); `read` gives the text when it is pressed. */
+/** `what` names the text for screen readers ("stream key"). `read` returns the text when the button is pressed. */
 export function copyButton(what, read, label = "Copy") {
   const word = h("span", {}, label);
   const picture = h("span", { class: "swap" }, icon("copy"));
@@ -22,14 +22,14 @@ export function copyButton(what, read, label = "Copy") {
       say(`${what[0].toUpperCase()}${what.slice(1)} copied.`);
     } else {
       show("Not copied", "error");
-      say("Your browser does not let this page copy. Select the text and copy it yourself.");
+      say("The browser does not allow copying. Select the text and copy it manually.");
     }
     timer = setTimeout(() => show(label, "copy"), COPIED_MS);
   };
   return h("button", { type: "button", class: "copy", "aria-label": `Copy ${what}`, onclick: press }, picture, word);
 }
 
-/** Whether it worked. Pages over plain http have no clipboard of their own, but the old command. */
+/** Copy and return whether it worked. Pages over plain http lack the Clipboard API, so `execCommand` is the fallback. */
 async function copy(text) {
   try {
     await navigator.clipboard.writeText(text);

@@ -1,9 +1,9 @@
-/** Dialogs: the browser's own, so that focus stays in them, Escape closes them, and focus goes back afterwards. */
+/** Modal dialogs on <dialog>: the browser traps the focus, closes them on Escape and restores the focus. */
 
 import { freshId, h } from "./dom.js";
 import { form } from "./forms.js";
 
-/** Shows `content` under a title until it is closed. Answers the dialog; it is gone once closed. */
+/** Show a dialog and return it. It is removed from the page when closed. */
 export function showDialog(title, content, { wide = false } = {}) {
   const id = freshId("dialog");
   const dialog = h(
@@ -20,8 +20,8 @@ export function showDialog(title, content, { wide = false } = {}) {
 }
 
 /**
- * Asks for something and does it: `words` say what will happen, `send(values)` does it, and the dialog closes when that worked.
- * What goes wrong is shown in the dialog.
+ * Ask the user to confirm or enter something. `words` explain the effect, `send(values)` performs it. The dialog closes on success
+ * and shows errors otherwise.
  */
 export function ask({ title, words = [], fields = [], action, danger = false, send }) {
   const element = form({

@@ -1,13 +1,13 @@
-/** Elements out of data. What is data becomes text or an attribute, never markup. */
+/** Helpers that build DOM elements. Data becomes text or attributes, never markup. */
 
 const SVG = "http://www.w3.org/2000/svg";
 
-/** `h("button", { class: "primary", onclick: save }, "Save")`: an element. null and false leave an attribute or a child out. */
+/** Build an element: `h("button", { class: "primary", onclick: save }, "Save")`. Attributes and children that are null or false are skipped. */
 export function h(tag, attributes = {}, ...children) {
   return furnish(document.createElement(tag), attributes, children);
 }
 
-/** The same for SVG. */
+/** Build an SVG element in the same way. */
 export function svg(tag, attributes = {}, ...children) {
   return furnish(document.createElementNS(SVG, tag), attributes, children);
 }
@@ -25,14 +25,14 @@ function isThere(child) {
   return child !== null && child !== undefined && child !== false;
 }
 
-/** A time for people, exact for machines. */
+/** Build a <time> element with the readable `text`. */
 export function moment(iso, text) {
   return h("time", { datetime: iso }, text);
 }
 
 /**
- * A list that follows data: what is still there keeps its element, and with it focus, pictures and whatever is playing.
- * `make(item)` answers `{ element, update(item) }`.
+ * A list that follows its data. Items that remain keep their element, so focus, images and playback are preserved.
+ * `make(item)` returns `{ element, update(item) }`.
  */
 export class Rows {
   #list;
@@ -66,7 +66,7 @@ export class Rows {
 
 let ids = 0;
 
-/** An id nobody else on the page has, for labels and descriptions. */
+/** Return an id that is unique on the page, for labels and descriptions. */
 export function freshId(what) {
   return `${what}-${++ids}`;
 }

@@ -1,6 +1,6 @@
 /**
- * In through a link that holds a token. Nobody who is signed in is made somebody else by a link without being asked: what he does next
- * would be done for whoever sent it.
+ * Signing in through a link that contains a token. A signed-in user must confirm the switch: otherwise a link could make the user work
+ * in the account of the link's sender without noticing.
  */
 
 import { showDialog } from "./dialog.js";
@@ -9,7 +9,7 @@ import { byField, sentence } from "./errors.js";
 import { current, keep, nameOf, whoseIs } from "./session.js";
 import { signInScreen } from "./sign_in.js";
 
-/** `onSignedIn` is called once it is settled who is. What is wrong with the token is said on the sign-in screen if nobody is. */
+/** Call `onSignedIn` once the session is decided. If no user is signed in, errors of the token appear on the sign-in screen. */
 export async function enter(token, { main, onSignedIn }) {
   const before = current();
   const goOn = () => {
@@ -23,20 +23,20 @@ export async function enter(token, { main, onSignedIn }) {
   } catch (problem) {
     if (!before) return signInScreen({ main, onSignedIn, problem, token });
     const wrong = Object.values(byField(problem))[0] ?? sentence(problem);
-    return settle("The link's token was not taken", [wrong, `You stay signed in${as(before)}.`], goOn, [["Go on", "primary", () => {}]]);
+    return settle("The link's token was not accepted", [wrong, `You stay signed in${as(before)}.`], goOn, [["Continue", "primary", () => {}]]);
   }
   if (!before) {
     keep(session);
     return onSignedIn();
   }
-  const words = [`You are signed in${as(before)}. The link you followed signs you in${as(session)}.`, "Change only if you know who gave you the link."];
-  settle("Sign in as somebody else?", words, goOn, [
+  const words = [`You are signed in${as(before)}. The link you followed signs you in${as(session)}.`, "Switch only if you trust the source of the link."];
+  settle("Switch to another account?", words, goOn, [
     ["Stay signed in", "primary", () => {}],
-    ["Change", "", () => keep(session)],
+    ["Switch", "", () => keep(session)],
   ]);
 }
 
-/** `choices`: [text, class, what it does]. Whichever way the dialog is closed, `goOn` follows. */
+/** Show a dialog with `choices` ([text, class, action]). Closing it in any way calls `goOn`. */
 function settle(title, words, goOn, choices) {
   const button = ([text, kind, choose]) =>
     h("button", { type: "button", class: kind, onclick: () => (choose(), dialog.close()) }, text);

@@ -1,8 +1,8 @@
-/** What goes wrong, in words for people. */
+/** Error messages for the user. */
 
 import { ApiError } from "../client/conference.js";
 
-/** Found before the service was asked. `field` is the name of what has to be mended. */
+/** An error found before the request was sent. `field` is the name of the invalid field. */
 export class FieldError extends Error {
   constructor(field, message) {
     super(message);
@@ -10,7 +10,7 @@ export class FieldError extends Error {
   }
 }
 
-/** What is wrong by field, `{ name: "…" }`, where it is about fields. */
+/** Return the messages by field, `{ name: "…" }`; empty if the problem is not about fields. */
 export function byField(problem) {
   if (problem instanceof FieldError) return { [problem.field]: problem.message };
   if (problem.status !== 400 || typeof problem.body !== "object" || problem.body === null) return {};
@@ -18,18 +18,18 @@ export function byField(problem) {
   return Object.fromEntries(said.map(([name, messages]) => [name, [messages].flat(2).map(String).join(" ")]));
 }
 
-/** A problem in a sentence. */
+/** Return the message for a problem. */
 export function sentence(problem) {
   if (problem instanceof TypeError || problem.name === "TimeoutError") return "The service cannot be reached. Check your connection and try again.";
   if (!(problem instanceof ApiError)) return "Something went wrong in this page. Reload it and try again.";
   const { status, retryAfter } = problem;
   if (status === 401) return "Your token is no longer valid.";
   if (status === 403) return "Your token does not allow this.";
-  if (status === 404) return "This is not there (any more).";
+  if (status === 404) return "Not found. It may have been deleted.";
   if (status >= 500 || status === 429) {
-    const said = status === 429 ? "Too much at once." : "The service cannot do this at the moment.";
+    const said = status === 429 ? "Too many requests." : "The service is temporarily unavailable.";
     return `${said} Try again ${retryAfter ? `in ${retryAfter} s` : "in a moment"}.`;
   }
   const { detail } = problem.body ?? {};
-  return typeof detail === "string" ? detail : "The service did not take this.";
+  return typeof detail === "string" ? detail : "The service rejected the request.";
 }

@@ -1,4 +1,4 @@
-/** Numbers and times for people, in their own browser's language and time zone. */
+/** Formats numbers and times in the browser's language and time zone. */
 
 const MINUTE = 60;
 const HOUR = 60 * MINUTE;
@@ -12,7 +12,7 @@ export function dateTime(iso) {
   return DATE_TIME.format(new Date(iso));
 }
 
-/** Without the year, for narrow places. */
+/** Format without the year, for narrow columns. */
 export function shortDateTime(iso) {
   return SHORT_DATE_TIME.format(new Date(iso));
 }
@@ -22,7 +22,7 @@ export function clock(iso) {
   return CLOCK.format(new Date(iso));
 }
 
-/** "1:02:07" or "12:05"; "" for less than nothing, which stands for unknown. */
+/** "1:02:07" or "12:05"; "" for a negative number, which means unknown. */
 export function duration(seconds) {
   if (!(seconds >= 0)) return "";
   const whole = Math.round(seconds);
@@ -31,7 +31,7 @@ export function duration(seconds) {
   return parts.map((part, index) => (index ? String(part).padStart(2, "0") : part)).join(":");
 }
 
-/** "12 minutes", for who hears it or has no use for seconds. */
+/** "12 minutes", rounded to the largest useful unit. */
 export function spokenDuration(seconds) {
   const whole = Math.max(0, Math.round(seconds));
   if (whole < MINUTE) return plural(whole, "second");
@@ -40,7 +40,7 @@ export function spokenDuration(seconds) {
   return `${plural(Math.floor(whole / HOUR), "hour")}${minutes ? ` ${plural(minutes, "minute")}` : ""}`;
 }
 
-/** "1.4 GB"; "" for 0, which stands for unknown. */
+/** "1.4 GB"; "" for 0, which means unknown. */
 export function bytes(count) {
   if (!count) return "";
   const units = ["kB", "MB", "GB", "TB"];

@@ -1,12 +1,12 @@
-/** Fields with a label, a hint and, when the service refuses what was typed, its reason right below. */
+/** Form fields with a label, a hint and the service's error message below. */
 
 import { freshId, h } from "./dom.js";
 import { byField, sentence } from "./errors.js";
 import { icon } from "./icons.js";
 
 /**
- * A labelled control. `control` is an input, select or textarea with a name; `read` gives its value, by default the text in it.
- * Answers `{ name, element, control, read(), fail(message) }`; an empty message takes the last one away.
+ * Build a labelled control. `control` is an input, select or textarea with a name; `read` returns its value (default: its text).
+ * Return `{ name, element, control, read(), fail(message) }`; an empty message clears the error.
  */
 export function field({ label, hint = "", control, read = () => control.value }) {
   control.id = freshId(control.name);
@@ -14,7 +14,7 @@ export function field({ label, hint = "", control, read = () => control.value })
   const help = hint && h("p", { class: "hint", id: freshId("hint") }, hint);
   control.setAttribute("aria-describedby", help ? `${error.id} ${help.id}` : error.id);
   const name = h("label", { for: control.id }, label);
-  const element = isTick(control)
+  const element = isCheckbox(control)
     ? h("div", { class: "field tick" }, control, h("div", {}, name, help), error)
     : h("div", { class: "field" }, name, control, error, help);
   const fail = (message) => {
@@ -26,11 +26,11 @@ export function field({ label, hint = "", control, read = () => control.value })
   return { name: control.name, element, control, read, fail };
 }
 
-function isTick(control) {
+function isCheckbox(control) {
   return control.type === "checkbox";
 }
 
-/** A drop-down. `choices`: [value, text] pairs. */
+/** Build a drop-down list. `choices` are [value, text] pairs. */
 export function select(name, choices, chosen) {
   return h(
     "select",
@@ -40,8 +40,8 @@ export function select(name, choices, chosen) {
 }
 
 /**
- * A form over these fields. `send(values)` does the work; its problems are shown where they belong, in words.
- * Answers the element; its buttons are `buttons`, the first of which submits.
+ * Build a form. `send(values)` submits it; errors are shown at their field or below the form. The first of `buttons` submits.
+ * Return the form element.
  */
 export function form({ fields, send, buttons }) {
   const whole = h("p", { class: "problem", role: "alert", hidden: true });

@@ -1,4 +1,4 @@
-/** How the encoder's stream is, what would make it better, and how it went. */
+/** The health panel: measurements of the incoming stream, findings with advice, and recent history. */
 
 import { h } from "./dom.js";
 import { bitrate, clock, number } from "./format.js";
@@ -10,7 +10,7 @@ import { poll } from "./poll.js";
 const EVERY_MS = 5_000;
 const NUDGE_MS = 3_000;
 
-/** `icon` and `word` say what the colour says. */
+/** `icon` and `word` carry the same information as the colour. */
 const SEVERITIES = {
   error: { icon: "error", word: "Problem" },
   warning: { icon: "warning", word: "Warning" },
@@ -24,33 +24,33 @@ export function healthPanel({ api, id, signal }) {
   const history = historyView();
   let found = "";
 
-  /** Screen readers speak what is new, not what is set again. */
+  /** Set the text only if it changed, so that screen readers do not repeat it. */
   const say = (text) => {
     if (words.textContent !== text) words.textContent = text;
   };
   const show = (health) => {
     say(summary(health));
-    const news = JSON.stringify(health.findings);
-    if (news !== found) findings.replaceChildren(...health.findings.map(finding));
-    found = news;
+    const latest = JSON.stringify(health.findings);
+    if (latest !== found) findings.replaceChildren(...health.findings.map(finding));
+    found = latest;
     facts.replaceChildren(...(health.measured_at ? figures(health) : []));
     history.show(health.history, health.connected);
   };
-  const look = async () => {
+  const refresh = async () => {
     const health = await api.call("getStreamHealth", { channel: id });
     if (!signal.aborted) show(health);
   };
-  const now = poll(look, EVERY_MS, signal);
+  const now = poll(refresh, EVERY_MS, signal);
   const element = panel({ title: "Incoming stream" }, words, findings, facts, history.element);
   return { element, nudge: () => setTimeout(now, NUDGE_MS) };
 }
 
 function summary({ measured, connected, measured_at: at, findings }) {
-  if (!measured) return "This stream's provider tells nothing about what comes in.";
-  if (!at) return connected ? "An encoder is connected; the first figures come in a moment." : "No encoder is connected. Figures appear here while one streams.";
-  if (!connected) return `No encoder is connected. These are the figures of ${clock(at)}.`;
+  if (!measured) return "This provider does not report measurements of the incoming stream.";
+  if (!at) return connected ? "An encoder is connected. The first measurements follow in a few seconds." : "No encoder is connected. Measurements appear while an encoder is streaming.";
+  if (!connected) return `No encoder is connected. Last measured at ${clock(at)}.`;
   const bad = findings.filter(({ severity }) => severity !== "info").length;
-  return bad ? "What would make it better for your viewers:" : "The stream comes in as it should.";
+  return bad ? "Problems found:" : "No problems found.";
 }
 
 function finding({ severity, message, advice }) {
@@ -68,14 +68,14 @@ function figures({ video, audio, encoder }) {
   const list = (...parts) => parts.filter(Boolean).join(", ");
   const codec = (track) => [track.codec, track.profile, track.level].filter(Boolean).join(" ");
   return [
-    pair("Picture", video ? list(video.width && `${video.width} × ${video.height}`, video.fps && `${number(video.fps, 2)} fps`) : "None"),
-    pair("Picture codec", video && codec(video)),
-    pair("Picture bitrate", video?.bitrate_kbps != null && bitrate(video.bitrate_kbps)),
+    pair("Video", video ? list(video.width && `${video.width} × ${video.height}`, video.fps && `${number(video.fps, 2)} fps`) : "None"),
+    pair("Video codec", video && codec(video)),
+    pair("Video bitrate", video?.bitrate_kbps != null && bitrate(video.bitrate_kbps)),
     pair("Keyframes", video?.keyframe_interval_seconds != null && `every ${number(video.keyframe_interval_seconds, 1)} s`),
     pair("B-frames", video?.b_frames != null && (video.b_frames ? "Yes" : "No")),
-    pair("Sound", audio ? list(audio.sample_rate && `${number(audio.sample_rate / 1_000, 1)} kHz`, channels(audio.channels)) : "None"),
-    pair("Sound codec", audio && codec(audio)),
-    pair("Sound bitrate", audio?.bitrate_kbps != null && bitrate(audio.bitrate_kbps)),
+    pair("Audio", audio ? list(audio.sample_rate && `${number(audio.sample_rate / 1_000, 1)} kHz`, channels(audio.channels)) : "None"),
+    pair("Audio codec", audio && codec(audio)),
+    pair("Audio bitrate", audio?.bitrate_kbps != null && bitrate(audio.bitrate_kbps)),
     pair("Encoder", encoder),
   ].filter(Boolean);
 }

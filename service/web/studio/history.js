@@ -1,17 +1,17 @@
-/** How the stream and its audience went over the last minutes: two drawings, and the same as a table. */
+/** Bitrate and viewers over the last minutes, as two charts and a table. */
 
 import { chart } from "./chart.js";
 import { h, moment } from "./dom.js";
 import { bitrate, clock, number } from "./format.js";
 
-/** The shortest stretch of time drawn. */
+/** The shortest time span shown. */
 const MIN_SPAN_MS = 60_000;
 const MAX_ROWS = 20;
-/** The table is not filled at every answer: somebody may be reading. */
+/** The table is updated less often than the charts, so that it can be read. */
 const TABLE_EVERY_MS = 30_000;
-const COLUMNS = ["Time", "Picture, kbit/s", "Sound, kbit/s", "Frames/s", "Viewers"];
+const COLUMNS = ["Time", "Video, kbit/s", "Audio, kbit/s", "Frames/s", "Viewers"];
 
-/** `show(points, isNow)`: as the service lists them, oldest first; `isNow`: the last one is of this moment. */
+/** Build the view. `show(points, isNow)` takes the service's points, oldest first; `isNow`: the last point is current. */
 export function historyView() {
   const rates = chart({ title: "Bitrate", say: bitrate, tone: "rate" });
   const viewers = chart({ title: "Viewers", say: number, steps: true, tone: "people" });
@@ -48,16 +48,16 @@ function table(body, onOpen) {
   return h(
     "details",
     { ontoggle: (event) => event.target.open && onOpen() },
-    h("summary", {}, "The same as a table"),
+    h("summary", {}, "Show as a table"),
     h(
       "div",
-      { class: "scroll", tabindex: "0", role: "region", "aria-label": "Figures of the last minutes" },
+      { class: "scroll", tabindex: "0", role: "region", "aria-label": "Measurements of the last minutes" },
       h("table", {}, h("thead", {}, h("tr", {}, COLUMNS.map((text) => h("th", { scope: "col" }, text)))), body),
     ),
   );
 }
 
-/** At most MAX_ROWS of them, evenly, the newest first. */
+/** Return at most MAX_ROWS points, evenly spaced, newest first. */
 function sample(points) {
   const step = Math.ceil(points.length / MAX_ROWS);
   return points.toReversed().filter((_, index) => index % step === 0);

@@ -1,4 +1,4 @@
-/** Line drawings beside words. They say nothing by themselves: screen readers skip them. */
+/** Icons. They always stand beside words and are hidden from screen readers. */
 
 import { svg } from "./dom.js";
 

@@ -1,4 +1,4 @@
-/** What both lists share: a search that is in the address, pages, and asking again while somebody looks. */
+/** The common part of both list screens: search (kept in the address), paging and polling. */
 
 import { freshId, h, Rows } from "./dom.js";
 import { sentence } from "./errors.js";
@@ -11,8 +11,9 @@ const PAGE_SIZE = 24;
 const TYPING_MS = 250;
 
 /**
- * `heading`, `intro`; `route`: "#/…" of this screen; `operation`, asked every `everyMs`; `filters`: controls whose names are query
- * parameters; `list`: the element for the rows; `keyOf` and `make` of a row (see Rows); `empty(filtered, more)`: what to say to nothing.
+ * Show a list screen. `route`: this screen's "#/…"; `operation`: the list operation, polled every `everyMs`; `filters`: controls whose
+ * names are query parameters; `list`: the element for the rows; `keyOf` and `make`: see Rows; `empty(filtered, more)`: returns the
+ * paragraphs for an empty page.
  */
 export function listScreen(context, { heading, intro, route, operation, everyMs, filters, list, keyOf, make, empty }) {
   const { api, main, query, signal, title } = context;
@@ -63,7 +64,7 @@ export function listScreen(context, { heading, intro, route, operation, everyMs,
   });
 }
 
-/** Shows what the address says in the filters, and calls `changed` once somebody has typed something else. */
+/** Set the filters from the address, and call `changed` after the user edits one. */
 function follow(filters, query, signal, changed) {
   let typing = 0;
   for (const filter of filters) {

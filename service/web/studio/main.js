@@ -1,5 +1,5 @@
 /**
- * The studio: signs in, and shows the screen the address names.
+ * The studio: sign the user in and show the screen that the address names.
  *
  *   #/  streams      #/channels  all channels      #/channel/<id>  one channel
  *
@@ -25,7 +25,7 @@ const ROUTES = [
 
 const main = document.getElementById("main");
 const bar = document.getElementById("bar");
-const away = document.getElementById("away");
+const unavailable = document.getElementById("unavailable");
 let leaving = new AbortController();
 
 function open() {
@@ -38,10 +38,10 @@ function open() {
   if (given !== null) return enter(given, { main, onSignedIn: open });
   if (!session) return signInScreen({ main, onSignedIn: open });
   const [path, query = ""] = location.hash.slice(1).split("?");
-  const [pattern, screen] = ROUTES.find(([each]) => each.test(path)) ?? [/^/, nothingHere];
+  const [pattern, screen] = ROUTES.find(([each]) => each.test(path)) ?? [/^/, notFound];
   const { signal } = leaving;
   screen({
-    api: new Api(session, (news) => signal.aborted || hear(news)),
+    api: new Api(session, (event) => signal.aborted || onConnection(event)),
     main,
     parameters: path.match(pattern).slice(1),
     query: new URLSearchParams(query),
@@ -62,23 +62,23 @@ function closeDialogs() {
   for (const dialog of document.querySelectorAll("dialog")) dialog.close();
 }
 
-function hear(news) {
-  if (news === "expired" && current()) {
+function onConnection(event) {
+  if (event === "expired" && current()) {
     signOut();
-    const words = "Your token is no longer valid. Sign in again to go on where you were.";
+    const words = "Your token is no longer valid. Sign in again to continue.";
     signInScreen({ main, onSignedIn: open, words });
-  } else if (news === "silent" || news === "away") {
-    main.classList.add("stale"); // states and counts are those of before
-    if (news === "away" && away.hidden) tellAway(true);
-  } else if (news === "back") {
+  } else if (event === "silent" || event === "unavailable") {
+    main.classList.add("stale"); // states and counts may be out of date
+    if (event === "unavailable" && unavailable.hidden) setUnavailable(true);
+  } else if (event === "back") {
     main.classList.remove("stale");
-    if (!away.hidden) tellAway(false);
+    if (!unavailable.hidden) setUnavailable(false);
   }
 }
 
-function tellAway(isAway) {
-  away.hidden = !isAway;
-  say(isAway ? away.textContent : "The service is back.");
+function setUnavailable(isUnavailable) {
+  unavailable.hidden = !isUnavailable;
+  say(isUnavailable ? unavailable.textContent : "The service is available again.");
 }
 
 function showBar(session) {
@@ -91,21 +91,21 @@ function showBar(session) {
   }
 }
 
-function nothingHere({ title }) {
-  title("Nothing here");
+function notFound({ title }) {
+  title("Page not found");
   main.append(
-    h("h1", { tabindex: "-1" }, "There is nothing here."),
-    h("p", {}, h("a", { href: "#/" }, "To the streams")),
+    h("h1", { tabindex: "-1" }, "Page not found."),
+    h("p", {}, h("a", { href: "#/" }, "Go to the streams")),
   );
 }
 
 document.getElementById("sign-out").addEventListener("click", () => {
   signOut();
   history.replaceState(null, "", `${location.pathname}#/`);
-  signInScreen({ main, onSignedIn: open, words: "You are signed out." });
+  signInScreen({ main, onSignedIn: open, words: "You have signed out." });
 });
 document.getElementById("skip").addEventListener("click", (event) => {
-  event.preventDefault(); // the fragment is ours
+  event.preventDefault(); // the fragment is used for routing
   main.focus();
 });
 addEventListener("hashchange", () => {

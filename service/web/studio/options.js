@@ -1,4 +1,4 @@
-/** What the live input does when the encoder is away, and how soon visitors see what happens. */
+/** The options panel: latency mode, reconnect timeout and slate image. */
 
 import { h } from "./dom.js";
 import { field, form, select } from "./forms.js";
@@ -15,12 +15,12 @@ const DIGITS = /^\d+$/;
 export function optionsPanel({ api, id, changed }, stream) {
   const latency = field({
     label: "Latency",
-    hint: "Counts from the next broadcast on.",
+    hint: "Applies from the next broadcast.",
     control: select("latency_mode", LATENCY_MODES, stream.latency_mode),
   });
   const timeout = field({
-    label: "Wait for a lost encoder (seconds)",
-    hint: "After that the broadcast ends. 0 ends it at once.",
+    label: "Reconnect timeout (seconds)",
+    hint: "How long the broadcast stays open after the encoder disconnects. 0 ends it at once.",
     control: h("input", { name: "reconnect_timeout", inputmode: "numeric", autocomplete: "off" }),
     read: () => {
       const text = timeout.control.value.trim();
@@ -29,7 +29,7 @@ export function optionsPanel({ api, id, changed }, stream) {
   });
   const slate = field({
     label: "Slate image",
-    hint: "The address of a picture shown while the encoder is away. Leave it empty for none.",
+    hint: "URL of an image shown while the encoder is disconnected. Optional.",
     control: h("input", { name: "slate_image_url", type: "url", autocomplete: "off", spellcheck: "false" }),
     read: () => slate.control.value.trim() || null,
   });
@@ -47,7 +47,7 @@ export function optionsPanel({ api, id, changed }, stream) {
   element.addEventListener("input", () => (save.textContent = "Save"));
 
   let shown = {};
-  /** Only what nobody is changing here: what is typed is not taken away. */
+  /** Update only fields without unsaved edits. */
   const update = (now) => {
     for (const { name, control } of fields) {
       const text = String(now[name] ?? "");

@@ -1,9 +1,9 @@
-/** Links to the page before and the page after. */
+/** Links to the previous and the next page. */
 
 import { cursorOf } from "./api.js";
 import { h } from "./dom.js";
 
-/** `addressOf(cursor)` is where a page is; `show(page)` takes what a list call answered. */
+/** `addressOf(cursor)` returns a page's address; `show(page)` takes the response of a list operation. */
 export function pageLinks(addressOf) {
   const element = h("nav", { class: "pages", "aria-label": "Pages", hidden: true });
   const link = (page, text) => {
@@ -13,7 +13,7 @@ export function pageLinks(addressOf) {
   const show = ({ next, previous }) => {
     const links = [link(previous, "Previous page"), link(next, "Next page")].filter(Boolean);
     const texts = (all) => [...all].map(({ href, textContent }) => `${href} ${textContent}`).join();
-    if (texts(links) === texts(element.children)) return; // focus stays
+    if (texts(links) === texts(element.children)) return; // keep the focus
     element.hidden = !links.length;
     element.replaceChildren(...links);
   };

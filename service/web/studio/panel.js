@@ -1,8 +1,8 @@
-/** A titled part of the channel's screen. */
+/** A titled section of the channel screen. */
 
 import { freshId, h } from "./dom.js";
 
-/** A section named by its heading; `tools` stand beside the heading. */
+/** Build a section that is labelled by its heading. `tools` are placed beside the heading. */
 export function panel({ title, id = null, tools = [] }, ...content) {
   const name = freshId("panel");
   const heading = h("h2", { id: name }, title);

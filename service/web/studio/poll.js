@@ -1,11 +1,11 @@
-/** Asking again and again, but only while somebody looks. */
+/** Polling while the page is visible. */
 
 const FIRST_RETRY_MS = 2_000;
 const LAST_RETRY_MS = 30_000;
 
 /**
- * Calls `ask` at once and `everyMs` after each answer; not while the page is hidden, at once when it is back, more slowly while it
- * fails. Ends with `signal`. Answers a function that asks at once.
+ * Call `ask` at once and then `everyMs` after each answer, until `signal` is aborted. Polling pauses while the page is hidden, resumes
+ * at once when it is visible again, and backs off after errors. Return a function that polls at once.
  */
 export function poll(ask, everyMs, signal) {
   let timer = 0;
@@ -24,7 +24,7 @@ export function poll(ask, everyMs, signal) {
       await ask();
       failures = 0;
     } catch (problem) {
-      wait = patience(problem, failures++);
+      wait = retryDelay(problem, failures++);
     }
     asking = false;
     if (signal.aborted) return;
@@ -39,7 +39,7 @@ export function poll(ask, everyMs, signal) {
   return now;
 }
 
-function patience(problem, failures) {
+function retryDelay(problem, failures) {
   if (problem?.retryAfter) return 1_000 * problem.retryAfter;
   return Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** failures);
 }

@@ -1,4 +1,4 @@
-/** What visitors see, without being counted as one. */
+/** The preview: the visitors' player, without counting the streamer as a viewer. */
 
 import { copyButton } from "./copy.js";
 import { h } from "./dom.js";

@@ -1,4 +1,4 @@
-/** What was broadcast here, to play and to link to. */
+/** The recordings panel: play a recording or copy its link. */
 
 import { cursorOf } from "./api.js";
 import { copyButton } from "./copy.js";
@@ -13,21 +13,21 @@ import { Playback } from "../player/playback.js";
 
 const EVERY_MS = 20_000;
 const PAGE_SIZE = 6;
-/** A broadcast that just ended is listed a moment later. */
-const LOOKS_AFTER_END_MS = [1_000, 3_000, 8_000];
-const NOTHING = "Nothing has been recorded here yet. Every broadcast is kept and listed when it ends.";
+/** Delays of the extra refreshes after a broadcast ends: its recording is listed shortly afterwards. */
+const REFRESHES_AFTER_END_MS = [1_000, 3_000, 8_000];
+const NOTHING = "No recordings yet. Each broadcast is listed here after it ends.";
 
 export function recordingsPanel({ api, id, signal }) {
   let cursor = null;
   const list = h("ul", { class: "recordings", "aria-label": "Recordings" });
   const rows = new Rows(list, (recording) => recording.uid, row);
   const nothing = h("p", { class: "soft" }, NOTHING);
-  const older = h("button", { onclick: () => turn(older.value) }, "Older");
-  const newest = h("button", { onclick: () => turn(null) }, "Newest");
+  const older = h("button", { onclick: () => goTo(older.value) }, "Older");
+  const newest = h("button", { onclick: () => goTo(null) }, "Newest");
   const pages = h("div", { class: "buttons", hidden: true }, newest, older);
   nothing.hidden = true;
 
-  const look = async () => {
+  const refresh = async () => {
     const asked = cursor;
     const query = { page_size: PAGE_SIZE, ...(asked && { cursor: asked }) };
     try {
@@ -48,13 +48,13 @@ export function recordingsPanel({ api, id, signal }) {
       throw problem;
     }
   };
-  const turn = (to) => {
+  const goTo = (to) => {
     cursor = to;
     now();
   };
-  const now = poll(look, EVERY_MS, signal);
+  const now = poll(refresh, EVERY_MS, signal);
   const nudge = (state) => {
-    if (state === "ended") for (const wait of LOOKS_AFTER_END_MS) setTimeout(now, wait);
+    if (state === "ended") for (const wait of REFRESHES_AFTER_END_MS) setTimeout(now, wait);
   };
   return { element: panel({ title: "Recordings" }, list, nothing, pages), nudge };
 }
@@ -87,6 +87,6 @@ function playRecording(recording) {
   const close = h("button", { type: "button", onclick: () => dialog.close() }, "Close");
   const dialog = showDialog(dateTime(recording.created), [video, h("div", { class: "buttons" }, close)], { wide: true });
   const playback = new Playback(video, recording.playback.hls);
-  video.addEventListener("loadedmetadata", () => video.play().catch(() => {}), { once: true }); // else there are its controls
+  video.addEventListener("loadedmetadata", () => video.play().catch(() => {}), { once: true }); // if autoplay is blocked, the user presses play
   dialog.addEventListener("close", () => playback.stop());
 }

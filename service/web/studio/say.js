@@ -1,8 +1,8 @@
-/** What screen readers are to speak though nothing has focus: "Copied", "Saved". */
+/** Announcements for screen readers, independent of focus: "Copied", "Saved". */
 
 const CLEAR_MS = 50;
 
-/** Spoken once, politely; also when the same was just said. */
+/** Announce `text` once, even if it repeats the last announcement. */
 export function say(text) {
   const place = document.getElementById("said");
   place.textContent = "";

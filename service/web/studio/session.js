@@ -1,8 +1,9 @@
 /**
- * Who is signed in: an API token, kept for this tab only.
+ * The signed-in user: an API token, kept for this tab only.
  *
- * The token comes from the form or, once, from the page's fragment (`/studio#token=…`), which no server is sent and which is taken out
- * of the address bar at once. It lies in sessionStorage, gone with the tab, and goes out in the Authorization header alone.
+ * The token comes from the form or from the page's fragment (`/studio#token=…`). Browsers never send fragments to a server, and the
+ * studio removes it from the address bar at once. The token is kept in sessionStorage until the tab closes, and is sent only in the
+ * Authorization header.
  */
 
 import { ApiError, ConferenceClient } from "../client/conference.js";
@@ -11,14 +12,14 @@ import { FieldError } from "./errors.js";
 const KEY = "studio-session";
 const IN_FRAGMENT = "token";
 const IS_ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
-/** A connection can die without a word. */
+/** A broken connection may never report an error. */
 const TIMEOUT_MS = 30_000;
-/** Headers can carry no more than this. */
+/** The characters that a header value can carry. */
 const SENDABLE = /^[\x21-\x7e]+$/;
 
-let inMemory = null; // where nothing can be stored
+let inMemory = null; // used if storage is blocked
 
-/** The token in the fragment, or null. Afterwards the address has none; `to` in it is where to go. */
+/** Remove the token from the fragment and return it, or null. The fragment's `to` becomes the new address. */
 export function takeFromAddress() {
   const given = new URLSearchParams(location.hash.slice(1));
   const token = given.get(IN_FRAGMENT);
@@ -41,48 +42,48 @@ export function forget() {
   try {
     sessionStorage.removeItem(KEY);
   } catch {
-    // Then there is nothing in it.
+    // Storage is blocked, so nothing was stored.
   }
 }
 
-/** From now on this is who is signed in. */
+/** Store the session. */
 export function keep(session) {
   inMemory = session;
   try {
     sessionStorage.setItem(KEY, JSON.stringify(session));
   } catch {
-    // In memory, until the page is loaded again.
+    // Storage is blocked: the session lasts until the page is reloaded.
   }
   return session;
 }
 
-/** Who that is, for people; organizations and users nobody has named are called by their ids, which say nothing. */
+/** Return the user's and organization's names. Unnamed ones, whose name is their id, are left out. */
 export function nameOf({ userName, organizationName }) {
   return [userName, organizationName].filter((name) => name && !IS_ID.test(name)).join(" · ");
 }
 
-/** "Token …" or, for a signed one, "Bearer …". */
+/** Return "Token …", or "Bearer …" for a signed (JWT) token. */
 export function authorization(token) {
   return `${token.split(".").length === 3 ? "Bearer" : "Token"} ${token}`;
 }
 
 /**
- * Asks the service whose token this is: the session to keep. A token of an organization alone belongs to no user, who could name the
- * organization: it has to be given then. Errors: FieldError, ApiError, TypeError (the service is out of reach), TimeoutError.
+ * Ask the service for the token's user and return the session to store. A token without a user does not reveal its organization, so
+ * the organization must be given. Throws FieldError, ApiError, TypeError (the service is unreachable) or TimeoutError.
  */
 export async function whoseIs(pasted, organization = "") {
   const token = pasted.trim().replace(/^(token|bearer)\s+/i, "");
-  if (!SENDABLE.test(token)) throw new FieldError("token", token ? "This does not look like a token." : "Paste your API token.");
+  if (!SENDABLE.test(token)) throw new FieldError("token", token ? "This is not a valid token." : "Paste your API token.");
   const client = new ConferenceClient({ baseUrl: location.origin, authorization: authorization(token) });
   try {
     const me = await client.call("getMe", { signal: AbortSignal.timeout(TIMEOUT_MS) });
     return { token, organization: me.organization.id, organizationName: me.organization.name, userName: me.full_name };
   } catch (problem) {
     if (!(problem instanceof ApiError)) throw problem;
-    if (problem.status === 401) throw new FieldError("token", "The service does not know this token, or it is no longer valid.");
+    if (problem.status === 401) throw new FieldError("token", "The token is unknown or no longer valid.");
     if (problem.status !== 403) throw problem;
   }
-  if (!organization) throw new FieldError("organization", "This token belongs to no user. Say which organization it is for.");
+  if (!organization) throw new FieldError("organization", "This token does not belong to a user. Enter the id of its organization.");
   const [path, query, signal] = [{ organization_id: organization }, { page_size: 1 }, AbortSignal.timeout(TIMEOUT_MS)];
   await client.call("listChannels", { path, query, signal }).catch((problem) => {
     throw problem.status === 403 || problem.status === 404

@@ -1,4 +1,4 @@
-/** Stretches of streaming and their audience; started and stopped here by hand, or by the encoder. */
+/** The panel of stream sessions and their viewer numbers, with a button that starts and stops a session. */
 
 import { ask } from "./dialog.js";
 import { h, moment } from "./dom.js";
@@ -11,7 +11,7 @@ import { say } from "./say.js";
 
 const EVERY_MS = 10_000;
 const SHOWN = 10;
-const LOOK_AGAIN_MS = 2_000;
+const REFRESH_AGAIN_MS = 2_000;
 
 export function sessionsPanel({ api, id, signal }) {
   let running = false;
@@ -24,10 +24,10 @@ export function sessionsPanel({ api, id, signal }) {
     h("thead", {}, h("tr", {}, ["Started", "Length", "Peak", "Total"].map((text) => h("th", { scope: "col" }, text)))),
     body,
   );
-  const note = h("p", { class: "hint" }, "A session starts by itself when an encoder connects and stops when its broadcast has ended. You can also start one by hand. Peak is the most viewers at once, total all different ones.");
+  const note = h("p", { class: "hint" }, "A session starts when an encoder connects and stops when its broadcast ends. You can also start one manually. Peak is the highest number of viewers at the same time. Total is the number of different viewers.");
   const wrong = h("p", { class: "problem", role: "alert", hidden: true });
 
-  const look = async () => {
+  const refresh = async () => {
     const page = await api.call("listStreamSessions", { channel: id, query: { page_size: SHOWN } });
     if (signal.aborted) return;
     running = page.results.some((session) => session.stopped_at === null);
@@ -52,16 +52,16 @@ export function sessionsPanel({ api, id, signal }) {
   const stop = () =>
     ask({
       title: "Stop the session?",
-      words: ["Its audience is counted up to now. The stream itself goes on; stop that in your encoder."],
+      words: ["Viewers are counted up to now. The stream continues; stop it in your encoder."],
       action: "Stop the session",
       danger: true,
       send: () => change("stop"),
     });
   table.hidden = true;
-  const now = poll(look, EVERY_MS, signal);
+  const now = poll(refresh, EVERY_MS, signal);
   const nudge = () => {
     now();
-    setTimeout(now, LOOK_AGAIN_MS);
+    setTimeout(now, REFRESH_AGAIN_MS);
   };
   return { element: panel({ title: "Sessions", tools: [toggle] }, table, wrong, note), nudge };
 }

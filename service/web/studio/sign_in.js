@@ -1,15 +1,15 @@
-/** The way in: an API token, pasted once. */
+/** The sign-in form for an API token. */
 
 import { h } from "./dom.js";
 import { field, form } from "./forms.js";
 import { keep, whoseIs } from "./session.js";
 
-/** `words` say why one is here again; `problem` is what went wrong with `token`, which is from the address. */
+/** Show the form. `words` says why the user has to sign in; `problem` is the error for `token`, which came from the address. */
 export function signInScreen({ main, onSignedIn, words = "", problem = null, token = "" }) {
   document.title = "Sign in · Studio";
   const pasted = field({
     label: "API token",
-    hint: "Whoever runs the service makes one: python -m service token create.",
+    hint: "The operator of the service creates tokens: python -m service token create.",
     control: h("input", { name: "token", type: "password", autocomplete: "off", spellcheck: "false", autocapitalize: "none" }),
   });
   const organization = field({
@@ -39,7 +39,7 @@ export function signInScreen({ main, onSignedIn, words = "", problem = null, tok
       h("h1", { tabindex: "-1" }, "Sign in to the studio"),
       words && h("p", { role: "status" }, words),
       element,
-      h("p", { class: "hint" }, "The token stays in this tab and is forgotten when you close it or sign out."),
+      h("p", { class: "hint" }, "The token is kept in this tab only. Closing the tab or signing out deletes it."),
     ),
   );
   pasted.control.value = token;

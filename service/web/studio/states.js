@@ -1,9 +1,9 @@
-/** How a stream stands, in a word with a sign of its own shape: colour alone says nothing. */
+/** Badges for stream states. Each state has a word and a shape, because colour alone is not accessible. */
 
 import { h } from "./dom.js";
 import { plural } from "./format.js";
 
-/** `tone` is a class of the style sheet; `picture`: whether there is something to see now. */
+/** `tone` is a class of the style sheet. `picture` says whether a current thumbnail exists. */
 const STATES = {
   offline: { word: "Offline", tone: "quiet", picture: false },
   connecting: { word: "Connecting", tone: "coming", picture: false },
@@ -13,15 +13,15 @@ const STATES = {
   ended: { word: "Ended", tone: "quiet", picture: false },
 };
 
-/** While the service does not answer. */
+/** Shown while the service does not answer. */
 export const LOST = "lost";
 
 const UNKNOWN = { word: "", tone: "quiet", picture: false };
 
-/** The states there are, with their words. */
+/** [state, label] pairs for a select control. */
 export const STATE_CHOICES = Object.entries(STATES).map(([state, { word }]) => [state, word]);
 
-/** Whether a thumbnail of now can be had. */
+/** Return whether a current thumbnail exists in this state. */
 export function hasPicture(state) {
   return (STATES[state] ?? UNKNOWN).picture;
 }
@@ -39,7 +39,7 @@ export function badge(state) {
   return { element, update };
 }
 
-/** "12 watching", while somebody could. */
+/** Return "12 people watching" in states with video, otherwise an empty string. */
 export function audience(state, count) {
   return hasPicture(state) ? `${plural(count, "person", "people")} watching` : "";
 }

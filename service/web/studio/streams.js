@@ -1,4 +1,4 @@
-/** The organization's streams: every channel with a live input, as it stands. */
+/** The list of streams: every channel with a live input, with its current state. */
 
 import { pictureOf } from "../picture.js";
 import { h } from "./dom.js";
@@ -8,7 +8,7 @@ import { listScreen } from "./list_screen.js";
 import { audience, badge, hasPicture, STATE_CHOICES } from "./states.js";
 
 const EVERY_MS = 5_000;
-/** A picture of now is at most this old; the service makes no newer ones either. */
+/** The maximum age of a thumbnail. The service does not make them more often. */
 const PICTURE_MS = 10_000;
 const PICTURE_SIZE = { width: 640, height: 360, fit: "crop" };
 
@@ -27,9 +27,9 @@ export function streams(context) {
     keyOf: (stream) => stream.channel,
     make: card,
     empty: (filtered, more) => {
-      if (more) return ["Nothing on this page. There may be more on the next."];
-      if (filtered) return ["No stream is like that."];
-      return ["There are no streams yet.", "Make a channel, open it, and go live."];
+      if (more) return ["Nothing on this page. The next page may have more."];
+      if (filtered) return ["No streams match."];
+      return ["There are no streams yet.", "Create a channel, open it and go live."];
     },
   });
 }
