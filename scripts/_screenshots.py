@@ -156,7 +156,7 @@ async def picker(live: Service, browser: Browser, take: Take) -> None:
     builder = Builder(browser, live)
     builder.token = None
     async with builder.at_work():
-        await builder.until("facts.message.startsWith('You are not signed in')")
+        await builder.until("facts.message.startsWith('Sign in to see streams')")
         await take("signin")
         builder.token = live.token
         await builder.click(".retry")

@@ -51,7 +51,7 @@ def command_line() -> argparse.ArgumentParser:
     """Its parser; `run` of what it returns is the command."""
     parser = argparse.ArgumentParser(
         prog="python -m service",
-        description="The live-stream conference service. Settings are CONFERENCE_* environment variables (README).",
+        description="The live-stream conference service. Settings are CONFERENCE_* environment variables (service/README.md).",
     )
     parser.add_argument("--version", action="version", version=VERSION)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")

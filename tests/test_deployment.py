@@ -1,4 +1,4 @@
-"""What is written about running the service, held against the service: settings, the image, its health check."""
+"""The documentation and files for running the service, against the service: settings, the image, its health check."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def text_of(name: str) -> str:
 
 
 def table_row(row: str) -> set[str]:
-    """The variables of a row of the README's table; `_NAME` stands for the variable beside it with another end."""
+    """The variables of a row of the table in service/README.md; `_NAME` stands for the variable beside it with another end."""
     cell = row.split("|")[1]
     first = VARIABLE.findall(cell)[0]
     stems = {first[: at.start()] for at in re.finditer("_", first)}
@@ -37,13 +37,13 @@ def table_row(row: str) -> set[str]:
     return {first} | {stem + end for stem in stems for end in ends if stem + end in VARIABLES}
 
 
-@pytest.mark.parametrize("file", ["README.md", "Dockerfile", "compose.yaml"])
+@pytest.mark.parametrize("file", ["README.md", "service/README.md", "Dockerfile", "compose.yaml"])
 def test_every_variable_that_is_named_is_a_setting(file: str) -> None:
     assert set(VARIABLE.findall(text_of(file))) <= VARIABLES
 
 
-def test_every_setting_stands_in_the_readme_s_table() -> None:
-    rows = [line for line in text_of("README.md").splitlines() if line.startswith("| `CONFERENCE_")]
+def test_every_setting_is_in_the_table_of_the_service_s_readme() -> None:
+    rows = [line for line in text_of("service/README.md").splitlines() if line.startswith("| `CONFERENCE_")]
     assert set().union(*map(table_row, rows)) == VARIABLES
 
 
@@ -71,8 +71,8 @@ def test_compose_passes_every_other_setting() -> None:
 
 
 def test_compose_says_how_to_get_the_first_token() -> None:
-    """The command is in the README, too; its arguments are those of the command line."""
-    for file in ("compose.yaml", "README.md"):
+    """The command is also in the service's README. Its arguments are those of the command line."""
+    for file in ("compose.yaml", "service/README.md"):
         found = re.search(
             r"docker compose exec service python -m service (token create .*)$", text_of(file), re.MULTILINE
         )

@@ -1,7 +1,7 @@
 """Backup and restore of what the service keeps in files: `python -m service backup|restore DIRECTORY`.
 
     DIRECTORY/backup.json     what it is; written last, so a directory without it is no backup
-              conference.db   the SQLite database, with the signing keys in it (on PostgreSQL: pg_dump, see the README)
+              conference.db   the SQLite database, with the signing keys in it (on PostgreSQL: pg_dump, see service/README.md)
               tls/            the local certificate authority and the certificates made with it
               first-token     the API token that `scripts/run` made
               recordings/     by option; one folder a broadcast, as in the data directory

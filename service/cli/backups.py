@@ -40,7 +40,7 @@ def _backup(asked: argparse.Namespace) -> int:
         return FAILURE
     say(f"Backup written to {directory}" + ("." if manifest.recordings else ", without the recordings."))
     if manifest.database == "postgresql":
-        say("The database is on PostgreSQL and not in this backup: save it with pg_dump (README, Backups).")
+        say("The database is on PostgreSQL and not in this backup: save it with pg_dump (service/README.md, Backup).")
     return 0
 
 
@@ -56,5 +56,7 @@ def _restore(asked: argparse.Namespace) -> int:
         return FAILURE
     say(f"Restored into {given.data_dir}: the backup of {manifest.created}, version {manifest.version}.")
     if manifest.database == "postgresql":
-        say("The database is on PostgreSQL: restore it with pg_restore before the service starts (README, Backups).")
+        say(
+            "The database is on PostgreSQL: restore it with pg_restore before the service starts (service/README.md, Backup)."
+        )
     return 0

@@ -1,4 +1,4 @@
-"""The README's nginx in front of the service: what it passes on, what it hides, and what its own errors look like."""
+"""The nginx of service/README.md in front of the service: what it passes on, what it hides, and what its own errors look like."""
 
 from __future__ import annotations
 
@@ -38,12 +38,14 @@ class Answer:
 
 
 class Nginx:
-    """The README's configuration on a free port, without TLS."""
+    """The documented configuration on a free port, without TLS."""
 
     def __init__(self, directory: Path, upstream: int) -> None:
         self.port = free_port()
         found = re.search(
-            r"^```nginx\n(.*?)^```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE
+            r"^```nginx\n(.*?)^```",
+            (ROOT / "service" / "README.md").read_text(encoding="utf-8"),
+            re.DOTALL | re.MULTILINE,
         )
         assert found is not None
         site = re.sub(r"listen 443 ssl http2;", f"listen 127.0.0.1:{self.port};", found[1])

@@ -20,6 +20,7 @@ import pytest
 
 from tests import servers
 from tests.locked import absent_modules
+from tests.readmes import blocks, documentation
 
 pytestmark = pytest.mark.e2e
 
@@ -30,7 +31,7 @@ PRINTED = 'visitor_id=$V"\n'
 """The end of what it prints once it is ready."""
 
 VARIABLES = ("O", "PUBLIC", "C", "U", "T", "V")
-"""Of the README's examples."""
+"""The variables of the documented examples."""
 
 
 WITHOUT = """
@@ -44,8 +45,8 @@ class Without:
 sys.meta_path.insert(0, Without())
 """
 
-ELSEWHERE = ("docker ", "scripts/run", "scripts/test", "service restore ")
-"""Commands of the README that need Docker, start this very test, or want the service stopped."""
+ELSEWHERE = ("docker ", "scripts/run", "scripts/test", ".venv-test/", "service restore ")
+"""Documented commands that need Docker or the tests' environment, start this test, or need the service stopped."""
 
 SHELL_SCRIPTS = {"run", "test", "check", "lock"}
 """They install, test or lock, whatever they are asked."""
@@ -139,26 +140,24 @@ def test_the_lines_it_prints_work_when_pasted(started: Run, checkout: Path) -> N
 
 
 def shell_blocks() -> list[str]:
-    """The README's, without the lines of ELSEWHERE."""
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    blocks = re.findall(r"(?ms)^```sh\n(.*?)^```", text)
+    """The shell blocks of all READMEs and of the API's introduction, without the lines of ELSEWHERE."""
     kept = [
         "\n".join(line for line in block.splitlines() if not any(each in line for each in ELSEWHERE))
-        for block in blocks
+        for block in blocks("sh")
     ]
     return [block for block in kept if block.strip()]
 
 
-def test_every_command_of_the_readme_runs_as_it_is_written(
+def test_every_documented_command_runs_as_it_is_written(
     started: Run, checkout: Path, environment: dict[str, str]
 ) -> None:
     started.wait_for(PRINTED)
     exports = "\n".join(re.findall(r"(?m)^export .*$", started.output))
     (checkout / ".curlrc").write_text("fail-with-body\nsilent\nshow-error\n")
     settings = {**environment, "CURL_HOME": str(checkout)}
-    blocks = shell_blocks()
-    assert len(blocks) >= 4
-    for block in blocks:
+    documented = shell_blocks()
+    assert len(documented) >= 5
+    for block in documented:
         pasted = f"{exports}\nset -e\n{block}".replace("/backups/", f"{checkout}/backups-")
         done = subprocess.run(
             ["bash", "-c", pasted], cwd=checkout, env=settings, capture_output=True, text=True, timeout=120
@@ -166,8 +165,8 @@ def test_every_command_of_the_readme_runs_as_it_is_written(
         assert done.returncode == 0, (block, done.stdout, done.stderr)
 
 
-def test_every_command_that_the_readme_names_is_there(checkout: Path, environment: dict[str, str]) -> None:
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+def test_every_documented_script_and_command_exists(checkout: Path, environment: dict[str, str]) -> None:
+    text = documentation()
     scripts = set(re.findall(r"scripts/([a-z-]+)\b(?!/)", text)) - SHELL_SCRIPTS - {"examples"}
     assert {"bench-status", "load-viewers", "make-client", "screenshots"} <= scripts
     commands = [[str(checkout / "scripts" / name), "--help"] for name in sorted(scripts)]

@@ -228,7 +228,7 @@ async def test_a_service_that_says_nothing_is_called_away_until_it_answers(live:
     finally:
         live.process.send_signal(signal.SIGCONT)
     await streamer.browser.run("window.isImpatient = false")
-    await streamer.browser.until("return !document.getElementById('away').checkVisibility()")
+    await streamer.browser.until("return !document.getElementById('unavailable').checkVisibility()")
     assert await streamer.errors() == []
 
 

@@ -20,7 +20,7 @@ export function connectPanel(_, stream) {
     hint: "Anyone with this key can stream to this channel. Keep it secret. If it has leaked, create a new key below.",
     tools: [reveal],
   });
-  const off = h("p", { class: "notice warning", hidden: true }, icon("warning"), "This channel's input is disabled. Encoders are refused.");
+  const off = h("p", { class: "notice warning", hidden: true }, icon("warning"), "Encoders are refused: this channel's input is disabled.");
   const show = (wanted) => {
     revealed = wanted;
     const masked = [h("span", { "aria-hidden": "true" }, MASK), h("span", { class: "unseen" }, "Hidden")];

@@ -1,4 +1,4 @@
-"""What the README promises of the custom elements, against their source."""
+"""The documentation of the custom elements in service/web/README.md, against their source."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ import pytest
 ROOT = Path(__file__).resolve().parents[4]
 WEB = ROOT / "service/web"
 
-ELEMENTS = {"live-stream": ("Show it on a page", "player"), "stream-picker": ("Pick a stream in a form", "picker")}
+ELEMENTS = {"live-stream": ("Player", "player"), "stream-picker": ("Picker", "picker")}
 
 INHERITED = {"name", "required", "disabled", "hidden"}
-"""Attributes of every form control, which the browser reads for us."""
+"""Attributes of every form control, which the browser reads."""
 
 READ_OF_OTHERS = {"stream-picker": {"src"}, "live-stream": set()}
-"""Attributes of elements inside ours."""
+"""Attributes of inner elements."""
 
 UNNAMED = {"said"}
-"""A part to be heard, not seen."""
+"""A part for screen readers only."""
 
 
 def section(element: str) -> str:
-    """The README's, without its examples."""
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    """The element's section without its examples."""
+    text = (WEB / "README.md").read_text(encoding="utf-8")
     found = text.split(f"## {ELEMENTS[element][0]}\n", 1)[1].split("\n## ", 1)[0]
     return re.sub(r"^```.*?^```", "", found, flags=re.MULTILINE | re.DOTALL)
 
 
 def source(element: str) -> str:
-    """All of the element's script."""
+    """The source of the element."""
     name = ELEMENTS[element][1]
     return "\n".join(
         path.read_text(encoding="utf-8") for path in [WEB / f"{name}.js", *sorted((WEB / name).glob("*.js"))]
@@ -38,7 +38,7 @@ def source(element: str) -> str:
 
 
 def named(text: str) -> set[str]:
-    """What stands in backticks."""
+    """The code spans."""
     return set(re.findall(r"`([^`]+)`", text))
 
 
