@@ -44,7 +44,7 @@ PAGE = """<!doctype html>
 WATCHING = """<live-stream org="{organization}" channel="{channel}" viewers></live-stream>
 <noscript><p class="text">This page needs JavaScript to play the stream.</p></noscript>
 <div class="text"><h1 dir="auto">{title}</h1>{about}</div>"""
-NOTHING = '<div class="nothing"><h1>There is no stream here.</h1><p class="about">Check the link with the person who sent it.</p></div>'
+NOTHING = '<div class="nothing"><h1>There is no stream here.</h1><p class="about">Check the link.</p></div>'
 
 CLOUDFLARE = "cloudflarestream.com"
 """Domain of Cloudflare's media hosts. A playlist on one host may refer to another."""
