@@ -60,7 +60,7 @@ class SimulatedPackager:
     def __init__(
         self, resume: Resume = FRESH, *, tracks: tuple[TrackKind, ...] = tuple(TrackKind), at: float = EPOCH
     ) -> None:
-        self.generation = resume.generation
+        self.discontinuity = resume.discontinuity
         self.sequences = {TrackKind.VIDEO: resume.video_sequence, TrackKind.AUDIO: resume.audio_sequence}
         self.times = {kind: round(resume.decode_time * TIMESCALES[kind]) for kind in TrackKind}
         self.wall = at
@@ -68,8 +68,8 @@ class SimulatedPackager:
         self._begun = False
 
     def restart(self, gap: float = 0.0) -> None:
-        """A new generation, `gap` seconds of wall clock later."""
-        self.generation += 1
+        """A new period, `gap` seconds of wall clock later."""
+        self.discontinuity += 1
         self.wall += gap
         self._begun = False
         latest = max(self.times[kind] / TIMESCALES[kind] for kind in self.tracks)
@@ -81,7 +81,7 @@ class SimulatedPackager:
             video = kind is TrackKind.VIDEO
             yield TrackInit(
                 kind,
-                self.generation,
+                self.discontinuity,
                 init_segment(),
                 "avc1.64001f" if video else "mp4a.40.2",
                 TIMESCALES[kind],
@@ -97,7 +97,7 @@ class SimulatedPackager:
     def segment(
         self, seconds: float = 2.0, parts: int = 4, size: int = 100, *, independent: bool = True
     ) -> Iterator[PackagerEvent]:
-        """One segment of each track, interleaved part by part; before the first of a generation its init segments."""
+        """One segment of each track, interleaved part by part; before the first of a period its init segments."""
         if not self._begun:
             yield from self.inits()
         begun = dict(self.times)
@@ -107,7 +107,7 @@ class SimulatedPackager:
         for kind in self.tracks:
             yield SegmentEnd(
                 kind,
-                self.generation,
+                self.discontinuity,
                 self.sequences[kind],
                 begun[kind],
                 self.times[kind] - begun[kind],
@@ -122,4 +122,4 @@ class SimulatedPackager:
         self.times[kind] += duration
         alone = kind is TrackKind.AUDIO or (index == 0 and independent)
         data = fragment(time, duration, alone, size)
-        return Part(kind, self.generation, self.sequences[kind], index, time, duration, alone, data)
+        return Part(kind, self.discontinuity, self.sequences[kind], index, time, duration, alone, data)

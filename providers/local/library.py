@@ -74,7 +74,7 @@ def _pictures(broadcast: Broadcast) -> StoredTrack | None:
 
 def _read(files: BroadcastFiles, track: StoredTrack, segment: SegmentView) -> bytes:
     """A segment that decodes by itself: with its init segment in front."""
-    init = files.read(init_name(track.name, segment.generation))
+    init = files.read(init_name(track.name, segment.discontinuity))
     return init + files.read(segment_name(track.name, segment.sequence))
 
 

@@ -1,7 +1,7 @@
 """What the packager writes decodes to exactly the frames that went in, measured with a real ffmpeg.
 
 Each case makes an FLV, feeds its tags to the packager, decodes the FLV and what came out (init segment and parts, one file
-per track and generation), and compares the hashes of all decoded frames and when they are shown.
+per track and period), and compares the hashes of all decoded frames and when they are shown.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ async def encode(
 
 @dataclass
 class Packaged:
-    """What came out, by track and generation."""
+    """What came out, by track and period."""
 
     files: dict[tuple[TrackKind, int], bytes] = field(default_factory=lambda: defaultdict(bytes))
     inits: list[TrackInit] = field(default_factory=list)
@@ -106,10 +106,10 @@ def package(tags: Iterable[FlvTag], settings: PackagerSettings = STANDARD) -> Pa
         match event:
             case TrackInit():
                 result.inits.append(event)
-                result.files[event.track, event.generation] += event.data
+                result.files[event.track, event.discontinuity] += event.data
             case Part():
                 result.parts.append(event)
-                result.files[event.track, event.generation] += event.data
+                result.files[event.track, event.discontinuity] += event.data
             case SegmentEnd():
                 result.ends.append(event)
     return result
@@ -144,9 +144,9 @@ async def source_frames(tags: Iterable[FlvTag], path: Path, stream: str) -> list
 
 async def packaged_frames(packaged: Packaged, track: TrackKind, directory: Path) -> list[tuple[float, str]]:
     frames = []
-    for (kind, generation), data in packaged.files.items():
+    for (kind, discontinuity), data in packaged.files.items():
         if kind is track:
-            path = directory / f"{kind}{generation}.mp4"
+            path = directory / f"{kind}{discontinuity}.mp4"
             path.write_bytes(data)
             frames += await decoded(path, track[0])
     return frames
@@ -178,21 +178,21 @@ async def assert_same(tags: list[FlvTag], packaged: Packaged, directory: Path) -
 def assert_in_order(packaged: Packaged, settings: PackagerSettings) -> None:
     """What every output must hold."""
     assert packaged.packager is not None
-    timescales = {(each.track, each.generation): each.timescale for each in packaged.inits}
+    timescales = {(each.track, each.discontinuity): each.timescale for each in packaged.inits}
     for track in TrackKind:
         ends = packaged.ends_of(track)
         assert [each.sequence for each in ends] == list(range(len(ends)))
         for before, after in itertools.pairwise(ends):
-            if before.generation == after.generation:
+            if before.discontinuity == after.discontinuity:
                 assert before.decode_time + before.duration == after.decode_time
         for end in ends:
-            seconds = end.duration / timescales[track, end.generation]
+            seconds = end.duration / timescales[track, end.discontinuity]
             assert round(seconds) <= packaged.packager.target_duration
             parts = [each for each in packaged.parts if each.track is track and each.sequence == end.sequence]
             assert sum(each.duration for each in parts) == end.duration
             assert [each.index for each in parts] == list(range(len(parts)))
             for part, following in itertools.zip_longest(parts, parts[1:]):
-                share = part.duration / timescales[track, part.generation] / packaged.packager.part_target
+                share = part.duration / timescales[track, part.discontinuity] / packaged.packager.part_target
                 assert share <= 1.0001
                 assert share >= 0.85 or following is None or (track is TrackKind.VIDEO and following.independent)
 
@@ -284,13 +284,13 @@ async def test_a_picture_that_begins_after_the_sound_stays_in_time(tmp_path: Pat
     assert_in_order(packaged, STANDARD)
 
 
-async def test_another_picture_size_begins_a_generation_where_the_last_one_ended(tmp_path: Path) -> None:
+async def test_another_picture_size_begins_a_period_where_the_last_one_ended(tmp_path: Path) -> None:
     small, large = await encode(3.5), await encode(3.5, size="320x180")
     tags = [*small, *shifted(large, small[-1].timestamp + 30)]
 
     packaged = package(tags)
 
-    assert [(each.track, each.generation) for each in packaged.inits] == [
+    assert [(each.track, each.discontinuity) for each in packaged.inits] == [
         (TrackKind.VIDEO, 0),
         (TrackKind.AUDIO, 0),
         (TrackKind.VIDEO, 1),
@@ -318,7 +318,7 @@ async def test_a_decoder_that_keeps_the_first_init_segment_decodes_another_pictu
     assert len(await decoded(path, "v")) == 150
 
 
-async def test_a_jump_of_the_clock_begins_a_generation(tmp_path: Path) -> None:
+async def test_a_jump_of_the_clock_begins_a_period(tmp_path: Path) -> None:
     one = await encode(3.5)
     media = [tag for tag in one if tag.kind is not TagKind.SCRIPT and tag.payload[1] == 1]
     for distance in (600_000, -2_000):
@@ -326,7 +326,7 @@ async def test_a_jump_of_the_clock_begins_a_generation(tmp_path: Path) -> None:
 
         packaged = package(tags)
 
-        assert {each.generation for each in packaged.inits} == {0, 1}
+        assert {each.discontinuity for each in packaged.inits} == {0, 1}
         twice = hashes(await source_frames(one, tmp_path / "one.flv", "v")) * 2
         assert hashes(await packaged_frames(packaged, TrackKind.VIDEO, tmp_path)) == twice
         assert_in_order(packaged, STANDARD)
@@ -368,7 +368,7 @@ async def test_wraps_of_the_clock_are_not_noticed(edge: int, tmp_path: Path) -> 
 
     packaged = package(shifted(tags, edge - 3_000))
 
-    assert {each.generation for each in packaged.inits} == {0}
+    assert {each.discontinuity for each in packaged.inits} == {0}
     assert packaged.files == package(tags).files
     await assert_same(tags, packaged, tmp_path)
 
@@ -390,15 +390,15 @@ async def test_sound_lost_for_a_while_is_made_up_with_silence(tmp_path: Path) ->
 
 
 def assert_joined(packaged: Packaged) -> None:
-    """Decode times never go back, and the first track of a generation begins where the longest of the last one ended."""
-    timescales = {(each.track, each.generation): each.timescale for each in packaged.inits}
+    """Decode times never go back, and the first track of a period begins where the longest of the last one ended."""
+    timescales = {(each.track, each.discontinuity): each.timescale for each in packaged.inits}
     edges = defaultdict(list)
     for end in packaged.ends:
-        scale = timescales[end.track, end.generation]
-        edges[end.generation].append((end.decode_time / scale, (end.decode_time + end.duration) / scale))
-    for generation in range(1, max(edges) + 1):
-        last = max(end for _, end in edges[generation - 1])
-        assert min(start for start, _ in edges[generation]) == pytest.approx(last, abs=0.0001)
+        scale = timescales[end.track, end.discontinuity]
+        edges[end.discontinuity].append((end.decode_time / scale, (end.decode_time + end.duration) / scale))
+    for discontinuity in range(1, max(edges) + 1):
+        last = max(end for _, end in edges[discontinuity - 1])
+        assert min(start for start, _ in edges[discontinuity]) == pytest.approx(last, abs=0.0001)
 
 
 def fragmented(config: bytes, frames: int = 50) -> bytes:

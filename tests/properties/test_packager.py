@@ -109,14 +109,14 @@ def test_every_byte_given_out_parses_and_says_the_same_as_its_event(
 
 @EVERYTHING
 def test_numbers_and_times_never_break(tags: list[FlvTag], settings: PackagerSettings) -> None:
-    resume = Resume(generation=3, video_sequence=5, audio_sequence=7, decode_time=12.345, target_duration=4)
+    resume = Resume(discontinuity=3, video_sequence=5, audio_sequence=7, decode_time=12.345, target_duration=4)
     events = run([*HEADERS[:1], *HEADERS[2:3], *tags], settings, resume)
 
     for track, first in ((TrackKind.VIDEO, 5), (TrackKind.AUDIO, 7)):
         segments = ends(events, track)
-        scales = {each.generation: each.timescale for each in inits(events) if each.track is track}
+        scales = {each.discontinuity: each.timescale for each in inits(events) if each.track is track}
         assert [each.sequence for each in segments] == list(range(first, first + len(segments)))
-        assert all(each.decode_time / scales[each.generation] >= 12.345 for each in segments)
+        assert all(each.decode_time / scales[each.discontinuity] >= 12.345 for each in segments)
         for segment in segments:
             mine = [each for each in parts(events, track) if each.sequence == segment.sequence]
             assert [each.index for each in mine] == list(range(len(mine)))
@@ -125,10 +125,10 @@ def test_numbers_and_times_never_break(tags: list[FlvTag], settings: PackagerSet
             assert all(before.decode_time + before.duration == after.decode_time for before, after in pairwise(mine))
         for before, after in pairwise(segments):
             end = before.decode_time + before.duration
-            if before.generation == after.generation:
+            if before.discontinuity == after.discontinuity:
                 assert end == after.decode_time
             else:
-                assert end / scales[before.generation] <= after.decode_time / scales[after.generation] + 1e-6
+                assert end / scales[before.discontinuity] <= after.decode_time / scales[after.discontinuity] + 1e-6
 
 
 @given(tags=healthy_streams(), settings=SETTINGS)
@@ -168,12 +168,12 @@ def test_no_segment_and_no_part_is_longer_than_announced(tags: list[FlvTag], set
 
 @pytest.mark.parametrize("track", list(TrackKind))
 @given(tags=healthy_streams(), settings=SETTINGS)
-def test_an_init_segment_comes_before_the_first_part_of_its_generation(
+def test_an_init_segment_comes_before_the_first_part_of_its_period(
     track: TrackKind, tags: list[FlvTag], settings: PackagerSettings
 ) -> None:
     known = set()
     for event in run(tags, settings):
         if event.track is track:
             if event in inits([event]):
-                known.add(event.generation)
-            assert event.generation in known
+                known.add(event.discontinuity)
+            assert event.discontinuity in known

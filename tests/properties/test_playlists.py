@@ -150,7 +150,7 @@ def test_every_manifest_lists_only_what_is_on_the_disk_and_the_recording_lists_a
             playlist = read_media(hls.vod_playlist(track, ""))
             assert playlist.vod and playlist.ended
             assert sum(segment.duration for track_ in [playlist] for segment in track_.segments) * track.inits[
-                track.segments[0].generation
+                track.segments[0].discontinuity
             ].timescale == pytest.approx(pushed[track.kind], abs=1)
             for segment in playlist.segments:
                 assert (broadcast.files.size(segment.uri) or 0) > 0

@@ -1,7 +1,7 @@
 """From one encoder's tags to the storage: a packager for the source and one for each rendition ffmpeg makes of it.
 
 A pipeline lives as long as its encoder's connection; the next one of the same broadcast goes on where it stopped. Passthrough does
-not depend on the renditions: when ffmpeg dies, the source goes on, and the renditions come back under a new generation.
+not depend on the renditions: when ffmpeg dies, the source goes on, and the renditions come back under a new period.
 """
 
 from __future__ import annotations
@@ -40,10 +40,10 @@ MAX_STEP_BACK, MAX_REST = 1.0, 60.0
 rested). Beyond, the encoder's clock was set anew, and the run follows what there is."""
 
 MAX_RENDITION_PAUSE = 3600.0
-"""Seconds that the video of a rendition may pause in one generation: the audio, which goes on, is the source's."""
+"""Seconds that the video of a rendition may pause in one period: the audio, which goes on, is the source's."""
 
 MAX_DELAY_MS = 30_000
-"""How far, in media time, ffmpeg may be behind the source when this begins a generation, and still follow it into that."""
+"""How far, in media time, ffmpeg may be behind the source when this begins a period, and still follow it into that."""
 
 OLD_FFMPEG = "HEVC, AV1 and VP9 need ffmpeg 6.1 or newer on this server. Set the encoder to H.264."
 
@@ -133,7 +133,7 @@ class Pipeline:
 
     def _passthrough(self, source: RenditionWriter, tag: FlvTag, arrived: float) -> None:
         if self._renditions_lost and is_keyframe(tag):
-            # They come back under a new generation, and the same moment must have the same number in every playlist (RFC 8216
+            # They come back under a new period, and the same moment must have the same number in every playlist (RFC 8216
             # 6.2.4): so the source begins one, too, before they are back.
             self._renditions_lost = False
             source.interrupt()
@@ -144,9 +144,9 @@ class Pipeline:
             self._headers[tag.kind] = tag
         for event in events:
             if isinstance(event, TrackInit) and event.track is TrackKind.VIDEO:
-                self._begin_generation(event, tag)
+                self._begin_period(event, tag)
 
-    def _begin_generation(self, init: TrackInit, tag: FlvTag) -> None:
+    def _begin_period(self, init: TrackInit, tag: FlvTag) -> None:
         """The source's timeline starts anew; the renditions are put on it by their timestamps."""
         self._anchor = Anchor(tag.timestamp, self._facts.video_program_time, self._facts.video_position)
         self._behind = set(self._lanes) - set(self._pending)
@@ -213,7 +213,7 @@ class Pipeline:
             end = self._storage.resume(lane.rendition).decode_time
             if anchor is None or not -MAX_STEP_BACK <= anchor.decode_time_of(timestamp) - end <= MAX_REST:
                 anchor = self._anchor = Anchor(timestamp, self._arrived, end)
-        assert anchor is not None  # noqa: S101 (the ladder starts with the source's first generation)
+        assert anchor is not None  # noqa: S101 (the ladder starts with the source's first period)
         return anchor.at(timestamp)
 
     def _rendition_restarted(self, rendition: str) -> None:
@@ -223,13 +223,13 @@ class Pipeline:
             self._pending[rendition] = []
 
     def _follow(self, rendition: str) -> None:
-        """Go into the source's newest generation with the keyframe that comes now."""
+        """Go into the source's newest period with the keyframe that comes now."""
         self._rendition_restarted(rendition)
         header = self._rendition_headers.get(rendition)
         self._pending[rendition] = [] if header is None else [header]
 
     def _reaches_anchor(self, tag: FlvTag) -> bool:
-        """Whether the source had begun its newest generation at the moment of this tag of a rendition.
+        """Whether the source had begun its newest period at the moment of this tag of a rendition.
 
         What ffmpeg still has from before a jump never did, whatever its time, which is of another clock.
         """

@@ -63,7 +63,7 @@ class RenditionWriter:
         self.packager: Packager | None = None
 
     def begin(self, decode_time: float | None = None) -> Packager:
-        """Go on under a new generation, at `decode_time` on the timeline (seconds) or after everything there is."""
+        """Go on under a new period, at `decode_time` on the timeline (seconds) or after everything there is."""
         resume = self._storage.resume(self.rendition, joins=decode_time is not None)
         if decode_time is not None:
             resume = replace(resume, decode_time=decode_time)
@@ -83,7 +83,7 @@ class RenditionWriter:
         return events
 
     def interrupt(self) -> None:
-        """Close what is open; the next tag begins a generation of the same packager."""
+        """Close what is open; the next tag begins a period of the same packager."""
         if self.packager is not None:
             self._store(self.packager, self.packager.flush())
 

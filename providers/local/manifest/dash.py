@@ -1,9 +1,9 @@
 """MPEG-DASH MPDs as text: ISO/IEC 23009-1, the live profile with SegmentTimeline, and $Number$ in the addresses.
 
-A Period is a generation of the primary track (the first rendition's video, or the audio when there is no picture). Live, it
-starts at the wall-clock time its first frame was taken in, so that a reconnect's gap stays a gap and every viewer is at the
-same place; in a recording Periods follow each other without one, and generations whose init segments are the same bytes (an
-encoder that came back as it was) share a Period: many players and ffmpeg know only one.
+A Period is what lies between two discontinuities of the primary track: the first rendition's video, or the audio of a
+broadcast without video. In a live MPD it starts at the wall-clock time of its first frame, so that the gap of a reconnect
+remains and all viewers are at the same position. In a recording Periods follow each other without a gap. Periods with
+the same init segments (the encoder returned unchanged) are joined, because many players and ffmpeg support only one.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from providers.local.manifest.views import (
     InitView,
     SegmentView,
     TrackView,
-    generations,
+    by_discontinuity,
     init_name,
     utc,
 )
@@ -52,7 +52,7 @@ class Period:
     Media times and `start` (in the presentation) in seconds.
     """
 
-    generation: int
+    discontinuity: int
     start: float
     media_start: float
     tracks: Sequence[tuple[TrackView, Sequence[SegmentView]]]
@@ -70,9 +70,9 @@ def live_mpd(view: BroadcastView, now: float, *, segments: str, location: str, c
     `now` is publishTime in seconds since the Unix epoch; `segments`, `location` (where to ask again, which names this
     broadcast) and `clock` (answers the time as xs:dateTime) are relative URLs.
     """
-    listed = _generations(view)
+    listed = _discontinuities(view)
     # A Period that is over says how long it was: else dash.js waits in the gap of a reconnect for media that will not come.
-    periods = [_live_period(view, generation, final=generation != listed[-1]) for generation in listed]
+    periods = [_live_period(view, discontinuity, final=discontinuity != listed[-1]) for discontinuity in listed]
     end = periods[-1].start + periods[-1].media_end - periods[-1].media_start
     window = end - periods[0].start - (_first_start(periods[0]) - periods[0].media_start)
     update = max(MIN_UPDATE_PERIOD, view.target_duration / 2)
@@ -118,56 +118,56 @@ def vod_mpd(view: BroadcastView, segments: str) -> str:
     return _mpd(attributes, [_period(period, segments) for period in periods])
 
 
-def _generations(view: BroadcastView) -> list[int]:
-    """The generations of the primary track that are listed. Only those of one track can be Periods in order."""
-    return [run[0].generation for run in generations(view.primary)]
+def _discontinuities(view: BroadcastView) -> list[int]:
+    """The periods of the primary track that are listed. Only those of one track can be Periods in order."""
+    return [run[0].discontinuity for run in by_discontinuity(view.primary)]
 
 
 def _alike(view: BroadcastView) -> list[list[int]]:
-    """The primary track's generations, those together that every track can play under one init segment."""
+    """The primary track's periods, those together that every track can play under one init segment."""
 
-    def formats(generation: int) -> list[str]:
-        return [track.inits[generation].digest for track in view.presented if generation in track.starts]
+    def formats(discontinuity: int) -> list[str]:
+        return [track.inits[discontinuity].digest for track in view.presented if discontinuity in track.starts]
 
     groups: list[list[int]] = []
     end = 0.0
-    for run in generations(view.primary):
-        generation, start = run[0].generation, view.primary.start(run[0])
-        if groups and start - end <= MAX_HOLE and formats(groups[-1][-1]) == formats(generation):
-            groups[-1].append(generation)
+    for run in by_discontinuity(view.primary):
+        discontinuity, start = run[0].discontinuity, view.primary.start(run[0])
+        if groups and start - end <= MAX_HOLE and formats(groups[-1][-1]) == formats(discontinuity):
+            groups[-1].append(discontinuity)
         else:
-            groups.append([generation])
+            groups.append([discontinuity])
         end = view.primary.start(run[-1]) + view.primary.seconds(run[-1])
     return groups
 
 
 def _runs(view: BroadcastView, together: Sequence[int]) -> list[tuple[TrackView, list[SegmentView]]]:
-    """What each track has in the Period of these generations of the primary track.
+    """What each track has in the Period of these periods of the primary track.
 
-    Tracks of one packager change generation together. A transcoded rendition counts its own: of it, what lies within the
+    Tracks of one packager change period together. A transcoded rendition counts its own: of it, what lies within the
     Period and under one init segment (the newest) is listed; a Representation cannot have two.
     """
-    primary, wanted = view.primary, frozenset(together)  # a flapping encoder makes thousands of generations in a day
-    own = [segment for segment in primary.segments if segment.generation in wanted]
+    primary, wanted = view.primary, frozenset(together)  # a flapping encoder makes thousands of periods in a day
+    own = [segment for segment in primary.segments if segment.discontinuity in wanted]
     begin, end = primary.start(own[0]), primary.start(own[-1]) + primary.seconds(own[-1])
     found: list[tuple[TrackView, list[SegmentView]]] = []
     for track in view.presented:
         if track.rendition == primary.rendition:
-            run = [segment for segment in track.segments if segment.generation in wanted]
+            run = [segment for segment in track.segments if segment.discontinuity in wanted]
         else:
             within = [each for each in track.segments if begin <= track.start(each) + track.seconds(each) / 2 < end]
-            run = [each for each in within if each.generation == within[-1].generation]
+            run = [each for each in within if each.discontinuity == within[-1].discontinuity]
         if run:
             found.append((track, run))
     return found
 
 
-def _live_period(view: BroadcastView, generation: int, *, final: bool) -> Period:
-    first = view.primary.starts[generation]
+def _live_period(view: BroadcastView, discontinuity: int, *, final: bool) -> Period:
+    first = view.primary.starts[discontinuity]
     start = max(0.0, first.program_time - _epoch(view))
-    tracks = _runs(view, [generation])
-    begins = [track.start(track.starts[generation]) for track, _ in tracks if generation in track.starts]
-    return Period(generation, start, _together(view.primary.start(first), begins), tracks, final)
+    tracks = _runs(view, [discontinuity])
+    begins = [track.start(track.starts[discontinuity]) for track, _ in tracks if discontinuity in track.starts]
+    return Period(discontinuity, start, _together(view.primary.start(first), begins), tracks, final)
 
 
 def _together(start: float, begins: Sequence[float]) -> float:
@@ -200,7 +200,7 @@ def _mpd(attributes: dict[str, str], body: list[str]) -> str:
 def _period(period: Period, segments: str) -> str:
     # Readers that know one Period only (ffmpeg's) take the one that says it is the longest.
     length = f' duration="{_duration(period.media_end - period.media_start)}"' if period.final else ""
-    lines = [f'<Period id="g{period.generation}" start="{_duration(period.start)}"{length}>']
+    lines = [f'<Period id="g{period.discontinuity}" start="{_duration(period.start)}"{length}>']
     for number, kind in enumerate(TrackKind):
         tracks = [(track, run) for track, run in period.tracks if track.kind is kind]
         if tracks:
@@ -215,8 +215,8 @@ def _period(period: Period, segments: str) -> str:
 
 
 def _representation(track: TrackView, run: Sequence[SegmentView], media_start: float, segments: str) -> str:
-    generation = run[0].generation
-    init = track.inits[generation]
+    discontinuity = run[0].discontinuity
+    init = track.inits[discontinuity]
     attributes = {"id": track.name, "codecs": init.codec, "bandwidth": str(max(1, track.peak_rate)), **_format(init)}
     listed = "".join(f" {name}={quoteattr(value)}" for name, value in attributes.items())
     channels = (
@@ -224,7 +224,7 @@ def _representation(track: TrackView, run: Sequence[SegmentView], media_start: f
     )
     template = (
         f'<SegmentTemplate timescale="{init.timescale}" presentationTimeOffset="{round(media_start * init.timescale)}"'
-        f' startNumber="{run[0].sequence}" initialization="{segments}{init_name(track.name, generation)}"'
+        f' startNumber="{run[0].sequence}" initialization="{segments}{init_name(track.name, discontinuity)}"'
         f' media="{segments}{track.name}-$Number$.m4s">'
     )
     return f"<Representation{listed}>{channels}{template}{_timeline(track, run)}</SegmentTemplate></Representation>"
@@ -244,7 +244,7 @@ def _format(init: InitView) -> dict[str, str]:
 
 def _timeline(track: TrackView, run: Sequence[SegmentView]) -> str:
     """SegmentTimeline (§5.3.9.6): equal durations in a row are one S with a repeat count; a gap in the times starts a new t."""
-    timescale = track.inits[run[0].generation].timescale
+    timescale = track.inits[run[0].discontinuity].timescale
     listed = [
         (segment.decode_time, round(seconds * timescale))
         for segment, seconds in zip(run, track.spans(run), strict=True)

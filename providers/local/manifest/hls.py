@@ -1,7 +1,7 @@
 """HLS playlists as text: RFC 8216 and, for parts, draft-pantos-hls-rfc8216bis.
 
-Discontinuity sequence numbers are the packager's generations: every track then has the same number for the same moment
-(§6.2.4), whether or not it had media in each generation, and nothing needs to be counted.
+Discontinuity sequence numbers are the packager's periods: every track then has the same number for the same moment
+(§6.2.4), whether or not it had media in each period, and nothing needs to be counted.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def multivariant(view: BroadcastView, base: str) -> str:
     if all(segment.independent for track in view.presented for segment in track.segments):
         lines.append("#EXT-X-INDEPENDENT-SEGMENTS")
     if view.videos and audio is not None:
-        channels = audio.inits[audio.segments[-1].generation].channels
+        channels = audio.inits[audio.segments[-1].discontinuity].channels
         lines.append(
             f'#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="{AUDIO_GROUP}",NAME="Audio",DEFAULT=YES,AUTOSELECT=YES,'
             + (f'CHANNELS="{channels}",' if channels else "")
@@ -57,8 +57,8 @@ def multivariant(view: BroadcastView, base: str) -> str:
 
 
 def _stream_inf(track: TrackView, audio: TrackView | None) -> str:
-    init = track.inits[track.segments[-1].generation]
-    codecs = [init.codec] + ([audio.inits[audio.segments[-1].generation].codec] if audio else [])
+    init = track.inits[track.segments[-1].discontinuity]
+    codecs = [init.codec] + ([audio.inits[audio.segments[-1].discontinuity].codec] if audio else [])
     attributes = [
         f"BANDWIDTH={track.peak_rate + (audio.peak_rate if audio else 0)}",
         f"AVERAGE-BANDWIDTH={track.average_rate + (audio.average_rate if audio else 0)}",
@@ -82,19 +82,19 @@ def live_playlist(view: BroadcastView, track: TrackView, segments: str) -> str:
     low = view.part_target is not None and not view.ended
     lines = [*_head(track, view.target_duration), *_server_control(view, low)]
     first_with_parts = _first_with_parts(view, track) if low else None
-    generation: int | None = None
+    discontinuity: int | None = None
     for segment in track.segments:
-        lines += _boundary(track, segments, segment.generation, generation)
+        lines += _boundary(track, segments, segment.discontinuity, discontinuity)
         lines.append(_program_time(segment))
-        generation = segment.generation
+        discontinuity = segment.discontinuity
         if first_with_parts is not None and segment.sequence >= first_with_parts:
             parts = track.parts.get(segment.sequence, ())
-            lines += _parts(view, track, segments, segment.sequence, generation, parts)
+            lines += _parts(view, track, segments, segment.sequence, discontinuity, parts)
         lines += _segment(track, segments, segment, track.seconds(segment))
     if view.ended:
         lines.append("#EXT-X-ENDLIST")
     elif low:
-        lines += _edge(view, track, segments, generation)
+        lines += _edge(view, track, segments, discontinuity)
     return "\n".join(lines) + "\n"
 
 
@@ -103,12 +103,12 @@ def vod_playlist(track: TrackView, segments: str) -> str:
     spans = track.spans(track.segments)
     target = max(map(listed_target, spans), default=1)
     lines = [*_head(track, target), "#EXT-X-PLAYLIST-TYPE:VOD"]
-    generation: int | None = None
+    discontinuity: int | None = None
     for segment, seconds in zip(track.segments, spans, strict=True):
-        lines += _boundary(track, segments, segment.generation, generation)
-        if segment.generation != generation:
+        lines += _boundary(track, segments, segment.discontinuity, discontinuity)
+        if segment.discontinuity != discontinuity:
             lines.append(_program_time(segment))
-        generation = segment.generation
+        discontinuity = segment.discontinuity
         lines += _segment(track, segments, segment, seconds)
     return "\n".join([*lines, "#EXT-X-ENDLIST"]) + "\n"
 
@@ -117,7 +117,7 @@ def _head(track: TrackView, target_duration: int) -> list[str]:
     lines = ["#EXTM3U", f"#EXT-X-VERSION:{VERSION}", f"#EXT-X-TARGETDURATION:{target_duration}"]
     if track.segments:
         lines.append(f"#EXT-X-MEDIA-SEQUENCE:{track.segments[0].sequence}")
-        lines.append(f"#EXT-X-DISCONTINUITY-SEQUENCE:{track.segments[0].generation}")
+        lines.append(f"#EXT-X-DISCONTINUITY-SEQUENCE:{track.segments[0].discontinuity}")
     if all(segment.independent for segment in track.segments):
         lines.append("#EXT-X-INDEPENDENT-SEGMENTS")
     return lines
@@ -134,13 +134,13 @@ def _server_control(view: BroadcastView, low: bool) -> list[str]:
     ]
 
 
-def _boundary(track: TrackView, segments: str, generation: int, before: int | None) -> Iterator[str]:
-    """What stands between two generations: one EXT-X-DISCONTINUITY a step, so that the numbers match in all tracks."""
-    if generation == before:
+def _boundary(track: TrackView, segments: str, discontinuity: int, before: int | None) -> Iterator[str]:
+    """What stands between two periods: one EXT-X-DISCONTINUITY a step, so that the numbers match in all tracks."""
+    if discontinuity == before:
         return
     if before is not None:
-        yield from ["#EXT-X-DISCONTINUITY"] * (generation - before)
-    yield f'#EXT-X-MAP:URI="{segments}{init_name(track.name, generation)}"'
+        yield from ["#EXT-X-DISCONTINUITY"] * (discontinuity - before)
+    yield f'#EXT-X-MAP:URI="{segments}{init_name(track.name, discontinuity)}"'
 
 
 def _program_time(segment: SegmentView) -> str:
@@ -164,9 +164,9 @@ def _first_with_parts(view: BroadcastView, track: TrackView) -> int | None:
 
 
 def _parts(
-    view: BroadcastView, track: TrackView, segments: str, sequence: int, generation: int, parts: Sequence[PartView]
+    view: BroadcastView, track: TrackView, segments: str, sequence: int, discontinuity: int, parts: Sequence[PartView]
 ) -> Iterator[str]:
-    timescale = track.inits[generation].timescale
+    timescale = track.inits[discontinuity].timescale
     # A frame may stand for longer than a part may last: what is beyond is not announced (the segment's EXTINF has all).
     longest = float("inf") if view.part_target is None else view.part_target
     for index, part in enumerate(parts):
@@ -175,13 +175,13 @@ def _parts(
         yield f'#EXT-X-PART:DURATION={min(part.duration / timescale, longest):.6f},URI="{uri}"{mark}'
 
 
-def _edge(view: BroadcastView, track: TrackView, segments: str, generation: int | None) -> Iterator[str]:
+def _edge(view: BroadcastView, track: TrackView, segments: str, discontinuity: int | None) -> Iterator[str]:
     """The open segment's parts, the part to come, and how far the other playlists are."""
     following, index = track.segments[-1].sequence + 1, 0
     if track.open is not None and track.open.parts:
         following, index = track.open.sequence, len(track.open.parts)
-        yield from _boundary(track, segments, track.open.generation, generation)
-        yield from _parts(view, track, segments, track.open.sequence, track.open.generation, track.open.parts)
+        yield from _boundary(track, segments, track.open.discontinuity, discontinuity)
+        yield from _parts(view, track, segments, track.open.sequence, track.open.discontinuity, track.open.parts)
     yield f'#EXT-X-PRELOAD-HINT:TYPE=PART,URI="{segments}{part_name(track.name, following, index)}"'
     for other in view.presented:
         if other.name != track.name:

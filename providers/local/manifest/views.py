@@ -30,7 +30,7 @@ RENDITION_NAME = re.compile(r"[a-z0-9]{1,16}")
 class InitView:
     """An init segment, as `packager.events.TrackInit` tells it; `digest` instead of its bytes."""
 
-    generation: int
+    discontinuity: int
     codec: str
     timescale: int
     width: int = 0
@@ -54,7 +54,7 @@ class SegmentView:
     """A whole segment. `decode_time` and `duration` in ticks, `size` in bytes."""
 
     sequence: int
-    generation: int
+    discontinuity: int
     decode_time: int
     duration: int
     independent: bool
@@ -67,7 +67,7 @@ class OpenView:
     """The segment that is being written: the parts that are out."""
 
     sequence: int
-    generation: int
+    discontinuity: int
     parts: Sequence[PartView]
 
 
@@ -75,7 +75,7 @@ class OpenView:
 class TrackView:
     """One track of one rendition: `segments` are those to list, oldest first.
 
-    `starts` has the first segment of every generation, listed or not; `parts` those of the newest whole segments, by sequence.
+    `starts` has the first segment of every period, listed or not; `parts` those of the newest whole segments, by sequence.
     Rates in bits per second.
     """
 
@@ -96,16 +96,16 @@ class TrackView:
 
     def seconds(self, segment: SegmentView) -> float:
         """The duration of `segment` in seconds."""
-        return segment.duration / self.inits[segment.generation].timescale
+        return segment.duration / self.inits[segment.discontinuity].timescale
 
     def start(self, segment: SegmentView) -> float:
         """When `segment` starts on the media timeline, in seconds."""
-        return segment.decode_time / self.inits[segment.generation].timescale
+        return segment.decode_time / self.inits[segment.discontinuity].timescale
 
     def spans(self, segments: Sequence[SegmentView]) -> list[float]:
         """How long each of these segments stands in a manifest, in seconds: up to the next one, where that begins soon after it.
 
-        Where encoders reconnect, a track's last frames end a little before the next generation begins. Players add durations up
+        Where encoders reconnect, a track's last frames end a little before the next period begins. Players add durations up
         (and dash.js takes a hole for the end of the track), so the hole belongs to the segment before it.
         """
         lengths = [self.seconds(segment) for segment in segments]
@@ -148,7 +148,7 @@ class BroadcastView:
 
     @property
     def primary(self) -> TrackView:
-        """The track whose generations are the broadcast's. Errors: IndexError when nothing is listed yet."""
+        """The track whose periods are the broadcast's. Errors: IndexError when nothing is listed yet."""
         return self.presented[0]
 
 
@@ -157,9 +157,9 @@ def track_name(rendition: str, kind: TrackKind) -> str:
     return f"{rendition}-{kind.value}"
 
 
-def init_name(track: str, generation: int) -> str:
+def init_name(track: str, discontinuity: int) -> str:
     """The file and URL name of an init segment."""
-    return f"{track}-init-{generation}.mp4"
+    return f"{track}-init-{discontinuity}.mp4"
 
 
 def segment_name(track: str, sequence: int) -> str:
@@ -198,9 +198,9 @@ def window_start(segments: Sequence[tuple[float, float]], target_duration: int) 
     return 0
 
 
-def generations(track: TrackView) -> list[list[SegmentView]]:
-    """The listed segments, cut where the generation changes."""
-    cuts = [at + 1 for at, (one, two) in enumerate(pairwise(track.segments)) if one.generation != two.generation]
+def by_discontinuity(track: TrackView) -> list[list[SegmentView]]:
+    """The listed segments, cut where the period changes."""
+    cuts = [at + 1 for at, (one, two) in enumerate(pairwise(track.segments)) if one.discontinuity != two.discontinuity]
     edges = [0, *cuts, len(track.segments)]
     return [list(track.segments[a:b]) for a, b in pairwise(edges) if a < b]
 

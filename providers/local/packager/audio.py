@@ -18,14 +18,14 @@ MAX_FILL_MS = 60_000
 """The most silence that one frame may bring with it."""
 
 MAX_DRAWN_OUT_MS = 6_000
-"""How much silence may follow the last audio of a generation that its video outlasts."""
+"""How much silence may follow the last audio of a period that its video outlasts."""
 
 
-def init_of(config: AacConfig, generation: int) -> TrackInit:
-    """The init segment of an audio generation."""
+def init_of(config: AacConfig, discontinuity: int) -> TrackInit:
+    """The init segment of an audio period."""
     return TrackInit(
         TrackKind.AUDIO,
-        generation,
+        discontinuity,
         audio_init(config),
         config.codec,
         config.sample_rate,
@@ -55,16 +55,16 @@ class AudioTrack(Track):
         self._silence, self._frame, self._behind, self._empty = config.silence, config.frame_samples, False, True
 
     def ticks(self, milliseconds: int) -> int:
-        """The tick of a moment of this generation."""
+        """The tick of a moment of this period."""
         return self.origin + round(milliseconds * self.timescale / 1000)
 
     @property
     def end_ms(self) -> int:
-        """Where the track ends, in ms of the generation."""
+        """Where the track ends, in ms of the period."""
         return (self.end - self.origin) * 1000 // self.timescale
 
     def put(self, milliseconds: int, payload: memoryview) -> None:
-        """Add the frame that the encoder says begins at `milliseconds` of this generation."""
+        """Add the frame that the encoder says begins at `milliseconds` of this period."""
         at = self.ticks(milliseconds)
         if self._empty:
             self._begin_at(at)
@@ -96,7 +96,7 @@ class AudioTrack(Track):
         return (until - self.segment_start) / self.timescale
 
     def cut(self, milliseconds: int) -> None:
-        """End the segment at this moment of the generation, as video does; what is late by then goes into the next one."""
+        """End the segment at this moment of the period, as video does; what is late by then goes into the next one."""
         at = self.ticks(milliseconds)
         keep = max(0, -((self.part_start - at) // self._frame))
         later = self._payloads[keep:]
@@ -109,11 +109,11 @@ class AudioTrack(Track):
             self._add(payload)
 
     def fill(self, milliseconds: int) -> None:
-        """Silence from where the track ends until about this moment of the generation."""
+        """Silence from where the track ends until about this moment of the period."""
         self._fill(self.ticks(milliseconds))
 
     def draw_out(self, until: float) -> None:
-        """The generation ends at `until`, in seconds: silence up to there, to be no shorter than the video."""
+        """The period ends at `until`, in seconds: silence up to there, to be no shorter than the video."""
         missing = ceil(until * self.timescale - 1e-6) - self.end
         if 0 < missing <= MAX_DRAWN_OUT_MS * self.timescale // 1000:
             for _ in range(-(-missing // self._frame)):

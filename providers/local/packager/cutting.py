@@ -41,7 +41,7 @@ class PackagerSettings:
 
     `segment_target` 0 ends a segment at every keyframe. `max_segment` bounds the first segment; those after it are bounded by
     the target duration. `part_target` is what is wished for; with `low_latency` players are told of parts, so these keep
-    what playlists promise. `lone_pause`: how long a track without another beside it may pause in one generation.
+    what playlists promise. `lone_pause`: how long a track without another beside it may pause in one period.
     """
 
     segment_target: float = 2.0

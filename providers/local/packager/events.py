@@ -1,11 +1,11 @@
 """What the packager hands out.
 
-Each track (video, audio) numbers its segments by itself from `Resume.sequence` on, without gaps. A *generation* is a stretch of
+Each track (video, audio) numbers its segments by itself from `Resume.sequence` on, without gaps. A *period* is a stretch of
 media under one init segment on one unbroken timeline; a new one starts at a sequence-header change, a timestamp jump and a
 reconnect, for all tracks together, and becomes EXT-X-DISCONTINUITY + EXT-X-MAP in HLS and a Period in DASH. Decode times go on
-across generations without a gap or an overlap, so a recording plays as one piece.
+across periods without a gap or an overlap, so a recording plays as one piece.
 
-Order per track: `TrackInit(generation g)` before the first `Part` of g; the `Part`s of a segment in order; then its
+Order per track: `TrackInit` of a period before its first `Part`; the `Part`s of a segment in order; then its
 `SegmentEnd`. Media sizes: a part is one `moof`+`mdat`; a segment is the concatenation of its parts.
 """
 
@@ -32,7 +32,7 @@ class TrackInit:
     """
 
     track: TrackKind
-    generation: int
+    discontinuity: int
     data: bytes = field(repr=False)
     codec: str
     timescale: int
@@ -50,7 +50,7 @@ class Part:
     """One `moof`+`mdat`. `decode_time` and `duration` in ticks; `independent`: starts with a keyframe (always true for audio)."""
 
     track: TrackKind
-    generation: int
+    discontinuity: int
     sequence: int
     index: int
     decode_time: int
@@ -67,7 +67,7 @@ class SegmentEnd:
     """
 
     track: TrackKind
-    generation: int
+    discontinuity: int
     sequence: int
     decode_time: int
     duration: int
@@ -82,14 +82,14 @@ PackagerEvent = TrackInit | Part | SegmentEnd
 class Resume:
     """Where a packager goes on: after a reconnect, a restart of the service or of a transcoder.
 
-    `generation` is the next one to use, `sequence` the next segment number of each track, `decode_time` the moment on the
-    media timeline, in seconds, where the new generation starts (at least the end of everything before it).
+    `discontinuity` is the next one to use, `sequence` the next segment number of each track, `decode_time` the moment on the
+    media timeline, in seconds, where the new period starts (at least the end of everything before it).
     `target_duration`, whole seconds, and `part_target` hold for the whole broadcast; 0 before its first segment is out.
-    `program_time` is the Unix time (seconds) where what there is ends: the new generation does not begin before it, whatever
+    `program_time` is the Unix time (seconds) where what there is ends: the new period does not begin before it, whatever
     the clock says.
     """
 
-    generation: int = 0
+    discontinuity: int = 0
     video_sequence: int = 0
     audio_sequence: int = 0
     decode_time: float = 0.0

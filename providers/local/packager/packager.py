@@ -1,11 +1,11 @@
 """The packager: FLV tags of one stream in; CMAF init segments, parts and segment ends out.
 
-It has two states: *waiting* for the start of a generation, and *running* one (`self._run`). A generation starts with the
+It has two states: *waiting* for the start of a period, and *running* one (`self._run`). A period starts with the
 first keyframe; audio before it is kept until then, because what belongs to frames that are shown may come earlier than these.
 Where no video comes, audio waits for it only so long (`VideoWait`) and then starts alone; the other track joins whenever it comes,
-on the same timeline. A new sequence header and a jump of the clock end the generation.
+on the same timeline. A new sequence header and a jump of the clock end the period.
 
-While a generation runs neither track leaves the other behind: audio that is far ahead of the video waits for it, and a track that
+While a period runs neither track leaves the other behind: audio that is far ahead of the video waits for it, and a track that
 has paused (`Lateness`) goes on as silence, or as the last picture repeated (`Stills`). Both end together, without a hole.
 """
 
@@ -52,7 +52,7 @@ class Packager:
         self._lone_pause_ms = round(settings.lone_pause * 1000)
         self._timeline = Timeline(lone_pause_ms=self._lone_pause_ms)
         self._run: Run | None = None
-        self._next_generation = resume.generation
+        self._next_discontinuity = resume.discontinuity
         self._begin_position = resume.decode_time
         self._program_end = resume.program_time
         self._video_config: AvcConfig | None = None
@@ -87,7 +87,7 @@ class Packager:
 
     @property
     def video_program_time(self) -> float:
-        """The Unix time, in seconds, of `video_position`; 0.0 while no generation runs."""
+        """The Unix time, in seconds, of `video_position`; 0.0 while no period runs."""
         return self._run.program_time(self.video_position) if self._run else 0.0
 
     @property
@@ -129,7 +129,7 @@ class Packager:
     def resume(self) -> Resume:
         """Where a later packager goes on. Call `flush` before: an open segment is left behind."""
         return Resume(
-            self._next_generation,
+            self._next_discontinuity,
             self._video.next_sequence,
             self._audio.next_sequence,
             self._position(),
@@ -156,8 +156,8 @@ class Packager:
         return self._drain()
 
     def flush(self) -> list[PackagerEvent]:
-        """The encoder is gone: close what is open. Tags may follow; they start a new generation."""
-        self._end_generation()
+        """The encoder is gone: close what is open. Tags may follow; they start a new period."""
+        self._end_period()
         self._sounds.clear()
         self._sound_time = None
         self._timeline = Timeline(lone_pause_ms=self._lone_pause_ms)
@@ -179,7 +179,7 @@ class Packager:
                 raise MalformedMedia(f"a frame is to be shown {head.composition_time} ms after it is decoded")
             time = self._place(VIDEO, timestamp, arrived)
             if head.keyframe and self._video.active and self._run and self._run.lags(time, arrived):
-                self._end_generation()
+                self._end_period()
             # Players take the time at which the first frame is decoded for that at which it is shown.
             shown = time + min(max(0, head.composition_time), video.MAX_DELAY_MS)
             if self._video.active or (head.keyframe and self._start_video(shown, self._video_config, arrived)):
@@ -190,13 +190,13 @@ class Packager:
         if self._video_config is None or self._video_config.record != record:
             config = parse_avc_config(record)
             if self._video.active:
-                self._end_generation()
+                self._end_period()
             self._video_config = config
 
     def _start_video(self, time: int, config: AvcConfig, arrived: float) -> bool:
-        """Begin the video track of a generation, and the generation if need be; False when this frame, which is shown at `time`,
+        """Begin the video track of a period, and the period if need be; False when this frame, which is shown at `time`,
         cannot."""
-        run = self._run or self._start_generation(time, arrived)
+        run = self._run or self._start_period(time, arrived)
         if time < run.zero:
             return False
         origin = run.first_tick(video.TIMESCALE)
@@ -291,7 +291,7 @@ class Packager:
         if self._audio_config is None or self._audio_config.config != record:
             config = parse_aac_config(record)
             if self._audio.active and not (self._audio_config or self._announced or config).decodes_like(config):
-                self._end_generation()
+                self._end_period()
             self._audio_config = config
             self._announced = config
 
@@ -311,10 +311,10 @@ class Packager:
         return ahead <= MAX_AHEAD_MS * video.TICKS_PER_MS
 
     def _start_audio(self, time: int, arrived: float) -> bool:
-        """Begin the audio track of a generation, and the generation if need be; False when this frame cannot."""
+        """Begin the audio track of a period, and the period if need be; False when this frame cannot."""
         config = self._audio_config or self._announced
         assert config is not None  # noqa: S101 (there is a frame, or it was announced)
-        run = self._run or self._start_generation(time, arrived)
+        run = self._run or self._start_period(time, arrived)
         if time < run.zero:
             return False
         origin = run.first_tick(config.sample_rate)
@@ -352,21 +352,21 @@ class Packager:
         return self._run
 
     def _place(self, kind: TagKind, timestamp: int, arrived: float) -> int:
-        """The tag's time in ms. A jump ends the generation."""
+        """The tag's time in ms. A jump ends the period."""
         order, time = self._timeline.place(kind, timestamp, arrived)
         if order is not CONTINUES:
-            self._end_generation()
+            self._end_period()
         return time
 
-    def _start_generation(self, zero: int, arrived: float) -> Run:
+    def _start_period(self, zero: int, arrived: float) -> Run:
         # The clock may have been set back, and media may run a little ahead of it: program time never goes back (RFC 8216bis
         # §4.4.4.6), nor do Periods overlap.
-        self._run = Run(self._next_generation, zero, self._position(), max(arrived, self._program_end))
-        self._next_generation += 1
+        self._run = Run(self._next_discontinuity, zero, self._position(), max(arrived, self._program_end))
+        self._next_discontinuity += 1
         return self._run
 
-    def _end_generation(self) -> None:
-        """Close everything that is open, both tracks at the same moment; the next generation goes on there."""
+    def _end_period(self) -> None:
+        """Close everything that is open, both tracks at the same moment; the next period goes on there."""
         self._release(everything=self._run is not None)
         if self._video.active:
             self._end_together()

@@ -1,4 +1,4 @@
-"""A generation while it runs: where its zero is on each clock, and whether the encoder's has fallen behind ours."""
+"""A period while it runs: where its zero is on each clock, and whether the encoder's has fallen behind ours."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ MAX_LATE = 2.0
 """Seconds program time may fall behind the time of arrival: an encoder's clock may be slow."""
 
 LATE_FOR_MS = 120_000
-"""For how long all keyframes must be that late before a new generation sets program time right: not a network's hiccup."""
+"""For how long all keyframes must be that late before a new period sets program time right: not a network's hiccup."""
 
 
 @dataclass(slots=True)

@@ -21,9 +21,9 @@ Emit = Callable[[PackagerEvent], None]
 
 
 class Track:
-    """What video and audio have in common: decode times, parts and segments of one generation after another.
+    """What video and audio have in common: decode times, parts and segments of one period after another.
 
-    `origin` is the tick of the generation's zero, `end` the tick where the last sample with a known duration ends.
+    `origin` is the tick of the period's zero, `end` the tick where the last sample with a known duration ends.
     Subclasses say how samples become a fragment.
     """
 
@@ -38,7 +38,7 @@ class Track:
         self.sequence = sequence
         self.active = self.begun = False
         self.timescale = 1
-        self.generation = self.origin = self.end = 0
+        self.discontinuity = self.origin = self.end = 0
         self.segment_start = self.part_start = self._part_index = 0
         self._part_ticks = self._least_ticks = self._longest_ticks = 0
         self._part_size = self._samples = 0
@@ -69,7 +69,7 @@ class Track:
     def begin(self, init: TrackInit, origin: int, start: int, program_zero: float) -> None:
         """Go on under `init` from tick `start`; `program_zero` is the Unix time of tick `origin`."""
         self.active = self.begun = True
-        self.generation, self.timescale = init.generation, init.timescale
+        self.discontinuity, self.timescale = init.discontinuity, init.timescale
         self.origin, self.end, self._program_zero = origin, start, program_zero
         self._measure()
         self._begin_segment()
@@ -94,7 +94,7 @@ class Track:
         self._emit(
             SegmentEnd(
                 self._kind,
-                self.generation,
+                self.discontinuity,
                 self.sequence,
                 start,
                 self.end - start,
@@ -118,7 +118,7 @@ class Track:
         start, duration = self.part_start, self.end - self.part_start
         data = self._fragment(number)
         self._emit(
-            Part(self._kind, self.generation, self.sequence, self._part_index, start, duration, independent, data)
+            Part(self._kind, self.discontinuity, self.sequence, self._part_index, start, duration, independent, data)
         )
         self._part_index += 1
         self._samples += len(self._payloads)

@@ -31,11 +31,11 @@ MAX_LAST_DURATION = TIMESCALE // 4
 _UNSIGNED = 0xFFFFFFFF
 
 
-def init_of(config: AvcConfig, generation: int) -> TrackInit:
-    """The init segment of a video generation."""
+def init_of(config: AvcConfig, discontinuity: int) -> TrackInit:
+    """The init segment of a video period."""
     return TrackInit(
         TrackKind.VIDEO,
-        generation,
+        discontinuity,
         video_init(config, TIMESCALE),
         config.codec,
         TIMESCALE,

@@ -1,4 +1,4 @@
-"""How long audio waits at the beginning of a generation, while the video may still come."""
+"""How long audio waits at the beginning of a period, while the video may still come."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class Sounds:
 class VideoWait:
     """The wait of one stream's sound for its picture, by the encoder's clock: times in ms.
 
-    It begins with the first sound of a generation and is measured from there. What was announced stays announced.
+    It begins with the first sound of a period and is measured from there. What was announced stays announced.
     """
 
     def __init__(self) -> None:
@@ -86,5 +86,5 @@ class VideoWait:
         return self._announced is None and time - self._since < VIDEO_WAIT_MS
 
     def begin_anew(self) -> None:
-        """The generation is over; the next one's sound waits again."""
+        """The period is over; the next one's sound waits again."""
         self._since = None

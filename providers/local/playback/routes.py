@@ -48,7 +48,7 @@ FITS = ("crop", "clip", "scale", "fill")
 
 MEDIA = re.compile(
     r"(?P<track>[a-z0-9]{1,16}-(?:video|audio))-"
-    r"(?:init-(?P<generation>[0-9]{1,9})\.mp4|(?P<sequence>[0-9]{1,9})(?:\.(?P<part>[0-9]{1,5}))?\.m4s)"
+    r"(?:init-(?P<discontinuity>[0-9]{1,9})\.mp4|(?P<sequence>[0-9]{1,9})(?:\.(?P<part>[0-9]{1,5}))?\.m4s)"
 )
 PLAYLIST = re.compile(r"(?P<track>[a-z0-9]{1,16}-(?:video|audio))\.m3u8")
 
@@ -174,11 +174,11 @@ class _Playback:
         if match is None or broadcast is None or track is None:
             return problem(404, "No such segment.")
         content_type = f"{track.kind.value}/mp4"
-        if match["generation"] is not None:
-            generation = int(match["generation"])
-            if generation not in track.inits:
+        if match["discontinuity"] is not None:
+            discontinuity = int(match["discontinuity"])
+            if discontinuity not in track.inits:
                 return answers.gone()
-            return await answers.file(request, broadcast.files, init_name(track.name, generation), content_type)
+            return await answers.file(request, broadcast.files, init_name(track.name, discontinuity), content_type)
         sequence = int(match["sequence"])
         if match["part"] is not None:
             return await self._part(request, broadcast, track, sequence, int(match["part"]))

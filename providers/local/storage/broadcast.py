@@ -25,7 +25,7 @@ MIN_TARGET_DURATION = 2
 if the packager keeps its promise."""
 
 LEFT_AFTER = 2
-"""Segments of a later generation of the other track after which a track that is not in that generation is no longer offered."""
+"""Segments of a later period of the other track after which a track that is not in that period is no longer offered."""
 
 KINDS = {kind.value: kind for kind in TrackKind}
 
@@ -76,7 +76,7 @@ class Broadcast:
                 track.end(event)
                 self._listed(track)
             else:
-                self._begin_generation(track, event)
+                self._begin_period(track, event)
         except StorageError:
             self._failed = True
             raise
@@ -109,7 +109,7 @@ class Broadcast:
             elif name == rendition:
                 track.drop_open()
 
-    def _begin_generation(self, track: StoredTrack, event: TrackInit) -> None:
+    def _begin_period(self, track: StoredTrack, event: TrackInit) -> None:
         self._end_open(track, time.time())
         track.begin(event)
         if event.track is TrackKind.AUDIO:
@@ -187,9 +187,9 @@ class Broadcast:
         self.lost_at = None
 
     def resume(self, rendition: str, *, joins: bool = True) -> Resume:
-        """Where a packager for `rendition` goes on: after everything there is, in a generation of its own.
+        """Where a packager for `rendition` goes on: after everything there is, in a period of its own.
 
-        A rendition that `joins` and is behind the others goes into their newest generation; one that does not (the source, at
+        A rendition that `joins` and is behind the others goes into their newest period; one that does not (the source, at
         a reconnect) begins a new one, ahead of all. So all count alike after a reconnect.
         """
         newest = max((max(track.inits, default=-1) for track in self.tracks.values()), default=-1)
@@ -199,7 +199,7 @@ class Broadcast:
         # Should this packager bring audio, silence comes before it for what had none.
         silent = len(without_audio(video.segments, audio.segments if audio else [])) if video else 0
         return Resume(
-            generation=max(newest if joins else newest + 1, latest + 1, 0),
+            discontinuity=max(newest if joins else newest + 1, latest + 1, 0),
             video_sequence=video.next_sequence if video else 0,
             audio_sequence=(audio.next_sequence if audio else 0) + silent,
             decode_time=max((track.end_time for track in self.tracks.values()), default=0.0),
@@ -259,7 +259,7 @@ class Broadcast:
         tracks = [track for track in self.tracks.values() if track.bytes]
         if not tracks:
             return None
-        pictures = [track.inits[track.recorded[-1].generation] for track in tracks if track.kind is TrackKind.VIDEO]
+        pictures = [track.inits[track.recorded[-1].discontinuity] for track in tracks if track.kind is TrackKind.VIDEO]
         best = max(pictures, key=lambda init: init.height, default=None)
         return StoredRecording(
             uid=self.info.uid,

@@ -18,7 +18,7 @@ from providers.local.manifest.views import RENDITION_NAME, InitView, SegmentView
 from providers.local.packager.events import TrackKind
 
 INDEX_FILE = "index.jsonl"
-INIT_FIELDS = ("generation", "codec", "timescale", "width", "height", "frame_rate", "sample_rate", "channels")
+INIT_FIELDS = ("discontinuity", "codec", "timescale", "width", "height", "frame_rate", "sample_rate", "channels")
 
 UID = re.compile(r"[0-9a-f]{32}")
 
@@ -94,15 +94,20 @@ def encode(line: Line) -> bytes:
     """Any other line."""
     match line:
         case InitLine():
-            return _line({"is": "init", "rendition": line.rendition, "track": line.kind, **asdict(line.init)})
+            return _line({"is": "init", "rendition": line.rendition, "track": line.kind, **_stored(line.init)})
         case SegmentLine():
-            return _line({"is": "segment", "rendition": line.rendition, "track": line.kind, **asdict(line.segment)})
+            return _line({"is": "segment", "rendition": line.rendition, "track": line.kind, **_stored(line.segment)})
         case TargetLine():
             return _line({"is": "target", **asdict(line)})
         case FullLine():
             return _line({"is": "full"})
         case LossLine():
             return _line({"is": "lost" if line.lost else "resumed", "at": line.at})
+
+
+def _stored(view: InitView | SegmentView) -> dict[str, Any]:
+    """Return the members of a line. Stored indexes call the discontinuity sequence number `generation`."""
+    return {"generation" if name == "discontinuity" else name: value for name, value in asdict(view).items()}
 
 
 def _line(fields: dict[str, Any]) -> bytes:
@@ -145,6 +150,7 @@ def _decode_line(fields: dict[str, Any]) -> Line:
     rendition, track = fields.pop("rendition"), TrackKind(fields.pop("track"))
     if not RENDITION_NAME.fullmatch(rendition):
         raise ValueError("not a rendition")
+    fields["discontinuity"] = fields.pop("generation")
     if kind == "init":
         return InitLine(rendition, track, InitView(**fields))
     if kind == "segment":

@@ -141,7 +141,7 @@ def consistent(lines: Iterable[Line], keep: Callable[[Line], bool] = lambda _: T
             continue
         if isinstance(line, InitLine):
             if keep(line):
-                inits.add((*track, line.init.generation))
+                inits.add((*track, line.init.discontinuity))
                 yield line
             else:
                 cut.add(track)
@@ -151,7 +151,7 @@ def consistent(lines: Iterable[Line], keep: Callable[[Line], bool] = lambda _: T
         if sequence < expected:
             continue
         candidates = listings[*track, sequence]
-        fitting = [each for each in candidates if (*track, each.segment.generation) in inits and keep(each)]
+        fitting = [each for each in candidates if (*track, each.segment.discontinuity) in inits and keep(each)]
         if sequence > expected or not fitting:
             cut.add(track)
             continue
@@ -174,20 +174,20 @@ def is_stored(files: BroadcastFiles, line: Line) -> bool:
         return True
     name = track_name(line.rendition, line.kind)
     if isinstance(line, InitLine):
-        return (files.size(init_name(name, line.init.generation)) or 0) > 0
+        return (files.size(init_name(name, line.init.discontinuity)) or 0) > 0
     size = files.size(segment_name(name, line.segment.sequence))
     return size is not None and size >= line.segment.size
 
 
 def _open_segment(files: BroadcastFiles, track: StoredTrack, last_write: float) -> SegmentView | None:
     """The segment that was being written, its file cut to its last whole fragment; None when there is not one."""
-    sequence, generation = track.next_sequence, max(track.inits)
+    sequence, discontinuity = track.next_sequence, max(track.inits)
     name = segment_name(track.name, sequence)
     try:
         data = files.read(name)
     except FileNotFoundError:
         return None
-    defaults = boxes.read_defaults(files.read(init_name(track.name, generation)))
+    defaults = boxes.read_defaults(files.read(init_name(track.name, discontinuity)))
     fragments = boxes.whole_fragments(data, defaults)
     duration = sum(each.duration for each in fragments)
     if duration <= 0:
@@ -196,13 +196,13 @@ def _open_segment(files: BroadcastFiles, track: StoredTrack, last_write: float) 
     size = sum(each.size for each in fragments)
     files.truncate(name, size)
     first = fragments[0]
-    began = last_write - duration / track.timescale(generation)
+    began = last_write - duration / track.timescale(discontinuity)
     return SegmentView(
         sequence=sequence,
-        generation=generation,
+        discontinuity=discontinuity,
         decode_time=first.decode_time,
         duration=duration,
         independent=first.independent,
-        program_time=track.program_time(generation, first.decode_time, began),
+        program_time=track.program_time(discontinuity, first.decode_time, began),
         size=size,
     )

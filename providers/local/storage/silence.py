@@ -15,10 +15,10 @@ MAX_SILENT_SEGMENTS = 600
 
 
 def without_audio(video: Sequence[SegmentView], audio: Sequence[SegmentView]) -> list[SegmentView]:
-    """The newest segments of the video, which are of later generations than any of the audio."""
-    latest = audio[-1].generation if audio else -1
+    """The newest segments of the video, which are of later periods than any of the audio."""
+    latest = audio[-1].discontinuity if audio else -1
     count = 0
-    while count < min(len(video), MAX_SILENT_SEGMENTS) and video[-count - 1].generation > latest:
+    while count < min(len(video), MAX_SILENT_SEGMENTS) and video[-count - 1].discontinuity > latest:
         count += 1
     return list(video[len(video) - count :])
 
@@ -30,17 +30,17 @@ def silent_segments(
 
     `init` is of the audio that follows and begins at the tick `until`; `sequence` is the number of the first segment.
     """
-    generation, end = -1, 0
+    discontinuity, end = -1, 0
     for segment in segments:
         start = video.start(segment)
         stop = until if segment is segments[-1] else int((start + video.seconds(segment)) * init.timescale)
-        if segment.generation != generation:
-            generation, end = segment.generation, ceil(start * init.timescale - 1e-6)
-            yield replace(init, generation=generation)
+        if segment.discontinuity != discontinuity:
+            discontinuity, end = segment.discontinuity, ceil(start * init.timescale - 1e-6)
+            yield replace(init, discontinuity=discontinuity)
         count = max(1, (stop - end) // init.frame_samples)
         duration = count * init.frame_samples
         frames = [init.silence] * count
         data = audio_fragment(sequence + 1, end, init.frame_samples, [len(init.silence)] * count, frames)
-        yield Part(TrackKind.AUDIO, generation, sequence, 0, end, duration, True, data)
-        yield SegmentEnd(TrackKind.AUDIO, generation, sequence, end, duration, True, segment.program_time)
+        yield Part(TrackKind.AUDIO, discontinuity, sequence, 0, end, duration, True, data)
+        yield SegmentEnd(TrackKind.AUDIO, discontinuity, sequence, end, duration, True, segment.program_time)
         sequence, end = sequence + 1, end + duration

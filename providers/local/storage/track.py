@@ -64,8 +64,8 @@ class StoredTrack:
     # What the packager hands out
 
     def begin(self, event: TrackInit) -> None:
-        """A new generation: keep its init segment."""
-        file = self._files.create(init_name(self.name, event.generation))
+        """A new period: keep its init segment."""
+        file = self._files.create(init_name(self.name, event.discontinuity))
         try:
             file.append(event.data)
         finally:
@@ -95,7 +95,7 @@ class StoredTrack:
             raise StorageError("the end of a segment that is not open")
         segment = SegmentView(
             sequence=event.sequence,
-            generation=event.generation,
+            discontinuity=event.discontinuity,
             decode_time=event.decode_time,
             duration=event.duration,
             independent=event.independent,
@@ -119,13 +119,13 @@ class StoredTrack:
         self.end(
             SegmentEnd(
                 self.kind,
-                first.generation,
+                first.discontinuity,
                 first.sequence,
                 first.decode_time,
                 duration,
                 first.independent,
                 self.program_time(
-                    first.generation, first.decode_time, now - duration / self.timescale(first.generation)
+                    first.discontinuity, first.decode_time, now - duration / self.timescale(first.discontinuity)
                 ),
             )
         )
@@ -141,31 +141,31 @@ class StoredTrack:
 
     # What it knows
 
-    def timescale(self, generation: int) -> int:
-        return self.inits[generation].timescale
+    def timescale(self, discontinuity: int) -> int:
+        return self.inits[discontinuity].timescale
 
-    def program_time(self, generation: int, decode_time: int, otherwise: float) -> float:
-        """The wall-clock time of `decode_time`, from the generation's first segment if it has one."""
-        start = self._starts.get(generation)
+    def program_time(self, discontinuity: int, decode_time: int, otherwise: float) -> float:
+        """The wall-clock time of `decode_time`, from the period's first segment if it has one."""
+        start = self._starts.get(discontinuity)
         if start is None:
             return otherwise
-        return start.program_time + (decode_time - start.decode_time) / self.timescale(generation)
+        return start.program_time + (decode_time - start.decode_time) / self.timescale(discontinuity)
 
     @property
     def end_time(self) -> float:
         """Where its media ends on the media timeline, in seconds, the open segment included."""
         last = self.segments[-1] if self.segments else None
-        ends = 0.0 if last is None else (last.decode_time + last.duration) / self.timescale(last.generation)
+        ends = 0.0 if last is None else (last.decode_time + last.duration) / self.timescale(last.discontinuity)
         if self._open is not None:
             ticks = self._open.decode_time + sum(part.duration for part in self._parts[self._open.sequence].views)
-            ends = max(ends, ticks / self.timescale(self._open.generation))
+            ends = max(ends, ticks / self.timescale(self._open.discontinuity))
         return ends
 
     @property
     def end_program_time(self) -> float:
         """The wall-clock time where its last segment ends, in seconds since the Unix epoch; 0.0 without one."""
         last = self.segments[-1] if self.segments else None
-        return 0.0 if last is None else last.program_time + last.duration / self.timescale(last.generation)
+        return 0.0 if last is None else last.program_time + last.duration / self.timescale(last.discontinuity)
 
     @property
     def next_sequence(self) -> int:
@@ -177,12 +177,12 @@ class StoredTrack:
     def longest(self) -> int:
         """The EXT-X-TARGETDURATION its last segment needs."""
         last = self.segments[-1]
-        return listed_target(last.duration / self.timescale(last.generation))
+        return listed_target(last.duration / self.timescale(last.discontinuity))
 
     def slide(self, target_duration: int) -> None:
         """Move the live window on; it never moves back."""
         recent = [
-            (segment.program_time, segment.duration / self.timescale(segment.generation))
+            (segment.program_time, segment.duration / self.timescale(segment.discontinuity))
             for segment in self.segments[self._window :]
         ]
         self._window += window_start(recent, target_duration)
@@ -202,7 +202,9 @@ class StoredTrack:
             peak_rate=self._peak or self.average_rate,
             average_rate=self.average_rate,
             parts={sequence: stored.listed for sequence, stored in self._parts.items()},
-            open=OpenView(opened.sequence, opened.generation, self._parts[opened.sequence].listed) if opened else None,
+            open=OpenView(opened.sequence, opened.discontinuity, self._parts[opened.sequence].listed)
+            if opened
+            else None,
         )
 
     @property
@@ -210,10 +212,10 @@ class StoredTrack:
         """Those of its segments that are kept for good."""
         return self.segments[: self._kept]
 
-    def segments_after(self, generation: int, count: int) -> bool:
-        """Whether its last `count` segments are all of later generations than this one."""
+    def segments_after(self, discontinuity: int, count: int) -> bool:
+        """Whether its last `count` segments are all of later periods than this one."""
         last = self.segments[-count:]
-        return len(last) == count and last[0].generation > generation
+        return len(last) == count and last[0].discontinuity > discontinuity
 
     @property
     def average_rate(self) -> int:
@@ -240,12 +242,12 @@ class StoredTrack:
     def restore(self, line: InitLine | SegmentLine) -> None:
         """Take over what the index says."""
         if isinstance(line, InitLine):
-            self.inits[line.init.generation] = line.init
+            self.inits[line.init.discontinuity] = line.init
             return
         segment = line.segment
         self.segments.append(segment)
-        self._starts.setdefault(segment.generation, segment)
-        seconds = segment.duration / self.timescale(segment.generation)
+        self._starts.setdefault(segment.discontinuity, segment)
+        seconds = segment.duration / self.timescale(segment.discontinuity)
         if self._kept is None:
             self.bytes += segment.size
             self.seconds += seconds
@@ -281,7 +283,9 @@ class StoredTrack:
 
         Playlists do not show its parts, which are as long as a segment.
         """
-        segments = [each for each in without_audio(video.segments, self.segments) if each.generation < part.generation]
+        segments = [
+            each for each in without_audio(video.segments, self.segments) if each.discontinuity < part.discontinuity
+        ]
         first, shown = self.next_sequence, video.view(live=False)
         segments = segments[len(segments) - (part.sequence - first) :]
         for event in silent_segments(init, shown, segments, first, part.decode_time):
@@ -312,7 +316,7 @@ class StoredTrack:
             if young >= MEMORY_TARGETS * self._target:
                 del self._parts[segment.sequence]
                 continue
-            young += segment.duration / self.timescale(segment.generation)
+            young += segment.duration / self.timescale(segment.discontinuity)
             size += stored.size
             if size > MEMORY_BYTES:
                 stored.drop_bytes()

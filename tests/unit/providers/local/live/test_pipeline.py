@@ -47,7 +47,7 @@ async def test_a_normalised_stream_whose_every_rendition_is_lost_is_refused(task
     await transcoding.aclose()
 
 
-async def test_after_a_loss_of_the_renditions_the_same_moment_has_the_same_generation_everywhere(
+async def test_after_a_loss_of_the_renditions_the_same_moment_has_the_same_period_everywhere(
     tasks: Tasks, tmp_path: Path
 ) -> None:
     broadcast = Storage(DiskBackend(tmp_path, sync=False), StorageLimits(min_free=0)).begin(info())
@@ -69,15 +69,15 @@ async def test_after_a_loss_of_the_renditions_the_same_moment_has_the_same_gener
     await transcoding.aclose()
 
     source, rendition = (broadcast.tracks[each, TrackKind.VIDEO].segments for each in ("source", "240p"))
-    assert {each.generation for each in source} == {each.generation for each in rendition} == {0, 1}
-    begins = {round(each.program_time, 1): each.generation for each in source}
+    assert {each.discontinuity for each in source} == {each.discontinuity for each in rendition} == {0, 1}
+    begins = {round(each.program_time, 1): each.discontinuity for each in source}
     for each in rendition:
         newest = max(time for time in begins if time <= round(each.program_time, 1))
-        assert begins[newest] == each.generation
+        assert begins[newest] == each.discontinuity
     assert sum(each.duration for each in source) / 90_000 == pytest.approx(16.0, abs=0.05)
 
 
-async def test_what_ffmpeg_still_makes_of_the_old_clock_does_not_go_into_the_new_generation(
+async def test_what_ffmpeg_still_makes_of_the_old_clock_does_not_go_into_the_new_period(
     tasks: Tasks, tmp_path: Path
 ) -> None:
     broadcast = Storage(DiskBackend(tmp_path, sync=False), StorageLimits(min_free=0)).begin(info())
@@ -104,17 +104,19 @@ async def test_what_ffmpeg_still_makes_of_the_old_clock_does_not_go_into_the_new
     await transcoding.aclose()
 
     source, rendition = (broadcast.tracks[each, TrackKind.VIDEO].segments for each in ("source", "240p"))
-    begins = min(each.decode_time / 90_000 for each in source if each.generation == 1)
-    assert {each.generation for each in rendition} == {0, 1}
+    begins = min(each.decode_time / 90_000 for each in source if each.discontinuity == 1)
+    assert {each.discontinuity for each in rendition} == {0, 1}
     for each in rendition:
-        assert each.generation == (each.decode_time / 90_000 >= begins - 0.05)
+        assert each.discontinuity == (each.decode_time / 90_000 >= begins - 0.05)
 
 
 @pytest.mark.parametrize(
-    ("change", "generations"), [("the audio's header", {0, 1}), ("a pause of the video", {0})], ids=["header", "pause"]
+    ("change", "discontinuities"),
+    [("the audio's header", {0, 1}), ("a pause of the video", {0})],
+    ids=["header", "pause"],
 )
-async def test_renditions_follow_the_source_into_its_generations(
-    tasks: Tasks, tmp_path: Path, change: str, generations: set[int]
+async def test_renditions_follow_the_source_into_its_periods(
+    tasks: Tasks, tmp_path: Path, change: str, discontinuities: set[int]
 ) -> None:
     broadcast = Storage(DiskBackend(tmp_path, sync=False), StorageLimits(min_free=0)).begin(info())
     transcoding = Transcoding(parse_renditions("source,240p"), TranscodeSlots(0), tasks.spawn)
@@ -136,13 +138,13 @@ async def test_renditions_follow_the_source_into_its_generations(
     await transcoding.aclose()
 
     source, rendition = (broadcast.tracks[each, TrackKind.VIDEO].segments for each in ("source", "240p"))
-    starts = {round(each.decode_time / 90_000, 1): each.generation for each in source}
-    assert set(starts.values()) == generations
+    starts = {round(each.decode_time / 90_000, 1): each.discontinuity for each in source}
+    assert set(starts.values()) == discontinuities
     if change == "the audio's header":
         assert [starts[round(each.decode_time / 90_000, 1)] for each in rendition] == [
-            each.generation for each in rendition
+            each.discontinuity for each in rendition
         ]
-    assert {each.generation for each in rendition} == generations
+    assert {each.discontinuity for each in rendition} == discontinuities
 
 
 @pytest.mark.parametrize("after", [0, 7_200_000])

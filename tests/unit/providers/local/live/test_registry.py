@@ -353,10 +353,10 @@ async def test_a_clock_that_was_set_back_does_not_turn_the_program_back(stage: S
         publication.ended("closed")
         stage.now -= 3600
     for track in stage.running.tracks.values():
-        times = [(each.program_time, each.duration / track.timescale(each.generation)) for each in track.segments]
+        times = [(each.program_time, each.duration / track.timescale(each.discontinuity)) for each in track.segments]
         for (time, duration), (following, _) in pairwise(times):
             assert following >= time + duration - 0.001
-    assert {segment.generation for segment in stage.running.tracks[SOURCE, TrackKind.VIDEO].segments} == {0, 1}
+    assert {segment.discontinuity for segment in stage.running.tracks[SOURCE, TrackKind.VIDEO].segments} == {0, 1}
 
 
 MP3 = FlvTag(TagKind.AUDIO, 70, b"\x2fmp3")

@@ -18,16 +18,18 @@ CODECS = {TrackKind.VIDEO: "avc1.640028", TrackKind.AUDIO: "mp4a.40.2"}
 
 
 def track(kind: TrackKind, *runs: list[tuple[float, float]]) -> TrackView:
-    """A track of these runs of segments, each from and until these seconds; every run is a generation of the same format."""
+    """A track of these runs of segments, each from and until these seconds; every run is a period of the same format."""
     scale, segments, sequence = SCALES[kind], [], 0
-    for generation, run in enumerate(runs):
+    for discontinuity, run in enumerate(runs):
         for start, end in run:
             begin = round(start * scale)
             segments.append(
-                SegmentView(sequence, generation, begin, round(end * scale) - begin, True, 1_700_000_000.0 + start, 9)
+                SegmentView(
+                    sequence, discontinuity, begin, round(end * scale) - begin, True, 1_700_000_000.0 + start, 9
+                )
             )
             sequence += 1
-    starts = {each.generation: each for each in reversed(segments)}
+    starts = {each.discontinuity: each for each in reversed(segments)}
     inits = {each: InitView(each, CODECS[kind], scale, digest="same") for each in range(len(runs))}
     return TrackView("source", kind, inits, segments, starts, 1_000, 1_000, {})
 

@@ -128,7 +128,7 @@ def test_a_pause_of_the_picture_makes_no_segment_too_long_and_loses_no_frame(
     assert sorted(set(shown)) == sent
     assert [data for at, data in enumerate(shown) if data not in shown[:at]] == sent
     assert (shown == sent) is (pause <= 2.4)
-    assert {each.generation for each in ends(events, VIDEO)} == {0}
+    assert {each.discontinuity for each in ends(events, VIDEO)} == {0}
 
 
 def test_both_tracks_stay_on_time_over_a_pause_of_the_video() -> None:
@@ -200,7 +200,7 @@ def test_a_network_s_hiccup_does_not_change_program_time(gop: float) -> None:
 
     events = [event for tag, delay in late for event in subject.feed(tag, ARRIVED + tag.timestamp / 1000 + delay)]
 
-    assert {each.generation for each in inits(events)} == {0}
+    assert {each.discontinuity for each in inits(events)} == {0}
 
 
 def test_frames_before_the_first_keyframe_and_sound_before_it_are_dropped() -> None:
@@ -246,7 +246,7 @@ def test_the_other_track_joins_on_the_same_timeline() -> None:
 
     events = feed(packager(), tags)
 
-    assert {each.generation for each in inits(events)} == {0}
+    assert {each.discontinuity for each in inits(events)} == {0}
     assert parts(events, VIDEO)[0].decode_time == 3 * 90_000
 
 
@@ -260,11 +260,16 @@ def test_the_same_header_again_changes_nothing() -> None:
 
 
 @pytest.mark.parametrize("header", [video_header(avc_record(sps(20, 20))), audio_header(bytes.fromhex("1210"))])
-def test_another_header_begins_a_generation_of_all_tracks(header: FlvTag) -> None:
+def test_another_header_begins_a_period_of_all_tracks(header: FlvTag) -> None:
     events = feed(packager(), [*stream(1.5), header, *stream(1.5, start=1_500)[2:]])
 
-    assert [(each.track, each.generation) for each in inits(events)] == [(VIDEO, 0), (AUDIO, 0), (VIDEO, 1), (AUDIO, 1)]
-    closed = next(index for index, each in enumerate(events) if isinstance(each, TrackInit) and each.generation == 1)
+    assert [(each.track, each.discontinuity) for each in inits(events)] == [
+        (VIDEO, 0),
+        (AUDIO, 0),
+        (VIDEO, 1),
+        (AUDIO, 1),
+    ]
+    closed = next(index for index, each in enumerate(events) if isinstance(each, TrackInit) and each.discontinuity == 1)
     assert isinstance(events[closed - 1], SegmentEnd)
     assert [each.sequence for each in ends(events, VIDEO)] == list(range(len(ends(events, VIDEO))))
 
@@ -272,8 +277,8 @@ def test_another_header_begins_a_generation_of_all_tracks(header: FlvTag) -> Non
 def test_decode_times_go_on_across_a_jump() -> None:
     events = feed(packager(), [*stream(1.5, start=50_000), *stream(1.5, start=9_000_000)])
 
-    before = [each for each in ends(events, VIDEO) + ends(events, AUDIO) if each.generation == 0]
-    after = [each for each in ends(events, VIDEO) if each.generation == 1]
+    before = [each for each in ends(events, VIDEO) + ends(events, AUDIO) if each.discontinuity == 0]
+    after = [each for each in ends(events, VIDEO) if each.discontinuity == 1]
     latest = max((each.decode_time + each.duration) / (90_000 if each.track is VIDEO else 48_000) for each in before)
     assert after[0].decode_time / 90_000 == pytest.approx(latest, abs=0.0001)
     assert after[0].decode_time / 90_000 >= latest
@@ -318,7 +323,7 @@ def test_a_later_packager_goes_on_where_one_ended() -> None:
     assert second.target_duration == 2
     more = feed(second, stream(3.0))
 
-    assert inits(more)[0].generation == 1
+    assert inits(more)[0].discontinuity == 1
     assert ends(more, VIDEO)[0].sequence == resume.video_sequence
     assert ends(more, AUDIO)[0].sequence == resume.audio_sequence
     assert ends(more, VIDEO)[0].decode_time / 90_000 >= resume.decode_time
@@ -329,7 +334,7 @@ def test_an_open_segment_is_left_behind_by_resume() -> None:
     feed(subject, [video_header(), *frames(0, 0.9)], flush=False)
 
     assert subject.resume.video_sequence == 1
-    assert subject.resume.generation == 1
+    assert subject.resume.discontinuity == 1
 
 
 def test_the_facts_for_the_countdown_are_measured_in_media_time() -> None:
@@ -424,9 +429,9 @@ def b_frames(start: int, count: int) -> list[FlvTag]:
     return [frame(start + 40 * at, key=kind == 0, cts=delays[kind]) for at, kind in enumerate(kinds)]
 
 
-def shown(events: list[PackagerEvent], generation: int) -> list[tuple[int, int]]:
-    """When the frames of a generation are shown, from and until, in ticks."""
-    video = [part for part in parts(events, VIDEO) if part.generation == generation]
+def shown(events: list[PackagerEvent], discontinuity: int) -> list[tuple[int, int]]:
+    """When the frames of a period are shown, from and until, in ticks."""
+    video = [part for part in parts(events, VIDEO) if part.discontinuity == discontinuity]
     found = [each for part in video for each in samples(part.data)]
     return sorted((each.decode_time + each.offset, each.decode_time + each.offset + each.duration) for each in found)
 
@@ -436,7 +441,7 @@ WHOLE_OR_NOT = pytest.mark.parametrize("count", [61, 60, 59], ids=["whole", "a B
 
 @WHOLE_OR_NOT
 @pytest.mark.parametrize("late", [0, 59, 1_500], ids=["audio in time", "audio a little late", "audio late"])
-def test_the_tracks_of_every_generation_begin_and_end_together(count: int, late: int) -> None:
+def test_the_tracks_of_every_period_begin_and_end_together(count: int, late: int) -> None:
     length = 2.2 - late / 1000
     media = [*b_frames(0, count), *sounds(late, length), *b_frames(60_000, count), *sounds(60_000 + late, length)]
     tags = [video_header(), audio_header(), *sorted(media, key=lambda tag: tag.timestamp)]
@@ -444,10 +449,10 @@ def test_the_tracks_of_every_generation_begin_and_end_together(count: int, late:
     events = feed(packager(), tags)
 
     before = 0.0
-    for generation in (0, 1):
-        video = [each for each in ends(events, VIDEO) if each.generation == generation]
-        audio = [each for each in ends(events, AUDIO) if each.generation == generation]
-        start, end = video[0].decode_time / 90_000, max(until for _, until in shown(events, generation)) / 90_000
+    for discontinuity in (0, 1):
+        video = [each for each in ends(events, VIDEO) if each.discontinuity == discontinuity]
+        audio = [each for each in ends(events, AUDIO) if each.discontinuity == discontinuity]
+        start, end = video[0].decode_time / 90_000, max(until for _, until in shown(events, discontinuity)) / 90_000
         audio_end = (audio[-1].decode_time + audio[-1].duration) / 48_000
         assert start <= audio[0].decode_time / 48_000 < start + AUDIO_FRAME
         assert end <= audio_end < end + AUDIO_FRAME

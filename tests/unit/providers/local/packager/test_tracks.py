@@ -50,10 +50,10 @@ MODES = pytest.mark.parametrize(
 
 
 def package(tags: Iterable[FlvTag], settings: PackagerSettings) -> list[PackagerEvent]:
-    """What comes out of it, which is one generation without holes whose segments are no longer than announced."""
+    """What comes out of it, which is one period without holes whose segments are no longer than announced."""
     packager = Packager(settings)
     events = feed(packager, tags)
-    assert {each.generation for each in inits(events)} == {0}
+    assert {each.discontinuity for each in inits(events)} == {0}
     for track, scale in SCALES.items():
         segments = ends(events, track)
         assert all(one.decode_time + one.duration == two.decode_time for one, two in pairwise(segments))
@@ -265,7 +265,7 @@ def test_players_wait_for_announced_audio() -> None:
     assert not subject.awaits_audio
 
 
-def test_audio_that_is_not_as_announced_begins_a_generation() -> None:
+def test_audio_that_is_not_as_announced_begins_a_period() -> None:
     tags = [ANNOUNCED, video_header(), *frames(0, 8.0), audio_header(bytes.fromhex("1210")), *frames(8_000, 2.0)]
 
     events = feed(Packager(PackagerSettings()), tags)
@@ -302,9 +302,9 @@ def test_parameter_sets_are_in_every_keyframe_after_a_change_and_the_track_stays
 
     pps = b"\0\0\0\2\x68\xee"
     sets = len(large).to_bytes(4, "big") + large + pps
-    found = [(part.generation, each) for part in parts(events, VIDEO) for each in samples(part.data)]
-    assert all(each.data.startswith(b"v") for generation, each in found if generation == 0)
-    assert all(each.data.startswith(sets + b"v") is each.sync for generation, each in found if generation == 1)
+    found = [(part.discontinuity, each) for part in parts(events, VIDEO) for each in samples(part.data)]
+    assert all(each.data.startswith(b"v") for discontinuity, each in found if discontinuity == 0)
+    assert all(each.data.startswith(sets + b"v") is each.sync for discontinuity, each in found if discontinuity == 1)
     assert {each.codec[:5] for each in inits(events)} == {"avc1."}
 
 
@@ -313,6 +313,6 @@ def test_a_keyframe_that_has_its_parameter_sets_gets_no_others() -> None:
     own = len(sps()).to_bytes(4, "big") + sps() + pps
     tags = [video_header(), frame(0, key=True, data=own + b"picture"), frame(33)]
 
-    events = feed(Packager(PackagerSettings(), Resume(generation=4)), tags)
+    events = feed(Packager(PackagerSettings(), Resume(discontinuity=4)), tags)
 
     assert data(events, VIDEO)[0] == own + b"picture"

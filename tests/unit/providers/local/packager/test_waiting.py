@@ -47,7 +47,7 @@ def test_a_script_that_is_no_metadata_announces_nothing() -> None:
     assert not let_go(wait, VIDEO_WAIT_MS)
 
 
-def test_after_a_generation_sound_waits_as_long_again() -> None:
+def test_after_a_period_sound_waits_as_long_again() -> None:
     wait = VideoWait()
     wait.lasts(START - ANNOUNCED_VIDEO_WAIT_MS, False)
     wait.begin_anew()

@@ -54,7 +54,7 @@ def test_the_connections_without_audio_have_silence_once_audio_comes(
 
     video, audio = broadcast.tracks[VIDEO], broadcast.tracks[AUDIO]
     assert [each.sequence for each in audio.segments] == list(range(len(audio.segments)))
-    assert {each.generation for each in audio.segments} == {each.generation for each in video.segments}
+    assert {each.discontinuity for each in audio.segments} == {each.discontinuity for each in video.segments}
     for track in (video, audio):
         playlist = read_media(hls.vod_playlist(track.view(live=False), ""))
         assert sum(track.view(live=False).spans(track.segments)) == pytest.approx(5.0 * len(connections), abs=0.05)

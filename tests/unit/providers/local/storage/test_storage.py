@@ -123,18 +123,18 @@ def test_the_promised_target_duration_is_kept_through_a_restart(storage: Storage
     assert again.resume("source").target_duration == 9
 
 
-def test_a_resumed_packager_goes_on_in_a_generation_of_its_own(storage: Storage) -> None:
+def test_a_resumed_packager_goes_on_in_a_period_of_its_own(storage: Storage) -> None:
     broadcast = storage.begin(info())
-    assert broadcast.resume("source").generation == 0
+    assert broadcast.resume("source").discontinuity == 0
     push(broadcast, SimulatedPackager(), 2)
     resume = broadcast.resume("source")
-    assert (resume.generation, resume.video_sequence, resume.audio_sequence, resume.decode_time) == (1, 2, 2, 4.0)
+    assert (resume.discontinuity, resume.video_sequence, resume.audio_sequence, resume.decode_time) == (1, 2, 2, 4.0)
 
 
-def test_a_rendition_that_comes_late_joins_the_generation_of_the_others(storage: Storage) -> None:
+def test_a_rendition_that_comes_late_joins_the_period_of_the_others(storage: Storage) -> None:
     broadcast = storage.begin(info())
     push(broadcast, SimulatedPackager(), 2)
-    assert broadcast.resume("720p").generation == 0
+    assert broadcast.resume("720p").discontinuity == 0
 
 
 def test_only_young_media_stays_in_memory(storage: Storage) -> None:
@@ -212,7 +212,7 @@ def test_the_time_without_an_encoder_counts_for_the_live_window() -> None:
     assert window_start([*before, (400.0, 2.0), (402.0, 2.0)], 2) == 16
 
 
-def test_after_a_reconnect_all_renditions_count_their_generations_alike(storage: Storage) -> None:
+def test_after_a_reconnect_all_renditions_count_their_periods_alike(storage: Storage) -> None:
     broadcast = storage.begin(info())
     push(broadcast, SimulatedPackager(broadcast.resume("source", joins=False)), 2)
     for _ in range(2):  # its ffmpeg died once
@@ -220,7 +220,7 @@ def test_after_a_reconnect_all_renditions_count_their_generations_alike(storage:
 
     resumed = broadcast.resume("source", joins=False)
     push(broadcast, SimulatedPackager(resumed))
-    assert broadcast.resume("low").generation == resumed.generation
+    assert broadcast.resume("low").discontinuity == resumed.discontinuity
 
 
 async def test_a_recording_many_ask_for_at_once_is_read_once(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
