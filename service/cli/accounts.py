@@ -1,8 +1,9 @@
-"""The commands for those who call and speak: `token create|list|revoke` and `user create|list`."""
+"""The commands for API users: `token create|list|revoke` and `user create|list`."""
 
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -15,29 +16,32 @@ if TYPE_CHECKING:
     from service.store.repository import Store
 
 
+WHOSE = "created if it does not exist; without it the token acts for the organization itself"
+
+
 def token_commands(parser: argparse.ArgumentParser) -> None:
-    """Those of `token`."""
+    """Add the commands of `token`."""
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    create = command(commands, "create", _token_create, "make a token and print it: it is shown this once only")
-    create.add_argument("--org", type=as_uuid, required=True, metavar="UUID", help="made when new")
-    create.add_argument("--user", type=as_uuid, required=True, metavar="UUID", help="made when new")
-    create.add_argument("--name", type=as_optional_name, default="", help="what the token is for")
+    create = command(commands, "create", _token_create, "create a token and print it; it is shown only once")
+    create.add_argument("--org", type=as_uuid, required=True, metavar="UUID", help="created if it does not exist")
+    create.add_argument("--user", type=as_uuid, metavar="UUID", help=WHOSE)
+    create.add_argument("--name", type=as_optional_name, default="", help="the purpose of the token")
     create.add_argument("--full-name", type=as_optional_name, default="", help="the name of a new user")
     create.add_argument("--org-name", type=as_optional_name, default="", help="the name of a new organization")
     create.add_argument("--bearer", action="store_true", help="print a short-lived access token (JWT) instead")
     listing = command(commands, "list", _token_list, "print the tokens (never the secrets), tab-separated")
     listing.add_argument("--org", type=as_uuid, metavar="UUID")
-    revoke = command(commands, "revoke", _token_revoke, "take a token back")
-    revoke.add_argument("id", type=as_uuid, metavar="ID", help="the id `token list` shows")
+    revoke = command(commands, "revoke", _token_revoke, "revoke a token")
+    revoke.add_argument("id", type=as_uuid, metavar="ID", help="the id that `token list` prints")
 
 
 def user_commands(parser: argparse.ArgumentParser) -> None:
-    """Those of `user`."""
+    """Add the commands of `user`."""
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    create = command(commands, "create", _user_create, "enter a user and print the id")
-    create.add_argument("--org", type=as_uuid, required=True, metavar="UUID", help="made when new")
+    create = command(commands, "create", _user_create, "create a user and print the id")
+    create.add_argument("--org", type=as_uuid, required=True, metavar="UUID", help="created if it does not exist")
     create.add_argument("--full-name", type=as_name, required=True)
-    create.add_argument("--id", type=as_uuid, metavar="UUID", help="default: a new one")
+    create.add_argument("--id", type=as_uuid, metavar="UUID", help="default: a new id")
     create.add_argument("--email", type=as_name)
     create.add_argument("--avatar-url", type=as_url, metavar="URL")
     create.add_argument("--bot", action="store_true", help="not a person")
@@ -48,6 +52,10 @@ def user_commands(parser: argparse.ArgumentParser) -> None:
 
 
 def _token_create(given: argparse.Namespace) -> int:
+    if given.bearer and given.user is None:
+        print("--bearer needs --user: an access token belongs to a user", file=sys.stderr)
+        return 2
+
     async def create(accounts: Accounts) -> None:
         if given.bearer:
             await accounts.register(given.org, given.user, full_name=given.full_name, organization_name=given.org_name)

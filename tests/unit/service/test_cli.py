@@ -56,6 +56,17 @@ def test_a_token_stands_alone_on_stdout_and_works_before_the_service_ever_ran(en
     assert "\trevoked " in run(environment, "token", "list", "--org", organization).stdout
 
 
+def test_a_token_without_a_user_acts_for_the_organization(environment: dict[str, str]) -> None:
+    organization = str(uuid4())
+    done = run(environment, "token", "create", "--org", organization, "--name", "website")
+    assert (done.returncode, len(done.stdout)) == (0, 41)
+    _, *rest = run(environment, "token", "list").stdout.removesuffix("\n").split("\t")
+    assert rest == [organization, "-", "active", "website"]
+    bearer = run(environment, "token", "create", "--org", organization, "--bearer")
+    assert (bearer.returncode, bearer.stdout) == (2, "")
+    assert bearer.stderr == "--bearer needs --user: an access token belongs to a user\n"
+
+
 def test_bearer_prints_an_access_token_and_leaves_no_other_token(environment: dict[str, str]) -> None:
     done = run(environment, "token", "create", "--org", str(uuid4()), "--user", str(uuid4()), "--bearer")
     assert done.returncode == 0
