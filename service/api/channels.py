@@ -8,6 +8,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from service.api.message_schemas import MessageAnswer, message_answer
+from service.domain.conversation.channel_pages import DEFAULT_ORDERING, ORDERINGS
 from service.domain.conversation.channels import (
     MAX_DESCRIPTION,
     MAX_FIRST_MEMBERS,
@@ -15,7 +16,6 @@ from service.domain.conversation.channels import (
     Channels,
     NewChannel,
 )
-from service.domain.conversation.walks import DEFAULT_ORDERING, ORDERINGS
 from service.domain.entities import Channel, ChannelType
 from service.domain.names import NAME_PATTERN
 from service.domain.paging import known_ordering

@@ -112,7 +112,7 @@ class StreamQuery(SearchQuery):
     state: States = Field([], description=STATE_FILTER)
 
 
-def operations(channels: Channels, streams: Streams, catalogue: StreamQueries) -> list[Operation]:
+def operations(channels: Channels, streams: Streams, queries: StreamQueries) -> list[Operation]:
     """The operations of this resource."""
 
     @operation(
@@ -155,7 +155,7 @@ def operations(channels: Channels, streams: Streams, catalogue: StreamQueries) -
     )
     async def list_streams(call: Call[StreamQuery, Nothing]) -> Reply:
         """Of public channels, and of the private ones the caller is in. A listed stream has no stream key."""
-        page = await catalogue.streams(
+        page = await queries.streams(
             call.path["organization_id"],
             page_request(call, by_uuid=True),
             search=call.query.search,

@@ -29,7 +29,7 @@ from service.api.public_schemas import PATH, PREFIX, STATUS, VIEWER_COUNT
 from service.api.visitor_identity import Counting, VisitorOf, named_visitor
 from service.domain.audience.new_visitors import NewVisitors
 from service.domain.errors import DomainError, NotFound, Throttled
-from service.domain.guesses import Guesses
+from service.domain.guess_limits import Guesses
 from service.domain.status.board import StatusBoard
 from service.domain.status.watched import Snapshot, Watched
 from service.http.client_address import Networks, client_address
@@ -147,7 +147,7 @@ class PublicStream:
             wait = self._newcomers.admit(uid, visitor, address, now)
             if wait > 0:
                 raise Throttled(math.ceil(wait))
-        self._board.heartbeat(watched, visitor, newcomer=newcomer)
+        self._board.heartbeat(watched, visitor, new_visitor=newcomer)
         return Counting.COUNTED
 
     def visitor(self, organization: str, query: str, headers: Mapping[str, str]) -> tuple[str | None, Counting | None]:

@@ -52,7 +52,7 @@ class RecordingPage(PageAnswer):
     results: list[RecordingAnswer]
 
 
-def operations(channels: Channels, catalogue: StreamQueries, sessions: Sessions) -> list[Operation]:
+def operations(channels: Channels, queries: StreamQueries, sessions: Sessions) -> list[Operation]:
     """The operations of this resource."""
 
     @operation(
@@ -67,7 +67,7 @@ def operations(channels: Channels, catalogue: StreamQueries, sessions: Sessions)
     async def list_recordings(call: Call[PageQuery, Nothing]) -> Reply:
         """A recording is listed once its broadcast has ended."""
         channel = await channels.visible(call.caller, call.path["channel_id"])
-        page = await catalogue.recordings(channel, page_request(call, by_uuid=False))
+        page = await queries.recordings(channel, page_request(call, by_uuid=False))
         made_in = await sessions.of_recordings(channel.id, page.items)
         return page_reply(RecordingPage, call, page, lambda each: _recording(each, made_in.get(each.uid)))
 
@@ -83,7 +83,7 @@ def operations(channels: Channels, catalogue: StreamQueries, sessions: Sessions)
         """By its uid, also when its channel is deleted. 404 when the caller cannot see the channel. Once a private channel is
         deleted, only users who were its members then, and tokens of the organization, see its recordings.
         """
-        recording, channel_id = await catalogue.recording(call.caller, call.path["recording_uid"].hex)
+        recording, channel_id = await queries.recording(call.caller, call.path["recording_uid"].hex)
         made_in = await sessions.of_recordings(channel_id, [recording])
         return Reply(_recording(recording, made_in.get(recording.uid)), headers=degraded(recording.as_of))
 

@@ -123,7 +123,7 @@ class StreamEvents:
         response = web.StreamResponse(headers={**EVERYWHERE, **HEADERS})
         response.content_type, response.charset = "text/event-stream", "utf-8"
         await response.prepare(request)
-        watched.news.listen(wake.set)
+        watched.notifier.listen(wake.set)
         try:
             await self._write(response, _opening(self._limits.retry))
             await self._follow(response, watcher, wake)
@@ -133,14 +133,14 @@ class StreamEvents:
         except DomainError:
             pass  # it cannot be counted any more: it comes back, and is told why
         finally:
-            watched.news.leave(wake.set)
+            watched.notifier.leave(wake.set)
         return response
 
     async def _follow(self, response: web.StreamResponse, watcher: _Watcher, wake: asyncio.Event) -> None:
         """Tell how it stands, and what is new, until the client goes, the channel goes, or we stop."""
         watched = watcher.watched
         told = ""
-        while not (self._closing or watched.news.closed):
+        while not (self._closing or watched.notifier.closed):
             wake.clear()
             watched.asked = True
             identity, event = status_event(watched.snapshot, watcher.count())

@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Anchor:
+class PageAnchor:
     """A place in an ordered collection: next to the item with these two values. `backward`: the page ends there.
 
     `since`: when the walk began, in a collection whose order changes. Its pages show the order of that moment.
@@ -28,7 +28,7 @@ class PageRequest:
     """At most `size` items from `anchor` on (None: from the beginning)."""
 
     size: int
-    anchor: Anchor | None = None
+    anchor: PageAnchor | None = None
 
     @property
     def backward(self) -> bool:
@@ -44,8 +44,8 @@ class Page(Generic[T]):
     """`as_of`: the items could not be read now, and were as they are here at that moment. None: current."""
 
     items: list[T]
-    next: Anchor | None = None
-    previous: Anchor | None = None
+    next: PageAnchor | None = None
+    previous: PageAnchor | None = None
     as_of: datetime | None = None
 
 
@@ -55,7 +55,7 @@ def known_ordering(ordering: str, orderings: Container[str], default: str) -> st
     return first if first in orderings else default
 
 
-def cut(found: Sequence[T], request: PageRequest, place: Callable[[T], Anchor]) -> Page[T]:
+def cut(found: Sequence[T], request: PageRequest, place: Callable[[T], PageAnchor]) -> Page[T]:
     """Make the page of what was found.
 
     `found` holds up to size + 1 items, the nearest to the anchor first: in the order of the collection, or, when the request goes

@@ -13,7 +13,7 @@ from aiohttp.typedefs import Middleware
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from service.domain.errors import Throttled
-from service.domain.guesses import Guesses
+from service.domain.guess_limits import Guesses
 from service.http.client_address import Networks, client_address
 from service.http.cors import CORS, METHODS, PREFLIGHT
 from service.http.errors import Coded, error_response, internal_error

@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 from pydantic import BaseModel, Field, PlainValidator, WithJsonSchema
 
 from service.domain.errors import NotFound
-from service.domain.paging import Anchor, Page, PageRequest
+from service.domain.paging import Page, PageAnchor, PageRequest
 from service.http.degraded import degraded
 from service.http.fields import TEXT_PATTERN
 from service.http.operation import Call, Nothing, Reply
@@ -101,7 +101,7 @@ def _collection(call: Call[Any, Any]) -> str:
     return hashlib.blake2b(named.encode(), digest_size=COLLECTION_BYTES).hexdigest()
 
 
-def encode_cursor(anchor: Anchor, collection: str) -> str:
+def encode_cursor(anchor: PageAnchor, collection: str) -> str:
     """Opaque to clients: direction, time in µs since 1970, id, digest of the collection, and when the walk began."""
     since = "" if anchor.since is None else f".{_micros(anchor.since)}"
     plain = f"{'b' if anchor.backward else 'n'}{_micros(anchor.at)}.{anchor.id}.{collection}{since}"
@@ -112,7 +112,7 @@ def _micros(at: datetime) -> int:
     return (at - _EPOCH) // timedelta(microseconds=1)
 
 
-def decode_cursor(cursor: str, collection: str, *, by_uuid: bool) -> Anchor:
+def decode_cursor(cursor: str, collection: str, *, by_uuid: bool) -> PageAnchor:
     """Errors: NotFound for anything `encode_cursor` did not make for this collection."""
     anchor, of = read_cursor(cursor)
     if of != collection or (by_uuid and not _UUID.fullmatch(anchor.id)):
@@ -120,7 +120,7 @@ def decode_cursor(cursor: str, collection: str, *, by_uuid: bool) -> Anchor:
     return anchor
 
 
-def read_cursor(cursor: str) -> tuple[Anchor, str]:
+def read_cursor(cursor: str) -> tuple[PageAnchor, str]:
     """The place and the collection. Errors: NotFound for what has not the form of a cursor."""
     try:
         if len(cursor) > MAX_CURSOR:
@@ -133,7 +133,7 @@ def read_cursor(cursor: str) -> tuple[Anchor, str]:
         since = None if parts[5] is None else _EPOCH + timedelta(microseconds=int(parts[5]))
     except (ValueError, OverflowError, binascii.Error):
         raise NotFound(INVALID_CURSOR) from None
-    return Anchor(at, parts[3], backward=parts[1] == "b", since=since), parts[4]
+    return PageAnchor(at, parts[3], backward=parts[1] == "b", since=since), parts[4]
 
 
 def page_reply(
@@ -145,7 +145,7 @@ def page_reply(
     return Reply(shown, headers=degraded(page.as_of))
 
 
-def _link(call: Call[Any, Any], anchor: Anchor | None) -> str | None:
+def _link(call: Call[Any, Any], anchor: PageAnchor | None) -> str | None:
     if anchor is None:
         return None
     kept = [(name, value) for name, value in call.request.query.items() if name != "cursor"]

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from service.domain.entities import Channel, Entry
 from service.domain.errors import Conflict
 from service.domain.paging import PageRequest
+from service.store.channel_pages import places
 from service.store.conversation_tables import PRIVATE, former_members, members, messages
 from service.store.database import Database
 from service.store.rows import (
@@ -28,7 +29,6 @@ from service.store.rows import (
 )
 from service.store.statements import paged, values_of
 from service.store.tables import PUBLIC, channels, live_inputs, organizations, users
-from service.store.walks import places
 
 _LATEST_AUTHOR = users.alias("latest_author")
 _DEFAULT_AND_PRIVATE = (channels.c.is_default_channel, channels.c.is_private)

@@ -13,13 +13,13 @@ from service.domain.conversation.ports import MemberChanges
 from service.domain.entities import Entry, Joined, Member, NotifyMode
 from service.domain.errors import Conflict
 from service.domain.paging import PageRequest
+from service.store.channel_pages import places
 from service.store.channels import StoredChannels, listed, locked, on_page, shown, with_latest
 from service.store.conversation_tables import DIRECT, members, mentions, messages
 from service.store.database import Database
 from service.store.rows import MEMBER_COLUMNS, member_from, member_row
 from service.store.statements import insert_new, paged
 from service.store.tables import channels, users
-from service.store.walks import places
 
 
 def _people() -> Select[Any]:

@@ -38,7 +38,7 @@ HEARTBEAT = 2.0
 STALE_AFTER = 10.0
 """Seconds without a sign of life after which a holder counts as dead."""
 
-LOOK_EVERY = 0.5
+POLL_EVERY = 0.5
 """Seconds between two looks at a holder, and between two attempts to take the lock again."""
 
 RETURN_GRACE = 3.0
@@ -103,7 +103,7 @@ class ProviderLock:
         Errors: LockHeld, Unavailable. Raises LockHeld in the background, which ends the service, when another process has taken
         the lock while PostgreSQL was unavailable.
         """
-        await self._take(first=True)
+        await self._acquire(first=True)
         self._keeper = self._spawn(self._keep(), name="provider lock")
 
     async def aclose(self) -> None:
@@ -121,17 +121,17 @@ class ProviderLock:
                     raise Unavailable("PostgreSQL is a standby.")
             except Unavailable:
                 log.warning("provider lock lost with its connection")
-                await self._take_again()
+                await self._reacquire()
                 log.info("provider lock taken again")
 
-    async def _take_again(self) -> None:
+    async def _reacquire(self) -> None:
         while True:
             try:
-                return await self._take(first=False)
+                return await self._acquire(first=False)
             except Unavailable:
-                await asyncio.sleep(LOOK_EVERY)
+                await asyncio.sleep(POLL_EVERY)
 
-    async def _take(self, *, first: bool) -> None:
+    async def _acquire(self, *, first: bool) -> None:
         await self._connect()
         try:
             if first:
@@ -139,7 +139,7 @@ class ProviderLock:
             self._backend, former = await self._ask("SELECT pg_backend_pid()"), self._backend
             before: _Seen | None = None
             while not await self._ask(f"SELECT pg_try_advisory_lock({LOCK_CLASS}, {LOCAL_PROVIDER})"):
-                seen = await self._look()
+                seen = await self._find_holder()
                 if seen is not None and (seen.silent or seen.backend == former):
                     log.warning("provider lock taken from a silent connection", holder=str(seen.holder))
                     await self._ask("SELECT pg_terminate_backend($1)", seen.backend)
@@ -148,7 +148,7 @@ class ProviderLock:
                         raise LockHeld(WHAT, seen.holder, ADVICE)
                 else:
                     before = seen
-                await asyncio.sleep(LOOK_EVERY)
+                await asyncio.sleep(POLL_EVERY)
         except BaseException:
             await self._disconnect()
             raise
@@ -158,7 +158,7 @@ class ProviderLock:
         if up < RETURN_GRACE:
             await asyncio.sleep(RETURN_GRACE - up)
 
-    async def _look(self) -> _Seen | None:
+    async def _find_holder(self) -> _Seen | None:
         rows = await self._fetch(FIND_HOLDER, LOCK_CLASS, LOCAL_PROVIDER, STALE_AFTER)
         if not rows:
             return None  # it let go a moment ago

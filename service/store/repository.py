@@ -10,12 +10,12 @@ from service.store.channels import StoredChannels
 from service.store.database import Database
 from service.store.direct import StoredDirects
 from service.store.directory import StoredDirectory
-from service.store.forgetting import StoredForgetting
 from service.store.live_inputs import StoredClaims
 from service.store.local_inputs import StoredInputs
 from service.store.members import StoredMembers
 from service.store.messages import StoredMessages
 from service.store.presence import StoredPresence
+from service.store.purge import StoredPurge
 from service.store.sessions import StoredSessions
 
 
@@ -34,7 +34,7 @@ class Store:
         self.local_inputs = StoredInputs(self.database)
         self.sessions = StoredSessions(self.database)
         self.presence = StoredPresence(self.database)
-        self.forgetting = StoredForgetting(self.database)
+        self.purge = StoredPurge(self.database)
 
     async def check(self) -> None:
         """Return when the database answers (readiness). Errors: domain.errors.Unavailable."""

@@ -18,14 +18,14 @@ Heartbeat = tuple[str, bytes]
 
 
 class Heartbeats:
-    """`clock`: Unix ms, the one of the heartbeats. `send_all`: what was sent may be lost, so the next `take` is all of it."""
+    """`clock`: Unix ms, the one of the heartbeats. `send_all`: what was sent may be lost, so the next `drain` is all of it."""
 
     def __init__(self, clock: Callable[[], int]) -> None:
         self._clock = clock
         self._held: dict[Heartbeat, int] = {}
-        # Not a cache of cachetools: `_notice_time` changes entries in place, and the oldest go by their time as well.
+        # Not a cache of cachetools: `_read_clock` changes entries in place, and the oldest go by their time as well.
         self._remembered: OrderedDict[Heartbeat, int] = OrderedDict()
-        self._looked_at = 0
+        self._last_time = 0
         self.send_all = False
 
     def add(self, heartbeat: Heartbeat, now_ms: int) -> None:
@@ -36,7 +36,7 @@ class Heartbeats:
             self._remember_held()
             self.send_all = True
 
-    def take(self) -> list[tuple[Heartbeat, int]]:
+    def drain(self) -> list[tuple[Heartbeat, int]]:
         """The heartbeats to send now: those held, or the whole window."""
         fresh = self._remember_held()
         if not self.send_all:
@@ -50,10 +50,10 @@ class Heartbeats:
         for beat in [beat for beat in self._remembered if beat[0] == stream_uid]:
             del self._remembered[beat]
 
-    def _notice_time(self) -> int:
+    def _read_clock(self) -> int:
         """The clock. If it was set back, what is remembered goes back with it: else it would be young for as long."""
-        now, before = self._clock(), self._looked_at
-        self._looked_at = now
+        now, before = self._clock(), self._last_time
+        self._last_time = now
         if now < before:
             for beat, at in self._remembered.items():
                 self._remembered[beat] = at - (before - now)
@@ -61,7 +61,7 @@ class Heartbeats:
 
     def _remember_held(self) -> list[tuple[Heartbeat, int]]:
         """Move the held heartbeats to the remembered ones, newest last; returns them, none of them later than now."""
-        now = self._notice_time()
+        now = self._read_clock()
         oldest = now - WINDOW_MS
         fresh = [(beat, min(at, now)) for beat, at in self._held.items()]
         self._held.clear()

@@ -25,7 +25,7 @@ class _Window:
         self.newest = 0
         self.sorted = True
 
-    def take(self, visitor: bytes, now_ms: int) -> int:
+    def add(self, visitor: bytes, now_ms: int) -> int:
         """Returns how many visitors this added: 1 or 0."""
         before = self.seen.get(visitor)
         if before is not None and before >= now_ms:
@@ -67,7 +67,7 @@ class MemoryViewers:
             window = self._windows[stream_uid] = _Window()
             self._shed_streams()
         self._windows.move_to_end(stream_uid)
-        self._visitors += window.take(visitor_digest(visitor_id, self._key), now_ms)
+        self._visitors += window.add(visitor_digest(visitor_id, self._key), now_ms)
         if self._visitors > MAX_VISITORS:
             self._shed_visitors()
 

@@ -57,11 +57,11 @@ MAX_LAST_COUNTS = 10_000
 MAX_ROUNDS = 3
 """Times one flush starts over because a connection was new."""
 
-_AWAY = (RedisError, OSError, TimeoutError)
+_FAILURES = (RedisError, OSError, TimeoutError)
 
 
 @dataclass(slots=True, eq=False)
-class _Ask:
+class _CountRequest:
     """Somebody waits for a count."""
 
     stream_uid: str
@@ -100,12 +100,12 @@ class RedisViewers:
         self._clock = clock
         self._sets = SortedSets(self._redis, clock, time_source)
         self._beats = Heartbeats(clock)
-        self._asks: deque[_Ask] = deque()
+        self._asks: deque[_CountRequest] = deque()
         self._last: LRUCache[str, ViewerCount] = LRUCache(MAX_LAST_COUNTS)
-        self._away = False
+        self._unavailable = False
         self._closed = False
         self._work = asyncio.Event()
-        self._talking = asyncio.Lock()
+        self._in_use = asyncio.Lock()
         self._runner = spawn(self._run(), name="viewer heartbeats")
 
     # What visitors and the status board call.
@@ -115,9 +115,9 @@ class RedisViewers:
         self._work.set()
 
     async def count(self, stream_uid: str, now_ms: int) -> ViewerCount:
-        if self._away or self._closed:
+        if self._unavailable or self._closed:
             return self._last_good(stream_uid, now_ms)
-        ask = _Ask(stream_uid, now_ms, asyncio.get_running_loop().create_future())
+        ask = _CountRequest(stream_uid, now_ms, asyncio.get_running_loop().create_future())
         self._asks.append(ask)
         self._work.set()
         try:
@@ -136,22 +136,22 @@ class RedisViewers:
             raise Unavailable("Redis does not answer.")
         try:
             return await self._sets.members(stream_uid, since_ms)
-        except _AWAY as failure:
+        except _FAILURES as failure:
             raise Unavailable("Redis does not answer.") from failure
 
     async def forget(self, stream_uid: str) -> None:
         """Drop the stream's window; while Redis is away, its set goes by itself after EXPIRE_MS."""
-        async with self._talking:
+        async with self._in_use:
             self._beats.forget(stream_uid)
             self._last.pop(stream_uid, None)
-            with suppress(*_AWAY):
+            with suppress(*_FAILURES):
                 await self._sets.forget(stream_uid)
 
     async def check(self) -> None:
         try:
-            async with asyncio.timeout(2 * SOCKET_TIMEOUT), self._talking:
+            async with asyncio.timeout(2 * SOCKET_TIMEOUT), self._in_use:
                 await self._redis.ping()
-        except _AWAY as failure:
+        except _FAILURES as failure:
             raise Unavailable("Redis does not answer.") from failure
 
     async def aclose(self) -> None:
@@ -161,12 +161,12 @@ class RedisViewers:
         self._runner.cancel()
         with suppress(asyncio.CancelledError):
             await self._runner
-        if not self._away:
-            with suppress(*_AWAY):
+        if not self._unavailable:
+            with suppress(*_FAILURES):
                 async with asyncio.timeout(2 * SOCKET_TIMEOUT):
                     await self._flush()
         self._answer_last_good()
-        with suppress(*_AWAY):
+        with suppress(*_FAILURES):
             await self._redis.aclose()
             await self._pool.aclose()
 
@@ -179,30 +179,30 @@ class RedisViewers:
             try:
                 async with asyncio.timeout(FLUSH_TIMEOUT):
                     await self._flush()
-            except _AWAY as failure:
+            except _FAILURES as failure:
                 self._lost(failure)
-                await self._hang_up()
+                await self._disconnect()
                 await asyncio.sleep(RETRY_AFTER)
             else:
                 self._found()
                 await asyncio.sleep(FLUSH_EVERY)
 
     def _lost(self, failure: Exception) -> None:
-        if not self._away:
+        if not self._unavailable:
             log.warning("redis is away: viewer counts stand still", error=type(failure).__name__)
-        self._away = self._beats.send_all = True
+        self._unavailable = self._beats.send_all = True
         self._answer_last_good()
         self._work.set()  # try again, asked or not
 
-    async def _hang_up(self) -> None:
+    async def _disconnect(self) -> None:
         """Try again over a new connection: after a failover the old one still leads to who was the master, and takes no writes."""
-        with suppress(*_AWAY):
+        with suppress(*_FAILURES):
             await self._pool.disconnect(inuse_connections=False)
 
     def _found(self) -> None:
-        if self._away:
+        if self._unavailable:
             log.info("redis is back: viewer counts are exact again")
-        self._away = False
+        self._unavailable = False
 
     def _answer_last_good(self) -> None:
         while self._asks:
@@ -220,7 +220,7 @@ class RedisViewers:
 
     async def _flush(self) -> None:
         """Send what is held, and answer the counts asked for before it was taken."""
-        async with self._talking:
+        async with self._in_use:
             try:
                 await self._sets.compare_clocks()
                 asks = list(self._asks)
@@ -231,15 +231,15 @@ class RedisViewers:
         for ask, value in zip(asks, values, strict=True):
             self._settle(ask, value)
 
-    async def _deliver(self, asks: list[_Ask]) -> list[int]:
+    async def _deliver(self, asks: list[_CountRequest]) -> list[int]:
         asked = [(ask.stream_uid, ask.now_ms) for ask in asks]
         for _ in range(MAX_ROUNDS):
-            values = await self._sets.exchange(self._beats.take(), asked)
+            values = await self._sets.exchange(self._beats.drain(), asked)
             if not self._beats.send_all:
                 return values
         raise ConnectionError("the connection to Redis keeps breaking")
 
-    def _settle(self, ask: _Ask, value: int) -> None:
+    def _settle(self, ask: _CountRequest, value: int) -> None:
         with suppress(ValueError):  # answered with the last good one meanwhile
             self._asks.remove(ask)
         count = ViewerCount(value, ask.now_ms)

@@ -40,7 +40,7 @@ from service.domain.conversation.joined_channels import DirectChannels, JoinedCh
 from service.domain.conversation.meetings import Meetings
 from service.domain.conversation.members import Members
 from service.domain.conversation.messages import Messages
-from service.domain.guesses import Guesses
+from service.domain.guess_limits import Guesses
 from service.domain.health.stream_health import StreamDiagnostics
 from service.domain.streams.public_info import PublicStreamInfo
 from service.domain.streams.queries import StreamQueries
@@ -65,7 +65,7 @@ class ApiDependencies:
     authenticator: Authenticator
     channels: Channels
     streams: Streams
-    catalogue: StreamQueries
+    queries: StreamQueries
     health: StreamDiagnostics
     showcase: PublicStreamInfo
     members: Members
@@ -113,8 +113,8 @@ def _operations(deps: ApiDependencies) -> list[Operation]:
         *members.operations(deps.members),
         *notifications.operations(deps.members),
         *messages.operations(deps.messages),
-        *conference.operations(deps.channels, deps.streams, deps.catalogue),
-        *recordings.operations(deps.channels, deps.catalogue, deps.sessions),
+        *conference.operations(deps.channels, deps.streams, deps.queries),
+        *recordings.operations(deps.channels, deps.queries, deps.sessions),
         *stream_control.operations(deps.channels, deps.streams),
         *stream_health.operations(deps.channels, deps.health),
         *stream_sessions.operations(deps.channels, deps.streams, deps.sessions),

@@ -28,7 +28,7 @@ from service.domain.conversation.meetings import Meetings, MeetingSigner
 from service.domain.conversation.members import Members
 from service.domain.conversation.messages import Messages
 from service.domain.conversation.purge import Purge
-from service.domain.guesses import Guesses, GuessLimits
+from service.domain.guess_limits import Guesses, GuessLimits
 from service.domain.health.stream_health import StreamDiagnostics
 from service.domain.status.board import StatusBoard
 from service.domain.streams.public_info import PublicStreamInfo
@@ -90,10 +90,10 @@ async def assembled(ports: Ports) -> AsyncIterator[Conference]:
         audience = AudienceLog()
         keeper = SessionKeeper(store.sessions, provider, board, ports.viewers, ports.spawn, now, audience)
         stack.push_async_callback(keeper.aclose)
-        sweeper = Purge(store.forgetting, streams.end_abandoned, ports.spawn)
+        sweeper = Purge(store.purge, streams.end_abandoned, ports.spawn)
         stack.push_async_callback(sweeper.aclose)
-        catalogue = StreamQueries(provider, store.claims, board)
-        showcase = PublicStreamInfo(provider, store.channels, store.claims, catalogue)
+        queries = StreamQueries(provider, store.claims, board)
+        showcase = PublicStreamInfo(provider, store.channels, store.claims, queries)
         visitors = await Visitors(store.accounts, store.accounts, now, VisitorLimits(*_newcomer_bucket(ports))).open()
 
         channels.on_delete(streams.end)
@@ -102,7 +102,7 @@ async def assembled(ports: Ports) -> AsyncIterator[Conference]:
         channels.listen(board.changed)
         streams.listen(board.changed)
         streams.listen(showcase.changed)
-        provider.listen(keeper.happened)
+        provider.listen(keeper.handle_event)
 
         accounts = Accounts(store.accounts, store.accounts, now)
         joined = JoinedChannels(store.members)
@@ -114,7 +114,7 @@ async def assembled(ports: Ports) -> AsyncIterator[Conference]:
             authenticator=LimitedClients(accounts, _caller_limits(ports), unix_ms),
             channels=channels,
             streams=streams,
-            catalogue=catalogue,
+            queries=queries,
             health=StreamDiagnostics(streams, audience),
             showcase=showcase,
             members=Members(store.members, store.directory, now),

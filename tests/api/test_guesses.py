@@ -12,7 +12,7 @@ import pytest
 
 from providers.memory import MemoryProvider
 from service.concurrency.tasks import Tasks
-from service.domain.guesses import GuessLimits
+from service.domain.guess_limits import GuessLimits
 from service.http.server import serving
 from service.store import Store
 from service.viewers.memory import MemoryViewers

@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 
 from service.domain.conversation.messages import Draft
 from service.domain.entities import Channel, ChannelType, Message, MessageType, NewMessage, Organization, User
-from service.domain.paging import Anchor, PageRequest, cut
+from service.domain.paging import PageAnchor, PageRequest, cut
 from service.store import Store
 
 START = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
@@ -92,7 +92,7 @@ async def new_room(store: Store, people: int = 3, **more: Any) -> Room:
 
 async def every_page(
     ask: Callable[[PageRequest], Awaitable[list[T]]],
-    place: Callable[[T], Anchor],
+    place: Callable[[T], PageAnchor],
     size: int = 2,
     between: Callable[[], Awaitable[object]] | None = None,
 ) -> list[T]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from uuid import UUID
 
+from service.domain.conversation.channel_pages import ORDERINGS
 from service.domain.conversation.joined_channels import direct_key
-from service.domain.conversation.walks import ORDERINGS
 from service.domain.entities import Channel, ChannelType
 from service.domain.paging import PageRequest
 from service.store import Store

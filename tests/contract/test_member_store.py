@@ -7,11 +7,11 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from service.domain.conversation.channel_pages import ORDERINGS, place_in
 from service.domain.conversation.ports import MemberChanges
-from service.domain.conversation.walks import ORDERINGS, place_in
 from service.domain.entities import ChannelType, Joined, NotifyMode
 from service.domain.errors import Conflict
-from service.domain.paging import Anchor, PageRequest
+from service.domain.paging import PageAnchor, PageRequest
 from service.store import Store
 from tests.contract.room import START, Room, channel_of, every_page, later, new_people, new_room
 
@@ -76,7 +76,7 @@ async def test_members_page_both_ways_while_others_join(store: Store, ordering: 
 
     found = await every_page(
         lambda request: store.members.members(room.id, ordering, request),
-        lambda each: Anchor(each.created_at, str(each.id)),
+        lambda each: PageAnchor(each.created_at, str(each.id)),
         between=somebody_joins,
     )
     ids = [each.user.id for each in found]
@@ -146,7 +146,7 @@ async def test_somebodys_channels_page_both_ways_in_every_order(store: Store, di
     _, ada, made = await several_channels(store)
     wanted = made[2::3] if direct else made
 
-    def joined_place(ordering: str, each: Joined) -> Anchor:
+    def joined_place(ordering: str, each: Joined) -> PageAnchor:
         return place_in(ordering)(each.channel)
 
     for ordering in ORDERINGS:

@@ -13,14 +13,14 @@ import pytest
 from service.domain.conversation.ports import MemberChanges
 from service.domain.entities import Message, MessageType, NewMessage
 from service.domain.errors import Conflict
-from service.domain.paging import Anchor, PageRequest
+from service.domain.paging import PageAnchor, PageRequest
 from service.store import Store
 from service.store.database import POOL_SIZE
 from tests.contract.room import START, Room, channel_of, every_page, later, new_room
 
 
-def place(message: Message) -> Anchor:
-    return Anchor(message.created_at, str(message.id))
+def place(message: Message) -> PageAnchor:
+    return PageAnchor(message.created_at, str(message.id))
 
 
 async def all_of(room: Room, ordering: str = "created_at") -> list[Message]:
@@ -80,7 +80,7 @@ async def test_an_id_taken_in_another_channel_makes_no_difference(store: Store) 
     assert kept is not None and (kept.body, kept.channel_id) == (here.body, room.id)
     assert await room.unread(room.people[1]) == (1, 1)
     await store.channels.remove_channel(other.id, later(2))
-    while await store.forgetting.forget_messages(10):
+    while await store.purge.purge_messages(10):
         pass
     assert await store.messages.message(other.id, here.id) is None
     assert await store.messages.message(room.id, here.id) == kept
@@ -212,7 +212,7 @@ async def test_unread_counts_are_exact_after_fifty_things_at_once(store: Store, 
 async def test_a_page_may_begin_between_two_messages(store: Store) -> None:
     room = await new_room(store)
     made = [await room.says(room.people[0], at=later(number)) for number in range(4)]
-    gone = Anchor(later(1.5), str(uuid4()))
+    gone = PageAnchor(later(1.5), str(uuid4()))
     onward = await store.messages.messages(room.id, "created_at", PageRequest(9, gone))
     back = await store.messages.messages(room.id, "created_at", PageRequest(9, replace(gone, backward=True)))
     assert [each.id for each in onward] == [made[2].id, made[3].id]

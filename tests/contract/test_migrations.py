@@ -16,7 +16,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, text
 
-from service.domain.conversation.walks import ORDERINGS
+from service.domain.conversation.channel_pages import ORDERINGS
 from service.domain.entities import MessageType, NewMessage
 from service.domain.paging import PageRequest
 from service.store import Store

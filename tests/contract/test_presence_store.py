@@ -7,7 +7,7 @@ from datetime import datetime
 from uuid import UUID
 
 from service.domain.conversation.meetings import LEASE, ActiveConference, Presence
-from service.domain.paging import Anchor, PageRequest
+from service.domain.paging import PageAnchor, PageRequest
 from service.store import Store
 from tests.contract.room import START, Room, channel_of, every_page, later, new_people, new_room
 
@@ -77,7 +77,7 @@ async def test_calls_page_both_ways_newest_channel_first(store: Store) -> None:
     ada = room.people[0]
     found = await every_page(
         lambda request: store.presence.active(room.organization_id, ada, ada, later(9), request),
-        lambda each: Anchor(each.channel_created_at, str(each.channel_id)),
+        lambda each: PageAnchor(each.channel_created_at, str(each.channel_id)),
     )
     newest_first = sorted(made, key=lambda each: (each.created_at, str(each.id)), reverse=True)
     assert [each.channel_id for each in found] == [each.id for each in newest_first]

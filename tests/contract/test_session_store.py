@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from service.domain.paging import Anchor, PageRequest
+from service.domain.paging import PageAnchor, PageRequest
 from service.domain.streams.sessions import StreamSession, open_session
 from service.store import Store
 from service.store.sessions import stream_session_visitors
@@ -112,7 +112,7 @@ async def test_sessions_are_paged_newest_first_and_found_by_time(store: Store) -
         made.append(each.id)
     first = await store.sessions.sessions(channel, PageRequest(2))
     assert [each.id for each in first] == made[:1:-1]
-    onward = PageRequest(2, Anchor(first[1].started_at, str(first[1].id)))
+    onward = PageRequest(2, PageAnchor(first[1].started_at, str(first[1].id)))
     assert [each.id for each in await store.sessions.sessions(channel, onward)] == [made[2], made[1], made[0]]
     begin, end = START + timedelta(hours=1, minutes=15), START + timedelta(hours=2)
     found = await store.sessions.sessions_between(channel, begin, end, 10)

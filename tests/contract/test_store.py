@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from providers.base import InputOptions, LatencyMode
 from service.domain.entities import Channel, ChannelType, ClaimedInput, Organization, OwnedStream, Token, User
 from service.domain.errors import Conflict
-from service.domain.paging import Anchor, Page, PageRequest, cut
+from service.domain.paging import Page, PageAnchor, PageRequest, cut
 from service.store import Store
 from service.store.migrate import migrate
 from service.store.tables import live_inputs
@@ -139,8 +139,8 @@ async def test_channels_page_both_ways_in_every_order(store: Store, ordering: st
     made = [await new_channel(store, organization_id, at=START + timedelta(seconds=n // 3)) for n in range(7)]
     made.sort(key=lambda each: (each.created_at, each.id), reverse=ordering.startswith("-"))
 
-    def place(channel: Channel) -> Anchor:
-        return Anchor(channel.created_at, str(channel.id))
+    def place(channel: Channel) -> PageAnchor:
+        return PageAnchor(channel.created_at, str(channel.id))
 
     pages, request = [], PageRequest(3)
     while True:
@@ -199,7 +199,7 @@ async def test_streams_of_some_inputs_page_both_ways(store: Store) -> None:
 
     async def page(request: PageRequest, search: str = "", uids: set[str] = some) -> Page[OwnedStream]:
         found = await store.claims.owned_streams(organization_id, search, request, uids=uids)
-        return cut(found, request, lambda each: Anchor(each.created_at, str(each.channel_id)))
+        return cut(found, request, lambda each: PageAnchor(each.created_at, str(each.channel_id)))
 
     first = await page(PageRequest(3))
     second = await page(PageRequest(3, first.next))

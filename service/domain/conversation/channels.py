@@ -12,7 +12,7 @@ import structlog
 
 from service.domain.access import enter, only_admin, only_admin_or_organization
 from service.domain.accounts import Identity
-from service.domain.conversation.walks import page_of_channels
+from service.domain.conversation.channel_pages import page_of_channels
 from service.domain.entities import Channel, ChannelType
 from service.domain.errors import DomainError, Invalid, NotFound
 from service.domain.paging import Page, PageRequest
@@ -35,7 +35,7 @@ MAX_FIRST_MEMBERS = 500
 NO_MEMBER = "A private channel needs at least one member."
 UNKNOWN_USER = 'Invalid pk "{}" - object does not exist.'
 
-Farewell = Callable[[UUID], Awaitable[None]]
+DeleteListener = Callable[[UUID], Awaitable[None]]
 """Called with the id of a channel that was just deleted, to end what runs in it. Errors: any DomainError; it is done later then."""
 
 
@@ -66,15 +66,15 @@ class Channels:
         self._clock = clock
         self._directory = directory
         self._listeners: list[StreamListener] = []
-        self._farewells: list[Farewell] = []
+        self._delete_listeners: list[DeleteListener] = []
 
     def listen(self, listener: StreamListener) -> None:
         """Call `listener` after every channel made or deleted from now on."""
         self._listeners.append(listener)
 
-    def on_delete(self, farewell: Farewell) -> None:
-        """Have `farewell` end what runs in a channel that is deleted."""
-        self._farewells.append(farewell)
+    def on_delete(self, listener: DeleteListener) -> None:
+        """Have `listener` end what runs in a channel that is deleted."""
+        self._delete_listeners.append(listener)
 
     async def create(self, organization_id: UUID, creator_id: UUID | None, new: NewChannel) -> Channel:
         """The creator is its first member and its admin; without a creator the first of the members is.
@@ -160,9 +160,9 @@ class Channels:
         only_admin(entry)
         if not await self._store.remove_channel(channel_id, self._clock()):
             raise NotFound
-        for farewell in self._farewells:
+        for listener in self._delete_listeners:
             try:
-                await farewell(channel_id)
+                await listener(channel_id)
             except DomainError as failure:
                 log.warning("the stream of a deleted channel still runs", channel=str(channel_id), reason=str(failure))
         self._tell(entry.channel)

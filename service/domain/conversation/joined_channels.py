@@ -9,9 +9,9 @@ from uuid import UUID, uuid4
 
 from service.domain.access import only_self
 from service.domain.accounts import Identity
+from service.domain.conversation.channel_pages import page_of_channels
 from service.domain.conversation.channels import require_known
 from service.domain.conversation.ports import DirectStore, MemberStore
-from service.domain.conversation.walks import page_of_channels
 from service.domain.entities import Channel, ChannelType, Joined
 from service.domain.errors import Invalid, NotFound
 from service.domain.paging import Page, PageRequest

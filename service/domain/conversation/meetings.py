@@ -20,7 +20,7 @@ from uuid import UUID, uuid4
 from service.domain.accounts import Identity
 from service.domain.entities import Channel, User
 from service.domain.errors import Forbidden
-from service.domain.paging import Anchor, Page, PageRequest, cut
+from service.domain.paging import Page, PageAnchor, PageRequest, cut
 
 TOKEN_LIFETIME = 3600
 """Seconds within which a meeting has to be joined."""
@@ -170,7 +170,7 @@ class Meetings:
             raise Forbidden
         viewer_id = user_id if caller.user is None else caller.user.id
         found = await self._store.active(organization_id, user_id, viewer_id, self._clock(), request)
-        return cut(found, request, lambda each: Anchor(each.channel_created_at, str(each.channel_id)))
+        return cut(found, request, lambda each: PageAnchor(each.channel_created_at, str(each.channel_id)))
 
     async def _note(self, channel: Channel, participant: str, at: datetime, leaves_at: datetime) -> None:
         presence = Presence(channel.id, participant, channel.organization_id, at, leaves_at)

@@ -13,7 +13,7 @@ from service.domain.conversation.channels import require_known
 from service.domain.conversation.ports import MemberChanges, MemberStore
 from service.domain.entities import ChannelType, Member, NotificationSettings, NotifyMode
 from service.domain.errors import Forbidden, Invalid, NotFound
-from service.domain.paging import Anchor, Page, PageRequest, cut, known_ordering
+from service.domain.paging import Page, PageAnchor, PageRequest, cut, known_ordering
 from service.domain.ports import DirectoryStore
 
 ORDERINGS = ("created_at", "-created_at")
@@ -45,7 +45,7 @@ class Members:
     async def list(self, caller: Identity, channel_id: UUID, ordering: str, request: PageRequest) -> Page[Member]:
         await enter(self._store, caller, channel_id)
         found = await self._store.members(channel_id, known_ordering(ordering, ORDERINGS, DEFAULT_ORDERING), request)
-        return cut(found, request, lambda each: Anchor(each.created_at, str(each.id)))
+        return cut(found, request, lambda each: PageAnchor(each.created_at, str(each.id)))
 
     async def get(self, caller: Identity, channel_id: UUID, user_id: UUID) -> Member:
         await enter(self._store, caller, channel_id)

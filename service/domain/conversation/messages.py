@@ -17,7 +17,7 @@ from service.domain.conversation.members import DEFAULT_ORDERING, ORDERINGS
 from service.domain.conversation.ports import MessageStore
 from service.domain.entities import Channel, ChannelType, Entry, Message, MessageType, NewMessage
 from service.domain.errors import Forbidden, Invalid, NotFound
-from service.domain.paging import Anchor, Page, PageRequest, cut, known_ordering
+from service.domain.paging import Page, PageAnchor, PageRequest, cut, known_ordering
 
 MAX_CONTENT = 32 * 1024
 """The largest body of a message, in bytes of JSON as UTF-8 without blanks."""
@@ -88,7 +88,7 @@ class Messages:
     async def list(self, caller: Identity, channel_id: UUID, ordering: str, request: PageRequest) -> Page[Message]:
         await enter(self._store, caller, channel_id)
         found = await self._store.messages(channel_id, known_ordering(ordering, ORDERINGS, DEFAULT_ORDERING), request)
-        return cut(found, request, lambda each: Anchor(each.created_at, str(each.id)))
+        return cut(found, request, lambda each: PageAnchor(each.created_at, str(each.id)))
 
     async def get(self, caller: Identity, channel_id: UUID, message_id: UUID) -> Message:
         return (await self._found(caller, channel_id, message_id))[1]

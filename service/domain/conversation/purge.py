@@ -31,17 +31,17 @@ SWEEP_EVERY = 60.0
 """Seconds after which to look again without having been told."""
 
 
-class ForgettingStore(Protocol):
+class PurgeStore(Protocol):
     """Every method may raise `errors.Unavailable`."""
 
-    async def forget_messages(self, limit: int) -> bool:
+    async def purge_messages(self, limit: int) -> bool:
         """Delete up to `limit` messages of a deleted channel for good. False when there was no such channel."""
 
 
 class Purge:
     """Hand `channel_deleted` to the channels, then `start`."""
 
-    def __init__(self, store: ForgettingStore, end_streams: Callable[[], Awaitable[int]], spawn: Spawn) -> None:
+    def __init__(self, store: PurgeStore, end_streams: Callable[[], Awaitable[int]], spawn: Spawn) -> None:
         self._store = store
         self._end_streams = end_streams
         self._spawn = spawn
@@ -59,13 +59,13 @@ class Purge:
             await asyncio.gather(self._task, return_exceptions=True)
 
     async def channel_deleted(self, _channel_id: UUID) -> None:
-        """`domain.channels.Farewell`. Returns at once."""
+        """`domain.channels.DeleteListener`. Returns at once."""
         self._wanted.set()
 
     async def sweep(self) -> None:
         """Forget everything there is to forget. Errors: Unavailable."""
         batches = 0
-        while await self._store.forget_messages(BATCH):
+        while await self._store.purge_messages(BATCH):
             batches += 1
             await asyncio.sleep(PAUSE)
         if batches:

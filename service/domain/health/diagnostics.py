@@ -15,7 +15,7 @@ WORST_FIRST = (Severity.ERROR, Severity.WARNING, Severity.INFO)
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class HealthFinding:
     """Something about the stream that could be better. `code` is for programs, `message` and `advice` for the streamer."""
 
     code: str
@@ -24,11 +24,11 @@ class Finding:
     advice: str
 
 
-def findings(health: InputHealth) -> list[Finding]:
+def findings(health: InputHealth) -> list[HealthFinding]:
     """What is to be said about this stream, the worst first; nothing about what is not known."""
     view = View(health)
     found = [
-        Finding(rule.code, rule.severity, rule.sentence.format(v=view), rule.advice.format(v=view))
+        HealthFinding(rule.code, rule.severity, rule.sentence.format(v=view), rule.advice.format(v=view))
         for rule in RULES
         if rule.applies(view) and (health.passthrough or not rule.of_passthrough)
     ]

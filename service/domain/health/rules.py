@@ -25,7 +25,7 @@ INFO, WARNING, ERROR = Severity.INFO, Severity.WARNING, Severity.ERROR
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class HealthRule:
     """One line of the table. `sentence` and `advice` may name what the view knows, as `{v.fps:.0f}`."""
 
     code: str
@@ -103,49 +103,49 @@ _START_AGAIN = (
 )
 
 RULES = (
-    Rule(
+    HealthRule(
         "codec_refused",
         ERROR,
         lambda v: v.refused_for(RefusalKind.CODEC),
         _REFUSED,
         f"{_OUTPUT} → Video Encoder: an H.264 one (x264, NVENC H.264), Audio Encoder: AAC. {_START_AGAIN}",
     ),
-    Rule(
+    HealthRule(
         "bitrate_refused",
         ERROR,
         lambda v: v.refused_for(RefusalKind.BITRATE),
         _REFUSED,
         f"{_BITRATE}. {_START_AGAIN}",
     ),
-    Rule(
+    HealthRule(
         "recording_stopped",
         ERROR,
         lambda v: v.recording is RecordingState.STOPPED_DISK_FULL,
         "The stream is no longer recorded: the disk of the server is nearly full. Viewers can still watch it live.",
         f"{_ASK_THE_OPERATOR} The next stream is recorded again.",
     ),
-    Rule(
+    HealthRule(
         "disk_full",
         ERROR,
         lambda v: v.recording is RecordingState.REFUSED_DISK_FULL,
         "A stream cannot start: the disk of the server is nearly full.",
         _ASK_THE_OPERATOR,
     ),
-    Rule(
+    HealthRule(
         "video_missing",
         WARNING,
         lambda v: not v.has_video and v.delivery.seconds >= MISSING_AFTER,
         "Sound arrives, but no picture.",
         "Add a video track in the encoder. OBS always sends one; other encoders may leave it out.",
     ),
-    Rule(
+    HealthRule(
         "video_stopped",
         ERROR,
-        lambda v: v.picture_absent >= MISSING_AFTER,
-        "The picture stopped {v.picture_absent:.0f} s ago; only sound still arrives.",
+        lambda v: v.video_absent_for >= MISSING_AFTER,
+        "The picture stopped {v.video_absent_for:.0f} s ago; only sound still arrives.",
         f"Stop and start the stream. {_STATS} shows whether frames are skipped; choose a faster encoder preset if they are.",
     ),
-    Rule(
+    HealthRule(
         "keyframes_missing",
         ERROR,
         lambda v: v.since_keyframe > NO_KEYFRAME_FOR,
@@ -153,7 +153,7 @@ RULES = (
         _KEYFRAMES,
         of_passthrough=True,
     ),
-    Rule(
+    HealthRule(
         "profile_unplayable",
         ERROR,
         lambda v: v.profile in UNPLAYABLE_PROFILES,
@@ -161,14 +161,14 @@ RULES = (
         "OBS: Settings → Advanced → Video → Color Format: NV12 (8-bit, 4:2:0, 2 planes); and Output → Streaming → Profile: high.",
         of_passthrough=True,
     ),
-    Rule(
+    HealthRule(
         "upload_slow",
         ERROR,
         lambda v: v.delivery.behind >= BEHIND,
         "The stream fell {v.delivery.behind:.1f} s behind within a minute: your upload (or the encoder) is too slow for it.",
         f"Lower the bitrate. {_BITRATE}. A network cable instead of Wi-Fi may help, too.",
     ),
-    Rule(
+    HealthRule(
         "keyframes_rare",
         WARNING,
         lambda v: v.keyframe_interval > LONGEST_INTERVAL and not v.since_keyframe > NO_KEYFRAME_FOR,
@@ -176,78 +176,78 @@ RULES = (
         _KEYFRAMES,
         of_passthrough=True,
     ),
-    Rule(
+    HealthRule(
         "tracks_apart",
         WARNING,
         lambda v: abs(v.delivery.apart) >= APART,
         "The timestamps of audio and video are {v.apart:.1f} s apart; both are played as they arrive and may be out of sync.",
         "Restart the encoder. With ffmpeg, remove -itsoffset; if it happens again, update the encoder.",
     ),
-    Rule(
+    HealthRule(
         "audio_late",
         WARNING,
         lambda v: v.delivery.audio_late > 0,
         "Audio arrives {v.delivery.audio_late:.1f} s after its video, too late to be played; viewers hear silence.",
         "OBS: Advanced Audio Properties → Sync Offset: 0 ms; then stop and start the stream.",
     ),
-    Rule(
+    HealthRule(
         "timestamps_backwards",
         WARNING,
         lambda v: v.delivery.backwards > 0,
         "Timestamps that went backwards in the last minute: {v.delivery.backwards}; players stutter there.",
         "Restart the encoder; if it happens again, update it. With ffmpeg, do not copy timestamps of a broken source.",
     ),
-    Rule(
+    HealthRule(
         "gaps",
         WARNING,
         lambda v: v.delivery.gaps > 0,
         "Gaps in the last minute: {v.delivery.gaps}, the longest {v.delivery.longest_gap:.1f} s; players freeze or skip there.",
         f"{_FRAMES}.",
     ),
-    Rule(
+    HealthRule(
         "arrival_uneven",
         WARNING,
         lambda v: v.delivery.stalls >= STALLS,
         "Nothing arrived for a second or more, {v.delivery.stalls} times in the last minute: the connection is uneven.",
         f"Use a network cable instead of Wi-Fi, and leave a reserve in the upload. {_BITRATE}.",
     ),
-    Rule(
+    HealthRule(
         "audio_missing",
         WARNING,
         lambda v: not v.has_audio and v.delivery.seconds >= MISSING_AFTER,
         "No sound arrives.",
         f"{_ADVANCED} → Audio Track: 1, and Settings → Audio → Global Audio Devices. If that is meant, all is well.",
     ),
-    Rule(
+    HealthRule(
         "audio_stopped",
         WARNING,
-        lambda v: v.sound_absent >= MISSING_AFTER,
-        "The sound stopped {v.sound_absent:.0f} s ago.",
+        lambda v: v.audio_absent_for >= MISSING_AFTER,
+        "The sound stopped {v.audio_absent_for:.0f} s ago.",
         "Check the microphone and OBS: Settings → Audio → Global Audio Devices, then stop and start the stream.",
     ),
-    Rule(
+    HealthRule(
         "audio_silent",
         WARNING,
-        lambda v: v.silent_for >= SILENT_AFTER and not v.sound_absent >= MISSING_AFTER,
+        lambda v: v.silent_for >= SILENT_AFTER and not v.audio_absent_for >= MISSING_AFTER,
         "Only silence arrives, for {v.silent_for:.0f} s: is the microphone muted?",
         "OBS: Audio Mixer: unmute the source and check that its level moves; else choose the device in Settings → Audio → "
         "Global Audio Devices. If silence is intended, there is nothing to do.",
     ),
-    Rule(
+    HealthRule(
         "frames_missing",
         WARNING,
         lambda v: v.fps < v.declared_fps * MISSING_FRAMES and v.delivery.seconds >= SETTLED_AFTER,
         "The encoder promises {v.declared_fps:.4g} frames a second and sends {v.fps:.3g}.",
         f"{_FRAMES} or a smaller picture.",
     ),
-    Rule(
+    HealthRule(
         "fps_low",
         WARNING,
         lambda v: v.fps < LOWEST_FPS,
         "Only {v.fps:.3g} frames a second: movement looks jerky.",
         f"{_FPS}: 30.",
     ),
-    Rule(
+    HealthRule(
         "bitrate_high",
         WARNING,
         lambda v: v.kbps > v.usual_high * FAR_ABOVE and v.delivery.seconds >= SETTLED_AFTER,
@@ -255,7 +255,7 @@ RULES = (
         "viewers with slow connections may not be able to follow.",
         f"{_BITRATE}: up to {{v.usual_high:.0f}} Kbps.",
     ),
-    Rule(
+    HealthRule(
         "level_high",
         WARNING,
         lambda v: v.level_number > HIGHEST_LEVEL + 0.01,
@@ -263,7 +263,7 @@ RULES = (
         f"{_SIZE}: 1920x1080, and Common FPS Values: 30 or 60.",
         of_passthrough=True,
     ),
-    Rule(
+    HealthRule(
         "size_odd",
         WARNING,
         lambda v: v.width % 2 == 1 or v.height % 2 == 1,
@@ -271,7 +271,7 @@ RULES = (
         f"{_SIZE}: even numbers, e.g. 1280x720.",
         of_passthrough=True,
     ),
-    Rule(
+    HealthRule(
         "channels_many",
         WARNING,
         lambda v: v.channels > 2,
@@ -279,7 +279,7 @@ RULES = (
         "OBS: Settings → Audio → Channels: Stereo.",
         of_passthrough=True,
     ),
-    Rule(
+    HealthRule(
         "keyframes_frequent",
         INFO,
         lambda v: v.keyframe_interval < SHORTEST_INTERVAL,
@@ -287,7 +287,7 @@ RULES = (
         _KEYFRAMES,
         of_passthrough=True,
     ),
-    Rule(
+    HealthRule(
         "keyframes_irregular",
         INFO,
         lambda v: v.longest_interval - v.shortest_interval > v.keyframe_interval * IRREGULAR,
@@ -295,28 +295,28 @@ RULES = (
         f"{_INTERVAL}, and x264 Options: scenecut=0.",
         of_passthrough=True,
     ),
-    Rule(
+    HealthRule(
         "profile_basic",
         INFO,
         lambda v: v.profile in BASIC_PROFILES and not v.fastest_preset,
         "The picture is encoded as H.264 {v.profile}, which looks worse than High at the same bitrate.",
         f"{_ADVANCED} → Profile: high.",
     ),
-    Rule(
+    HealthRule(
         "preset_fastest",
         INFO,
         lambda v: v.profile in BASIC_PROFILES and v.fastest_preset,
         "The video is encoded with x264's preset ultrafast, which looks worse than any other preset at the same bitrate.",
         f"{_ADVANCED} → CPU Usage Preset: superfast or veryfast, if the computer is fast enough.",
     ),
-    Rule(
+    HealthRule(
         "fps_high",
         INFO,
         lambda v: v.fps > HIGHEST_FPS,
         "{v.fps:.0f} frames a second: many screens show 60, and the bitrate is spent on the rest.",
         f"{_FPS}: 60 or 30.",
     ),
-    Rule(
+    HealthRule(
         "bitrate_low",
         INFO,
         lambda v: v.set_kbps < v.usual_low * FAR_BELOW and v.delivery.seconds >= SETTLED_AFTER,
@@ -324,42 +324,42 @@ RULES = (
         "movement may look blocky.",
         f"{_BITRATE}: {{v.usual_low:.0f}} Kbps or more, or a smaller picture (Settings → Video → Output (Scaled) Resolution).",
     ),
-    Rule(
+    HealthRule(
         "bitrate_overshoots",
         INFO,
         lambda v: v.kbps > v.declared_kbps * OVERSHOOT and v.delivery.seconds >= SETTLED_AFTER,
         "The encoder promises {v.declared_kbps:.0f} kbit/s of video and sends {v.kbps:.0f}.",
         f"{_ADVANCED} → Rate Control: CBR.",
     ),
-    Rule(
+    HealthRule(
         "size_differs",
         INFO,
         lambda v: abs(v.width - v.declared_width) > 1 or abs(v.height - v.declared_height) > 1,
         "The encoder promises {v.declared_width:.0f}x{v.declared_height:.0f} and sends {v.width:.0f}x{v.height:.0f}.",
         f"Stop and start the stream after a change of size. {_SIZE}.",
     ),
-    Rule(
+    HealthRule(
         "b_frames",
         INFO,
         lambda v: v.b_frames and v.low_latency,
         "B-frames are on: every picture waits for later ones, which adds to the delay that low latency is to avoid.",
         f"{_ADVANCED} → Tune: zerolatency (x264), or B-Frames: 0 (NVENC).",
     ),
-    Rule(
+    HealthRule(
         "sample_rate_unusual",
         INFO,
         lambda v: v.sample_rate > 0 and v.sample_rate not in USUAL_SAMPLE_RATES,
         "The sound has {v.sample_rate:.0f} Hz; 48000 is what players expect.",
         "OBS: Settings → Audio → Sample Rate: 48 kHz.",
     ),
-    Rule(
+    HealthRule(
         "mono",
         INFO,
         lambda v: v.channels == 1,
         "The sound is mono.",
         "OBS: Settings → Audio → Channels: Stereo. If it is meant, all is well.",
     ),
-    Rule(
+    HealthRule(
         "audio_bitrate_low",
         INFO,
         lambda v: (

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from providers.health import HealthPoint, InputHealth
 from service.domain.audience.log import AudienceLog
 from service.domain.entities import Channel
-from service.domain.health.diagnostics import Finding, findings
+from service.domain.health.diagnostics import HealthFinding, findings
 from service.domain.streams.streams import Streams
 
 
@@ -16,7 +16,7 @@ class StreamHealth:
     """`history`: every point with the viewers at that time, None where nobody counted."""
 
     input: InputHealth
-    findings: list[Finding]
+    findings: list[HealthFinding]
     history: list[tuple[HealthPoint, int | None]]
 
 

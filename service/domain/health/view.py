@@ -39,8 +39,8 @@ class View:
         video, audio, self.delivery = health.video, health.audio, health.delivery
         self.low_latency = health.low_latency
         self.has_video, self.has_audio = video is not None, audio is not None
-        self._take_video(video or VideoFacts(""))
-        self._take_audio(audio or AudioFacts(""))
+        self._set_video(video or VideoFacts(""))
+        self._set_audio(audio or AudioFacts(""))
         self.refusal, self.recording = health.refusal, health.recording
         said = health.declared
         self.declared_width, self.declared_height = _known(said.width), _known(said.height)
@@ -48,7 +48,7 @@ class View:
         self.declared_kbps = _known(said.video_kbps)
         self.declared_audio_kbps = _known(said.audio_kbps)
 
-    def _take_video(self, video: VideoFacts) -> None:
+    def _set_video(self, video: VideoFacts) -> None:
         self.codec, self.profile, self.level = video.codec, video.profile or "", video.level or ""
         self.width, self.height = _known(video.width), _known(video.height)
         self.fps, self.kbps = _known(video.fps), _known(video.bitrate_kbps)
@@ -58,12 +58,12 @@ class View:
         self.since_keyframe = _known(video.since_keyframe)
         self.b_frames = video.b_frames is True
         self.fastest_preset = video.fastest_preset
-        self.picture_absent = video.absent_for
+        self.video_absent_for = video.absent_for
 
-    def _take_audio(self, audio: AudioFacts) -> None:
+    def _set_audio(self, audio: AudioFacts) -> None:
         self.sample_rate, self.channels = _known(audio.sample_rate), _known(audio.channels)
         self.audio_kbps, self.audio_profile = _known(audio.bitrate_kbps), audio.profile or ""
-        self.sound_absent, self.silent_for = audio.absent_for, audio.silent_for
+        self.audio_absent_for, self.silent_for = audio.absent_for, audio.silent_for
 
     def refused_for(self, kind: RefusalKind) -> bool:
         """Whether the last encoder was refused for this, and none has been accepted since."""

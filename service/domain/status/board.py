@@ -2,7 +2,7 @@
 
     visitor ─▶ find ─▶ Snapshot                                  no await: a dictionary look-up
                          ▲
-    one task a channel: timer, provider event, newcomer ─▶ store, provider, viewer window
+    one task a channel: timer, provider event, new_visitor ─▶ store, provider, viewer window
 
 The first visitor of a channel waits for one load, shared by all who ask meanwhile. The task ends when nobody has asked for a while.
 """
@@ -24,7 +24,7 @@ from service.domain.identifiers import read_uuid
 from service.domain.ports import LiveSummary, StreamLookup
 from service.domain.provider_errors import provider_errors
 from service.domain.status.refresh_schedule import RefreshSchedule
-from service.domain.status.status import never_streamed, status_of
+from service.domain.status.stream_status import never_streamed, status_of
 from service.domain.status.summaries import Summaries
 from service.domain.status.watched import Key, Snapshot, Watched
 from service.viewers.port import ViewerCount, ViewerWindow
@@ -38,7 +38,7 @@ class BoardLimits:
     """Between two looks at the provider and the viewer window, at most."""
     refresh_together: int = 50
     """Channels looked at in the same moment, so that their counts take one trip to Redis; more take turns in groups."""
-    look_up_every: float = 5.0
+    reload_every: float = 5.0
     """Between two looks at the store for the channel's live input; at every refresh while it has none."""
     recount_after: float = 0.05
     """From a newcomer to a count that includes him: the time to gather more of them."""
@@ -83,8 +83,8 @@ class StatusBoard:
         self._slots = asyncio.Semaphore(self._limits.loads_at_once)
         self._summaries = Summaries(provider, viewers, spawn, clock)
         self._loop = asyncio.get_running_loop()
-        self._turns = RefreshSchedule(self._limits.refresh_every, self._limits.refresh_together, self._loop.time())
-        provider.listen(self._happened)
+        self._schedule = RefreshSchedule(self._limits.refresh_every, self._limits.refresh_together, self._loop.time())
+        provider.listen(self._handle_event)
 
     # What visitors call.
 
@@ -113,7 +113,7 @@ class StatusBoard:
             raise failure
         return watched
 
-    def heartbeat(self, watched: Watched, visitor_id: str, *, newcomer: bool = False) -> None:
+    def heartbeat(self, watched: Watched, visitor_id: str, *, new_visitor: bool = False) -> None:
         """The visitor's player asked: he counts if there was something to watch.
 
         `newcomer`: the count should show him soon, without waiting for the next refresh.
@@ -121,7 +121,7 @@ class StatusBoard:
         if watched.input_uid is None or not watched.snapshot.status.is_watchable:
             return
         self._viewers.seen(watched.input_uid, visitor_id, self._clock())
-        if newcomer and not watched.recount:
+        if new_visitor and not watched.recount:
             watched.recount = True
             self._loop.call_later(self._limits.recount_after, watched.wake.set)
 
@@ -145,8 +145,8 @@ class StatusBoard:
         self._unknown.pop(key, None)
         watched = self._watched.get(key) or self._loading.get(key)
         if watched is not None:
-            watched.look_up_due = 0.0
-            watched.look_again()
+            watched.reload_due = 0.0
+            watched.refresh_soon()
 
     async def aclose(self) -> None:
         """Stop refreshing. Safe to call twice."""
@@ -159,11 +159,11 @@ class StatusBoard:
 
     # One task a channel.
 
-    def _happened(self, event: ProviderEvent) -> None:
+    def _handle_event(self, event: ProviderEvent) -> None:
         """Flip on the event, never on the timer."""
         watched = self._by_uid.get(event.input_uid)
         if watched is not None:
-            watched.look_again()
+            watched.refresh_soon()
 
     def _load(self, key: Key) -> Watched:
         if len(self._loading) >= self._limits.max_loading:
@@ -179,7 +179,7 @@ class StatusBoard:
         failure: DomainError | None = Unavailable("The service is stopping.")
         try:
             async with self._slots:
-                await self._look(watched)
+                await self._refresh(watched)
             failure = None
             self._admit(watched)
         except DomainError as error:
@@ -207,10 +207,10 @@ class StatusBoard:
             if self._loop.time() < watched.due:
                 await self._count(watched)
                 continue
-            watched.unasked = 0 if watched.asked or watched.news else watched.unasked + 1
+            watched.unasked = 0 if watched.asked or watched.notifier else watched.unasked + 1
             watched.asked = False
             try:
-                await self._look(watched)
+                await self._refresh(watched)
             except NotFound:
                 self._remember_unknown(watched)
                 return
@@ -229,7 +229,7 @@ class StatusBoard:
         if self._watched.get(watched.key) is watched:
             del self._watched[watched.key]
         self._set_input(watched, None)
-        watched.news.close()
+        watched.notifier.close()
 
     def _set_input(self, watched: Watched, input_uid: str | None) -> None:
         if watched.input_uid == input_uid:
@@ -242,28 +242,28 @@ class StatusBoard:
         watched.state = None
 
     def _remember_unknown(self, watched: Watched) -> None:
-        if watched.look_up_due == 0.0:
+        if watched.reload_due == 0.0:
             return  # it changed while it was looked for
         self._unknown[watched.key] = None
 
     # One refresh: where is the stream, how does it stand, who watches.
 
-    async def _look(self, watched: Watched) -> None:
+    async def _refresh(self, watched: Watched) -> None:
         """Errors: NotFound, Unavailable."""
-        watched.due = self._turns.next(watched.key, among=len(self._watched), now=self._loop.time())
+        watched.due = self._schedule.next(watched.key, among=len(self._watched), now=self._loop.time())
         try:
             async with asyncio.timeout(self._limits.load_timeout):
-                await self._look_up(watched)
+                await self._reload(watched)
                 state = await self._state(watched)
         except TimeoutError:
             raise Unavailable("The state of the stream could not be read in time.") from None
         self._publish(watched, state)
         await self._count(watched)
 
-    async def _look_up(self, watched: Watched) -> None:
-        if watched.input_uid is not None and self._loop.time() < watched.look_up_due:
+    async def _reload(self, watched: Watched) -> None:
+        if watched.input_uid is not None and self._loop.time() < watched.reload_due:
             return
-        watched.look_up_due = self._loop.time() + self._limits.look_up_every
+        watched.reload_due = self._loop.time() + self._limits.reload_every
         try:
             found = await self._streams.find_stream(UUID(watched.key[0]), UUID(watched.key[1]))
         except Unavailable:
@@ -281,7 +281,7 @@ class StatusBoard:
             with provider_errors():
                 return await self._provider.state(watched.input_uid)
         except InputNotFound:
-            watched.look_up_due = 0.0
+            watched.reload_due = 0.0
             await self._streams.input_lost(watched.input_uid)
             return never_streamed(self._now())
 
@@ -298,7 +298,7 @@ class StatusBoard:
         watched.state = state
         status = status_of(state, watched.snapshot.status, self._now())
         viewers = watched.snapshot.viewers if status.is_watchable else ViewerCount(0, self._clock())
-        watched.show(Snapshot(status, viewers))
+        watched.publish(Snapshot(status, viewers))
 
     async def _count(self, watched: Watched) -> None:
         """A Redis that is slow to answer holds up no flip: then the count comes with the look that follows."""
@@ -306,8 +306,8 @@ class StatusBoard:
         if uid is None or not watched.snapshot.status.is_watchable:
             return  # there is nothing to watch, and `_publish` has said so
         try:
-            async with watched.until_news():
+            async with watched.until_changed():
                 viewers = await self._viewers.count(uid, self._clock())
         except TimeoutError:
             return
-        watched.show(Snapshot(watched.snapshot.status, viewers))
+        watched.publish(Snapshot(watched.snapshot.status, viewers))

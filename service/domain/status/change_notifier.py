@@ -23,12 +23,12 @@ def minor_gap(listeners: int) -> float:
 class ChangeNotifier:
     """Wakes its listeners: at once for major news, every `minor_gap` at most for minor. What is new they look up themselves."""
 
-    __slots__ = ("_listeners", "_timer", "_told_at", "closed")
+    __slots__ = ("_listeners", "_timer", "_woken_at", "closed")
 
     def __init__(self) -> None:
         self.closed = False
         self._listeners: set[Callable[[], None]] = set()
-        self._told_at = 0.0
+        self._woken_at = 0.0
         self._timer: asyncio.TimerHandle | None = None
 
     def __len__(self) -> int:
@@ -49,22 +49,22 @@ class ChangeNotifier:
             return
         loop = asyncio.get_running_loop()
         gap = minor_gap(len(self._listeners))
-        if major or loop.time() - self._told_at >= gap:
-            self._tell()
+        if major or loop.time() - self._woken_at >= gap:
+            self._wake_all()
         elif self._timer is None:
-            self._timer = loop.call_at(self._told_at + gap, self._tell)
+            self._timer = loop.call_at(self._woken_at + gap, self._wake_all)
 
     def close(self) -> None:
         """There will be none any more: the last wake-up. Safe to call twice."""
         if not self.closed:
             self.closed = True
-            self._tell()
+            self._wake_all()
 
-    def _tell(self) -> None:
+    def _wake_all(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
         if self._listeners:
-            self._told_at = asyncio.get_running_loop().time()
+            self._woken_at = asyncio.get_running_loop().time()
         for wake in list(self._listeners):
             wake()

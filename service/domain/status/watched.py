@@ -12,7 +12,7 @@ from providers.base import InputState
 from service.domain.errors import DomainError
 from service.domain.ports import LiveSummary
 from service.domain.status.change_notifier import ChangeNotifier
-from service.domain.status.status import Status
+from service.domain.status.stream_status import StreamStatus
 from service.viewers.port import ViewerCount
 
 
@@ -20,7 +20,7 @@ from service.viewers.port import ViewerCount
 class Snapshot:
     """What visitors are told until the next refresh. `renderings` is for whoever shows it, to keep what he made of it."""
 
-    status: Status
+    status: StreamStatus
     viewers: ViewerCount
     renderings: dict[Any, Any] = field(default_factory=dict)
 
@@ -37,8 +37,20 @@ class Watched:
     """A channel on the board."""
 
     __slots__ = (
-        "_patience", "asked", "due", "input_uid", "key", "loaded", "look_up_due", "news", "recount", "snapshot", "state", "task",
-        "unasked", "wake",
+        "_wait",
+        "asked",
+        "due",
+        "input_uid",
+        "key",
+        "loaded",
+        "notifier",
+        "recount",
+        "reload_due",
+        "snapshot",
+        "state",
+        "task",
+        "unasked",
+        "wake",
     )  # fmt: skip
 
     def __init__(self, key: Key, loaded: asyncio.Future[DomainError | None], snapshot: Snapshot) -> None:
@@ -50,39 +62,39 @@ class Watched:
         self.asked = True
         self.unasked = 0
         self.wake = asyncio.Event()
-        self.news = ChangeNotifier()
+        self.notifier = ChangeNotifier()
         self.recount = False
         self.due = 0.0
-        self.look_up_due = 0.0
+        self.reload_due = 0.0
         self.task: asyncio.Task[None] | None = None
-        self._patience: asyncio.Timeout | None = None
+        self._wait: asyncio.Timeout | None = None
 
-    def look_again(self) -> None:
-        """Something happened: refresh at once, and wait no longer for what is only waited for `until_news`."""
+    def refresh_soon(self) -> None:
+        """Something happened: refresh at once, and wait no longer for what is only waited for `until_changed`."""
         self.due = 0.0
         self.wake.set()
-        if self._patience is not None:
-            self._patience.reschedule(0.0)
-            self._patience = None
+        if self._wait is not None:
+            self._wait.reschedule(0.0)
+            self._wait = None
 
     @asynccontextmanager
-    async def until_news(self) -> AsyncIterator[None]:
-        """Around a wait that `look_again` ends. Errors: TimeoutError."""
-        async with asyncio.timeout(None) as self._patience:
+    async def until_changed(self) -> AsyncIterator[None]:
+        """Around a wait that `refresh_soon` ends. Errors: TimeoutError."""
+        async with asyncio.timeout(None) as self._wait:
             try:
                 yield
             finally:
-                self._patience = None
+                self._wait = None
 
-    def show(self, snapshot: Snapshot) -> None:
+    def publish(self, snapshot: Snapshot) -> None:
         """Tell this from now on; whoever waits for news hears when it differs."""
         before, self.snapshot = self.snapshot, snapshot
-        if not _says_the_same(before.status, snapshot.status):
-            self.news.announce(major=True)
+        if not _same_content(before.status, snapshot.status):
+            self.notifier.announce(major=True)
         elif (before.viewers.value, before.viewers.degraded) != (snapshot.viewers.value, snapshot.viewers.degraded):
-            self.news.announce(major=False)
+            self.notifier.announce(major=False)
 
 
-def _says_the_same(one: Status, other: Status) -> bool:
+def _same_content(one: StreamStatus, other: StreamStatus) -> bool:
     """But for the moment it was looked at."""
     return replace(one, as_of=other.as_of) == other

@@ -44,13 +44,11 @@ _Key = tuple[UUID, UUID]
 class PublicStreamInfo:
     """Answers from memory where it can; asks once, whoever wants to know meanwhile."""
 
-    def __init__(
-        self, provider: Provider, channels: ChannelStore, claims: ClaimStore, catalogue: StreamQueries
-    ) -> None:
+    def __init__(self, provider: Provider, channels: ChannelStore, claims: ClaimStore, queries: StreamQueries) -> None:
         self._provider = provider
         self._channels = channels
         self._claims = claims
-        self._catalogue = catalogue
+        self._queries = queries
         self._kept: TTLCache[_Key, tuple[PublicInfo | None]] = TTLCache(MAX_KEPT, FRESH_FOR)
         self._flights: SingleFlight[_Key, PublicInfo | None] = SingleFlight()
 
@@ -87,7 +85,7 @@ class PublicStreamInfo:
         if claim is None or claim.uid is None:
             return None
         try:
-            latest = (await self._catalogue.recordings(channel, PageRequest(1))).items
+            latest = (await self._queries.recordings(channel, PageRequest(1))).items
         except Unavailable:
             latest = []  # to play what is live matters more
         return PublicInfo(

@@ -21,7 +21,7 @@ from providers.base import (
 from service.domain.accounts import Identity
 from service.domain.entities import Channel, OwnedStream
 from service.domain.errors import NotFound
-from service.domain.paging import Anchor, Page, PageRequest, cut
+from service.domain.paging import Page, PageAnchor, PageRequest, cut
 from service.domain.ports import ClaimStore, LiveSummary, StateView
 from service.domain.provider_errors import provider_errors
 
@@ -141,7 +141,7 @@ class StreamQueries:
             else:
                 after = None if request.anchor is None else RecordingPosition(request.anchor.at, request.anchor.id)
                 found = await self._recordings_after(uids, after, request.size + 1)
-        return replace(cut(found, request, lambda each: Anchor(each.created, each.uid)), as_of=found.as_of)
+        return replace(cut(found, request, lambda each: PageAnchor(each.created, each.uid)), as_of=found.as_of)
 
     async def recording(self, caller: Identity, uid: str) -> tuple[Recording, UUID]:
         """Any recording the caller can see, and its channel. After a private channel's deletion those who were its members see it.
@@ -169,7 +169,7 @@ class StreamQueries:
         newest = heapq.nlargest(limit, (each for page in pages for each in page), key=_age)
         return RecordingList(newest, _oldest(pages))
 
-    async def _recordings_before(self, uids: list[str], anchor: Anchor, limit: int) -> RecordingList:
+    async def _recordings_before(self, uids: list[str], anchor: PageAnchor, limit: int) -> RecordingList:
         """The `limit` recordings just before that place, nearest first. Providers only go forward: so do we, up to the place."""
         newer: list[Recording] = []
         pages: list[RecordingList] = []
@@ -194,5 +194,5 @@ def _age(recording: Recording) -> tuple[datetime, str]:
     return recording.created, recording.uid
 
 
-def _stream_place(stream: OwnedStream) -> Anchor:
-    return Anchor(stream.created_at, str(stream.channel_id))
+def _stream_place(stream: OwnedStream) -> PageAnchor:
+    return PageAnchor(stream.created_at, str(stream.channel_id))

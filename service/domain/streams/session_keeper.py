@@ -57,7 +57,7 @@ SHOWN = frozenset({Phase.LIVE, Phase.RECONNECTING})
 
 
 class SessionKeeper:
-    """Implements `sessions.SessionCloser`. Hand `happened` to the provider, then `start`."""
+    """Implements `sessions.SessionCloser`. Hand `handle_event` to the provider, then `start`."""
 
     def __init__(
         self,
@@ -94,7 +94,7 @@ class SessionKeeper:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def happened(self, event: ProviderEvent) -> None:
+    def handle_event(self, event: ProviderEvent) -> None:
         """`providers.base.EventListener`."""
         if event.kind not in (EventKind.CONNECTED, EventKind.ENDED):
             return
@@ -122,13 +122,13 @@ class SessionKeeper:
             event = await self._events.get()
             while True:
                 try:
-                    await self._take(event)
+                    await self._handle(event)
                     break
                 except Unavailable:
                     await asyncio.sleep(RETRY_AFTER)
             self._events.task_done()
 
-    async def _take(self, event: ProviderEvent) -> None:
+    async def _handle(self, event: ProviderEvent) -> None:
         owner = await self._store.input_owner(event.input_uid)
         if owner is None:
             return
@@ -155,9 +155,9 @@ class SessionKeeper:
         running = await self._store.running_sessions(MAX_RUNNING)
         for gone in self._peaks.keys() - {each.session.id for each in running}:
             self._forget(gone)
-        await asyncio.gather(*(self._look(each, visitors) for each in running))
+        await asyncio.gather(*(self._sample_session(each, visitors) for each in running))
 
-    async def _look(self, running: RunningSession, visitors: bool) -> None:
+    async def _sample_session(self, running: RunningSession, visitors: bool) -> None:
         session, uid = running.session, running.input_uid
         asked = self._clock()  # before the count, which describes this moment or a later one
         with suppress(Unavailable):

@@ -18,7 +18,7 @@ from uuid import UUID, uuid4
 from providers.base import Recording
 from service.domain.entities import Channel
 from service.domain.errors import Unavailable
-from service.domain.paging import Anchor, Page, PageRequest, cut
+from service.domain.paging import Page, PageAnchor, PageRequest, cut
 
 EARLY = timedelta(seconds=30)
 """How much older than its session a recording may be: providers date it from the encoder's arrival, before we hear of it."""
@@ -108,7 +108,7 @@ class Sessions:
     async def list(self, channel: Channel, request: PageRequest) -> Page[StreamSession]:
         """The channel's sessions, newest first."""
         found = await self._store.sessions(channel.id, request)
-        return cut(found, request, lambda each: Anchor(each.started_at, str(each.id)))
+        return cut(found, request, lambda each: PageAnchor(each.started_at, str(each.id)))
 
     async def of_recordings(self, channel_id: UUID, recordings: Sequence[Recording]) -> dict[str, UUID]:
         """Which session each recording belongs to, by uid; one made outside any session is left out."""

@@ -7,15 +7,15 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.domain.paging import Anchor, Page, PageRequest, cut, known_ordering
+from service.domain.paging import Page, PageAnchor, PageRequest, cut, known_ordering
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
 Item = tuple[int, str]
 
 
-def place(item: Item) -> Anchor:
-    return Anchor(START + timedelta(seconds=item[0]), item[1])
+def place(item: Item) -> PageAnchor:
+    return PageAnchor(START + timedelta(seconds=item[0]), item[1])
 
 
 def ask(items: list[Item], request: PageRequest) -> Page[Item]:

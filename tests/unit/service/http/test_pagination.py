@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.domain.errors import NotFound
-from service.domain.paging import Anchor
+from service.domain.paging import PageAnchor
 from service.http.pagination import decode_cursor, encode_cursor
 
 moments = st.datetimes(datetime(1970, 1, 2), datetime(5000, 1, 1), timezones=st.just(UTC))
@@ -24,7 +24,7 @@ HERE = "0123456789ab"
 def test_a_cursor_comes_back_as_it_went_out(
     at: datetime, identity: UUID, backward: bool, since: datetime | None
 ) -> None:
-    anchor = Anchor(at, str(identity), backward, since)
+    anchor = PageAnchor(at, str(identity), backward, since)
     assert decode_cursor(encode_cursor(anchor, HERE), HERE, by_uuid=True) == anchor
     with pytest.raises(NotFound):
         decode_cursor(encode_cursor(anchor, HERE), "ba9876543210", by_uuid=True)

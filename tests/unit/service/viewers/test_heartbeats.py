@@ -20,17 +20,17 @@ def beats() -> Heartbeats:
 def test_the_newest_heartbeat_of_a_visitor_is_sent_once(beats: Heartbeats) -> None:
     for at in (NOW - 2, NOW, NOW - 1):
         beats.add(ANN, at)
-    assert beats.take() == [(ANN, NOW)]
-    assert beats.take() == []
+    assert beats.drain() == [(ANN, NOW)]
+    assert beats.drain() == []
 
 
 def test_after_a_break_the_whole_window_is_sent_again_and_nothing_older(beats: Heartbeats) -> None:
     beats.add(ANN, NOW - WINDOW_MS - 1)
-    beats.take()
+    beats.drain()
     beats.add(BOB, NOW - WINDOW_MS)
-    beats.take()
+    beats.drain()
     beats.send_all = True
-    assert beats.take() == [(BOB, NOW - WINDOW_MS)]
+    assert beats.drain() == [(BOB, NOW - WINDOW_MS)]
     assert not beats.send_all
 
 
@@ -38,13 +38,13 @@ def test_a_clock_that_is_set_back_keeps_nobody_young() -> None:
     now = NOW
     beats = Heartbeats(lambda: now)
     beats.add(ANN, now)
-    beats.take()
+    beats.drain()
     now -= 3_600_000
     beats.add(BOB, now)
-    beats.take()
+    beats.drain()
     now += WINDOW_MS + 1
     beats.send_all = True
-    assert beats.take() == []
+    assert beats.drain() == []
 
 
 def test_a_heartbeat_from_before_the_clock_was_set_back_is_one_of_now() -> None:
@@ -52,7 +52,7 @@ def test_a_heartbeat_from_before_the_clock_was_set_back_is_one_of_now() -> None:
     beats = Heartbeats(lambda: now)
     beats.add(ANN, now)
     now -= 3_600_000
-    assert beats.take() == [(ANN, now)]
+    assert beats.drain() == [(ANN, now)]
 
 
 def test_too_many_held_ones_are_remembered_and_then_all_are_sent(
@@ -61,14 +61,14 @@ def test_too_many_held_ones_are_remembered_and_then_all_are_sent(
     monkeypatch.setattr(heartbeats, "MAX_HELD", 2)
     for heartbeat in (ANN, BOB):
         beats.add(heartbeat, NOW)
-    assert beats.take() == [(ANN, NOW), (BOB, NOW)]
+    assert beats.drain() == [(ANN, NOW), (BOB, NOW)]
 
 
 def test_a_forgotten_stream_is_not_sent_again(beats: Heartbeats) -> None:
     beats.add(ANN, NOW)
-    beats.take()
+    beats.drain()
     beats.add(("other", b"ann"), NOW)
     beats.add(BOB, NOW)
     beats.forget("stream")
     beats.send_all = True
-    assert beats.take() == [(("other", b"ann"), NOW)]
+    assert beats.drain() == [(("other", b"ann"), NOW)]

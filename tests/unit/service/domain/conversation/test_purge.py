@@ -31,7 +31,7 @@ class Waiting:
         self.ended.set()
         return 1
 
-    async def forget_messages(self, limit: int) -> bool:
+    async def purge_messages(self, limit: int) -> bool:
         self.asked.append(limit)
         if self.away:
             self.refused.set()

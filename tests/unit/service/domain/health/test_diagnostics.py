@@ -17,7 +17,7 @@ from providers.health import (
     RefusalKind,
     VideoFacts,
 )
-from service.domain.health.diagnostics import Finding, findings
+from service.domain.health.diagnostics import HealthFinding, findings
 from service.domain.health.rules import RULES, Severity
 
 VIDEO = VideoFacts("H.264", "High", "3.1", 1280, 720, 30.0, 2_500, 2.0, 2.0, 2.0, 1.2, True)
@@ -108,7 +108,7 @@ def test_one_fault_is_one_finding(code: str) -> None:
 
 def test_a_finding_says_what_viewers_notice_and_where_to_mend_it() -> None:
     assert findings(BAD["keyframes_rare"]) == [
-        Finding(
+        HealthFinding(
             "keyframes_rare",
             Severity.WARNING,
             "Keyframes come every 8.3 s; viewers wait that long to join.",

@@ -20,7 +20,7 @@ from tests.servers import RedisServer
 from tests.stream_stage import UNHURRIED, Clock, Stage
 from tests.waiting import until
 
-HURRIED = BoardLimits(refresh_every=0.01, look_up_every=0.0)
+HURRIED = BoardLimits(refresh_every=0.01, reload_every=0.0)
 
 
 def state(watched: Watched) -> Phase:
@@ -167,7 +167,7 @@ async def test_a_heartbeat_counts_while_the_stream_is_watchable(tasks: Tasks) ->
     stage.go_live()
     watched = await stage.watch()
     for visitor in ("ann", "bob", "ann"):
-        stage.board.heartbeat(watched, visitor, newcomer=True)
+        stage.board.heartbeat(watched, visitor, new_visitor=True)
     await until(lambda: watched.snapshot.viewers.value == 2)
 
 
@@ -175,7 +175,7 @@ async def test_a_heartbeat_before_there_is_something_to_watch_does_not_count(tas
     stage = await Stage(tasks).open()
     stage.provider.connect(stage.uid)
     watched = await stage.watch()
-    stage.board.heartbeat(watched, "ann", newcomer=True)
+    stage.board.heartbeat(watched, "ann", new_visitor=True)
     assert (await stage.viewers.count(stage.uid, stage.clock())).value == 0
 
 
@@ -183,10 +183,10 @@ async def test_the_count_is_0_in_the_very_status_that_says_the_broadcast_has_end
     stage = await Stage(tasks).open()
     stage.go_live()
     watched = await stage.watch()
-    stage.board.heartbeat(watched, "ann", newcomer=True)
+    stage.board.heartbeat(watched, "ann", new_visitor=True)
     await until(lambda: watched.snapshot.viewers.value == 1)
     counts: list[tuple[Phase, int]] = []
-    watched.news.listen(lambda: counts.append((state(watched), watched.snapshot.viewers.value)))
+    watched.notifier.listen(lambda: counts.append((state(watched), watched.snapshot.viewers.value)))
     stage.provider.end(stage.uid)
     await until(lambda: state(watched) is Phase.ENDED)
     assert [count for phase, count in counts if phase is Phase.ENDED] == [0]
@@ -243,7 +243,7 @@ async def test_newcomers_do_not_make_it_ask_the_provider(tasks: Tasks) -> None:
     stage.go_live()
     watched = await stage.watch()
     asked = stage.provider.calls["state"]
-    stage.board.heartbeat(watched, "ann", newcomer=True)
+    stage.board.heartbeat(watched, "ann", new_visitor=True)
     await until(lambda: watched.snapshot.viewers.value == 1)
     assert stage.provider.calls["state"] == asked
 
@@ -361,7 +361,7 @@ async def test_the_board_is_bounded_and_the_least_asked_for_channel_goes(tasks: 
 async def test_a_channel_somebody_listens_to_is_asked_for(tasks: Tasks) -> None:
     stage = await Stage(tasks, replace(HURRIED, unasked_refreshes=2)).open()
     watched = await stage.watch()
-    watched.news.listen(lambda: None)
+    watched.notifier.listen(lambda: None)
     looks = stage.channels.asked
     await until(lambda: stage.channels.asked > looks + 5)
     assert watched.unasked == 0

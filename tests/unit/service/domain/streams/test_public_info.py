@@ -24,8 +24,8 @@ class Stage:
         self.clock = MovableClock()
         self.provider = MemoryProvider(clock=self.clock)
         self.streams = Streams(self.provider, store.channels, store.claims, self.clock)
-        catalogue = StreamQueries(self.provider, store.claims, self)
-        self.showcase = PublicStreamInfo(self.provider, store.channels, store.claims, catalogue)
+        queries = StreamQueries(self.provider, store.claims, self)
+        self.showcase = PublicStreamInfo(self.provider, store.channels, store.claims, queries)
         self.streams.listen(self.showcase.changed)
 
     async def states(self, uids: object) -> dict[str, object]:

@@ -12,7 +12,7 @@ from providers.memory import MemoryProvider
 from service.concurrency.tasks import Tasks
 from service.domain.entities import Channel
 from service.domain.errors import NotFound, Unavailable
-from service.domain.paging import Anchor, Page, PageRequest
+from service.domain.paging import Page, PageAnchor, PageRequest
 from service.domain.status.summaries import Summaries
 from service.domain.streams import queries as cataloguing
 from service.domain.streams.queries import StreamQueries
@@ -25,7 +25,7 @@ from tests.unit.service.domain.callers import caller
 
 
 class Stage:
-    """Streams of one organization, and a catalogue of them."""
+    """Streams of one organization, and their queries."""
 
     def __init__(self, store: Store, tasks: Tasks) -> None:
         self.clock = MovableClock()
@@ -33,7 +33,7 @@ class Stage:
         self.store = store
         self.streams = Streams(self.provider, store.channels, store.claims, self.clock)
         self._summaries = Summaries(self.provider, MemoryViewers(digest_key=bytes(16)), tasks.spawn, lambda: 0)
-        self.catalogue = StreamQueries(self.provider, store.claims, self)
+        self.queries = StreamQueries(self.provider, store.claims, self)
         self.states = self._summaries.of
 
     async def input(self, channel: Channel) -> str:
@@ -67,9 +67,9 @@ def stage(store: Store, tasks: Tasks) -> Stage:
 async def test_streams_are_listed_newest_first_and_found_by_a_part_of_the_name(store: Store, stage: Stage) -> None:
     room = await new_room(store)
     uids = await stage.channels(room, 3)
-    page = await stage.catalogue.streams(room.organization_id, PageRequest(9))
+    page = await stage.queries.streams(room.organization_id, PageRequest(9))
     assert [each.stream.uid for each in page.items] == uids[::-1]
-    found = await stage.catalogue.streams(room.organization_id, PageRequest(9), search="NEL 1")
+    found = await stage.queries.streams(room.organization_id, PageRequest(9), search="NEL 1")
     assert [each.stream.uid for each in found.items] == [uids[1]]
 
 
@@ -84,11 +84,11 @@ async def test_pages_of_what_is_on_air_are_full_however_rare_it_is(
     for uid in (*on_air, uids[6], *await stage.channels(elsewhere, 1)):
         stage.provider.connect(uid)
     stage.provider.make_watchable(uids[6])
-    start = Anchor(START, str(UUID(int=0)), backward=True) if backward else None
+    start = PageAnchor(START, str(UUID(int=0)), backward=True) if backward else None
     pages: list[list[str]] = []
     request: PageRequest | None = PageRequest(2, start)
     while request is not None and len(pages) < 9:
-        page = await stage.catalogue.streams(room.organization_id, request, states={Phase.CONNECTING})
+        page = await stage.queries.streams(room.organization_id, request, states={Phase.CONNECTING})
         pages.append([each.stream.uid for each in page.items])
         assert {each.summary.state for each in page.items} == {Phase.CONNECTING}
         further = page.previous if backward else page.next
@@ -103,9 +103,9 @@ async def test_a_stream_is_listed_in_the_state_it_has_now_though_it_was_just_ask
 ) -> None:
     room = await new_room(store)
     (uid,) = await stage.channels(room, 1)
-    (before,) = (await stage.catalogue.streams(room.organization_id, PageRequest(9))).items
+    (before,) = (await stage.queries.streams(room.organization_id, PageRequest(9))).items
     stage.provider.connect(uid)
-    (after,) = (await stage.catalogue.streams(room.organization_id, PageRequest(9), states={Phase.CONNECTING})).items
+    (after,) = (await stage.queries.streams(room.organization_id, PageRequest(9), states={Phase.CONNECTING})).items
     assert (before.summary.state, after.summary.state) == (Phase.OFFLINE, Phase.CONNECTING)
 
 
@@ -117,7 +117,7 @@ async def test_more_on_air_than_can_be_named_are_scanned_for(
     uids = await stage.channels(room, 3)
     for uid in uids:
         stage.provider.connect(uid)
-    page = await stage.catalogue.streams(room.organization_id, PageRequest(9), states={Phase.CONNECTING})
+    page = await stage.queries.streams(room.organization_id, PageRequest(9), states={Phase.CONNECTING})
     assert [each.stream.uid for each in page.items] == uids[::-1]
 
 
@@ -131,7 +131,7 @@ async def test_a_list_by_a_state_at_rest_goes_on_where_its_scan_ended(
     pages: list[Page[object]] = []
     request = PageRequest(5)
     while len(pages) < 5:
-        page = await stage.catalogue.streams(room.organization_id, request, states={Phase.ENDED})
+        page = await stage.queries.streams(room.organization_id, request, states={Phase.ENDED})
         pages.append(page)  # type: ignore[arg-type]
         if page.next is None:
             break
@@ -145,7 +145,7 @@ async def test_an_outage_of_the_provider_is_ours(store: Store, stage: Stage) -> 
     stage.provider.fail()
     for states in (frozenset[Phase](), {Phase.LIVE}, {Phase.OFFLINE}, {Phase.LIVE, Phase.OFFLINE}):
         with pytest.raises(Unavailable):
-            await stage.catalogue.streams(room.organization_id, PageRequest(9), states=states)
+            await stage.queries.streams(room.organization_id, PageRequest(9), states=states)
 
 
 async def test_recordings_of_every_input_a_channel_had_page_both_ways(store: Store, stage: Stage) -> None:
@@ -156,11 +156,11 @@ async def test_recordings_of_every_input_a_channel_had_page_both_ways(store: Sto
         recorded += [stage.broadcast(uid) for _ in range(2)]
         await stage.provider.delete_input(uid)
     await stage.input(room.channel)
-    first = await stage.catalogue.recordings(room.channel, PageRequest(3))
+    first = await stage.queries.recordings(room.channel, PageRequest(3))
     assert [each.uid for each in first.items] == recorded[:0:-1]
-    second = await stage.catalogue.recordings(room.channel, PageRequest(3, first.next))
+    second = await stage.queries.recordings(room.channel, PageRequest(3, first.next))
     assert ([each.uid for each in second.items], second.next) == (recorded[:1], None)
-    back = await stage.catalogue.recordings(room.channel, PageRequest(3, second.previous))
+    back = await stage.queries.recordings(room.channel, PageRequest(3, second.previous))
     assert [each.uid for each in back.items] == [each.uid for each in first.items]
 
 
@@ -168,17 +168,17 @@ async def test_a_recording_of_a_deleted_private_channel_stays_with_its_members(s
     room = await new_room(store, is_private=True)
     _, (stranger,) = await new_people(store, 1, room.organization_id)
     recorded = stage.broadcast(await stage.input(room.channel))
-    found = await stage.catalogue.recording(await caller(room, 1), recorded)
+    found = await stage.queries.recording(await caller(room, 1), recorded)
     assert (found[0].uid, found[1]) == (recorded, room.id)
     with pytest.raises(NotFound):
-        await stage.catalogue.recording(await caller(room, stranger), recorded)
+        await stage.queries.recording(await caller(room, stranger), recorded)
     await store.channels.remove_channel(room.id, stage.clock.now + timedelta(1))
-    while await store.forgetting.forget_messages(10):
+    while await store.purge.purge_messages(10):
         pass
     for who in (1, None):
-        assert (await stage.catalogue.recording(await caller(room, who), recorded))[1] == room.id
+        assert (await stage.queries.recording(await caller(room, who), recorded))[1] == room.id
     with pytest.raises(NotFound):
-        await stage.catalogue.recording(await caller(room, stranger), recorded)
+        await stage.queries.recording(await caller(room, stranger), recorded)
 
 
 async def test_a_recording_of_another_organization_is_not_there(store: Store, stage: Stage) -> None:
@@ -186,4 +186,4 @@ async def test_a_recording_of_another_organization_is_not_there(store: Store, st
     recorded = stage.broadcast(await stage.input(other.channel))
     for uid in (recorded, uuid4().hex):
         with pytest.raises(NotFound):
-            await stage.catalogue.recording(await caller(room, 0), uid)
+            await stage.queries.recording(await caller(room, 0), uid)

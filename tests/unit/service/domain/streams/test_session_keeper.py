@@ -47,7 +47,7 @@ class Stage:
             self.store.sessions, self.provider, self.board, self.viewers, self.tasks.spawn, self.clock.moment, audience
         )
         if listen:
-            self.provider.listen(made.happened)
+            self.provider.listen(made.handle_event)
         return made
 
     def sessions(self, keeper: SessionKeeper) -> Sessions:

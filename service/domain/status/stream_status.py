@@ -43,7 +43,7 @@ STATES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Status:
+class StreamStatus:
     """What a player is told. `degraded`: the provider is away, and this is the last it said, at `as_of`. `tracks` and
     `recording`: as in `InputState`."""
 
@@ -64,13 +64,13 @@ def never_streamed(now: datetime) -> InputState:
     return InputState(Phase.OFFLINE, False, False, 0.0, as_of=now)
 
 
-def status_of(state: InputState, before: Status | None, now: datetime) -> Status:
+def status_of(state: InputState, before: StreamStatus | None, now: datetime) -> StreamStatus:
     """The answer for `state` at the moment `now`, when `before` was the answer until now."""
     seconds = _countdown(state, before, now)
     poll_after_ms = STATES[state.phase].poll_after_ms
     if seconds > 0:
         poll_after_ms = max(POLL_AT_THE_END_MS, min(POLL_WAITING_MS, (seconds - 1) * 1000))
-    return Status(
+    return StreamStatus(
         state=state.phase,
         is_connected=state.is_connected,
         is_watchable=state.is_watchable,
@@ -84,7 +84,7 @@ def status_of(state: InputState, before: Status | None, now: datetime) -> Status
     )
 
 
-def _countdown(state: InputState, before: Status | None, now: datetime) -> int:
+def _countdown(state: InputState, before: StreamStatus | None, now: datetime) -> int:
     if state.is_watchable or not _is_coming(state):
         return 0
     passed = max(0.0, (now - state.as_of).total_seconds())

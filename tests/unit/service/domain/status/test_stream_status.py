@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from providers.base import InputState, Phase
-from service.domain.status.status import POLL_AT_THE_END_MS, STATES, Status, never_streamed, status_of
+from service.domain.status.stream_status import POLL_AT_THE_END_MS, STATES, StreamStatus, never_streamed, status_of
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
@@ -18,7 +18,7 @@ def starting(seconds: float, *, as_of: datetime = NOW, phase: Phase = Phase.STAR
     return InputState(phase, True, False, seconds, as_of=as_of)
 
 
-def shown(seconds: float, before: Status | None = None) -> Status:
+def shown(seconds: float, before: StreamStatus | None = None) -> StreamStatus:
     return status_of(starting(seconds), before, NOW)
 
 
@@ -80,7 +80,7 @@ def test_players_ask_soon_at_the_end_of_the_countdown_and_rarely_when_offline() 
 
 @given(st.floats(0.05, 60), st.lists(st.floats(-10, 10), max_size=40))
 def test_it_never_rises_however_the_estimate_changes(start: float, noise: list[float]) -> None:
-    before: Status | None = None
+    before: StreamStatus | None = None
     for passed, tremble in enumerate(noise):
         now = NOW + timedelta(seconds=passed)
         estimate = max(0.05, start - passed + tremble)

@@ -15,13 +15,13 @@ from service.store.database import Database
 from service.store.tables import FORGETTABLE, channels
 
 
-class StoredForgetting:
-    """Implements `domain.sweeper.ForgettingStore`."""
+class StoredPurge:
+    """Implements `domain.sweeper.PurgeStore`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def forget_messages(self, limit: int) -> bool:
+    async def purge_messages(self, limit: int) -> bool:
         # Whoever else sweeps takes another channel.
         next_one = select(channels.c.id).where(FORGETTABLE).order_by(channels.c.deleted_at).limit(1)
 

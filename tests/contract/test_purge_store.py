@@ -32,10 +32,10 @@ async def test_messages_of_a_deleted_channel_go_batch_by_batch(store: Store) -> 
     room, other = await new_room(store), await new_room(store)
     await talk(room, 7)
     await talk(other, 2)
-    assert not await store.forgetting.forget_messages(3)
+    assert not await store.purge.purge_messages(3)
     await store.channels.remove_channel(room.id, START)
     after = []
-    while await store.forgetting.forget_messages(3):
+    while await store.purge.purge_messages(3):
         after.append(await left(store))
     assert after == [(6, 6), (3, 3), (2, 2)]
 
@@ -44,7 +44,7 @@ async def test_a_last_batch_that_is_full_ends_as_well(store: Store) -> None:
     room = await new_room(store)
     await talk(room, 4)
     await store.channels.remove_channel(room.id, START)
-    worked = [await store.forgetting.forget_messages(2) for _ in range(4)]
+    worked = [await store.purge.purge_messages(2) for _ in range(4)]
     assert (worked, await left(store)) == ([True, True, True, False], (0, 0))
 
 
@@ -55,7 +55,7 @@ async def test_several_sweep_at_once_without_hurting_each_other(store: Store) ->
         await store.channels.remove_channel(room.id, START)
 
     async def sweep() -> None:
-        while await store.forgetting.forget_messages(2):
+        while await store.purge.purge_messages(2):
             pass
 
     await asyncio.gather(*(sweep() for _ in range(4)))

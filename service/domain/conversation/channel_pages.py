@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from service.domain.entities import Channel
-from service.domain.paging import Anchor, Page, PageRequest, cut, known_ordering
+from service.domain.paging import Page, PageAnchor, PageRequest, cut, known_ordering
 
 NEWEST_FIRST = "-latest_message_created_at"
 ORDERINGS = ("created_at", "-created_at", "latest_message_created_at", NEWEST_FIRST)
@@ -40,14 +40,14 @@ async def page_of_channels(
     return cut(found, request, lambda each: place(channel_of(each)))
 
 
-def place_in(ordering: str, since: datetime | None = None) -> Callable[[Channel], Anchor]:
+def place_in(ordering: str, since: datetime | None = None) -> Callable[[Channel], PageAnchor]:
     """Where a channel stands in that order, in a walk that began at `since`."""
     by_creation = ordering.lstrip("-") == "created_at"
 
-    def place(channel: Channel) -> Anchor:
+    def place(channel: Channel) -> PageAnchor:
         if by_creation:
-            return Anchor(channel.created_at, str(channel.id))
-        return Anchor(_latest(channel), str(channel.id), since=since)
+            return PageAnchor(channel.created_at, str(channel.id))
+        return PageAnchor(_latest(channel), str(channel.id), since=since)
 
     return place
 
