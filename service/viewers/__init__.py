@@ -1,1 +1,1 @@
-"""Who watches: distinct visitor ids per stream within the last 120 seconds."""
+"""Viewer counts: distinct visitor ids per stream within the last 120 seconds."""

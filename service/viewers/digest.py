@@ -1,4 +1,4 @@
-"""How a visitor id is kept: as a keyed digest, so that nobody who reads the store can tell who watched."""
+"""Keyed digests of visitor ids, so that reading Redis or the store does not reveal who watched."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ DIGEST_SIZE = 16
 
 
 def visitor_digest(visitor_id: str, key: bytes) -> bytes:
-    """The DIGEST_SIZE bytes a visitor is counted under; the same for the same id and key everywhere.
+    """Return the DIGEST_SIZE bytes a visitor is counted under, the same in every process with that key.
 
-    `key`: at most 64 bytes, BLAKE2b takes no longer one.
+    `key`: at most 64 bytes, the limit of BLAKE2b (RFC 7693 §2.1).
     """
-    # An id may have come from a header with bytes that are no UTF-8, which arrive as lone surrogates.
+    # An id may come from a header with bytes that are not UTF-8. aiohttp decodes these to lone surrogates.
     return hashlib.blake2b(visitor_id.encode("utf-8", "surrogatepass"), digest_size=DIGEST_SIZE, key=key).digest()

@@ -1,4 +1,4 @@
-"""Heartbeats on their way to Redis: held for one flush, remembered for one window, and all sent again when any may be lost."""
+"""Heartbeats on their way to Redis: held until the next flush, remembered for one window, sent again if any may be lost."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from collections.abc import Callable
 from service.viewers.port import WINDOW_MS
 
 MAX_HELD = 50_000
-"""Heartbeats gathered before they move to the remembered ones ahead of the flush."""
+"""Heartbeats gathered before they move to the remembered ones without waiting for a flush."""
 
 MAX_REMEMBERED = 200_000
-"""Heartbeats kept for sending again (about 200 bytes each); beyond, the oldest are dropped."""
+"""Heartbeats kept for sending again (about 200 bytes each). Over the limit, the oldest are dropped."""
 
 Heartbeat = tuple[str, bytes]
 """Stream uid and visitor digest."""
 
 
 class Heartbeats:
-    """`clock`: Unix ms, the one of the heartbeats. `send_all`: what was sent may be lost, so the next `drain` is all of it."""
+    """`clock`: Unix ms, the one of the heartbeats. `send_all`: what was sent may be lost, so the next `drain` returns all of it."""
 
     def __init__(self, clock: Callable[[], int]) -> None:
         self._clock = clock
@@ -29,7 +29,7 @@ class Heartbeats:
         self.send_all = False
 
     def add(self, heartbeat: Heartbeat, now_ms: int) -> None:
-        """Hold it for the next flush; of one visitor's the newest counts."""
+        """Hold a heartbeat for the next flush. Only a visitor's latest one is kept."""
         if now_ms > self._held.get(heartbeat, 0):
             self._held[heartbeat] = now_ms
         if len(self._held) >= MAX_HELD:
@@ -37,7 +37,7 @@ class Heartbeats:
             self.send_all = True
 
     def drain(self) -> list[tuple[Heartbeat, int]]:
-        """The heartbeats to send now: those held, or the whole window."""
+        """Return the heartbeats to send now: those held, or the whole window."""
         fresh = self._remember_held()
         if not self.send_all:
             return fresh
@@ -45,13 +45,13 @@ class Heartbeats:
         return list(self._remembered.items())
 
     def forget(self, stream_uid: str) -> None:
-        """Drop the stream's."""
+        """Drop the heartbeats of a stream."""
         self._held = {beat: at for beat, at in self._held.items() if beat[0] != stream_uid}
         for beat in [beat for beat in self._remembered if beat[0] == stream_uid]:
             del self._remembered[beat]
 
     def _read_clock(self) -> int:
-        """The clock. If it was set back, what is remembered goes back with it: else it would be young for as long."""
+        """Return the time. If the clock was set back, move the remembered heartbeats back, too, or they would stay too long."""
         now, before = self._clock(), self._last_time
         self._last_time = now
         if now < before:
@@ -60,7 +60,7 @@ class Heartbeats:
         return now
 
     def _remember_held(self) -> list[tuple[Heartbeat, int]]:
-        """Move the held heartbeats to the remembered ones, newest last; returns them, none of them later than now."""
+        """Move the held heartbeats to the remembered ones, latest last. Return them, none of them later than now."""
         now = self._read_clock()
         oldest = now - WINDOW_MS
         fresh = [(beat, min(at, now)) for beat, at in self._held.items()]

@@ -1,4 +1,4 @@
-"""The viewer window in this process alone: for tests, and for a machine without Redis."""
+"""The viewer window in the memory of one process: for tests, and for a machine without Redis."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from service.viewers.digest import visitor_digest
 from service.viewers.port import WINDOW_MS, ViewerCount
 
 MAX_STREAMS = 10_000
-"""Streams with a window; beyond, the one without a heartbeat for the longest time is forgotten."""
+"""Streams with a window; over the limit, the stream with the oldest heartbeat is dropped."""
 
 MAX_VISITORS = 1_000_000
-"""Visitors of all streams together (about 150 bytes each); beyond, the oldest heartbeats of the oldest stream go first."""
+"""Visitors of all streams together (about 150 bytes each); over the limit, the oldest ones of the oldest stream are dropped."""
 
 
 class _Window:
@@ -26,7 +26,7 @@ class _Window:
         self.sorted = True
 
     def add(self, visitor: bytes, now_ms: int) -> int:
-        """Returns how many visitors this added: 1 or 0."""
+        """Record a heartbeat and return how many visitors it added: 1 or 0."""
         before = self.seen.get(visitor)
         if before is not None and before >= now_ms:
             return 0
@@ -39,7 +39,7 @@ class _Window:
         return 1 if before is None else 0
 
     def drop_before(self, oldest_ms: int) -> int:
-        """Forget heartbeats older than `oldest_ms`; returns how many."""
+        """Drop heartbeats older than `oldest_ms` and return how many."""
         if not self.sorted:
             self.seen = OrderedDict(sorted(self.seen.items(), key=lambda item: item[1]))
             self.sorted = True
@@ -54,7 +54,7 @@ class _Window:
 
 
 class MemoryViewers:
-    """The in-memory twin of `RedisViewers`. It is never degraded and forgets everything with the process."""
+    """The in-memory counterpart of `RedisViewers`. It is never degraded, and its counts end with the process."""
 
     def __init__(self, *, digest_key: bytes) -> None:
         self._key = digest_key
@@ -102,7 +102,7 @@ class MemoryViewers:
             self._visitors -= len(window.seen)
 
     async def check(self) -> None:
-        """Always ready."""
+        """Return at once: memory is always available."""
 
     async def aclose(self) -> None:
-        """Nothing to close."""
+        """Do nothing: there is nothing to close."""

@@ -11,13 +11,13 @@ WINDOW_MS = 120_000
 
 
 def unix_ms() -> int:
-    """The clock heartbeats and counts go by: Unix time in ms."""
+    """Return the time of heartbeats and counts: Unix time in ms."""
     return time.time_ns() // 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class ViewerCount:
-    """`value` visitors at the moment `as_of_ms` (Unix time). `degraded`: the store of counts is away, this is the last good one."""
+    """`value` visitors at the moment `as_of_ms` (Unix time). `degraded`: Redis is unavailable, this is the last good count."""
 
     value: int
     as_of_ms: int
@@ -25,27 +25,52 @@ class ViewerCount:
 
 
 class ViewerWindow(Protocol):
-    """Heartbeats in, counts out. Time is Unix time in ms, passed in by the caller."""
+    """Heartbeats in, counts out. Times are Unix time in ms, passed in."""
 
     def seen(self, stream_uid: str, visitor_id: str, now_ms: int) -> None:
-        """Take a heartbeat. Never waits and never fails: it is coalesced in the process and flushed soon."""
+        """Record a heartbeat. It is coalesced in the process and flushed soon, so this never waits and never fails.
+
+        Args:
+            stream_uid: The live input that the visitor watches.
+            visitor_id: The visitor. Only a keyed digest of it is kept.
+            now_ms: The time of the heartbeat, in ms.
+        """
 
     async def count(self, stream_uid: str, now_ms: int) -> ViewerCount:
-        """Distinct visitors of the window that ends at `now_ms`, all heartbeats taken before this call included.
+        """Count the visitors of the window that ends at `now_ms`.
 
-        Answers the last good count, marked degraded, when the store of counts is away.
+        Args:
+            stream_uid: The live input.
+            now_ms: The end of the window, in ms.
+
+        Returns:
+            The distinct visitors, including all heartbeats recorded before this call. While Redis is unavailable, the last good
+            count, marked as degraded.
         """
 
     async def visitors(self, stream_uid: str, since_ms: int) -> set[bytes]:
-        """Digests of those whose newest heartbeat is not older than `since_ms`, as far as the window reaches back; all heartbeats
-        taken before this call included. Errors: Unavailable.
+        """Read the visitors whose latest heartbeat is not older than `since_ms`.
+
+        Args:
+            stream_uid: The live input.
+            since_ms: The earliest heartbeat, in ms; at most the length of the window ago.
+
+        Returns:
+            Digests of DIGEST_SIZE bytes, including all heartbeats recorded before this call.
+
+        Raises:
+            Unavailable: Redis does not answer.
         """
 
     async def forget(self, stream_uid: str) -> None:
-        """Drop the stream's window (its live input was deleted)."""
+        """Delete the window of a stream whose live input was deleted."""
 
     async def check(self) -> None:
-        """Raise `service.domain.errors.Unavailable` when the store of counts is away (readiness)."""
+        """Return if counts can be read, for the readiness probe.
+
+        Raises:
+            Unavailable: Redis does not answer.
+        """
 
     async def aclose(self) -> None:
-        """Flush what is held and close; safe to call twice."""
+        """Flush the heartbeats that are held, and close. Safe to call twice."""

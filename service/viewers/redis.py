@@ -1,13 +1,13 @@
 """The viewer window in Redis, exact across machines.
 
-One sorted set per stream, `viewers:{<stream_uid>}`: member = keyed digest of the visitor id, score = time of the newest
-heartbeat in ms by Redis' clock. The set is only ever added to with `ZADD GT` and cut by score, so every command may be
-repeated: after a failure nothing has to be known about what arrived. That is what the recovery rests on:
+One sorted set per stream, `viewers:{<stream_uid>}`: member = keyed digest of the visitor id, score = time of the latest
+heartbeat in ms by Redis' clock. Members are only added with `ZADD GT` and removed by score, so that every command may be
+repeated. After a failure, it need not be known which commands arrived:
 
     heartbeat ─▶ held (one flush) ─▶ remembered (one window) ─▶ Redis
-                                          └── sent again, all of it, over every new connection
+                                          └── all of it sent again over each new connection
 
-A Redis that restarts empty is therefore full again with the first flush that reaches it.
+So a Redis that restarts empty is complete again after the first flush.
 """
 
 from __future__ import annotations
@@ -37,16 +37,16 @@ from service.viewers.sorted_sets import SortedSets, redis_time
 log = structlog.get_logger(__name__)
 
 FLUSH_EVERY = 0.1
-"""Seconds heartbeats are gathered for one trip to Redis."""
+"""Seconds for which heartbeats are gathered for one round trip to Redis."""
 
 RETRY_AFTER = 0.5
-"""Seconds between attempts while Redis is away."""
+"""Seconds between attempts while Redis is unavailable."""
 
 FLUSH_TIMEOUT = 5.0
-"""Seconds one flush may take in all, a whole window sent again included."""
+"""Seconds a flush may take, also when it sends a whole window again."""
 
 ANSWER_TIMEOUT = 1.5
-"""Seconds `count` waits for a flush before it answers the last good count."""
+"""Seconds for which `count` waits for a flush before it returns the last good count."""
 
 SOCKET_TIMEOUT = 1.0
 """Seconds Redis has for one answer, and for one connection."""
@@ -55,14 +55,14 @@ MAX_LAST_COUNTS = 10_000
 """Streams whose last good count is kept."""
 
 MAX_ROUNDS = 3
-"""Times one flush starts over because a connection was new."""
+"""How often a flush starts over because the connection was new."""
 
 _FAILURES = (RedisError, OSError, TimeoutError)
 
 
 @dataclass(slots=True, eq=False)
 class _CountRequest:
-    """Somebody waits for a count."""
+    """A pending call of `count`."""
 
     stream_uid: str
     now_ms: int
@@ -72,8 +72,8 @@ class _CountRequest:
 class RedisViewers:
     """`service.viewers.port.ViewerWindow` on one Redis.
 
-    `digest_key`: up to 64 secret bytes, the same on every machine. `clock` must be the one the callers' `now_ms` comes from;
-    `time_source` reads the clock all machines share (tests hand in their own).
+    `digest_key`: up to 64 secret bytes, the same on every machine. `clock` must be the source of all `now_ms`.
+    `time_source` reads the clock that all machines share; tests pass their own.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class RedisViewers:
         clock: Callable[[], int] = unix_ms,
         time_source: Callable[[aioredis.Redis], Awaitable[int]] = redis_time,
     ) -> None:
-        # One connection: a new one then always means that the old one broke, and that what was sent may be lost.
+        # One connection: a new one always means that the old one broke, and that what was sent may be lost.
         self._pool = aioredis.BlockingConnectionPool.from_url(
             url,
             max_connections=1,
@@ -108,7 +108,7 @@ class RedisViewers:
         self._in_use = asyncio.Lock()
         self._runner = spawn(self._run(), name="viewer heartbeats")
 
-    # What visitors and the status board call.
+    # Called by the API and the status board.
 
     def seen(self, stream_uid: str, visitor_id: str, now_ms: int) -> None:
         self._beats.add((stream_uid, visitor_digest(visitor_id, self._key)), now_ms)
@@ -140,7 +140,7 @@ class RedisViewers:
             raise Unavailable("Redis does not answer.") from failure
 
     async def forget(self, stream_uid: str) -> None:
-        """Drop the stream's window; while Redis is away, its set goes by itself after EXPIRE_MS."""
+        """Drop the stream's window. While Redis is unavailable, its set expires after EXPIRE_MS."""
         async with self._in_use:
             self._beats.forget(stream_uid)
             self._last.pop(stream_uid, None)
@@ -189,19 +189,19 @@ class RedisViewers:
 
     def _lost(self, failure: Exception) -> None:
         if not self._unavailable:
-            log.warning("redis is away: viewer counts stand still", error=type(failure).__name__)
+            log.warning("redis unavailable, serving last known viewer counts", error=type(failure).__name__)
         self._unavailable = self._beats.send_all = True
         self._answer_last_good()
-        self._work.set()  # try again, asked or not
+        self._work.set()  # try again even if there is nothing to send
 
     async def _disconnect(self) -> None:
-        """Try again over a new connection: after a failover the old one still leads to who was the master, and takes no writes."""
+        """Close the connection: after a failover the old one leads to the former primary, which accepts no writes."""
         with suppress(*_FAILURES):
             await self._pool.disconnect(inuse_connections=False)
 
     def _found(self) -> None:
         if self._unavailable:
-            log.info("redis is back: viewer counts are exact again")
+            log.info("redis available again, viewer counts are current")
         self._unavailable = False
 
     def _answer_last_good(self) -> None:
@@ -211,7 +211,7 @@ class RedisViewers:
                 ask.answer.set_result(self._last_good(ask.stream_uid, ask.now_ms))
 
     async def _connected(self, connection: Any) -> None:
-        """Greet a new connection (redis-py calls this instead of its own greeting)."""
+        """Set up a new connection. redis-py calls this instead of its own setup."""
         connection.pack_command = _packed
         await connection.on_connect()
         self._beats.send_all = True
@@ -219,14 +219,14 @@ class RedisViewers:
     # One flush.
 
     async def _flush(self) -> None:
-        """Send what is held, and answer the counts asked for before it was taken."""
+        """Send the heartbeats that are held, then answer the counts requested before."""
         async with self._in_use:
             try:
                 await self._sets.compare_clocks()
                 asks = list(self._asks)
                 values = await self._deliver(asks)
             except BaseException:
-                self._beats.send_all = True  # nobody knows what arrived
+                self._beats.send_all = True  # it is unknown what arrived
                 raise
         for ask, value in zip(asks, values, strict=True):
             self._settle(ask, value)
@@ -240,7 +240,7 @@ class RedisViewers:
         raise ConnectionError("the connection to Redis keeps breaking")
 
     def _settle(self, ask: _CountRequest, value: int) -> None:
-        with suppress(ValueError):  # answered with the last good one meanwhile
+        with suppress(ValueError):  # already answered with the last good count
             self._asks.remove(ask)
         count = ViewerCount(value, ask.now_ms)
         self._last[ask.stream_uid] = count
@@ -249,7 +249,7 @@ class RedisViewers:
 
 
 def _packed(name: str, *arguments: Any) -> list[bytes]:
-    """A command as it goes to Redis. In C: redis-py's own way, in Python, was half of what a heartbeat costs.
+    """Serialize a command in C: redis-py's own serializer, in Python, was half of the cost of a heartbeat.
 
     `name` may be several words, such as CLIENT SETINFO.
     """

@@ -1,6 +1,6 @@
-"""The sorted sets in Redis, one a stream, and the commands on them: add, cut a little, count, read.
+"""The sorted sets in Redis, one per stream, and the commands on them: add, trim, count, read.
 
-Redis serves others between two pieces of whatever is long: adding, cutting and reading.
+Long work is split into pieces, so that Redis serves other clients in between.
 """
 
 from __future__ import annotations
@@ -18,29 +18,29 @@ ZADD_CHUNK = 500
 """Heartbeats in one ZADD."""
 
 PIPELINE_CHUNK = 5_000
-"""Heartbeats in one pipeline: our event loop serves others in between."""
+"""Heartbeats in one pipeline: the event loop serves other tasks in between."""
 
 TRIM_AT_ONCE = 1_000
-"""Expired visitors cut from a stream per flush: cutting 100,000 at once would hold Redis for 35 ms."""
+"""Expired visitors removed from a stream per flush: removing 100,000 at once would block Redis for 35 ms."""
 
 TRIM_MARGIN_MS = 10_000
-"""A visitor is cut this long after the window, so that nothing is missing from a count asked for just before."""
+"""A visitor is removed this long after the window, so that a count requested just before misses none."""
 
 EXPIRE_MS = WINDOW_MS + 60_000
-"""A stream's set goes by itself this long after its last heartbeat."""
+"""A stream's set expires this long after its last heartbeat."""
 
 SCAN_AT_ONCE = 1_000
-"""Members Redis looks at for one answer."""
+"""Members that Redis scans for one reply."""
 
 CLOCK_EVERY_MS = 10_000
 """How often the difference between our clock and Redis' is measured."""
 
 MAX_CUTS = 10_000
-"""Streams whose next cut is remembered."""
+"""Streams whose next trim is remembered."""
 
 
 async def redis_time(client: aioredis.Redis) -> int:
-    """Redis' clock, in Unix ms: the one all our machines share."""
+    """Return the time of Redis' clock in Unix ms: the clock that all machines share."""
     seconds, microseconds = await client.time()
     return int(seconds) * 1000 + int(microseconds) // 1000
 
@@ -59,7 +59,7 @@ class SortedSets:
         self._trim_to: dict[str, float | str] = {}
 
     async def compare_clocks(self) -> None:
-        """Learn how far Redis' clock is from ours; noise smaller than the trip there and back changes nothing."""
+        """Measure the offset of Redis' clock. A difference smaller than the round trip changes nothing."""
         before = self._clock()
         if self._offset_ms is not None and abs(before - self._offset_at_ms) < CLOCK_EVERY_MS:
             return
@@ -71,9 +71,9 @@ class SortedSets:
         self._offset_at_ms = after
 
     async def exchange(self, batch: list[tuple[Heartbeat, int]], asked: Sequence[tuple[str, int]]) -> list[int]:
-        """Send heartbeats, trim the streams they are for, and count; one pipeline unless there are very many.
+        """Send heartbeats, trim their streams, and count. One pipeline unless there are very many.
 
-        `asked`: streams and the moments for which to count; the answers come in their order.
+        `asked`: the streams and times to count for. Counts are returned in this order.
         """
         offset = self._offset_ms or 0
         chunks = iter(_chunks(batch, offset))
@@ -100,7 +100,7 @@ class SortedSets:
         return [int(value) for value in counts]
 
     async def members(self, stream_uid: str, since_ms: int) -> set[bytes]:
-        """Who was seen since then. ZSCAN misses nobody who is there from beginning to end."""
+        """Return the visitors seen since then. ZSCAN returns every member that is present from its start to its end."""
         score = since_ms + (self._offset_ms or 0)
         found: set[bytes] = set()
         cursor = 0
@@ -112,12 +112,12 @@ class SortedSets:
                 return found
 
     async def forget(self, stream_uid: str) -> None:
-        """Drop the stream's set."""
+        """Delete the stream's set."""
         self._trim_to.pop(stream_uid, None)
         await self._redis.delete(_key(stream_uid))
 
     def _trim(self, pipeline: Any, stream_uid: str, expired: str) -> None:
-        """Cut a little. The next cut's score is read now: cutting by score never takes somebody who came back meanwhile."""
+        """Trim the set. The score of the next trim is read now: trimming by score spares visitors who have come back since."""
         if len(self._trim_to) > MAX_CUTS:
             self._trim_to.clear()
         key = _key(stream_uid)
@@ -131,7 +131,7 @@ def _key(stream_uid: str) -> str:
 
 
 def _chunks(batch: Iterable[tuple[Heartbeat, int]], offset: int) -> Iterable[tuple[str, list[int | bytes]]]:
-    """Heartbeats by stream, as the arguments of one ZADD each: score, member, score, member, …"""
+    """Yield heartbeats by stream, as the arguments of one ZADD each: score, member, score, member, …"""
     by_stream: dict[str, list[int | bytes]] = {}
     for (stream_uid, visitor), at in batch:
         arguments = by_stream.setdefault(stream_uid, [])

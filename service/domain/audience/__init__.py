@@ -1,1 +1,1 @@
-"""Visitors: their identities, the limit on new ones, and how many watched."""
+"""Visitors: their identities, the rate limit on new ones, and the history of viewer counts."""

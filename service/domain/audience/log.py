@@ -1,4 +1,4 @@
-"""How many watched, over the last minutes: what the session keeper sees of running streams, for the graph beside the bitrate."""
+"""The viewer counts of the last minutes, sampled by the session keeper, for the graph beside the bitrate."""
 
 from __future__ import annotations
 
@@ -8,28 +8,28 @@ from datetime import datetime, timedelta
 from cachetools import LRUCache
 
 SAMPLES_KEPT = 150
-"""Samples kept of a stream: five minutes of them, one every two seconds."""
+"""Samples kept per stream: five minutes, one every two seconds."""
 
 STREAMS_KEPT = 1_000
-"""Streams remembered; beyond, the one not seen for the longest time is dropped."""
+"""Streams kept. Over the limit, the least recently used one is dropped."""
 
 NEAR = timedelta(seconds=4)
-"""A sample further than this from a moment says nothing about it."""
+"""The largest distance between a time and the sample that stands for it."""
 
 
 class AudienceLog:
-    """The last counts of each stream, in the process."""
+    """The latest counts of each stream, in memory."""
 
     def __init__(self) -> None:
         self._seen: LRUCache[str, deque[tuple[datetime, int]]] = LRUCache(STREAMS_KEPT)
 
     def note(self, input_uid: str, at: datetime, viewers: int) -> None:
-        """So many watch now."""
+        """Add a sample."""
         samples = self._seen.setdefault(input_uid, deque(maxlen=SAMPLES_KEPT))
         samples.append((at, viewers))
 
     def at(self, input_uid: str, moments: list[datetime]) -> list[int | None]:
-        """How many watched at each of these moments (in order), by the nearest sample; None where there is none near."""
+        """Return the viewer count at each of these times, which are in order; None where no sample is near."""
         samples = list(self._seen.get(input_uid, ()))
         found: list[int | None] = []
         next_ = 0

@@ -1,11 +1,10 @@
-"""Visitors of an organization's pages: who they are, without an account and without a row in the store.
+"""Identities of an organization's visitors, without an account and without a row in the store.
 
-    secret (50 hex digits, the visitor keeps it) ─▶ keyed hash with the organization ─▶ visitor_id (32 hex digits, public)
-    visitor_id ─▶ a signed token for half an hour ─▶ read back at every poll, from memory after the first time
+    secret (50 hex digits, kept by the visitor) ─▶ keyed hash with the organization ─▶ visitor_id (32 hex digits, public)
+    visitor_id ─▶ a token signed for half an hour ─▶ verified at every poll, from memory after the first time
 
-Nothing about a visitor is stored: the same secret gives the same id as long as the installation keeps its own secret, which
-every process shares through the store. Whoever knows only a visitor_id cannot find the secret, nor the visitor's id in another
-organization.
+Nothing about a visitor is stored. The same secret gives the same id as long as the installation keeps its own secret, which all
+processes share through the store. A visitor_id reveals neither the secret nor the visitor's id in another organization.
 """
 
 from __future__ import annotations
@@ -29,19 +28,19 @@ SECRET_LENGTH = 50
 """Hex digits of a visitor's secret: 200 random bits."""
 
 ID_BYTES = 16
-"""Bytes of a visitor id, shown as twice as many hex digits."""
+"""Bytes of a visitor id, written as twice as many hex digits."""
 
 TOKEN_LIFETIME = 1800
 """Seconds a visitor token is valid."""
 
 MAX_TOKEN = 1024
-"""The longest visitor token looked at, in characters; ours have about 350."""
+"""The longest visitor token accepted, in characters. Real ones have about 350."""
 
 MAX_REMEMBERED = 50_000
-"""Visitor tokens whose visitor is remembered (about 750 bytes each); beyond, the one met first is read anew."""
+"""Visitor tokens whose visitor is remembered (about 750 bytes each). Over the limit, the oldest is dropped and verified again."""
 
 MAX_ORGANIZATIONS = 10_000
-"""Organizations remembered to exist."""
+"""Organizations known to exist."""
 
 ID_SECRET = "visitor-id"  # noqa: S105 - the name of a secret, not one
 TOKEN_SECRET = "visitor-token-signing"  # noqa: S105 - the name of a secret, not one
@@ -51,7 +50,7 @@ ALGORITHM = "HS256"
 
 @dataclass(frozen=True, slots=True)
 class VisitorIdentity:
-    """A visitor as he is told about himself."""
+    """A visitor's own credentials."""
 
     organization_id: UUID
     visitor_id: str
@@ -62,7 +61,7 @@ class VisitorIdentity:
 
 @dataclass(frozen=True, slots=True)
 class VisitorLimits:
-    """Visitors one address may bring: `burst` at once, then `per_second`."""
+    """Visitors that one address may create: `burst` at once, then `per_second`."""
 
     burst: float = 5_000
     per_second: float = 50
@@ -70,7 +69,7 @@ class VisitorLimits:
 
 
 class Visitors:
-    """Says who a visitor is and reads his tokens. `open` before use."""
+    """Issues and verifies visitor identities. Call `open` before use."""
 
     def __init__(
         self,
@@ -93,15 +92,27 @@ class Visitors:
         self._remembered: dict[str, tuple[str, str, float]] = {}
 
     async def open(self) -> Visitors:
-        """Learn the installation's secrets, made when there are none. Errors: Unavailable."""
+        """Read the installation's secrets, created if there are none.
+
+        Raises:
+            Unavailable: The store does not answer.
+        """
         self._id_key = bytes.fromhex(await self._secrets.secret(ID_SECRET, secrets.token_hex(32)))
         self._signing_secret = await self._secrets.secret(TOKEN_SECRET, secrets.token_hex(32))
         return self
 
     async def identify(self, organization_id: UUID, secret: str | None, address: str) -> VisitorIdentity:
-        """The visitor with that secret (SECRET_LENGTH hex digits; None: a new one), who calls from `address`.
+        """Return the identity of a visitor.
 
-        Errors: Throttled, NotFound (no such organization), Unavailable.
+        Args:
+            organization_id: The organization whose page is visited.
+            secret: The visitor's secret, SECRET_LENGTH hex digits; None creates a visitor.
+            address: The network address of the client, for the rate limit.
+
+        Raises:
+            Throttled: Too many visitors from this address.
+            NotFound: There is no such organization.
+            Unavailable: The store does not answer.
         """
         now = self._clock()
         wait = self._buckets.acquire(address, int(now.timestamp() * 1000))
@@ -115,7 +126,7 @@ class Visitors:
         return VisitorIdentity(organization_id, visitor_id, secret, token, expires_at)
 
     def visitor_of(self, organization_id: str, token: str) -> str | None:
-        """The visitor id in a valid visitor token of that organization (a canonical UUID), else None. Never waits."""
+        """Return the visitor id of a valid visitor token of that organization (a canonical UUID), else None. Never waits."""
         known = self._remembered.get(token)
         if known is None:
             known = self._read(token)
@@ -131,7 +142,7 @@ class Visitors:
         return visitor_id if home == organization_id else None
 
     async def _require(self, organization_id: UUID) -> None:
-        """Organizations are never deleted, so one that was found stays found."""
+        """Check that the organization exists. It is remembered, because organizations are never deleted."""
         if organization_id in self._organizations:
             return
         if await self._accounts.organization(organization_id) is None:
@@ -139,11 +150,11 @@ class Visitors:
         self._organizations[organization_id] = None
 
     def _id_of(self, organization_id: UUID, secret: str) -> str:
-        told = organization_id.bytes + secret.encode()
-        return hashlib.blake2b(told, digest_size=ID_BYTES, key=self._id_key).hexdigest()
+        text = organization_id.bytes + secret.encode()
+        return hashlib.blake2b(text, digest_size=ID_BYTES, key=self._id_key).hexdigest()
 
     def _issue(self, organization_id: UUID, visitor_id: str, now: datetime, expires_at: datetime) -> str:
-        import jwt  # brings cryptography along, 8 MiB, which who meets no visitor need not carry
+        import jwt  # imported late: it loads cryptography, 8 MiB, which a process without visitor tokens does not need
 
         claims = {
             "iss": "conference",
@@ -156,7 +167,7 @@ class Visitors:
         return jwt.encode(claims, self._signing_secret, algorithm=ALGORITHM)
 
     def _read(self, token: str) -> tuple[str, str, float] | None:
-        """Organization, visitor id and expiry (Unix seconds) of a token we signed; the caller looks at the expiry."""
+        """Return organization, visitor id and expiry (Unix seconds) of a token with a valid signature, whether expired or not."""
         if len(token) > MAX_TOKEN:
             return None
         import jwt
@@ -175,5 +186,5 @@ class Visitors:
 
 
 def show_expiry(at: datetime) -> str:
-    """ISO 8601 with milliseconds, as the documented answer has it: 2015-08-31T16:32:17.879Z."""
+    """Format as ISO 8601 with milliseconds, as the Pub API documents it: 2015-08-31T16:32:17.879Z."""
     return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,1 +1,1 @@
-"""The status of watched channels: held in the process, refreshed in the background, read without waiting."""
+"""The status of watched channels: held in memory, refreshed in the background, read without waiting."""

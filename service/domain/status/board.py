@@ -1,10 +1,10 @@
-"""The status board: what every watched channel's visitors are told, held in the process.
+"""The status board: the status of every watched channel, held in memory.
 
-    visitor ─▶ find ─▶ Snapshot                                  no await: a dictionary look-up
+    visitor ─▶ find ─▶ Snapshot                                  no await: a dictionary lookup
                          ▲
-    one task a channel: timer, provider event, new_visitor ─▶ store, provider, viewer window
+    one task per channel: timer, provider event, new visitor ─▶ store, provider, viewer window
 
-The first visitor of a channel waits for one load, shared by all who ask meanwhile. The task ends when nobody has asked for a while.
+The first visitor of a channel waits for it to load, and so do all that arrive meanwhile. The task ends after a while without polls.
 """
 
 from __future__ import annotations
@@ -32,34 +32,34 @@ from service.viewers.port import ViewerCount, ViewerWindow
 
 @dataclass(frozen=True, slots=True)
 class BoardLimits:
-    """Every wait (seconds) and size of the board."""
+    """All waits (in seconds) and sizes of the board."""
 
     refresh_every: float = 1.0
-    """Between two looks at the provider and the viewer window, at most."""
+    """The longest time between two refreshes of a channel."""
     refresh_together: int = 50
-    """Channels looked at in the same moment, so that their counts take one trip to Redis; more take turns in groups."""
+    """Channels refreshed at the same time, so that their counts share one round trip to Redis. More are split into groups."""
     reload_every: float = 5.0
-    """Between two looks at the store for the channel's live input; at every refresh while it has none."""
+    """Between two reads of the channel's live input from the store. While it has none, it is read at every refresh."""
     recount_after: float = 0.05
-    """From a newcomer to a count that includes him: the time to gather more of them."""
+    """Delay between a new visitor's first heartbeat and the recount, so that several are counted in one query."""
     unasked_refreshes: int = 60
-    """Refreshes without a visitor before a channel is dropped."""
+    """Refreshes without a poll before a channel is dropped."""
     max_watched: int = 2_000
-    """Channels on the board; beyond, the one not asked for the longest time is dropped."""
+    """Channels on the board. Over the limit, the one polled longest ago is dropped."""
     max_loading: int = 500
-    """Channels waiting to come on the board; beyond, visitors are told to come back."""
+    """Channels waiting to be loaded. Over the limit, visitors get a 503 with Retry-After."""
     loads_at_once: int = 16
-    """Channels being looked up at the same moment."""
+    """Channels loaded at the same time."""
     load_timeout: float = 3.0
-    """For the store and the provider to answer, and for a visitor to wait for it."""
+    """For the store and the provider to answer, and for a visitor to wait."""
     unknown_for: float = 1.5
-    """How long a channel that is not there is not looked for again."""
+    """How long a channel that does not exist is not looked up again."""
     max_unknown: int = 10_000
-    """Such channels remembered."""
+    """Missing channels remembered."""
 
 
 class StatusBoard:
-    """`clock`: Unix ms, the one the viewer window uses. Safe to use until `aclose`."""
+    """Holds and refreshes the status of watched channels. `clock`: Unix ms, the clock of the viewer window."""
 
     def __init__(
         self,
@@ -86,17 +86,22 @@ class StatusBoard:
         self._schedule = RefreshSchedule(self._limits.refresh_every, self._limits.refresh_together, self._loop.time())
         provider.listen(self._handle_event)
 
-    # What visitors call.
+    # Called for each poll.
 
     def find(self, organization_id: str, channel_id: str) -> Watched | None:
-        """The channel if it is on the board (ids as canonical UUIDs). Never waits."""
+        """Return the channel if it is on the board (ids as canonical UUIDs). Never waits."""
         watched = self._watched.get((organization_id, channel_id))
         if watched is not None:
             watched.asked = True
         return watched
 
     async def watch(self, organization_id: str, channel_id: str) -> Watched:
-        """The channel, put on the board if need be. Errors: NotFound, Unavailable (nothing is known within load_timeout)."""
+        """Return the channel, loaded if it is not on the board yet.
+
+        Raises:
+            NotFound: There is no such channel.
+            Unavailable: Its state is not known within `load_timeout`.
+        """
         key = (str(read_uuid(organization_id)), str(read_uuid(channel_id)))
         watched = self.find(*key)
         if watched is not None:
@@ -114,9 +119,9 @@ class StatusBoard:
         return watched
 
     def heartbeat(self, watched: Watched, visitor_id: str, *, new_visitor: bool = False) -> None:
-        """The visitor's player asked: he counts if there was something to watch.
+        """Count the visitor, if there is something to watch.
 
-        `newcomer`: the count should show him soon, without waiting for the next refresh.
+        `new_visitor`: recount soon, without waiting for the next refresh.
         """
         if watched.input_uid is None or not watched.snapshot.status.is_watchable:
             return
@@ -126,7 +131,7 @@ class StatusBoard:
             self._loop.call_later(self._limits.recount_after, watched.wake.set)
 
     async def states(self, uids: Sequence[str]) -> dict[str, LiveSummary]:
-        """`service.domain.ports.StateView`: from the board where watched, else asked for now. Errors: Unavailable."""
+        """See `service.domain.ports.StateView`. Channels that are not on the board are read now."""
         known = {
             uid: watched.snapshot.summary()
             for uid in uids
@@ -137,10 +142,10 @@ class StatusBoard:
             await self._streams.input_lost(uid)
         return known | asked
 
-    # What the rest of the service calls.
+    # Called by the rest of the service.
 
     def changed(self, organization_id: UUID, channel_id: UUID) -> None:
-        """The channel was made, deleted, or has another live input: look again at once."""
+        """Refresh a channel at once that was created or deleted, or has another live input."""
         key = (str(organization_id), str(channel_id))
         self._unknown.pop(key, None)
         watched = self._watched.get(key) or self._loading.get(key)
@@ -157,17 +162,17 @@ class StatusBoard:
         self._watched.clear()
         self._by_uid.clear()
 
-    # One task a channel.
+    # One task per channel.
 
     def _handle_event(self, event: ProviderEvent) -> None:
-        """Flip on the event, never on the timer."""
+        """Refresh on the provider's event, without waiting for the timer."""
         watched = self._by_uid.get(event.input_uid)
         if watched is not None:
             watched.refresh_soon()
 
     def _load(self, key: Key) -> Watched:
         if len(self._loading) >= self._limits.max_loading:
-            raise Unavailable("Too many streams are being looked up.", retry_after=1.0)
+            raise Unavailable("Too many streams are being loaded.", retry_after=1.0)
         now = self._now()
         unknown = Snapshot(status_of(never_streamed(now), None, now), ViewerCount(0, self._clock()))
         watched = self._loading[key] = Watched(key, self._loop.create_future(), unknown)
@@ -175,7 +180,7 @@ class StatusBoard:
         return watched
 
     async def _keep(self, watched: Watched) -> None:
-        """The life of a channel on the board."""
+        """Load a channel, then refresh it until it is no longer polled."""
         failure: DomainError | None = Unavailable("The service is stopping.")
         try:
             async with self._slots:
@@ -243,13 +248,18 @@ class StatusBoard:
 
     def _remember_unknown(self, watched: Watched) -> None:
         if watched.reload_due == 0.0:
-            return  # it changed while it was looked for
+            return  # it changed while it was loaded
         self._unknown[watched.key] = None
 
-    # One refresh: where is the stream, how does it stand, who watches.
+    # One refresh: the live input, its state, its viewers.
 
     async def _refresh(self, watched: Watched) -> None:
-        """Errors: NotFound, Unavailable."""
+        """Read the live input, the state and the count.
+
+        Raises:
+            NotFound: The channel does not exist.
+            Unavailable: The store or the provider does not answer in time.
+        """
         watched.due = self._schedule.next(watched.key, among=len(self._watched), now=self._loop.time())
         try:
             async with asyncio.timeout(self._limits.load_timeout):
@@ -269,7 +279,7 @@ class StatusBoard:
         except Unavailable:
             if watched.state is None:
                 raise
-            return  # the store is away: the live input is still the one it was
+            return  # the store is unavailable: go on with the known live input
         if found is None:
             raise NotFound
         self._set_input(watched, found.input_uid)
@@ -289,22 +299,22 @@ class StatusBoard:
         return datetime.fromtimestamp(self._clock() / 1000, UTC)
 
     def _publish_last_known(self, watched: Watched) -> None:
-        """Nothing is known of a live input that has just taken another's place: what was said of that one is no news of it."""
+        """Publish the last state as degraded. A live input that has just replaced another one has no last state."""
         state = watched.state or never_streamed(self._now())
         self._publish(watched, replace(state, degraded=True))
 
     def _publish(self, watched: Watched, state: InputState) -> None:
-        """Show the state at once: a flip does not wait for the count. While there is nothing to watch the count is 0."""
+        """Publish the state at once, before the count is known. While there is nothing to watch, the count is 0."""
         watched.state = state
         status = status_of(state, watched.snapshot.status, self._now())
         viewers = watched.snapshot.viewers if status.is_watchable else ViewerCount(0, self._clock())
         watched.publish(Snapshot(status, viewers))
 
     async def _count(self, watched: Watched) -> None:
-        """A Redis that is slow to answer holds up no flip: then the count comes with the look that follows."""
+        """Count the viewers. A change of state ends the wait for a slow Redis; the refresh that follows counts again."""
         uid = watched.input_uid
         if uid is None or not watched.snapshot.status.is_watchable:
-            return  # there is nothing to watch, and `_publish` has said so
+            return  # there is nothing to watch, and `_publish` has set the count to 0
         try:
             async with watched.until_changed():
                 viewers = await self._viewers.count(uid, self._clock())

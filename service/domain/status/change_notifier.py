@@ -1,4 +1,4 @@
-"""Who waits for something new about a channel, and is woken when there is."""
+"""Wakes the listeners of a channel when its status changes."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ import asyncio
 from collections.abc import Callable
 
 MINOR_GAP = 0.5
-"""Seconds between two wake-ups for minor news: when a thousand visitors arrive, the count is not told a thousand times to each."""
+"""Seconds between two wake-ups for minor changes, so that a thousand arriving visitors do not cause a thousand counts for each."""
 
 CROWD = 2_000
-"""Listeners from which on the gap grows with their number: telling them takes time, which those who arrive need too."""
+"""Listeners from which the gap grows with their number: waking them takes time that new connections need, too."""
 
 MAX_MINOR_GAP = 1.0
-"""Seconds; minor news is never older."""
+"""Seconds by which a minor change is delayed at most."""
 
 
 def minor_gap(listeners: int) -> float:
-    """Seconds between two wake-ups of so many for minor news."""
+    """Return the seconds between two wake-ups of that many listeners for minor changes."""
     return min(MAX_MINOR_GAP, MINOR_GAP * max(1.0, listeners / CROWD))
 
 
 class ChangeNotifier:
-    """Wakes its listeners: at once for major news, every `minor_gap` at most for minor. What is new they look up themselves."""
+    """Wakes its listeners: at once for major changes, at most every `minor_gap` for minor ones. They read the change themselves."""
 
     __slots__ = ("_listeners", "_timer", "_woken_at", "closed")
 
@@ -32,19 +32,19 @@ class ChangeNotifier:
         self._timer: asyncio.TimerHandle | None = None
 
     def __len__(self) -> int:
-        """How many listen."""
+        """Return the number of listeners."""
         return len(self._listeners)
 
     def listen(self, wake: Callable[[], None]) -> None:
-        """Call `wake`, which returns at once and does not raise, on all news from now on."""
+        """Call `wake` on every change from now on. It must return at once and must not raise."""
         self._listeners.add(wake)
 
     def leave(self, wake: Callable[[], None]) -> None:
-        """No more of it. Safe to call twice."""
+        """Remove a listener. Safe to call twice."""
         self._listeners.discard(wake)
 
     def announce(self, *, major: bool) -> None:
-        """There is something new."""
+        """Wake the listeners, or schedule it."""
         if not self._listeners:
             return
         loop = asyncio.get_running_loop()
@@ -55,7 +55,7 @@ class ChangeNotifier:
             self._timer = loop.call_at(self._woken_at + gap, self._wake_all)
 
     def close(self) -> None:
-        """There will be none any more: the last wake-up. Safe to call twice."""
+        """Wake the listeners for the last time. Safe to call twice."""
         if not self.closed:
             self.closed = True
             self._wake_all()

@@ -1,10 +1,10 @@
-"""What `stream_status` says of a live input: the state table and the countdown.
+"""The status of a live input as `stream_status` returns it: the state table and the countdown.
 
-Pure: the provider's `InputState` in, a `Status` out. The rules:
+A pure function from the provider's `InputState` to a `StreamStatus`. The rules:
 
-- `seconds_until_watchable` is 0 exactly when a player can play, and while nothing is coming (offline, ended, an encoder that left
-  before anything could be played);
-- else it is at least 1, and never rises until it has been 0. An estimate that was too short stays at 1.
+- `seconds_until_watchable` is 0 exactly when a player can play, and while no stream is expected (offline, ended, or an encoder
+  that disconnected before anything could be played);
+- otherwise it is at least 1, and does not rise until it has been 0. An estimate that was too short stays at 1.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from providers.base import InputState, Phase
 from providers.health import RecordingState
 
 POLL_AT_THE_END_MS = 500
-"""How soon to ask again in the last second of the countdown."""
+"""Poll interval in the last second of the countdown."""
 
 POLL_WAITING_MS = 2_000
-"""The longest a waiting player should wait before it asks again: an estimate may turn out too long."""
+"""The longest poll interval of a waiting player: an estimate may be too long."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """`expected`: a player that cannot play yet may soon. `poll_after_ms`: unless it waits for the countdown's end."""
+    """`expected`: there may soon be something to play. `poll_after_ms`: the poll interval outside a countdown."""
 
     expected: bool
     poll_after_ms: int
@@ -39,13 +39,13 @@ STATES = {
     Phase.RECONNECTING: _Row(expected=True, poll_after_ms=2_000),
     Phase.ENDED: _Row(expected=False, poll_after_ms=10_000),
 }
-"""Every state, and what follows from it."""
+"""All states."""
 
 
 @dataclass(frozen=True, slots=True)
 class StreamStatus:
-    """What a player is told. `degraded`: the provider is away, and this is the last it said, at `as_of`. `tracks` and
-    `recording`: as in `InputState`."""
+    """The status that players get. `degraded`: the provider is unavailable, and this is its last known state, of `as_of`.
+    `tracks` and `recording`: as in `InputState`."""
 
     state: Phase
     is_connected: bool
@@ -60,12 +60,12 @@ class StreamStatus:
 
 
 def never_streamed(now: datetime) -> InputState:
-    """The state of a channel that has no live input: offline, all-false, so that an embedded player can poll it safely."""
+    """Return the state of a channel without a live input: offline, so that an embedded player can poll it safely."""
     return InputState(Phase.OFFLINE, False, False, 0.0, as_of=now)
 
 
 def status_of(state: InputState, before: StreamStatus | None, now: datetime) -> StreamStatus:
-    """The answer for `state` at the moment `now`, when `before` was the answer until now."""
+    """Return the status for `state` at `now`. `before` is the status until now."""
     seconds = _countdown(state, before, now)
     poll_after_ms = STATES[state.phase].poll_after_ms
     if seconds > 0:
@@ -95,5 +95,5 @@ def _countdown(state: InputState, before: StreamStatus | None, now: datetime) ->
 
 
 def _is_coming(state: InputState) -> bool:
-    """Whether a player that cannot play yet may soon. While reconnecting that takes an encoder."""
+    """Return whether there may soon be something to play. While reconnecting, this takes an encoder."""
     return STATES[state.phase].expected and (state.is_connected or state.phase is not Phase.RECONNECTING)

@@ -105,6 +105,6 @@ class Summaries:
         except InputNotFound:
             return LiveSummary(Phase.OFFLINE, 0, lost=True)
         if not state.is_watchable:
-            return LiveSummary(state.phase, 0)  # as the status board does
+            return LiveSummary(state.phase, 0)  # the same rule as the status board's
         viewers = await self._viewers.count(uid, self._clock())
         return LiveSummary(state.phase, viewers.value, counted=not viewers.degraded)

@@ -1,4 +1,4 @@
-"""A channel on the status board: what its visitors are told, and what is remembered for its next refresh."""
+"""A channel on the status board: its published status, and the data for its next refresh."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from service.viewers.port import ViewerCount
 
 @dataclass(slots=True, eq=False)
 class Snapshot:
-    """What visitors are told until the next refresh. `renderings` is for whoever shows it, to keep what he made of it."""
+    """The status that is served until the next refresh. `renderings` caches serialized responses."""
 
     status: StreamStatus
     viewers: ViewerCount
     renderings: dict[Any, Any] = field(default_factory=dict)
 
     def summary(self) -> LiveSummary:
-        """The same for lists."""
+        """Return the summary for lists."""
         return LiveSummary(self.status.state, self.viewers.value, counted=not self.viewers.degraded)
 
 
@@ -70,7 +70,7 @@ class Watched:
         self._wait: asyncio.Timeout | None = None
 
     def refresh_soon(self) -> None:
-        """Something happened: refresh at once, and wait no longer for what is only waited for `until_changed`."""
+        """Refresh at once, and end a wait within `until_changed`."""
         self.due = 0.0
         self.wake.set()
         if self._wait is not None:
@@ -79,7 +79,7 @@ class Watched:
 
     @asynccontextmanager
     async def until_changed(self) -> AsyncIterator[None]:
-        """Around a wait that `refresh_soon` ends. Errors: TimeoutError."""
+        """Limit the block to the time until the next `refresh_soon`, which raises TimeoutError in it."""
         async with asyncio.timeout(None) as self._wait:
             try:
                 yield
@@ -87,7 +87,7 @@ class Watched:
                 self._wait = None
 
     def publish(self, snapshot: Snapshot) -> None:
-        """Tell this from now on; whoever waits for news hears when it differs."""
+        """Serve this snapshot from now on, and notify the listeners if it differs from the one before."""
         before, self.snapshot = self.snapshot, snapshot
         if not _same_content(before.status, snapshot.status):
             self.notifier.announce(major=True)
@@ -96,5 +96,5 @@ class Watched:
 
 
 def _same_content(one: StreamStatus, other: StreamStatus) -> bool:
-    """But for the moment it was looked at."""
+    """Whether two statuses differ in their time at most."""
     return replace(one, as_of=other.as_of) == other
