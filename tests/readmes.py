@@ -15,10 +15,10 @@ READMES = [ROOT / folder / "README.md" for folder in FOLDERS]
 
 
 def documentation() -> str:
-    """The text of all READMEs and of the API's introduction."""
+    """Return the text of all READMEs and of the API's introduction."""
     return "\n".join([*(readme.read_text(encoding="utf-8") for readme in READMES), INTRODUCTION])
 
 
 def blocks(language: str) -> list[str]:
-    """All code blocks of a language, in the order of the documents."""
+    """Return all code blocks of a language, in the order of the documents."""
     return re.findall(rf"(?ms)^```{language}\n(.*?)^```", documentation())

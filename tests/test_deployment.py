@@ -110,5 +110,5 @@ async def test_the_image_s_health_check_believes_the_service(status: int, health
     assert (code == 0) is healthy
 
 
-def test_the_image_s_health_check_fails_where_nobody_listens() -> None:
+def test_the_image_s_health_check_fails_without_a_server() -> None:
     assert health_check(free_port()) != 0

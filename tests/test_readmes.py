@@ -18,24 +18,24 @@ LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 
 
 def prose(text: str) -> str:
-    """The text without code blocks and code spans."""
+    """Return the text without code blocks and code spans."""
     return re.sub(r"`[^`\n]*`", "", re.sub(r"(?ms)^```.*?^```", "", text))
 
 
 def anchors(text: str) -> set[str]:
-    """The anchors of the headings, as code hosts derive them."""
+    """Return the anchors of the headings, as code hosts derive them."""
     headings = re.findall(r"(?m)^#+ (.+)$", re.sub(r"(?ms)^```.*?^```", "", text))
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 def links(readme: Path) -> list[str]:
-    """The relative links of a README."""
+    """Return the relative links of a README."""
     found = LINK.findall(prose(readme.read_text(encoding="utf-8")))
     return [link for link in found if not re.match(r"[a-z]+:", link)]
 
 
 def target(readme: Path, link: str) -> Path:
-    """The file or folder that a link leads to."""
+    """Return the file or folder that a link leads to."""
     path = link.partition("#")[0]
     return (readme.parent / path).resolve() if path else readme
 

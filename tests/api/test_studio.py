@@ -10,7 +10,7 @@ from service.http import web_files
 from tests.api.conftest import Api
 
 
-async def test_the_studio_is_a_page_without_anything_inline_that_nobody_may_frame(api: Api) -> None:
+async def test_the_studio_has_nothing_inline_and_cannot_be_framed(api: Api) -> None:
     for path in ("/studio", "/studio/"):
         async with api.client.get(path) as response:
             assert (response.status, response.content_type) == (200, "text/html")
@@ -22,7 +22,7 @@ async def test_the_studio_is_a_page_without_anything_inline_that_nobody_may_fram
     assert not re.search(r"<script>|<style|\son\w+=|\sstyle=", text)
 
 
-def test_before_cloudflare_has_told_its_host_the_page_may_play_from_any_of_them() -> None:
+def test_the_page_may_play_from_any_cloudflare_host_until_the_host_is_known() -> None:
     assert "media-src 'self' blob: https://cloudflarestream.com https://*.cloudflarestream.com;" in page_policy(None)
 
 

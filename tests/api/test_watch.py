@@ -74,7 +74,7 @@ async def test_what_is_asked_by_all_at_once_is_looked_up_once(api: Api) -> None:
     assert api.provider.calls["recordings"] <= 2
 
 
-async def test_a_provider_that_is_away_does_not_keep_the_live_stream_from_visitors(api: Api) -> None:
+async def test_an_unavailable_provider_does_not_hide_the_live_stream_from_visitors(api: Api) -> None:
     channel, stream = await streaming(api)
     api.provider.fail()
     status, answer = await public(api, player_path(api, channel))

@@ -1,4 +1,4 @@
-"""An interaction builder on a page of his own site with the picker on it, as a test sees him."""
+"""An interaction builder's page with the picker, on another site, for tests."""
 
 from __future__ import annotations
 

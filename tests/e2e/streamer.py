@@ -1,4 +1,4 @@
-"""A streamer in the studio, as a test sees him: he finds things by what they are called, and presses them with the mouse."""
+"""A streamer in the studio, for tests: finds elements by their names and clicks them."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Streamer:
         self.live = live
 
     async def open(self, fragment: str = "") -> None:
-        """The page anew, as if it had been typed into the address bar."""
+        """Load the page, as if its address had been typed."""
         await self.browser.open("about:blank")
         await self.browser.open(f"{self.live.base}/studio{fragment}")
         await self.browser.run(HEAR_ERRORS)

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.e2e
 
 
 async def test_the_judge_finds_what_is_wrong(live: Service, browser: Browser) -> None:
-    await browser.open(f"{live.base}/watch/nobody/nothing")
+    await browser.open(f"{live.base}/watch/unknown/nothing")
     await browser.run("document.querySelector('.about').style.color = '#888'; document.body.append(new Image())")
     found = await violations(browser)
     assert {each.split(" (")[0] for each in found} >= {"light: image-alt", "dark: image-alt", "light: color-contrast"}

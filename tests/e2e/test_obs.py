@@ -1,4 +1,4 @@
-"""The steps of the README with the real OBS Studio: what it sends arrives, and what is wrong stands in its log."""
+"""The documented steps with the real OBS Studio: its stream arrives, and refusals appear in its log."""
 
 from __future__ import annotations
 

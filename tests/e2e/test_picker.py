@@ -103,7 +103,7 @@ async def test_what_is_searched_in_vain_is_said_and_undone_with_one_button(live:
         assert seen["message"] == "There is no stream in the state “Live”."
 
 
-async def test_an_organization_without_streams_is_told_how_to_get_one(builder: Builder) -> None:
+async def test_an_organization_without_streams_reads_how_to_get_one(builder: Builder) -> None:
     async with builder.at_work():
         await builder.until("facts.message.startsWith('There are no streams yet.')")
 
@@ -150,7 +150,7 @@ async def test_a_choice_that_is_not_required_can_be_taken_back(live: Service, bu
     assert [name for name, _ in seen["heard"][3:]] == ["stream-clear", "input", "change"]
 
 
-async def test_a_choice_is_not_told_as_one_of_another_organization(live: Service, builder: Builder) -> None:
+async def test_a_selection_is_dropped_when_the_organization_changes(live: Service, builder: Builder) -> None:
     await channels(live, "One")
     async with builder.at_work():
         await builder.until("facts.titles.length === 1")
@@ -160,7 +160,7 @@ async def test_a_choice_is_not_told_as_one_of_another_organization(live: Service
     assert (seen["selected"], seen["titles"], len(seen["value"])) == (None, [], 32)
 
 
-async def test_a_token_that_does_not_count_any_more_is_asked_for_anew(live: Service, builder: Builder) -> None:
+async def test_a_rejected_token_is_requested_again(live: Service, builder: Builder) -> None:
     await channels(live, "One")
     builder.token = None
     async with builder.at_work():
@@ -175,9 +175,7 @@ async def test_a_token_that_does_not_count_any_more_is_asked_for_anew(live: Serv
         await builder.until("facts.message.startsWith('You do not have access')")
 
 
-async def test_while_the_service_is_away_the_list_stays_and_says_so_and_comes_back(
-    own: Service, browser: Browser
-) -> None:
+async def test_the_list_stays_with_a_warning_while_the_service_is_unavailable(own: Service, browser: Browser) -> None:
     builder = Builder(browser, own)
     await channels(own, "One")
     async with builder.at_work():
@@ -201,7 +199,7 @@ async def test_a_hidden_page_asks_for_nothing_and_is_up_to_date_when_it_is_seen_
         await builder.until("facts.titles.length === 1")
         await builder.set(hide.format(hidden="true") + "performance.clearResourceTimings();")
         await channels(live, "Two")
-        # More than the time between two looks goes by on the page's clock alone.
+        # More than the refresh interval passes, on the page's clock only.
         await builder.set("const now = Date.now; Date.now = () => now() + 60_000;")
         await builder.set(hide.format(hidden="true"))
         listed = "performance.getEntriesByType('resource').filter((each) => each.name.includes('/conference/streams')).length"

@@ -99,7 +99,9 @@ async def test_a_browser_without_events_polls_at_the_pace_it_is_told(live: Servi
             await browser.until("return window.polls > 0", timeout=3)
 
 
-async def test_whoever_comes_between_the_end_and_the_recording_is_offered_it(live: Service, browser: Browser) -> None:
+async def test_a_visitor_between_the_end_and_the_recording_is_offered_the_recording(
+    live: Service, browser: Browser
+) -> None:
     await browser.before_pages(SHOW_HAS_JUST_ENDED)
     channel, stream = await live.channel()
     encoder = await live.push(stream)

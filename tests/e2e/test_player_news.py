@@ -85,7 +85,7 @@ async def browser() -> AsyncIterator[Browser]:
 
 
 @pytest.mark.parametrize("without", ["", "delete window.MediaSource; delete window.ManagedMediaSource;"])
-async def test_whoever_did_not_hear_of_an_end_is_shown_the_next_broadcast(
+async def test_a_visitor_who_missed_an_end_sees_the_next_broadcast(
     live: Service, browser: Browser, without: str
 ) -> None:
     await browser.before_pages(HEARS_NOTHING_WHILE_DEAF + without)

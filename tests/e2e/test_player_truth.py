@@ -43,9 +43,7 @@ def page(live: Service, channel: str) -> str:
 
 
 @pytest.mark.parametrize("how", ["frozen", "killed"])
-async def test_while_the_service_is_away_the_page_says_so_and_plays_again_by_itself(
-    own: Service, browser: Browser, how: str
-) -> None:
+async def test_playback_resumes_after_the_service_was_unavailable(own: Service, browser: Browser, how: str) -> None:
     channel, stream = await own.channel(reconnect_timeout=60)
     await own.push(stream)
     visitor = Visitor(browser)
@@ -161,9 +159,7 @@ async def test_a_first_start_shows_no_number_and_a_later_one_none_that_rises(
     assert numbers[0] > gop / 2
 
 
-async def test_a_second_broadcast_is_played_though_the_service_was_away_before_it(
-    own: Service, browser: Browser
-) -> None:
+async def test_a_second_broadcast_plays_after_the_service_was_unavailable(own: Service, browser: Browser) -> None:
     channel, stream = await own.channel()
     visitor = Visitor(browser)
     await visitor.open(page(own, channel))
@@ -182,7 +178,7 @@ async def test_a_second_broadcast_is_played_though_the_service_was_away_before_i
     await visitor.plays_on()
 
 
-async def test_after_an_end_nobody_is_said_to_watch(live: Service, browser: Browser) -> None:
+async def test_the_viewer_count_is_0_after_the_end(live: Service, browser: Browser) -> None:
     channel, stream = await live.channel()
     encoder = await live.push(stream)
     visitor = Visitor(browser)

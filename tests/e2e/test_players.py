@@ -169,7 +169,7 @@ async def test_a_running_broadcast_plays_in_a_browser_through_a_reconnect_to_its
         shown = tasks.spawn(show(), name="show")
         await showing.watchable.wait()
         await browser.run("play(arguments[0])", f"{base}/{INPUT}/manifest/{entry}")
-        # The time tells nothing of what was played: a player's first seek sets it, with nothing decoded yet.
+        # The position does not prove playback: a player's first seek sets it before anything is decoded.
         await browser.until("return facts().frames > 10 && facts().sound > 0")
         before = await browser.run("return facts()")
         await shown

@@ -27,7 +27,7 @@ return [...document.querySelectorAll('.cards img')].some((each) => each.naturalW
 """
 
 
-async def test_a_show_from_the_new_channel_to_its_recording(live: Service, streamer: Streamer) -> None:
+async def test_a_broadcast_from_the_new_channel_to_its_recording(live: Service, streamer: Streamer) -> None:
     await streamer.sign_in()
     await streamer.press("button", "New channel")
     await streamer.press("button", "Create channel")
@@ -93,7 +93,7 @@ async def test_the_health_of_the_incoming_stream_is_shown_in_words_a_drawing_and
     assert await streamer.errors() == []
 
 
-async def test_a_new_key_sends_the_encoder_with_the_old_one_away(live: Service, streamer: Streamer) -> None:
+async def test_a_new_key_disconnects_the_encoder_with_the_old_one(live: Service, streamer: Streamer) -> None:
     channel, stream = await live.channel(reconnect_timeout=60)
     encoder = await live.push(stream)
     await streamer.sign_in(f"/channel/{channel}")
@@ -136,7 +136,7 @@ async def test_an_encoder_that_was_refused_is_a_finding_until_another_one_is_acc
     await streamer.browser.until("return !document.querySelector('.finding.error')")
 
 
-async def test_an_input_that_is_switched_off_ends_the_show_until_it_is_on_again(
+async def test_disabling_the_input_ends_the_broadcast_until_it_is_enabled_again(
     live: Service, streamer: Streamer
 ) -> None:
     channel, stream = await live.channel(reconnect_timeout=60)
@@ -216,7 +216,9 @@ async def test_a_long_list_has_pages_and_the_way_back(live: Service, streamer: S
     assert await streamer.errors() == []
 
 
-async def test_a_service_that_says_nothing_is_called_away_until_it_answers(live: Service, streamer: Streamer) -> None:
+async def test_a_service_that_does_not_answer_is_shown_as_unavailable_until_it_does(
+    live: Service, streamer: Streamer
+) -> None:
     await streamer.browser.before_pages(IMPATIENT)
     await streamer.sign_in()
     await streamer.sees(".nothing", "There are no streams yet.")
@@ -232,7 +234,7 @@ async def test_a_service_that_says_nothing_is_called_away_until_it_answers(live:
     assert await streamer.errors() == []
 
 
-async def test_nobody_is_asked_while_the_page_is_hidden(live: Service, streamer: Streamer) -> None:
+async def test_the_studio_does_not_poll_while_the_page_is_hidden(live: Service, streamer: Streamer) -> None:
     await streamer.sign_in()
     await streamer.sees(".nothing", "There are no streams yet.")
     asked = "return performance.getEntriesByType('resource').filter((each) => each.name.includes('/conference/streams')).length"

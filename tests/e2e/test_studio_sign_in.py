@@ -41,7 +41,7 @@ async def test_the_token_of_a_link_is_gone_from_the_address_and_kept_for_the_tab
     await streamer.sees("h1", "Sign in")
 
 
-async def test_a_token_nobody_knows_is_refused_at_its_field_and_one_that_expires_is_asked_for_again(
+async def test_an_unknown_token_is_refused_at_its_field_and_an_expired_one_is_requested_again(
     live: Service, streamer: Streamer
 ) -> None:
     channel = (await live.api("POST", "channels", {"name": "Town hall"}))["id"]
@@ -64,9 +64,7 @@ async def test_a_token_nobody_knows_is_refused_at_its_field_and_one_that_expires
     await streamer.sees("h1", "Town hall")
 
 
-async def test_a_service_that_takes_the_token_and_says_nothing_keeps_nobody_waiting(
-    live: Service, streamer: Streamer
-) -> None:
+async def test_signing_in_fails_in_time_if_the_service_does_not_answer(live: Service, streamer: Streamer) -> None:
     await streamer.browser.before_pages(IMPATIENT)
     await streamer.open()
     await streamer.fill("API token", live.token)
@@ -83,7 +81,7 @@ async def test_a_service_that_takes_the_token_and_says_nothing_keeps_nobody_wait
     await streamer.sees("h1", "Streams")
 
 
-async def test_a_link_makes_nobody_somebody_else_without_asking(live: Service, streamer: Streamer) -> None:
+async def test_a_link_does_not_switch_the_account_without_asking(live: Service, streamer: Streamer) -> None:
     mine, ours = live.token, live.organization
     live.organization, live.user = str(uuid4()), str(uuid4())
     await live.make_token()

@@ -20,7 +20,7 @@ def visitor(browser: Browser) -> Visitor:
 
 @pytest.fixture
 async def quiet_visitor() -> AsyncIterator[Visitor]:
-    """Whose browser plays no sound before he has touched the page, as browsers are."""
+    """Return a visitor whose browser blocks audio until the page has been touched, as browsers do."""
     if missing():
         pytest.skip(f"{missing()} is not installed")
     async with chromium("--autoplay-policy=document-user-activation-required") as browser:
@@ -134,7 +134,7 @@ async def test_two_visits_of_one_browser_are_one_viewer(live: Service, visitor: 
     assert (await live.status(channel))["viewer_count"] == 1
 
 
-async def test_while_the_encoder_is_away_its_slate_is_shown(live: Service, visitor: Visitor) -> None:
+async def test_the_slate_is_shown_while_the_encoder_is_disconnected(live: Service, visitor: Visitor) -> None:
     channel, stream = await live.channel(reconnect_timeout=60)
     picture = stream["view_url"].replace("manifest/video.m3u8", "thumbnails/thumbnail.jpg")
     await live.api("POST", f"channels/{channel}/conference/create_stream", {"slate_image_url": picture})

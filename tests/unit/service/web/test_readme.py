@@ -23,14 +23,14 @@ UNNAMED = {"said"}
 
 
 def section(element: str) -> str:
-    """The element's section without its examples."""
+    """Return the element's section without its examples."""
     text = (WEB / "README.md").read_text(encoding="utf-8")
     found = text.split(f"## {ELEMENTS[element][0]}\n", 1)[1].split("\n## ", 1)[0]
     return re.sub(r"^```.*?^```", "", found, flags=re.MULTILINE | re.DOTALL)
 
 
 def source(element: str) -> str:
-    """The source of the element."""
+    """Return the source of the element."""
     name = ELEMENTS[element][1]
     return "\n".join(
         path.read_text(encoding="utf-8") for path in [WEB / f"{name}.js", *sorted((WEB / name).glob("*.js"))]
@@ -38,7 +38,7 @@ def source(element: str) -> str:
 
 
 def named(text: str) -> set[str]:
-    """The code spans."""
+    """Return the code spans."""
     return set(re.findall(r"`([^`]+)`", text))
 
 
