@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from functools import partial
 
-from providers.local.live.pipeline import SOURCE
 from providers.local.live.registry import BroadcastRegistry
 from providers.local.manifest.views import SegmentView, init_name, segment_name
 from providers.local.packager.events import TrackKind
@@ -14,6 +13,7 @@ from providers.local.storage.broadcast import Broadcast
 from providers.local.storage.port import BroadcastFiles
 from providers.local.storage.storage import Storage
 from providers.local.storage.track import StoredTrack
+from providers.local.transcoder.renditions import SOURCE_NAME
 from providers.local.transcoder.thumbnail import MAX_SIDE, MIN_SIDE, ThumbnailBusy, ThumbnailError, Thumbnails
 
 DEFAULT_WIDTH, DEFAULT_HEIGHT = 640, 360
@@ -68,7 +68,7 @@ class Library:
 def _pictures(broadcast: Broadcast) -> StoredTrack | None:
     """The video track to take a picture from: the source's, else the first rendition's."""
     videos = {rendition: track for (rendition, kind), track in broadcast.tracks.items() if kind is TrackKind.VIDEO}
-    track = videos.get(SOURCE) or next(iter(videos.values()), None)
+    track = videos.get(SOURCE_NAME) or next(iter(videos.values()), None)
     return track if track is not None and track.segments else None
 
 

@@ -36,9 +36,9 @@ from providers.local.addresses import Addresses
 from providers.local.config import LocalConfig
 from providers.local.ingest.server import IngestServer
 from providers.local.library import Library
-from providers.local.live.pipeline import Transcoding
 from providers.local.live.refusals import Refusal
 from providers.local.live.registry import BroadcastRegistry
+from providers.local.live.transcoding import Transcoding
 from providers.local.metrics import local_metrics
 from providers.local.ports import InputStore, StoredInput
 from providers.local.storage.disk import DiskBackend

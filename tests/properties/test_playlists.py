@@ -59,10 +59,10 @@ def test_no_playlist_promises_less_than_a_segment_or_a_part_is_long(tags: list[F
         storage = Storage(DiskBackend(Path(folder), sync=False), StorageLimits(min_free=0))
         broadcast = storage.begin(info(mode=mode, part_target=part_target))
         cut = PackagerSettings(SEGMENT_TARGET[mode], part_target, low_latency=mode is LatencyMode.LOW)
-        lane = RenditionWriter("source", broadcast, cut)
+        writer = RenditionWriter("source", broadcast, cut)
         before: dict[str, MediaPlaylist] = {}
         for tag in tags:
-            if not lane.take(tag, EPOCH + tag.timestamp / 1000):
+            if not writer.feed(tag, EPOCH + tag.timestamp / 1000):
                 continue
             after = load(broadcast)
             for name, playlist in before.items():
@@ -70,7 +70,7 @@ def test_no_playlist_promises_less_than_a_segment_or_a_part_is_long(tags: list[F
                 assert playlist.part_target == after[name].part_target
                 check_parts_are_full(after[name])
             before = after
-        lane.flush()
+        writer.flush()
         load(broadcast)
         broadcast.finish(EPOCH)
         storage.close()

@@ -16,11 +16,12 @@ from providers.base import EventKind, LatencyMode, Phase, ProviderEvent, Spawn
 from providers.health import RecordingState
 from providers.local.live.admission import require_open, require_target
 from providers.local.live.disk_guard import DiskGuard
-from providers.local.live.pipeline import Pipeline, Transcoding
+from providers.local.live.pipeline import Pipeline, build_pipeline
 from providers.local.live.ports import Publication, PublishRequest
 from providers.local.live.refusal_history import RefusalHistory
 from providers.local.live.refusals import PublishRefused, Refusal
 from providers.local.live.session import CHECK_INTERVAL, SHORTEST_SHOWN, LiveSession, SessionContext
+from providers.local.live.transcoding import Transcoding
 from providers.local.packager import cutting
 from providers.local.ports import InputStore, StoredInput
 from providers.local.storage.broadcast import Broadcast
@@ -149,7 +150,7 @@ class BroadcastRegistry:
             broadcast.clock = session.program_clock
         low = mode is LatencyMode.LOW
         settings = cutting.PackagerSettings(SEGMENT_TARGET[mode], PART_TARGET[mode], low_latency=low)
-        return Pipeline(stored.uid, broadcast, settings, self._transcoding)
+        return build_pipeline(stored.uid, broadcast, settings, self._transcoding)
 
     def _info(self, stored: StoredInput) -> BroadcastInfo:
         mode = stored.options.latency_mode

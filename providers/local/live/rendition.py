@@ -34,7 +34,7 @@ class SegmentSink(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Anchor:
+class ClockReference:
     """One moment on three clocks: the encoder's timestamp (ms), arrival (Unix seconds), the media timeline (seconds)."""
 
     timestamp: int
@@ -70,7 +70,7 @@ class RenditionWriter:
         self.packager = Packager(self._settings, resume)
         return self.packager
 
-    def take(self, tag: FlvTag, arrived: float) -> list[PackagerEvent]:
+    def feed(self, tag: FlvTag, arrived: float) -> list[PackagerEvent]:
         """Package a tag. A malformed one is lost, alone. Raises UnsupportedCodec, StorageError."""
         packager = self.packager or self.begin()
         try:

@@ -157,7 +157,7 @@ class LiveSession:
         except UnsupportedCodec as refused:
             raise unsupported(refused) from refused
         encoder.meter.count(tag)
-        encoder.pipeline.take(tag, self.program_clock())
+        encoder.pipeline.feed(tag, self.program_clock())
         if encoder.started_at is None and encoder.pipeline.started:
             encoder.started_at = self._around.monotonic()
             self._enter(Trigger.MEDIA, reason=None)

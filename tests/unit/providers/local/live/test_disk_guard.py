@@ -11,11 +11,11 @@ from structlog.testing import capture_logs
 from providers.base import DEFAULT_RECONNECT_TIMEOUT, Phase, Spawn
 from providers.health import RecordingState
 from providers.local.live.disk_guard import LOOK_INTERVAL
-from providers.local.live.pipeline import SOURCE
 from providers.local.live.refusals import PublishRefused, Refusal
 from providers.local.manifest import hls
 from providers.local.packager.events import TrackKind
 from providers.local.storage.storage import StorageLimits
+from providers.local.transcoder.renditions import SOURCE_NAME
 from service.concurrency.tasks import Tasks
 from tests.strict_playlist import read_media
 from tests.unit.providers.local.live.test_registry import INPUT, Stage
@@ -61,7 +61,7 @@ async def test_a_disk_that_is_nearly_full_ends_the_recording_and_not_the_show(st
     assert session is not None
     told = (session.state().recording, session.health().recording, stage.broadcasts.recording(INPUT))
     assert set(told) == {RecordingState.STOPPED_DISK_FULL}
-    until_then = len(stage.running.tracks[SOURCE, TrackKind.VIDEO].segments)
+    until_then = len(stage.running.tracks[SOURCE_NAME, TrackKind.VIDEO].segments)
     stage.send(publication, (tag for tag in tags if tag.timestamp >= 10_000))
 
     broadcast = stage.running

@@ -7,8 +7,11 @@ from pathlib import Path
 import pytest
 
 from providers.local.flv.tag import FlvTag, TagKind
-from providers.local.live.pipeline import Pipeline, Transcoding
+from providers.local.live.pipeline import Pipeline
 from providers.local.live.refusals import PublishRefused, Refusal
+from providers.local.live.source_sink import SourceSink
+from providers.local.live.transcode_sink import TranscodeSink
+from providers.local.live.transcoding import Transcoding
 from providers.local.packager.cutting import PackagerSettings
 from providers.local.packager.events import PackagerEvent, Resume, TrackKind
 from providers.local.storage.disk import DiskBackend
@@ -36,12 +39,13 @@ class FullStorage:
 
 async def test_a_normalised_stream_whose_every_rendition_is_lost_is_refused(tasks: Tasks) -> None:
     transcoding = Transcoding(parse_renditions("720p"), TranscodeSlots(1), tasks.spawn)
-    pipeline = Pipeline("input", FullStorage(), PackagerSettings(), transcoding)
+    renditions = TranscodeSink("input", FullStorage(), PackagerSettings(), transcoding, None)
+    pipeline = Pipeline("input", renditions)
     for tag in stream(3.0):
-        pipeline._rendition_tag("720p", tag)  # what ffmpeg would have made
+        renditions.rendition_tag("720p", tag)  # what ffmpeg would have made
 
     with pytest.raises(PublishRefused) as refused:
-        pipeline.take(metadata(), 1_790_000_000.0)
+        pipeline.feed(metadata(), 1_790_000_000.0)
     assert refused.value.refusal is Refusal.STORAGE_FAILED
     pipeline.close()
     await transcoding.aclose()
@@ -52,29 +56,31 @@ async def test_after_a_loss_of_the_renditions_the_same_moment_has_the_same_perio
 ) -> None:
     broadcast = Storage(DiskBackend(tmp_path, sync=False), StorageLimits(min_free=0)).begin(info())
     transcoding = Transcoding(parse_renditions("source,240p"), TranscodeSlots(0), tasks.spawn)
-    pipeline = Pipeline("input", broadcast, PackagerSettings(), transcoding)
+    source = SourceSink(broadcast, PackagerSettings())
+    renditions = TranscodeSink("input", broadcast, PackagerSettings(), transcoding, source)
+    pipeline = Pipeline("input", source, renditions)
     for tag in stream(16.0):
-        pipeline.take(tag, EPOCH + tag.timestamp / 1000)
+        pipeline.feed(tag, EPOCH + tag.timestamp / 1000)
         at = tag.timestamp
         if tag.kind is TagKind.AUDIO or 6_500 <= at < 10_000:  # what ffmpeg makes, until it dies, and when it is back
             continue
         if at == 10_000:
-            pipeline._rendition_restarted("240p")
+            renditions.rendition_restarted("240p")
         if at in (0, 10_000):
-            pipeline._rendition_tag("240p", video_header())
-        pipeline._rendition_tag("240p", tag)
+            renditions.rendition_tag("240p", video_header())
+        renditions.rendition_tag("240p", tag)
         if at == 6_467:
-            pipeline._lose_renditions()
+            renditions.renditions_lost()
     pipeline.close()
     await transcoding.aclose()
 
-    source, rendition = (broadcast.tracks[each, TrackKind.VIDEO].segments for each in ("source", "240p"))
-    assert {each.discontinuity for each in source} == {each.discontinuity for each in rendition} == {0, 1}
-    begins = {round(each.program_time, 1): each.discontinuity for each in source}
+    original, rendition = (broadcast.tracks[each, TrackKind.VIDEO].segments for each in ("source", "240p"))
+    assert {each.discontinuity for each in original} == {each.discontinuity for each in rendition} == {0, 1}
+    begins = {round(each.program_time, 1): each.discontinuity for each in original}
     for each in rendition:
         newest = max(time for time in begins if time <= round(each.program_time, 1))
         assert begins[newest] == each.discontinuity
-    assert sum(each.duration for each in source) / 90_000 == pytest.approx(16.0, abs=0.05)
+    assert sum(each.duration for each in original) / 90_000 == pytest.approx(16.0, abs=0.05)
 
 
 async def test_what_ffmpeg_still_makes_of_the_old_clock_does_not_go_into_the_new_period(
@@ -82,29 +88,31 @@ async def test_what_ffmpeg_still_makes_of_the_old_clock_does_not_go_into_the_new
 ) -> None:
     broadcast = Storage(DiskBackend(tmp_path, sync=False), StorageLimits(min_free=0)).begin(info())
     transcoding = Transcoding(parse_renditions("source,240p"), TranscodeSlots(0), tasks.spawn)
-    pipeline = Pipeline("input", broadcast, PackagerSettings(), transcoding)
+    source = SourceSink(broadcast, PackagerSettings())
+    renditions = TranscodeSink("input", broadcast, PackagerSettings(), transcoding, source)
+    pipeline = Pipeline("input", source, renditions)
     made: list[tuple[float, FlvTag]] = []
     before, after = stream(9.0), stream(9.0, start=5_000)[2:]  # the clock is set back by 4 s
     for number, (tag, arrived) in enumerate(
         [(tag, tag.timestamp / 1000) for tag in before] + [(tag, tag.timestamp / 1000 + 4.0) for tag in after]
     ):
         if number == 20:
-            assert pipeline._ladder is not None
-            pipeline._ladder._backlog.flowing = True  # as if ffmpeg ran
-        pipeline.take(tag, EPOCH + arrived)
+            assert renditions._ladder is not None
+            renditions._ladder._backlog.flowing = True  # as if ffmpeg ran
+        pipeline.feed(tag, EPOCH + arrived)
         if tag.kind is TagKind.VIDEO:
             made.append((arrived, tag))
         while made and made[0][0] <= arrived - 1.5:  # ffmpeg is that far behind, and begins anew for the new clock
             at, late = made.pop(0)
             if at == 9.0:
-                pipeline._rendition_restarted("240p")
-                pipeline._rendition_tag("240p", video_header())
-            pipeline._rendition_tag("240p", late)
+                renditions.rendition_restarted("240p")
+                renditions.rendition_tag("240p", video_header())
+            renditions.rendition_tag("240p", late)
     pipeline.close()
     await transcoding.aclose()
 
-    source, rendition = (broadcast.tracks[each, TrackKind.VIDEO].segments for each in ("source", "240p"))
-    begins = min(each.decode_time / 90_000 for each in source if each.discontinuity == 1)
+    original, rendition = (broadcast.tracks[each, TrackKind.VIDEO].segments for each in ("source", "240p"))
+    begins = min(each.decode_time / 90_000 for each in original if each.discontinuity == 1)
     assert {each.discontinuity for each in rendition} == {0, 1}
     for each in rendition:
         assert each.discontinuity == (each.decode_time / 90_000 >= begins - 0.05)
@@ -120,7 +128,9 @@ async def test_renditions_follow_the_source_into_its_periods(
 ) -> None:
     broadcast = Storage(DiskBackend(tmp_path, sync=False), StorageLimits(min_free=0)).begin(info())
     transcoding = Transcoding(parse_renditions("source,240p"), TranscodeSlots(0), tasks.spawn)
-    pipeline = Pipeline("input", broadcast, PackagerSettings(), transcoding)
+    source = SourceSink(broadcast, PackagerSettings())
+    renditions = TranscodeSink("input", broadcast, PackagerSettings(), transcoding, source)
+    pipeline = Pipeline("input", source, renditions)
     tags = stream(16.0)
     if change == "the audio's header":
         at = next(index for index, tag in enumerate(tags) if tag.timestamp >= 8_000)
@@ -129,16 +139,16 @@ async def test_renditions_follow_the_source_into_its_periods(
         tags = [tag for tag in tags if tag.kind is TagKind.AUDIO or not 8_000 <= tag.timestamp < 11_000]
     made: list[FlvTag] = []
     for tag in tags:
-        pipeline.take(tag, EPOCH + tag.timestamp / 1000)
+        pipeline.feed(tag, EPOCH + tag.timestamp / 1000)
         if tag.kind is TagKind.VIDEO:
             made.append(tag)
         while made and made[0].timestamp <= tag.timestamp - 500:  # ffmpeg is half a second behind
-            pipeline._rendition_tag("240p", made.pop(0))
+            renditions.rendition_tag("240p", made.pop(0))
     pipeline.close()
     await transcoding.aclose()
 
-    source, rendition = (broadcast.tracks[each, TrackKind.VIDEO].segments for each in ("source", "240p"))
-    starts = {round(each.decode_time / 90_000, 1): each.discontinuity for each in source}
+    original, rendition = (broadcast.tracks[each, TrackKind.VIDEO].segments for each in ("source", "240p"))
+    starts = {round(each.decode_time / 90_000, 1): each.discontinuity for each in original}
     assert set(starts.values()) == discontinuities
     if change == "the audio's header":
         assert [starts[round(each.decode_time / 90_000, 1)] for each in rendition] == [
@@ -153,12 +163,13 @@ async def test_a_normalised_stream_whose_clock_jumps_goes_on_where_it_was(
 ) -> None:
     broadcast = Storage(DiskBackend(tmp_path, sync=False), StorageLimits(min_free=0)).begin(info())
     transcoding = Transcoding(parse_renditions("720p"), TranscodeSlots(1), tasks.spawn)
-    pipeline = Pipeline("input", broadcast, PackagerSettings(), transcoding)
+    renditions = TranscodeSink("input", broadcast, PackagerSettings(), transcoding, None)
+    pipeline = Pipeline("input", renditions)
     for run, start in enumerate((3_600_000, after)):
         if run:
-            pipeline._rendition_restarted("720p")  # as the ladder does when the timestamps jump
+            renditions.rendition_restarted("720p")  # as the ladder does when the timestamps jump
         for tag in stream(4.0, start=start):
-            pipeline._rendition_tag("720p", tag)
+            renditions.rendition_tag("720p", tag)
     pipeline.close()
     await transcoding.aclose()
 

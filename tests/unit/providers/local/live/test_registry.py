@@ -15,12 +15,12 @@ from structlog.testing import capture_logs
 
 from providers.base import InputOptions, Phase, ProviderEvent, Spawn
 from providers.local.flv.tag import FlvTag, TagKind
-from providers.local.live.pipeline import SOURCE, Transcoding
 from providers.local.live.ports import Publication, PublishRequest
 from providers.local.live.refusal_history import WAITS
 from providers.local.live.refusals import MediaRefused, PublishRefused, Refusal
 from providers.local.live.registry import INTERRUPTION_LIMIT, BroadcastRegistry
 from providers.local.live.session import FROZEN_AFTER
+from providers.local.live.transcoding import Transcoding
 from providers.local.packager.events import TrackKind
 from providers.local.ports import MemoryInputStore, StoredInput
 from providers.local.rtmp.events import publish_target
@@ -29,7 +29,7 @@ from providers.local.storage.disk import DiskBackend
 from providers.local.storage.errors import StorageError
 from providers.local.storage.recordings import RecordingCatalog
 from providers.local.storage.storage import Storage, StorageLimits
-from providers.local.transcoder.renditions import parse_renditions
+from providers.local.transcoder.renditions import SOURCE_NAME, parse_renditions
 from providers.local.transcoder.slots import TranscodeSlots
 from tests.unit.providers.local.packager.tags import stream, video_header
 
@@ -356,7 +356,7 @@ async def test_a_clock_that_was_set_back_does_not_turn_the_program_back(stage: S
         times = [(each.program_time, each.duration / track.timescale(each.discontinuity)) for each in track.segments]
         for (time, duration), (following, _) in pairwise(times):
             assert following >= time + duration - 0.001
-    assert {segment.discontinuity for segment in stage.running.tracks[SOURCE, TrackKind.VIDEO].segments} == {0, 1}
+    assert {segment.discontinuity for segment in stage.running.tracks[SOURCE_NAME, TrackKind.VIDEO].segments} == {0, 1}
 
 
 MP3 = FlvTag(TagKind.AUDIO, 70, b"\x2fmp3")

@@ -37,7 +37,7 @@ class ScriptedPipeline:
     discarded: bool = False
     fails: bool = False
 
-    def take(self, tag: FlvTag, arrived: float) -> None:
+    def feed(self, tag: FlvTag, arrived: float) -> None:
         self.arrived = arrived
 
     def discard(self) -> None:
