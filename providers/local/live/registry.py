@@ -15,12 +15,13 @@ import structlog
 from providers.base import EventKind, LatencyMode, Phase, ProviderEvent, Spawn
 from providers.health import RecordingState
 from providers.local.live.admission import require_open, require_target
+from providers.local.live.context import SessionContext
 from providers.local.live.disk_guard import DiskGuard
 from providers.local.live.pipeline import Pipeline, build_pipeline
 from providers.local.live.ports import Publication, PublishRequest
 from providers.local.live.refusal_history import RefusalHistory
 from providers.local.live.refusals import PublishRefused, Refusal
-from providers.local.live.session import CHECK_INTERVAL, SHORTEST_SHOWN, LiveSession, SessionContext
+from providers.local.live.session import CHECK_INTERVAL, SHORTEST_SHOWN, LiveSession
 from providers.local.live.transcoding import Transcoding
 from providers.local.packager import cutting
 from providers.local.ports import InputStore, StoredInput
@@ -111,7 +112,7 @@ class BroadcastRegistry:
         self._changes += 1
 
     def _begin(self, stored: StoredInput) -> LiveSession:
-        session = LiveSession(stored, self._surroundings(stored))
+        session = LiveSession(stored, self._context(stored))
         self._sessions[stored.uid] = session
         return session
 
@@ -122,12 +123,12 @@ class BroadcastRegistry:
             if (broadcast := self._running.pop(session.stored.uid, None)) is not None:
                 self._record(broadcast)  # there is nothing to record: its folder goes
 
-    def _surroundings(self, stored: StoredInput) -> SessionContext:
+    def _context(self, stored: StoredInput) -> SessionContext:
         uid = stored.uid
         return SessionContext(
             new_pipeline=lambda: self._pipeline(self._sessions[uid].stored),
-            tell=lambda kind: self._happened(kind, uid),
-            finished=self._finished,
+            notify=lambda kind: self._happened(kind, uid),
+            finished=lambda: self._finished(uid),
             discard=lambda: self._discard(uid),
             refused=lambda refusal: self.refusals.note(uid, refusal),
             runs=lambda seconds: self.refusals.runs(uid, seconds),
@@ -184,10 +185,9 @@ class BroadcastRegistry:
             log.error("storage failed", input=input_uid, problem=str(problem))
         self._tell(ProviderEvent(kind, input_uid, datetime.fromtimestamp(at, UTC), recording_uid))
 
-    def _finished(self, session: LiveSession) -> None:
-        """The broadcast is over: make its recording, remember what it taught."""
-        uid = session.stored.uid
-        self._sessions.pop(uid, None)
+    def _finished(self, uid: str) -> None:
+        """Make the recording of a broadcast that is over, and remember its keyframe interval."""
+        session = self._sessions.pop(uid)
         if session.keyframe_interval != session.stored.keyframe_interval:
             self._spawn(self._learn(uid, session.keyframe_interval), name=f"learn keyframe interval of {uid}")
         broadcast = self._running.pop(uid, None)
@@ -246,7 +246,7 @@ class BroadcastRegistry:
             )
             self._running[stored.uid] = broadcast
             self._sessions[stored.uid] = LiveSession.resumed(
-                stored, self._surroundings(stored), lost_since=lost_since, shown=broadcast.watchable
+                stored, self._context(stored), lost_since=lost_since, shown=broadcast.watchable
             )
             if broadcast.lost_at is None:  # after a kill: the next start must not count from our own writing
                 self._mark_lost(broadcast, self._clock() - lost_since)

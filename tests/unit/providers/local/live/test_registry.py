@@ -327,7 +327,7 @@ async def test_a_broadcast_that_fails_ends_alone_and_is_recorded(
     def fail(*_: object) -> None:
         raise RuntimeError("a fault of ours")
 
-    monkeypatch.setattr(session, "_still_welcome", fail)
+    monkeypatch.setattr(session, "_key_works", fail)
     if also_at_the_end:
         monkeypatch.setattr(session, "_close_pipeline", fail)
     with capture_logs() as logs:

@@ -11,10 +11,11 @@ import pytest
 from providers.base import EventKind, InputOptions, LatencyMode, Phase
 from providers.health import RecordingState, RefusalKind
 from providers.local.flv.tag import FlvTag, TagKind
+from providers.local.live.context import SessionContext
 from providers.local.live.pipeline import Pipeline
 from providers.local.live.ports import PublishRequest
 from providers.local.live.refusals import MediaRefused, PublishRefused, Refusal
-from providers.local.live.session import FROZEN_AFTER, EncoderLink, LiveSession, SessionContext
+from providers.local.live.session import FROZEN_AFTER, EncoderLink, LiveSession
 from providers.local.ports import StoredInput, key_digest
 
 TAG = FlvTag(TagKind.VIDEO, 0, b"")
@@ -68,7 +69,7 @@ class World:
         around = SessionContext(
             self._pipeline,
             self.told.append,
-            self.finished.append,
+            lambda: self.finished.append(self.session),
             self._discard,
             self.refused.append,
             self.ran.append,
@@ -428,7 +429,7 @@ def test_an_old_key_keeps_its_encoder_for_the_overlap_and_no_longer() -> None:
 
 def test_a_resumed_broadcast_waits_for_a_whole_window_from_the_moment_the_service_listens() -> None:
     world = World()
-    session = LiveSession.resumed(world.session.stored, world.session._around, lost_since=20.0, shown=True)
+    session = LiveSession.resumed(world.session.stored, world.session._context, lost_since=20.0, shown=True)
     world.session = session
     world.after(100)  # the start takes its time
     session.await_encoder()
