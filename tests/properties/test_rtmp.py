@@ -10,10 +10,12 @@ from hypothesis import strategies as st
 
 from providers.local.rtmp import amf0
 from providers.local.rtmp.buffer import ReceiveBuffer
-from providers.local.rtmp.chunks import ChunkLimits, ChunkReader, ChunkWriter, Message
+from providers.local.rtmp.chunk_reader import ChunkReader
+from providers.local.rtmp.chunk_writer import ChunkWriter
+from providers.local.rtmp.chunks import ChunkLimits, RtmpMessage
 from providers.local.rtmp.errors import RtmpError
 from providers.local.rtmp.events import Event
-from providers.local.rtmp.session import ServerSession
+from providers.local.rtmp.session import RtmpSession
 from providers.local.rtmp.states import ConnectionState
 from tests.unit.providers.local.rtmp.encoder import AAC_HEADER, AVC_HEADER, HANDSHAKE, Encoder
 
@@ -21,7 +23,7 @@ SMALL = ChunkLimits(media_size=4096, message_size=2048, chunk_streams=4, buffere
 
 stamps = st.one_of(st.integers(0, 2**32 - 1), st.sampled_from([0, 0xFFFFFE, 0xFFFFFF, 0x1000000, 0xFFFFFFFF]))
 payloads = st.one_of(st.binary(max_size=8), st.integers(0, 1500).map(bytes))
-media = st.builds(Message, st.sampled_from([8, 9, 18]), st.integers(0, 3), stamps, payloads)
+media = st.builds(RtmpMessage, st.sampled_from([8, 9, 18]), st.integers(0, 3), stamps, payloads)
 chunk_stream_ids = st.sampled_from([3, 63, 64, 319, 320, 65599])
 cuts = st.lists(st.integers(1, 700), min_size=1, max_size=30)
 
@@ -41,7 +43,7 @@ class Reading:
     def __init__(self, limits: ChunkLimits) -> None:
         self.buffer = ReceiveBuffer()
         self.reader = ChunkReader(self.buffer, limits)
-        self.messages: list[Message] = []
+        self.messages: list[RtmpMessage] = []
         self._parser = self._run()
 
     def feed(self, data: bytes) -> None:
@@ -56,10 +58,10 @@ class Reading:
 
 @given(st.lists(st.tuples(chunk_stream_ids, media), max_size=12), st.integers(1, 300), cuts)
 def test_messages_sent_in_a_row_are_read_as_they_were(
-    sent: list[tuple[int, Message]], chunk_size: int, sizes: list[int]
+    sent: list[tuple[int, RtmpMessage]], chunk_size: int, sizes: list[int]
 ) -> None:
     writer = ChunkWriter()
-    data = writer.message(2, Message(1, 0, 0, chunk_size.to_bytes(4, "big")))
+    data = writer.message(2, RtmpMessage(1, 0, 0, chunk_size.to_bytes(4, "big")))
     data += b"".join(writer.message(number, message) for number, message in sent)
     reading = Reading(ChunkLimits())
     for piece in pieces(data, sizes):
@@ -69,7 +71,7 @@ def test_messages_sent_in_a_row_are_read_as_they_were(
 
 
 @given(st.dictionaries(chunk_stream_ids, st.lists(media, min_size=1, max_size=4)), st.randoms(use_true_random=False))
-def test_interleaved_messages_are_read_as_they_were(sent: dict[int, list[Message]], random: Random) -> None:
+def test_interleaved_messages_are_read_as_they_were(sent: dict[int, list[RtmpMessage]], random: Random) -> None:
     writer = ChunkWriter()
 
     def all_chunks(number: int) -> Iterator[bytes]:
@@ -90,7 +92,7 @@ def test_interleaved_messages_are_read_as_they_were(sent: dict[int, list[Message
 
 def converse(data: bytes, sizes: list[int]) -> tuple[list[Event], bytes, str]:
     """What a session that lets everybody in makes of `data` in such pieces: events, answers, and its error."""
-    session, seen, said, error = ServerSession(), [], b"", ""
+    session, seen, said, error = RtmpSession(), [], b"", ""
 
     def drain() -> None:
         nonlocal said

@@ -24,7 +24,7 @@ from providers.local.live.refusals import MediaRefused, PublishRefused, Refusal
 from providers.local.rtmp.errors import HandshakeFailed, RtmpError
 from providers.local.rtmp.events import Media, PublishWanted, Unpublished
 from providers.local.rtmp.messages import MessageType
-from providers.local.rtmp.session import ServerSession
+from providers.local.rtmp.session import RtmpSession
 from providers.local.rtmp.states import ConnectionState
 
 log = structlog.get_logger(__name__)
@@ -81,7 +81,7 @@ class EncoderConnection(asyncio.Protocol):
         self._encrypted = encrypted
         self._owner = owner
         self._clock = clock
-        self._session = ServerSession(owner.limits.messages)
+        self._session = RtmpSession(owner.limits.messages)
         self._transport: asyncio.Transport | None = None
         self._publication: Publication | None = None
         self._reasons_to_wait: set[str] = set()

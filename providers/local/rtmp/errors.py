@@ -9,7 +9,7 @@
     ├── MessageMalformed   a protocol message with the wrong shape
     ├── LimitExceeded      more than we are ready to hold (carries the limit's name and value)
     │   └── AmfLimitExceeded   the same of a value inside a message, which can be skipped
-    ├── IllegalMove        a message that has no place in this state (carries both)
+    ├── InvalidState        a message that has no place in this state (carries both)
     └── NotOffered         something a server may offer and this one does not: playing (carries the command)
 
 Texts never hold what the peer sent beyond numbers and names of commands we know: a stream key cannot leak through them.
@@ -51,7 +51,7 @@ class AmfLimitExceeded(LimitExceeded):
     """A command or data message is nested too deeply, or has too many values."""
 
 
-class IllegalMove(RtmpError):
+class InvalidState(RtmpError):
     """`move` is not allowed in `state`."""
 
     def __init__(self, state: str, move: str) -> None:

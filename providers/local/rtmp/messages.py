@@ -1,6 +1,6 @@
 """RTMP messages (specification 1.0, §5.4, §7): what is in them, parse and serialize side by side.
 
-Audio and video stay as they are: a `chunks.Message` whose payload is an FLV tag body. All others have a class here.
+Audio and video stay as they are: a `chunks.RtmpMessage` whose payload is an FLV tag body. All others have a class here.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from providers.local.rtmp.chunks import (
     SET_CHUNK_SIZE,
     UINT32,
     VIDEO,
-    Message,
+    RtmpMessage,
 )
 from providers.local.rtmp.errors import LimitExceeded, MessageMalformed
 
 
 class MessageType(IntEnum):
-    """Message type ids (§5.4, §7.1). 15 and 17 are the AMF3 twins of 18 and 20."""
+    """RtmpMessage type ids (§5.4, §7.1). 15 and 17 are the AMF3 twins of 18 and 20."""
 
     SET_CHUNK_SIZE = SET_CHUNK_SIZE
     ABORT = ABORT
@@ -187,7 +187,7 @@ def _sized(payload: bytes, size: int) -> bytes:
     return payload
 
 
-def command_of(message: Message) -> Command:
+def command_of(message: RtmpMessage) -> Command:
     """The command in a message of either command type. Errors: as `Body.parse`."""
     return Command.parse(_amf0_part(message, MessageType.COMMAND_AMF3))
 
@@ -197,10 +197,10 @@ SET_DATA_FRAME = amf0.encode("@setDataFrame")
 
 
 AVMPLUS = 0x11
-"""The AMF0 marker that switches to AMF3 (Adobe, "Action Message Format -- AMF 0", 2007, §3.1)."""
+"""The AMF0 marker that switches to AMF3 (Adobe, "Action RtmpMessage Format -- AMF 0", 2007, §3.1)."""
 
 
-def script_of(message: Message) -> bytes | None:
+def script_of(message: RtmpMessage) -> bytes | None:
     """The FLV script tag body in a message of either data type: onMetaData and its like, without @setDataFrame.
 
     None for real AMF3, which is not read.
@@ -209,7 +209,7 @@ def script_of(message: Message) -> bytes | None:
     return None if body[:1] == bytes([AVMPLUS]) else body.removeprefix(SET_DATA_FRAME)
 
 
-def _amf0_part(message: Message, amf3_type: MessageType) -> bytes:
+def _amf0_part(message: RtmpMessage, amf3_type: MessageType) -> bytes:
     """An AMF3 message holds AMF0 after a zero byte. Some encoders leave that byte out."""
     payload = message.payload
     return payload[1:] if message.type_id == amf3_type and payload[:1] == b"\0" else payload
@@ -221,7 +221,7 @@ MAX_PARTS = 4096
 """Messages in one aggregate message."""
 
 
-def parts_of(aggregate: Message) -> tuple[list[Message], bool]:
+def parts_of(aggregate: RtmpMessage) -> tuple[list[RtmpMessage], bool]:
     """The messages in an aggregate message (§7.1.6), and whether it ended where it should.
 
     Each has an FLV tag header, and a back pointer behind it, which is not compared and may be missing behind the last one. The
@@ -229,7 +229,7 @@ def parts_of(aggregate: Message) -> tuple[list[Message], bool]:
     Errors: LimitExceeded.
     """
     _, stream_id, begin, data = aggregate
-    found: list[Message] = []
+    found: list[RtmpMessage] = []
     at, offset = 0, 0
     while at + SUB_HEADER_SIZE <= len(data):
         size, stamp = int.from_bytes(data[at + 1 : at + 4], "big"), int.from_bytes(data[at + 4 : at + 7], "big")
@@ -241,6 +241,6 @@ def parts_of(aggregate: Message) -> tuple[list[Message], bool]:
             raise LimitExceeded("messages in an aggregate message", MAX_PARTS)
         if not found:
             offset = begin - stamp
-        found.append(Message(data[at], stream_id, (stamp + offset) & UINT32, data[body : body + size]))
+        found.append(RtmpMessage(data[at], stream_id, (stamp + offset) & UINT32, data[body : body + size]))
         at = body + size + BACK_POINTER_SIZE
     return found, at >= len(data)

@@ -16,7 +16,9 @@ from dataclasses import replace
 
 from providers.local.rtmp import amf0
 from providers.local.rtmp.buffer import ReceiveBuffer
-from providers.local.rtmp.chunks import ChunkLimits, ChunkReader, ChunkWriter, Message
+from providers.local.rtmp.chunk_reader import ChunkReader
+from providers.local.rtmp.chunk_writer import ChunkWriter
+from providers.local.rtmp.chunks import ChunkLimits, RtmpMessage
 from providers.local.rtmp.errors import (
     AmfLimitExceeded,
     AmfMalformed,
@@ -72,8 +74,8 @@ _PUBLISHING = ConnectionState.PUBLISHING  # for every message: on the enumeratio
 _AUDIO_VIDEO = {int(kind): kind for kind in (MessageType.AUDIO, MessageType.VIDEO)}
 
 
-class ServerSession:
-    """One connection. `receive` raises RtmpError; `accept` and `refuse` raise IllegalMove when nothing is to be answered."""
+class RtmpSession:
+    """One connection. `receive` raises RtmpError; `accept` and `refuse` raise InvalidState when nothing is to be answered."""
 
     def __init__(self, limits: ChunkLimits | None = None) -> None:
         self.state = ConnectionState.HANDSHAKING
@@ -168,7 +170,7 @@ class ServerSession:
     def _move(self, move: Move) -> None:
         self.state = after(self.state, move)
 
-    def _take(self, message: Message) -> None:
+    def _take(self, message: RtmpMessage) -> None:
         """Handle a message that is not audio or video. One that cannot be read does not end a running publish."""
         publishing = self.state is ConnectionState.PUBLISHING
         try:
@@ -178,7 +180,7 @@ class ServerSession:
                 raise
             self.skipped[message.type_id] += 1
 
-    def _handle(self, message: Message) -> None:
+    def _handle(self, message: RtmpMessage) -> None:
         match message.type_id:
             case MessageType.DATA | MessageType.DATA_AMF3:
                 if (script := script_of(message)) is None:
@@ -196,7 +198,7 @@ class ServerSession:
             case MessageType.WINDOW_ACK_SIZE:
                 self._window = max(MIN_WINDOW_SIZE, WindowAckSize.parse(message.payload).value)
 
-    def _aggregate(self, aggregate: Message) -> None:
+    def _aggregate(self, aggregate: RtmpMessage) -> None:
         parts, whole = parts_of(aggregate)
         for part in parts:
             if (media := _AUDIO_VIDEO.get(part.type_id)) is not None:
@@ -284,11 +286,11 @@ class ServerSession:
         self._control(UserControl(event, number.to_bytes(4, "big")))
 
     def _control(self, body: Body) -> None:
-        message = Message(body.type_id, 0, 0, body.serialize())
+        message = RtmpMessage(body.type_id, 0, 0, body.serialize())
         self._output.append(self._writer.message(_CONTROL_CHUNK_STREAM, message))
 
     def _send(self, command: Command, stream_id: int = 0) -> None:
-        message = Message(command.type_id, stream_id, 0, command.serialize())
+        message = RtmpMessage(command.type_id, stream_id, 0, command.serialize())
         self._output.append(self._writer.message(_COMMAND_CHUNK_STREAM, message))
 
 

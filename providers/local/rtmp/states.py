@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from providers.local.rtmp.errors import IllegalMove
+from providers.local.rtmp.errors import InvalidState
 
 
 class ConnectionState(StrEnum):
@@ -44,12 +44,12 @@ MOVES: dict[ConnectionState, dict[Move, ConnectionState]] = {
     },
     ConnectionState.CLOSED: {},
 }
-"""The legal moves and where they lead. Everything else is an IllegalMove; every state may end in an error, which closes."""
+"""The legal moves and where they lead. Everything else is an InvalidState; every state may end in an error, which closes."""
 
 
 def after(state: ConnectionState, move: Move) -> ConnectionState:
-    """The state that `move` leads to. Errors: IllegalMove."""
+    """The state that `move` leads to. Errors: InvalidState."""
     try:
         return MOVES[state][move]
     except KeyError:
-        raise IllegalMove(state, move) from None
+        raise InvalidState(state, move) from None

@@ -12,7 +12,9 @@ from dataclasses import dataclass, field
 
 from providers.local.rtmp import amf0
 from providers.local.rtmp.buffer import ReceiveBuffer
-from providers.local.rtmp.chunks import ChunkLimits, ChunkReader, ChunkWriter, Message
+from providers.local.rtmp.chunk_reader import ChunkReader
+from providers.local.rtmp.chunk_writer import ChunkWriter
+from providers.local.rtmp.chunks import ChunkLimits, RtmpMessage
 from providers.local.rtmp.handshake import PACKET_SIZE
 from providers.local.rtmp.messages import Command, MessageType
 
@@ -52,7 +54,7 @@ class Encoder:
         return self.message(2, MessageType.SET_CHUNK_SIZE, size.to_bytes(4, "big"))
 
     def message(self, chunk_stream_id: int, kind: int, payload: bytes, timestamp: int = 0, stream_id: int = 0) -> bytes:
-        return self.writer.message(chunk_stream_id, Message(kind, stream_id, timestamp, payload))
+        return self.writer.message(chunk_stream_id, RtmpMessage(kind, stream_id, timestamp, payload))
 
     def command(self, name: str, transaction: float, *arguments: amf0.Value, stream_id: int = 0) -> bytes:
         payload = amf0.encode(name, transaction, *arguments)
@@ -92,10 +94,10 @@ class Answers:
 
     def __init__(self) -> None:
         self._buffer = ReceiveBuffer()
-        self._found: list[Message] = []
+        self._found: list[RtmpMessage] = []
         self._parser = self._read()
 
-    def messages(self, data: bytes) -> list[Message]:
+    def messages(self, data: bytes) -> list[RtmpMessage]:
         """The messages in `data`, which follows what was heard before; Set Chunk Size acts and is not among them."""
         self._buffer.feed(data)
         next(self._parser)

@@ -3,13 +3,15 @@
 import pytest
 
 from providers.local.rtmp.buffer import ReceiveBuffer
-from providers.local.rtmp.chunks import ChunkLimits, ChunkReader, ChunkWriter, Message
+from providers.local.rtmp.chunk_reader import ChunkReader
+from providers.local.rtmp.chunk_writer import ChunkWriter
+from providers.local.rtmp.chunks import ChunkLimits, RtmpMessage
 from providers.local.rtmp.errors import ChunkMalformed, LimitExceeded
 
 VIDEO, AUDIO, DATA = 9, 8, 18
 
 
-def read(data: str | bytes, limits: ChunkLimits | None = None) -> list[Message]:
+def read(data: str | bytes, limits: ChunkLimits | None = None) -> list[RtmpMessage]:
     """All whole messages in `data` (hex digits or bytes)."""
     buffer = ReceiveBuffer()
     reader = ChunkReader(buffer, limits or ChunkLimits())
@@ -30,22 +32,22 @@ HEADER_0 = "04 00000a 000002 09 01000000 aabb"
 @pytest.mark.parametrize(
     ("second", "message"),
     [
-        ("04 000014 000001 08 01000000 cc", Message(AUDIO, 1, 20, b"\xcc")),
-        ("44 000005 000001 08 cc", Message(AUDIO, 1, 15, b"\xcc")),
-        ("84 000005 ccdd", Message(VIDEO, 1, 15, b"\xcc\xdd")),
-        ("c4 ccdd", Message(VIDEO, 1, 20, b"\xcc\xdd")),
+        ("04 000014 000001 08 01000000 cc", RtmpMessage(AUDIO, 1, 20, b"\xcc")),
+        ("44 000005 000001 08 cc", RtmpMessage(AUDIO, 1, 15, b"\xcc")),
+        ("84 000005 ccdd", RtmpMessage(VIDEO, 1, 15, b"\xcc\xdd")),
+        ("c4 ccdd", RtmpMessage(VIDEO, 1, 20, b"\xcc\xdd")),
     ],
     ids=["type 0", "type 1", "type 2", "type 3"],
 )
-def test_a_header_leaves_out_what_the_one_before_said(second: str, message: Message) -> None:
-    assert read(HEADER_0 + second) == [Message(VIDEO, 1, 10, b"\xaa\xbb"), message]
+def test_a_header_leaves_out_what_the_one_before_said(second: str, message: RtmpMessage) -> None:
+    assert read(HEADER_0 + second) == [RtmpMessage(VIDEO, 1, 10, b"\xaa\xbb"), message]
 
 
 @pytest.mark.parametrize(
     "basic", ["04", "003c", "013c00", "01ffff"], ids=["one byte", "two bytes", "three bytes", "largest"]
 )
 def test_chunk_stream_ids_have_one_to_three_bytes(basic: str) -> None:
-    assert read(basic + "00000a 000002 09 01000000 aabb") == [Message(VIDEO, 1, 10, b"\xaa\xbb")]
+    assert read(basic + "00000a 000002 09 01000000 aabb") == [RtmpMessage(VIDEO, 1, 10, b"\xaa\xbb")]
 
 
 def test_a_repeated_delta_after_a_type_2_header_adds_up() -> None:
@@ -55,7 +57,7 @@ def test_a_repeated_delta_after_a_type_2_header_adds_up() -> None:
 
 
 def test_a_timestamp_above_24_bits_is_read_from_the_extended_field() -> None:
-    assert read("04 ffffff 000001 09 01000000 01000000 aa") == [Message(VIDEO, 1, 0x01000000, b"\xaa")]
+    assert read("04 ffffff 000001 09 01000000 01000000 aa") == [RtmpMessage(VIDEO, 1, 0x01000000, b"\xaa")]
 
 
 def test_timestamps_wrap_at_32_bits() -> None:
@@ -68,7 +70,7 @@ EXTENDED_128 = "04 ffffff 000084 09 01000000 01000000" + "aa" * 128
 def test_chunks_that_go_on_repeat_the_extended_timestamp() -> None:
     (message,) = read(EXTENDED_128 + "c4 01000000 aaaaaaaa")
 
-    assert message == Message(VIDEO, 1, 0x01000000, b"\xaa" * 132)
+    assert message == RtmpMessage(VIDEO, 1, 0x01000000, b"\xaa" * 132)
 
 
 def test_an_extended_timestamp_that_is_not_repeated_is_not_missed() -> None:
@@ -82,41 +84,44 @@ def test_messages_of_several_chunk_streams_may_be_interleaved() -> None:
     audio = "05 000002 000081 08 01000000" + "bb" * 128
 
     assert read(video + audio + "c4 aaaa" + "c5 bb") == [
-        Message(VIDEO, 1, 1, b"\xaa" * 130),
-        Message(AUDIO, 1, 2, b"\xbb" * 129),
+        RtmpMessage(VIDEO, 1, 1, b"\xaa" * 130),
+        RtmpMessage(AUDIO, 1, 2, b"\xbb" * 129),
     ]
 
 
 def test_set_chunk_size_holds_from_the_next_chunk_on() -> None:
     data = "02 000000 000004 01 00000000 00001000" + "04 000001 000200 09 01000000" + "aa" * 512
 
-    assert read(data) == [Message(VIDEO, 1, 1, b"\xaa" * 512)]
+    assert read(data) == [RtmpMessage(VIDEO, 1, 1, b"\xaa" * 512)]
 
 
 def test_abort_drops_the_unfinished_message_and_the_stream_goes_on() -> None:
     begun = "04 000001 000082 09 01000000" + "aa" * 128
     abort = "02 000000 000004 02 00000000 00000004"
 
-    assert read(begun + abort + "44 000001 000001 09 bb") == [Message(VIDEO, 1, 2, b"\xbb")]
+    assert read(begun + abort + "44 000001 000001 09 bb") == [RtmpMessage(VIDEO, 1, 2, b"\xbb")]
 
 
 def test_an_empty_message_is_a_message() -> None:
-    assert read("04 000001 000000 09 01000000") == [Message(VIDEO, 1, 1, b"")]
+    assert read("04 000001 000000 09 01000000") == [RtmpMessage(VIDEO, 1, 1, b"")]
 
 
 @pytest.mark.parametrize(
     ("data", "messages"),
     [
-        ("44 00000a 000002 09 aabb", [Message(VIDEO, 0, 10, b"\xaa\xbb")]),
-        ("44 00000a 000002 09 aabb c4 ccdd", [Message(VIDEO, 0, 10, b"\xaa\xbb"), Message(VIDEO, 0, 20, b"\xcc\xdd")]),
-        ("42 000000 000004 03 00000005", [Message(3, 0, 0, b"\0\0\0\5")]),
-        ("44 ffffff 000001 08 01000000 aa", [Message(AUDIO, 0, 0x01000000, b"\xaa")]),
-        ("84 00000a" + "44 00000a 000001 08 aa", [Message(AUDIO, 0, 20, b"\xaa")]),
-        ("c4" + "44 00000a 000001 08 aa", [Message(AUDIO, 0, 10, b"\xaa")]),
+        ("44 00000a 000002 09 aabb", [RtmpMessage(VIDEO, 0, 10, b"\xaa\xbb")]),
+        (
+            "44 00000a 000002 09 aabb c4 ccdd",
+            [RtmpMessage(VIDEO, 0, 10, b"\xaa\xbb"), RtmpMessage(VIDEO, 0, 20, b"\xcc\xdd")],
+        ),
+        ("42 000000 000004 03 00000005", [RtmpMessage(3, 0, 0, b"\0\0\0\5")]),
+        ("44 ffffff 000001 08 01000000 aa", [RtmpMessage(AUDIO, 0, 0x01000000, b"\xaa")]),
+        ("84 00000a" + "44 00000a 000001 08 aa", [RtmpMessage(AUDIO, 0, 20, b"\xaa")]),
+        ("c4" + "44 00000a 000001 08 aa", [RtmpMessage(AUDIO, 0, 10, b"\xaa")]),
     ],
     ids=["type 1", "type 1, then type 3", "type 1, control", "type 1, extended", "type 2", "type 3"],
 )
-def test_a_chunk_stream_may_begin_with_any_header(data: str, messages: list[Message]) -> None:
+def test_a_chunk_stream_may_begin_with_any_header(data: str, messages: list[RtmpMessage]) -> None:
     assert read(data) == messages
 
 
@@ -176,8 +181,8 @@ def test_what_is_not_read_is_skipped_without_being_held(kind: int, size: int) ->
     buffer = ReceiveBuffer()
     reader = ChunkReader(buffer, ChunkLimits(message_size=256, buffered=1024))
     parser, writer, found = reader.message(), ChunkWriter(), None
-    audio = Message(AUDIO, 1, 7, b"\xaa")
-    data = writer.message(4, Message(kind, 1, 0, bytes(size))) + writer.message(4, audio)
+    audio = RtmpMessage(AUDIO, 1, 7, b"\xaa")
+    data = writer.message(4, RtmpMessage(kind, 1, 0, bytes(size))) + writer.message(4, audio)
     for start in range(0, len(data), 100_000):
         buffer.feed(data[start : start + 100_000])
         try:
@@ -195,11 +200,13 @@ def test_a_command_above_the_limit_is_skipped_only_where_it_is_not_needed() -> N
     reader = ChunkReader(buffer, ChunkLimits(message_size=256))
     reader.skips_commands = True
     writer = ChunkWriter()
-    buffer.feed(writer.message(3, Message(20, 1, 0, bytes(1000))) + writer.message(4, Message(AUDIO, 1, 7, b"\xaa")))
+    buffer.feed(
+        writer.message(3, RtmpMessage(20, 1, 0, bytes(1000))) + writer.message(4, RtmpMessage(AUDIO, 1, 7, b"\xaa"))
+    )
 
     with pytest.raises(StopIteration) as done:
         next(reader.message())
-    assert done.value.value == Message(AUDIO, 1, 7, b"\xaa")
+    assert done.value.value == RtmpMessage(AUDIO, 1, 7, b"\xaa")
 
 
 def test_a_skipped_message_is_interleaved_and_aborted_as_any_other() -> None:
@@ -208,8 +215,8 @@ def test_a_skipped_message_is_interleaved_and_aborted_as_any_other() -> None:
     abort = "02 000000 000004 02 00000000 00000004"
 
     assert read(begun + audio + "c4 aaaa" + begun + abort + "44 000001 000001 09 cc") == [
-        Message(AUDIO, 1, 2, b"\xbb"),
-        Message(VIDEO, 1, 2, b"\xcc"),
+        RtmpMessage(AUDIO, 1, 2, b"\xbb"),
+        RtmpMessage(VIDEO, 1, 2, b"\xcc"),
     ]
 
 
@@ -235,7 +242,7 @@ def test_finished_and_aborted_messages_do_not_count_as_unfinished() -> None:
 def test_the_writer_uses_the_shortest_header() -> None:
     writer = ChunkWriter()
     sent = [
-        writer.message(4, Message(VIDEO, 1, time, payload))
+        writer.message(4, RtmpMessage(VIDEO, 1, time, payload))
         for time, payload in [(10, b"aa"), (15, b"bb"), (20, b"cc"), (25, b"d"), (3, b"e")]
     ]
 
@@ -244,6 +251,6 @@ def test_the_writer_uses_the_shortest_header() -> None:
 
 @pytest.mark.parametrize("chunk_stream_id", [3, 63, 64, 319, 320, 65599])
 def test_what_the_writer_makes_the_reader_reads(chunk_stream_id: int) -> None:
-    message = Message(DATA, 1, 0xFFFFFF, b"x" * 1000)
+    message = RtmpMessage(DATA, 1, 0xFFFFFF, b"x" * 1000)
 
     assert read(ChunkWriter().message(chunk_stream_id, message)) == [message]

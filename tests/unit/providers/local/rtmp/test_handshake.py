@@ -3,13 +3,13 @@
 import pytest
 
 from providers.local.rtmp.errors import HandshakeFailed
-from providers.local.rtmp.session import ServerSession
+from providers.local.rtmp.session import RtmpSession
 from providers.local.rtmp.states import ConnectionState
 from tests.unit.providers.local.rtmp.encoder import C1, HANDSHAKE
 
 
 def test_the_answer_is_version_3_then_s1_then_an_echo_of_c1() -> None:
-    session = ServerSession()
+    session = RtmpSession()
     session.receive(b"\x03" + C1)
     answer = session.data_to_send()
 
@@ -19,14 +19,14 @@ def test_the_answer_is_version_3_then_s1_then_an_echo_of_c1() -> None:
 
 
 def test_nothing_is_answered_before_c1_is_whole() -> None:
-    session = ServerSession()
+    session = RtmpSession()
     session.receive(b"\x03" + C1[:-1])
 
     assert session.data_to_send() == b""
 
 
 def test_the_handshake_is_over_after_c2_whatever_is_in_it() -> None:
-    session = ServerSession()
+    session = RtmpSession()
     session.receive(HANDSHAKE[:-1])
     assert session.state is ConnectionState.HANDSHAKING
 
@@ -37,9 +37,9 @@ def test_the_handshake_is_over_after_c2_whatever_is_in_it() -> None:
 @pytest.mark.parametrize("first", [b"\x00", b"\x06", b"G", b"\xff"])
 def test_another_first_byte_than_3_fails_at_once(first: bytes) -> None:
     with pytest.raises(HandshakeFailed, match="instead of 3"):
-        ServerSession().receive(first)
+        RtmpSession().receive(first)
 
 
 def test_a_tls_client_on_the_plain_port_is_told_apart() -> None:
     with pytest.raises(HandshakeFailed, match="rtmps"):
-        ServerSession().receive(b"\x16\x03\x01")
+        RtmpSession().receive(b"\x16\x03\x01")

@@ -3,7 +3,7 @@
 import pytest
 
 from providers.local.rtmp import amf0
-from providers.local.rtmp.chunks import Message
+from providers.local.rtmp.chunks import RtmpMessage
 from providers.local.rtmp.errors import MessageMalformed
 from providers.local.rtmp.messages import (
     Abort,
@@ -64,7 +64,7 @@ def test_a_command_shows_neither_its_name_nor_its_arguments() -> None:
 
 
 def test_an_amf3_command_holds_amf0_after_one_byte() -> None:
-    message = Message(MessageType.COMMAND_AMF3, 0, 0, b"\0" + amf0.encode("connect", 1.0))
+    message = RtmpMessage(MessageType.COMMAND_AMF3, 0, 0, b"\0" + amf0.encode("connect", 1.0))
 
     assert command_of(message) == Command("connect", 1.0)
 
@@ -72,6 +72,6 @@ def test_an_amf3_command_holds_amf0_after_one_byte() -> None:
 def test_the_set_data_frame_wrapper_is_taken_off() -> None:
     metadata = amf0.encode("onMetaData", amf0.EcmaArray(width=1280.0))
 
-    assert script_of(Message(MessageType.DATA, 1, 0, amf0.encode("@setDataFrame") + metadata)) == metadata
-    assert script_of(Message(MessageType.DATA, 1, 0, metadata)) == metadata
-    assert script_of(Message(MessageType.DATA_AMF3, 1, 0, b"\0" + metadata)) == metadata
+    assert script_of(RtmpMessage(MessageType.DATA, 1, 0, amf0.encode("@setDataFrame") + metadata)) == metadata
+    assert script_of(RtmpMessage(MessageType.DATA, 1, 0, metadata)) == metadata
+    assert script_of(RtmpMessage(MessageType.DATA_AMF3, 1, 0, b"\0" + metadata)) == metadata

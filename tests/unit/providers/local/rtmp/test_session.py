@@ -3,10 +3,10 @@
 import pytest
 
 from providers.local.rtmp import amf0
-from providers.local.rtmp.errors import IllegalMove, LimitExceeded, NotOffered, RtmpError
+from providers.local.rtmp.errors import InvalidState, LimitExceeded, NotOffered, RtmpError
 from providers.local.rtmp.events import Event, Media, PublishWanted, Unpublished
 from providers.local.rtmp.messages import MAX_PARTS, Command, MessageType, SetChunkSize
-from providers.local.rtmp.session import CHUNK_SIZE, MAX_HELD, WINDOW_SIZE, ServerSession
+from providers.local.rtmp.session import CHUNK_SIZE, MAX_HELD, WINDOW_SIZE, RtmpSession
 from providers.local.rtmp.states import ConnectionState, Move
 from tests.unit.providers.local.rtmp.encoder import (
     AAC_HEADER,
@@ -25,8 +25,8 @@ def encoder() -> Encoder:
 
 
 @pytest.fixture
-def session() -> ServerSession:
-    return ServerSession()
+def session() -> RtmpSession:
+    return RtmpSession()
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def answers() -> Answers:
 
 
 @pytest.fixture
-def publishing(session: ServerSession, encoder: Encoder, answers: Answers) -> ServerSession:
+def publishing(session: RtmpSession, encoder: Encoder, answers: Answers) -> RtmpSession:
     """A session with an accepted publish, nothing left to take."""
     session.receive(encoder.opening())
     session.accept()
@@ -45,7 +45,7 @@ def publishing(session: ServerSession, encoder: Encoder, answers: Answers) -> Se
 
 
 def test_connect_is_answered_with_window_bandwidth_chunk_size_and_success(
-    session: ServerSession, encoder: Encoder, answers: Answers
+    session: RtmpSession, encoder: Encoder, answers: Answers
 ) -> None:
     session.receive(HANDSHAKE)
     session.receive(encoder.connect())
@@ -61,7 +61,7 @@ def test_connect_is_answered_with_window_bandwidth_chunk_size_and_success(
 
 
 def test_the_calls_of_obs_before_publish_are_answered_with_their_transactions(
-    session: ServerSession, encoder: Encoder, answers: Answers
+    session: RtmpSession, encoder: Encoder, answers: Answers
 ) -> None:
     session.receive(HANDSHAKE)
     session.receive(encoder.connect())
@@ -72,14 +72,14 @@ def test_the_calls_of_obs_before_publish_are_answered_with_their_transactions(
     assert answers == [("_result", 2.0), ("_result", 3.0), ("_result", 4.0)]
 
 
-def test_a_publish_is_asked_for_and_waits(session: ServerSession, encoder: Encoder) -> None:
+def test_a_publish_is_asked_for_and_waits(session: RtmpSession, encoder: Encoder) -> None:
     session.receive(encoder.opening("secret?ad=1"))
 
     assert session.events() == [PublishWanted("live", "secret", FLASH_VERSION)]
     assert session.state is ConnectionState.DECIDING
 
 
-def test_an_accepted_publish_is_told_so(session: ServerSession, encoder: Encoder, answers: Answers) -> None:
+def test_an_accepted_publish_is_told_so(session: RtmpSession, encoder: Encoder, answers: Answers) -> None:
     session.receive(encoder.opening())
     answers.messages(session.data_to_send())
     session.accept()
@@ -87,7 +87,7 @@ def test_an_accepted_publish_is_told_so(session: ServerSession, encoder: Encoder
     assert answers.statuses(session.data_to_send()) == [("status", "NetStream.Publish.Start")]
 
 
-def test_what_is_sent_before_the_answer_is_held_until_it(session: ServerSession, encoder: Encoder) -> None:
+def test_what_is_sent_before_the_answer_is_held_until_it(session: RtmpSession, encoder: Encoder) -> None:
     session.receive(encoder.opening() + encoder.audio(0, AAC_HEADER))
     session.receive(encoder.video(0, AVC_HEADER))
     assert len(session.events()) == 1
@@ -96,14 +96,14 @@ def test_what_is_sent_before_the_answer_is_held_until_it(session: ServerSession,
     assert session.events() == [Media(MessageType.AUDIO, 0, AAC_HEADER), Media(MessageType.VIDEO, 0, AVC_HEADER)]
 
 
-def test_only_so_much_is_held(session: ServerSession, encoder: Encoder) -> None:
+def test_only_so_much_is_held(session: RtmpSession, encoder: Encoder) -> None:
     session.receive(encoder.opening())
     with pytest.raises(LimitExceeded, match="before the publish was answered"):
         session.receive(bytes(MAX_HELD + 1))
 
 
 def test_a_refused_publish_is_told_why_and_hears_nothing_more(
-    session: ServerSession, encoder: Encoder, answers: Answers
+    session: RtmpSession, encoder: Encoder, answers: Answers
 ) -> None:
     session.receive(encoder.opening())
     answers.messages(session.data_to_send())
@@ -118,14 +118,14 @@ def test_a_refused_publish_is_told_why_and_hears_nothing_more(
     assert session.data_to_send() == b""
 
 
-def test_a_running_publish_can_be_refused(publishing: ServerSession, answers: Answers) -> None:
+def test_a_running_publish_can_be_refused(publishing: RtmpSession, answers: Answers) -> None:
     publishing.refuse("NetStream.Publish.Denied", "Use H.264.")
 
     assert answers.statuses(publishing.data_to_send()) == [("error", "NetStream.Publish.Denied")]
     assert publishing.state is ConnectionState.CLOSED
 
 
-def test_media_comes_with_absolute_timestamps(publishing: ServerSession, encoder: Encoder) -> None:
+def test_media_comes_with_absolute_timestamps(publishing: RtmpSession, encoder: Encoder) -> None:
     times = [0, 33, 66, 0xFFFFFF, 0x01000000, 0xFFFFFFFF]
     for time in times:
         publishing.receive(encoder.video(time, AVC_HEADER))
@@ -133,7 +133,7 @@ def test_media_comes_with_absolute_timestamps(publishing: ServerSession, encoder
     assert publishing.events() == [Media(MessageType.VIDEO, time, AVC_HEADER) for time in times]
 
 
-def test_metadata_comes_without_its_wrapper(publishing: ServerSession, encoder: Encoder) -> None:
+def test_metadata_comes_without_its_wrapper(publishing: RtmpSession, encoder: Encoder) -> None:
     publishing.receive(encoder.metadata())
 
     (event,) = publishing.events()
@@ -153,7 +153,7 @@ def aggregate(*parts: tuple[int, int, bytes], back_pointer: bool = True) -> byte
 
 
 @pytest.mark.parametrize("back_pointer", [True, False], ids=["whole", "without the last back pointer"])
-def test_an_aggregate_message_is_split(publishing: ServerSession, encoder: Encoder, back_pointer: bool) -> None:
+def test_an_aggregate_message_is_split(publishing: RtmpSession, encoder: Encoder, back_pointer: bool) -> None:
     script = amf0.encode("onMetaData", METADATA)
     body = aggregate((18, 900, script), (8, 900, AAC_HEADER), (9, 940, AVC_HEADER), back_pointer=back_pointer)
     publishing.receive(encoder.message(6, MessageType.AGGREGATE, body, timestamp=5000, stream_id=1))
@@ -166,14 +166,14 @@ def test_an_aggregate_message_is_split(publishing: ServerSession, encoder: Encod
     assert not publishing.skipped
 
 
-def test_times_in_an_aggregate_message_have_32_bits_and_wrap(publishing: ServerSession, encoder: Encoder) -> None:
+def test_times_in_an_aggregate_message_have_32_bits_and_wrap(publishing: RtmpSession, encoder: Encoder) -> None:
     parts = [(8, time, AAC_HEADER) for time in (0x01000000, 0x01000010)]
     publishing.receive(encoder.message(6, MessageType.AGGREGATE, aggregate(*parts), timestamp=0xFFFFFFF8))
 
     assert [event.timestamp for event in publishing.events() if isinstance(event, Media)] == [0xFFFFFFF8, 8]
 
 
-def test_an_incomplete_part_of_an_aggregate_message_is_left_out(publishing: ServerSession, encoder: Encoder) -> None:
+def test_an_incomplete_part_of_an_aggregate_message_is_left_out(publishing: RtmpSession, encoder: Encoder) -> None:
     body = aggregate((8, 0, AAC_HEADER), (20, 0, b"command"), (9, 10, AVC_HEADER))[:-6]
     publishing.receive(encoder.message(6, MessageType.AGGREGATE, body))
 
@@ -181,7 +181,7 @@ def test_an_incomplete_part_of_an_aggregate_message_is_left_out(publishing: Serv
     assert publishing.skipped == {20: 1, MessageType.AGGREGATE: 1}
 
 
-def test_parts_of_an_aggregate_message_are_limited(publishing: ServerSession, encoder: Encoder) -> None:
+def test_parts_of_an_aggregate_message_are_limited(publishing: RtmpSession, encoder: Encoder) -> None:
     parts = [(8, 0, b"")] * (MAX_PARTS + 1)
     with pytest.raises(LimitExceeded, match="messages in an aggregate message"):
         publishing.receive(encoder.message(6, MessageType.AGGREGATE, aggregate(*parts)))
@@ -192,7 +192,7 @@ NEWS = amf0.encode("onMetaData", METADATA)
 
 @pytest.mark.parametrize("wrapper", [b"", b"\0"], ids=["bare", "with its first byte"])
 def test_a_data_message_of_amf3_with_amf0_inside_is_read(
-    publishing: ServerSession, encoder: Encoder, wrapper: bytes
+    publishing: RtmpSession, encoder: Encoder, wrapper: bytes
 ) -> None:
     publishing.receive(encoder.message(5, MessageType.DATA_AMF3, wrapper + NEWS))
 
@@ -218,7 +218,7 @@ def test_a_data_message_of_amf3_with_amf0_inside_is_read(
     ],
 )
 def test_what_need_not_be_understood_does_not_end_a_publish(
-    publishing: ServerSession, encoder: Encoder, kind: int, payload: bytes
+    publishing: RtmpSession, encoder: Encoder, kind: int, payload: bytes
 ) -> None:
     publishing.receive(encoder.message(5, kind, payload) + encoder.video(7, AVC_HEADER))
 
@@ -227,9 +227,9 @@ def test_what_need_not_be_understood_does_not_end_a_publish(
 
 
 def test_a_publisher_is_sent_the_reason_of_an_error(
-    publishing: ServerSession, encoder: Encoder, answers: Answers
+    publishing: RtmpSession, encoder: Encoder, answers: Answers
 ) -> None:
-    with pytest.raises(IllegalMove):
+    with pytest.raises(InvalidState):
         publishing.receive(encoder.command("connect", 8.0, {}))
 
     (status,) = answers.commands(publishing.data_to_send())
@@ -237,20 +237,20 @@ def test_a_publisher_is_sent_the_reason_of_an_error(
     assert "connect is not allowed in state publishing" in str(status.members(1)["description"])
 
 
-def test_a_connect_above_the_limit_is_an_error(session: ServerSession, encoder: Encoder) -> None:
+def test_a_connect_above_the_limit_is_an_error(session: RtmpSession, encoder: Encoder) -> None:
     session.receive(HANDSHAKE)
     with pytest.raises(LimitExceeded, match="message size"):
         session.receive(encoder.connect(pageUrl="x" * 80_000))
 
 
-def test_a_good_bye_ends_the_publish_once(publishing: ServerSession, encoder: Encoder, answers: Answers) -> None:
+def test_a_good_bye_ends_the_publish_once(publishing: RtmpSession, encoder: Encoder, answers: Answers) -> None:
     publishing.receive(encoder.unpublish("secret"))
 
     assert publishing.events() == [Unpublished()]
     assert answers.statuses(publishing.data_to_send()) == [("status", "NetStream.Unpublish.Success")]
 
 
-def test_after_a_good_bye_the_encoder_may_publish_again(publishing: ServerSession, encoder: Encoder) -> None:
+def test_after_a_good_bye_the_encoder_may_publish_again(publishing: RtmpSession, encoder: Encoder) -> None:
     publishing.receive(encoder.unpublish("secret"))
     publishing.events()
     publishing.receive(encoder.publish("other"))
@@ -258,13 +258,13 @@ def test_after_a_good_bye_the_encoder_may_publish_again(publishing: ServerSessio
     assert publishing.events() == [PublishWanted("live", "other", FLASH_VERSION)]
 
 
-def test_a_ping_is_answered_with_its_own_data(publishing: ServerSession, encoder: Encoder, answers: Answers) -> None:
+def test_a_ping_is_answered_with_its_own_data(publishing: RtmpSession, encoder: Encoder, answers: Answers) -> None:
     publishing.receive(encoder.message(2, MessageType.USER_CONTROL, b"\x00\x06abcd"))
 
     assert [message.payload for message in answers.messages(publishing.data_to_send())] == [b"\x00\x07abcd"]
 
 
-def test_bytes_are_acknowledged_once_a_window(publishing: ServerSession, encoder: Encoder, answers: Answers) -> None:
+def test_bytes_are_acknowledged_once_a_window(publishing: RtmpSession, encoder: Encoder, answers: Answers) -> None:
     video = encoder.video(0, bytes(WINDOW_SIZE))
     publishing.receive(video)
     (acknowledgement,) = answers.messages(publishing.data_to_send())
@@ -275,9 +275,7 @@ def test_bytes_are_acknowledged_once_a_window(publishing: ServerSession, encoder
     assert publishing.data_to_send() == b""
 
 
-def test_the_encoder_may_ask_for_a_smaller_window(
-    publishing: ServerSession, encoder: Encoder, answers: Answers
-) -> None:
+def test_the_encoder_may_ask_for_a_smaller_window(publishing: RtmpSession, encoder: Encoder, answers: Answers) -> None:
     publishing.receive(encoder.message(2, MessageType.WINDOW_ACK_SIZE, (8192).to_bytes(4, "big")))
     answers.messages(publishing.data_to_send())
     publishing.receive(encoder.video(0, bytes(8192)))
@@ -285,9 +283,7 @@ def test_the_encoder_may_ask_for_a_smaller_window(
     assert [message.type_id for message in answers.messages(publishing.data_to_send())] == [MessageType.ACKNOWLEDGEMENT]
 
 
-def test_an_unknown_call_is_answered_with_an_error(
-    publishing: ServerSession, encoder: Encoder, answers: Answers
-) -> None:
+def test_an_unknown_call_is_answered_with_an_error(publishing: RtmpSession, encoder: Encoder, answers: Answers) -> None:
     publishing.receive(encoder.command("getStreamLength", 9.0, None, "x"))
 
     (error,) = answers.commands(publishing.data_to_send())
@@ -297,14 +293,14 @@ def test_an_unknown_call_is_answered_with_an_error(
 
 @pytest.mark.parametrize(("name", "transaction"), [("onBWDone", 0.0), ("_error", 9.0), ("_result", 9.0)])
 def test_notices_and_answers_are_not_answered(
-    publishing: ServerSession, encoder: Encoder, name: str, transaction: float
+    publishing: RtmpSession, encoder: Encoder, name: str, transaction: float
 ) -> None:
     publishing.receive(encoder.command(name, transaction, None))
 
     assert publishing.data_to_send() == b""
 
 
-def test_playing_is_refused_clearly(session: ServerSession, encoder: Encoder, answers: Answers) -> None:
+def test_playing_is_refused_clearly(session: RtmpSession, encoder: Encoder, answers: Answers) -> None:
     session.receive(HANDSHAKE)
     session.receive(encoder.connect() + encoder.command("createStream", 2.0, None))
     answers.messages(session.data_to_send())
@@ -314,33 +310,33 @@ def test_playing_is_refused_clearly(session: ServerSession, encoder: Encoder, an
     assert answers.statuses(session.data_to_send()) == [("error", "NetStream.Play.Failed")]
 
 
-def test_what_came_before_an_error_is_not_lost(publishing: ServerSession, encoder: Encoder) -> None:
+def test_what_came_before_an_error_is_not_lost(publishing: RtmpSession, encoder: Encoder) -> None:
     with pytest.raises(RtmpError):
         publishing.receive(encoder.video(7, AVC_HEADER) + encoder.command("connect", 8.0, {}))
 
     assert publishing.events() == [Media(MessageType.VIDEO, 7, AVC_HEADER)]
 
 
-def test_media_before_a_publish_is_illegal(session: ServerSession, encoder: Encoder) -> None:
+def test_media_before_a_publish_is_illegal(session: RtmpSession, encoder: Encoder) -> None:
     session.receive(HANDSHAKE)
-    with pytest.raises(IllegalMove) as caught:
+    with pytest.raises(InvalidState) as caught:
         session.receive(encoder.connect() + encoder.video(0, AVC_HEADER))
 
     assert (caught.value.state, caught.value.move) == (ConnectionState.IDLE, Move.MEDIA)
 
 
-def test_an_unknown_peer_cannot_send_a_large_message(session: ServerSession, encoder: Encoder) -> None:
+def test_an_unknown_peer_cannot_send_a_large_message(session: RtmpSession, encoder: Encoder) -> None:
     session.receive(HANDSHAKE)
     with pytest.raises(LimitExceeded):
         session.receive(encoder.connect() + encoder.video(0, bytes(100_000)))
 
 
-def test_message_streams_are_limited(publishing: ServerSession, encoder: Encoder) -> None:
+def test_message_streams_are_limited(publishing: RtmpSession, encoder: Encoder) -> None:
     with pytest.raises(LimitExceeded, match="message streams"):
         publishing.receive(b"".join(encoder.command("createStream", 9.0, None) for _ in range(9)))
 
 
-def test_events_of_a_whole_obs_publish(session: ServerSession, encoder: Encoder) -> None:
+def test_events_of_a_whole_obs_publish(session: RtmpSession, encoder: Encoder) -> None:
     seen: list[Event] = []
     for piece in (
         encoder.opening(),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from providers.local.rtmp.errors import IllegalMove
+from providers.local.rtmp.errors import InvalidState
 from providers.local.rtmp.states import MOVES, ConnectionState, Move, after
 
 
@@ -12,7 +12,7 @@ from providers.local.rtmp.states import MOVES, ConnectionState, Move, after
     ids=str,
 )
 def test_a_move_that_is_not_in_the_table_is_illegal(state: ConnectionState, move: Move) -> None:
-    with pytest.raises(IllegalMove) as raised:
+    with pytest.raises(InvalidState) as raised:
         after(state, move)
 
     assert (raised.value.state, raised.value.move) == (state, move)
