@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from providers.base import LatencyMode
 from providers.local.flv.tag import FlvTag
-from providers.local.live.registry import PART_TARGET, SEGMENT_TARGET
+from providers.local.live.registry import SEGMENT_TARGET
 from providers.local.live.rendition import RenditionWriter
+from providers.local.live.stored_broadcasts import PART_TARGET
 from providers.local.manifest import dash, hls
 from providers.local.packager.cutting import PackagerSettings
 from providers.local.packager.events import SegmentEnd, TrackKind

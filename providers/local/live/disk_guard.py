@@ -1,7 +1,7 @@
-"""What becomes of the show when the disk fills up while it runs.
+"""What happens when the disk fills up while broadcasts run.
 
-First the recordings stop, each closed as it is, and the broadcasts go on with nothing but their live window on the disk. Only
-when not even that is safe are the encoders sent away, with a sentence that says why.
+First the recordings stop, each closed as it is, and the broadcasts continue with only their live window on the disk. When there is
+too little space even for that, the encoders are disconnected with a refusal that says why.
 """
 
 from __future__ import annotations
@@ -16,51 +16,55 @@ from providers.local.storage.storage import SpaceLevel, Storage
 
 log = structlog.get_logger(__name__)
 
-LOOK_INTERVAL = 5.0
-"""Seconds between two looks at the free space: what 50 encoders of 6 Mbit/s write meanwhile is 190 MB."""
+SPACE_INTERVAL = 5.0
+"""Seconds between two checks of the free space: in this time 50 encoders of 6 Mbit/s write 190 MB."""
 
 
 class DiskGuard:
-    """Looks at the disk, and acts. `monotonic` measures spans in seconds."""
+    """Checks the free space and stops recordings. `monotonic` is a steady clock in seconds."""
 
     def __init__(self, storage: Storage, monotonic: Callable[[], float]) -> None:
         self._storage = storage
         self._monotonic = monotonic
-        self._next_look = 0.0
-        self._begins, self._begins_until = True, 0.0
+        self._next_check = 0.0
+        self._can_begin, self._can_begin_until = True, 0.0
 
-    def goes_on(self, running: Mapping[str, Broadcast]) -> bool:
-        """Look, when it is time to, and stop what is recorded of these broadcasts (by input uid) when there is little room.
+    def has_space(self, running: Mapping[str, Broadcast]) -> bool:
+        """Check the free space once per SPACE_INTERVAL, and stop the recordings when there is little.
 
-        False when there is not even room for the shows.
+        Args:
+            running: The running broadcasts, by input uid.
+
+        Returns:
+            False when there is too little space even for the live windows.
         """
         now = self._monotonic()
-        if not running or now < self._next_look:
+        if not running or now < self._next_check:
             return True
-        self._next_look = now + LOOK_INTERVAL
+        self._next_check = now + SPACE_INTERVAL
         try:
             room = self._storage.space_level()
         except OSError as problem:
-            log.error("the free space is not known", problem=problem.strerror)
+            log.error("free space unknown", problem=problem.strerror)
             return True
         if room is not SpaceLevel.ENOUGH:
             for uid, broadcast in running.items():
                 self._stop_recording(uid, broadcast)
         return room is not SpaceLevel.NONE
 
-    def lets_begin(self) -> bool:
-        """Whether there is room for another broadcast, as of the last LOOK_INTERVAL."""
+    def can_begin(self) -> bool:
+        """Whether there is space for another broadcast, as of the last SPACE_INTERVAL."""
         now = self._monotonic()
-        if now >= self._begins_until:
-            self._begins_until = now + LOOK_INTERVAL
+        if now >= self._can_begin_until:
+            self._can_begin_until = now + SPACE_INTERVAL
             try:
                 self._storage.check_space()
-                self._begins = True
+                self._can_begin = True
             except StorageFull:
-                self._begins = False
+                self._can_begin = False
             except OSError as problem:
-                log.error("the free space is not known", problem=problem.strerror)
-        return self._begins
+                log.error("free space unknown", problem=problem.strerror)
+        return self._can_begin
 
     def _stop_recording(self, uid: str, broadcast: Broadcast) -> None:
         if not broadcast.recording:
@@ -70,4 +74,4 @@ class DiskGuard:
         except StorageError as problem:
             log.error("recording not stopped", input=uid, recording=broadcast.info.uid, problem=str(problem))
         else:
-            log.error("recording stopped: the disk is nearly full", input=uid, recording=broadcast.info.uid)
+            log.error("recording stopped, disk nearly full", input=uid, recording=broadcast.info.uid)

@@ -38,10 +38,6 @@ SHORTEST_SHOWN = 1.0
 """Seconds of media an encoder must have sent for its broadcast to be shown and recorded after it left. A shorter one was watchable
 only if a segment of it was listed while it streamed."""
 
-COLLECT = {LatencyMode.STANDARD: 0.25, LatencyMode.REDUCED: 0.16, LatencyMode.LOW: 0.08}
-"""Seconds of media the ingest may buffer before it hands it on: a quarter of a part, less in the modes with less delay.
-Each wake-up of the event loop has a cost of its own and begins with cold caches."""
-
 _STARTING = BroadcastState.STARTING  # read for every tag: on the enumeration each look-up is a call (Python 3.11)
 
 
@@ -86,7 +82,7 @@ class LiveSession:
 
     # The encoder's events
 
-    def admit(self, request: PublishRequest) -> EncoderLink:
+    def admit(self, request: PublishRequest) -> Encoder:
         """Give the key to this encoder. Raises PublishRefused while another one has it and is not frozen."""
         if (frozen := self._encoder) is not None:
             if not self._state.lost:
@@ -103,7 +99,7 @@ class LiveSession:
         self._encoder = encoder
         log.info("encoder connected", input=self.stored.uid, encoder=request.encoder, encrypted=request.encrypted)
         self._context.notify(EventKind.CONNECTED)
-        return EncoderLink(self, encoder)
+        return encoder
 
     def media(self, encoder: Encoder, tag: FlvTag) -> None:
         """Handle a tag. Raises PublishRefused when it cannot be carried or another encoder has the key by now."""
@@ -289,28 +285,3 @@ class LiveSession:
             self._enter(trigger, reason=reason)
             self._lost_at = None
             self._context.finished()
-
-
-class EncoderLink:
-    """The ingest's end of a session: implements `providers.local.live.ports.Publication`."""
-
-    def __init__(self, session: LiveSession, encoder: Encoder) -> None:
-        self._session = session
-        self._encoder = encoder
-
-    @property
-    def collect(self) -> float:
-        """Seconds of media the ingest may buffer before it hands it on."""
-        return COLLECT[self._session.stored.options.latency_mode]
-
-    def media(self, tag: FlvTag) -> None:
-        """Handle a tag. Raises PublishRefused."""
-        self._session.media(self._encoder, tag)
-
-    def refused(self, refusal: MediaRefused) -> None:
-        """Note that the encoder is refused for what it sends."""
-        self._session.refused(self._encoder, refusal)
-
-    def ended(self, reason: str) -> None:
-        """Note that the encoder has left."""
-        self._session.left(self._encoder, reason)

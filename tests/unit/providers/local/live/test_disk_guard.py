@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 
 from providers.base import DEFAULT_RECONNECT_TIMEOUT, Phase, Spawn
 from providers.health import RecordingState
-from providers.local.live.disk_guard import LOOK_INTERVAL
+from providers.local.live.disk_guard import SPACE_INTERVAL
 from providers.local.live.refusals import PublishRefused, Refusal
 from providers.local.manifest import hls
 from providers.local.packager.events import TrackKind
@@ -51,12 +51,12 @@ async def test_a_disk_that_is_nearly_full_ends_the_recording_and_not_the_show(st
     publication = await stage.connect()
     tags = stream(180.0)
     stage.send(publication, (tag for tag in tags if tag.timestamp < 10_000))
-    stage.after(LOOK_INTERVAL)
+    stage.after(SPACE_INTERVAL)
     set_free(LIMITS.record_free - 1)
     with capture_logs() as logs:
-        stage.after(LOOK_INTERVAL)
-        stage.after(LOOK_INTERVAL)
-    assert [each["event"] for each in logs] == ["recording stopped: the disk is nearly full"]
+        stage.after(SPACE_INTERVAL)
+        stage.after(SPACE_INTERVAL)
+    assert [each["event"] for each in logs] == ["recording stopped, disk nearly full"]
     session = stage.broadcasts.session(INPUT)
     assert session is not None
     told = (session.state().recording, session.health().recording, stage.broadcasts.recording(INPUT))
@@ -90,7 +90,7 @@ async def test_a_recording_that_was_stopped_is_the_same_after_a_restart(stage: S
     tags = stream(60.0)
     stage.send(publication, (tag for tag in tags if tag.timestamp < 10_000))
     set_free(LIMITS.record_free - 1)
-    stage.after(LOOK_INTERVAL)
+    stage.after(SPACE_INTERVAL)
     stage.send(publication, (tag for tag in tags if tag.timestamp >= 10_000))
 
     await stage.restart()
@@ -106,7 +106,7 @@ async def test_a_full_disk_sends_the_encoders_away_and_says_why(stage: Stage, se
     stage.send(publication, stream(6.0))
     set_free(LIMITS.live_free - 1)
 
-    stage.after(LOOK_INTERVAL)
+    stage.after(SPACE_INTERVAL)
 
     assert stage.closed == [Refusal.DISK_FULL]
     assert len(stage.recordings) == 1
@@ -129,7 +129,7 @@ async def test_a_broadcast_that_fails_to_end_on_a_full_disk_does_not_stop_the_ot
     monkeypatch.setattr(stage.broadcasts.session(INPUT), "_close_pipeline", fail)
     set_free(LIMITS.live_free - 1)
     with capture_logs():
-        stage.after(LOOK_INTERVAL)
+        stage.after(SPACE_INTERVAL)
 
     assert stage.broadcasts.session(other.uid) is stage.broadcasts.session(INPUT) is None
     assert len(stage.recordings) == 2
@@ -141,10 +141,10 @@ async def test_an_input_at_rest_says_whether_a_broadcast_could_begin(stage: Stag
     set_free(LIMITS.min_free)
     assert stage.broadcasts.recording(INPUT) is None
     set_free(LIMITS.min_free - 1)
-    stage.after(LOOK_INTERVAL)
+    stage.after(SPACE_INTERVAL)
     assert stage.broadcasts.recording(INPUT) is RecordingState.REFUSED_DISK_FULL
     set_free(LIMITS.min_free)
-    stage.after(LOOK_INTERVAL)
+    stage.after(SPACE_INTERVAL)
     await stage.connect()
     assert stage.broadcasts.recording(INPUT) is RecordingState.ON
 

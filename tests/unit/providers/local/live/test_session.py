@@ -12,10 +12,11 @@ from providers.base import EventKind, InputOptions, LatencyMode, Phase
 from providers.health import RecordingState, RefusalKind
 from providers.local.flv.tag import FlvTag, TagKind
 from providers.local.live.context import SessionContext
+from providers.local.live.encoder_link import EncoderLink
 from providers.local.live.pipeline import Pipeline
 from providers.local.live.ports import PublishRequest
 from providers.local.live.refusals import MediaRefused, PublishRefused, Refusal
-from providers.local.live.session import FROZEN_AFTER, EncoderLink, LiveSession
+from providers.local.live.session import FROZEN_AFTER, LiveSession
 from providers.local.ports import StoredInput, key_digest
 
 TAG = FlvTag(TagKind.VIDEO, 0, b"")
@@ -97,7 +98,7 @@ class World:
         return cast("Pipeline", self.pipelines[-1])
 
     def connect(self) -> EncoderLink:
-        return self.session.admit(
+        encoder = self.session.admit(
             PublishRequest(
                 app="live",
                 stream_key="k",
@@ -107,6 +108,7 @@ class World:
                 close=self.closed.append,
             )
         )
+        return EncoderLink(self.session, encoder)
 
     def go_live(self) -> EncoderLink:
         link = self.connect()
