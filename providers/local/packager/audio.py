@@ -9,7 +9,7 @@ from providers.local.mp4.fragments import audio_fragment
 from providers.local.mp4.writer import audio_init
 from providers.local.packager.cutting import PackagerSettings, SegmentRule
 from providers.local.packager.events import TrackInit, TrackKind
-from providers.local.packager.track import Emit, Track
+from providers.local.packager.track import Emit, TrackWriter
 
 MAX_DRIFT_MS = 60
 """How far the counted time may be from the encoder's timestamps before it is set right: below it is jitter and rounding."""
@@ -36,7 +36,7 @@ def init_of(config: AacConfig, discontinuity: int) -> TrackInit:
     )
 
 
-class AudioTrack(Track):
+class AudioTrack(TrackWriter):
     """Counts samples. Missing sound becomes silence, not a hole: players stall at holes, and drift when they skip them.
 
     `alone`: no video says where segments end, so time does.

@@ -1,4 +1,4 @@
-"""How far apart keyframes are, by the encoder's timestamps."""
+"""Measures keyframe intervals by the encoder's timestamps."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections import deque
 from statistics import median_high
 
 INTERVALS_KEPT = 64
-"""Keyframe intervals that the typical one is taken from."""
+"""Keyframe intervals from which the typical one is computed."""
 
 
 class Cadence:
-    """`interval`: the last keyframe interval, in seconds; None before the second keyframe."""
+    """The keyframe intervals of one encoder. `interval` is the last one in seconds; None before the second keyframe."""
 
     def __init__(self) -> None:
         self.interval: float | None = None
@@ -18,20 +18,20 @@ class Cadence:
         self._intervals: deque[float] = deque(maxlen=INTERVALS_KEPT)
 
     def keyframe(self, time: int) -> None:
-        """There is one at this time (ms)."""
+        """Record a keyframe at `time` ms."""
         if self._last is not None:
             self.interval = (time - self._last) / 1000
             self._intervals.append(self.interval)
         self._last = time
 
     def interrupt(self) -> None:
-        """The time until the next keyframe is not an interval of the encoder's."""
+        """Do not count the time until the next keyframe as an interval."""
         self._last = None
 
     @property
     def typical(self) -> float | None:
-        """The median of the last intervals, in seconds; None before the second keyframe.
+        """The median of the last intervals in seconds; None before the second keyframe.
 
-        Of two middle values it is the longer: keyframes at scene cuts only shorten intervals.
+        Of two middle values it is the longer one, because keyframes at scene cuts only shorten intervals.
         """
         return median_high(self._intervals) if self._intervals else None

@@ -1,12 +1,13 @@
-"""What the packager hands out.
+"""The events that the packager returns.
 
-Each track (video, audio) numbers its segments by itself from `Resume.sequence` on, without gaps. A *period* is a stretch of
-media under one init segment on one unbroken timeline; a new one starts at a sequence-header change, a timestamp jump and a
-reconnect, for all tracks together, and becomes EXT-X-DISCONTINUITY + EXT-X-MAP in HLS and a Period in DASH. Decode times go on
-across periods without a gap or an overlap, so a recording plays as one piece.
+Each track (video, audio) numbers its segments on its own, from `Resume` on, without gaps. A *period* is media under one init
+segment on a continuous timeline. A new period starts at a changed sequence header, a timestamp jump and a reconnect, for both
+tracks together. In HLS it is an EXT-X-DISCONTINUITY with EXT-X-MAP, in DASH a Period. `discontinuity` is the number of a period,
+which is also the discontinuity sequence number. Decode times continue across periods without a gap or an overlap, so a recording
+plays as one piece.
 
-Order per track: `TrackInit` of a period before its first `Part`; the `Part`s of a segment in order; then its
-`SegmentEnd`. Media sizes: a part is one `moof`+`mdat`; a segment is the concatenation of its parts.
+Order per track: `TrackInit` before the first `Part` of a period; the `Part`s of a segment in order; then its `SegmentEnd`. A part
+is one `moof` and `mdat`; a segment is the concatenation of its parts.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from enum import StrEnum
 
 
 class TrackKind(StrEnum):
-    """A CMAF track. The value is part of URLs and file names."""
+    """The kind of a CMAF track. The value is part of URLs and file names."""
 
     VIDEO = "video"
     AUDIO = "audio"
@@ -24,11 +25,10 @@ class TrackKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TrackInit:
-    """An init segment (`ftyp`+`moov`) and what manifests say about its track.
+    """An init segment (`ftyp` and `moov`) and what manifests need to know about its track.
 
-    `codec` is the RFC 6381 string (avc1.640028, mp4a.40.2). Video has `width`, `height` and `frame_rate` (0.0 if unknown);
-    audio has `sample_rate`, `channels`, and `silence`: a frame of `frame_samples` ticks without sound. `timescale` is the number of
-    ticks in a second for this track's times.
+    `codec` is the RFC 6381 string (avc1.640028, mp4a.40.2). `timescale` is in ticks per second. Video has `width`, `height` and
+    `frame_rate` (0.0 if unknown). Audio has `sample_rate`, `channels` and `silence`, a silent frame of `frame_samples` ticks.
     """
 
     track: TrackKind
@@ -47,7 +47,7 @@ class TrackInit:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One `moof`+`mdat`. `decode_time` and `duration` in ticks; `independent`: starts with a keyframe (always true for audio)."""
+    """One `moof` and `mdat`. `decode_time` and `duration` in ticks. `independent`: starts with a keyframe; true for audio."""
 
     track: TrackKind
     discontinuity: int
@@ -61,9 +61,9 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class SegmentEnd:
-    """All parts of segment `sequence` are out. `duration` in ticks is the sum of theirs.
+    """The end of segment `sequence`. `duration` in ticks is the sum of its parts.
 
-    `program_time` is the moment its first frame was taken in, in seconds since the Unix epoch (EXT-X-PROGRAM-DATE-TIME).
+    `program_time` is the arrival of its first frame in seconds since the Unix epoch (EXT-X-PROGRAM-DATE-TIME).
     """
 
     track: TrackKind
@@ -80,13 +80,17 @@ PackagerEvent = TrackInit | Part | SegmentEnd
 
 @dataclass(frozen=True, slots=True)
 class Resume:
-    """Where a packager goes on: after a reconnect, a restart of the service or of a transcoder.
+    """Where a packager continues after a reconnect, or a restart of the service or a transcoder.
 
-    `discontinuity` is the next one to use, `sequence` the next segment number of each track, `decode_time` the moment on the
-    media timeline, in seconds, where the new period starts (at least the end of everything before it).
-    `target_duration`, whole seconds, and `part_target` hold for the whole broadcast; 0 before its first segment is out.
-    `program_time` is the Unix time (seconds) where what there is ends: the new period does not begin before it, whatever
-    the clock says.
+    Attributes:
+        discontinuity: The number of the next period.
+        video_sequence: The number of the next video segment.
+        audio_sequence: The number of the next audio segment.
+        decode_time: Where the next period starts on the media timeline in seconds, not before the end of the last one.
+        target_duration: In whole seconds, for the whole broadcast; 0 before its first segment is complete.
+        program_time: The Unix time in seconds at which the last period ends. The next one does not start before it, even if the
+            clock was set back.
+        part_target: In seconds, for the whole broadcast; 0.0 before its first segment is complete.
     """
 
     discontinuity: int = 0

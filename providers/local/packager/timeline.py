@@ -1,8 +1,8 @@
-"""The time of FLV tags: 32-bit wraps are unrolled, jumps are found, and two tracks are brought onto one timeline.
+"""Places FLV tags on one timeline: unwraps 32-bit timestamps, detects jumps, and aligns both tracks.
 
-A timestamp is in ms, unsigned 32 bits (RTMP 1.0, 5.3.1.1). Each track keeps its own clock. Usually both clocks are the same one,
-and a track may be late on it, or begin late. Where the stamps are farther apart than that explains, the second track is aligned
-by arrival: its next tag belongs to where the other track is.
+A timestamp is in ms, unsigned 32 bits (RTMP 1.0, 5.3.1.1). Each track has its own clock. Usually both clocks are the same, and a
+track may be late on it, or start late. If the timestamps are too far apart for that, the second track is aligned by arrival: its
+next tag belongs to the position of the other track.
 """
 
 from __future__ import annotations
@@ -13,50 +13,55 @@ from enum import Enum, auto
 from providers.local.flv.tag import AUDIO, VIDEO, TagKind, milliseconds_between
 
 MAX_GAP_MS = 2_400
-"""A tag further ahead than this of both tracks is a jump; a shorter pause is kept as one long frame, which still fits into the
-shortest segment we promise (2 s, rounded)."""
+"""A tag further ahead of both tracks is a jump. A shorter pause is kept as one long frame, which fits the shortest target
+duration (2 s, rounded)."""
 
 MAX_REORDER_MS = 1_000
-"""A video tag further back than this is a jump; less is disorder, which the tracks straighten. Tracks on one clock begin as near to
-each other: what is sent before the video begins would be lost."""
+"""A video tag further back is a jump. Less is reordering, which the tracks correct. Tracks on one clock start within this time of
+each other: audio sent before the video starts would be lost."""
 
 MAX_LATE_MS = 5_500
-"""How far a track may be behind the other on the same clock: delivered later, with the right timestamps. Stamps farther back than
-this are of another clock."""
+"""How far a track may be behind the other on the same clock, because it is delivered later. Timestamps further back are of another
+clock."""
 
 MAX_PAUSE_MS = 10_000
-"""A step forward of audio is a pause up to this long where as much time has passed; else its clock was set anew."""
+"""A step forward of audio is a pause up to this duration if as much time has passed; otherwise its clock was reset."""
 
 PAUSE_TOLERANCE = 1.0
-"""Seconds that the time of arrival may differ from such a step."""
+"""Seconds by which the time of arrival may differ from such a step."""
 
 MAX_LEFT_OVER = 100
-"""Audio tags (2 s) that may still be on the old clock when the video's was set anew."""
+"""Audio tags (2 s) that may still be on the old clock after the video's clock was reset."""
 
 AUDIO_STEP_MS = 21
-"""From one audio tag to the next when nothing else says how much: 1024 samples at 48 kHz."""
+"""The assumed step from one audio tag to the next: 1024 samples at 48 kHz."""
 
 _OTHER = {AUDIO: VIDEO, VIDEO: AUDIO}
 
 
 class Order(Enum):
-    """What a tag's time is to those before it."""
+    """How a tag's time relates to those before it."""
 
     CONTINUES = auto()
     JUMPS = auto()
 
 
 CONTINUES = Order.CONTINUES
-"""As nearly every tag: on the enumeration each look-up is a call (Python 3.11)."""
+"""For code that runs for every tag: access through the enumeration is a function call in Python 3.11."""
 
 
 @dataclass(slots=True)
 class _Clock:
-    """One track. `timestamp` (as sent) and `time` (ms on the timeline) of its last tag, and when that arrived.
+    """The clock of one track.
 
-    `began`: the time of the first tag since the clock was set. `reached`: the time before a step back that was believed.
-    `beside`: where the other track was at the last tag. `doubt`: for how many audio tags it is not known whether their clock was
-    set anew when the video's was.
+    Attributes:
+        timestamp: Of the last tag, as sent.
+        time: Of the last tag, in ms on the timeline.
+        began: Time of the first tag since the clock was set.
+        reached: Time before a step back that was accepted.
+        beside: Time of the other track at the last tag.
+        arrived: When the last tag arrived, in seconds.
+        doubt: For how many more audio tags it is unknown whether their clock was reset with the video's.
     """
 
     timestamp: int
@@ -69,23 +74,23 @@ class _Clock:
 
 
 class Timeline:
-    """Gives each tag its time in ms on a timeline that both tracks share, and says where the stream's clock was set anew."""
+    """Gives each tag a time in ms on a timeline that both tracks share, and detects resets of the stream's clock."""
 
     def __init__(self, *, lone_pause_ms: int = 0) -> None:
-        """`lone_pause_ms`: how long a track that is alone may pause; more is a jump."""
+        """Start without tags. `lone_pause_ms`: how long the only track may pause; a longer pause is a jump."""
         self._clocks: dict[TagKind, _Clock] = {}
         self._lone_pause_ms = lone_pause_ms
 
     @property
     def apart(self) -> int:
-        """How far the audio's timestamps are ahead of the video's, in ms; 0 while both are on one clock."""
+        """How far the audio's timestamps are ahead of the video's in ms; 0 while both are on one clock."""
         audio, video = self._clocks.get(AUDIO), self._clocks.get(VIDEO)
         if audio is None or video is None:
             return 0
         return milliseconds_between(video.timestamp - video.time, audio.timestamp - audio.time)
 
     def place(self, kind: TagKind, timestamp: int, arrived: float) -> tuple[Order, int]:
-        """Where a tag belongs, and its time in ms. `arrived` in seconds."""
+        """Return whether a tag jumps, and its time in ms. `arrived` in seconds."""
         clock = self._clocks.get(kind)
         other = self._clocks.get(_OTHER[kind])
         if clock is None:
@@ -113,7 +118,7 @@ class Timeline:
         time = clock.time + step
         usual = -MAX_REORDER_MS <= step <= MAX_GAP_MS
         if clock.doubt and other is not None:
-            # Was this clock set anew with the video's? A moment before it, at this tag, or not yet?
+            # Was this clock reset with the video's: before it, at this tag, or not yet?
             shared = _shared(kind, timestamp, other)
             if shared is not None and (not usual or abs(shared - time) <= MAX_REORDER_MS or time < clock.reached):
                 clock.doubt, clock.reached = 0, shared
@@ -132,7 +137,7 @@ class Timeline:
     def _jump(self, kind: TagKind, clock: _Clock, other: _Clock | None, timestamp: int) -> tuple[Order, int]:
         order, time = Order.JUMPS, max(clock.time, other.time if other else clock.time)
         if kind is AUDIO and other is not None:
-            # The picture goes on, so audio goes on with it; if the picture's clock jumps as well, that is the jump.
+            # Video continues, so audio continues with it. If the video's clock jumps too, that is the jump.
             shared = _shared(kind, timestamp, other)
             by_arrival = clock.time + max(AUDIO_STEP_MS, other.time - clock.beside)
             order, time = CONTINUES, by_arrival if shared is None else shared
@@ -143,7 +148,7 @@ class Timeline:
 
 
 def _shared(kind: TagKind, timestamp: int, other: _Clock) -> int | None:
-    """The time of a timestamp if it is of the other track's clock; None if it cannot be."""
+    """Return the time of a timestamp on the other track's clock; None if it cannot be of that clock."""
     time = other.time + milliseconds_between(other.timestamp, timestamp)
     earliest = max(other.began - MAX_REORDER_MS, other.time - MAX_LATE_MS)
     latest = other.time + (MAX_GAP_MS if kind is AUDIO else MAX_REORDER_MS)
@@ -151,7 +156,7 @@ def _shared(kind: TagKind, timestamp: int, other: _Clock) -> int | None:
 
 
 def _is_pause(kind: TagKind, clock: _Clock, other: _Clock, step: int, arrived: float) -> bool:
-    """Whether a track makes such a step on the clock it had: it paused while the other went on, or repeats what was lost."""
+    """Return whether a step is on the same clock: the track paused while the other continued, or repeats lost tags."""
     time = clock.time + step
     if step < 0 and kind is not AUDIO:
         return False
@@ -161,5 +166,5 @@ def _is_pause(kind: TagKind, clock: _Clock, other: _Clock, step: int, arrived: f
 
 
 def _has_passed(step: int, waited: float, most: int) -> bool:
-    """Whether a step forward (ms) is a pause: as much time has passed (seconds) as the timestamps say."""
+    """Return whether a step forward in ms is a pause: `waited` seconds match it."""
     return 0 < step <= most and abs(waited - step / 1000) <= PAUSE_TOLERANCE

@@ -1,4 +1,4 @@
-"""One track's open part and open segment: samples in, parts and segment ends out."""
+"""The open part and open segment of one track: samples in, parts and segment ends out."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from providers.local.packager.cutting import MIN_PART_SHARE, PackagerSettings, S
 from providers.local.packager.events import PackagerEvent, Part, SegmentEnd, TrackInit, TrackKind
 
 MAX_PART_SIZE = 16 * 1024 * 1024
-"""Bytes at which a part ends though it is short: a clock that stands still must not fill the memory."""
+"""Bytes at which a part ends although it is short: an encoder whose clock stands still must not fill the memory."""
 
 MAX_PART_SAMPLES = 2_000
 """Samples at which a part ends, for the same reason."""
 
 _PARTS_OF_A_SEGMENT = 1 << 12
-"""Room for part numbers in `mfhd`, which must rise: no segment has more parts."""
+"""More than the parts of any segment: sequence numbers in `mfhd` must increase (14496-12 8.8.5)."""
 
 Emit = Callable[[PackagerEvent], None]
 
 
-class Track:
-    """What video and audio have in common: decode times, parts and segments of one period after another.
+class TrackWriter:
+    """Common to video and audio: decode times, parts and segments of successive periods.
 
-    `origin` is the tick of the period's zero, `end` the tick where the last sample with a known duration ends.
-    Subclasses say how samples become a fragment.
+    `origin` is the tick at which the period starts, `end` the tick at which the last sample with a known duration ends.
+    Subclasses turn samples into a fragment.
     """
 
     def __init__(
@@ -48,26 +48,26 @@ class Track:
 
     @property
     def end_seconds(self) -> float:
-        """Where the track ends, in seconds on the media timeline."""
+        """The end of the track in seconds on the media timeline."""
         return self.end / self.timescale
 
     @property
     def segment_seconds(self) -> float:
-        """How long the open segment is."""
+        """The duration of the open segment in seconds."""
         return (self.end - self.segment_start) / self.timescale
 
     @property
     def sample_seconds(self) -> float:
-        """How far apart the samples of the open segment are, on average; it has one."""
+        """The average duration of samples in the open segment, which must not be empty, in seconds."""
         return self.segment_seconds / (self._samples + len(self._payloads))
 
     @property
     def next_sequence(self) -> int:
-        """The number of the first segment of which nothing was given out."""
+        """The number of the first segment without any emitted part."""
         return self.sequence + (1 if self._part_index else 0)
 
     def begin(self, init: TrackInit, origin: int, start: int, program_zero: float) -> None:
-        """Go on under `init` from tick `start`; `program_zero` is the Unix time of tick `origin`."""
+        """Start a period under `init` at tick `start`; `program_zero` is the Unix time of tick `origin`."""
         self.active = self.begun = True
         self.discontinuity, self.timescale = init.discontinuity, init.timescale
         self.origin, self.end, self._program_zero = origin, start, program_zero
@@ -76,7 +76,7 @@ class Track:
         self._emit(init)
 
     def _measure(self) -> None:
-        """The rule in ticks: they are wanted for every sample, and change when the other track ends the first segment."""
+        """Convert the rule's limits to ticks. They change when either track ends the first segment."""
         self._part_ticks = int(self._rule.part_target * self.timescale + 1e-6)
         self._least_ticks = ceil(self._part_ticks * MIN_PART_SHARE)
         self._longest_ticks = int(self._rule.longest * self.timescale)
@@ -86,7 +86,7 @@ class Track:
         self.segment_start = self.part_start = self.end
 
     def end_segment(self) -> bool:
-        """Close the open part and segment; False when there is no sample in it."""
+        """Close the open part and segment. Return False if the segment is empty."""
         self.end_part()
         if not self._part_index:
             return False
@@ -108,7 +108,7 @@ class Track:
         return True
 
     def end_part(self) -> None:
-        """Give out the open part, if it holds a sample."""
+        """Emit the open part unless it is empty."""
         if not self._payloads:
             return
         independent = self._independent()
@@ -127,7 +127,7 @@ class Track:
         self.part_start = self.end
 
     def _append(self, payload: memoryview | bytes, duration: int) -> None:
-        """Add a sample behind the others and close the part when the next one would probably make it too long."""
+        """Add a sample. Close the part if another one like it would make it too long."""
         self._payloads.append(payload)
         self._part_size += len(payload)
         self.end += duration
@@ -137,10 +137,10 @@ class Track:
             self.end_part()
 
     def _make_room(self, duration: int) -> None:
-        """Close the open part when a sample of `duration` ticks would make it longer than the target.
+        """Close the open part if a sample of `duration` ticks would make it longer than the target.
 
-        With `low_latency` a part that is too short by then takes the sample all the same: players stand still with the picture,
-        but a short part in the middle of a segment is against what they were promised.
+        In low latency a part that is still too short gets the sample anyway: a short part inside a segment is not allowed
+        (RFC 8216bis 4.4.4.9), while a long frame stalls players in any case.
         """
         length = self.end - self.part_start
         if length + duration > self._part_ticks and (not self._low_latency or length >= self._least_ticks):

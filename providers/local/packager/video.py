@@ -11,8 +11,8 @@ from providers.local.mp4.fragments import video_fragment
 from providers.local.mp4.writer import video_init
 from providers.local.packager.cutting import PackagerSettings, SegmentRule
 from providers.local.packager.events import TrackInit, TrackKind
-from providers.local.packager.stills import Frame, Stills, squeezed
-from providers.local.packager.track import Emit, Track
+from providers.local.packager.last_gop import Frame, LastGop, one_tick_each
+from providers.local.packager.track import Emit, TrackWriter
 
 TIMESCALE = 90_000
 """Ticks a second: says every ms of FLV exactly."""
@@ -45,7 +45,7 @@ def init_of(config: AvcConfig, discontinuity: int) -> TrackInit:
     )
 
 
-class VideoTrack(Track):
+class VideoTrack(TrackWriter):
     """Holds back one frame, until the next tells how long it lasts.
 
     `still`: the last picture is being repeated. `astray`: what was repeated is not what the encoder's next frame refers to.
@@ -57,7 +57,7 @@ class VideoTrack(Track):
         self._last_duration = FIRST_DURATION
         self._fields: list[int] = []
         self._shown_end = 0
-        self._stills = Stills()
+        self._gop = LastGop()
         self._sets = b""
         self.still = self.astray = False
 
@@ -68,7 +68,7 @@ class VideoTrack(Track):
         find the parameter sets in every keyframe. They are those of the init segment, so the track stays `avc1`.
         """
         self._sets = parameter_sets(config.record) if repeats_sets else b""
-        self._stills.clear()
+        self._gop.clear()
         self.still = self.astray = False
 
     @property
@@ -126,7 +126,7 @@ class VideoTrack(Track):
         """Take the next frame, the one before it being settled."""
         if frame.keyframe and self._sets and bytes(frame.payload[: len(self._sets)]) != self._sets:
             frame = frame._replace(payload=self._sets + bytes(frame.payload))
-        self._stills.add(frame)
+        self._gop.add(frame)
         self._waiting = frame
         self.still = self.astray = False
 
@@ -156,24 +156,24 @@ class VideoTrack(Track):
         """Show the last picture again, from where the track ends; every frame was settled."""
         self.end_part()
         self.still = True
-        cheap = self._stills.cheap(self.end)
-        self._repeat(self._stills.all if cheap else self._stills.keyframe)
+        cheap = self._gop.cheap(self.end)
+        self._repeat(self._gop.all if cheap else self._gop.keyframe)
         self.astray = not cheap
 
     def rewind(self) -> int:
         """How many ticks it takes to lead a decoder back to the encoder's last frame; 0 where that cannot be done."""
-        return len(self._stills.all)
+        return len(self._gop.all)
 
     def find_back(self, decode_time: int) -> int:
         """Lead the decoder back to the encoder's last frame before the one that comes now; the tick where that one begins."""
         self.settle(max(decode_time - self.rewind(), self.latest + 1))
         self.end_part()
-        self._repeat(self._stills.all)
+        self._repeat(self._gop.all)
         self.astray = False
         return max(decode_time, self.latest + 1)
 
     def _repeat(self, frames: Sequence[Frame]) -> None:
-        again = squeezed(frames, self.end)
+        again = one_tick_each(frames, self.end)
         for frame, _ in pairwise(again):
             self._put(frame, 1)
         self._waiting = again[-1] if again else None

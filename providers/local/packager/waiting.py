@@ -1,4 +1,4 @@
-"""How long audio waits at the beginning of a period, while the video may still come."""
+"""How long audio waits at the start of a period while video may still arrive."""
 
 from __future__ import annotations
 
@@ -6,65 +6,65 @@ from collections import deque
 from typing import NamedTuple
 
 VIDEO_WAIT_MS = 1_000
-"""How long while nothing has said whether there will be video."""
+"""How long audio waits while it is unknown whether there will be video."""
 
 ANNOUNCED_VIDEO_WAIT_MS = 5_000
-"""How long while announced video has not brought its first keyframe."""
+"""How long audio waits for the first keyframe of announced video."""
 
 _VIDEO_PROPERTIES = (b"\0\x0cvideocodecid", b"\0\x05width")
-"""Names in onMetaData, as AMF writes them, that announce video."""
+"""Property names in onMetaData, as encoded in AMF0, that announce video."""
 
 
-class Sound(NamedTuple):
-    """A frame of audio that waits: its time in ms, and when it arrived (Unix seconds)."""
+class QueuedAudio(NamedTuple):
+    """An audio frame that waits: its time in ms, and its arrival in Unix seconds."""
 
     time: int
     arrived: float
     payload: memoryview
 
 
-MAX_SOUNDS, MAX_SOUND_BYTES = 1_000, 4 * 1024 * 1024
-"""Frames of audio that wait, and their bytes; beyond, the oldest wait no more."""
+MAX_QUEUED, MAX_QUEUED_BYTES = 1_000, 4 * 1024 * 1024
+"""The most audio frames that wait, and their bytes. Over the limit the oldest ones are released."""
 
 
-class Sounds:
-    """Audio that waits for the video, in the order in which it came."""
+class AudioQueue:
+    """Audio that waits for the video, in order of arrival."""
 
     def __init__(self) -> None:
-        self._sounds: deque[Sound] = deque()
+        self._frames: deque[QueuedAudio] = deque()
         self._size = 0
 
-    def append(self, sound: Sound) -> None:
-        """The newest one."""
-        self._sounds.append(sound)
-        self._size += len(sound.payload)
+    def append(self, frame: QueuedAudio) -> None:
+        """Add the newest frame."""
+        self._frames.append(frame)
+        self._size += len(frame.payload)
 
-    def popleft(self) -> Sound:
-        """Take the oldest one out."""
-        sound = self._sounds.popleft()
-        self._size -= len(sound.payload)
-        return sound
+    def popleft(self) -> QueuedAudio:
+        """Remove and return the oldest frame."""
+        frame = self._frames.popleft()
+        self._size -= len(frame.payload)
+        return frame
 
     @property
-    def first(self) -> Sound | None:
-        """The oldest one."""
-        return self._sounds[0] if self._sounds else None
+    def first(self) -> QueuedAudio | None:
+        """The oldest frame."""
+        return self._frames[0] if self._frames else None
 
     @property
     def full(self) -> bool:
-        """Whether the oldest one has to go."""
-        return len(self._sounds) > MAX_SOUNDS or self._size > MAX_SOUND_BYTES
+        """Whether the oldest frame has to be released."""
+        return len(self._frames) > MAX_QUEUED or self._size > MAX_QUEUED_BYTES
 
     def clear(self) -> None:
-        """Forget them."""
-        self._sounds.clear()
+        """Drop all frames."""
+        self._frames.clear()
         self._size = 0
 
 
 class VideoWait:
-    """The wait of one stream's sound for its picture, by the encoder's clock: times in ms.
+    """Decides how long audio waits for video, by the encoder's clock; times in ms.
 
-    It begins with the first sound of a period and is measured from there. What was announced stays announced.
+    The wait starts with the first audio of a period. An announcement holds for all periods.
     """
 
     def __init__(self) -> None:
@@ -72,19 +72,19 @@ class VideoWait:
         self._since: int | None = None
 
     def read(self, script: bytes) -> None:
-        """Take the payload of a script tag, which may be the metadata."""
-        # Only the presence of the name matters, and only for how long sound waits, so AMF is not parsed here.
+        """Read a script tag's payload, which may be metadata."""
+        # AMF is not parsed here: the presence of the name is enough to choose the wait.
         if b"onMetaData" in script:
             self._announced = any(name in script for name in _VIDEO_PROPERTIES)
 
     def lasts(self, time: int, has_header: bool) -> bool:
-        """Whether audio of that time waits. `has_header`: of the video, which announces it, too."""
+        """Return whether audio of that time waits. `has_header`: the video header has arrived, which also announces video."""
         if self._since is None:
             self._since = time
         if has_header or self._announced:
             return time - self._since < ANNOUNCED_VIDEO_WAIT_MS
         return self._announced is None and time - self._since < VIDEO_WAIT_MS
 
-    def begin_anew(self) -> None:
-        """The period is over; the next one's sound waits again."""
+    def restart(self) -> None:
+        """End the period: the audio of the next one waits again."""
         self._since = None

@@ -11,7 +11,7 @@ from providers.local.flv.tag import FlvTag, TagKind
 from providers.local.packager.cutting import PART_TARGET_LOW_LATENCY, PackagerSettings
 from providers.local.packager.events import PackagerEvent, Part, Resume, SegmentEnd, TrackInit, TrackKind
 from providers.local.packager.packager import MAX_COMPOSITION_MS, MAX_TAG_SIZE, Packager
-from providers.local.packager.run import MAX_LATE
+from providers.local.packager.period import MAX_LATE
 from providers.local.packager.waiting import ANNOUNCED_VIDEO_WAIT_MS, VIDEO_WAIT_MS
 from tests.unit.providers.local.packager.tags import (
     ARRIVED,

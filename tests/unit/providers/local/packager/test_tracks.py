@@ -9,10 +9,10 @@ import pytest
 
 from providers.local.flv.tag import FlvTag, TagKind
 from providers.local.packager.cutting import PART_TARGET_LOW_LATENCY, PackagerSettings
+from providers.local.packager.delay import HEADER_WAIT_MS, PAUSED_AFTER_MS
 from providers.local.packager.events import PackagerEvent, Resume, TrackKind
-from providers.local.packager.lateness import HEADER_WAIT_MS, PATIENCE_MS
+from providers.local.packager.last_gop import FEW_FRAMES
 from providers.local.packager.packager import Packager
-from providers.local.packager.stills import FEW_FRAMES
 from providers.local.packager.timeline import MAX_LATE_MS
 from providers.local.rtmp import amf0
 from tests.unit.providers.local.packager.rewriting import delivered_late, is_media, stamped, without
@@ -173,7 +173,7 @@ def test_a_player_gets_video_while_it_pauses(settings: PackagerSettings) -> None
             elif event in ends([event], AUDIO):
                 audio = (event.decode_time + event.duration) / 48_000  # type: ignore[union-attr]
         if tag.kind is TagKind.AUDIO and tag.timestamp > 4_000:
-            assert tag.timestamp / 1000 - min(audio, video) <= 2.49 + PATIENCE_MS / 1000 + 0.5
+            assert tag.timestamp / 1000 - min(audio, video) <= 2.49 + PAUSED_AFTER_MS / 1000 + 0.5
 
 
 @pytest.mark.parametrize("gop", [0.5, 3.0])

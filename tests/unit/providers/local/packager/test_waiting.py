@@ -50,5 +50,5 @@ def test_a_script_that_is_no_metadata_announces_nothing() -> None:
 def test_after_a_period_sound_waits_as_long_again() -> None:
     wait = VideoWait()
     wait.lasts(START - ANNOUNCED_VIDEO_WAIT_MS, False)
-    wait.begin_anew()
+    wait.restart()
     assert let_go(wait, VIDEO_WAIT_MS - 1)

@@ -1,8 +1,8 @@
-"""The last picture, shown again while no frames come.
+"""The frames since the last keyframe, to repeat the last frame while the encoder sends none.
 
-A frame can only be repeated with what it depends on: the frames since the last keyframe, one tick each, the last one shown for as
-long as need be. A decoder then has what the encoder's next frame refers to. Where that is much, the keyframe alone is repeated,
-and all of it once, before that next frame.
+A frame can only be repeated with the frames it refers to: those since the last keyframe, for one tick each, and the last one for
+as long as needed. The decoder then has the references of the encoder's next frame. If these frames are many, only the keyframe is
+repeated; all of them follow once, before the encoder's next frame.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 MAX_FRAMES, MAX_BYTES = 1_200, 4 * 1024 * 1024
-"""Frames since the last keyframe that are kept, and their bytes; with more, the keyframe alone."""
+"""The most frames since the last keyframe that are kept, and their bytes. Over the limit only the keyframe is kept."""
 
 FEW_FRAMES, FEW_BYTES = 30, 256 * 1024
-"""Frames, and their bytes, that are repeated every time."""
+"""The most frames, and their bytes, that are repeated each time."""
 
 
 class Frame(NamedTuple):
@@ -26,8 +26,8 @@ class Frame(NamedTuple):
     payload: memoryview | bytes
 
 
-class Stills:
-    """The frames since the last keyframe."""
+class LastGop:
+    """The group of pictures that is open: the frames since the last keyframe."""
 
     def __init__(self) -> None:
         self._frames: list[Frame] = []
@@ -35,7 +35,7 @@ class Stills:
         self._whole = False
 
     def add(self, frame: Frame) -> None:
-        """The next frame that the encoder sent."""
+        """Add the next frame of the encoder."""
         if frame.keyframe:
             self._frames, self._size, self._whole = [frame], 0, True
         elif self._whole:
@@ -46,29 +46,29 @@ class Stills:
                 self._whole = False
 
     def clear(self) -> None:
-        """What comes next belongs to another stretch."""
+        """Drop all frames: the next one belongs to another period."""
         self._frames, self._whole = [], False
 
     def cheap(self, now: int) -> bool:
-        """Whether all of them may be repeated at the tick `now`: they are few, and none is to be shown later."""
+        """Return whether all frames can be repeated at the tick `now`: they are few, and none is presented later."""
         few = self._whole and len(self._frames) <= FEW_FRAMES and self._size <= FEW_BYTES
         return few and all(each.decode_time + each.offset <= now for each in self._frames)
 
     @property
     def keyframe(self) -> Sequence[Frame]:
-        """The keyframe, if there is one."""
+        """The keyframe, if any."""
         return self._frames[:1]
 
     @property
     def all(self) -> Sequence[Frame]:
-        """All of them; nothing if some were not kept."""
+        """All frames; empty if some were not kept."""
         return self._frames if self._whole else ()
 
 
-def squeezed(frames: Sequence[Frame], start: int) -> list[Frame]:
-    """The same frames, decoded and shown in the same order, one tick each from `start` on.
+def one_tick_each(frames: Sequence[Frame], start: int) -> list[Frame]:
+    """Return the same frames, one tick each from `start` on, with decoding and presentation order unchanged.
 
-    A frame whose moment to be shown is still to come keeps it: B-frames before a pause refer to the frame behind it.
+    A frame that is presented later than that keeps its time: B-frames before a pause refer to the frame after it.
     """
     count = range(len(frames))
     due = [frames[at].decode_time + frames[at].offset for at in count]
