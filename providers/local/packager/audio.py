@@ -1,4 +1,4 @@
-"""The audio track: frames of a fixed length, one behind the other; FLV's ms only tell where sound is missing."""
+"""The audio track: consecutive frames of a fixed duration. FLV's timestamps only reveal gaps."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from providers.local.packager.events import TrackInit, TrackKind
 from providers.local.packager.track import Emit, TrackWriter
 
 MAX_DRIFT_MS = 60
-"""How far the counted time may be from the encoder's timestamps before it is set right: below it is jitter and rounding."""
+"""How far the counted time may differ from the encoder's timestamps before it is corrected; less is jitter and rounding."""
 
 MAX_FILL_MS = 60_000
-"""The most silence that one frame may bring with it."""
+"""The most silence that is inserted before one frame."""
 
-MAX_DRAWN_OUT_MS = 6_000
-"""How much silence may follow the last audio of a period that its video outlasts."""
+MAX_EXTENSION_MS = 6_000
+"""The most silence after the last audio of a period whose video is longer."""
 
 
 def init_of(config: AacConfig, discontinuity: int) -> TrackInit:
-    """The init segment of an audio period."""
+    """Return the init segment of an audio period."""
     return TrackInit(
         TrackKind.AUDIO,
         discontinuity,
@@ -37,9 +37,9 @@ def init_of(config: AacConfig, discontinuity: int) -> TrackInit:
 
 
 class AudioTrack(TrackWriter):
-    """Counts samples. Missing sound becomes silence, not a hole: players stall at holes, and drift when they skip them.
+    """Counts samples. Missing audio becomes silence, not a gap: players stall at gaps, or lose sync when they skip them.
 
-    `alone`: no video says where segments end, so time does.
+    `alone`: there is no video, so segments end by time.
     """
 
     def __init__(self, settings: PackagerSettings, rule: SegmentRule, sequence: int, emit: Emit) -> None:
@@ -50,21 +50,21 @@ class AudioTrack(TrackWriter):
         self._behind = False
         self._empty = True
 
-    def take(self, config: AacConfig) -> None:
-        """The frames to come are of this kind."""
+    def configure(self, config: AacConfig) -> None:
+        """Set the format of the next frames."""
         self._silence, self._frame, self._behind, self._empty = config.silence, config.frame_samples, False, True
 
     def ticks(self, milliseconds: int) -> int:
-        """The tick of a moment of this period."""
+        """Return the tick of a time in this period."""
         return self.origin + round(milliseconds * self.timescale / 1000)
 
     @property
     def end_ms(self) -> int:
-        """Where the track ends, in ms of the period."""
+        """The end of the track in ms of the period."""
         return (self.end - self.origin) * 1000 // self.timescale
 
-    def put(self, milliseconds: int, payload: memoryview) -> None:
-        """Add the frame that the encoder says begins at `milliseconds` of this period."""
+    def write(self, milliseconds: int, payload: memoryview) -> None:
+        """Add the frame whose timestamp is `milliseconds` of this period."""
         at = self.ticks(milliseconds)
         if self._empty:
             self._begin_at(at)
@@ -73,16 +73,16 @@ class AudioTrack(TrackWriter):
         if drift > limit:
             self._fill(min(at, self.end + MAX_FILL_MS * self.timescale // 1000))
         elif drift < -limit or (self._behind and drift < -self._frame // 2):
-            # The same moment twice: drop until the timestamps have caught up with what was given out.
+            # This time was already written: drop frames until the timestamps catch up.
             self._behind = True
             return
         self._behind = False
         self._add(payload)
 
     def _begin_at(self, at: int) -> None:
-        """The first frame is put exactly at its tick, behind as much silence as fits between it and the track's beginning.
+        """Place the first frame exactly at its tick, after whole frames of silence from the start of the track.
 
-        Program time is that of the beginning all the same: players add durations to it, and those of both tracks have to agree.
+        Program time stays that of the start: players add durations to it, and both tracks have to agree.
         """
         if at > self.end:
             gap = (at - self.end) % self._frame
@@ -91,12 +91,12 @@ class AudioTrack(TrackWriter):
             self._fill(at)
 
     def seconds_until(self, milliseconds: int) -> float:
-        """How long the segment will be when it is cut at this moment: parts that are out stay in it."""
+        """Return the duration of the segment in seconds if it is cut at this time; emitted parts stay in it."""
         until = max(self.part_start, min(self.end, self.ticks(milliseconds)))
         return (until - self.segment_start) / self.timescale
 
     def cut(self, milliseconds: int) -> None:
-        """End the segment at this moment of the period, as video does; what is late by then goes into the next one."""
+        """End the segment at this time of the period, as video does. Later frames go into the next segment."""
         at = self.ticks(milliseconds)
         keep = max(0, -((self.part_start - at) // self._frame))
         later = self._payloads[keep:]
@@ -109,13 +109,13 @@ class AudioTrack(TrackWriter):
             self._add(payload)
 
     def fill(self, milliseconds: int) -> None:
-        """Silence from where the track ends until about this moment of the period."""
+        """Add silence up to about this time of the period."""
         self._fill(self.ticks(milliseconds))
 
-    def draw_out(self, until: float) -> None:
-        """The period ends at `until`, in seconds: silence up to there, to be no shorter than the video."""
+    def extend(self, until: float) -> None:
+        """Add silence up to the end of the period at `until` seconds, so that audio is not shorter than video."""
         missing = ceil(until * self.timescale - 1e-6) - self.end
-        if 0 < missing <= MAX_DRAWN_OUT_MS * self.timescale // 1000:
+        if 0 < missing <= MAX_EXTENSION_MS * self.timescale // 1000:
             for _ in range(-(-missing // self._frame)):
                 self._add(self._silence)
 

@@ -1,12 +1,12 @@
 """The packager: FLV tags of one stream in; CMAF init segments, parts and segment ends out.
 
-It has two states: *waiting* for the start of a period, and *running* one (`self._period`). A period starts with the
-first keyframe; audio before it is kept until then, because what belongs to frames that are shown may come earlier than these.
-Where no video comes, audio waits for it only so long (`VideoWait`) and then starts alone; the other track joins whenever it comes,
-on the same timeline. A new sequence header and a jump of the clock end the period.
+It has two states: waiting for the start of a period, and in an open period (`self._period`). A period starts with the first
+keyframe. Audio is queued until then, because audio for the first frames may arrive before them. Without video, audio waits for a
+limited time (`VideoWait`) and then starts alone; the other track joins later on the same timeline. A new sequence header and a
+jump of the clock end the period.
 
-While a period runs neither track leaves the other behind: audio that is far ahead of the video waits for it, and a track that
-has paused (`TrackDelay`) goes on as silence, or as the last picture repeated (`LastGop`). Both end together, without a hole.
+In an open period the tracks stay aligned: audio far ahead of the video waits, and a track that has paused (`TrackDelay`) continues
+as silence, or as its last frame repeated (`LastGop`). Both end together, without a gap (`TrackPair`).
 """
 
 from __future__ import annotations
@@ -20,28 +20,29 @@ from providers.local.packager import audio, video
 from providers.local.packager.announced import announced_audio
 from providers.local.packager.cadence import Cadence
 from providers.local.packager.cutting import PackagerSettings, SegmentRule
-from providers.local.packager.delay import CATCH_UP_MS, HEADER_WAIT_MS, MAX_AHEAD_MS, MAX_END_GAP_MS, TrackDelay
+from providers.local.packager.delay import CATCH_UP_MS, HEADER_WAIT_MS, MAX_AHEAD_MS, TrackDelay
 from providers.local.packager.events import PackagerEvent, Resume
 from providers.local.packager.last_gop import Frame
+from providers.local.packager.pair import TrackPair
 from providers.local.packager.period import Period
 from providers.local.packager.timeline import CONTINUES, MAX_LATE_MS, Timeline
 from providers.local.packager.waiting import AudioQueue, QueuedAudio, VideoWait
 
 MAX_TAG_SIZE = 16 * 1024 * 1024 - 1
-"""The largest payload, in bytes, that is taken: what an FLV tag can hold."""
+"""The largest accepted payload in bytes: the limit of an FLV tag."""
 
 MAX_COMPOSITION_MS = 30_000
-"""The longest time between decoding and showing a frame that is believed: B-frames behind a pause are shown that much later."""
+"""The longest accepted time from decoding to presentation: B-frames after a pause are presented that much later."""
 
 FRESH = Resume()
-"""A broadcast that begins."""
+"""The start of a broadcast."""
 
 
 class Packager:
-    """Packages one stream. Feed it every tag in order; what it raises concerns one tag, after which it can go on.
+    """Packages one stream. Feed it all tags in order. An error concerns one tag, which was ignored; the next one may follow.
 
-    MalformedMedia: the tag was ignored, nothing else is lost. UnsupportedCodec: so was this tag, but the stream cannot be
-    carried, the encoder should be told.
+    After MalformedMedia nothing else is lost. After UnsupportedCodec the stream cannot be carried, so the encoder should be
+    notified.
     """
 
     def __init__(self, settings: PackagerSettings, resume: Resume = FRESH) -> None:
@@ -62,37 +63,38 @@ class Packager:
         self._audio_queue = AudioQueue()
         self._audio_late = TrackDelay(low_latency=settings.low_latency)
         self._video_late = TrackDelay(low_latency=settings.low_latency)
-        self._sound_time: int | None = None
+        self._audio_time: int | None = None
         self._cadence = Cadence()
+        self._pair = TrackPair(self._video, self._audio, self._rule, self._cadence, self._release)
 
     @property
     def started(self) -> bool:
-        """Whether any media was taken into a track."""
+        """Whether any media was written to a track."""
         return self._video.begun or self._audio.begun
 
     @property
     def target_duration(self) -> int:
-        """EXT-X-TARGETDURATION in seconds, constant for the whole broadcast; 0 before its first segment is out."""
+        """EXT-X-TARGETDURATION in seconds, constant for the whole broadcast; 0 before its first segment is complete."""
         return self._rule.target_duration
 
     @property
     def part_target(self) -> float:
-        """The longest part in seconds, constant for the whole broadcast; 0.0 before its first segment is out."""
+        """The longest part in seconds, constant for the whole broadcast; 0.0 before its first segment is complete."""
         return self._rule.part_target if self._rule.target_duration else 0.0
 
     @property
     def video_position(self) -> float:
-        """Where the next part of the video track begins at the latest, in seconds on the media timeline."""
+        """The latest start of the next video part, in seconds on the media timeline."""
         return self._video.end_seconds
 
     @property
     def video_program_time(self) -> float:
-        """The Unix time, in seconds, of `video_position`; 0.0 while no period runs."""
+        """The Unix time of `video_position` in seconds; 0.0 outside a period."""
         return self._period.program_time(self.video_position) if self._period else 0.0
 
     @property
     def frame_rate(self) -> float | None:
-        """Frames a second as the SPS says; None where it does not."""
+        """Frames per second from the SPS; None if it has none."""
         return self._video_config.frame_rate or None if self._video_config else None
 
     @property
@@ -102,32 +104,32 @@ class Packager:
 
     @property
     def typical_keyframe_interval(self) -> float | None:
-        """The typical one of late, in seconds; None before the second keyframe."""
+        """The median of the last keyframe intervals, in seconds; None before the second keyframe."""
         return self._cadence.typical
 
     @property
     def awaits_audio(self) -> bool:
-        """Whether audio was announced that is not in the stream yet, not even as silence."""
+        """Whether announced audio is not in the stream yet, not even as silence."""
         return self._video.active and not self._audio.active and self._announced is not None
 
     @property
     def seconds_apart(self) -> float:
-        """How far the audio's timestamps are ahead of the video's, where each track has a clock of its own; else 0.0."""
+        """Seconds that the audio's timestamps are ahead of the video's if each track has its own clock; else 0.0."""
         return self._timeline.apart / 1000
 
     @property
     def audio_late(self) -> float:
-        """Seconds that audio comes after the video it belongs to, if that is too late for it to be kept; else 0.0."""
+        """Seconds that audio arrives after its video if that is too late to keep it; else 0.0."""
         return self._audio_late.too_late / 1000
 
     @property
     def media_seconds_since_first_keyframe(self) -> float:
-        """Media time since this packager's first frame, from the encoder's timestamps; 0.0 before it."""
+        """Seconds of media since this packager's first frame, by the encoder's timestamps; 0.0 before it."""
         return max(0.0, self._position() - self._begin_position)
 
     @property
     def resume(self) -> Resume:
-        """Where a later packager goes on. Call `flush` before: an open segment is left behind."""
+        """Where a later packager continues. Call `flush` first: an open segment is lost otherwise."""
         return Resume(
             self._next_discontinuity,
             self._video.next_sequence,
@@ -139,9 +141,18 @@ class Packager:
         )
 
     def feed(self, tag: FlvTag, arrived: float) -> list[PackagerEvent]:
-        """Take the next tag; what it completed. `arrived`: Unix time (seconds) at which it was taken in.
+        """Feed the next tag.
 
-        Errors: UnsupportedCodec, MalformedMedia.
+        Args:
+            tag: The tag, in the legacy form.
+            arrived: Its time of arrival in Unix seconds.
+
+        Returns:
+            The events that it completes.
+
+        Raises:
+            UnsupportedCodec: It is not H.264 or AAC.
+            MalformedMedia: It is invalid.
         """
         kind, timestamp, payload = tag
         if len(payload) > MAX_TAG_SIZE:
@@ -156,15 +167,15 @@ class Packager:
         return self._drain()
 
     def flush(self) -> list[PackagerEvent]:
-        """The encoder is gone: close what is open. Tags may follow; they start a new period."""
+        """Close the open segments after the encoder has disconnected. Later tags start a new period."""
         self._end_period()
         self._audio_queue.clear()
-        self._sound_time = None
+        self._audio_time = None
         self._timeline = Timeline(lone_pause_ms=self._lone_pause_ms)
         return self._drain()
 
     def _drain(self) -> list[PackagerEvent]:
-        if not self._events:  # for nine tags of ten
+        if not self._events:  # true for nine tags in ten
             return []
         events = self._events[:]
         self._events.clear()
@@ -176,15 +187,15 @@ class Packager:
             self._feed_video_header(payload[flv.VIDEO_HEADER_SIZE :])
         elif head.packet is flv.FRAME and self._video_config is not None:
             if abs(head.composition_time) > MAX_COMPOSITION_MS:
-                raise MalformedMedia(f"a frame is to be shown {head.composition_time} ms after it is decoded")
+                raise MalformedMedia(f"a frame is presented {head.composition_time} ms after it is decoded")
             time = self._place(VIDEO, timestamp, arrived)
             if head.keyframe and self._video.active and self._period and self._period.lags(time, arrived):
                 self._end_period()
-            # Players take the time at which the first frame is decoded for that at which it is shown.
+            # Players present the first frame at its decode time.
             shown = time + min(max(0, head.composition_time), video.MAX_DELAY_MS)
             if self._video.active or (head.keyframe and self._start_video(shown, self._video_config, arrived)):
                 self._write_frame(time, head, memoryview(payload)[flv.VIDEO_HEADER_SIZE :])
-                self._keep_audio_up(time)
+                self._align_audio(time)
 
     def _feed_video_header(self, record: bytes) -> None:
         if self._video_config is None or self._video_config.record != record:
@@ -194,14 +205,13 @@ class Packager:
             self._video_config = config
 
     def _start_video(self, time: int, config: AvcConfig, arrived: float) -> bool:
-        """Begin the video track of a period, and the period if need be; False when this frame, which is shown at `time`,
-        cannot."""
+        """Start the video track, and the period if none is open. Return False if this frame, presented at `time`, is before it."""
         period = self._period or self._start_period(time, arrived)
         if time < period.zero:
             return False
         origin = period.first_tick(video.TIMESCALE)
         start = origin + (time - period.zero) * video.TICKS_PER_MS
-        self._video.take(config, repeats_sets=period.number > 0)
+        self._video.configure(config, repeats_sets=period.number > 0)
         self._video.begin(video.init_of(config, period.number), origin, start, period.program_zero)
         self._cadence.interrupt()
         if self._audio.active:
@@ -215,62 +225,23 @@ class Packager:
         shown = decode_time + head.composition_time * video.TICKS_PER_MS
         decode_time = max(decode_time, track.latest + video.TICKS_PER_MS if track.holding else track.end)
         if track.holding:
-            if decode_time - track.latest > track.longest_still:
-                self._repeat_until(decode_time)
-            if track.still:
+            if decode_time - track.latest > track.longest_frame:
+                self._pair.repeat_until(decode_time)
+            if track.repeating:
                 shown = max(shown, decode_time)
                 self._cadence.interrupt()
-                if track.astray and not head.keyframe:
-                    if not track.rewind():
-                        return  # only a keyframe ends this
-                    decode_time = track.find_back(decode_time)
+                if track.references_lost and not head.keyframe:
+                    if not track.restore_ticks():
+                        return  # only a keyframe can be decoded now
+                    decode_time = track.restore_references(decode_time)
             if track.passes(decode_time):
-                self._cut(track.latest)
+                self._pair.cut(track.latest)
             track.settle(decode_time)
-        self._video_late.record(0 if self._sound_time is None else self._sound_time - time)
+        self._video_late.record(0 if self._audio_time is None else self._audio_time - time)
         if head.keyframe:
-            self._keyframe(time, decode_time)
+            self._pair.keyframe(time, decode_time)
         track.hold(Frame(decode_time, shown - decode_time, head.keyframe, data))
         self._release()
-
-    def _keyframe(self, time: int, decode_time: int) -> None:
-        """End the segment in front of a keyframe, or at least the part."""
-        self._cadence.keyframe(time)
-        elapsed = self._video.segment_seconds
-        if not elapsed:
-            return
-        if self._rule.ends_at_keyframe(elapsed, self.keyframe_interval or elapsed):
-            self._cut(decode_time)
-        else:
-            self._video.end_part()
-
-    def _cut(self, decode_time: int) -> None:
-        """End the segments of both tracks at this tick of the video."""
-        milliseconds = (decode_time - self._video.origin) // video.TICKS_PER_MS
-        self._fix_targets(self._audio.seconds_until(milliseconds) if self._audio.active else 0.0)
-        self._video.end_segment()
-        if self._audio.active:
-            self._audio.cut(milliseconds)
-
-    def _fix_targets(self, audio_seconds: float) -> None:
-        """A segment of the video ends, and one of the audio that is this long: the first of the broadcast fix its targets."""
-        tracks = [track for track in (self._video, self._audio) if track.segment_seconds]
-        if tracks:
-            self._rule.ended(
-                max(self._video.segment_seconds, audio_seconds), *(track.sample_seconds for track in tracks)
-            )
-
-    def _repeat_until(self, until: int) -> None:
-        """Show the last picture again and again, until less than a part is left to the tick `until`."""
-        track = self._video
-        while track.holding and (edge := track.part_edge) < until:
-            if track.passes(edge):
-                self._cut(track.latest)
-            track.settle(edge)
-            self._release()
-            if self._rule.ends_at_keyframe(track.segment_seconds, track.part_seconds):
-                self._cut(track.end)
-            track.repeat()
 
     def _feed_audio(self, timestamp: int, payload: bytes, arrived: float) -> None:
         packet = flv.parse_audio(payload)
@@ -278,13 +249,13 @@ class Packager:
             self._feed_audio_header(payload[flv.AUDIO_HEADER_SIZE :])
         elif packet is flv.FRAME and self._audio_config is not None:
             time = self._place(AUDIO, timestamp, arrived)
-            self._sound_time = time
+            self._audio_time = time
             self._audio_queue.append(QueuedAudio(time, arrived, memoryview(payload)[flv.AUDIO_HEADER_SIZE :]))
             waits = self._period is None and self._video_wait.lasts(time, self._video_config is not None)
             if waits and not self._audio_queue.full:
                 return
             if self._video.active:
-                self._keep_video_up(time)
+                self._align_video(time)
             self._release()
 
     def _feed_audio_header(self, record: bytes) -> None:
@@ -296,12 +267,12 @@ class Packager:
             self._announced = config
 
     def _release(self, *, everything: bool = False) -> None:
-        """Put the audio that waits into its track, as far as the video has come."""
+        """Write queued audio to its track, as far as the video has advanced."""
         while (first := self._audio_queue.first) and (everything or self._is_due(first.time)):
-            sound = self._audio_queue.popleft()
-            if self._audio.active or self._start_audio(sound.time, sound.arrived):
-                if sound.time >= self._open_period.zero:
-                    self._audio.put(sound.time - self._open_period.zero, sound.payload)
+            frame = self._audio_queue.popleft()
+            if self._audio.active or self._start_audio(frame.time, frame.arrived):
+                if frame.time >= self._open_period.zero:
+                    self._audio.write(frame.time - self._open_period.zero, frame.payload)
 
     def _is_due(self, time: int) -> bool:
         track = self._video
@@ -311,21 +282,21 @@ class Packager:
         return ahead <= MAX_AHEAD_MS * video.TICKS_PER_MS
 
     def _start_audio(self, time: int, arrived: float) -> bool:
-        """Begin the audio track of a period, and the period if need be; False when this frame cannot."""
+        """Start the audio track, and the period if none is open. Return False if this frame is before the period."""
         config = self._audio_config or self._announced
-        assert config is not None  # noqa: S101 (there is a frame, or it was announced)
+        assert config is not None  # noqa: S101 (audio has arrived or was announced)
         period = self._period or self._start_period(time, arrived)
         if time < period.zero:
             return False
         origin = period.first_tick(config.sample_rate)
         start = origin + round((time - period.zero) * config.sample_rate / 1000)
-        self._audio.take(config)
+        self._audio.configure(config)
         self._audio.begin(audio.init_of(config, period.number), origin, start, period.program_zero)
         self._audio.alone = not self._video.active
         return True
 
-    def _keep_audio_up(self, time: int) -> None:
-        """The video has come to `time`: begin announced audio, and make up with silence for audio that has paused."""
+    def _align_audio(self, time: int) -> None:
+        """Start announced audio, and fill paused audio with silence, now that the video is at `time` ms."""
         period, track = self._period, self._audio
         if period is None:
             return
@@ -337,14 +308,14 @@ class Packager:
         if self._audio_late.is_missing(time - end) and time - end > self._audio_late.worst + CATCH_UP_MS:
             track.fill(time - self._audio_late.worst - CATCH_UP_MS - period.zero)
 
-    def _keep_video_up(self, time: int) -> None:
-        """Audio has come to `time`: show the last picture again if the video has paused."""
+    def _align_video(self, time: int) -> None:
+        """Repeat the last frame if the video has paused, now that the audio is at `time` ms."""
         period, track = self._open_period, self._video
         latest = period.zero + (track.latest - track.origin) // video.TICKS_PER_MS
         self._audio_late.record(latest - time)
         if self._video_late.is_missing(time - latest):
             until = time - self._video_late.worst - period.zero
-            self._repeat_until(track.origin + until * video.TICKS_PER_MS)
+            self._pair.repeat_until(track.origin + until * video.TICKS_PER_MS)
 
     @property
     def _open_period(self) -> Period:
@@ -352,25 +323,25 @@ class Packager:
         return self._period
 
     def _place(self, kind: TagKind, timestamp: int, arrived: float) -> int:
-        """The tag's time in ms. A jump ends the period."""
+        """Return the tag's time in ms. A jump ends the period."""
         order, time = self._timeline.place(kind, timestamp, arrived)
         if order is not CONTINUES:
             self._end_period()
         return time
 
     def _start_period(self, zero: int, arrived: float) -> Period:
-        # The clock may have been set back, and media may run a little ahead of it: program time never goes back (RFC 8216bis
-        # §4.4.4.6), nor do Periods overlap.
+        # The clock may have been set back, or media may be ahead of it. Program time must not go back (RFC 8216bis 4.4.4.6), and
+        # Periods must not overlap.
         self._period = Period(self._next_discontinuity, zero, self._position(), max(arrived, self._program_end))
         self._next_discontinuity += 1
         return self._period
 
     def _end_period(self) -> None:
-        """Close everything that is open, both tracks at the same moment; the next period goes on there."""
+        """Close the open parts and segments of both tracks at the same time, where the next period starts."""
         self._release(everything=self._period is not None)
         if self._video.active:
-            self._end_together()
-        self._fix_targets(self._audio.segment_seconds)
+            self._pair.end_together()
+        self._pair.fix_targets(self._audio.segment_seconds)
         self._video.end_segment()
         self._audio.end_segment()
         self._video.active = self._audio.active = False
@@ -379,22 +350,6 @@ class Packager:
         self._period = None
         self._video_wait.restart()
 
-    def _end_together(self) -> None:
-        """The last picture lasts, and silence follows the last sound, until both tracks have ended."""
-        track, sound = self._video, self._audio
-        end = track.natural_end
-        if sound.active:
-            sound_end = round((sound.end - sound.origin) * video.TIMESCALE / sound.timescale) + track.origin
-            if sound_end > track.shown_end + MAX_END_GAP_MS * video.TICKS_PER_MS:
-                end = sound_end
-        self._repeat_until(end)
-        if end > track.latest:
-            if track.passes(end):
-                self._cut(track.latest)
-            track.settle(end)
-        if sound.active:
-            sound.draw_out(track.end_seconds)
-
     def _position(self) -> float:
-        """Where the media timeline has come to, in seconds."""
+        """Return the end of the media timeline in seconds."""
         return max(self._begin_position, self._video.end_seconds, self._audio.end_seconds)

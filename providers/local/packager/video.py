@@ -1,4 +1,4 @@
-"""The video track: frames in, each given its duration by the next."""
+"""The video track. The duration of each frame is known only when the next one arrives."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from providers.local.packager.last_gop import Frame, LastGop, one_tick_each
 from providers.local.packager.track import Emit, TrackWriter
 
 TIMESCALE = 90_000
-"""Ticks a second: says every ms of FLV exactly."""
+"""Ticks per second: represents every ms of FLV exactly."""
 
 TICKS_PER_MS = TIMESCALE // 1000
 
 FIRST_DURATION = TIMESCALE // 30
-"""The duration of a frame that has no neighbour to tell it."""
+"""The duration of a frame without a neighbour, in ticks."""
 
 MAX_DELAY_MS = 1_000
-"""The longest delay between decoding and presentation that B-frames may cause; a frame that is shown later is behind a pause."""
+"""The longest delay from decoding to presentation that B-frames cause; a later frame follows a pause."""
 
 MAX_LAST_DURATION = TIMESCALE // 4
-"""The longest duration a last frame inherits from the one before it."""
+"""The longest duration that a last frame inherits from the one before it, in ticks."""
 
 _UNSIGNED = 0xFFFFFFFF
 
 
 def init_of(config: AvcConfig, discontinuity: int) -> TrackInit:
-    """The init segment of a video period."""
+    """Return the init segment of a video period."""
     return TrackInit(
         TrackKind.VIDEO,
         discontinuity,
@@ -46,9 +46,9 @@ def init_of(config: AvcConfig, discontinuity: int) -> TrackInit:
 
 
 class VideoTrack(TrackWriter):
-    """Holds back one frame, until the next tells how long it lasts.
+    """Holds one frame until the next one determines its duration.
 
-    `still`: the last picture is being repeated. `astray`: what was repeated is not what the encoder's next frame refers to.
+    `repeating`: the last frame is being repeated. `references_lost`: the decoder lacks the references of the encoder's next frame.
     """
 
     def __init__(self, settings: PackagerSettings, rule: SegmentRule, sequence: int, emit: Emit) -> None:
@@ -59,41 +59,42 @@ class VideoTrack(TrackWriter):
         self._shown_end = 0
         self._gop = LastGop()
         self._sets = b""
-        self.still = self.astray = False
+        self.repeating = self.references_lost = False
 
-    def take(self, config: AvcConfig, *, repeats_sets: bool) -> None:
-        """The frames to come are of this kind.
+    def configure(self, config: AvcConfig, *, repeats_sets: bool) -> None:
+        """Set the format of the next frames.
 
-        `repeats_sets`: players that do not change the init segment at a discontinuity (ffmpeg's, and those built on it) are to
-        find the parameter sets in every keyframe. They are those of the init segment, so the track stays `avc1`.
+        `repeats_sets`: write the parameter sets into every keyframe, for players that do not change the init segment at a
+        discontinuity (ffmpeg, and players built on it). They equal those of the init segment, so the track stays `avc1`
+        (ISO/IEC 14496-15 5.3.2).
         """
         self._sets = parameter_sets(config.record) if repeats_sets else b""
         self._gop.clear()
-        self.still = self.astray = False
+        self.repeating = self.references_lost = False
 
     @property
     def end_seconds(self) -> float:
-        """Where the track ends, in seconds on the media timeline: with B-frames the last one is shown after it is decoded."""
+        """The end of the track in seconds on the media timeline. With B-frames it is after the end of decoding."""
         return max(self.end, self._shown_end) / self.timescale
 
     @property
     def holding(self) -> bool:
-        """Whether a frame is held back."""
+        """Whether a frame is held."""
         return self._waiting is not None
 
     @property
     def latest(self) -> int:
-        """The decode time of the newest frame, in ticks; where the track ends when there is none."""
+        """The decode time of the newest frame in ticks; the end of the track if there is none."""
         return self._waiting.decode_time if self._waiting else self.end
 
     @property
     def natural_end(self) -> int:
-        """The tick until which the frame held back lasts if none follows: as long as the one before it did."""
+        """The tick at which the held frame ends if none follows: it lasts as long as the one before it."""
         return self.latest + min(self._last_duration, MAX_LAST_DURATION) if self._waiting else self.end
 
     @property
     def shown_end(self) -> int:
-        """The tick until which anything of the track is shown if no frame follows."""
+        """The tick at which presentation of the track ends if no frame follows."""
         return max(self._shown_end, self.natural_end + self._delay(self._waiting) if self._waiting else self.end)
 
     @staticmethod
@@ -101,13 +102,13 @@ class VideoTrack(TrackWriter):
         return frame.offset if frame.offset <= MAX_DELAY_MS * TICKS_PER_MS else 0
 
     def settle(self, decode_time: int) -> None:
-        """The frame held back lasts until `decode_time`: put it into its part."""
+        """Write the held frame to its part; it lasts until `decode_time`."""
         frame = self._waiting
         if frame is None:
             return
         self._waiting = None
         duration = decode_time - frame.decode_time
-        if not self.still:
+        if not self.repeating:
             self._last_duration = duration
         self._shown_end = max(self._shown_end, decode_time + self._delay(frame))
         self._put(frame, duration)
@@ -123,53 +124,53 @@ class VideoTrack(TrackWriter):
         self._append(frame.payload, duration)
 
     def hold(self, frame: Frame) -> None:
-        """Take the next frame, the one before it being settled."""
+        """Hold the next frame. The one before it must be settled."""
         if frame.keyframe and self._sets and bytes(frame.payload[: len(self._sets)]) != self._sets:
             frame = frame._replace(payload=self._sets + bytes(frame.payload))
         self._gop.add(frame)
         self._waiting = frame
-        self.still = self.astray = False
+        self.repeating = self.references_lost = False
 
     def passes(self, decode_time: int) -> bool:
-        """Whether the open segment would be longer than any may be with the frame held back, until `decode_time`."""
+        """Return whether the open segment would be too long with the held frame, which ends at `decode_time`."""
         return decode_time - self.segment_start > self._longest_ticks and self.end > self.segment_start
 
-    # While no frames come
+    # While the encoder sends no frames
 
     @property
     def part_edge(self) -> int:
-        """The tick where the open part is as long as parts should be, behind the frame held back."""
+        """The tick after the held frame at which the open part reaches the part target."""
         edge = self.part_start + self._part_ticks
         return edge if edge > self.latest else self.latest + self._part_ticks
 
     @property
     def part_seconds(self) -> float:
-        """How long parts should be."""
+        """The part target in seconds."""
         return self._part_ticks / self.timescale
 
     @property
-    def longest_still(self) -> int:
-        """The most ticks that one frame may last."""
+    def longest_frame(self) -> int:
+        """The longest duration of one frame in ticks."""
         return self._longest_ticks
 
     def repeat(self) -> None:
-        """Show the last picture again, from where the track ends; every frame was settled."""
+        """Repeat the last frame from the end of the track. All frames must be settled."""
         self.end_part()
-        self.still = True
+        self.repeating = True
         cheap = self._gop.cheap(self.end)
         self._repeat(self._gop.all if cheap else self._gop.keyframe)
-        self.astray = not cheap
+        self.references_lost = not cheap
 
-    def rewind(self) -> int:
-        """How many ticks it takes to lead a decoder back to the encoder's last frame; 0 where that cannot be done."""
+    def restore_ticks(self) -> int:
+        """Return the ticks needed to restore a decoder's references; 0 if they were not kept."""
         return len(self._gop.all)
 
-    def find_back(self, decode_time: int) -> int:
-        """Lead the decoder back to the encoder's last frame before the one that comes now; the tick where that one begins."""
-        self.settle(max(decode_time - self.rewind(), self.latest + 1))
+    def restore_references(self, decode_time: int) -> int:
+        """Repeat the frames that the encoder's next frame refers to. Return the tick at which that one begins."""
+        self.settle(max(decode_time - self.restore_ticks(), self.latest + 1))
         self.end_part()
         self._repeat(self._gop.all)
-        self.astray = False
+        self.references_lost = False
         return max(decode_time, self.latest + 1)
 
     def _repeat(self, frames: Sequence[Frame]) -> None:
