@@ -9,7 +9,11 @@ from aiohttp import web
 
 from service.http.client_address import Networks, is_trusted
 
+HOST_HEADER = re.compile(r"(?:(?:[A-Za-z0-9._~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})*|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{0,5})?")
+"""A valid Host header (RFC 9110 §7.2): host and optional port; empty for a request without an authority."""
+
 _HOST = re.compile(r"(?:[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
+"""The hosts that links are made with: fewer than `HOST_HEADER` allows."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,9 +18,9 @@ from service.http.cors import CORS
 from service.http.errors import error_response, internal_error, malformed
 from service.http.express.fast_path import FastPath
 from service.http.express.limits import FastPathLimits
-from service.http.express.plain_http import HOST
 from service.http.held_connections import HeldConnections, HeldLimits
 from service.http.middleware import EVERYWHERE
+from service.http.origin import HOST_HEADER
 from service.http.wire import Answer, WireReply
 
 SHUTDOWN_TIMEOUT = 5.0
@@ -156,7 +156,7 @@ def _expecting_nothing_odd(
         try:
             if request.version.major != 1:
                 raise web.HTTPVersionNotSupported
-            if HOST.fullmatch(request.headers.get("Host", "")) is None:
+            if HOST_HEADER.fullmatch(request.headers.get("Host", "")) is None:
                 raise web.HTTPBadRequest(reason="The Host header is not valid.")
             if len(request.raw_path.partition("?")[0]) > MAX_PATH:
                 raise web.HTTPRequestURITooLong

@@ -47,7 +47,7 @@ class Asked:
 
     def wire(self, names: dict[str, str]) -> bytes:
         lines = [f"{self.method} {self.target.format(**names)} HTTP/1.1", "Host: x", *self.headers]
-        return "\r\n".join([*lines, "", ""]).encode()
+        return "\r\n".join([*lines, "", ""]).encode("latin-1")
 
 
 CHANNELS = (
@@ -99,6 +99,52 @@ others = st.sampled_from(
         Asked("/api/pub/public/v1/orgs/{organization}/channels/{live}/conference/stream_status", "OPTIONS"),
     )
 )
+HEADERS = (
+    "X-Visitor-Id:eve",
+    "X-Visitor-Id: \t eve \t",
+    "x-VISITOR-id: eve",
+    "X-Giosg-Visitor-Id: fay",
+    "Authorization: Bearer",
+    "Authorization: bearer  forged",
+    "Accept: */*",
+    "Accept: */*",
+    "If-None-Match:",
+    'If-None-Match: "a", W/"b"',
+    "Cookie: a=b; c=d",
+    "X-Empty:",
+    "X-Odd: !#$%&'*+-.^_`|~ \"(),/:;<=>?@[\\]{}",
+    "!#$%&'*+-.^_`|~: token",
+    "Connection: Keep-Alive",
+    "Content-Length: 0",
+    "X-Latin: caf\u00e9",
+    "TE: trailers",
+    "Proxy-Connection: keep-alive",
+    "Content-Encoding: gzip",
+    "X-Forwarded-For: 192.0.2.1, 192.0.2.2",
+)
+"""Header lines that the fast path reads, and some that it leaves to aiohttp."""
+BROKEN = (
+    "GET {target}  HTTP/1.1\r\nHost: x\r\n\r\n",
+    "GET  {target} HTTP/1.1\r\nHost: x\r\n\r\n",
+    "GET {target} HTTP/1.1 \r\nHost: x\r\n\r\n",
+    "\r\nGET {target} HTTP/1.1\r\nHost: x\r\n\r\n",
+    "GET {target} HTTP/1.0\r\nHost: x\r\n\r\n",
+    "GET {target} HTTP/1.1\r\nHost : x\r\n\r\n",
+    "GET {target} HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n",
+    "GET {target} HTTP/1.1\r\nAccept: */*\r\n\r\n",
+    "GET {target} HTTP/1.1\r\nHost: a b\r\n\r\n",
+    "GET {target} HTTP/1.1\r\nHost: x\r\nX-Visitor-Id: a\r\n b\r\n\r\n",
+    "GET {target} HTTP/1.1\r\nHost: x\r\nX-A: \x00\r\n\r\n",
+    "GET {target} HTTP/1.1\r\nHost: x\r\nX-A: \x7f\r\n\r\n",
+    "GET {target} HTTP/1.1\r\nHost: x\r\nno colon\r\n\r\n",
+    "GET {target} HTTP/1.1\r\nHost: x\r\n: no name\r\n\r\n",
+    "GET {target}#top HTTP/1.1\r\nHost: x\r\n\r\n",
+    "GET http://x{target} HTTP/1.1\r\nHost: x\r\n\r\n",
+    "get {target} HTTP/1.1\r\nHost: x\r\n\r\n",
+    "GET {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+    "GET {target} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\n\r\n",
+)
+"""Requests that are malformed or doubtful."""
 conversations = st.lists(st.one_of(polls, polls, polls, others), min_size=1, max_size=12)
 
 
@@ -120,6 +166,17 @@ class Site:
             "escaped": f"%{ord(live[0]):x}{live[1:]}",
             "dashless": stage.channel.hex,
         }
+
+    async def send_raw(self, request: str, target: str) -> tuple[int, dict[str, str], bytes]:
+        """Send these bytes on a new connection, and read the first answer."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
+        try:
+            async with asyncio.timeout(PATIENCE):
+                writer.write(request.replace("{target}", target.format(**self.names)).encode("latin-1"))
+                return await _response(reader, "GET")
+        finally:
+            writer.close()
+            await writer.wait_closed()
 
     async def converse(self, asked: list[Asked], cuts: list[int]) -> list[tuple[int, dict[str, str], bytes]]:
         """Send all of it in pieces of these sizes, and read as many answers."""
@@ -175,6 +232,27 @@ def test_the_lane_answers_what_aiohttp_answers(asked: list[Asked], cuts: list[in
     without, none = asyncio.run(answered(asked, cuts, express=False))
     assert with_lane == without
     assert none == 0
+
+
+async def test_odd_headers_get_the_same_answers_from_both() -> None:
+    target = "/api/pub/public/v1/orgs/{organization}/channels/{live}/conference/stream_status"
+    alone = [Asked(target, headers=(header,)) for header in HEADERS]
+    with_a_doubled_one = [Asked(target, headers=(header, "Accept: */*", "Accept: */*")) for header in HEADERS]
+    answers = []
+    for express in (True, False):
+        async with site(express=express) as served:
+            answers.append([await served.converse([each], []) for each in alone + with_a_doubled_one])
+            assert bool(served.fast) is express
+    assert answers[0] == answers[1]
+
+
+async def test_doubtful_requests_get_the_same_answers_from_both() -> None:
+    target = "/api/pub/public/v1/orgs/{organization}/channels/{live}/conference/stream_status"
+    answers = []
+    for express in (True, False):
+        async with site(express=express) as served:
+            answers.append([await served.send_raw(each, target) for each in BROKEN])
+    assert answers[0] == answers[1]
 
 
 @settings(max_examples=40)

@@ -10,7 +10,7 @@ from typing import Protocol, cast
 
 from providers.base import Spawn
 from service.http.express.limits import FastPathLimits
-from service.http.express.plain_http import parse_headers, parse_request_line
+from service.http.express.request_reader import PlainRequest, RequestReader
 from service.http.wire import Answer, LaterReply, WireReply
 
 CARRIAGE_RETURN = 0x0D
@@ -26,6 +26,7 @@ class ConnectionOwner(Protocol):
 
     limits: FastPathLimits
     answer: Answer
+    reader: RequestReader
     on_reply: Callable[[WireReply], None]
     refusal: Callable[[str], WireReply]
     spawn: Spawn
@@ -58,8 +59,7 @@ class FastPathConnection(asyncio.Protocol):
         "_buffer",
         "_examined",
         "_handing_over",
-        "_headers",
-        "_last_block",
+        "_last",
         "_owner",
         "_paused",
         "_peer",
@@ -76,8 +76,8 @@ class FastPathConnection(asyncio.Protocol):
         self._buffer = b""
         self._examined = 0
         """Bytes at the beginning of the buffer that are known to hold no end of a head, and nothing wrong."""
-        self._last_block = b""
-        self._headers: dict[str, str] | None = None
+        self._last: PlainRequest | None = None
+        """A player sends the same header lines every time: they are read once."""
         self._paused = False
         self._pending: asyncio.Task[None] | None = None
         self._handing_over = False
@@ -155,7 +155,7 @@ class FastPathConnection(asyncio.Protocol):
                     return
                 break
             examined = 0
-            reply = None if end < 0 else self._answer(buffer[start:end])
+            reply = None if end < 0 else self._answer(buffer[start : end + 4])
             if not isinstance(reply, WireReply):
                 later = reply
                 self._handing_over = later is None
@@ -222,19 +222,14 @@ class FastPathConnection(asyncio.Protocol):
             self._transport.resume_reading()
 
     def _answer(self, head: bytes) -> WireReply | LaterReply | None:
-        line, _, block = head.partition(b"\r\n")
         if len(head) > self._owner.limits.max_poll_head:
             return None
-        asked = parse_request_line(line)
-        if asked is None:
+        request = self._owner.reader.read(head, self._last)
+        if request is None:
             return None
-        if block != self._last_block:  # a player sends the same headers every time
-            self._headers = parse_headers(block)
-            self._last_block = block
-        if self._headers is None:
-            return None
+        self._last = request
         try:
-            return self._owner.answer(*asked, self._headers, self._peer)
+            return self._owner.answer(request.method, request.target, request.headers, self._peer)
         except Exception:
             return None  # aiohttp asks again, and has the one place where failures are told
 

@@ -1,26 +1,26 @@
-"""The express lane: the polls of players answered straight from the socket, everything else by aiohttp on the same port.
+"""The fast path: the polls of players answered straight from the socket, everything else by aiohttp on the same port.
 
-aiohttp spends most of a poll's time on machinery a poll does not need: measured, a bare JSON route costs several times what
-the answer itself costs. So a small protocol stands in front of aiohttp's:
+A poll needs little of what aiohttp does for a request, and a bare JSON route of aiohttp costs several times what the poll costs.
+So a small protocol stands in front of aiohttp's:
 
-    socket ─▶ a complete, plain GET or OPTIONS that `answer` knows ─▶ the answer's bytes, at once or when they are there
-                 └─ anything else: the connection goes to aiohttp for good, with every byte not answered yet
+    socket ─▶ a complete, plain GET or OPTIONS that `answer` knows ─▶ the response's bytes, at once or when they are ready
+                 └─ anything else: the connection is handed to aiohttp for good, with every byte not answered yet
 
-"Anything else" is meant literally: other paths and methods, a body, HTTP/1.0, `Connection: close`, a header that is doubled, folded
-or not ASCII. The strict parser (`plain_http.py`) never has to decide about a doubtful request.
+Anything else is: other paths and methods, a body, HTTP/1.0, `Connection: close`, a header field that is repeated, folded or not
+ASCII (`request_reader.py`).
 
-For good: aiohttp does not say when it has answered all it read, nor gives back what it read ahead, so a connection could be taken
-back only by looking into it. One that carries nothing but polls never leaves the lane.
+For good: aiohttp does not report when it has answered all that it has read, and does not return what it has read ahead. A
+connection that carries only polls never leaves the fast path.
 
 Wiring, with aiohttp's public interface only::
 
     runner = web.AppRunner(app)
     await runner.setup()
-    lane = FastPath(runner.server, public.answer, spawn=tasks.spawn)     # see `server.py`
-    port = await lane.listen(host, port)
+    fast_path = FastPath(runner.server, public.answer, spawn=tasks.spawn)     # see `server.py`
+    port = await fast_path.listen(host, port)
     ...
-    await lane.aclose()     # no new connections; the lane's own are closed
-    await runner.cleanup()  # the ones aiohttp took over
+    await fast_path.aclose()  # no new connections; those of the fast path are closed
+    await runner.cleanup()    # those that aiohttp took over
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ from types import MappingProxyType
 from providers.base import Spawn
 from service.http.express.connection import FastPathConnection
 from service.http.express.limits import FastPathLimits
+from service.http.express.request_reader import RequestReader
 from service.http.wire import Answer, WireReply
 
 MAX_EXAMINED = 32
@@ -55,6 +56,7 @@ class FastPath:
         headers: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self.answer = answer
+        self.reader = RequestReader()
         self.on_reply = on_reply
         self.refusal = refusal
         """The answer to what cannot become a request, from the reason."""
