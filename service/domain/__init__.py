@@ -1,1 +1,1 @@
-"""What the product decides: streams, status, recordings, accounts. No I/O here, only ports."""
+"""The rules of the product: streams, status, recordings, accounts. No I/O, only ports."""

@@ -1,4 +1,4 @@
-"""Who may come in, and who may change things there; one place for all."""
+"""Access rules: which channels a client may see, and who may change them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,11 @@ from service.domain.ports import EntryStore
 
 
 async def enter(store: EntryStore, caller: Identity, channel_id: UUID) -> Entry:
-    """The channel as the caller sees it. Errors: NotFound, also for a private or direct one he is not in."""
+    """Return the channel and the client's rights in it.
+
+    Raises:
+        NotFound: There is no such channel, or it is private or direct and the user is not a member.
+    """
     entry = await store.entry(caller.organization.id, channel_id, caller.user_id)
     if entry is None or not entry.is_visible:
         raise NotFound
@@ -19,28 +23,32 @@ async def enter(store: EntryStore, caller: Identity, channel_id: UUID) -> Entry:
 
 
 def person(caller: Identity) -> User:
-    """Errors: Forbidden for a token that belongs to its organization alone: it cannot speak or see for anybody."""
+    """Return the user. Raise Forbidden for a token of the organization itself, which acts for no user."""
     if caller.user is None:
         raise Forbidden
     return caller.user
 
 
 def only_admin(entry: Entry) -> None:
-    """Errors: Forbidden. A direct channel has no admin. Of a channel without an admin the organization's own tokens are admins."""
+    """Raise Forbidden unless the client is an admin of the channel.
+
+    A direct channel has no admins. In a channel without an admin, the organization's own tokens count as one.
+    """
     if not entry.is_admin:
         raise Forbidden
 
 
 def only_admin_or_organization(entry: Entry, caller: Identity) -> None:
-    """The channel's admins, and tokens that belong to the organization alone. In a direct channel every member is as good as an
-    admin, because it has none. Errors: Forbidden.
+    """Raise Forbidden unless the client is an admin of the channel or a token of the organization itself.
+
+    In a direct channel, which has no admins, every member passes.
     """
     if caller.user is not None and not entry.is_direct:
         only_admin(entry)
 
 
 def only_self(caller: Identity, user_id: UUID) -> User:
-    """Errors: Forbidden when it is about somebody else."""
+    """Return the user. Raise Forbidden if the request is about another user."""
     user = person(caller)
     if user.id != user_id:
         raise Forbidden

@@ -1,4 +1,4 @@
-"""Who is calling: API tokens and the short-lived access tokens for the same users."""
+"""Authentication: API tokens, and short-lived access tokens for the same users."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ BEARER_LIFETIME = 3600
 """Seconds an access token is valid unless asked otherwise."""
 
 MAX_BEARER_LIFETIME = 86_400
-"""The longest-lived access token, in seconds: it cannot be taken back one by one."""
+"""The longest lifetime of an access token, in seconds. Single access tokens cannot be revoked."""
 
 MAX_HEADER = 4096
-"""The longest Authorization header looked at, in characters."""
+"""The longest Authorization header accepted, in characters."""
 
 CACHE_SECONDS = 3.0
-"""How long an accepted token is believed without asking the store: a revoked token stops working after at most this."""
+"""How long an accepted token is served from the cache. A revoked token stops working after this time at most."""
 
 CACHE_SIZE = 10_000
-"""Accepted tokens remembered at once."""
+"""Accepted tokens in the cache."""
 
 SIGNING_SECRET = "access-token-signing"  # noqa: S105 - the name of a secret, not one
 AUDIENCE = "conference-api"
@@ -42,7 +42,7 @@ ALGORITHM = "HS256"
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """An authenticated caller. `user` is None for a token that belongs to its organization alone."""
+    """An authenticated client. `user` is None for a token of the organization itself."""
 
     organization: Organization
     user: User | None
@@ -54,20 +54,20 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class IssuedToken:
-    """A new API token. `secret` is shown once and kept nowhere."""
+    """A new API token. `secret` is shown once and not stored."""
 
     token: Token
     secret: str = field(repr=False)
 
 
 class Authenticator(Protocol):
-    """Turns an Authorization header into an identity."""
+    """Authenticates requests by their Authorization header."""
 
     async def authenticate(self, header: str | None) -> Identity: ...
 
 
 def token_digest(secret: str) -> str:
-    """How a token is stored and looked up: SHA-256, hex. Tokens are random, so it needs no salt."""
+    """Return the SHA-256 digest (hex) under which a token is stored. Tokens are random, so they need no salt."""
     return hashlib.sha256(secret.encode(errors="replace")).hexdigest()
 
 
@@ -93,7 +93,11 @@ class Accounts:
     async def register(
         self, organization_id: UUID, user_id: UUID, *, organization_name: str = "", full_name: str = ""
     ) -> None:
-        """See to it that the user is there, and the organization. Errors: Conflict, as `create_token`."""
+        """Create the user and the organization unless they exist.
+
+        Raises:
+            Conflict: The user belongs to another organization.
+        """
         now = self._clock()
         organization = Organization(organization_id, organization_name or str(organization_id), now)
         await self._store.add_user(organization, _new_user(user_id, organization_id, full_name, now))
@@ -107,9 +111,10 @@ class Accounts:
         organization_name: str = "",
         full_name: str = "",
     ) -> IssuedToken:
-        """A new token of that user (None: of the organization alone); the organization and the user are made when new.
+        """Create a token of a user (None: of the organization itself), and the user and the organization unless they exist.
 
-        Errors: Conflict when the user belongs to another organization.
+        Raises:
+            Conflict: The user belongs to another organization.
         """
         now = self._clock()
         secret = secrets.token_hex(TOKEN_LENGTH // 2)
@@ -120,26 +125,32 @@ class Accounts:
         return IssuedToken(token, secret)
 
     async def list_tokens(self, organization_id: UUID | None = None) -> list[Token]:
-        """Oldest first, revoked ones included."""
+        """Return the tokens, oldest first, including revoked ones."""
         return await self._store.tokens(organization_id)
 
     async def revoke_token(self, token_id: UUID) -> None:
-        """The token stops working, everywhere within CACHE_SECONDS; access tokens made from it run out by themselves.
+        """Revoke a token. It stops working within CACHE_SECONDS in every process. Access tokens of the user expire by themselves.
 
-        Errors: NotFound.
+        Raises:
+            NotFound: There is no such token.
         """
         if not await self._store.revoke_token(token_id, self._clock()):
             raise NotFound("There is no such token.")
         self._cache.clear()
 
     async def issue_bearer(self, organization_id: UUID, user_id: UUID, *, lifetime: int = BEARER_LIFETIME) -> str:
-        """An access token of an existing user, valid for `lifetime` seconds (1..MAX_BEARER_LIFETIME). Errors: NotFound."""
+        """Return a new access token of a user, valid for `lifetime` seconds (1 to MAX_BEARER_LIFETIME).
+
+        Raises:
+            NotFound: There is no such user in the organization.
+            ValueError: The lifetime is out of range.
+        """
         if not 1 <= lifetime <= MAX_BEARER_LIFETIME:
             raise ValueError(f"lifetime must be 1 to {MAX_BEARER_LIFETIME} seconds")
         user = await self._store.user(user_id)
         if user is None or user.organization_id != organization_id or user.deleted_at is not None:
             raise NotFound("There is no such user in that organization.")
-        import jwt  # brings cryptography along, 8 MiB, which who has no access token need not carry
+        import jwt  # imported late: it loads cryptography, 8 MiB, which a process without access tokens does not need
 
         now = self._clock()
         claims = {
@@ -154,7 +165,12 @@ class Accounts:
         return jwt.encode(claims, await self._secret(), algorithm=ALGORITHM)
 
     async def authenticate(self, header: str | None) -> Identity:
-        """The caller behind an Authorization header. Errors: NotAuthenticated, Unavailable."""
+        """Return the identity of a client.
+
+        Raises:
+            NotAuthenticated: The header is missing or malformed, or the token is not valid.
+            Unavailable: The store does not answer.
+        """
         scheme, credentials = _split(header)
         remembered = token_digest(f"{scheme} {credentials}")
         known = self._cache.get(remembered)
@@ -201,7 +217,7 @@ class Accounts:
 
 
 def _split(header: str | None) -> tuple[str, str]:
-    """Scheme (lower case) and credentials. Errors: NotAuthenticated, in the words clients of the Pub API know."""
+    """Return the scheme (lower case) and the credentials. Raise NotAuthenticated with the texts of the Pub API."""
     words = (header or "").split()
     if not words or words[0].lower() not in ("token", "bearer"):
         raise NotAuthenticated
@@ -215,7 +231,7 @@ def _split(header: str | None) -> tuple[str, str]:
 
 
 def _claims(encoded: str, secret: str, now: datetime) -> dict[str, Any]:
-    """The claims of a valid access token. The expiry is checked against our clock, not the library's."""
+    """Return the claims of a valid access token. Its expiry is checked against our clock, not PyJWT's."""
     import jwt
 
     try:

@@ -1,6 +1,6 @@
-"""A limit on what one caller may ask of the API, so that a script that ran wild slows down itself and nobody else.
+"""A rate limit for each API client, so that a runaway script slows down only itself.
 
-Only who is known has a bucket: a user of an organization, whichever tokens he uses, or the organization itself.
+Buckets are kept for authenticated clients only: a user, with any of their tokens, or an organization itself.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from service.domain.errors import Throttled
 
 @dataclass(frozen=True, slots=True)
 class ClientLimits:
-    """`burst` requests at once, then `per_second`; buckets of `most` callers are kept, about 200 bytes each."""
+    """`burst` requests at once, then `per_second`; buckets of `most` clients are kept, about 200 bytes each."""
 
     burst: float = math.inf
     per_second: float = math.inf
@@ -24,7 +24,7 @@ class ClientLimits:
 
 
 class LimitedClients:
-    """An Authenticator that counts. `clock`: Unix ms."""
+    """An Authenticator with a rate limit. `clock`: Unix ms."""
 
     def __init__(self, accounts: Authenticator, limits: ClientLimits, clock: Callable[[], int]) -> None:
         self._accounts = accounts
@@ -32,7 +32,12 @@ class LimitedClients:
         self._buckets = TokenBuckets(limits.burst, limits.per_second, limits.most)
 
     async def authenticate(self, header: str | None) -> Identity:
-        """The caller, if he may ask now. Errors: Throttled, and as the authenticator behind."""
+        """Return the identity of the client.
+
+        Raises:
+            Throttled: The client has sent too many requests.
+            NotAuthenticated, Unavailable: See `Authenticator`.
+        """
         identity = await self._accounts.authenticate(header)
         caller = identity.user_id or identity.organization.id
         wait = self._buckets.acquire(caller, self._clock())

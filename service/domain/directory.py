@@ -1,4 +1,4 @@
-"""The people of an organization, as an operator enters them."""
+"""The users of an organization, as entered by an operator."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from service.domain.ports import DirectoryStore
 
 @dataclass(frozen=True, slots=True)
 class NewUser:
-    """`id` None: a new one."""
+    """The data of a new user. `id` None: a generated one."""
 
     full_name: str
     id: UUID | None = None
@@ -24,14 +24,19 @@ class NewUser:
 
 
 class Directory:
-    """Enters people."""
+    """Creates users."""
 
     def __init__(self, store: DirectoryStore, clock: Callable[[], datetime]) -> None:
         self._store = store
         self._clock = clock
 
     async def create(self, organization_id: UUID, new: NewUser) -> User:
-        """The user; the organization is made when new. Errors: Conflict when there is a user of that id, Unavailable."""
+        """Create a user, and the organization unless it exists.
+
+        Raises:
+            Conflict: There is a user with that id.
+            Unavailable: The store does not answer.
+        """
         now = self._clock()
         first_name, _, last_name = new.full_name.strip().partition(" ")
         user = User(

@@ -1,4 +1,4 @@
-"""The things the product knows, as they stand in the store."""
+"""The entities of the product, as stored."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from providers.base import InputOptions
 
 
 class ChannelType(IntEnum):
-    """The numbers the Pub API has for them."""
+    """Numbers as in the Pub API."""
 
     DIRECT = 1
     DEFAULT = 2
@@ -31,7 +31,7 @@ class Organization:
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A member of an organization. What the directory does not know is None."""
+    """A member of an organization. Unknown fields are None."""
 
     id: UUID
     organization_id: UUID
@@ -57,7 +57,7 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """An API token as it may be listed. The token itself is known only to whoever it was given to."""
+    """An API token as listed. The token itself is not stored."""
 
     id: UUID
     digest: str = field(repr=False)
@@ -69,7 +69,7 @@ class Token:
 
 
 class MessageType(StrEnum):
-    """The Pub API's names."""
+    """Names as in the Pub API."""
 
     USER = "user"
     CALL_REQUEST = "call_request"
@@ -80,11 +80,11 @@ class MessageType(StrEnum):
 
 
 SENDERLESS = frozenset({MessageType.REPORTING, MessageType.SYSTEM})
-"""Messages that say nothing of who sent them."""
+"""Messages whose sender is hidden."""
 
 
 class NotifyMode(StrEnum):
-    """When a member wants to be notified: never, when mentioned, of everything."""
+    """When a member is notified: never, when mentioned, of every message."""
 
     MUTED = "muted"
     MENTIONS = "mentions"
@@ -93,7 +93,7 @@ class NotifyMode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """What others see of a user."""
+    """The public part of a user."""
 
     id: UUID
     organization_id: UUID
@@ -105,7 +105,7 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """`body` is as it was sent, its keys in that order; {} once deleted. `author` sent it, whatever the answer shows."""
+    """`body` is as sent, with its keys in that order; {} once deleted. `author` is kept even where the sender is hidden."""
 
     id: UUID
     channel_id: UUID
@@ -119,7 +119,7 @@ class Message:
 
     @property
     def sender(self) -> Person | None:
-        """Whom clients are shown."""
+        """The sender that clients see."""
         return None if self.type in SENDERLESS else self.author
 
 
@@ -141,12 +141,12 @@ class Channel:
     member_count: int = 0
     latest_message: Message | None = None
     listed_at: datetime | None = None
-    """In a page of a walk: its latest message when the walk began. None: `latest_message_created_at`."""
+    """In a list: the time of its latest message when paging began. None: `latest_message_created_at`."""
 
 
 @dataclass(frozen=True, slots=True)
 class NewMessage:
-    """A message to be posted. `digest` tells a retry from another message under the same id."""
+    """A message to post. `digest` distinguishes a retry from another message with the same id."""
 
     id: UUID
     channel_id: UUID
@@ -161,7 +161,7 @@ class NewMessage:
 
 @dataclass(frozen=True, slots=True)
 class NotificationSettings:
-    """Made with the member; one each."""
+    """A member's notification settings, created with the member."""
 
     id: UUID
     channel_id: UUID
@@ -174,9 +174,9 @@ class NotificationSettings:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """Somebody in a channel. Unread is what others sent after `last_seen_at` (None: since joining).
+    """A user in a channel. Messages of others after `last_seen_at` (None: since joining) are unread.
 
-    A `last_seen_at` in the future means all there is by now: what comes after is unread.
+    A `last_seen_at` in the future counts as now: later messages are unread.
     """
 
     id: UUID
@@ -194,7 +194,7 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Joined:
-    """A channel as one of its members sees it."""
+    """A channel and the membership of one user."""
 
     channel: Channel
     member: Member
@@ -202,7 +202,7 @@ class Joined:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A channel and what somebody is to it."""
+    """A channel and a client's rights in it."""
 
     channel: Channel
     is_member: bool
@@ -210,7 +210,7 @@ class Entry:
 
     @property
     def is_visible(self) -> bool:
-        """Public channels are everybody's in the organization, private and direct ones their members'."""
+        """Whether the client may see it: public channels are visible to the organization, others to their members."""
         return self.is_member or not (self.channel.is_private or self.is_direct)
 
     @property
@@ -222,10 +222,10 @@ class Entry:
 class ClaimedInput:
     """A channel's claim on a live input.
 
-    The claim is stored before the provider is asked, with the `request_id` it will be asked by; `uid` is None until the
-    provider's answer is stored. So whatever dies in between, the next call asks by the same request id and gets the same input.
-    `generation` grows when the input was deleted at the provider and is made again. `options` are the last ones known. `lost`: the
-    input was found deleted at the provider, and nobody has asked for another one since.
+    The claim is stored before the provider is called, with the `request_id` of that call. `uid` is None until the provider's
+    result is stored. So if a process dies in between, the next call has the same request id and gets the same input.
+    `generation` grows when the input was deleted at the provider and is created again. `options` are the last ones known. `lost`:
+    the input was found deleted at the provider, and no other one has been requested since.
     """
 
     channel_id: UUID

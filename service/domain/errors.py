@@ -1,26 +1,26 @@
-"""What can go wrong, in the product's terms; `service/http/errors.py` turns it into HTTP, in one place.
+"""Errors of the domain. `service/http/errors.py` alone maps them to HTTP.
 
 ::
 
     DomainError
-    ├── Invalid            400  what was sent breaks a rule, by field
-    ├── NotAuthenticated   401  nobody, or a token nobody issued
-    ├── Forbidden          403  somebody, but not allowed
-    ├── NotFound           404  it is not there, or not below that parent
-    ├── Conflict           409  it clashes with what is there
-    ├── Throttled          429  too much from one place
-    └── Unavailable        503  the store, Redis or the provider is away
+    ├── Invalid            400  the request breaks a rule, by field
+    ├── NotAuthenticated   401  no credentials, or invalid ones
+    ├── Forbidden          403  authenticated, but not allowed
+    ├── NotFound           404  it does not exist, or not below that parent
+    ├── Conflict           409  it conflicts with the current state
+    ├── Throttled          429  too many requests from one client
+    └── Unavailable        503  the store, Redis or the provider is unavailable
 """
 
 from __future__ import annotations
 
 
 class DomainError(Exception):
-    """Anything the product refuses."""
+    """The base of all errors that are not faults of the service."""
 
 
 class Invalid(DomainError):
-    """`fields` maps a field (dots for nesting, "" for the whole) to its messages, as a 400 of the Pub API shows them."""
+    """`fields` maps a field (dots for nesting, "" for the whole) to its messages, as in a 400 of the Pub API."""
 
     def __init__(self, fields: dict[str, list[str]]) -> None:
         super().__init__(", ".join(f"{field}: {' '.join(messages)}" for field, messages in fields.items()))
@@ -28,7 +28,7 @@ class Invalid(DomainError):
 
 
 class NotAuthenticated(DomainError):
-    """`detail` says what is wrong with the credentials, never what they were."""
+    """`detail` says what is wrong with the credentials, and never contains them."""
 
     def __init__(self, detail: str = "Authentication credentials were not provided.") -> None:
         super().__init__(detail)
@@ -36,11 +36,11 @@ class NotAuthenticated(DomainError):
 
 
 class Forbidden(DomainError):
-    """The caller may not do this."""
+    """The client is not allowed to do this."""
 
 
 class NotFound(DomainError):
-    """There is no such thing below that parent."""
+    """It does not exist, or not below that parent."""
 
     def __init__(self, detail: str = "Not found.") -> None:
         super().__init__(detail)
@@ -48,11 +48,11 @@ class NotFound(DomainError):
 
 
 class Conflict(DomainError):
-    """The request clashes with the state of things."""
+    """The request conflicts with the current state."""
 
 
 class Throttled(DomainError):
-    """Too many requests; `retry_after` in seconds. `detail` says more than that, where there is more to say."""
+    """Too many requests. `retry_after` in seconds. `detail` replaces the standard text."""
 
     def __init__(self, retry_after: float, detail: str | None = None) -> None:
         super().__init__(detail or f"Request was throttled. Expected available in {retry_after:.0f} seconds.")
@@ -60,7 +60,7 @@ class Throttled(DomainError):
 
 
 class Unavailable(DomainError):
-    """Something the service stands on is away; `retry_after` in seconds."""
+    """The store, Redis or the provider is unavailable. `retry_after` in seconds."""
 
     def __init__(self, detail: str, retry_after: float = 5.0) -> None:
         super().__init__(detail)

@@ -1,7 +1,7 @@
-"""A limit on wrong guesses, by address: unknown channel ids on public addresses, and tokens that are not valid.
+"""Rate-limit wrong guesses by address: unknown channel ids at public endpoints, and invalid tokens.
 
-Only what turned out wrong is counted. So a client behind the same address (a school, a proxy) whose ids and tokens are right is
-never refused, however much another one there guesses.
+Only wrong ones are counted. So a client with valid ids and tokens is never refused because of another one behind the same address
+(a school, a proxy).
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from service.domain.errors import Throttled
 
 @dataclass(frozen=True, slots=True)
 class GuessLimits:
-    """Of one address (of IPv6, a /64): `burst` wrong guesses at once, then `per_second`. Over `max_addresses`, the address that
-    guessed longest ago is forgotten; each takes about 200 bytes."""
+    """Per address (IPv6: per /64): `burst` wrong guesses at once, then `per_second`. Over `max_addresses`, the least recently
+    used bucket is dropped; each takes about 200 bytes."""
 
     burst: float = 200
     per_second: float = 2
@@ -25,7 +25,7 @@ class GuessLimits:
 
 
 class Guesses:
-    """Counts them. `clock`: Unix ms."""
+    """Counts wrong guesses. `clock`: Unix ms."""
 
     def __init__(self, clock: Callable[[], int], limits: GuessLimits | None = None) -> None:
         limits = limits or GuessLimits()
@@ -33,7 +33,11 @@ class Guesses:
         self._buckets = AddressTokenBuckets(limits.burst, limits.per_second, limits.max_addresses)
 
     def wrong(self, address: str) -> None:
-        """Count a wrong guess from this address. Errors: Throttled, to be answered instead of what was wrong."""
+        """Count a wrong guess from this address.
+
+        Raises:
+            Throttled: Too many. It replaces the error that the guess would have caused.
+        """
         wait = self._buckets.acquire(address, self._clock())
         if wait > 0:
             raise Throttled(math.ceil(wait))

@@ -1,4 +1,4 @@
-"""How clients write ids: UUIDs with dashes, in either case (RFC 9562 §4); the same at every endpoint, in paths and bodies."""
+"""Ids in requests: UUIDs with dashes, in either case (RFC 9562 §4), the same at every endpoint, in paths and bodies."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ UUID_FORM = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
 def read_uuid(written: str) -> UUID:
-    """The id. Errors: NotFound, since what is none names nothing that could exist."""
+    """Parse an id. Raise NotFound for any other text: nothing can exist under it."""
     if UUID_FORM.fullmatch(written) is None:
         raise NotFound
     return UUID(written)

@@ -1,4 +1,4 @@
-"""Keyset paging: a page is the items after, or before, an anchor; what is inserted meanwhile moves nothing."""
+"""Keyset paging: a page holds the items after, or before, an anchor. Inserted items do not shift pages."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class PageAnchor:
-    """A place in an ordered collection: next to the item with these two values. `backward`: the page ends there.
+    """A position in an ordered collection: next to the item with these two values. `backward`: the page ends there.
 
-    `since`: when the walk began, in a collection whose order changes. Its pages show the order of that moment.
+    `since`: when paging began, for a collection whose order changes. Its pages show the order of that time.
     """
 
     at: datetime
@@ -25,7 +25,7 @@ class PageAnchor:
 
 @dataclass(frozen=True, slots=True)
 class PageRequest:
-    """At most `size` items from `anchor` on (None: from the beginning)."""
+    """At most `size` items from `anchor` on (None: from the start)."""
 
     size: int
     anchor: PageAnchor | None = None
@@ -41,7 +41,7 @@ class PageRequest:
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
-    """`as_of`: the items could not be read now, and were as they are here at that moment. None: current."""
+    """`as_of`: the items could not be read now, and are those of that time. None: current."""
 
     items: list[T]
     next: PageAnchor | None = None
@@ -50,16 +50,19 @@ class Page(Generic[T]):
 
 
 def known_ordering(ordering: str, orderings: Container[str], default: str) -> str:
-    """The first of what is named, separated by commas: no two things are at one place in it. An unknown one is the default."""
+    """Return the first of the orderings, which are separated by commas, or the default if it is unknown.
+
+    The others would change nothing: the id decides between equal values.
+    """
     first = ordering.partition(",")[0]
     return first if first in orderings else default
 
 
 def cut(found: Sequence[T], request: PageRequest, place: Callable[[T], PageAnchor]) -> Page[T]:
-    """Make the page of what was found.
+    """Return the page of the items that were found.
 
-    `found` holds up to size + 1 items, the nearest to the anchor first: in the order of the collection, or, when the request goes
-    backward, against it. The one too many only tells that there is more. `place` names an item's anchor (forward).
+    `found` holds up to `size` + 1 items, nearest to the anchor first: in the order of the collection, or in reverse for a backward
+    request. The additional item only shows that there are more. `place` returns an item's (forward) anchor.
     """
     more = len(found) > request.size
     items = list(found[: request.size])

@@ -1,7 +1,7 @@
-"""What the domain asks of the outside besides the provider (`providers.base`) and the viewer window (`service.viewers.port`).
+"""Ports of the domain, besides the provider (`providers.base`) and the viewer window (`service.viewers.port`).
 
 Every store method may raise `errors.Unavailable`. `service/store` implements the stores; `tests/contract/test_store.py` runs on
-both databases.
+both databases. Times are aware datetimes.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from service.domain.paging import PageRequest
 
 @dataclass(frozen=True, slots=True)
 class StreamRef:
-    """A channel seen as a stream: `input_uid` is None while nobody has asked for a live input."""
+    """A channel and the uid of its live input; None while it has none."""
 
     organization_id: UUID
     channel_id: UUID
@@ -30,17 +30,28 @@ class StreamLookup(Protocol):
     """Finds the live input of a channel."""
 
     async def find_stream(self, organization_id: UUID, channel_id: UUID) -> StreamRef | None:
-        """None when there is no such channel in that organization. Errors: Unavailable."""
+        """Return the channel's live input.
+
+        Args:
+            organization_id: The organization that the channel must belong to.
+            channel_id: The channel.
+
+        Returns:
+            None if there is no such channel in the organization.
+
+        Raises:
+            Unavailable: The store does not answer.
+        """
 
     async def input_lost(self, uid: str) -> None:
-        """The provider no longer has this live input: its channel has none until a client asks for another one."""
+        """Record that the provider no longer has this live input. Its channel has none until a client requests another one."""
 
 
 @dataclass(frozen=True, slots=True)
 class LiveSummary:
-    """What an organization's list says of a stream beside its addresses.
+    """The state of a stream in its organization's list.
 
-    `counted`: just now; else it is the last good count. `lost`: the provider no longer has this live input.
+    `counted`: the count is current; otherwise it is the last good one. `lost`: the provider no longer has this live input.
     """
 
     state: Phase
@@ -50,59 +61,92 @@ class LiveSummary:
 
 
 class StateView(Protocol):
-    """The state of many streams at once."""
+    """The states of many streams."""
 
     async def states(self, uids: Sequence[str]) -> dict[str, LiveSummary]:
-        """One summary for every uid asked for; a stream nothing is known of is offline. Errors: Unavailable."""
+        """Return a summary for each uid. Unknown streams are offline.
+
+        Raises:
+            Unavailable: The provider or the store does not answer.
+        """
 
 
 StreamListener = Callable[[UUID, UUID], None]
-"""Told the organization and the channel after a channel was made or got another live input. Returns at once, never raises."""
+"""Called with the organization and the channel after a channel was created or got another live input. Must not wait or raise."""
 
 
 class AccountStore(Protocol):
     """Organizations, users and API tokens."""
 
-    async def organization(self, organization_id: UUID) -> Organization | None: ...
+    async def organization(self, organization_id: UUID) -> Organization | None:
+        """Return the organization, or None if there is none with that id."""
 
-    async def user(self, user_id: UUID) -> User | None: ...
+    async def user(self, user_id: UUID) -> User | None:
+        """Return the user, or None if there is none with that id. Deleted users are returned."""
 
     async def add_user(self, organization: Organization, user: User) -> None:
-        """Store the user and the organization where they are new. Errors: as `add_token`."""
+        """Store the user and the organization unless they exist.
 
-    async def add_token(self, organization: Organization, user: User | None, token: Token) -> None:
-        """Store the token, and the organization and the user where they are new. One transaction.
-
-        Errors: Conflict when the user belongs to another organization; then nothing is stored.
+        Raises:
+            Conflict: The user belongs to another organization. Nothing is stored.
         """
 
-    async def token_by_digest(self, digest: str) -> Token | None: ...
+    async def add_token(self, organization: Organization, user: User | None, token: Token) -> None:
+        """Store the token, and the organization and the user unless they exist, in one transaction.
+
+        Args:
+            organization: The organization of the token.
+            user: The user of the token; None for a token of the organization itself.
+            token: The token.
+
+        Raises:
+            Conflict: The user belongs to another organization. Nothing is stored.
+        """
+
+    async def token_by_digest(self, digest: str) -> Token | None:
+        """Return the token with that digest (hex), revoked or not, or None."""
 
     async def tokens(self, organization_id: UUID | None = None) -> list[Token]:
-        """Oldest first, revoked ones included."""
+        """Return the tokens of the organization (None: of all), oldest first, including revoked ones."""
 
     async def revoke_token(self, token_id: UUID, at: datetime) -> bool:
-        """False when there is no such token; True also when it was revoked before."""
+        """Revoke a token, unless it has been.
+
+        Returns:
+            False if there is no such token.
+        """
 
 
 class SecretStore(Protocol):
-    """Secrets the service makes for itself."""
+    """Secrets that the service generates for itself."""
 
     async def secret(self, name: str, proposal: str) -> str:
-        """The secret of that name; `proposal`, stored, when there was none. Everybody gets the same one."""
+        """Return the secret of that name.
+
+        Args:
+            name: The name of the secret.
+            proposal: Stored if there is none yet.
+
+        Returns:
+            The stored secret, the same in every process.
+        """
 
 
 class DirectoryStore(Protocol):
-    """The people of an organization."""
+    """The users of an organization."""
 
     async def add_user(self, organization: Organization, user: User) -> bool:
-        """Store the user, and the organization where it is new. False when there is a user of that id already."""
+        """Store the user, and the organization unless it exists.
+
+        Returns:
+            False if there is a user with that id; nothing is changed then.
+        """
 
     async def users(self, organization_id: UUID | None = None) -> list[User]:
-        """By full name; deleted ones included."""
+        """Return the users of the organization (None: of all) by full name, including deleted ones."""
 
     async def unknown_users(self, organization_id: UUID, wanted: Collection[UUID]) -> set[UUID]:
-        """Those of `wanted` who are not in the organization, or no longer."""
+        """Return those of `wanted` that are not users of the organization, or are deleted."""
 
 
 class EntryStore(Protocol):
@@ -119,20 +163,33 @@ class ChannelStore(EntryStore, Protocol):
     """Channels."""
 
     async def add_channel(self, channel: Channel, member_ids: Collection[UUID] = ()) -> None:
-        """Store the channel with its first members; its creator is its admin, or the first of them when it has no creator."""
+        """Store a new channel with its first members. Its creator is its admin; without a creator, the first member is."""
 
-    async def channel(self, organization_id: UUID, channel_id: UUID) -> Channel | None: ...
+    async def channel(self, organization_id: UUID, channel_id: UUID) -> Channel | None:
+        """Return the channel, or None if the organization has no such channel."""
 
     async def change_channel(self, channel_id: UUID, values: Mapping[str, Any], at: datetime) -> bool:
-        """False when it is gone. Errors: Conflict for a default channel of the organization that is private, or a second one.
+        """Change fields of a channel.
 
-        Both hold however many change it at once.
+        Args:
+            channel_id: The channel.
+            values: New values by the name of the field of `Channel`.
+            at: The new `updated_at`.
+
+        Returns:
+            False if the channel has been deleted.
+
+        Raises:
+            Conflict: The organization's default channel would be private, or there would be two. Holds for concurrent changes.
         """
 
     async def remove_channel(self, channel_id: UUID, at: datetime) -> bool:
-        """It and its members are gone, its messages will be (`sweeper.py`). Its inputs stay known, and who was in a private one.
+        """Delete a channel and its members. Its messages are purged later (`conversation/purge.py`).
 
-        False when it was gone before.
+        Its inputs are kept, and the former members of a private channel, who may see its recordings.
+
+        Returns:
+            False if the channel has been deleted before.
         """
 
     async def channels(
@@ -145,64 +202,93 @@ class ChannelStore(EntryStore, Protocol):
         search: str = "",
         since: datetime | None = None,
     ) -> list[Channel]:
-        """Public channels, and the private ones that user is in; no direct ones. `search`: part of the name, in any case.
+        """Return public channels and the private ones of a user, without direct ones.
 
-        `since`: in the order by latest message as it was at that moment, without channels made after it; `listed_at` is set then.
+        Args:
+            organization_id: The organization.
+            ordering: `created_at` or `latest_message_created_at`, with a leading "-" for descending order.
+            request: The page.
+            user_id: The user whose private channels are included; None for none.
+            search: A part of the name, in any case.
+            since: Order by latest message as at that time, without channels created later, and set `listed_at`.
 
-        Up to `request.size` + 1 channels, nearest to the anchor first (see `paging.cut`).
-
-        `ordering`: created_at or latest_message_created_at, a leading "-" for descending.
+        Returns:
+            Up to `request.size` + 1 channels, nearest to the anchor first (see `paging.cut`).
         """
 
 
 class ClaimStore(Protocol):
-    """Channels' claims on live inputs. Changes compare and set: they say whether this caller's was the one that counted."""
+    """Channels' claims on live inputs. Changes are compare-and-set: of concurrent ones, one succeeds."""
 
     async def claim(self, new: ClaimedInput) -> ClaimedInput:
-        """Store the claim when the channel has none; return the channel's claim as it now is."""
+        """Store the claim unless the channel has one, and return the channel's claim."""
 
-    async def claimed(self, channel_id: UUID) -> ClaimedInput | None: ...
+    async def claimed(self, channel_id: UUID) -> ClaimedInput | None:
+        """Return the channel's claim, or None if it has none."""
 
     async def find_stream(self, organization_id: UUID, channel_id: UUID) -> StreamRef | None:
-        """None for a channel that is not there, also for a deleted one whose live input has not ended yet."""
+        """Return the channel's live input, or None if there is no such channel. The same for a deleted one."""
 
     async def commit_claim(
         self, channel_id: UUID, request_id: str, uid: str, options: InputOptions, created: datetime
     ) -> bool:
-        """Store the provider's answer if the claim is still that request's and unanswered."""
+        """Store the provider's result for a claim.
+
+        Args:
+            channel_id: The channel of the claim.
+            request_id: The request id that the provider was called with.
+            uid: The live input.
+            options: Its effective options.
+            created: When it was created.
+
+        Returns:
+            False if the claim has another request id by now, or has a result already.
+        """
 
     async def renew_claim(self, before: ClaimedInput, provider: str, request_id: str, at: datetime) -> bool:
-        """Begin the next generation, with this provider and a new request id, if the claim still is as it was.
+        """Start the claim's next generation, and keep the old uid as retired.
 
-        The old uid is kept as retired.
+        Args:
+            before: The claim as last read.
+            provider: The name of the provider to call next.
+            request_id: A new request id.
+            at: The time of the change.
+
+        Returns:
+            False if the claim is no longer as in `before`.
         """
 
     async def lose_input(self, provider: str, uid: str, request_id: str, at: datetime) -> tuple[UUID, UUID] | None:
-        """The provider has lost this input: its claim is without an answer, under a new request id, until it is asked for again.
+        """Mark a live input as lost at the provider. Its claim gets a new request id and has no result until it is requested again.
 
-        The organization and the channel whose input it was; None when it was nobody's, or retired before.
+        Returns:
+            The organization and the channel of the input; None if it belongs to none, or was retired before.
         """
 
     async def note_options(self, channel_id: UUID, uid: str, options: InputOptions) -> None:
-        """Remember the input's options, for the day it must be made again."""
+        """Store the input's effective options, for when it has to be created again."""
 
     async def pending_claims(self, provider: str, limit: int) -> list[ClaimedInput]:
-        """Claims without a uid, oldest first; not those whose input was lost."""
+        """Return up to `limit` claims without a uid, oldest first, except for lost ones."""
 
     async def abandoned_claims(self, provider: str, limit: int) -> list[ClaimedInput]:
-        """Claims of channels that were deleted before their live input was."""
+        """Return up to `limit` claims of channels that were deleted before their live input."""
 
     async def retire_claim(self, claim: ClaimedInput, uid: str | None, at: datetime) -> None:
-        """The channel has no claim any more; `uid` is remembered as one of its inputs."""
+        """Delete a claim, and keep `uid` as a retired input of its channel."""
 
     async def channel_of_input(self, organization_id: UUID, uid: str, user_id: UUID | None) -> UUID | None:
-        """The channel of the organization that has, or had, this input, if that user can see its recordings.
+        """Return the channel that has, or had, this input, if the user may see its recordings.
 
-        These are visible as the channel is; once a private channel is deleted, to its last members and to the organization (None).
+        They are visible like the channel. After a private channel was deleted, its last members and the organization itself (a
+        `user_id` of None) may see them.
+
+        Returns:
+            None if there is no such channel in the organization, or the user may not see its recordings.
         """
 
     async def input_uids(self, channel_id: UUID, limit: int) -> list[str]:
-        """Every input the channel has had: the present one first, then the retired ones, latest first."""
+        """Return up to `limit` inputs of the channel: the current one first, then the retired ones, latest first."""
 
     async def owned_streams(
         self,
@@ -212,9 +298,15 @@ class ClaimStore(Protocol):
         user_id: UUID | None = None,
         uids: Collection[str] | None = None,
     ) -> list[OwnedStream]:
-        """Answered claims, newest first, of channels that user can see whose name contains `search` in any case.
+        """Return live inputs of channels that the user may see, newest first.
 
-        With `uids` (`MAX_ON_AIR` of `catalogue.py` at most) only those of these inputs.
+        Args:
+            organization_id: The organization.
+            search: A part of the channel's name, in any case.
+            request: The page.
+            user_id: The user; None sees public channels only.
+            uids: Only these inputs, `streams.queries.MAX_ON_AIR` at most. None: all.
 
-        Up to `request.size` + 1, nearest to the anchor first (see `paging.cut`).
+        Returns:
+            Up to `request.size` + 1 streams, nearest to the anchor first (see `paging.cut`).
         """

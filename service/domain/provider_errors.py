@@ -1,4 +1,4 @@
-"""The one translation of a provider's errors into the product's."""
+"""Translates a provider's errors into the domain's, in one place."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ from service.domain.errors import Invalid, Throttled, Unavailable
 log = structlog.get_logger(__name__)
 
 OUTAGE_RETRY = 5.0
-"""Seconds an API user is asked to wait at least while the provider does not answer: outages rarely end sooner."""
+"""The shortest Retry-After, in seconds, while the provider does not answer: outages rarely end sooner."""
 
 
 @contextmanager
 def provider_errors(organization_id: UUID | None = None) -> Iterator[None]:
-    """Around calls of a provider. What is missing is not translated here: it is handled where it means something.
+    """Translate the provider's errors in the block, except for missing inputs and recordings, whose meaning depends on the call.
 
-    `organization_id`: on whose behalf it is called; a provider with a limited supply gives each organization its share. Any other
-    refusal of the provider's is not the client's doing: for the client the provider is unavailable.
+    `organization_id`: on whose behalf the provider is called; a provider with a request budget gives each organization its share.
+    Other refusals are not caused by the client: to the client, the provider is unavailable.
     """
     before = acting_for.set(None if organization_id is None else str(organization_id))
     try:
@@ -47,7 +47,7 @@ def provider_errors(organization_id: UUID | None = None) -> Iterator[None]:
     except (InputNotFound, InputGone, RecordingNotFound):
         raise
     except ProviderError as failure:
-        log.warning("the provider refused", reason=str(failure))
+        log.warning("provider refused the request", reason=str(failure))
         raise Unavailable("The stream provider refused the request.") from failure
     finally:
         acting_for.reset(before)

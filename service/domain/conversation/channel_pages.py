@@ -1,7 +1,7 @@
-"""Lists of channels, whose order changes while a client pages: every message moves its channel.
+"""Pages of channels, whose order changes while a client reads them: every message moves its channel.
 
-So that no channel is missed or seen twice, all pages of a walk show the order of the moment of the first page, which the cursors
-carry. That moment is the latest message that the first page could see, not the time of a clock: a message stored later is later.
+So that no channel is missed or listed twice, all pages show the order at the time of the first page, which the cursors carry. This
+is the time of the latest message that the first page could see, not of a clock: a message that is stored later is later.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ DEFAULT_ORDERING = NEWEST_FIRST
 T = TypeVar("T")
 
 Ask = Callable[[str, PageRequest, datetime | None], Awaitable[Sequence[T]]]
-"""What the store finds for a page, in this order as it was at that moment (None: as it is now)."""
+"""Reads a page from the store, in this order, as at that time (None: as now)."""
 
 
 async def page_of_channels(
     ordering: str, request: PageRequest, ask: Ask[T], channel_of: Callable[[T], Channel]
 ) -> Page[T]:
-    """The page; an unknown ordering is the default one."""
+    """Return the page. An unknown ordering is the default one."""
     known = known_ordering(ordering, ORDERINGS, DEFAULT_ORDERING)
     since = request.since
     by_creation = known.lstrip("-") == "created_at"
@@ -41,7 +41,7 @@ async def page_of_channels(
 
 
 def place_in(ordering: str, since: datetime | None = None) -> Callable[[Channel], PageAnchor]:
-    """Where a channel stands in that order, in a walk that began at `since`."""
+    """Return a function from a channel to its anchor in that order, for pages that began at `since`."""
     by_creation = ordering.lstrip("-") == "created_at"
 
     def place(channel: Channel) -> PageAnchor:

@@ -1,4 +1,4 @@
-"""Channels: made, found, listed, changed and deleted."""
+"""Channels: create, find, list, change and delete."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ MAX_URL = 2048
 """The longest URL the product stores, in characters."""
 
 MAX_FIRST_MEMBERS = 500
-"""The most members a channel may be made with."""
+"""The most members that a channel can be created with."""
 
 NO_MEMBER = "A private channel needs at least one member."
 UNKNOWN_USER = 'Invalid pk "{}" - object does not exist.'
 
 DeleteListener = Callable[[UUID], Awaitable[None]]
-"""Called with the id of a channel that was just deleted, to end what runs in it. Errors: any DomainError; it is done later then."""
+"""Called with the id of a channel that was just deleted, to end its stream. It may raise a DomainError; it is repeated later."""
 
 
 @dataclass(frozen=True, slots=True)
 class NewChannel:
-    """What the maker of a channel says about it. `type`: what it is besides public or private."""
+    """The data of a new channel. `type`: its kind besides public or private."""
 
     name: str
     description: str = ""
@@ -53,13 +53,13 @@ class NewChannel:
 
 
 async def require_known(directory: DirectoryStore, organization_id: UUID, wanted: tuple[UUID, ...], field: str) -> None:
-    """Errors: Invalid, when one of `wanted` is nobody in the organization."""
+    """Raise Invalid if one of `wanted` is not a user of the organization."""
     if unknown := await directory.unknown_users(organization_id, wanted):
         raise Invalid({field: [UNKNOWN_USER.format(each) for each in wanted if each in unknown]})
 
 
 class Channels:
-    """Makes, finds, lists, changes and deletes channels. Every method may raise Unavailable."""
+    """Creates, finds, lists, changes and deletes channels. Every method may raise Unavailable."""
 
     def __init__(self, store: ChannelStore, clock: Callable[[], datetime], directory: DirectoryStore) -> None:
         self._store = store
@@ -69,17 +69,18 @@ class Channels:
         self._delete_listeners: list[DeleteListener] = []
 
     def listen(self, listener: StreamListener) -> None:
-        """Call `listener` after every channel made or deleted from now on."""
+        """Call `listener` from now on, after every channel that is created or deleted."""
         self._listeners.append(listener)
 
     def on_delete(self, listener: DeleteListener) -> None:
-        """Have `listener` end what runs in a channel that is deleted."""
+        """Call `listener` from now on, for every channel that is deleted."""
         self._delete_listeners.append(listener)
 
     async def create(self, organization_id: UUID, creator_id: UUID | None, new: NewChannel) -> Channel:
-        """The creator is its first member and its admin; without a creator the first of the members is.
+        """Create a channel. Its creator is its first member and its admin; without a creator, the first of the members is.
 
-        Errors: Invalid for unknown members, and for a private channel that would have no member.
+        Raises:
+            Invalid: A member is unknown, or a private channel would have no member.
         """
         is_private = new.is_private or new.type is ChannelType.PRIVATE
         if is_private and creator_id is None and not new.members:
@@ -108,18 +109,18 @@ class Channels:
         return channel
 
     async def get(self, organization_id: UUID, channel_id: UUID) -> Channel:
-        """Whoever asks. Errors: NotFound, also for a channel of another organization."""
+        """Return a channel without checking access. Raise NotFound, also for a channel of another organization."""
         channel = await self._store.channel(organization_id, channel_id)
         if channel is None:
             raise NotFound
         return channel
 
     async def visible(self, caller: Identity, channel_id: UUID) -> Channel:
-        """Errors: NotFound, also for a private or direct channel the caller is not in."""
+        """Return a channel that the client may see. Raise NotFound for any other."""
         return (await enter(self._store, caller, channel_id)).channel
 
     async def controlled(self, caller: Identity, channel_id: UUID) -> Channel:
-        """The channel, for a caller who may control its stream. Errors: NotFound, Forbidden."""
+        """Return a channel whose stream the client may control. Raise NotFound or Forbidden."""
         entry = await enter(self._store, caller, channel_id)
         only_admin_or_organization(entry, caller)
         return entry.channel
@@ -133,7 +134,7 @@ class Channels:
         *,
         search: str = "",
     ) -> Page[Channel]:
-        """The public channels and the private ones the user is in; an unknown ordering is the default one."""
+        """List public channels and the user's private ones. An unknown ordering is the default one."""
 
         async def ask(order: str, wanted: PageRequest, since: datetime | None) -> Sequence[Channel]:
             return await self._store.channels(organization_id, order, wanted, user_id, search=search, since=since)
@@ -141,9 +142,12 @@ class Channels:
         return await page_of_channels(ordering, request, ask, lambda channel: channel)
 
     async def change(self, caller: Identity, channel_id: UUID, values: Mapping[str, Any]) -> Channel:
-        """Set these fields of `NewChannel` (`members` and `type` excepted), or `is_default_channel`.
+        """Set fields of `NewChannel` (except for `members` and `type`), or `is_default_channel`.
 
-        Errors: NotFound, Forbidden for who is no admin, Conflict for a default channel that is private or a second one.
+        Raises:
+            NotFound: The client may not see the channel.
+            Forbidden: The client is not an admin.
+            Conflict: The default channel would be private, or there would be two.
         """
         entry = await enter(self._store, caller, channel_id)
         only_admin(entry)
@@ -155,7 +159,7 @@ class Channels:
         return await self.get(caller.organization.id, channel_id)
 
     async def delete(self, caller: Identity, channel_id: UUID) -> None:
-        """End what runs in it; recordings stay. Errors: NotFound, Forbidden for who is no admin."""
+        """Delete a channel and end its stream; its recordings are kept. Raise NotFound, or Forbidden if the client is no admin."""
         entry = await enter(self._store, caller, channel_id)
         only_admin(entry)
         if not await self._store.remove_channel(channel_id, self._clock()):
@@ -173,7 +177,7 @@ class Channels:
 
 
 def _type(wanted: ChannelType, is_private: bool) -> ChannelType:
-    """Private and ordinary channels are told apart by type, too; the other types stay what they are."""
+    """Return the type that fits `is_private`. Only default and private channels change theirs."""
     if wanted not in (ChannelType.DEFAULT, ChannelType.PRIVATE):
         return wanted
     return ChannelType.PRIVATE if is_private else ChannelType.DEFAULT

@@ -1,4 +1,4 @@
-"""The channels somebody is in, with what is unread there; and direct channels, which are one for each set of people."""
+"""A user's channels with their unread counts, and direct channels, of which each set of users has one."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from service.domain.paging import Page, PageRequest
 from service.domain.ports import DirectoryStore
 
 MAX_DIRECT_MEMBERS = 50
-"""The most people one direct channel may be for."""
+"""The most members of a direct channel."""
 
-NOBODY_ELSE = "Name at least one other person."
+NO_OTHER_MEMBER = "Name at least one other person."
 
 
 class JoinedChannels:
-    """Somebody's own channels. Errors of every method: Forbidden when it is about somebody else; Unavailable."""
+    """A user's own channels. Every method may raise Forbidden (for another user's) and Unavailable."""
 
     def __init__(self, store: MemberStore) -> None:
         self._store = store
@@ -39,7 +39,7 @@ class JoinedChannels:
         direct: bool = False,
         active: bool | None = None,
     ) -> Page[Joined]:
-        """`direct`: only the direct channels. `active`: every channel that is there is; what is not is in no list."""
+        """List the channels. `direct`: only direct ones. `active`: all channels are; False gives an empty page."""
         only_self(caller, user_id)
         if active is False:
             return Page([])
@@ -50,7 +50,7 @@ class JoinedChannels:
         return await page_of_channels(ordering, request, ask, lambda each: each.channel)
 
     async def get(self, caller: Identity, user_id: UUID, channel_id: UUID, *, direct: bool = False) -> Joined:
-        """Errors: NotFound for one he is not in."""
+        """Return a channel. Raise NotFound if the user is not a member."""
         only_self(caller, user_id)
         found = await self._store.joined_channel(user_id, channel_id)
         if found is None or (direct and found.channel.type is not ChannelType.DIRECT):
@@ -74,11 +74,11 @@ class DirectChannels:
         self._clock = clock
 
     async def open(self, caller: Identity, user_id: UUID, others: tuple[UUID, ...]) -> tuple[Channel, bool]:
-        """The channel of exactly these people, and whether it is new. Errors: Forbidden, Invalid, Unavailable."""
+        """Return the channel of exactly these users, and whether it is new. Raise Forbidden, Invalid or Unavailable."""
         only_self(caller, user_id)
         people = frozenset(others) | {user_id}
         if len(people) == 1:
-            raise Invalid({"members": [NOBODY_ELSE]})
+            raise Invalid({"members": [NO_OTHER_MEMBER]})
         await require_known(self._directory, caller.organization.id, tuple(dict.fromkeys(others)), "members")
         new = _channel(caller.organization.id, user_id, len(people), self._clock())
         key = direct_key(caller.organization.id, people)
@@ -87,7 +87,7 @@ class DirectChannels:
 
 
 def direct_key(organization_id: UUID, people: Iterable[UUID]) -> str:
-    """The same for the same people, in whatever order they are named."""
+    """Return a key of a set of users, independent of their order."""
     named = ",".join([str(organization_id), *sorted({str(each) for each in people})])
     return hashlib.sha256(named.encode()).hexdigest()
 

@@ -1,11 +1,12 @@
-"""Meetings in channels: tokens for a Jitsi deployment, and who is in a call.
+"""Meetings in channels: tokens for a Jitsi deployment, and presence in calls.
 
-**Tokens** are what Jitsi's Prosody plugin for token authentication wants (lib-jitsi-meet doc/tokens.md): `iss` our application id,
-`aud`, `sub` the domain (or "*"), `room` the channel's id, `context.user` and `context.group`. Every value in there is a text: the
-plugin fails on null. Jitsi looks at the expiry when somebody joins, not after.
+**Tokens** are as Jitsi's Prosody plugin for token authentication needs them (lib-jitsi-meet
+doc/tokens.md): `iss` our application id,
+`aud`, `sub` the domain (or "*"), `room` the channel's id, `context.user` and `context.group`. All values in it are texts: the
+plugin fails on null. Jitsi checks the expiry when a participant joins, not afterwards.
 
-**Presence**: a token that was issued and a `call_request` message say that somebody is in the call, a `call_leave` message that he
-is not. The newest word counts, whatever order they arrive in. Nobody says goodbye when his battery is empty: presence is a lease.
+**Presence**: an issued token and a `call_request` message mark a participant as present, a `call_leave` message as absent. The
+latest event counts, in any order of arrival. Presence is a lease, because a device with an empty battery sends no `call_leave`.
 """
 
 from __future__ import annotations
@@ -29,10 +30,10 @@ NOT_BEFORE = timedelta(seconds=30)
 """How far Jitsi's clock may be behind ours."""
 
 LEASE = timedelta(hours=2)
-"""How long somebody who says nothing more counts as being in a call."""
+"""How long a participant without further events counts as present."""
 
 KEPT_FOR = timedelta(days=1)
-"""How long the word of somebody who left is kept, against older ones that arrive late."""
+"""How long an absence is kept, so that older events which arrive late are ignored."""
 
 MAX_PARTICIPANT = 128
 """The longest id of a participant, in characters."""
@@ -42,8 +43,8 @@ APP_SECRET = "meeting-app-secret"  # noqa: S105 - the name of a secret, not one
 
 @dataclass(frozen=True, slots=True)
 class MeetingSigner:
-    """How tokens are signed: HS256 with a shared secret, or, with a `key_id` for Jitsi to find the public half by, RS256 with a
-    private key (PEM)."""
+    """Signs tokens: HS256 with a shared secret, or RS256 with a private key (PEM) if there is a `key_id`, by which Jitsi finds
+    the public key."""
 
     app_id: str
     audience: str
@@ -52,7 +53,7 @@ class MeetingSigner:
     key_id: str | None = None
 
     def sign(self, claims: dict[str, Any]) -> str:
-        import jwt  # brings cryptography along, 8 MiB, which who holds no meetings need not carry
+        import jwt  # imported late: it loads cryptography, 8 MiB, which a process without meetings does not need
 
         common = {"iss": self.app_id, "aud": self.audience, "sub": self.domain}
         if self.key_id is None:
@@ -62,7 +63,7 @@ class MeetingSigner:
 
 @dataclass(frozen=True, slots=True)
 class Guest:
-    """What a caller says about the person the token is for; None: nothing."""
+    """What the client says about the participant. None: unknown."""
 
     id: str | None = None
     name: str | None = None
@@ -77,7 +78,7 @@ class MeetingToken:
 
 
 class CallKind(StrEnum):
-    """Messages that say something about presence."""
+    """Message types that change presence."""
 
     REQUEST = "call_request"
     LEAVE = "call_leave"
@@ -85,7 +86,7 @@ class CallKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Presence:
-    """The word of `noted_at`: this participant is in the channel's call until `leaves_at`."""
+    """As of `noted_at`, the participant is in the channel's call until `leaves_at`."""
 
     channel_id: UUID
     participant: str
@@ -96,7 +97,7 @@ class Presence:
 
 @dataclass(frozen=True, slots=True)
 class ActiveConference:
-    """A channel with somebody in its call. `joined`: the user asked about is among them."""
+    """A channel with participants in its call. `joined`: the given user is one of them."""
 
     channel_id: UUID
     channel_created_at: datetime
@@ -105,28 +106,36 @@ class ActiveConference:
 
 
 class UserStore(Protocol):
-    """The part of `ports.AccountStore` needed here."""
+    """The part of `ports.AccountStore` that is used here."""
 
     async def user(self, user_id: UUID) -> User | None: ...
 
 
 class PresenceStore(Protocol):
-    """Who is in which call. Every method may raise `errors.Unavailable`."""
+    """Presence in calls. Every method may raise `errors.Unavailable`."""
 
     async def note(self, presence: Presence, forget_before: datetime) -> None:
-        """Store it unless a newer word of that participant is known; drop what ended before `forget_before`."""
+        """Store a presence unless a newer one of that participant is known, and delete those that ended before `forget_before`."""
 
     async def active(
         self, organization_id: UUID, user_id: UUID, viewer_id: UUID, at: datetime, request: PageRequest
     ) -> list[ActiveConference]:
-        """Channels the viewer may see that have somebody in their call; the newest channel first. `joined` is about `user_id`.
+        """Return channels with an active call that `viewer_id` may see, newest first.
 
-        Up to `request.size` + 1, nearest to the anchor first (see `paging.cut`).
+        Args:
+            organization_id: The organization.
+            user_id: The user that `joined` is about.
+            viewer_id: The user whose channels are listed.
+            at: The time of the query.
+            request: The page.
+
+        Returns:
+            Up to `request.size` + 1 channels, nearest to the anchor first (see `paging.cut`).
         """
 
 
 class Meetings:
-    """Issues meeting tokens and knows who is in a call. Every method may raise Unavailable."""
+    """Issues meeting tokens and records presence in calls. Every method may raise Unavailable."""
 
     def __init__(
         self, store: PresenceStore, users: UserStore, signer: MeetingSigner, clock: Callable[[], datetime]
@@ -137,10 +146,13 @@ class Meetings:
         self._clock = clock
 
     async def issue(self, channel: Channel, caller: Identity, group: UUID | None, guest: Guest) -> MeetingToken:
-        """A token for the channel's meeting; who has one counts as being in the call.
+        """Issue a token for the channel's meeting. Its participant counts as present.
 
-        A user's token is for that user, whatever id and email the request names: nobody enters as somebody else. A token of the
-        organization itself may bring guests. Errors: Forbidden (a group that is not the organization).
+        A user's token is for that user, with any id and email in the request ignored. A token of the organization itself may be for
+        a guest.
+
+        Raises:
+            Forbidden: The group is not the organization.
         """
         if group is not None and group != channel.organization_id:
             raise Forbidden
@@ -158,13 +170,13 @@ class Meetings:
         return token
 
     async def note_call(self, channel: Channel, user_id: UUID, kind: CallKind, at: datetime) -> None:
-        """A call_request or call_leave message of that user was stored at that moment."""
+        """Record the presence that a call_request or call_leave message implies. `at`: when it was stored."""
         await self._note(channel, str(user_id), at, at + LEASE if kind is CallKind.REQUEST else at)
 
     async def active(
         self, organization_id: UUID, user_id: UUID, caller: Identity, request: PageRequest
     ) -> Page[ActiveConference]:
-        """Calls going on in the organization, as far as the caller may see them. Errors: Forbidden (no user of it)."""
+        """List active calls that the client may see. Raise Forbidden if the user is not in the organization."""
         user = await self._users.user(user_id)
         if user is None or user.organization_id != organization_id:
             raise Forbidden
@@ -178,14 +190,14 @@ class Meetings:
 
 
 def _person(user: User | None, guest: Guest) -> dict[str, str]:
-    """`context.user`. The directory is believed about who somebody is, the request about how he wants to be shown."""
+    """Return `context.user`. The id and the email are from the directory, the displayed name and avatar from the request."""
     if user is None:
-        told = {"id": guest.id or uuid4().hex, "name": guest.name, "email": guest.email, "avatar": guest.avatar}
+        claims = {"id": guest.id or uuid4().hex, "name": guest.name, "email": guest.email, "avatar": guest.avatar}
     else:
-        told = {
+        claims = {
             "id": str(user.id),
             "name": guest.name or user.full_name,
             "email": user.email or guest.email,
             "avatar": guest.avatar or user.avatar_url,
         }
-    return {name: value for name, value in told.items() if value}
+    return {name: value for name, value in claims.items() if value}

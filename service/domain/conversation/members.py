@@ -1,4 +1,4 @@
-"""Members of channels: join, leave, what they have seen, who is admin, and when they want to be notified."""
+"""Members of channels: join, leave, read position, admins, and notification settings."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PUBLIC_ONLY = "Members can be added to public channels only."
 
 
 class Members:
-    """Errors of every method: NotFound for a channel the caller cannot see, or somebody who is not in it; Unavailable."""
+    """Every method may raise NotFound (the client may not see the channel, or the user is not a member) and Unavailable."""
 
     def __init__(self, store: MemberStore, directory: DirectoryStore, clock: Callable[[], datetime]) -> None:
         self._store = store
@@ -32,7 +32,7 @@ class Members:
         self._clock = clock
 
     async def add(self, caller: Identity, channel_id: UUID, user_id: UUID) -> tuple[Member, bool]:
-        """The member, and whether it is a new one. Errors: Invalid when the channel is not public, or nobody knows the user."""
+        """Add a member. Return it and whether it is new. Raise Invalid if the channel is not public or the user is unknown."""
         entry = await enter(self._store, caller, channel_id)
         if entry.channel.is_private or entry.is_direct:
             raise Invalid({"member_id": [PUBLIC_ONLY]})
@@ -52,16 +52,20 @@ class Members:
         return _found(await self._store.member(channel_id, user_id))
 
     async def change(self, caller: Identity, channel_id: UUID, user_id: UUID, changes: MemberChanges) -> Member:
-        """What somebody has seen only he can say, who is admin only an admin. Errors: Forbidden, Conflict (the only admin).
+        """Change a member's read position (only that user can), or whether it is an admin (only admins can).
 
-        `last_seen_at` may lie in the future: clients send their clock's time and a little.
+        `last_seen_at` may lie in the future, because clients' clocks differ.
+
+        Raises:
+            Forbidden: The client may not change this.
+            Conflict: The channel would have no admin.
         """
         entry = await enter(self._store, caller, channel_id)
         member = _found(await self._store.member(channel_id, user_id))
         if changes.sees:
             only_self(caller, user_id)
         if changes.is_admin == member.is_admin:
-            changes = replace(changes, is_admin=None)  # clients send the whole member back
+            changes = replace(changes, is_admin=None)  # clients send all members of the object back
         if changes.is_admin is not None:
             only_admin(entry)
         if not changes.sees and changes.is_admin is None:
@@ -69,7 +73,7 @@ class Members:
         return _found(await self._store.change_member(channel_id, user_id, changes, self._clock()))
 
     async def remove(self, caller: Identity, channel_id: UUID, user_id: UUID) -> None:
-        """Leave, or be removed by an admin. Errors: Forbidden, also in a direct channel: its members are what it is; Conflict."""
+        """Remove a member, as an admin or as that user. Raise Forbidden (always in direct channels) or Conflict (only admin)."""
         entry = await enter(self._store, caller, channel_id)
         if entry.channel.type is ChannelType.DIRECT:
             raise Forbidden
@@ -80,9 +84,11 @@ class Members:
             raise NotFound
 
     async def appoint(self, organization_id: UUID, channel_id: UUID, user_id: UUID) -> Member:
-        """Make the user an admin, and first a member when they are none. For the operator, who may see every channel.
+        """Make a user an admin, and a member before if needed. For operators: access is not checked.
 
-        Errors: NotFound, Invalid (the channel is direct, or the user is not in the organization).
+        Raises:
+            NotFound: There is no such channel.
+            Invalid: The channel is direct, or the user is not in the organization.
         """
         entry = await self._store.entry(organization_id, channel_id, None)
         if entry is None:
@@ -96,7 +102,7 @@ class Members:
         return _found(await self._store.change_member(channel_id, user_id, MemberChanges(is_admin=True), now))
 
     async def settings(self, caller: Identity, channel_id: UUID, user_id: UUID) -> NotificationSettings:
-        """Errors: Forbidden for anybody's but the caller's own."""
+        """Return the user's own settings. Raise Forbidden for those of another user."""
         await enter(self._store, caller, channel_id)
         only_self(caller, user_id)
         return _found(await self._store.member(channel_id, user_id)).settings
@@ -104,7 +110,7 @@ class Members:
     async def set_mode(
         self, caller: Identity, channel_id: UUID, user_id: UUID, mode: NotifyMode | None
     ) -> NotificationSettings:
-        """None: as it is. Errors: Forbidden for anybody's but the caller's own."""
+        """Set the user's own mode; None changes nothing. Raise Forbidden for that of another user."""
         settings = await self.settings(caller, channel_id, user_id)
         if mode is None:
             return settings

@@ -1,4 +1,4 @@
-"""Messages: sent, read, edited, taken back."""
+"""Messages: post, read, edit and delete."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from service.domain.errors import Forbidden, Invalid, NotFound
 from service.domain.paging import Page, PageAnchor, PageRequest, cut, known_ordering
 
 MAX_CONTENT = 32 * 1024
-"""The largest body of a message, in bytes of JSON as UTF-8 without blanks."""
+"""The largest body of a message, in bytes of JSON as UTF-8 without white space."""
 
 MAX_NOTIFIED = 500
 """The most users one message may name."""
@@ -33,7 +33,7 @@ CallListener = Callable[[Channel, UUID, CallKind, datetime], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """What a client wants said. `id` is the client's own, so that it may ask again when it heard no answer."""
+    """A message from a client. A client that sets `id` can repeat the request if it got no response."""
 
     body: Mapping[str, Any]
     type: MessageType = MessageType.USER
@@ -42,24 +42,27 @@ class Draft:
     notify_channel: bool = False
 
     def digest(self) -> str:
-        """The same for the same content, in whatever order the keys come."""
+        """Return a digest of the content, independent of the order of keys."""
         content = json.dumps([self.type.value, self.body], sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(content.encode()).hexdigest()
 
 
 class Messages:
-    """Errors of every method: NotFound for a channel the caller cannot see, or no such message in it; Unavailable."""
+    """Every method may raise NotFound (the client may not see the channel, or there is no such message) and Unavailable."""
 
     def __init__(self, store: MessageStore, clock: Callable[[], datetime], calls: CallListener | None = None) -> None:
-        """`calls` hears of every new message that says who came into a call or left it."""
+        """Create it. `calls` is called for each new message of type call_request or call_leave."""
         self._store = store
         self._clock = clock
         self._calls = calls
 
     async def post(self, caller: Identity, channel_id: UUID, draft: Draft) -> tuple[Message, bool]:
-        """The message, and whether it is new. Nobody need be a member of a public channel to speak there.
+        """Post a message. Return it and whether it is new. In a public channel, the author need not be a member.
 
-        Errors: Invalid for a body too large, Conflict for an id that is taken, Forbidden for announcements of who is no admin.
+        Raises:
+            Invalid: The body is too large.
+            Conflict: The id belongs to another message.
+            Forbidden: The channel is for announcements, and the client is not an admin.
         """
         author = person(caller)
         entry = await enter(self._store, caller, channel_id)
@@ -94,7 +97,7 @@ class Messages:
         return (await self._found(caller, channel_id, message_id))[1]
 
     async def edit(self, caller: Identity, channel_id: UUID, message_id: UUID, body: Mapping[str, Any]) -> Message:
-        """Errors: Forbidden for anybody but who sent it, Invalid for a body too large, NotFound also for a deleted one."""
+        """Replace the body. Raise Forbidden for any user but the author, Invalid if it is too large, NotFound if it is deleted."""
         _, message = await self._found(caller, channel_id, message_id)
         if message.author.id != person(caller).id:
             raise Forbidden
@@ -105,7 +108,7 @@ class Messages:
         return edited
 
     async def delete(self, caller: Identity, channel_id: UUID, message_id: UUID) -> None:
-        """Errors: Forbidden for anybody but who sent it and the channel's admins."""
+        """Delete a message. Raise Forbidden for any user but the author and the channel's admins."""
         entry, message = await self._found(caller, channel_id, message_id)
         if caller.user is None or message.author.id != caller.user.id:
             only_admin(entry)

@@ -1,6 +1,6 @@
-"""What members, messages and direct channels ask of the store (see `ports.py`; on both databases).
+"""Store ports of members, messages and direct channels (see `domain/ports.py`).
 
-Whatever changes a channel, its members or its messages returns None when the channel is gone by then.
+Methods that change a channel, its members or its messages return None if the channel has been deleted.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from service.domain.ports import EntryStore
 
 @dataclass(frozen=True, slots=True)
 class MemberChanges:
-    """`None`: stays as it is. `sees`: `last_seen_at` counts, None being "never yet"."""
+    """Changes to a member. None: unchanged. `sees`: `last_seen_at` is set, where None means never."""
 
     sees: bool = False
     last_seen_at: datetime | None = None
@@ -29,56 +29,88 @@ class MemberStore(EntryStore, Protocol):
     """Members of channels, with their settings. Listing methods as `ChannelStore.channels`."""
 
     async def add_member(self, channel_id: UUID, user_id: UUID, at: datetime) -> tuple[Member, bool] | None:
-        """The member and whether this call made it one."""
+        """Add a member unless the user is one. Return the member and whether it is new."""
 
-    async def member(self, channel_id: UUID, user_id: UUID) -> Member | None: ...
+    async def member(self, channel_id: UUID, user_id: UUID) -> Member | None:
+        """Return the member, or None if the user is not one."""
 
-    async def members(self, channel_id: UUID, ordering: str, request: PageRequest) -> list[Member]: ...
+    async def members(self, channel_id: UUID, ordering: str, request: PageRequest) -> list[Member]:
+        """Return up to `request.size` + 1 members, nearest to the anchor first. `ordering`: created_at or -created_at."""
 
     async def change_member(
         self, channel_id: UUID, user_id: UUID, changes: MemberChanges, at: datetime
     ) -> Member | None:
-        """None also when there is no such member. The unread counts are counted again when `last_seen_at` changes.
+        """Change a member, and recount its unread messages if `last_seen_at` changes.
 
-        Errors: Conflict when the channel's only admin is to be none. Deleted users do not count as admins.
+        Returns:
+            The member; None also if there is no such member.
+
+        Raises:
+            Conflict: The channel would have no admin. Deleted users do not count as admins.
         """
 
-    async def set_mode(self, channel_id: UUID, user_id: UUID, mode: NotifyMode, at: datetime) -> Member | None: ...
+    async def set_mode(self, channel_id: UUID, user_id: UUID, mode: NotifyMode, at: datetime) -> Member | None:
+        """Set a member's notification mode; None also if there is no such member."""
 
     async def remove_member(self, channel_id: UUID, user_id: UUID) -> bool:
-        """False when there was none. Errors: Conflict when it is the channel's only admin."""
+        """Remove a member.
+
+        Returns:
+            False if there was none.
+
+        Raises:
+            Conflict: It is the channel's only admin.
+        """
 
     async def joined(
         self, user_id: UUID, ordering: str, request: PageRequest, *, direct: bool, since: datetime | None = None
     ) -> list[Joined]:
-        """The channels that a user is in. `direct`: only the direct ones. `since`: as of `ChannelStore.channels`."""
+        """Return the channels that a user is in. `direct`: only direct ones. The rest as `ChannelStore.channels`."""
 
-    async def joined_channel(self, user_id: UUID, channel_id: UUID) -> Joined | None: ...
+    async def joined_channel(self, user_id: UUID, channel_id: UUID) -> Joined | None:
+        """Return the channel, or None if the user is not a member."""
 
 
 class DirectStore(Protocol):
     """Direct channels."""
 
     async def open_direct(self, channel: Channel, direct_key: str, member_ids: Collection[UUID]) -> tuple[UUID, bool]:
-        """The id of the channel with that key, and whether this call made it: `channel`, with these members."""
+        """Store `channel` with these members unless there is one with that key.
+
+        Returns:
+            The id of the channel with that key, and whether it is new.
+        """
 
 
 class MessageStore(EntryStore, Protocol):
-    """Messages. Within a channel no two have the same `created_at`, and later ones have later ones."""
+    """Messages. Within a channel, the `created_at` of each message is later than that of the one before."""
 
     async def post(self, new: NewMessage, clock: Callable[[], datetime]) -> tuple[Message, bool] | None:
-        """The message and whether this call made it (the same one sent again is not made twice). The clock is read when it is the
-        message's turn in the channel.
+        """Store a message as the channel's latest, and count it as unread for the other members, in one transaction.
 
-        It becomes the channel's latest and counts for its members, in one transaction. Errors: Conflict (the id is taken).
+        Args:
+            new: The message. One with the same id and digest as a stored one is a retry, and is not stored again.
+            clock: Read while the channel is locked, so that the order of messages is that of their times.
+
+        Returns:
+            The message and whether it is new.
+
+        Raises:
+            Conflict: The id belongs to another message.
         """
 
-    async def message(self, channel_id: UUID, message_id: UUID) -> Message | None: ...
+    async def message(self, channel_id: UUID, message_id: UUID) -> Message | None:
+        """Return the message, deleted or not, or None."""
 
-    async def messages(self, channel_id: UUID, ordering: str, request: PageRequest) -> list[Message]: ...
+    async def messages(self, channel_id: UUID, ordering: str, request: PageRequest) -> list[Message]:
+        """Return up to `request.size` + 1 messages, nearest to the anchor first. `ordering`: created_at or -created_at."""
 
     async def edit(self, channel_id: UUID, message_id: UUID, body: Mapping[str, Any], at: datetime) -> Message | None:
-        """None when there is none, or it is deleted."""
+        """Replace the body of a message; None also if there is no such message, or it is deleted."""
 
     async def delete(self, channel_id: UUID, message_id: UUID, at: datetime) -> bool:
-        """Empty it; it counts no more. False when there is no such message; True also when it was deleted before."""
+        """Delete a message: its body is emptied, and it no longer counts as unread.
+
+        Returns:
+            False if there is no such message; True also if it was deleted before.
+        """

@@ -1,9 +1,9 @@
-"""What deleted channels leave behind: a stream that could not be ended at once, and what was said.
+"""Purges what deleted channels leave behind: streams that could not be ended at once, and messages.
 
-    a channel is deleted ─▶ wake ─▶ one task: end streams; forget a batch, a pause, a batch, … until nothing is left; then it waits
+    a channel is deleted ─▶ wake ─▶ one task: end streams; purge a batch, pause, purge a batch, … until nothing is left; wait
 
-Forgetting goes in small steps, so that nobody who speaks meanwhile waits for it. What a stop or an outage left over is taken up at
-the next start, or SWEEP_EVERY seconds later.
+Batches are small, so that new messages do not wait for them. What a stop or an outage leaves over is purged at the next start, or
+SWEEP_EVERY seconds later.
 """
 
 from __future__ import annotations
@@ -22,24 +22,28 @@ from service.domain.errors import Unavailable
 log = structlog.get_logger(__name__)
 
 BATCH = 500
-"""Messages forgotten in one transaction."""
+"""Messages purged in one transaction."""
 
 PAUSE = 0.05
-"""Seconds between two of them: the others' turn, on a database that has one writer at a time."""
+"""Seconds between two batches, for other writers: SQLite has one at a time."""
 
 SWEEP_EVERY = 60.0
-"""Seconds after which to look again without having been told."""
+"""Seconds between two purges without a deletion."""
 
 
 class PurgeStore(Protocol):
-    """Every method may raise `errors.Unavailable`."""
+    """Deletes messages of deleted channels. Every method may raise `errors.Unavailable`."""
 
     async def purge_messages(self, limit: int) -> bool:
-        """Delete up to `limit` messages of a deleted channel for good. False when there was no such channel."""
+        """Delete up to `limit` messages of one deleted channel permanently.
+
+        Returns:
+            False if no deleted channel has messages left.
+        """
 
 
 class Purge:
-    """Hand `channel_deleted` to the channels, then `start`."""
+    """Register `channel_deleted` at the channels, then call `start`."""
 
     def __init__(self, store: PurgeStore, end_streams: Callable[[], Awaitable[int]], spawn: Spawn) -> None:
         self._store = store
@@ -49,8 +53,8 @@ class Purge:
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Take up what is left from before; the streams later, for the provider need not have started."""
-        self._task = self._spawn(self._sweep_forever(), name="sweeper")
+        """Start the background task. It purges messages first: the provider may not have started yet."""
+        self._task = self._spawn(self._run(), name="purge")
 
     async def aclose(self) -> None:
         """Stop between two batches. Safe to call twice."""
@@ -59,19 +63,19 @@ class Purge:
             await asyncio.gather(self._task, return_exceptions=True)
 
     async def channel_deleted(self, _channel_id: UUID) -> None:
-        """`domain.channels.DeleteListener`. Returns at once."""
+        """Wake the task. See `channels.DeleteListener`."""
         self._wanted.set()
 
     async def sweep(self) -> None:
-        """Forget everything there is to forget. Errors: Unavailable."""
+        """Purge all messages of deleted channels. Raise Unavailable if the store does not answer."""
         batches = 0
         while await self._store.purge_messages(BATCH):
             batches += 1
             await asyncio.sleep(PAUSE)
         if batches:
-            log.info("messages of deleted channels forgotten", batches=batches)
+            log.info("messages of deleted channels purged", batches=batches)
 
-    async def _sweep_forever(self) -> None:
+    async def _run(self) -> None:
         while True:
             self._wanted.clear()
             with suppress(Unavailable):

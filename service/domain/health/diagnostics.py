@@ -1,6 +1,6 @@
-"""The encoder coach: from facts about what comes in to sentences a streamer understands, and where in OBS to mend it.
+"""Encoder diagnostics: problems of the incoming stream in plain sentences, and the OBS setting that fixes each.
 
-Pure, and never raises, whatever the facts are.
+Pure, and never raises.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ WORST_FIRST = (Severity.ERROR, Severity.WARNING, Severity.INFO)
 
 @dataclass(frozen=True, slots=True)
 class HealthFinding:
-    """Something about the stream that could be better. `code` is for programs, `message` and `advice` for the streamer."""
+    """A problem of the stream. `code` is for programs, `message` and `advice` are for the streamer."""
 
     code: str
     severity: Severity
@@ -25,7 +25,7 @@ class HealthFinding:
 
 
 def findings(health: InputHealth) -> list[HealthFinding]:
-    """What is to be said about this stream, the worst first; nothing about what is not known."""
+    """Return the problems of the stream, worst first. Unknown values cause none."""
     view = View(health)
     found = [
         HealthFinding(rule.code, rule.severity, rule.sentence.format(v=view), rule.advice.format(v=view))

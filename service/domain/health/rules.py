@@ -1,6 +1,6 @@
-"""The coach's table: what can be wrong with a stream, how one sees it, what viewers notice, and where in OBS to mend it.
+"""The table of diagnostics: what can be wrong with a stream, how to detect it, what viewers notice, and which OBS setting fixes it.
 
-Menu names are OBS Studio's own, version 30 and later. `coach.py` walks the table; `coach_view.py` gives the names used in it.
+Menu names are those of OBS Studio 30 and later. `diagnostics.py` applies the table; `view.py` defines the names used in it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from service.domain.health.view import View
 
 
 class Severity(StrEnum):
-    """How much it hurts: nobody much, some viewers or now and then, all of them."""
+    """Whom it affects: hardly any viewer, some of them or at times, all of them."""
 
     INFO = "info"
     WARNING = "warning"
@@ -26,7 +26,7 @@ INFO, WARNING, ERROR = Severity.INFO, Severity.WARNING, Severity.ERROR
 
 @dataclass(frozen=True, slots=True)
 class HealthRule:
-    """One line of the table. `sentence` and `advice` may name what the view knows, as `{v.fps:.0f}`."""
+    """A row of the table. `sentence` and `advice` are format strings over the view `v`, such as `{v.fps:.0f}`."""
 
     code: str
     severity: Severity
@@ -34,53 +34,53 @@ class HealthRule:
     sentence: str
     advice: str
     of_passthrough: bool = False
-    """Hurts viewers only where they get the picture as it comes in."""
+    """Affects viewers only if they get the video as it comes in."""
 
 
 MISSING_AFTER = 5.0
-"""Seconds of one kind of media without the other until the other is missed."""
+"""Seconds of audio without video, or of video without audio, until the other counts as missing."""
 
 SETTLED_AFTER = 8.0
 """Seconds of media after which rates are judged."""
 
 LONGEST_INTERVAL, SHORTEST_INTERVAL = 4.1, 0.45
-"""Seconds between keyframes that are still all right."""
+"""Acceptable keyframe intervals, in seconds."""
 
 NO_KEYFRAME_FOR = 15.0
-"""Seconds without a keyframe after which none is to be expected: encoders left to themselves send one every 250 frames."""
+"""Seconds without a keyframe after which none is expected: by default, x264 sends one every 250 frames."""
 
 IRREGULAR = 0.5
-"""Keyframe intervals may differ by this part of the typical one."""
+"""The tolerated difference of keyframe intervals, as a part of the typical one."""
 
 LOWEST_FPS, HIGHEST_FPS = 14.0, 61.0
 MISSING_FRAMES = 0.9
-"""Part of the promised frames that must arrive."""
+"""The part of the declared frame rate that must arrive."""
 
 FAR_BELOW, FAR_ABOVE = 0.4, 2.0
 """Times the lower and the upper end of the usual bitrates."""
 
 OVERSHOOT = 1.5
-"""Times the promised bitrate."""
+"""Times the declared bitrate."""
 
 HIGHEST_LEVEL = 5.1
 BEHIND = 2.0
-"""Seconds the media may lose against the clock in a minute."""
+"""Seconds that the media may fall behind the clock in a minute."""
 
 STALLS = 3
-"""Times a minute nothing may arrive for a second."""
+"""How often per minute nothing may arrive for a second."""
 
 APART = 0.5
-"""Seconds between the timestamps of tracks with clocks of their own."""
+"""Seconds by which the timestamps of audio and video may differ."""
 
 LOWEST_AUDIO_KBPS = 60
 SILENT_AFTER = 8.0
-"""Seconds of digital silence until it is remarked on: music has shorter pauses."""
+"""Seconds of digital silence until it is reported: music has shorter pauses."""
 
 USUAL_SAMPLE_RATES = (44_100, 48_000)
 UNPLAYABLE_PROFILES = ("Extended", "High 10", "High 4:2:2", "High 4:4:4 Predictive")
 BASIC_PROFILES = ("Baseline", "Constrained Baseline")
 EFFICIENT_AUDIO = ("HE-AAC", "HE-AAC v2")
-"""Profiles that sound well at half the bitrate."""
+"""Profiles that need half the bitrate."""
 
 
 _OUTPUT = "OBS: Settings → Output"
@@ -135,14 +135,14 @@ RULES = (
         "video_missing",
         WARNING,
         lambda v: not v.has_video and v.delivery.seconds >= MISSING_AFTER,
-        "Sound arrives, but no picture.",
+        "Audio arrives, but no video.",
         "Add a video track in the encoder. OBS always sends one; other encoders may leave it out.",
     ),
     HealthRule(
         "video_stopped",
         ERROR,
         lambda v: v.video_absent_for >= MISSING_AFTER,
-        "The picture stopped {v.video_absent_for:.0f} s ago; only sound still arrives.",
+        "The video stopped {v.video_absent_for:.0f} s ago; only audio still arrives.",
         f"Stop and start the stream. {_STATS} shows whether frames are skipped; choose a faster encoder preset if they are.",
     ),
     HealthRule(
@@ -157,7 +157,7 @@ RULES = (
         "profile_unplayable",
         ERROR,
         lambda v: v.profile in UNPLAYABLE_PROFILES,
-        "The picture is encoded as H.264 {v.profile}, which most browsers cannot play.",
+        "The video is encoded as H.264 {v.profile}, which most browsers cannot play.",
         "OBS: Settings → Advanced → Video → Color Format: NV12 (8-bit, 4:2:0, 2 planes); and Output → Streaming → Profile: high.",
         of_passthrough=True,
     ),
@@ -215,14 +215,14 @@ RULES = (
         "audio_missing",
         WARNING,
         lambda v: not v.has_audio and v.delivery.seconds >= MISSING_AFTER,
-        "No sound arrives.",
-        f"{_ADVANCED} → Audio Track: 1, and Settings → Audio → Global Audio Devices. If that is meant, all is well.",
+        "No audio arrives.",
+        f"{_ADVANCED} → Audio Track: 1, and Settings → Audio → Global Audio Devices. If this is intended, there is nothing to do.",
     ),
     HealthRule(
         "audio_stopped",
         WARNING,
         lambda v: v.audio_absent_for >= MISSING_AFTER,
-        "The sound stopped {v.audio_absent_for:.0f} s ago.",
+        "The audio stopped {v.audio_absent_for:.0f} s ago.",
         "Check the microphone and OBS: Settings → Audio → Global Audio Devices, then stop and start the stream.",
     ),
     HealthRule(
@@ -237,14 +237,14 @@ RULES = (
         "frames_missing",
         WARNING,
         lambda v: v.fps < v.declared_fps * MISSING_FRAMES and v.delivery.seconds >= SETTLED_AFTER,
-        "The encoder promises {v.declared_fps:.4g} frames a second and sends {v.fps:.3g}.",
-        f"{_FRAMES} or a smaller picture.",
+        "The encoder declares {v.declared_fps:.4g} frames a second and sends {v.fps:.3g}.",
+        f"{_FRAMES} or a smaller resolution.",
     ),
     HealthRule(
         "fps_low",
         WARNING,
         lambda v: v.fps < LOWEST_FPS,
-        "Only {v.fps:.3g} frames a second: movement looks jerky.",
+        "Only {v.fps:.3g} frames a second: motion looks jerky.",
         f"{_FPS}: 30.",
     ),
     HealthRule(
@@ -259,7 +259,7 @@ RULES = (
         "level_high",
         WARNING,
         lambda v: v.level_number > HIGHEST_LEVEL + 0.01,
-        "The picture is encoded at H.264 level {v.level}; phones and older computers decode up to 5.1.",
+        "The video is encoded at H.264 level {v.level}; phones and older computers decode up to 5.1.",
         f"{_SIZE}: 1920x1080, and Common FPS Values: 30 or 60.",
         of_passthrough=True,
     ),
@@ -267,7 +267,7 @@ RULES = (
         "size_odd",
         WARNING,
         lambda v: v.width % 2 == 1 or v.height % 2 == 1,
-        "The picture is {v.width:.0f}x{v.height:.0f}; some players show odd sizes with a green edge or not at all.",
+        "The video is {v.width:.0f}x{v.height:.0f}; some players show odd sizes with a green edge or not at all.",
         f"{_SIZE}: even numbers, e.g. 1280x720.",
         of_passthrough=True,
     ),
@@ -275,7 +275,7 @@ RULES = (
         "channels_many",
         WARNING,
         lambda v: v.channels > 2,
-        "The sound has {v.channels:.0f} channels; some browsers play only two.",
+        "The audio has {v.channels:.0f} channels; some browsers play only two.",
         "OBS: Settings → Audio → Channels: Stereo.",
         of_passthrough=True,
     ),
@@ -299,7 +299,7 @@ RULES = (
         "profile_basic",
         INFO,
         lambda v: v.profile in BASIC_PROFILES and not v.fastest_preset,
-        "The picture is encoded as H.264 {v.profile}, which looks worse than High at the same bitrate.",
+        "The video is encoded as H.264 {v.profile}, which looks worse than High at the same bitrate.",
         f"{_ADVANCED} → Profile: high.",
     ),
     HealthRule(
@@ -321,43 +321,43 @@ RULES = (
         INFO,
         lambda v: v.set_kbps < v.usual_low * FAR_BELOW and v.delivery.seconds >= SETTLED_AFTER,
         "{v.set_kbps:.0f} kbit/s is little for {v.width:.0f}x{v.height:.0f} (usually from {v.usual_low:.0f}); "
-        "movement may look blocky.",
-        f"{_BITRATE}: {{v.usual_low:.0f}} Kbps or more, or a smaller picture (Settings → Video → Output (Scaled) Resolution).",
+        "motion may look blocky.",
+        f"{_BITRATE}: {{v.usual_low:.0f}} Kbps or more, or a smaller resolution (Settings → Video → Output (Scaled) Resolution).",
     ),
     HealthRule(
         "bitrate_overshoots",
         INFO,
         lambda v: v.kbps > v.declared_kbps * OVERSHOOT and v.delivery.seconds >= SETTLED_AFTER,
-        "The encoder promises {v.declared_kbps:.0f} kbit/s of video and sends {v.kbps:.0f}.",
+        "The encoder declares {v.declared_kbps:.0f} kbit/s of video and sends {v.kbps:.0f}.",
         f"{_ADVANCED} → Rate Control: CBR.",
     ),
     HealthRule(
         "size_differs",
         INFO,
         lambda v: abs(v.width - v.declared_width) > 1 or abs(v.height - v.declared_height) > 1,
-        "The encoder promises {v.declared_width:.0f}x{v.declared_height:.0f} and sends {v.width:.0f}x{v.height:.0f}.",
+        "The encoder declares {v.declared_width:.0f}x{v.declared_height:.0f} and sends {v.width:.0f}x{v.height:.0f}.",
         f"Stop and start the stream after a change of size. {_SIZE}.",
     ),
     HealthRule(
         "b_frames",
         INFO,
         lambda v: v.b_frames and v.low_latency,
-        "B-frames are on: every picture waits for later ones, which adds to the delay that low latency is to avoid.",
+        "B-frames are on: frames wait for later ones, which adds to the latency.",
         f"{_ADVANCED} → Tune: zerolatency (x264), or B-Frames: 0 (NVENC).",
     ),
     HealthRule(
         "sample_rate_unusual",
         INFO,
         lambda v: v.sample_rate > 0 and v.sample_rate not in USUAL_SAMPLE_RATES,
-        "The sound has {v.sample_rate:.0f} Hz; 48000 is what players expect.",
+        "The audio has {v.sample_rate:.0f} Hz; 48000 is what players expect.",
         "OBS: Settings → Audio → Sample Rate: 48 kHz.",
     ),
     HealthRule(
         "mono",
         INFO,
         lambda v: v.channels == 1,
-        "The sound is mono.",
-        "OBS: Settings → Audio → Channels: Stereo. If it is meant, all is well.",
+        "The audio is mono.",
+        "OBS: Settings → Audio → Channels: Stereo. If this is intended, there is nothing to do.",
     ),
     HealthRule(
         "audio_bitrate_low",

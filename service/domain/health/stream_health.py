@@ -1,4 +1,4 @@
-"""Health of a channel's incoming stream: what the provider measures, what the coach makes of it, and how many watched meanwhile."""
+"""The health of a channel's incoming stream: the provider's measurements, the diagnostics, and the viewer counts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from service.domain.streams.streams import Streams
 
 @dataclass(frozen=True, slots=True)
 class StreamHealth:
-    """`history`: every point with the viewers at that time, None where nobody counted."""
+    """`history`: each point with the viewers at that time; None where there is no count."""
 
     input: InputHealth
     findings: list[HealthFinding]
@@ -21,7 +21,7 @@ class StreamHealth:
 
 
 class StreamDiagnostics:
-    """Answers for one channel at a time. Errors: NotFound without a live input, Unavailable."""
+    """Reads the health of channels. Raises NotFound if there is no live input, and Unavailable."""
 
     def __init__(self, streams: Streams, audience: AudienceLog) -> None:
         self._streams = streams

@@ -1,6 +1,6 @@
-"""The facts about a stream as the coach's table reads them: plain numbers, NaN for what is not known.
+"""The measurements of a stream as the table of diagnostics reads them: plain numbers, NaN for unknown ones.
 
-Every comparison with NaN is false, so a condition needs no guard: what is not known is never found fault with.
+Every comparison with NaN is false, so conditions need no guards: unknown values cause no finding.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ USUAL_KBPS = {
     2560 * 1440: (6_000, 16_000),
     3840 * 2160: (13_000, 40_000),
 }
-"""From which to which bitrate pictures of up to so many pixels usually are sent with H.264 at 30 frames a second (what the large
-platforms advise their streamers)."""
+"""The usual bitrates (lowest, highest; kbit/s) of H.264 at 30 frames per second, by the largest number of pixels, as the large
+platforms recommend them."""
 
 QUIET_KBPS = 25.0
 """Below this much AAC, silence or quiet speech is more likely than an encoder that is set so low."""
 
 FAST, FAST_FACTOR = 40.0, 1.5
-"""Above this many frames a second the usual bitrates are higher by this factor."""
+"""Above this frame rate, the usual bitrates are multiplied by this factor."""
 
 _LEVEL = re.compile(r"([1-9])\.([0-9])")
 
@@ -66,35 +66,35 @@ class View:
         self.audio_absent_for, self.silent_for = audio.absent_for, audio.silent_for
 
     def refused_for(self, kind: RefusalKind) -> bool:
-        """Whether the last encoder was refused for this, and none has been accepted since."""
+        """Return whether the last encoder was refused for this reason, and none has been accepted since."""
         return self.refusal is not None and self.refusal.kind is kind
 
     @property
     def set_kbps(self) -> float:
-        """The bitrate that the video encoder is set to: the declared one if there is one. A still picture needs less."""
+        """The bitrate that the video encoder is set to: the declared one if there is one. Still video needs less than that."""
         return self.kbps if isnan(self.declared_kbps) else max(self.kbps, self.declared_kbps)
 
     @property
     def set_audio_kbps(self) -> float:
-        """The bitrate that the audio encoder is set to, by the same rule. What is not declared and this quiet tells nothing."""
+        """The bitrate that the audio encoder is set to, by the same rule. Quiet audio without a declared rate is unknown."""
         if isnan(self.declared_audio_kbps):
             return nan if self.audio_kbps < QUIET_KBPS else self.audio_kbps
         return max(self.audio_kbps, self.declared_audio_kbps)
 
     @property
     def apart(self) -> float:
-        """How far audio and video are apart, whichever is ahead."""
+        """The absolute difference of the timestamps of audio and video."""
         return abs(self.delivery.apart)
 
     @property
     def level_number(self) -> float:
-        """5.1 for "5.1"."""
+        """The level as a number."""
         found = _LEVEL.fullmatch(self.level)
         return int(found[1]) + int(found[2]) / 10 if found else nan
 
     @property
     def usual_low(self) -> float:
-        """The lower end of the usual bitrates of such a picture."""
+        """The lower end of the usual bitrates for this size and frame rate."""
         return self._usual[0]
 
     @property

@@ -1,1 +1,1 @@
-"""Live inputs of channels, their stream sessions, and what is listed of them."""
+"""Live inputs of channels, their stream sessions, and queries of both."""

@@ -1,9 +1,8 @@
-"""What a public page may know of a channel's stream beside its state: its name, where it plays, and its latest recording.
+"""Public channel info: the name, the playback URLs and the latest recording of a channel's stream.
 
-The state says whether there is something to play, and changes all the time (`status.py`); this hardly ever does.
-
-Who may know? The channel's and the organization's ids are the ticket, as for the public status. Private channels and channels
-nobody has made a live input for are not there: a channel's name gets public only when somebody made it a stream.
+It hardly ever changes, unlike the status (`status/`). Knowing the ids of the channel and the organization gives access, as for the
+public status. Private channels, and channels without a live input, are not found: a channel's name becomes public only with a
+stream.
 """
 
 from __future__ import annotations
@@ -21,15 +20,15 @@ from service.domain.ports import ChannelStore, ClaimStore
 from service.domain.streams.queries import StreamQueries
 
 FRESH_FOR = 2.0
-"""Seconds an answer is given out again: when a broadcast ends, all its visitors look for the recording at once."""
+"""Seconds an answer is served again: when a broadcast ends, all its visitors ask for the recording at once."""
 
 MAX_KEPT = 5_000
-"""Answers kept."""
+"""Answers in the cache."""
 
 
 @dataclass(frozen=True, slots=True)
 class PublicInfo:
-    """A stream as the public may see it. `recording` is the latest one."""
+    """The public part of a stream. `recording` is the latest one."""
 
     name: str
     description: str
@@ -42,7 +41,7 @@ _Key = tuple[UUID, UUID]
 
 
 class PublicStreamInfo:
-    """Answers from memory where it can; asks once, whoever wants to know meanwhile."""
+    """Serves answers from memory, and reads each once for all clients that ask at the same time."""
 
     def __init__(self, provider: Provider, channels: ChannelStore, claims: ClaimStore, queries: StreamQueries) -> None:
         self._provider = provider
@@ -53,7 +52,12 @@ class PublicStreamInfo:
         self._flights: SingleFlight[_Key, PublicInfo | None] = SingleFlight()
 
     async def of(self, organization_id: UUID, channel_id: UUID) -> PublicInfo:
-        """Errors: NotFound, Unavailable."""
+        """Return the public info of a channel.
+
+        Raises:
+            NotFound: There is no such public channel, or it has no live input.
+            Unavailable: The store or the provider does not answer.
+        """
         key = (organization_id, channel_id)
         kept = self._kept.get(key)
         (info,) = kept or (await self._flights.run(key, lambda: self._ask(key), share=True),)
@@ -62,14 +66,14 @@ class PublicStreamInfo:
         return info
 
     def media_example(self) -> str | None:
-        """An address of the host that media plays from; None while the provider does not know it."""
+        """Return a URL on the host that media plays from; None while the provider does not know the host."""
         try:
             return self._provider.playback("0" * 32).hls
         except ProviderError:
             return None
 
     def changed(self, organization_id: UUID, channel_id: UUID) -> None:
-        """The channel has another live input."""
+        """Forget what is cached of a channel that has another live input."""
         self._kept.pop((organization_id, channel_id), None)
 
     async def _ask(self, key: _Key) -> PublicInfo | None:
@@ -87,7 +91,7 @@ class PublicStreamInfo:
         try:
             latest = (await self._queries.recordings(channel, PageRequest(1))).items
         except Unavailable:
-            latest = []  # to play what is live matters more
+            latest = []  # playing the live stream matters more than listing its recording
         return PublicInfo(
             name=channel.name,
             description=channel.description,

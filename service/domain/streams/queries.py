@@ -1,4 +1,4 @@
-"""What an organization has streamed and can stream: its live inputs, and the recordings of a channel."""
+"""Stream queries: an organization's live inputs, and a channel's recordings."""
 
 from __future__ import annotations
 
@@ -26,22 +26,22 @@ from service.domain.ports import ClaimStore, LiveSummary, StateView
 from service.domain.provider_errors import provider_errors
 
 MAX_INPUTS = 20
-"""The most inputs of one channel, the present one and earlier ones, whose recordings are listed."""
+"""The most inputs of one channel, current and retired, whose recordings are listed."""
 
 MAX_ON_AIR = 1_000
-"""Inputs in one state, of everybody's, that are looked up by their uids: more than a machine carries. Beyond it a list scans."""
+"""The most inputs on the air that are looked up by uid, over all organizations: more than one machine carries. Else lists scan."""
 
 SCANS = (100, 200)
-"""Streams looked at together when a list filtered by state has to scan: few at first, enough for a state that many are in; if need
-be many then, and no more for one page."""
+"""Batch sizes when a list that is filtered by state has to scan: a small batch, enough for a common state, then one large batch.
+A page scans no more."""
 
 MAX_SCAN = 50
-"""The most batches of MAX_PAGE recordings walked over to find the page before a place."""
+"""The most batches of MAX_PAGE recordings read to find the page before an anchor."""
 
 
 @dataclass(frozen=True, slots=True)
 class ListedStream:
-    """A stream in its organization's list. It has no key, and so cannot leak it."""
+    """A stream in its organization's list. Without its key, so that a list cannot leak it."""
 
     stream: OwnedStream
     rtmps_url: str
@@ -67,10 +67,10 @@ class StreamQueries:
         states: Set[Phase] = frozenset(),
         user_id: UUID | None = None,
     ) -> Page[ListedStream]:
-        """The organization's live inputs, newest first: those of public channels and of what that user is in.
+        """List the organization's live inputs, newest first: those of public channels and of the user's channels.
 
-        `states`: only streams in one of these; empty: all. They are found by their uids where the provider can tell which they are.
-        Where it cannot, a page may be short though there is more: no more than SCANS streams are looked at for it.
+        `states`: only streams in one of these; empty: all. They are found by uid if the provider knows which they are. If not, a
+        page may be short although there are more, because no more than SCANS streams are read for it.
         """
         phases = self._all_in(states) if states else None
         uids = None if phases is None else phases.keys()
@@ -85,7 +85,7 @@ class StreamQueries:
         return Page(await self._listed(page.items, phases or {}), page.next, page.previous)
 
     def _all_in(self, states: Set[Phase]) -> dict[str, Phase] | None:
-        """All inputs in these states, by uid; None when that is not known, or they are too many to be named."""
+        """Return all inputs in these states, by uid; None if the provider does not know them, or there are too many."""
         if not states <= ON_AIR:
             return None
         with provider_errors():
@@ -115,13 +115,13 @@ class StreamQueries:
         page_found = cut(found, request, lambda each: _stream_place(each.stream))
         if len(found) > request.size or onward is None:
             return page_found
-        # The scan ended before the collection did: go on from where it stopped, though the page is short or empty.
+        # The scan ended before the collection did: the next page continues there, although this one is short or empty.
         if request.backward:
             return Page(page_found.items, next=page_found.next, previous=onward)
         return Page(page_found.items, next=onward, previous=page_found.previous)
 
     async def _listed(self, streams: list[OwnedStream], phases: Mapping[str, Phase]) -> list[ListedStream]:
-        """`phases`: those the provider has just told, by uid; a summary may be a second old."""
+        """Add the summaries. `phases`: current ones from the provider, by uid; a summary may be a second old."""
         with provider_errors():
             summaries = await self._states.states([each.uid for each in streams])
             streams = [each for each in streams if not summaries[each.uid].lost]
@@ -133,7 +133,7 @@ class StreamQueries:
         return ListedStream(stream, self._provider.rtmps_url, playback.hls, playback.thumbnail, summary)
 
     async def recordings(self, channel: Channel, request: PageRequest) -> Page[Recording]:
-        """What was broadcast in the channel, newest first, through every input it has had. Unknown channels have none."""
+        """List the channel's recordings of all its inputs, newest first. Unknown channels have none."""
         uids = await self._claims.input_uids(channel.id, MAX_INPUTS)
         with provider_errors(channel.organization_id):
             if request.backward and request.anchor is not None:
@@ -144,9 +144,10 @@ class StreamQueries:
         return replace(cut(found, request, lambda each: PageAnchor(each.created, each.uid)), as_of=found.as_of)
 
     async def recording(self, caller: Identity, uid: str) -> tuple[Recording, UUID]:
-        """Any recording the caller can see, and its channel. After a private channel's deletion those who were its members see it.
+        """Return a recording and its channel. Former members of a deleted private channel may see its recordings.
 
-        Errors: NotFound.
+        Raises:
+            NotFound: There is no such recording, or the client may not see it.
         """
         try:
             with provider_errors(caller.organization.id):
@@ -159,7 +160,7 @@ class StreamQueries:
         return recording, channel_id
 
     async def _recordings_after(self, uids: list[str], after: RecordingPosition | None, limit: int) -> RecordingList:
-        """The newest `limit` (up to MAX_PAGE + 1) recordings of these inputs after that place."""
+        """Return the newest `limit` (up to MAX_PAGE + 1) recordings of these inputs after a position."""
         pages: list[RecordingList] = []
         for uid in uids:
             pages.append(await self._provider.recordings(uid, after=after, limit=min(limit, MAX_PAGE)))
@@ -170,7 +171,7 @@ class StreamQueries:
         return RecordingList(newest, _oldest(pages))
 
     async def _recordings_before(self, uids: list[str], anchor: PageAnchor, limit: int) -> RecordingList:
-        """The `limit` recordings just before that place, nearest first. Providers only go forward: so do we, up to the place."""
+        """Return `limit` recordings just before an anchor, nearest first. Providers page forward only: all newer ones are read."""
         newer: list[Recording] = []
         pages: list[RecordingList] = []
         after: RecordingPosition | None = None
@@ -186,7 +187,7 @@ class StreamQueries:
 
 
 def _oldest(pages: Iterable[RecordingList]) -> datetime | None:
-    """Since when a list made of these pages may be out of date; None: it is current."""
+    """Return since when a list made of these pages may be out of date; None: it is current."""
     return min((page.as_of for page in pages if page.as_of is not None), default=None)
 
 

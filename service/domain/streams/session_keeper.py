@@ -1,12 +1,12 @@
-"""Keeps stream sessions in step with the streams: opens and closes them on the provider's events, and counts their audience.
+"""Opens and closes stream sessions on the provider's events, and counts their audience.
 
-    provider event ─▶ queue ─▶ one task, in order: connected opens, ended closes; waits while the store is away
+    provider event ─▶ queue ─▶ one task, in order: connected opens, ended closes; waits while the store is unavailable
     every SAMPLE_EVERY ─▶ running sessions ─▶ the board's count (peak), the viewer window's visitors (unique), a missed end
 
-**Unique viewers are exact.** The viewer window keeps everybody for two minutes after the last heartbeat, so reading it several
-times in that span, from the session's beginning on, misses nobody; the digests go into the store, where the key (session, visitor)
-lets each count once, over restarts of the service and of Redis, and for any number of processes. It costs the polls nothing. It is
-bounded by MAX_VISITORS a session, and by the end of the session: then only the number is kept.
+**Unique viewers are exact.** The viewer window keeps each visitor for two minutes after the last heartbeat, and is read several
+times in that time, so no visitor is missed. The digests are stored under the key (session, visitor), so that each counts once,
+also over restarts of the service and of Redis, and with any number of processes. Polls are not affected. At most MAX_VISITORS per
+session are stored. When the session ends, only their number is kept.
 """
 
 from __future__ import annotations
@@ -29,35 +29,35 @@ from service.viewers.port import WINDOW_MS, ViewerWindow
 log = structlog.get_logger(__name__)
 
 SAMPLE_EVERY = 2.0
-"""Seconds between two looks at the running sessions."""
+"""Seconds between two samples of the running sessions."""
 
 AUDIENCE_EVERY = 7
-"""Every so many looks the visitors themselves are read: far more often than they leave the window."""
+"""The visitors are read in every so many samples: far more often than they leave the window."""
 
 MAX_RUNNING = 1_000
-"""Running sessions looked at; the oldest come first."""
+"""Running sessions that are sampled, oldest first."""
 
 MAX_EVENTS = 10_000
-"""Events waiting for the store to come back; beyond, new ones are dropped."""
+"""Events that wait while the store is unavailable. Over the limit, new ones are dropped."""
 
 RETRY_AFTER = 2.0
-"""Seconds until an event is tried again when the store is away."""
+"""Seconds until an event is handled again after the store was unavailable."""
 
 MAX_VISITORS = 1_000_000
-"""Visitors of one session told apart (about 100 bytes each while it runs); later ones no longer add to `unique_viewers`."""
+"""Distinct visitors per session (about 100 bytes each while it runs). Later ones do not count as `unique_viewers`."""
 
 ABANDONED_AFTER = timedelta(seconds=60)
-"""A session that began with an encoder is closed when, this long after its beginning, nothing is on air: its end was missed."""
+"""A session started by an encoder is closed if nothing is on the air this long after its start: its end was missed."""
 
 UNUSED_AFTER = timedelta(days=1)
-"""One that was started over the API waits this long for its encoder."""
+"""How long a session that was started over the API waits for its encoder."""
 
 OFF_AIR = frozenset({Phase.OFFLINE, Phase.ENDED})
 SHOWN = frozenset({Phase.LIVE, Phase.RECONNECTING})
 
 
 class SessionKeeper:
-    """Implements `sessions.SessionCloser`. Hand `handle_event` to the provider, then `start`."""
+    """Implements `sessions.SessionCloser`. Register `handle_event` at the provider, then call `start`."""
 
     def __init__(
         self,
@@ -82,20 +82,20 @@ class SessionKeeper:
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
-        """Take up work."""
+        """Start the background tasks."""
         self._tasks = [
             self._spawn(self._follow_events(), name="stream session events"),
             self._spawn(self._sample_forever(), name="stream session audience"),
         ]
 
     async def aclose(self) -> None:
-        """Stop; what runs goes on with the next start. Safe to call twice."""
+        """Stop. Running sessions continue after the next start. Safe to call twice."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def handle_event(self, event: ProviderEvent) -> None:
-        """`providers.base.EventListener`."""
+        """Queue a provider's event. See `providers.base.EventListener`."""
         if event.kind not in (EventKind.CONNECTED, EventKind.ENDED):
             return
         try:
@@ -104,11 +104,15 @@ class SessionKeeper:
             log.warning("stream session event dropped", input=event.input_uid, kind=event.kind)
 
     async def settled(self) -> None:
-        """Return when every event so far has been dealt with."""
+        """Return when all events so far have been handled."""
         await self._events.join()
 
     async def finish(self, session: StreamSession, input_uid: str | None, at: datetime) -> None:
-        """Count the audience once more, then close. Errors: Unavailable."""
+        """Count the audience for the last time, then close the session.
+
+        Raises:
+            Unavailable: The store does not answer.
+        """
         if input_uid is not None:
             await self._note_visitors(session, input_uid)
         if await self._store.close_session(session.id, at):
@@ -151,7 +155,11 @@ class SessionKeeper:
             await asyncio.sleep(SAMPLE_EVERY)
 
     async def sample(self, *, visitors: bool) -> None:
-        """Look at every running session once; at its visitors, too, if asked. Errors: Unavailable (the store)."""
+        """Sample all running sessions, and read their visitors if requested.
+
+        Raises:
+            Unavailable: The store does not answer.
+        """
         running = await self._store.running_sessions(MAX_RUNNING)
         for gone in self._peaks.keys() - {each.session.id for each in running}:
             self._forget(gone)
@@ -161,7 +169,7 @@ class SessionKeeper:
         session, uid = running.session, running.input_uid
         asked = self._clock()  # before the count, which describes this moment or a later one
         with suppress(Unavailable):
-            if uid is None:  # none was made yet, or it went with its channel
+            if uid is None:  # not created yet, or deleted with its channel
                 await self._close_if_old(session, None)
                 return
             summary = (await self._states.states([uid]))[uid]
@@ -178,7 +186,7 @@ class SessionKeeper:
                     await self._note_peak(session, summary.viewer_count)
 
     async def _close_if_over(self, session: StreamSession, uid: str) -> None:
-        """The end of its broadcast went by unseen: we were not running, or the provider could not tell."""
+        """Close a session whose end was missed: the service was not running, or the provider was unavailable."""
         try:
             state = await self._provider.state(uid)
         except (InputNotFound, ProviderUnavailable):
@@ -196,7 +204,7 @@ class SessionKeeper:
             await self.finish(session, uid, self._clock())
 
     async def _note_visitors(self, session: StreamSession, uid: str) -> None:
-        """Everybody who has been here since the session began and is still in the window. While Redis is away: next time."""
+        """Store the session's visitors that are still in the window. If Redis is unavailable, this is left to the next sample."""
         now_ms = _unix_ms(self._clock())
         since_ms = max(_unix_ms(session.started_at), now_ms - WINDOW_MS)
         try:

@@ -1,9 +1,9 @@
-"""Stream sessions: a stretch of a channel's streaming with a beginning and an end, its recordings and its audience.
+"""Stream sessions: a period of a channel's streaming with a start and an end, its recordings and its audience.
 
-What must stay true: a channel has at most one running session, however many callers start one at once, in however many processes.
-The store's unique key says who was first; everybody gets that one.
+Invariant: a channel has at most one running session, however many clients start one at the same time, in any number of processes.
+The store's unique key decides which start was first. All clients get that session.
 
-A session is started and stopped over the API, and by itself when an encoder connects and when its broadcast has ended
+A session is started and stopped over the API, and also when an encoder connects and when its broadcast ends
 (`session_keeper.py`, which also counts the audience).
 """
 
@@ -21,18 +21,18 @@ from service.domain.errors import Unavailable
 from service.domain.paging import Page, PageAnchor, PageRequest, cut
 
 EARLY = timedelta(seconds=30)
-"""How much older than its session a recording may be: providers date it from the encoder's arrival, before we hear of it."""
+"""How much older than its session a recording may be: providers date it from the encoder's connect, before the event arrives."""
 
 MAX_SESSIONS_OF_PAGE = 1_000
-"""Sessions looked at to find those of one page of recordings; the newest count."""
+"""Sessions read to find those of one page of recordings, newest first."""
 
 START_ATTEMPTS = 5
-"""How often a start that met a running session which was gone a moment later tries again."""
+"""Attempts to start a session while other clients keep stopping it."""
 
 
 @dataclass(frozen=True, slots=True)
 class StreamSession:
-    """`stopped_at` is None while it runs. `by_encoder`: it began by itself. Viewers: the most at once, and how many in all."""
+    """`stopped_at` is None while it runs. `by_encoder`: an encoder started it. Viewers: the most at once, and all distinct ones."""
 
     id: UUID
     organization_id: UUID
@@ -46,7 +46,7 @@ class StreamSession:
 
 @dataclass(frozen=True, slots=True)
 class RunningSession:
-    """A running session and the live input of its channel; None while it has none."""
+    """A running session and the uid of its channel's live input; None while it has none."""
 
     session: StreamSession
     input_uid: str | None
@@ -56,35 +56,47 @@ class SessionStore(Protocol):
     """Stream sessions. Every method may raise `errors.Unavailable`."""
 
     async def open_session(self, new: StreamSession) -> None:
-        """Store it unless its channel has a running one."""
+        """Store a new session unless its channel has a running one."""
 
-    async def running_session(self, channel_id: UUID) -> StreamSession | None: ...
+    async def running_session(self, channel_id: UUID) -> StreamSession | None:
+        """Return the channel's running session, or None."""
 
     async def close_session(self, session_id: UUID, at: datetime) -> bool:
-        """End it and let its visitors go, keeping their number; False when it was not running."""
+        """End a session and delete its visitors, keeping their number.
+
+        Returns:
+            False if the session was not running.
+        """
 
     async def running_sessions(self, limit: int) -> list[RunningSession]:
-        """Oldest first."""
+        """Return up to `limit` running sessions, oldest first."""
 
     async def input_owner(self, input_uid: str) -> tuple[UUID, UUID] | None:
-        """Organization and channel of a live input, the present one or an earlier one."""
+        """Return the organization and the channel of a live input, current or retired; None if it is unknown."""
 
     async def note_audience(self, session_id: UUID, viewers: int, visitors: Collection[bytes]) -> None:
-        """While it runs: so many watch at once, and these (digests) have watched."""
+        """Add to the audience of a session, if it is running.
+
+        Args:
+            session_id: The session.
+            viewers: The viewers at this time. The session keeps the largest number.
+            visitors: Digests of visitors, new or not.
+        """
 
     async def sessions_between(
         self, channel_id: UUID, begin: datetime, end: datetime, limit: int
     ) -> list[StreamSession]:
-        """Sessions that ran at some time of that stretch, newest first."""
+        """Return up to `limit` sessions that ran at any time from `begin` to `end`, newest first."""
 
     async def sessions(self, channel_id: UUID, request: PageRequest) -> list[StreamSession]:
-        """Up to `request.size` + 1, newest first, nearest to the anchor first (see `paging.cut`)."""
+        """Return up to `request.size` + 1 sessions, newest first, nearest to the anchor first (see `paging.cut`)."""
 
 
 class SessionCloser(Protocol):
-    """Ends a session after its audience was counted for the last time."""
+    """Ends sessions."""
 
-    async def finish(self, session: StreamSession, input_uid: str | None, at: datetime) -> None: ...
+    async def finish(self, session: StreamSession, input_uid: str | None, at: datetime) -> None:
+        """Count the audience for the last time, then close the session."""
 
 
 class Sessions:
@@ -96,22 +108,22 @@ class Sessions:
         self._clock = clock
 
     async def start(self, channel: Channel) -> StreamSession:
-        """The running session of the channel; begins one when there is none."""
+        """Return the channel's running session, started if there is none."""
         return await open_session(self._store, channel.organization_id, channel.id, self._clock(), by_encoder=False)
 
     async def stop(self, channel: Channel, input_uid: str | None) -> None:
-        """End the running session of the channel, if there is one. `input_uid`: the channel's live input."""
+        """End the channel's running session, if there is one. `input_uid`: the channel's live input."""
         running = await self._store.running_session(channel.id)
         if running is not None:
             await self._closer.finish(running, input_uid, self._clock())
 
     async def list(self, channel: Channel, request: PageRequest) -> Page[StreamSession]:
-        """The channel's sessions, newest first."""
+        """List the channel's sessions, newest first."""
         found = await self._store.sessions(channel.id, request)
         return cut(found, request, lambda each: PageAnchor(each.started_at, str(each.id)))
 
     async def of_recordings(self, channel_id: UUID, recordings: Sequence[Recording]) -> dict[str, UUID]:
-        """Which session each recording belongs to, by uid; one made outside any session is left out."""
+        """Return the session of each recording, by uid. Recordings outside any session are left out."""
         if not recordings:
             return {}
         created = [each.created for each in recordings]
@@ -125,7 +137,7 @@ class Sessions:
 async def open_session(
     store: SessionStore, organization_id: UUID, channel_id: UUID, at: datetime, *, by_encoder: bool
 ) -> StreamSession:
-    """The running session, begun at `at` when there was none. Errors: Unavailable."""
+    """Return the channel's running session, started at `at` if there is none. Raise Unavailable if it keeps being stopped."""
     for _ in range(START_ATTEMPTS):
         running = await store.running_session(channel_id)
         if running is not None:
@@ -135,7 +147,7 @@ async def open_session(
 
 
 def session_at(moment: datetime, sessions: Sequence[StreamSession]) -> StreamSession | None:
-    """The session (newest first) that ran at that moment, else the first one to begin within EARLY after it."""
+    """Return the session that ran then, or else the first one that began within EARLY after it. `sessions`: newest first."""
     early = None
     for each in sessions:
         if each.started_at > moment:

@@ -1,8 +1,8 @@
-"""Live inputs of channels: ensure, read, rotate the key, switch off and on, end.
+"""Live inputs of channels: create, read, rotate the key, enable, disable, end.
 
-What must stay true: a channel has one live input, however many callers ask at once, in however many processes, and whatever dies
-in between. The claim (`entities.ClaimedInput`) is stored first, the provider is asked by the claim's request id, and its
-answer is stored by compare-and-set.
+Invariant: a channel has one live input, however many clients request it at the same time, in any number of processes, and whichever
+of them dies in between. The claim (`entities.ClaimedInput`) is stored first, the provider is called with the claim's request id,
+and its result is stored by compare-and-set.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 ENSURE_ATTEMPTS = 5
-"""How often a claim is begun anew, when inputs keep vanishing at the provider, before we give up for now."""
+"""How often a claim is started again, while inputs keep disappearing at the provider, before the call fails."""
 
 RECONCILE_BATCH = 500
-"""Unanswered claims taken up at one start."""
+"""Claims without a result that are handled at one start."""
 
 
 NO_INPUT = "The channel has no live input. Make one: POST to its conference/create_stream."
@@ -51,18 +51,18 @@ class _Unset:
 
 
 UNSET = _Unset()
-"""This option was not sent: it stays as it is."""
+"""The option was not sent, and does not change."""
 
 
 @dataclass(frozen=True, slots=True)
 class OptionChanges:
-    """What a caller wants changed; what was not sent stays."""
+    """The options that a client changes. Those that were not sent do not change."""
 
     slate_image_url: str | _Unset | None = UNSET
     reconnect_timeout: int | _Unset = UNSET
     latency_mode: LatencyMode | _Unset = UNSET
     defaulted: frozenset[str] = frozenset()
-    """The options that were sent as "the default": where the provider declines that value, the nearest one will do."""
+    """The options that were sent as null. If the provider declines the default value, the closest one is used."""
 
     @property
     def sent(self) -> frozenset[str]:
@@ -70,7 +70,7 @@ class OptionChanges:
         return frozenset(each.name for each in fields(InputOptions) if getattr(self, each.name) is not UNSET)
 
     def on(self, options: InputOptions) -> InputOptions:
-        """`options` with the changes made."""
+        """Return `options` with the changes."""
         return replace(options, **{name: getattr(self, name) for name in self.sent})
 
 
@@ -79,7 +79,7 @@ NO_CHANGES = OptionChanges()
 
 @dataclass(frozen=True, slots=True)
 class Ensured:
-    """`created`: this very call made the live input."""
+    """`created`: this call created the live input."""
 
     input: LiveInput
     created: bool
@@ -103,13 +103,18 @@ class Streams:
         self._listeners: list[StreamListener] = []
 
     def listen(self, listener: StreamListener) -> None:
-        """Call `listener` whenever a channel got another live input, or lost the one it had, from now on."""
+        """Call `listener` from now on, whenever a channel gets another live input or loses its own."""
         self._listeners.append(listener)
 
     async def ensure(self, channel: Channel, changes: OptionChanges = NO_CHANGES) -> Ensured:
-        """The channel's live input, made when it has none or when the provider has lost it. Errors: Invalid, Unavailable.
+        """Return the channel's live input, created if it has none or the provider has lost it.
 
-        Calls without changes that come while one is under way share its answer; only that one says `created`.
+        Concurrent calls without changes share one result. Only the first of them has `created` set.
+
+        Raises:
+            Invalid: The provider declines an option.
+            NotFound: The channel is deleted.
+            Unavailable: The store or the provider does not answer.
         """
         created = False
 
@@ -122,28 +127,28 @@ class Streams:
 
         with provider_errors(channel.organization_id):
             live_input = await self._flights.run(channel.id, work, share=changes == NO_CHANGES)
-        if live_input is None:  # what was under way was the end of it
+        if live_input is None:  # the call it shared has deleted the input
             raise NotFound
         return Ensured(live_input, created)
 
     async def get(self, channel: Channel) -> LiveInput:
-        """The channel's live input. Errors: NotFound when it has none, or none any more."""
+        """Return the channel's live input. Raise NotFound if it has none."""
         return await self._of(channel, self._provider.get_input)
 
     async def rotate_key(self, channel: Channel, overlap: int) -> LiveInput:
-        """Give it a new stream key; the old one works `overlap` seconds more. Errors: NotFound, Invalid."""
+        """Replace the stream key. The old one remains valid for `overlap` seconds. Raise NotFound or Invalid."""
         live_input = await self._of(channel, lambda uid: self._provider.rotate_key(uid, overlap))
         log.info("stream key rotated", channel=str(channel.id), overlap=overlap)
         return live_input
 
     async def set_enabled(self, channel: Channel, enabled: bool) -> LiveInput:
-        """Let encoders publish, or end what runs and let them no more. Errors: NotFound."""
+        """Accept encoders, or end the broadcast and refuse them. Raise NotFound if there is no live input."""
         live_input = await self._of(channel, lambda uid: self._provider.set_enabled(uid, enabled))
-        log.info("live input switched", channel=str(channel.id), enabled=enabled)
+        log.info("live input enabled or disabled", channel=str(channel.id), enabled=enabled)
         return live_input
 
     async def health(self, channel: Channel) -> tuple[str, InputHealth]:
-        """The uid of its live input, and what comes in there. Errors: NotFound."""
+        """Return the uid of the channel's live input and the health of its incoming stream. Raise NotFound if there is none."""
 
         async def ask(uid: str) -> tuple[str, InputHealth]:
             return uid, await self._provider.health(uid)
@@ -151,7 +156,7 @@ class Streams:
         return await self._of(channel, ask)
 
     async def _of(self, channel: Channel, ask: Callable[[str], Awaitable[T]]) -> T:
-        """The provider's answer about the channel's live input. Errors: NotFound, Invalid."""
+        """Call the provider with the uid of the channel's live input. Raise NotFound or Invalid."""
         claim = await self._claims.claimed(channel.id)
         if claim is None or claim.uid is None:
             raise NotFound(NO_INPUT)
@@ -163,7 +168,7 @@ class Streams:
             raise NotFound(NO_INPUT) from None
 
     async def input_lost(self, uid: str) -> None:
-        """The provider answered that it has no such input, so it goes from every list. While the store is away: the next time."""
+        """Remove an input that the provider no longer has. While the store is unavailable, this is left to the next call."""
         try:
             owner = await self._claims.lose_input(self._provider.name, uid, uuid4().hex, self._clock())
         except Unavailable:
@@ -173,9 +178,10 @@ class Streams:
             self._tell(*owner)
 
     async def end(self, channel_id: UUID) -> None:
-        """Delete the live input of a channel that was deleted; its recordings stay. Errors: Unavailable.
+        """Delete the live input of a deleted channel, and keep its recordings.
 
-        `end_abandoned` does it then.
+        Raises:
+            Unavailable: The store or the provider does not answer. `end_abandoned` does it later.
         """
 
         async def work() -> None:
@@ -183,7 +189,7 @@ class Streams:
             if claim is None:
                 return
             uid = claim.uid
-            if uid is None and not claim.lost:  # asked for, the answer never stored: the provider knows what came of it
+            if uid is None and not claim.lost:  # requested, but without a stored result: the provider knows it
                 request = InputRequest(claim.request_id, str(channel_id), str(channel_id), claim.options)
                 with suppress(InputGone, InputNotFound), provider_errors(claim.organization_id):
                     uid = (await self._provider.ensure_input(request)).uid
@@ -195,11 +201,11 @@ class Streams:
         await self._flights.run(channel_id, work, share=False)
 
     async def find_stream(self, organization_id: UUID, channel_id: UUID) -> StreamRef | None:
-        """None when there is no such channel in that organization."""
+        """See `service.domain.ports.StreamLookup`."""
         return await self._claims.find_stream(organization_id, channel_id)
 
     async def reconcile(self) -> int:
-        """Answer the claims a crash left without an answer; how many were. One that fails is left for its next caller."""
+        """Complete the claims that a crash left without a result, and return their number. The others are left to the next call."""
         answered = await self.end_abandoned()
         for claim in await self._claims.pending_claims(self._provider.name, RECONCILE_BATCH):
             channel = await self._channels.channel(claim.organization_id, claim.channel_id)
@@ -214,9 +220,10 @@ class Streams:
         return answered
 
     async def end_abandoned(self) -> int:
-        """End the streams of channels that were deleted when the provider, or we, could not; how many were.
+        """End the streams that could not be ended when their channels were deleted, and return their number.
 
-        Errors: Unavailable, when it is the store.
+        Raises:
+            Unavailable: The store does not answer.
         """
         ended = 0
         for claim in await self._claims.abandoned_claims(self._provider.name, RECONCILE_BATCH):
@@ -238,21 +245,21 @@ class Streams:
                 return await self._with_options(channel, live_input, changes), created
             except (InputGone, InputNotFound):
                 claim = await self._begin_again(channel, claim)
-        raise Unavailable("The live input keeps vanishing at the provider.")
+        raise Unavailable("The live input keeps disappearing at the provider.")
 
     async def _begin_again(self, channel: Channel, claim: ClaimedInput) -> ClaimedInput:
-        """The input was deleted behind our back: the claim as it is after one client has begun its next generation."""
+        """Start the claim's next generation after its input was deleted at the provider. Of concurrent calls, one succeeds."""
         if await self._claims.renew_claim(claim, self._provider.name, uuid4().hex, self._clock()):
-            log.info("live input is made again", channel=str(channel.id), generation=claim.generation + 1)
+            log.info("live input created again", channel=str(channel.id), generation=claim.generation + 1)
         return await self._present_claim(channel)
 
     async def _claim(self, channel: Channel) -> ClaimedInput:
         if await self._channels.channel(channel.organization_id, channel.id) is None:
-            raise NotFound  # deleted while we waited for our turn
+            raise NotFound  # deleted while this call waited
         return await self._claims.claim(self._first_claim(channel))
 
     async def _answer(self, channel: Channel, claim: ClaimedInput, changes: OptionChanges) -> tuple[LiveInput, bool]:
-        """The input of this claim and whether this call made it. Errors: InputGone, InputNotFound."""
+        """Return the input of a claim and whether this call created it. Raise InputGone or InputNotFound if it was deleted."""
         if claim.uid is not None:
             return await self._provider.get_input(claim.uid), False
         options = changes.on(claim.options)
@@ -288,7 +295,7 @@ class Streams:
         return claim
 
     def _first_claim(self, channel: Channel) -> ClaimedInput:
-        """With the default options: what this caller wants the provider may refuse, and that must not stick to the channel."""
+        """Return a claim with the default options: the provider may decline the client's, which must not be stored then."""
         return ClaimedInput(
             channel_id=channel.id,
             organization_id=channel.organization_id,
