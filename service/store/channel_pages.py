@@ -1,4 +1,4 @@
-"""Walks along lists of channels, in the order of a moment that may have passed."""
+"""Queries for pages of channels, in the order of a time that may have passed."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ def places(
     descending: bool,
     since: datetime | None,
 ) -> list[Select[Any]]:
-    """Queries for `id` and `at` of the channels of a page, to be united: each a walk along an index, as long as the page.
+    """Return queries for `id` and `at` of the channels of a page, for a union: each reads an index, as far as the page is long.
 
-    With `since` the channels are in the order they had then. The few with a later message are looked up and put where they were.
+    With `since`, the channels are in the order of that time. The few with a later message are read and put where they were.
     """
 
     def walk(*more: ColumnElement[bool]) -> Select[Any]:
@@ -44,8 +44,10 @@ def places(
 
 
 def _unmoved(at: Column[Any], since: datetime, request: PageRequest, descending: bool) -> list[ColumnElement[bool]]:
-    """Without a later message. SQLite must enter the index at the anchor and not at `since`, so `since` is compared only where the
-    anchor does not imply it, and then in a form that no index serves.
+    """Return the conditions for channels without a later message.
+
+    SQLite must enter the index at the anchor and not at `since`. So `since` is compared only where the anchor does not imply it,
+    and in a form that no index can serve.
     """
     if request.anchor is None:
         return [at <= since]
@@ -54,11 +56,11 @@ def _unmoved(at: Column[Any], since: datetime, request: PageRequest, descending:
 
 
 def _whole(query: Select[Any]) -> Select[Any]:
-    return select(query.subquery())  # SQLite takes no limit within a union
+    return select(query.subquery())  # SQLite allows no LIMIT within a UNION
 
 
 def _latest_by(since: datetime, identity: Column[Any], created_at: Column[Any]) -> ColumnElement[datetime]:
-    """When the channel's latest message of that moment was sent; when the channel was made, if it had none."""
+    """Return the time of the channel's latest message as of `since`, or of its creation if it had none."""
     latest = select(func.max(messages.c.created_at)).where(
         messages.c.channel_id == identity, messages.c.created_at <= since
     )

@@ -1,4 +1,4 @@
-"""Channels."""
+"""The store of channels."""
 
 from __future__ import annotations
 
@@ -36,35 +36,35 @@ _COLUMNS = [*CHANNEL_COLUMNS, *MESSAGE_COLUMNS, *prefixed(_LATEST_AUTHOR, "lates
 
 
 def fold(text: str) -> str:
-    """How names are compared in a search: without case."""
+    """Return the form in which names are compared in a search: without case."""
     return text.casefold()
 
 
 def with_latest(*more: Any, source: FromClause = channels) -> Select[Any]:
-    """Channels, each with its latest message; `more` columns beside. `source`: channels, with what says which."""
+    """Return a query for channels, each with its latest message, and `more` columns. `source`: channels, possibly joined."""
     latest = and_(messages.c.channel_id == channels.c.id, messages.c.id == channels.c.latest_message_id)
-    # What is joined loosely comes last: SQLite does not change the order of such joins.
+    # Outer joins come last: SQLite does not reorder them.
     full = source.outerjoin(messages, latest).outerjoin(_LATEST_AUTHOR, _LATEST_AUTHOR.c.id == messages.c.author_id)
     return select(*_COLUMNS, *more).select_from(full)
 
 
 def shown(row: Row) -> Channel:
-    """A row of `with_latest`."""
+    """Return the channel in a row of `with_latest`."""
     has_message = row["message_id"] is not None
     return channel_from(row, message_from(row, "latest_author") if has_message else None)
 
 
 def listed(row: Row, since: datetime | None) -> Channel:
-    """A row of `on_page`."""
+    """Return the channel in a row of `on_page`."""
     return shown(row) if since is None else replace(shown(row), listed_at=row["listed_at"])
 
 
 def visible_to(user_id: UUID | None) -> ColumnElement[bool]:
-    """Public channels, and the private and direct ones that user is in."""
+    """Return the condition for public channels, and for private and direct ones that the user is in."""
     public = channels.c.is_private == false()
     if user_id is None:
         return public
-    # Not EXISTS: PostgreSQL turns that into a hash of all the user's channels, wherever it expects many rows.
+    # Not EXISTS: PostgreSQL turns it into a hash of all the user's channels where it expects many rows.
     inside = select(members.c.id).where(members.c.channel_id == channels.c.id, members.c.user_id == user_id)
     return or_(public, inside.correlate(channels).scalar_subquery().is_not(None))
 
@@ -76,13 +76,13 @@ def _is(organization_id: UUID, channel_id: UUID) -> ColumnElement[bool]:
 
 
 def _is_admin(user_id: UUID) -> ColumnElement[Any]:
-    """Whether that member of the channel is an admin; NULL for a user who is no member."""
+    """Return an expression: whether the member is an admin; NULL for a user that is not a member."""
     theirs = select(members.c.is_admin).where(members.c.channel_id == channels.c.id, members.c.user_id == user_id)
     return theirs.correlate(channels).scalar_subquery().label("is_admin")
 
 
 def _some_admin() -> ColumnElement[Any]:
-    """An admin of the channel, NULL when it has none. Deleted users do not count."""
+    """Return an expression: an admin of the channel; NULL if it has none. Deleted users do not count."""
     admins = (
         select(members.c.user_id)
         .join(users, users.c.id == members.c.user_id)
@@ -93,13 +93,13 @@ def _some_admin() -> ColumnElement[Any]:
 
 
 def locked(channel_id: UUID) -> Select[Any]:
-    """What every change within a channel begins with: its row, nobody else's until the end of the transaction."""
+    """Return the query that each change in a channel starts with. It locks the channel's row until the end of the transaction."""
     present = and_(channels.c.id == channel_id, channels.c.deleted_at.is_(None))
     return select(channels).where(present).with_for_update()
 
 
 def recordings_visible_to(user_id: UUID | None) -> ColumnElement[bool]:
-    """As the channel; after its deletion those of a private one to its last members and to the organization itself (None)."""
+    """Return the condition for visible recordings: as the channel; of a deleted private one, to its last members (None: all)."""
     deleted = channels.c.deleted_at.is_not(None)
     if user_id is None:
         return or_(visible_to(None), deleted)
@@ -116,16 +116,16 @@ def channel_row(channel: Channel) -> dict[str, Any]:
 
 
 def named(search: str, folded: Column[str]) -> ColumnElement[bool]:
-    """The channel of this row, `folded` its name there, has this in its name, in any case.
+    """Return the condition that the name in the column `folded` contains `search`, in any case.
 
-    A query of its own, though of one row that is at hand: told the condition itself, PostgreSQL expects few to fit, and reads
-    everybody's rows from end to end.
+    It is a subquery, although of the same row: with the plain condition, PostgreSQL expects few matches and scans the rows of all
+    organizations.
     """
     return select(_fits(search, folded)).correlate(folded.table).scalar_subquery()
 
 
 def _named_elsewhere(search: str, channel_id: ColumnElement[Any]) -> ColumnElement[bool]:
-    """The same of the channel of that id, for lists whose rows have no name."""
+    """Return the same condition for the channel with that id, for rows without its name."""
     there = select(_fits(search, channels.c.name_folded)).where(channels.c.id == channel_id)
     return there.correlate_except(channels).scalar_subquery()
 
@@ -142,9 +142,9 @@ def _listed(
     search: str,
     since: datetime | None,
 ) -> Select[Any]:
-    """A page of the public channels and of the private ones that user is in.
+    """Return the query for a page of public channels and of the user's private ones.
 
-    They are walked separately, because one walk over both would pass everybody's private channels.
+    They are read separately, because one index over both would include the private channels of other users.
     """
     by_creation = ordering.lstrip("-") == "created_at"
     descending = ordering.startswith("-")
@@ -169,7 +169,7 @@ def _listed(
 def on_page(
     both: Sequence[Select[Any]], request: PageRequest, descending: bool, source: FromClause, *more: Any
 ) -> Select[Any]:
-    """The channels at these `places`, in order. `source` has the channels' table in it; `more` columns beside."""
+    """Return the query for the channels at these `places`, in order. `source` includes the table of channels."""
     page = union_all(*both).subquery()
     full = with_latest(page.c.at.label("listed_at"), *more, source=source.join(page, page.c.id == channels.c.id))
     return paged(full, page.c.at, page.c.id, request, descending=descending)
@@ -196,8 +196,8 @@ class StoredChannels:
         return None if row is None else shown(row)
 
     async def entry(self, organization_id: UUID, channel_id: UUID, user_id: UUID | None) -> Entry | None:
-        # One statement, because PostgreSQL shows each one the state of its own moment: with two, a channel that is deleted between
-        # them is there but has no members.
+        # One statement, because in PostgreSQL each one has its own snapshot: with two, a channel that is deleted between them
+        # would exist without members.
         if user_id is None:
             row = await self._row(with_latest(_some_admin()).where(_is(organization_id, channel_id)))
             return None if row is None else Entry(shown(row), is_member=False, is_admin=row["some_admin"] is None)
@@ -273,7 +273,7 @@ class StoredChannels:
 
 
 async def _be_the_default(connection: AsyncConnection, channel_id: UUID) -> None:
-    """Errors: Conflict, when another channel is. The organization is locked: of two who ask at once one sees the other's."""
+    """Raise Conflict if another channel is the default. The organization is locked, so that concurrent changes see each other."""
     home = select(channels.c.organization_id).where(channels.c.id == channel_id).scalar_subquery()
     await connection.execute(
         select(organizations.c.id).where(organizations.c.id == home).with_for_update(key_share=True)

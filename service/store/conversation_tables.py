@@ -1,7 +1,7 @@
-"""The tables of what is said in channels, and who is in them.
+"""The tables of messages and members.
 
 A member's row repeats two times of its channel (`channel_created_at`, `channel_latest_at`), and whether it is a private one, so
-that the lists of somebody's channels are walks along an index, in either order; and it carries the two unread counts, which change
+that the lists of a user's channels read one index, in either order; and it carries the two unread counts, which change
 in the transaction that posts, deletes or sees. Every such transaction locks the channel's row first: that makes the counts exact,
 and deadlocks impossible.
 """
@@ -34,8 +34,8 @@ members = Table(
     Column("user_id", ForeignKey(users.c.id), nullable=False),
     Column("organization_id", ForeignKey(organizations.c.id), nullable=False),
     Column("is_admin", Boolean, nullable=False),
-    Column("last_seen_at", UtcDateTime),  # as he said it
-    Column("seen_until", UtcDateTime, nullable=False),  # what it came to: later messages are unread
+    Column("last_seen_at", UtcDateTime),  # as the client sent it
+    Column("seen_until", UtcDateTime, nullable=False),  # the effective time: later messages are unread
     Column("unread_message_count", Integer, nullable=False),
     Column("unread_mention_count", Integer, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
@@ -87,10 +87,10 @@ messages = Table(
     Column("body", Text, nullable=False),  # JSON as text: a JSON type would sort the keys
     Column("is_edited", Boolean, nullable=False),
     Column("notify_channel", Boolean, nullable=False),
-    Column("digest", String(64), nullable=False),  # of what was first sent: a retry is told from a clash by it
+    Column("digest", String(64), nullable=False),  # of the content as first sent: distinguishes a retry from a conflict
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
-    # Clients choose ids. Unique in the channel only, so that a taken id tells nothing about another channel.
+    # Clients choose ids. Unique in the channel only, so that a conflict reveals nothing about another channel.
     PrimaryKeyConstraint("channel_id", "id"),
     Index(None, "channel_id", "created_at", "id"),
 )

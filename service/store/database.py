@@ -1,4 +1,4 @@
-"""Connections: two dialects, short transactions, bounded waits, and one place that turns a lost database into `Unavailable`."""
+"""Connections: two dialects, short transactions, bounded waits, and one place that maps a lost database to `Unavailable`."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from service.store.urls import driver_url
 log = structlog.get_logger(__name__)
 
 POOL_SIZE = 10
-"""Connections of one process; further callers wait at most POOL_TIMEOUT."""
+"""Connections of one process. Further requests wait for POOL_TIMEOUT at most."""
 
 POOL_TIMEOUT = 5.0
-"""Seconds a caller waits for a connection before the store counts as away."""
+"""Seconds a request waits for a connection before the store counts as busy."""
 
 POOL = {"pool_size": POOL_SIZE, "max_overflow": 0, "pool_timeout": POOL_TIMEOUT, "hide_parameters": True}
-"""Of both databases. Parameters are hidden: stream keys are among them, and exceptions are logged."""
+"""Pool options of both databases. Parameters are hidden, because they include stream keys, and exceptions are logged."""
 
 WRITE_TURN_TIMEOUT = 10.0
-"""Seconds a write to SQLite waits for the writes in front of it before the store counts as busy."""
+"""Seconds a write to SQLite waits for earlier writes before the store counts as busy."""
 
 RETRY_AFTER = 2.0
 """Seconds after which a client may ask again when the store is unavailable or busy."""
@@ -38,13 +38,13 @@ UNAVAILABLE = "The store is not available."
 BUSY = "The store is busy: too many requests wait for it. Try again in a moment."
 
 READ_ATTEMPTS = 2
-"""A read that lost its connection is asked once more, on a new one. A write never is: it may have happened."""
+"""A read that lost its connection is repeated once, on a new one. A write is not: it may have been committed."""
 
 T = TypeVar("T")
 
 
 class Database:
-    """A pool of connections. `read` and `write` are the only ways in."""
+    """A pool of connections, used through `read` and `write` only."""
 
     def __init__(self, url: str) -> None:
         where = driver_url(url)
@@ -57,7 +57,11 @@ class Database:
         self._engine = self._sqlite_engine(where) if self.dialect == "sqlite" else self._postgresql_engine(where)
 
     async def read(self, query: Callable[[AsyncConnection], Awaitable[T]]) -> T:
-        """Run `query` in a read transaction, again when the connection turns out to be dead. Errors: Unavailable."""
+        """Run `query` in a read transaction, and again if its connection was dead.
+
+        Raises:
+            Unavailable: The database does not answer, or is busy.
+        """
         for attempt in range(READ_ATTEMPTS):
             try:
                 async with self._translated(), self._engine.connect() as connection:
@@ -68,7 +72,12 @@ class Database:
         raise AssertionError("unreachable")
 
     async def write(self, change: Callable[[AsyncConnection], Awaitable[T]]) -> T:
-        """Run `change` in one transaction: all of it or nothing. Errors: Unavailable, sqlalchemy's IntegrityError."""
+        """Run `change` in one transaction.
+
+        Raises:
+            Unavailable: The database does not answer, or is busy.
+            sqlalchemy.exc.IntegrityError: A constraint is violated.
+        """
         async with self._translated(), self._turn(), self._engine.connect() as connection:
             await connection.execution_options(**{WRITES: True})
             async with connection.begin():
@@ -76,9 +85,9 @@ class Database:
 
     @asynccontextmanager
     async def _turn(self) -> AsyncIterator[None]:
-        """Wait for the writes to SQLite that came first: it serves one at a time, and its own waiting writers by chance.
+        """Wait for earlier writes to SQLite, which has one writer at a time and serves waiting ones in no order.
 
-        Outside of the pool: writers that wait hold no connection, so that reads go on. Errors: Unavailable.
+        Writers wait without a connection of the pool, so that reads continue. Raise Unavailable after WRITE_TURN_TIMEOUT.
         """
         if self.dialect != "sqlite":
             yield
@@ -94,11 +103,11 @@ class Database:
             self._turns.release()
 
     async def run_sync(self, work: Callable[[Connection], None]) -> None:
-        """Run a synchronous `work`, such as a migration, in one transaction. Errors: Unavailable."""
+        """Run synchronous work, such as a migration, in one transaction. Raise Unavailable if the database does not answer."""
         await self.write(lambda connection: connection.run_sync(work))
 
     async def aclose(self) -> None:
-        """Close every connection, also those in use. What comes later is refused as unavailable. Safe to call twice."""
+        """Close all connections, also those in use. Later calls raise Unavailable. Safe to call twice."""
         self._closed = True
         await self._engine.dispose()
         await self._workers.end()
@@ -119,7 +128,7 @@ class Database:
     @asynccontextmanager
     async def _translated(self) -> AsyncIterator[None]:
         if self._closed:
-            raise _unavailable()  # a connection that is opened now would never be closed
+            raise _unavailable()  # a connection that is opened now would not be closed
         try:
             yield
         except IntegrityError:
@@ -141,7 +150,7 @@ class Database:
             log.info("store available again")
 
     def _lost(self, cause: BaseException, detail: str) -> Unavailable:
-        """The error to raise. It is logged once, not for every request meanwhile: there may be thousands."""
+        """Return the error to raise, logged once: thousands of requests may fail meanwhile."""
         if self._trouble != detail:
             self._trouble = detail
             orig = getattr(cause, "orig", None) or cause  # SQLAlchemy's driver error, which wraps asyncpg's own
@@ -155,17 +164,17 @@ def _unavailable() -> Unavailable:
 
 
 READ_ONLY = "25006"
-"""What a standby says to a write."""
+"""The SQLSTATE of a write to a standby."""
 
 _LOST_SQLSTATES = ("08", "28", "3D", "40", "53", "57", READ_ONLY)
-"""PostgreSQL's errors, and classes of them, that say the server or the moment, not the statement, is the trouble (its appendix A).
-Of class 40, a deadlock for one, nothing was done: it may be tried again."""
+"""SQLSTATEs, and classes of them, that are caused by the server or the load, not by the statement (PostgreSQL, appendix A).
+After an error of class 40, such as a deadlock, nothing was committed: the request may be repeated."""
 
 _BUSY_SQLSTATES = ("40", "53300")
-"""A deadlock or a lost race, of which nothing was done, and too many connections."""
+"""Deadlocks, serialization failures, and too many connections."""
 
 _BUSY_SQLITE = ("locked", "busy")
-"""Another process writes: a command of the operator's."""
+"""Another process writes, such as a command of the operator."""
 
 _LOST_SQLITE = (
     "unable to open",
@@ -179,7 +188,7 @@ _LOST_SQLITE = (
 
 
 def _sqlstate(error: DBAPIError) -> str | None:
-    """PostgreSQL's five characters; None where there are none (SQLite)."""
+    """Return PostgreSQL's SQLSTATE; None for SQLite."""
     state = getattr(error.orig, "sqlstate", None)
     return state if isinstance(state, str) else None
 

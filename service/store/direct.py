@@ -1,4 +1,4 @@
-"""Direct channels: the unique key of who is in one decides between two that are opened at once."""
+"""Direct channels. A unique key of the members decides between two that are opened at the same time."""
 
 from __future__ import annotations
 

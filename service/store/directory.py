@@ -15,7 +15,7 @@ from service.store.tables import organizations, users
 
 
 class StoredDirectory:
-    """Implements `domain.conversation_ports.DirectoryStore`."""
+    """Implements `domain.ports.DirectoryStore`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -1,4 +1,4 @@
-"""Channels' claims on live inputs. What keeps one input per channel is here: unique keys and compare-and-set."""
+"""Channels' claims on live inputs. Unique keys and compare-and-set ensure one input per channel."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class StoredClaims:
 
     async def claim(self, new: ClaimedInput) -> ClaimedInput:
         async def change(connection: AsyncConnection) -> None:
-            # Shared with nobody who renames it: he would not see this claim yet, and it would keep the old name.
+            # Locked against a concurrent rename, which would not see this claim yet, so that the claim would keep the old name.
             name = select(channels.c.name_folded).where(channels.c.id == new.channel_id).with_for_update(read=True)
             row = _row(new) | {"channel_name_folded": (await connection.execute(name)).scalar_one_or_none() or ""}
             await connection.execute(insert_new(connection, live_inputs, row))

@@ -1,4 +1,4 @@
-"""What the local provider remembers of its live inputs, across restarts."""
+"""The local provider's live inputs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from service.store.tables import local_inputs
 
 
 class StoredInputs:
-    """Implements `providers.local.ports.InputStore`. A deleted input leaves its request_id behind, without its key."""
+    """Implements `providers.local.ports.InputStore`. The row of a deleted input keeps its request_id, without its key."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

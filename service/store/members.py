@@ -36,7 +36,7 @@ async def _find(connection: AsyncConnection, channel_id: UUID, user_id: UUID) ->
 
 
 class StoredMembers:
-    """Implements `domain.conversation_ports.MemberStore`."""
+    """Implements `domain.conversation.ports.MemberStore`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -96,7 +96,7 @@ class StoredMembers:
                 values["is_admin"] = changes.is_admin
             if changes.sees:
                 values["last_seen_at"] = changes.last_seen_at
-                # What is not said yet is not seen, though the moment named lies in the future.
+                # A time in the future does not cover messages that are not posted yet.
                 seen = changes.last_seen_at or before.created_at
                 since = values["seen_until"] = min(seen, channel["latest_message_created_at"])
                 values |= await _unread(connection, channel_id, user_id, since)
@@ -168,7 +168,7 @@ ONLY_ADMIN = "This is the channel's only admin. Make another member an admin fir
 
 
 async def _leave_an_admin(connection: AsyncConnection, channel_id: UUID, user_id: UUID) -> None:
-    """Errors: Conflict when that user is the only admin whose account is not deleted. The channel is locked."""
+    """Raise Conflict if the user is the only admin whose account is not deleted. The channel must be locked."""
     others = (
         select(members.c.id)
         .join(users, users.c.id == members.c.user_id)
@@ -184,7 +184,7 @@ async def _leave_an_admin(connection: AsyncConnection, channel_id: UUID, user_id
 
 
 async def _unread(connection: AsyncConnection, channel_id: UUID, user_id: UUID, since: datetime) -> dict[str, int]:
-    """Counted afresh. The channel must be locked, or somebody posts meanwhile."""
+    """Recount. The channel must be locked, so that no message is posted meanwhile."""
     later = and_(
         messages.c.channel_id == channel_id,
         messages.c.created_at > since,

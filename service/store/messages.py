@@ -1,4 +1,4 @@
-"""Messages, and what they do to the channel and to the unread counts of its members."""
+"""Messages, and their effects on the channel and on the unread counts of its members."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from service.store.statements import paged
 from service.store.tables import channels, users
 
 TICK = timedelta(microseconds=1)
-"""Two messages of a channel are at least this far apart: whoever pages by time sees each one once."""
+"""The smallest interval between two messages of a channel, so that paging by time returns each once."""
 
 
 def _with_author() -> Select[Any]:
@@ -106,7 +106,7 @@ TAKEN = "There is another message with this id in the channel."
 
 
 async def _was_sent_before(connection: AsyncConnection, new: NewMessage) -> bool:
-    """The same message is there already. Errors: Conflict when it is another one."""
+    """Return the stored message, if it is the same. Raise Conflict if it is another one."""
     taken = select(messages.c.author_id, messages.c.digest).where(_at(new.channel_id, new.id))
     found = (await connection.execute(taken)).one_or_none()
     if found is None:
@@ -144,7 +144,7 @@ async def _add(connection: AsyncConnection, new: NewMessage, at: datetime) -> No
 
 
 async def _named(connection: AsyncConnection, new: NewMessage) -> list[UUID]:
-    """Those of the listed who are members, but the author; nobody else has a count."""
+    """Return the mentioned users that are members, except for the author. Only members have counts."""
     if not new.notify_users:
         return []
     listed = select(members.c.user_id).where(
@@ -162,7 +162,7 @@ async def _count(
     meant: ColumnElement[bool],
     by: int,
 ) -> None:
-    """Change the counts of everybody but the author for whom a message of that moment is unread. The channel is locked."""
+    """Change the counts of all members but the author for whom a message of that time is unread. The channel must be locked."""
     unread = and_(members.c.channel_id == channel_id, members.c.user_id != author_id, members.c.seen_until < at)
     await connection.execute(
         update(members)
@@ -175,7 +175,7 @@ async def _count(
 
 
 async def _empty(connection: AsyncConnection, row: RowMapping, at: datetime) -> None:
-    """Soft delete: what was said is gone, that something was said stays."""
+    """Delete the content of a message and keep its row."""
     here = and_(mentions.c.channel_id == row["channel_id"], mentions.c.message_id == row["id"])
     named = select(mentions.c.user_id).where(here)
     meant = or_(true() if row["notify_channel"] else false(), members.c.user_id.in_(named))

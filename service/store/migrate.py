@@ -1,4 +1,4 @@
-"""Brings a database up to date. Safe to run from several processes at once: PostgreSQL's are serialised by an advisory lock."""
+"""Migrates a database. Several processes may do it at once: on PostgreSQL, an advisory lock serializes them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from service.store.database import Database
 from service.store.schema import MIGRATIONS
 
 MIGRATION_LOCK = 7_091_935
-"""The key of the advisory lock; any number, as long as it is always the same."""
+"""The key of the advisory lock. Any number will do, but it must never change."""
 
 
 class SchemaTooNew(DomainError):
@@ -27,7 +27,12 @@ class SchemaTooNew(DomainError):
 
 
 async def migrate(url: str) -> None:
-    """Upgrade the database at `url` to the newest schema; nothing to do when it is. Errors: Unavailable, SchemaTooNew."""
+    """Upgrade the database at `url` to the newest schema.
+
+    Raises:
+        Unavailable: The database does not answer.
+        SchemaTooNew: A newer version of the service has migrated it.
+    """
     database = Database(url)
     try:
         await database.run_sync(_upgrade)
@@ -36,7 +41,7 @@ async def migrate(url: str) -> None:
 
 
 async def is_current(url: str) -> bool:
-    """Return whether the database has the newest schema. Errors: Unavailable, SchemaTooNew."""
+    """Return whether the database has the newest schema. Raise Unavailable or SchemaTooNew."""
     database = Database(url)
     try:
         return await database.read(lambda connection: connection.run_sync(_is_current))
@@ -45,7 +50,7 @@ async def is_current(url: str) -> bool:
 
 
 def known_revisions() -> list[str]:
-    """The schemas this version knows, newest first."""
+    """Return the schema revisions that this version knows, newest first."""
     return [script.revision for script in ScriptDirectory(str(MIGRATIONS)).walk_revisions()]
 
 

@@ -15,20 +15,20 @@ STATEMENT_TIMEOUT = 5.0
 """Seconds one statement may take."""
 
 ERRORS: tuple[type[Exception], ...] = (asyncpg.PostgresError,)
-"""What the driver raises while it connects, which SQLAlchemy passes on as it is."""
+"""Errors of the driver while it connects. SQLAlchemy does not wrap these."""
 
 CONNECTION_ERRORS: tuple[type[Exception], ...] = (asyncpg.InterfaceError, OSError, TimeoutError)
-"""What the driver raises besides when a connection is lost."""
+"""Other errors of the driver when a connection is lost."""
 
 
 async def connect(url: URL, statement_timeout: float) -> Any:
-    """Open a connection outside of the pool (an asyncpg.Connection). Errors: ERRORS, CONNECTION_ERRORS."""
+    """Open a connection outside of the pool (an asyncpg.Connection). Raise ERRORS or CONNECTION_ERRORS."""
     _, options = url.get_dialect()().create_connect_args(url)
     return await asyncpg.connect(**options, timeout=CONNECT_TIMEOUT, command_timeout=statement_timeout)
 
 
 def postgresql_engine(url: URL, **pool: Any) -> AsyncEngine:
-    """Connects at the first use."""
+    """Create an engine. It connects at the first use."""
     return create_async_engine(
         url,
         pool_pre_ping=True,  # after a restart of the server the dead connections are replaced, not handed out

@@ -1,4 +1,4 @@
-"""Who is in which call: one row for a participant and channel, the newest word about him."""
+"""Presence in calls: one row per participant and channel, with the latest event."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ KEY = ("channel_id", "participant")
 
 
 class StoredPresence:
-    """Implements `domain.meetings.PresenceStore`."""
+    """Implements `domain.conversation.meetings.PresenceStore`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -48,7 +48,7 @@ class StoredPresence:
         self, organization_id: UUID, user_id: UUID, viewer_id: UUID, at: datetime, request: PageRequest
     ) -> list[ActiveConference]:
         is_here = func.max(case((call_presences.c.participant == str(user_id), 1), else_=0))
-        # Counted first: then only the channels are looked up, not the channel of each participant.
+        # Counted first, so that each channel is joined once, not once per participant.
         calls = (
             select(call_presences.c.channel_id, func.count().label("participant_count"), is_here.label("joined"))
             .where(call_presences.c.organization_id == organization_id, call_presences.c.leaves_at > at)
@@ -75,7 +75,7 @@ class StoredPresence:
 
 
 def _newest(connection: AsyncConnection, row: dict[str, Any]) -> Insert:
-    """INSERT, or overwrite what is not newer."""
+    """Return an INSERT that replaces an existing row unless that one is newer."""
     changed = {name: row[name] for name in ("noted_at", "leaves_at")}
     older = call_presences.c.noted_at <= row["noted_at"]
     statement: Insert = (

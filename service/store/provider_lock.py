@@ -1,11 +1,11 @@
-"""On PostgreSQL one process alone carries the streams of the local provider: it holds a session-level advisory lock.
+"""On PostgreSQL, one process at a time runs the local provider: it holds a session-level advisory lock.
 
-    acquire ─▶ held ──(connection lost)──▶ taken again as soon as the server answers
-                 └── another process has it by then ──▶ LockHeld, and the service stops
+    acquire ─▶ held ──(connection lost)──▶ acquired again as soon as the server answers
+                 └── another process holds it by then ──▶ LockHeld, and the service stops
 
-The lock belongs to a connection of its own, on which the holder makes itself heard every HEARTBEAT. PostgreSQL releases it at
-once when the holder's process dies. When the holder's machine dies the connection may look open for hours: a holder that was
-silent for STALE_AFTER is disconnected by whoever wants the lock.
+The lock belongs to a connection of its own, on which the holder sends a query every HEARTBEAT. PostgreSQL releases it at once
+when the holder's process dies. When the holder's machine dies, the connection may seem open for hours: a process that wants the
+lock disconnects a holder that was silent for STALE_AFTER.
 """
 
 from __future__ import annotations
@@ -28,27 +28,27 @@ from service.store.urls import driver_url
 log = structlog.get_logger(__name__)
 
 LOCK_CLASS = 7_091_936
-"""The first key of the advisory lock; the second says which one of the service's locks it is."""
+"""The first key of the advisory lock. The second key identifies the lock within the service."""
 
 LOCAL_PROVIDER = 1
 
 HEARTBEAT = 2.0
-"""Seconds between two signs of life of the holder."""
+"""Seconds between two heartbeats of the holder."""
 
 STALE_AFTER = 10.0
-"""Seconds without a sign of life after which a holder counts as dead."""
+"""Seconds without a heartbeat after which a holder counts as dead."""
 
 POLL_EVERY = 0.5
-"""Seconds between two looks at a holder, and between two attempts to take the lock again."""
+"""Seconds between two checks of a holder, and between two attempts to acquire the lock again."""
 
 RETURN_GRACE = 3.0
-"""Seconds after a start of PostgreSQL in which the lock is left to the process that held it before."""
+"""Seconds after a start of PostgreSQL in which only the previous holder may acquire the lock."""
 
 ANSWER_TIMEOUT = 5.0
 """Seconds one statement may take."""
 
 MAX_APPLICATION_NAME = 63
-"""Bytes that PostgreSQL keeps of an application_name."""
+"""The longest application_name of PostgreSQL, in bytes."""
 
 _NAME = re.compile(r"conference pid=(\d{1,10}) host=(\S{1,63})")
 
@@ -57,7 +57,7 @@ SETTINGS = (
     "SET tcp_keepalives_interval = 2",
     "SET tcp_keepalives_count = 3",
 )
-"""The server notices a dead holder's machine by itself, also while nobody wants the lock."""
+"""With these, the server detects a holder's dead machine by itself, even if no other process wants the lock."""
 
 FIND_HOLDER = """
 SELECT a.pid, a.application_name, a.backend_start, a.state_change,
@@ -98,16 +98,20 @@ class ProviderLock:
         self._keeper: asyncio.Task[None] | None = None
 
     async def acquire(self) -> None:
-        """Take the lock and keep it. Waits a few seconds to tell a dead holder from a living one.
+        """Acquire the lock and keep it. Wait a few seconds to find out whether its holder is alive.
 
-        Errors: LockHeld, Unavailable. Raises LockHeld in the background, which ends the service, when another process has taken
-        the lock while PostgreSQL was unavailable.
+        A LockHeld in the background, which ends the service, means that another process acquired the lock while PostgreSQL was
+        unavailable.
+
+        Raises:
+            LockHeld: Another process holds the lock.
+            Unavailable: PostgreSQL does not answer.
         """
         await self._acquire(first=True)
         self._keeper = self._spawn(self._keep(), name="provider lock")
 
     async def aclose(self) -> None:
-        """Release the lock; safe to call twice."""
+        """Release the lock. Safe to call twice."""
         if self._keeper is not None:
             self._keeper.cancel()
             await asyncio.gather(self._keeper, return_exceptions=True)
@@ -122,7 +126,7 @@ class ProviderLock:
             except Unavailable:
                 log.warning("provider lock lost with its connection")
                 await self._reacquire()
-                log.info("provider lock taken again")
+                log.info("provider lock acquired again")
 
     async def _reacquire(self) -> None:
         while True:
@@ -161,7 +165,7 @@ class ProviderLock:
     async def _find_holder(self) -> _Seen | None:
         rows = await self._fetch(FIND_HOLDER, LOCK_CLASS, LOCAL_PROVIDER, STALE_AFTER)
         if not rows:
-            return None  # it let go a moment ago
+            return None  # it has just released the lock
         return _Seen.of(*rows[0])
 
     # The connection.
@@ -190,7 +194,7 @@ class ProviderLock:
             connection.terminate()
 
     async def _ask(self, query: str, *arguments: object) -> Any:
-        """The first value of the first row. Errors: Unavailable."""
+        """Return the first value of the first row. Raise Unavailable if PostgreSQL does not answer."""
         return (await self._fetch(query, *arguments))[0][0]
 
     async def _fetch(self, query: str, *arguments: object) -> Any:

@@ -1,8 +1,8 @@
-"""What goes for good, and when: the messages of deleted channels, a few at a time.
+"""Purges the messages of deleted channels, a few at a time.
 
-A channel's row, its inputs and its stream sessions stay: they say whose its recordings are. Its members go in the
-transaction of the deletion; those of a private one are kept as former members, who may see the recordings. `latest_message_id`
-stays on the row as long as there are messages, and so tells where any are.
+A channel's row, its inputs and its stream sessions are kept: its recordings belong to them. Its members are deleted in the
+transaction of the deletion; those of a private channel are kept as former members, who may see its recordings.
+`latest_message_id` stays on the row as long as there are messages.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from service.store.tables import FORGETTABLE, channels
 
 
 class StoredPurge:
-    """Implements `domain.sweeper.PurgeStore`."""
+    """Implements `domain.conversation.purge.PurgeStore`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def purge_messages(self, limit: int) -> bool:
-        # Whoever else sweeps takes another channel.
+        # Another process that purges gets another channel: rows that are locked are skipped.
         next_one = select(channels.c.id).where(FORGETTABLE).order_by(channels.c.deleted_at).limit(1)
 
         async def change(connection: AsyncConnection) -> bool:

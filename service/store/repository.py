@@ -20,7 +20,7 @@ from service.store.sessions import StoredSessions
 
 
 class Store:
-    """Everything the service remembers. Needs a database that `migrate` has brought up to date."""
+    """All stores of the service. Needs a database with the newest schema (`migrate`)."""
 
     def __init__(self, url: str) -> None:
         self.database = Database(url)
@@ -37,7 +37,7 @@ class Store:
         self.purge = StoredPurge(self.database)
 
     async def check(self) -> None:
-        """Return when the database answers (readiness). Errors: domain.errors.Unavailable."""
+        """Return if the database answers, for the readiness probe. Raise `domain.errors.Unavailable` if not."""
 
         async def query(connection: AsyncConnection) -> None:
             await connection.execute(text("SELECT 1"))
@@ -45,5 +45,5 @@ class Store:
         await self.database.read(query)
 
     async def aclose(self) -> None:
-        """Close every connection; safe to call twice."""
+        """Close all connections. Safe to call twice."""
         await self.database.aclose()

@@ -77,7 +77,7 @@ def member_from(row: Row) -> Member:
 
 
 def member_row(channel: Channel, user_id: UUID, *, is_admin: bool, at: datetime | None = None) -> dict[str, Any]:
-    """A new member of the channel; `at` is when, None: from the beginning."""
+    """Return the row of a new member. `at`: when the user joined; None: when the channel was created."""
     joined = at or channel.created_at
     return {
         "id": uuid4(),
@@ -102,5 +102,5 @@ def member_row(channel: Channel, user_id: UUID, *, is_admin: bool, at: datetime 
 
 
 def written(body: Mapping[str, Any]) -> str:
-    """A body as it is kept: the keys in their order, no blanks."""
+    """Serialize a body, with its keys in their order and without white space."""
     return json.dumps(body, ensure_ascii=False, separators=(",", ":"))

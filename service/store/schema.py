@@ -1,4 +1,4 @@
-"""Which schema this version needs, and which one a database has. Without alembic, whose import would make every start longer."""
+"""The schema that this version needs, and that of a database. Without alembic, whose import would slow down each start."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 def newest_revision() -> str:
-    """The revision of the last migration; the files are called <revision>_<subject>.py."""
+    """Return the revision of the last migration. Files are named <revision>_<subject>.py."""
     return max(file.name.partition("_")[0] for file in (MIGRATIONS / "versions").glob("[0-9]*_*.py"))
 
 
 async def has_newest_schema(database: Database) -> bool:
-    """Return whether there is nothing to migrate; False also where it cannot be told."""
+    """Return whether there is nothing to migrate; False also if it is unknown."""
 
     async def query(connection: AsyncConnection) -> str | None:
         found = await connection.execute(text("SELECT version_num FROM alembic_version"))

@@ -1,4 +1,4 @@
-"""Stream sessions. That a channel has one running session at most is the partial unique index."""
+"""Stream sessions. A partial unique index allows each channel one running session."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ from service.store.tables import UtcDateTime, live_inputs, metadata, retired_inp
 from service.store.tables import channels as channels_table
 
 VISITORS_AT_ONCE = 2_000
-"""Visitors stored in one transaction: other writers get their turn in between."""
+"""Visitors stored in one transaction, so that other writers can go in between."""
 
 stream_sessions = Table(
     "stream_sessions",
     metadata,
     Column("id", Uuid, primary_key=True),
     Column("organization_id", Uuid, nullable=False),
-    Column("channel_id", Uuid, nullable=False),  # no foreign key: what was streamed outlives its channel
+    Column("channel_id", Uuid, nullable=False),  # no foreign key: sessions outlive their channel
     Column("by_encoder", Boolean, nullable=False),
     Column("started_at", UtcDateTime, nullable=False),
     Column("stopped_at", UtcDateTime),
@@ -64,7 +64,7 @@ stream_session_visitors = Table(
 
 
 class StoredSessions:
-    """Implements `domain.sessions.SessionStore`."""
+    """Implements `domain.streams.sessions.SessionStore`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -133,12 +133,12 @@ class StoredSessions:
 
         async def change(connection: AsyncConnection) -> None:
             peak = _larger(connection)(stream_sessions.c.peak_viewers, viewers)
-            # This first: it holds the row, so that nobody is added to a session that was closed meanwhile.
+            # First, because it locks the row: no visitor is added to a session that has been closed.
             done = await connection.execute(update(stream_sessions).where(*running).values(peak_viewers=peak))
             if done.rowcount != 1 or not visitors:
                 return
             rows = [{"session_id": session_id, "visitor": visitor} for visitor in visitors]
-            # Those already there change nothing.
+            # Visitors that are stored already are skipped.
             await connection.execute(insertion(connection, stream_session_visitors).on_conflict_do_nothing(), rows)
             theirs = stream_session_visitors.c.session_id == session_id
             count = select(func.count()).select_from(stream_session_visitors).where(theirs).scalar_subquery()
@@ -150,7 +150,7 @@ class StoredSessions:
         self, channel_id: UUID, begin: datetime, end: datetime, limit: int
     ) -> list[StreamSession]:
         here = stream_sessions.c.channel_id == channel_id
-        # A channel's sessions follow each other: the last one to begin by then is the first that can matter.
+        # Sessions of a channel do not overlap: the last one that began before is the first that can match.
         before = select(func.max(stream_sessions.c.started_at)).where(here, stream_sessions.c.started_at <= begin)
         return await self._sessions(
             select(stream_sessions)
@@ -180,7 +180,7 @@ def _running() -> Select[Any]:
 
 
 def _larger(connection: AsyncConnection) -> Any:
-    """The larger of two values: SQLite's two-argument max, PostgreSQL's greatest."""
+    """Return the function for the larger of two values: SQLite's two-argument max, PostgreSQL's greatest."""
     return func.greatest if connection.dialect.name == "postgresql" else func.max
 
 

@@ -17,31 +17,31 @@ from sqlalchemy import URL, Connection, event
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 BUSY_TIMEOUT_MS = 5_000
-"""How long a writer waits for another one."""
+"""How long a writer waits for another one, in ms."""
 
 WRITES = "conference_writes"
 """The execution option of a connection whose transaction writes."""
 
 
 class Workers:
-    """The connections whose threads run.
+    """The connections with a running thread.
 
-    A connection whose opening or statement was cancelled ends by itself, on its thread, which then tells the event loop: the loop
-    must still be there. The pool does not close a connection that is in use while the pool is closed: `end` does.
+    A connection whose opening or statement was cancelled ends by itself, on its thread, which then calls the event loop: the loop
+    must still run. The pool does not close a connection that is in use when the pool is closed; `end` does.
     """
 
     def __init__(self) -> None:
         self._connections: set[aiosqlite.Connection] = set()
 
     def connect(self, *arguments: Any, **options: Any) -> aiosqlite.Connection:
-        """Open a connection, as `aiosqlite.connect` does. Its thread is a daemon, as with SQLAlchemy: no process waits for it."""
+        """Open a connection like `aiosqlite.connect`. Its thread is a daemon, as with SQLAlchemy: no process waits for it."""
         connection = aiosqlite.connect(*arguments, **options)
         connection._thread.daemon = True
         self._connections = {each for each in self._connections if each._thread.is_alive()} | {connection}
         return connection
 
     async def end(self) -> None:
-        """Close every connection that is still open, and wait for each thread as long as a writer may wait for another."""
+        """Close all open connections, and wait for each thread, at most BUSY_TIMEOUT_MS."""
         for connection in self._connections:
             if connection._thread.is_alive():
                 connection.stop()
@@ -49,7 +49,7 @@ class Workers:
 
 
 def sqlite_engine(url: URL, workers: Workers, **pool: Any) -> AsyncEngine:
-    """Errors: OSError, if the folder of the database cannot be made."""
+    """Create an engine. Raise OSError if the folder of the database cannot be created."""
     if url.database and url.database != ":memory:":
         _create_private(Path(url.database))
     engine = create_async_engine(url, **pool)
@@ -60,7 +60,7 @@ def sqlite_engine(url: URL, workers: Workers, **pool: Any) -> AsyncEngine:
 
     @event.listens_for(engine.sync_engine, "connect")
     def prepare(connection: Any, _record: object) -> None:
-        connection.isolation_level = None  # the driver must not begin by itself: `begin` below does
+        connection.isolation_level = None  # the driver must not begin transactions: `begin` below does
         cursor = connection.cursor()
         for pragma in (
             f"busy_timeout = {BUSY_TIMEOUT_MS}",
@@ -80,7 +80,7 @@ def sqlite_engine(url: URL, workers: Workers, **pool: Any) -> AsyncEngine:
 
 
 def _create_private(file: Path) -> None:
-    """Create the database's file if there is none, for its owner alone: SQLite gives the same mode to the files beside it."""
+    """Create the database file, readable by its owner only, if there is none. SQLite gives its WAL files the same mode."""
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with suppress(FileExistsError):
         os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))

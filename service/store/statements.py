@@ -1,4 +1,4 @@
-"""Statements both databases understand but SQLAlchemy has no common form for."""
+"""Statements that both databases support but SQLAlchemy has no common form for."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from service.domain.paging import PageRequest
 
 
 def insertion(connection: AsyncConnection, table: Table) -> Any:
-    """An INSERT that knows ON CONFLICT: SQLAlchemy has one for each database, under the same names.
+    """Return an INSERT that supports ON CONFLICT. SQLAlchemy has one for each database, with the same methods.
 
-    PostgreSQL's is imported where it is used only: its dialect takes 2 MiB.
+    PostgreSQL's is imported only where it is used: its dialect takes 2 MiB.
     """
     if connection.dialect.name == "postgresql":
         from sqlalchemy.dialects import postgresql
@@ -26,13 +26,13 @@ def insertion(connection: AsyncConnection, table: Table) -> Any:
 
 
 def insert_new(connection: AsyncConnection, table: Table, row: dict[str, Any]) -> Insert:
-    """INSERT … ON CONFLICT DO NOTHING: whoever comes first wins, the others change nothing."""
+    """Return INSERT … ON CONFLICT DO NOTHING: of concurrent ones, the first is stored."""
     statement: Insert = insertion(connection, table).values(row).on_conflict_do_nothing()
     return statement
 
 
 def values_of(entity: Any) -> dict[str, Any]:
-    """A flat dataclass as the row of the table with the same column names."""
+    """Return a flat dataclass as a row of the table with the same column names."""
     return {field.name: getattr(entity, field.name) for field in fields(entity)}
 
 
@@ -44,10 +44,10 @@ def paged(
     *,
     descending: bool,
 ) -> Select[Any]:
-    """Keyset paging by `at`, then `identity`, both in one direction; the page is turned round when the request goes backward.
+    """Add keyset paging by `at`, then `identity`, in one direction, which is reversed for a backward request.
 
-    `identity` is a column of UUIDs. The place is compared as a row: of both databases' ways to say it this one is where an index
-    is entered, so that the last page costs what the first one does.
+    `identity` is a column of UUIDs. The anchor is compared as a row value: in both databases, this form enters the index at the
+    anchor, so that the last page costs no more than the first.
     """
     downward = descending != request.backward
     if request.anchor is not None:

@@ -118,8 +118,8 @@ channels = Table(
     Column("is_default_channel", Boolean, nullable=False, server_default=false()),
     Column("is_village", Boolean, nullable=False, server_default=false()),
     Column("member_count", Integer, nullable=False, server_default="0"),
-    Column("direct_key", String(64)),  # of a direct channel: who is in it
-    Column("deleted_at", UtcDateTime),  # kept, so that its recordings still belong to somebody
+    Column("direct_key", String(64)),  # of a direct channel: a digest of its members
+    Column("deleted_at", UtcDateTime),  # the row is kept, because recordings belong to it
 )
 
 _IS_DIRECT = channels.c.direct_key.is_not(None)
@@ -133,7 +133,7 @@ Index(
 )
 
 PUBLIC = and_(channels.c.direct_key.is_(None), channels.c.deleted_at.is_(None), channels.c.is_private.is_(False))
-"""What everybody's list may show. Without parameters, so that SQLite, too, sees that the partial indexes fit."""
+"""Channels that every list may show. Without parameters, so that SQLite, too, uses the partial indexes."""
 
 for _at in ("created_at", "latest_message_created_at"):
     Index(
@@ -146,7 +146,7 @@ for _at in ("created_at", "latest_message_created_at"):
     )
 
 FORGETTABLE = and_(channels.c.deleted_at.is_not(None), channels.c.latest_message_id.is_not(None))
-"""Deleted channels whose messages are still there."""
+"""Deleted channels whose messages are not purged yet."""
 
 Index(
     "ix_channels_forgettable",
@@ -191,7 +191,7 @@ local_inputs = Table(
     Column("request_id", String(32), nullable=False, unique=True),
     Column("owner", String(64), nullable=False),
     Column("name", String(512), nullable=False),
-    Column("stream_key", String(256)),  # NULL once deleted: what stays is the request_id
+    Column("stream_key", String(256)),  # NULL once deleted: only the request_id is kept
     Column("key_digest", String(64), unique=True),
     Column("old_key_digest", String(64), index=True),  # works until old_key_until; NULL when only one key works
     Column("old_key_until", UtcDateTime),

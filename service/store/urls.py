@@ -1,4 +1,4 @@
-"""Database URLs as operators write them, checked before anything is opened."""
+"""Database URLs as operators write them, checked before a database is opened."""
 
 from __future__ import annotations
 
@@ -18,15 +18,16 @@ OPTIONS: dict[str, tuple[str, ...]] = {
     "sslmode": SSL_MODES,
     "target_session_attrs": SESSIONS,
 }
-"""What may stand in PostgreSQL's query (asyncpg.connect, of which these can be text), with the values; (): any."""
+"""Query options of PostgreSQL URLs (arguments of asyncpg.connect that can be text), with their values; (): any."""
 
 REPEATABLE = {"host", "port"}
 
 
 def driver_url(url: str) -> URL:
-    """`sqlite:///path` or `postgresql://…` with the asyncio driver named.
+    """Return a `sqlite:///path` or `postgresql://…` URL with its asyncio driver.
 
-    Errors: ValueError for what is no such URL, another database, or an option that would fail at the first connection only.
+    Raises:
+        ValueError: It is not such a URL, or it has an option that would fail later, at the first connection.
     """
     try:
         parsed = make_url(url)
@@ -37,7 +38,7 @@ def driver_url(url: str) -> URL:
         raise ValueError(f"{parsed.drivername} is not supported: use sqlite or postgresql")
     if family == "sqlite":
         if parsed.host or not parsed.database or parsed.query:
-            raise ValueError("sqlite takes a path and nothing else")
+            raise ValueError("a sqlite URL consists of a path only")
         return parsed.set(drivername=DRIVERS[family])
     _check_options(parsed)
     if "sslmode" in parsed.query:  # libpq's name for what asyncpg calls ssl
@@ -50,7 +51,7 @@ def _check_options(parsed: URL) -> None:
         if name not in OPTIONS:
             raise ValueError(f"postgresql has no option {name!r} here")
         if not isinstance(given, str) and name not in REPEATABLE:
-            raise ValueError(f"the option {name!r} stands there twice")
+            raise ValueError(f"the option {name!r} is given twice")
         if OPTIONS[name] and given not in OPTIONS[name]:
             raise ValueError(f"the option {name!r} is one of {', '.join(OPTIONS[name])}")
     try:

@@ -149,7 +149,7 @@ RULES = (
         "keyframes_missing",
         ERROR,
         lambda v: v.since_keyframe > NO_KEYFRAME_FOR,
-        "No keyframe for {v.since_keyframe:.0f} s; until the next one nobody can join.",
+        "No keyframe for {v.since_keyframe:.0f} s; until the next one, no viewer can join.",
         _KEYFRAMES,
         of_passthrough=True,
     ),

@@ -132,7 +132,7 @@ async def test_after_a_restart_of_postgresql_the_holder_has_it_again(
         await asyncio.to_thread(postgres_server.stop)
         await until(lambda: "provider lock lost with its connection" in [each["event"] for each in logs])
         await asyncio.to_thread(postgres_server.start)
-        await until(lambda: "provider lock taken again" in [each["event"] for each in logs])
+        await until(lambda: "provider lock acquired again" in [each["event"] for each in logs])
     with pytest.raises(LockHeld):
         await make().acquire()
     assert failures == []

@@ -32,13 +32,13 @@ def test_options_asyncpg_knows_are_let_through() -> None:
         ("postgresql://host:port/name", "not a database URL"),
         ("postgresql://host/name?application_name=x", "no option 'application_name'"),
         ("postgresql://host/name?sslmode=sometimes", "'sslmode' is one of disable"),
-        ("postgresql://host/name?sslmode=require&sslmode=allow", "'sslmode' stands there twice"),
+        ("postgresql://host/name?sslmode=require&sslmode=allow", "'sslmode' is given twice"),
         ("postgresql://host/name?target_session_attrs=master", "'target_session_attrs' is one of"),
         ("postgresql:///name?port=x", "hosts and ports"),
         ("postgresql:///name?host=a:1&host=b", "hosts and ports"),
-        ("sqlite://", "a path and nothing else"),
-        ("sqlite://host/path", "a path and nothing else"),
-        ("sqlite:///path?mode=ro", "a path and nothing else"),
+        ("sqlite://", "a path only"),
+        ("sqlite://host/path", "a path only"),
+        ("sqlite:///path?mode=ro", "a path only"),
     ],
 )
 def test_what_could_only_fail_later_is_refused(url: str, reason: str) -> None:
