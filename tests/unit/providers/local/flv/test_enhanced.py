@@ -1,4 +1,4 @@
-"""Enhanced RTMP: H.264 and AAC under a fourcc are the media they are, and what cannot be taken is refused with a sentence."""
+"""Enhanced RTMP: H.264 and AAC are rewritten; packets that cannot be rewritten are refused with a message."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_every_other_tag_stays_as_it_is(tag: FlvTag) -> None:
 
 
 @pytest.mark.parametrize("payload", [b"\x91", b"\x91av", b"\x91avc1", b"\x91avc1\0"])
-def test_a_cut_off_head_is_left_to_the_packager(payload: bytes) -> None:
+def test_an_incomplete_head_is_left_to_the_packager(payload: bytes) -> None:
     assert len(video(payload)) < 10
 
 
@@ -79,6 +79,6 @@ def test_a_cut_off_head_is_left_to_the_packager(payload: bytes) -> None:
         (TagKind.AUDIO, b"\x97\x02\0\0\0\x01mp4a", "ModEx packets of enhanced RTMP are not supported here"),
     ],
 )  # fmt: skip
-def test_what_cannot_be_taken_is_refused_with_a_sentence(kind: TagKind, payload: bytes, sentence: str) -> None:
+def test_unsupported_packets_are_refused_with_a_message(kind: TagKind, payload: bytes, sentence: str) -> None:
     with pytest.raises(UnsupportedCodec, match=sentence):
         plain(FlvTag(kind, 0, payload))

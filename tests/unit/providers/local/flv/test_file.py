@@ -1,4 +1,4 @@
-"""FLV streams in and out."""
+"""Parsing and serializing FLV streams."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_any_cutting_of_the_stream_gives_the_same_tags(tags: list[FlvTag], cuts:
     assert reader.buffered == 4
 
 
-def test_a_tag_is_given_before_the_size_that_follows_it() -> None:
+def test_a_tag_is_returned_before_the_size_that_follows_it() -> None:
     tag = FlvTag(TagKind.VIDEO, 40, b"\x17\x01\0\0\0frame")
 
     assert FlvReader().feed(flv_header() + serialize(tag)[:-4]) == [tag]
@@ -62,7 +62,7 @@ def test_the_header_says_which_tracks_follow() -> None:
 @pytest.mark.parametrize(
     "start", [b"RIFF", b"F\0", b"FLV\x02\x05\0\0\0\x09", b"FLV\x01\x05\0\0\0\x08", b"FLV\x01\x05\xff\0\0\0"]
 )
-def test_something_else_than_flv_is_refused_at_once(start: bytes) -> None:
+def test_other_data_than_flv_is_refused_at_once(start: bytes) -> None:
     with pytest.raises(NotFlv):
         FlvReader().feed(start)
 
@@ -78,7 +78,7 @@ def test_a_tag_above_the_limit_is_refused_from_its_header_alone() -> None:
         FlvReader(max_tag_size=1000).feed(flv_header() + serialize(FlvTag(TagKind.VIDEO, 0, bytes(1001)))[:11])
 
 
-def test_a_tag_that_no_flv_can_hold_is_not_written() -> None:
+def test_a_tag_too_large_for_flv_is_not_written() -> None:
     with pytest.raises(TagTooLarge):
         serialize(FlvTag(TagKind.VIDEO, 0, bytes(MAX_TAG_SIZE + 1)))
 

@@ -1,4 +1,4 @@
-"""What the first bytes of a tag tell, and distances between timestamps across their wrap."""
+"""Headers and keyframes, and the difference of timestamps across their wrap."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from providers.local.flv.tag import FlvTag, TagKind, milliseconds_between
         (TagKind.SCRIPT, b"\x17\x01", False, False),
     ],
 )
-def test_headers_and_keyframes_are_told_by_the_first_bytes(
+def test_headers_and_keyframes_are_detected_by_the_first_bytes(
     kind: TagKind, payload: bytes, header: bool, keyframe: bool
 ) -> None:
     tag = FlvTag(kind, 0, payload)
@@ -37,5 +37,5 @@ def test_headers_and_keyframes_are_told_by_the_first_bytes(
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(-(2**31), 2**31 - 1))
-def test_a_distance_is_right_across_the_wrap(start: int, distance: int) -> None:
+def test_a_difference_is_right_across_the_wrap(start: int, distance: int) -> None:
     assert milliseconds_between(start, (start + distance) % 2**32) == distance

@@ -1,4 +1,4 @@
-"""The head of FLV payloads."""
+"""Parsing the head of H.264 and AAC payloads."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_a_video_head_is_read(payload: bytes, expected: VideoHead) -> None:
 @pytest.mark.parametrize(
     "payload", [b"", b"\x17\x02\x00\x00\x00", b"\x17\x01\x00\x00\x00", b"\x57\x01", b"\x17\x03\0\0\0x"]
 )
-def test_video_without_a_picture_is_ignored(payload: bytes) -> None:
+def test_video_without_a_frame_is_ignored(payload: bytes) -> None:
     assert parse_video(payload).packet is PacketType.IGNORED
 
 
@@ -51,7 +51,7 @@ def test_an_audio_head_is_read(payload: bytes, expected: PacketType) -> None:
         (b"\x1f", "This video codec is not supported here: set the encoder to H.264."),
     ],
 )
-def test_other_video_codecs_are_refused_with_a_sentence_for_the_streamer(payload: bytes, sentence: str) -> None:
+def test_other_video_codecs_are_refused_with_a_message_for_the_streamer(payload: bytes, sentence: str) -> None:
     with pytest.raises(UnsupportedCodec) as error:
         parse_video(payload)
     assert error.value.description == sentence
@@ -65,7 +65,7 @@ def test_other_video_codecs_are_refused_with_a_sentence_for_the_streamer(payload
         (b"\xc0", "This audio codec is not supported here: set the encoder to AAC."),
     ],
 )
-def test_other_audio_codecs_are_refused_with_a_sentence_for_the_streamer(payload: bytes, sentence: str) -> None:
+def test_other_audio_codecs_are_refused_with_a_message_for_the_streamer(payload: bytes, sentence: str) -> None:
     with pytest.raises(UnsupportedCodec, match=sentence):
         parse_audio(payload)
 

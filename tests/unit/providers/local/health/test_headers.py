@@ -1,4 +1,4 @@
-"""Headers and metadata in the words of people; nonsense is what is not known."""
+"""Facts from headers and metadata; invalid values are unknown."""
 
 from __future__ import annotations
 
@@ -43,18 +43,18 @@ def test_without_a_header_there_are_no_facts() -> None:
     assert (video_facts(b""), audio_facts(b"")) == (None, None)
 
 
-def test_what_cannot_be_read_has_at_least_a_name() -> None:
+def test_an_unreadable_header_has_at_least_a_codec_name() -> None:
     assert video_facts(b"\x17\0\0\0\0nonsense") == VideoFacts("H.264")
     assert video_facts(b"\x90hvc1") == VideoFacts("HEVC")
     assert audio_facts(b"\xaf\0") == AudioFacts("AAC")
     assert audio_facts(b"\x2f\0") == AudioFacts("unknown")
 
 
-def test_sound_is_named() -> None:
+def test_audio_is_named() -> None:
     assert audio_facts(audio_header().payload) == AudioFacts("AAC", "LC", 48_000, 2)
 
 
-def test_the_encoders_promises_are_read() -> None:
+def test_declared_values_are_read() -> None:
     values = amf0.EcmaArray(
         width=1280.0, height=720.0, framerate=29.97, videodatarate=2500.0, audiodatarate=160.0, encoder="obs \x07output"
     )
@@ -62,12 +62,12 @@ def test_the_encoders_promises_are_read() -> None:
 
 
 @pytest.mark.parametrize("value", [0.0, -1.0, nan, inf, 1e300, "1280", True, None])
-def test_a_promise_nobody_can_mean_is_none(value: amf0.Value) -> None:
+def test_an_implausible_value_is_none(value: amf0.Value) -> None:
     assert declared(amf0.encode("onMetaData", amf0.EcmaArray(width=value, framerate=value))) == (Declared(), None)
 
 
 @pytest.mark.parametrize("metadata", [b"", b"\xff", amf0.encode("onMetaData"), amf0.encode("onMetaData", 1.0)])
-def test_unreadable_metadata_promises_nothing(metadata: bytes) -> None:
+def test_unreadable_metadata_declares_nothing(metadata: bytes) -> None:
     assert declared(metadata) == (Declared(), None)
 
 

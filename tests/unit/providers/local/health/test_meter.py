@@ -1,4 +1,4 @@
-"""The meter counts what passes, and notes what is odd about it."""
+"""The meter counts tags, gaps, jumps and steps back."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def read(*tags: FlvTag) -> HealthMeter:
     return meter
 
 
-def test_frames_sound_bytes_and_media_time_are_counted() -> None:
+def test_frames_audio_bytes_and_media_time_are_counted() -> None:
     tags = stream(4.0, fps=25)
     meter = read(*tags)
     assert (meter.frames, meter.video_ms) == (100, 3960)
@@ -48,7 +48,7 @@ def test_keyframe_intervals_are_those_of_the_last_few() -> None:
     assert meter.since_keyframe == 1960
 
 
-def test_before_the_first_keyframe_none_is_ago() -> None:
+def test_before_the_first_keyframe_its_age_is_unknown() -> None:
     assert read(frame(0), frame(40)).since_keyframe is None
 
 
@@ -57,28 +57,28 @@ def test_changing_composition_offsets_are_b_frames_and_a_constant_one_is_none() 
     assert read(*(frame(at * 40, key=at == 0, cts=80) for at in range(9))).reordered == 0
 
 
-def test_a_step_back_is_noted_and_its_time_taken_off() -> None:
+def test_a_step_back_is_counted_and_its_time_subtracted() -> None:
     meter = read(frame(0, key=True), frame(40), frame(20), frame(60))
     assert (meter.backwards, meter.jumps, meter.video_ms) == (1, 0, 60)
 
 
-def test_a_gap_is_noted_and_is_no_media() -> None:
+def test_a_gap_is_counted_and_is_not_media_time() -> None:
     meter = read(frame(0, key=True), frame(40), frame(1540), frame(1580))
     assert (meter.gaps, meter.longest_gap, meter.video_ms) == (1, 1500, 80)
 
 
-def test_a_gap_in_the_sound_is_noted_too() -> None:
+def test_a_gap_in_the_audio_is_counted_too() -> None:
     meter = read(sound(0), sound(21), sound(721), sound(742))
     assert (meter.gaps, meter.longest_gap, meter.audio_ms) == (1, 700, 42)
 
 
-def test_a_clock_set_anew_makes_no_keyframe_interval() -> None:
+def test_a_clock_reset_makes_no_keyframe_interval() -> None:
     meter = read(frame(0, key=True), frame(90_000, key=True), frame(91_000, key=True), frame(10, key=True))
     assert list(meter.keyframe_intervals) == [1000]
     assert (meter.gaps, meter.backwards, meter.jumps) == (1, 1, 2)
 
 
-def test_a_wrapped_clock_is_nothing_odd() -> None:
+def test_a_wrapped_clock_is_not_counted() -> None:
     meter = read(*(frame(2**32 - 100 + at * 40, key=at == 0) for at in range(6)))
     assert (meter.frames, meter.video_ms, meter.backwards, meter.gaps) == (6, 200, 0, 0)
 

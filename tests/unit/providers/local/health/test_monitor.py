@@ -1,4 +1,4 @@
-"""The monitor makes facts of what passed, with a clock of our own."""
+"""The monitor derives facts from the meter, with a simulated clock."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def more(start: int, seconds: float) -> list[FlvTag]:
 
 @dataclass
 class Watch:
-    """A monitor, its clock, and the encoder that has the key."""
+    """A monitor, its clock, and the publishing encoder."""
 
     now: float = 100.0
     connected: bool = True
@@ -50,7 +50,7 @@ class Watch:
         self.connected = True
 
     def play(self, tags: Iterable[FlvTag], *, seconds: float, speed: float = 1.0) -> None:
-        """Let time pass, the tags coming in at `speed` times their own time."""
+        """Advance the clock while tags arrive at `speed` times real time."""
         left = sorted(tags, key=lambda tag: tag.timestamp)
         began = left[0].timestamp if left else 0
         for poll in range(1, round(seconds / POLL) + 1):

@@ -1,4 +1,4 @@
-"""FLV tags without an encoder, and a reader of ISO BMFF boxes, for the packager's tests."""
+"""Generates FLV tags and parses ISO BMFF boxes for the packager's tests."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ARRIVED = 1_700_000_000.0
 
 
 def golomb(value: int) -> tuple[int, int]:
-    """ue(v) as a field of `pack_bits`."""
+    """Encode ue(v) as a field for `pack_bits`."""
     return value + 1, 2 * (value + 1).bit_length() - 1
 
 
@@ -30,7 +30,7 @@ def sps(
     crop: tuple[int, int, int, int] | None = (0, 0, 0, 4),
     vui: tuple[tuple[int, int], ...] = ((0, 1),),
 ) -> bytes:
-    """A sequence parameter set, 640x360 unless told otherwise; `vui` begins with its presence flag."""
+    """Build a sequence parameter set, 640x360 by default; `vui` begins with its presence flag."""
     fields: list[tuple[int, int]] = [(0x67, 8), (profile, 8), (0, 8), (31, 8), golomb(0), *chroma]
     fields += [golomb(0), golomb(2), golomb(4), (0, 1), golomb(width_mbs - 1), golomb(height_units - 1)]
     fields += [(1, 1)] if frames_only else [(0, 1), (0, 1)]
@@ -39,7 +39,7 @@ def sps(
 
 
 def avc_record(nal: bytes | None = None) -> bytes:
-    """An AVCDecoderConfigurationRecord with this SPS and a PPS."""
+    """Build an AVCDecoderConfigurationRecord with this SPS and a PPS."""
     nal = sps() if nal is None else nal
     return b"\x01" + nal[1:4] + b"\xff\xe1" + len(nal).to_bytes(2, "big") + nal + b"\x01\x00\x02\x68\xee"
 
@@ -47,7 +47,7 @@ def avc_record(nal: bytes | None = None) -> bytes:
 LC_48K_STEREO = bytes.fromhex("1190")
 
 SILENCE = parse_aac_config(LC_48K_STEREO).silence
-"""The frame that stands where audio is missing."""
+"""The frame that fills gaps in the audio."""
 
 
 def video_header(record: bytes | None = None, timestamp: int = 0) -> FlvTag:
@@ -68,13 +68,13 @@ def sound(timestamp: int, data: bytes = b"sound") -> FlvTag:
 
 
 def metadata(*names: bytes) -> FlvTag:
-    """An onMetaData that has these properties; their values do not matter here."""
+    """Build an onMetaData with these properties; their values are arbitrary."""
     properties = b"".join(len(name).to_bytes(2, "big") + name + b"\0" + bytes(8) for name in names)
     return FlvTag(TagKind.SCRIPT, 0, b"\x02\0\x0aonMetaData\x08\0\0\0\0" + properties + b"\0\0\x09")
 
 
 def frames(start: int, seconds: float, *, gop: float = 1.0, fps: int = 30) -> list[FlvTag]:
-    """A video track whose every frame tells its number."""
+    """Generate a video track in which each frame contains its number."""
     every = round(gop * fps)
     return [
         frame(start + round(number * 1000 / fps), key=number % every == 0, data=b"v%06d" % number)
@@ -83,13 +83,13 @@ def frames(start: int, seconds: float, *, gop: float = 1.0, fps: int = 30) -> li
 
 
 def sounds(start: int, seconds: float, *, rate: int = 48_000) -> list[FlvTag]:
-    """An audio track whose every frame tells its number."""
+    """Generate an audio track in which each frame contains its number."""
     count = round(seconds * rate / 1024)
     return [sound(start + round(number * 1024_000 / rate), b"a%06d" % number) for number in range(count)]
 
 
 def stream(seconds: float, *, start: int = 0, gop: float = 1.0, fps: int = 30) -> list[FlvTag]:
-    """Headers, then both tracks in the order of their timestamps."""
+    """Generate headers, then both tracks in the order of their timestamps."""
     media = frames(start, seconds, gop=gop, fps=fps) + sounds(start, seconds)
     return [video_header(), audio_header(), *sorted(media, key=lambda tag: tag.timestamp)]
 
@@ -112,7 +112,7 @@ def parts(events: Iterable[PackagerEvent], track: TrackKind) -> list[Part]:
 
 
 class Box(NamedTuple):
-    """A box: where it begins, its type and its content."""
+    """A box: its position, type and content."""
 
     start: int
     kind: bytes
@@ -123,7 +123,7 @@ CONTAINERS = {b"moov", b"trak", b"mdia", b"minf", b"dinf", b"stbl", b"mvex", b"m
 
 
 def boxes(data: bytes, start: int = 0) -> Iterator[Box]:
-    """Every box of the data, containers before what they hold; AssertionError when sizes do not fit."""
+    """Return all boxes of the data, containers before their children; raise AssertionError if sizes do not match."""
     position = 0
     while position < len(data):
         size, kind = int.from_bytes(data[position : position + 4], "big"), data[position + 4 : position + 8]
@@ -146,7 +146,7 @@ class Sample(NamedTuple):
 
 
 def samples(fragment: bytes) -> list[Sample]:
-    """The samples of one moof+mdat, read as ISO/IEC 14496-12 says (only the flags this packager may use)."""
+    """Return the samples of one `moof` and `mdat` (ISO/IEC 14496-12; only the flags that the packager uses)."""
     found = {each.kind: each for each in boxes(fragment)}
     assert [each.kind for each in boxes(fragment)] == [b"moof", b"mfhd", b"traf", b"tfhd", b"tfdt", b"trun", b"mdat"]
     numbers = [

@@ -1,4 +1,4 @@
-"""Where segments end."""
+"""When segments end."""
 
 from __future__ import annotations
 
@@ -68,6 +68,6 @@ def test_the_part_target_is_fixed_with_the_first_segment() -> None:
     assert rule.part_target == 0.414
 
 
-def test_sound_alone_is_cut_by_the_target_or_every_two_seconds() -> None:
+def test_audio_alone_is_cut_by_the_target_or_every_two_seconds() -> None:
     assert SegmentRule(PackagerSettings(segment_target=4.0)).audio_only == 4.0
     assert SegmentRule(PackagerSettings(segment_target=0.0)).audio_only == 2.0

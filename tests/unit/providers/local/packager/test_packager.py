@@ -46,7 +46,7 @@ def seconds(events: list[SegmentEnd]) -> list[float]:
     return [each.duration / (90_000 if each.track is VIDEO else 48_000) for each in events]
 
 
-def test_a_segment_is_out_the_moment_the_next_keyframe_arrives() -> None:
+def test_a_segment_is_complete_when_the_next_keyframe_arrives() -> None:
     subject = packager()
     assert ends(feed(subject, [video_header(), *frames(0, 1.0)], flush=False), VIDEO) == []
 
@@ -68,14 +68,14 @@ def test_reduced_latency_cuts_at_every_keyframe() -> None:
     )
 
 
-def test_sound_is_cut_where_the_picture_is() -> None:
+def test_audio_is_cut_where_video_is() -> None:
     events = feed(packager(), stream(6.0))
 
     for video, audio in zip(ends(events, VIDEO), ends(events, AUDIO), strict=True):
         assert 0 <= audio.decode_time / 48_000 - video.decode_time / 90_000 < 1024 / 48_000
 
 
-def test_a_segment_without_a_keyframe_ends_before_it_passes_the_target_duration() -> None:
+def test_a_segment_without_a_keyframe_ends_before_it_exceeds_the_target_duration() -> None:
     tags = [video_header(), *frames(0, 1.0), *frames(1_000, 9.0, gop=100)]
 
     events = ends(feed(packager(), tags), VIDEO)
@@ -91,7 +91,7 @@ def test_a_first_segment_without_an_end_is_cut_after_the_longest_allowed() -> No
     assert len(ends(events, VIDEO)) == 3
 
 
-def test_a_picture_that_joins_the_sound_keeps_to_the_target_duration_the_sound_has_fixed() -> None:
+def test_video_that_joins_audio_keeps_to_the_target_duration_fixed_by_the_audio() -> None:
     late = sorted([*frames(6_500, 20.0, gop=8.0), *sounds(6_500, 20.0)], key=lambda tag: tag.timestamp)
 
     subject = packager()
@@ -102,7 +102,7 @@ def test_a_picture_that_joins_the_sound_keeps_to_the_target_duration_the_sound_h
 
 
 def paused(begin: int, seconds: float, *, back_with_keyframe: bool = False) -> list[FlvTag]:
-    """Both tracks of 20 s; the picture pauses at `begin` (ms), the sound goes on."""
+    """Generate both tracks of 20 s; video pauses at `begin` ms, audio continues."""
     end = begin + round(seconds * 1000)
     tags = [tag for tag in stream(20.0) if tag.kind is TagKind.AUDIO or not begin <= tag.timestamp < end]
     if back_with_keyframe:
@@ -113,7 +113,7 @@ def paused(begin: int, seconds: float, *, back_with_keyframe: bool = False) -> l
 
 @pytest.mark.parametrize("pause", [2.0, 2.6, 4.0, 9.0])
 @pytest.mark.parametrize("back_with_keyframe", [True, False])
-def test_a_pause_of_the_picture_makes_no_segment_too_long_and_loses_no_frame(
+def test_a_pause_of_the_video_makes_no_segment_too_long_and_loses_no_frame(
     pause: float, back_with_keyframe: bool
 ) -> None:
     tags = paused(6_010, pause, back_with_keyframe=back_with_keyframe)
@@ -144,7 +144,7 @@ def test_both_tracks_stay_on_time_over_a_pause_of_the_video() -> None:
 
 
 @pytest.mark.parametrize("rate", [2, 5, 8, 15])
-def test_a_slow_picture_fills_the_parts_that_are_promised(rate: int) -> None:
+def test_a_low_frame_rate_fills_the_announced_parts(rate: int) -> None:
     subject = packager(part_target=PART_TARGET_LOW_LATENCY, low_latency=True)
 
     events = feed(subject, [video_header(), *frames(0, 12.0, gop=2, fps=rate)])
@@ -154,7 +154,7 @@ def test_a_slow_picture_fills_the_parts_that_are_promised(rate: int) -> None:
         assert each.duration >= subject.part_target * 90_000 * 0.85 or after.sequence > each.sequence
 
 
-def test_parts_of_low_latency_fill_their_target_and_never_pass_it() -> None:
+def test_parts_of_low_latency_fill_their_target_and_never_exceed_it() -> None:
     events = feed(packager(part_target=PART_TARGET_LOW_LATENCY), stream(4.0, gop=2))
 
     for each in parts(events, VIDEO):
@@ -178,7 +178,7 @@ def test_program_time_is_the_arrival_of_the_first_frame_plus_media_time() -> Non
     assert [each.program_time for each in ends(events, VIDEO)] == [ARRIVED, ARRIVED + 1, ARRIVED + 3]
 
 
-def test_program_time_follows_the_wall_clock_when_the_encoder_s_is_slow() -> None:
+def test_program_time_follows_the_wall_clock_when_the_encoder_clock_is_slow() -> None:
     subject = packager()
     arrival, hours = 1.001, 3
     events = subject.feed(video_header(), ARRIVED)
@@ -194,7 +194,7 @@ def test_program_time_follows_the_wall_clock_when_the_encoder_s_is_slow() -> Non
 
 
 @pytest.mark.parametrize("gop", [1 / 30, 2.0])
-def test_a_network_s_hiccup_does_not_change_program_time(gop: float) -> None:
+def test_a_short_network_delay_does_not_change_program_time(gop: float) -> None:
     subject = packager()
     late = [(tag, 5.0 if 20_000 <= tag.timestamp < 60_000 else 0.0) for tag in stream(120.0, gop=gop)]
 
@@ -203,7 +203,7 @@ def test_a_network_s_hiccup_does_not_change_program_time(gop: float) -> None:
     assert {each.discontinuity for each in inits(events)} == {0}
 
 
-def test_frames_before_the_first_keyframe_and_sound_before_it_are_dropped() -> None:
+def test_frames_before_the_first_keyframe_and_audio_before_it_are_dropped() -> None:
     tags = [
         video_header(),
         audio_header(),
@@ -232,7 +232,7 @@ def test_frames_before_the_first_keyframe_and_sound_before_it_are_dropped() -> N
     ],
     ids=["nothing is known", "no video", "video announced", "video header seen"],
 )
-def test_sound_waits_for_the_picture_only_so_long(script: list[FlvTag], wait: int) -> None:
+def test_audio_waits_for_video_for_a_limited_time(script: list[FlvTag], wait: int) -> None:
     subject = packager()
     feed(subject, [*script, audio_header()], flush=False)
     started_at = next(tag.timestamp for tag in sounds(0, 8.0) if feed(subject, [tag], flush=False) or subject.started)
@@ -274,7 +274,7 @@ def test_another_header_begins_a_period_of_all_tracks(header: FlvTag) -> None:
     assert [each.sequence for each in ends(events, VIDEO)] == list(range(len(ends(events, VIDEO))))
 
 
-def test_decode_times_go_on_across_a_jump() -> None:
+def test_decode_times_continue_across_a_jump() -> None:
     events = feed(packager(), [*stream(1.5, start=50_000), *stream(1.5, start=9_000_000)])
 
     before = [each for each in ends(events, VIDEO) + ends(events, AUDIO) if each.discontinuity == 0]
@@ -284,7 +284,7 @@ def test_decode_times_go_on_across_a_jump() -> None:
     assert after[0].decode_time / 90_000 >= latest
 
 
-def test_times_that_stand_still_or_go_back_a_little_are_straightened() -> None:
+def test_times_that_stand_still_or_go_back_a_little_are_corrected() -> None:
     times = [0, 33, 33, 20, 100]
     tags = [video_header(), *(frame(time, key=time == 0, cts=40) for time in times)]
 
@@ -294,7 +294,7 @@ def test_times_that_stand_still_or_go_back_a_little_are_straightened() -> None:
     assert [(each.decode_time + each.offset) // 90 for each in found] == [0, 33, 33, 20, 100]
 
 
-def test_sound_that_is_counted_follows_the_encoder_s_clock_when_it_drifts() -> None:
+def test_counted_audio_follows_the_encoder_clock_when_it_drifts() -> None:
     late = [sound(tag.timestamp + 100) for tag in sounds(1_024, 1.0)]
     tags = [metadata(), audio_header(), *sounds(0, 1.024), *late]
 
@@ -303,7 +303,7 @@ def test_sound_that_is_counted_follows_the_encoder_s_clock_when_it_drifts() -> N
     assert len(found) == len(tags) - 2 + 5  # 100 ms are 4.7 frames
 
 
-def test_sound_that_comes_twice_is_dropped() -> None:
+def test_audio_that_arrives_twice_is_dropped() -> None:
     tags = [metadata(), audio_header(), *sounds(0, 1.0), *sounds(500, 1.0)]
 
     found = [each.data for part in parts(feed(packager(), tags), AUDIO) for each in samples(part.data)]
@@ -311,7 +311,7 @@ def test_sound_that_comes_twice_is_dropped() -> None:
     assert 69 <= len(found) <= 71
 
 
-def test_a_later_packager_goes_on_where_one_ended() -> None:
+def test_a_later_packager_continues_where_one_ended() -> None:
     first = packager()
     events = feed(first, stream(5.0, gop=2.0))
     resume = first.resume
@@ -329,7 +329,7 @@ def test_a_later_packager_goes_on_where_one_ended() -> None:
     assert ends(more, VIDEO)[0].decode_time / 90_000 >= resume.decode_time
 
 
-def test_an_open_segment_is_left_behind_by_resume() -> None:
+def test_an_open_segment_is_not_part_of_resume() -> None:
     subject = packager(part_target=0.2)
     feed(subject, [video_header(), *frames(0, 0.9)], flush=False)
 
@@ -352,7 +352,7 @@ def test_the_facts_for_the_countdown_are_measured_in_media_time() -> None:
     assert subject.media_seconds_since_first_keyframe == pytest.approx(3.5, abs=0.05)
 
 
-def test_a_malformed_tag_is_lost_alone() -> None:
+def test_only_the_malformed_tag_is_lost() -> None:
     tags = stream(2.0)
     subject, events = packager(), []
     for number, tag in enumerate(tags):
@@ -392,7 +392,7 @@ def test_frames_without_a_header_are_ignored() -> None:
     assert feed(packager(), [frame(0, key=True), sound(0)]) == []
 
 
-def test_flush_twice_gives_nothing_more() -> None:
+def test_a_second_flush_returns_nothing() -> None:
     subject = packager()
     assert feed(subject, stream(1.0)) != []
     assert subject.flush() == []
@@ -423,7 +423,7 @@ def test_of_two_keyframe_intervals_the_longer_is_typical() -> None:
 
 
 def b_frames(start: int, count: int) -> list[FlvTag]:
-    """25 frames per second: a keyframe, then P-frames with the two B-frames that are shown before each."""
+    """Generate 25 frames per second: a keyframe, then P-frames with two B-frames presented before each."""
     kinds = [0, *(1 + number % 3 for number in range(count - 1))]
     delays = [40, 120, 0, 0]
     return [frame(start + 40 * at, key=kind == 0, cts=delays[kind]) for at, kind in enumerate(kinds)]

@@ -25,13 +25,13 @@ def placed(*tags: tuple[TagKind, int]) -> list[tuple[Order, int]]:
 
 
 def both(begin: int, count: int, *, audio: int = 0, first: TagKind = VIDEO) -> list[tuple[TagKind, int]]:
-    """Both tracks, a tag every 20 ms; the audio's timestamps are `audio` ms ahead."""
+    """Place both tracks, a tag every 20 ms; the audio's timestamps are `audio` ms ahead."""
     pairs = [((VIDEO, begin + at * 20), (AUDIO, begin + at * 20 + audio)) for at in range(count)]
     return [tag for pair in pairs for tag in sorted(pair, key=lambda each: each[0] is not first)]
 
 
 @pytest.mark.parametrize("edge", [2**24, 2**31, 2**32])
-def test_time_goes_on_over_a_wrap(edge: int) -> None:
+def test_time_continues_over_a_wrap(edge: int) -> None:
     assert placed((VIDEO, edge - 20), (AUDIO, edge - 5), (VIDEO, edge + 13)) == [
         (Order.CONTINUES, edge - 20),
         (Order.CONTINUES, edge - 5),
@@ -53,11 +53,11 @@ def test_a_tag_may_be_a_little_behind_a_wrap() -> None:
         (2**31, Order.JUMPS),
     ],
 )
-def test_a_jump_is_what_is_beyond_a_pause_or_disorder(step: int, order: Order) -> None:
+def test_a_step_longer_than_a_pause_or_reordering_is_a_jump(step: int, order: Order) -> None:
     assert placed((VIDEO, 10_000), (VIDEO, 10_000 + step))[1][0] is order
 
 
-def test_a_track_that_paused_while_the_other_went_on_does_not_jump() -> None:
+def test_a_track_that_paused_while_the_other_continued_does_not_jump() -> None:
     video = [(VIDEO, time) for time in range(0, 10_001, 500)]
 
     assert placed((AUDIO, 0), *video, (AUDIO, 10_000))[-1] == (Order.CONTINUES, 10_000)
@@ -130,7 +130,7 @@ def test_a_jump_of_both_tracks_is_one_jump_after_which_they_share_the_new_clock(
 
 
 @pytest.mark.parametrize("distance", [2_500, 60_000, -6_000, -60_000])
-def test_where_only_the_audio_s_clock_jumps_it_goes_on_beside_the_video(distance: int) -> None:
+def test_when_only_the_audio_clock_jumps_audio_continues_with_the_video(distance: int) -> None:
     timeline = Timeline()
     for kind, time in both(100_000, 200):
         timeline.place(kind, time, 0.0)
@@ -146,7 +146,7 @@ def test_where_only_the_audio_s_clock_jumps_it_goes_on_beside_the_video(distance
 @pytest.mark.parametrize(
     ("waited", "time"), [(7.0, 11_000), (0.0, 4_000 + AUDIO_STEP_MS)], ids=["it paused", "its clock was set anew"]
 )
-def test_audio_that_comes_back_while_the_video_is_away_has_paused_if_that_much_time_has_passed(
+def test_audio_that_returns_while_video_is_missing_has_paused_if_that_much_time_has_passed(
     waited: float, time: int
 ) -> None:
     timeline = Timeline()
@@ -158,6 +158,6 @@ def test_audio_that_comes_back_while_the_video_is_away_has_paused_if_that_much_t
     assert timeline.place(AUDIO, 11_000, 4.0 + waited) == (CONTINUES, time)
 
 
-def test_audio_that_jumps_when_the_video_has_just_begun_goes_on_where_it_was() -> None:
+def test_audio_that_jumps_when_the_video_has_just_begun_continues() -> None:
     begin = 3_000_000_000
     assert placed((AUDIO, begin), (VIDEO, begin), (AUDIO, 0))[-1] == (CONTINUES, begin + AUDIO_STEP_MS)

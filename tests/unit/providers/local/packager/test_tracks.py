@@ -1,4 +1,4 @@
-"""Tracks with minds of their own: apart, late, paused, missing at the beginning."""
+"""Irregular tracks: different clocks, late, paused, missing at the start."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def test_a_track_that_is_delivered_late_is_kept_and_stays_on_time(
     assert data(events, AUDIO).count(SILENCE) == 0
 
 
-def test_audio_that_is_later_than_the_limit_is_told_of() -> None:
+def test_audio_that_is_later_than_the_limit_is_reported() -> None:
     subject = Packager(PackagerSettings())
     tags = stream(20.0)
     late = sounds(20_000 - MAX_LATE_MS - 1_500, 3.0)
@@ -145,7 +145,7 @@ def test_audio_that_is_later_than_the_limit_is_told_of() -> None:
 @pytest.mark.parametrize("pause", [0.9, 2.0, 2.6, 5.0, 20.0])
 @pytest.mark.parametrize("gop", [1.0, 3.0])
 @pytest.mark.parametrize("fps", [5, 30])
-def test_a_pause_of_the_video_shows_the_last_picture_and_leaves_the_audio_alone(
+def test_a_pause_of_the_video_repeats_the_last_frame_and_leaves_the_audio_alone(
     pause: float, gop: float, fps: int, settings: PackagerSettings
 ) -> None:
     tags = without(stream(8.0 + pause + 5.0, gop=gop, fps=fps), TagKind.VIDEO, 7_710, 7_710 + round(pause * 1000))
@@ -275,7 +275,7 @@ def test_audio_that_is_not_as_announced_begins_a_period() -> None:
 
 @MODES
 @pytest.mark.parametrize("drop", [5_217, 6_005, 7_983])
-def test_after_a_drop_both_tracks_go_on_without_a_hole(drop: int, settings: PackagerSettings) -> None:
+def test_after_a_drop_both_tracks_continue_without_a_gap(drop: int, settings: PackagerSettings) -> None:
     """With B-frames, whose first picture would be shown 67 ms after the audio."""
     tags = [
         tag._replace(payload=tag.payload[:2] + (67).to_bytes(3, "big") + tag.payload[5:])
@@ -308,7 +308,7 @@ def test_parameter_sets_are_in_every_keyframe_after_a_change_and_the_track_stays
     assert {each.codec[:5] for each in inits(events)} == {"avc1."}
 
 
-def test_a_keyframe_that_has_its_parameter_sets_gets_no_others() -> None:
+def test_a_keyframe_with_parameter_sets_gets_no_others() -> None:
     pps = b"\0\0\0\2\x68\xee"
     own = len(sps()).to_bytes(4, "big") + sps() + pps
     tags = [video_header(), frame(0, key=True, data=own + b"picture"), frame(33)]

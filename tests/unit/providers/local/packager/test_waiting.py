@@ -1,4 +1,4 @@
-"""Sound waits for its picture, and not for ever."""
+"""Audio waits for video for a limited time."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ WITH_VIDEO, SOUND_ONLY = metadata(b"videocodecid").payload, metadata(b"audiocode
 
 
 def let_go(wait: VideoWait, after: int, *, has_header: bool = False) -> bool:
-    """Whether sound is let go that comes so many ms after the first."""
+    """Return whether audio is released that arrives so many ms after the first."""
     wait.lasts(START, has_header)
     return wait.lasts(START + after, has_header)
 
@@ -28,26 +28,26 @@ def let_go(wait: VideoWait, after: int, *, has_header: bool = False) -> bool:
     ],
     ids=["nothing is known", "announced", "header seen", "header seen though not announced"],
 )
-def test_sound_is_let_go_for_exactly_the_wait(script: bytes, has_header: bool, most: int) -> None:
+def test_audio_waits_for_exactly_the_wait(script: bytes, has_header: bool, most: int) -> None:
     wait = VideoWait()
     wait.read(script)
     assert let_go(wait, most - 1, has_header=has_header)
     assert not let_go(wait, most, has_header=has_header)
 
 
-def test_where_no_video_is_announced_sound_does_not_wait() -> None:
+def test_without_announced_video_audio_does_not_wait() -> None:
     wait = VideoWait()
     wait.read(SOUND_ONLY)
     assert not wait.lasts(START, False)
 
 
-def test_a_script_that_is_no_metadata_announces_nothing() -> None:
+def test_a_script_without_metadata_announces_nothing() -> None:
     wait = VideoWait()
     wait.read(b"\x02\x00\x0bonTextData.." + WITH_VIDEO.replace(b"onMetaData", b""))
     assert not let_go(wait, VIDEO_WAIT_MS)
 
 
-def test_after_a_period_sound_waits_as_long_again() -> None:
+def test_after_a_period_audio_waits_again() -> None:
     wait = VideoWait()
     wait.lasts(START - ANNOUNCED_VIDEO_WAIT_MS, False)
     wait.restart()
