@@ -245,12 +245,12 @@ async def second_has_output(bench: Bench, second: Ladder) -> None:
 
 @pytest.mark.parametrize(
     "reached",
-    [ProcessState.WAITING, ProcessState.STARTING, ProcessState.RUNNING, ProcessState.RESTING, ProcessState.CLOSED],
+    [ProcessState.WAITING, ProcessState.STARTING, ProcessState.RUNNING, ProcessState.BACKOFF, ProcessState.CLOSED],
 )
 async def test_stop_works_from_every_state_twice(
     bench: Bench, tags: list[FlvTag], reached: ProcessState, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if reached is ProcessState.RESTING:
+    if reached is ProcessState.BACKOFF:
         monkeypatch.setenv("PATH", "/nowhere")
     ladder = bench.ladder(SOURCE, SMALL, policy=RestartPolicy(first_delay=20))
     if reached is not ProcessState.WAITING:
