@@ -79,7 +79,7 @@ async def running(settings: Settings, on_failure: Callable[[BaseException], None
     """The whole service, ready to answer; stopped in order at the end. Errors: OSError (a port is taken),
     LockHeld (another service runs on the same data), PreparationFailed, Unavailable.
 
-    `on_failure` hears of a background task that died: the service is not to go on then.
+    `on_failure` is called when a background task dies: the service must stop then.
     """
     async with AsyncExitStack() as stack:
         stack.enter_context(exclusive_use(settings))

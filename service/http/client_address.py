@@ -1,4 +1,4 @@
-"""Whose request is it: the peer, or, behind proxies of ours, whom they say they speak for."""
+"""The address of the client: the peer, or the address that a trusted proxy reports."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def client_address(peer: str, forwarded_for: str, trusted: Networks) -> str:
     """The nearest address that is not a trusted proxy.
 
     `forwarded_for` is X-Forwarded-For, each hop's client left to right; it is believed only as far as trusted proxies wrote it,
-    so whatever a visitor puts there himself changes nothing.
+    so values that a client adds have no effect.
     """
     address = peer
     hops = [hop.strip() for hop in forwarded_for.split(",") if hop.strip()]

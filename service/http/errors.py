@@ -56,7 +56,7 @@ class BadBody(domain.DomainError):
 
 
 class Unsupported(domain.DomainError):
-    """The body is of a type nobody here reads."""
+    """The media type of the body is not supported."""
 
     def __init__(self, media_type: str) -> None:
         super().__init__(f'Unsupported media type "{media_type}" in request.')

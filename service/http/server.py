@@ -1,6 +1,6 @@
-"""The HTTP server: aiohttp behind the express lane, on one port.
+"""The HTTP server: aiohttp behind the fast path, on one port.
 
-What fails before a request reaches the application (it is no HTTP, or expects what nobody can do) is answered like any other error.
+Errors before a request reaches the application (malformed HTTP, an unknown expectation) have the shape of all other errors.
 """
 
 from __future__ import annotations
@@ -44,8 +44,7 @@ async def serving(
 ) -> AsyncIterator[int]:
     """Answer on host and port, yields the port (useful with 0); then finish what runs and close. Errors: OSError.
 
-    `answer` is the lane's, `on_reply` is called with each of its replies. `headers` are added to every answer of the application
-    and the lane.
+    `answer` is the fast path's, `on_reply` is called with each of its replies. `headers` are added to every response.
     """
 
     async def add_headers(_request: web.BaseRequest, response: web.StreamResponse) -> None:

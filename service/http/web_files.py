@@ -42,9 +42,9 @@ AS_MODULE = (b"const module = { exports: {} }, exports = module.exports;\n", b"\
 """Around such a script (UMD): it finds these, and leaves alone the page's globals and loader, whose `define` would swallow it."""
 
 CURRENT = "public, max-age=60"
-"""For what another version of the service brings anew, under the same name."""
+"""For files that change with the version of the service under the same name."""
 
-FOR_EVER = "public, max-age=31536000, immutable"
+IMMUTABLE = "public, max-age=31536000, immutable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ def routes() -> list[web.RouteDef]:
         (STYLES, "text/css", CURRENT),
         (ICONS, "image/svg+xml", CURRENT),
         (OLD_ICONS, "image/x-icon", CURRENT),
-        (VENDORED, "text/javascript", FOR_EVER),
+        (VENDORED, "text/javascript", IMMUTABLE),
     ]
     return [
         web.get(f"/{name}", PackedFile(_packed(name), content_type, caching).serve)

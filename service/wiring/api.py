@@ -1,4 +1,4 @@
-"""The HTTP application, put together from what it is handed."""
+"""Build the HTTP application from its dependencies."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ from service.http.origin import Origin
 
 @dataclass(frozen=True, slots=True)
 class ApiDependencies:
-    """Everything the API stands on.
+    """The dependencies of the API.
 
     `public_routes` are served as they are, without our credentials: `public_stream.routes(…)`, playback, webhooks, pages.
     """

@@ -1,6 +1,6 @@
-"""The product put together: the domain over its ports, and what the HTTP API stands on.
+"""Build the domain on its ports, and the dependencies of the HTTP API.
 
-It knows no driver but the store's type: the service hands it real ones, the API's tests the same parts with twins behind them.
+Of the drivers it knows only the type of the store. The API's tests use it with in-memory drivers.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class Ports:
 
 @dataclass(frozen=True, slots=True)
 class Conference:
-    """The parts that somebody outside holds on to; the rest is in `api`."""
+    """The parts that are used outside the API; the rest is in `api`."""
 
     api: ApiDependencies
     accounts: Accounts

@@ -1,1 +1,1 @@
-"""The fast path: polls answered straight from the socket, in front of aiohttp on the same port."""
+"""The fast path: answer polls straight from the socket, in front of aiohttp on the same port."""

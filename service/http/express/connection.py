@@ -1,4 +1,4 @@
-"""One connection in the express lane: whole requests out of the bytes, answered in order, until it is aiohttp's."""
+"""One connection on the fast path: read whole requests, answer them in order, or hand the connection to aiohttp."""
 
 from __future__ import annotations
 
@@ -117,10 +117,10 @@ class FastPathConnection(asyncio.Protocol):
             self._pending.cancel()
         self._owner.leave(self)
 
-    # What the lane calls.
+    # Called by the fast path.
 
     def close(self) -> None:
-        """Now, or once the answer being waited for is sent."""
+        """Close now, or once the pending reply is sent."""
         if self._pending is None:
             self._transport.close()
 
@@ -129,12 +129,12 @@ class FastPathConnection(asyncio.Protocol):
 
     @property
     def is_idle(self) -> bool:
-        """It has been served, and nothing of a next request has arrived."""
+        """Whether a reply was sent, and nothing of a next request has arrived."""
         return self._served and self._pending is None and not self._buffer and not self._paused
 
     def close_if_late(self, now: float) -> None:
         if self._pending is not None and not self._paused:
-            return  # it is we who are late
+            return  # the reply is late, not the client
         limits = self._owner.limits
         if now - self._seen > (limits.idle_timeout if self.is_idle else limits.head_timeout):
             self._transport.abort() if self._paused else self._transport.close()
@@ -202,7 +202,7 @@ class FastPathConnection(asyncio.Protocol):
         return None if _has_whole_line_ends(buffer, start, examined) else BAD_LINE_END
 
     def _refuse(self, answers: list[bytes], reason: str) -> None:
-        """Answer what came before, then say what is wrong, and close."""
+        """Send the replies so far and the error, and close."""
         reply = self._owner.refusal(reason)
         self._owner.on_reply(reply)
         self._buffer = b""
@@ -231,10 +231,10 @@ class FastPathConnection(asyncio.Protocol):
         try:
             return self._owner.answer(request.method, request.target, request.headers, self._peer)
         except Exception:
-            return None  # aiohttp asks again, and has the one place where failures are told
+            return None  # aiohttp handles the request again and reports the failure
 
     def _hand_over(self) -> None:
-        """From here on the connection is aiohttp's."""
+        """Give the connection and the unanswered bytes to aiohttp."""
         transport, rest = self._transport, self._buffer
         self._owner.leave(self)
         if transport.is_closing():

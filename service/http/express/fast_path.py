@@ -42,7 +42,7 @@ MAX_EXAMINED = 32
 
 
 class FastPath:
-    """Listens in front of another server; `next_factory` makes the protocol that takes the rest (`AppRunner.server`)."""
+    """Listens in front of another server. `next_factory` makes the protocol for all other requests (`AppRunner.server`)."""
 
     def __init__(
         self,
@@ -76,19 +76,19 @@ class FastPath:
 
     @property
     def connections(self) -> int:
-        """How many connections the lane itself holds."""
+        """The number of connections on the fast path."""
         return len(self._connections)
 
     async def listen(self, host: str, port: int) -> int:
-        """Take connections; returns the port (useful with 0). Errors: OSError."""
+        """Accept connections; return the port (useful with 0). Errors: OSError."""
         loop = asyncio.get_running_loop()
         self.now = loop.time()
         self._server = await loop.create_server(lambda: FastPathConnection(self), host, port, backlog=1024)
-        self._sweeper = self.spawn(self._sweep(), name="express lane sweeper")
+        self._sweeper = self.spawn(self._sweep(), name="fast path sweeper")
         return int(self._server.sockets[0].getsockname()[1])
 
     async def aclose(self) -> None:
-        """Take no more connections and close the lane's own; those handed over stay aiohttp's. Safe to call twice."""
+        """Accept no more connections and close those on the fast path, not those of aiohttp. Safe to call twice."""
         self.closing = True
         if self._server is not None:
             self._server.close()
@@ -113,7 +113,7 @@ class FastPath:
                 connection.close_if_late(self.now)
 
     def wire(self, reply: WireReply) -> bytes:
-        """The response with the headers that every one has."""
+        """Return the response with the headers that are on every response."""
         if not self._headers:
             return reply.wire
         status, rest, more = reply.wire.partition(b"\r\n")
@@ -132,7 +132,7 @@ class FastPath:
         return True
 
     def served(self, connection: FastPathConnection) -> None:
-        """The connection's first request arrived whole."""
+        """Note that the first request of the connection has arrived."""
         self._unserved.pop(connection, None)
 
     def used(self, connection: FastPathConnection) -> None:

@@ -16,13 +16,13 @@ class FastPathLimits:
     head_timeout: float = 10.0
     """For a request to arrive whole, the first one from the moment of connecting, and for answers to be read."""
     idle_timeout: float = 75.0
-    """Between two requests: longer than any poll interval we give out."""
+    """Between two requests: longer than any poll interval in a response."""
     max_connections: int = 20_000
-    """Connections in the lane at once. Over the limit, the one that has been idle longest is closed for a new one."""
+    """Open connections. Over the limit, the one that has been idle longest is closed for a new one."""
     max_unserved: int = 2_000
-    """Connections whose first request has not arrived whole. Over the limit, the oldest is cut, so that silent connections keep
-    out no client that sends its request at once."""
+    """Connections whose first request has not arrived whole. Over the limit, the oldest is cut, so that silent connections do not
+    exclude clients that send their request at once."""
     close_timeout: float = 2.0
-    """For connections to end when the lane closes, before they are cut."""
+    """For connections to end at a stop, before they are cut."""
     sweep_every: float = 1.0
-    """Between two looks at who is late."""
+    """Between two checks for late connections."""
