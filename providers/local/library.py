@@ -1,4 +1,4 @@
-"""What the playback routes may show: running broadcasts, finished recordings, and a picture of either."""
+"""The source of the playback routes: running broadcasts, recordings, and thumbnails of both."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from providers.local.transcoder.renditions import SOURCE_NAME
 from providers.local.transcoder.thumbnail import MAX_SIDE, MIN_SIDE, ThumbnailBusy, ThumbnailError, Thumbnails
 
 DEFAULT_WIDTH, DEFAULT_HEIGHT = 640, 360
-"""Pixels of a thumbnail nobody asked a size of (Cloudflare: 640 wide)."""
+"""Default size of a thumbnail, in pixels (Cloudflare: 640 wide)."""
 
 RECORDING_MOMENT = 0.3
-"""How far into a recording its thumbnail is taken: beginnings are black screens and slides."""
+"""Position of the thumbnail in a recording, as a share of its segments: beginnings are often black."""
 
 
 class Library:
@@ -32,22 +32,35 @@ class Library:
         self._thumbnails = thumbnails
 
     def find_live(self, input_uid: str) -> Broadcast | None:
-        """The running broadcast of a live input."""
+        """Return the running broadcast of a live input; None if there is none."""
         return self._broadcasts.of_input(input_uid)
 
     def find_broadcast(self, uid: str) -> Broadcast | None:
-        """The running broadcast with this uid of its own."""
+        """Return the running broadcast with this uid; None if there is none."""
         return self._broadcasts.of_uid(uid)
 
     async def find_recording(self, uid: str) -> Broadcast | None:
-        """The finished broadcast with this uid."""
+        """Return the finished broadcast with this uid; None if there is none."""
         return await self._storage.open(uid)
 
     async def thumbnail(self, uid: str, width: int | None, height: int | None, fit: str) -> bytes | None:
-        """A JPEG of an input uid (live) or a recording uid; None when there is no picture. Raises ThumbnailNotReady."""
+        """Return a JPEG thumbnail.
+
+        Args:
+            uid: The uid of an input (live), a broadcast or a recording.
+            width: Pixels; None follows from the height.
+            height: Pixels; None follows from the width.
+            fit: `crop`, `clip`, `scale` or `fill`.
+
+        Returns:
+            None when there is no video yet.
+
+        Raises:
+            ThumbnailNotReady: Too many thumbnails are being created.
+        """
         running = self.find_live(uid) or self.find_broadcast(uid)
         broadcast = running or await self.find_recording(uid)
-        track = _pictures(broadcast) if broadcast is not None else None
+        track = _video_track(broadcast) if broadcast is not None else None
         if broadcast is None or track is None:
             return None
         segments = track.segments if running else track.recorded
@@ -55,7 +68,7 @@ class Library:
         keyframe = next((segment for segment in reversed(segments[: at + 1]) if segment.independent), None)
         if keyframe is None:
             return None
-        # Read only when a picture is made, which is seldom: a segment is some MB, and everybody asks for the picture.
+        # Read only when a thumbnail is created: a segment has several MB, and most requests are answered from the cache.
         media = partial(asyncio.to_thread, _read, broadcast.files, track, keyframe)
         try:
             return await self._thumbnails.of(uid, media, *_size(track, width, height), fit)
@@ -65,21 +78,21 @@ class Library:
             return None
 
 
-def _pictures(broadcast: Broadcast) -> StoredTrack | None:
-    """The video track to take a picture from: the source's, else the first rendition's."""
+def _video_track(broadcast: Broadcast) -> StoredTrack | None:
+    """Return the video track for thumbnails: the source's, otherwise the first rendition's."""
     videos = {rendition: track for (rendition, kind), track in broadcast.tracks.items() if kind is TrackKind.VIDEO}
     track = videos.get(SOURCE_NAME) or next(iter(videos.values()), None)
     return track if track is not None and track.segments else None
 
 
 def _read(files: BroadcastFiles, track: StoredTrack, segment: SegmentView) -> bytes:
-    """A segment that decodes by itself: with its init segment in front."""
+    """Read a segment with its init segment in front, so that it can be decoded."""
     init = files.read(init_name(track.name, segment.discontinuity))
     return init + files.read(segment_name(track.name, segment.sequence))
 
 
 def _size(track: StoredTrack, width: int | None, height: int | None) -> tuple[int, int]:
-    """What was asked for, as far as we make it; a missing side follows the picture's shape."""
+    """Return the requested size within the limits. A missing side follows the aspect ratio of the video."""
     init = track.inits[max(track.inits)]
     shape = init.width / init.height if init.height else DEFAULT_WIDTH / DEFAULT_HEIGHT
     if width is None and height is None:

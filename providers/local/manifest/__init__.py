@@ -1,1 +1,1 @@
-"""Manifests as pure functions: small views of what is on the storage in, the text of playlists and MPDs out."""
+"""Manifests as pure functions: from views of stored broadcasts to the text of playlists and MPDs."""

@@ -33,13 +33,13 @@ DELAY_SEGMENTS = 3
 """suggestedPresentationDelay in target durations: without one dash.js stalled four times a view (measured)."""
 
 MAX_SKEW = 0.1
-"""Seconds that one track may begin after another for the Period to begin with the later one."""
+"""Seconds by which tracks may begin apart for the Period to begin with the later one."""
 
 INSIDE = 0.03
-"""Seconds of media before a Period begins: times are rounded to ms, and its first moment has to be in the media."""
+"""Seconds by which a Period begins inside its media: its times are rounded to ms."""
 
 MIN_UPDATE_PERIOD = 1.0
-"""Seconds; asking for the MPD more often than a shared cache renews it brings nothing."""
+"""Seconds. Shared caches renew the MPD no more often."""
 
 AUDIO_CHANNELS = "urn:mpeg:dash:23003:3:audio_channel_configuration:2011"
 CLOCK = "urn:mpeg:dash:utc:http-xsdate:2014"
@@ -65,13 +65,13 @@ class Period:
 
 
 def live_mpd(view: BroadcastView, now: float, *, segments: str, location: str, clock: str) -> str:
-    """The MPD of a running broadcast, or of one that has just ended (then static, on the same timeline).
+    """Return the MPD of a running broadcast, or of one that has just ended (then static, on the same timeline).
 
-    `now` is publishTime in seconds since the Unix epoch; `segments`, `location` (where to ask again, which names this
-    broadcast) and `clock` (answers the time as xs:dateTime) are relative URLs.
+    `now` is publishTime in seconds since the Unix epoch; `segments`, `location` (for updates; it names this
+    broadcast) and `clock` (returns the time as xs:dateTime) are relative URLs.
     """
     listed = _discontinuities(view)
-    # A Period that is over says how long it was: else dash.js waits in the gap of a reconnect for media that will not come.
+    # A Period that has ended has a duration: otherwise dash.js waits in the gap of a reconnect for media.
     periods = [_live_period(view, discontinuity, final=discontinuity != listed[-1]) for discontinuity in listed]
     end = periods[-1].start + periods[-1].media_end - periods[-1].media_start
     window = end - periods[0].start - (_first_start(periods[0]) - periods[0].media_start)
@@ -88,8 +88,8 @@ def live_mpd(view: BroadcastView, now: float, *, segments: str, location: str, c
         attributes["mediaPresentationDuration"] = _duration(end)
     else:
         attributes["minimumUpdatePeriod"] = _duration(update)
-        # Players count the depth back from now, beyond the newest segment. Until something has left the list none is given:
-        # in the first seconds dash.js went past the little there was, and left it out.
+        # Players count the depth back from now, which is later than the newest segment. It is omitted until a segment has left
+        # the list: in the first seconds dash.js skipped the few segments there were.
         if not _whole(view):
             attributes["timeShiftBufferDepth"] = _duration(window)
     body = [f"<Location>{location}</Location>"] if not view.ended else []
@@ -100,7 +100,7 @@ def live_mpd(view: BroadcastView, now: float, *, segments: str, location: str, c
 
 
 def vod_mpd(view: BroadcastView, segments: str) -> str:
-    """The MPD of a finished recording; `segments` is a relative URL."""
+    """Return the MPD of a recording; `segments` is a relative URL."""
     periods: list[Period] = []
     start = 0.0
     for together in _alike(view):
@@ -119,12 +119,12 @@ def vod_mpd(view: BroadcastView, segments: str) -> str:
 
 
 def _discontinuities(view: BroadcastView) -> list[int]:
-    """The periods of the primary track that are listed. Only those of one track can be Periods in order."""
+    """Return the listed periods of the primary track. Periods must be in order, and only those of one track are."""
     return [run[0].discontinuity for run in by_discontinuity(view.primary)]
 
 
 def _alike(view: BroadcastView) -> list[list[int]]:
-    """The primary track's periods, those together that every track can play under one init segment."""
+    """Group the primary track's periods: those with the same init segments in every track."""
 
     def formats(discontinuity: int) -> list[str]:
         return [track.inits[discontinuity].digest for track in view.presented if discontinuity in track.starts]
@@ -142,7 +142,7 @@ def _alike(view: BroadcastView) -> list[list[int]]:
 
 
 def _runs(view: BroadcastView, together: Sequence[int]) -> list[tuple[TrackView, list[SegmentView]]]:
-    """What each track has in the Period of these periods of the primary track.
+    """Return each track's segments in the Period made of these periods of the primary track.
 
     Tracks of one packager change period together. A transcoded rendition counts its own: of it, what lies within the
     Period and under one init segment (the newest) is listed; a Representation cannot have two.
@@ -171,7 +171,7 @@ def _live_period(view: BroadcastView, discontinuity: int, *, final: bool) -> Per
 
 
 def _together(start: float, begins: Sequence[float]) -> float:
-    """A little after every track that begins about at `start` has begun: at a gap shorter than a frame dash.js waits for good."""
+    """Return the start of a Period: after all tracks near `start` begin. dash.js stalls at a gap shorter than a frame."""
     return max((begin for begin in begins if 0 <= begin - start <= MAX_SKEW), default=start) + INSIDE
 
 
@@ -198,7 +198,7 @@ def _mpd(attributes: dict[str, str], body: list[str]) -> str:
 
 
 def _period(period: Period, segments: str) -> str:
-    # Readers that know one Period only (ffmpeg's) take the one that says it is the longest.
+    # Players that support one Period only (ffmpeg) play the one with the longest duration.
     length = f' duration="{_duration(period.media_end - period.media_start)}"' if period.final else ""
     lines = [f'<Period id="g{period.discontinuity}" start="{_duration(period.start)}"{length}>']
     for number, kind in enumerate(TrackKind):
@@ -264,12 +264,12 @@ def _timeline(track: TrackView, run: Sequence[SegmentView]) -> str:
 
 
 def _s(times: Sequence[int], duration: int, following: int | None) -> str:
-    """These segments of one duration, each where the one before it ends; `following`: where the S before it ends."""
+    """Return the S of consecutive segments of one duration; `following` is where the S before it ends."""
     at = "" if times[0] == following else f' t="{times[0]}"'
     repeat = f' r="{len(times) - 1}"' if len(times) > 1 else ""
     return f'<S{at} d="{duration}"{repeat}/>'
 
 
 def _duration(seconds: float) -> str:
-    """An xs:duration."""
+    """Return an xs:duration."""
     return f"PT{seconds:.3f}S"

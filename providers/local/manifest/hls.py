@@ -1,7 +1,7 @@
 """HLS playlists as text: RFC 8216 and, for parts, draft-pantos-hls-rfc8216bis.
 
-Discontinuity sequence numbers are the packager's periods: every track then has the same number for the same moment
-(§6.2.4), whether or not it had media in each period, and nothing needs to be counted.
+Discontinuity sequence numbers are the numbers of the packager's periods. So all tracks have the same number at the same moment
+(§6.2.4), even if a track has no media in a period.
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ from providers.local.manifest.views import (
 )
 
 VERSION = 6
-"""EXT-X-MAP in an ordinary playlist needs 6 (§8); nothing here needs more."""
+"""EXT-X-MAP outside I-frame playlists needs version 6 (§8)."""
 
 HOLD_BACK_TARGETS = 3
-"""HOLD-BACK is this many target durations, the least that is allowed (§4.4.3.8)."""
+"""HOLD-BACK in target durations: the minimum (RFC 8216bis §4.4.3.8)."""
 
 MIN_PART_HOLD_BACK = 1.0
-"""Seconds; three short parts are too little for a real network (measured: 1.2 to 1.4 s glass to glass)."""
+"""Seconds. Three short parts are too little for a real network (measured: 1.2 to 1.4 s glass to glass)."""
 
 PART_LISTED_TARGETS = 3
-"""Parts are listed within this many target durations of the end (§4.4.4.9)."""
+"""Target durations from the end in which parts are listed (RFC 8216bis §4.4.4.9)."""
 
 AUDIO_GROUP = "audio"
 
 
 def multivariant(view: BroadcastView, base: str) -> str:
-    """The multivariant playlist; `base` is the relative URL of the folder that holds the media playlists.
+    """Return the multivariant playlist of a broadcast with at least one segment.
 
-    Needs at least one track with a segment.
+    `base` is the relative URL of the folder of the media playlists.
     """
     audio = view.audio
     lines = ["#EXTM3U", f"#EXT-X-VERSION:{VERSION}"]
@@ -74,10 +74,10 @@ def _stream_inf(track: TrackView, audio: TrackView | None) -> str:
 
 
 def live_playlist(view: BroadcastView, track: TrackView, segments: str) -> str:
-    """The sliding-window playlist of `track`; `segments` is the relative URL of the folder of its media.
+    """Return the live playlist of `track`; `segments` is the relative URL of the folder of its media.
 
-    Ends with EXT-X-ENDLIST only when the broadcast has ended: a player that sees it stops for good. Every segment has its program
-    time: shaka-player derives those that are missing from the segments before, and loses its place where program time jumps.
+    It has EXT-X-ENDLIST only after the end of the broadcast: players then stop reloading (RFC 8216 §6.3.4). Every segment has its
+    program time: shaka-player derives missing ones from earlier segments, and loses its position where program time jumps.
     """
     low = view.part_target is not None and not view.ended
     lines = [*_head(track, view.target_duration), *_server_control(view, low)]
@@ -99,7 +99,7 @@ def live_playlist(view: BroadcastView, track: TrackView, segments: str) -> str:
 
 
 def vod_playlist(track: TrackView, segments: str) -> str:
-    """The playlist of a finished recording, with all its segments."""
+    """Return the playlist of a recording, with all its segments."""
     spans = track.spans(track.segments)
     target = max(map(listed_target, spans), default=1)
     lines = [*_head(track, target), "#EXT-X-PLAYLIST-TYPE:VOD"]
@@ -135,7 +135,7 @@ def _server_control(view: BroadcastView, low: bool) -> list[str]:
 
 
 def _boundary(track: TrackView, segments: str, discontinuity: int, before: int | None) -> Iterator[str]:
-    """What stands between two periods: one EXT-X-DISCONTINUITY a step, so that the numbers match in all tracks."""
+    """Yield the tags between two periods: one EXT-X-DISCONTINUITY for each number, so that all tracks count alike (§6.2.4)."""
     if discontinuity == before:
         return
     if before is not None:
@@ -152,7 +152,7 @@ def _segment(track: TrackView, segments: str, segment: SegmentView, seconds: flo
 
 
 def _first_with_parts(view: BroadcastView, track: TrackView) -> int | None:
-    """The sequence of the oldest segment whose parts are still listed."""
+    """Return the sequence number of the oldest segment whose parts are listed."""
     left = float(PART_LISTED_TARGETS * view.target_duration)
     first = None
     for segment in reversed(track.segments):
@@ -167,7 +167,7 @@ def _parts(
     view: BroadcastView, track: TrackView, segments: str, sequence: int, discontinuity: int, parts: Sequence[PartView]
 ) -> Iterator[str]:
     timescale = track.inits[discontinuity].timescale
-    # A frame may stand for longer than a part may last: what is beyond is not announced (the segment's EXTINF has all).
+    # A frame may be longer than PART-TARGET, which no part may exceed (RFC 8216bis §4.4.3.7). The EXTINF has the whole.
     longest = float("inf") if view.part_target is None else view.part_target
     for index, part in enumerate(parts):
         mark = ",INDEPENDENT=YES" if part.independent else ""
@@ -176,7 +176,7 @@ def _parts(
 
 
 def _edge(view: BroadcastView, track: TrackView, segments: str, discontinuity: int | None) -> Iterator[str]:
-    """The open segment's parts, the part to come, and how far the other playlists are."""
+    """Yield the open segment's parts, the preload hint and the rendition reports."""
     following, index = track.segments[-1].sequence + 1, 0
     if track.open is not None and track.open.parts:
         following, index = track.open.sequence, len(track.open.parts)

@@ -1,4 +1,4 @@
-"""Blocking playlist reload, decided without a clock or a socket (draft-pantos-hls-rfc8216bis §6.2.5.2)."""
+"""The rules of blocking playlist reload, without I/O (draft-pantos-hls-rfc8216bis §6.2.5.2)."""
 
 from __future__ import annotations
 
@@ -8,28 +8,28 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 MSN_ADVANCE_LIMIT = 2
-"""How far beyond the last segment a client may ask; more is a bug or an attack, and is refused."""
+"""Segments after the last one that a client may request. More is an error in the client, and is refused."""
 
 WAIT_TARGETS = 3
-"""A blocked request is answered 503 after this many target durations."""
+"""Target durations after which a blocked request ends with 503."""
 
 _NUMBER = re.compile(r"[0-9]{1,15}")
 
 
 class BadDirective(Exception):
-    """The delivery directives make no sense; the sentence may be shown."""
+    """The delivery directives are invalid. The message may be shown."""
 
 
 @dataclass(frozen=True, slots=True)
 class Directive:
-    """Answer when segment `msn`, or its part `part`, is in the playlist."""
+    """A request for the playlist that contains segment `msn`, or its part `part`."""
 
     msn: int
     part: int | None = None
 
 
 def parse(query: Mapping[str, str]) -> Directive | None:
-    """The delivery directive in a query; None when there is none. Errors: BadDirective."""
+    """Return the delivery directive of a query; None if there is none. Raises BadDirective."""
     msn, part = query.get("_HLS_msn"), query.get("_HLS_part")
     if msn is None:
         if part is not None:
@@ -46,7 +46,7 @@ def _number(name: str, text: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """Where a live playlist ends: the last whole segment, its parts that are listed, and the parts of the segment after it."""
+    """Where a live playlist ends: the last whole segment, its listed parts, and the parts of the segment after it."""
 
     whole: int
     whole_parts: int
@@ -54,7 +54,7 @@ class Edge:
 
 
 def check(directive: Directive, edge: Edge, part_target: float) -> None:
-    """Refuse what is too far ahead. Errors: BadDirective."""
+    """Raise BadDirective for a request too far ahead."""
     last, parts = (edge.whole + 1, edge.open_parts) if edge.open_parts else (edge.whole, edge.whole_parts)
     if directive.msn > last + MSN_ADVANCE_LIMIT:
         raise BadDirective("_HLS_msn is too far ahead of the playlist")
@@ -66,9 +66,9 @@ def check(directive: Directive, edge: Edge, part_target: float) -> None:
 
 
 def satisfied(directive: Directive, edge: Edge) -> bool:
-    """Whether the playlist holds what was asked for.
+    """Whether the playlist contains the requested segment or part.
 
-    A part index beyond a whole segment's last part means the first part of the next one.
+    A part index after the last part of a whole segment means the first part of the next one.
     """
     if directive.msn < edge.whole:
         return True

@@ -1,4 +1,4 @@
-"""What a manifest needs to know of a broadcast, and nothing else.
+"""Read-only views of a broadcast, with all that manifests need.
 
 Times on the media timeline are in ticks of the track's `timescale`; wall-clock times are seconds since the Unix epoch.
 """
@@ -14,21 +14,21 @@ from itertools import pairwise
 from providers.local.packager.events import TrackKind
 
 MIN_LIVE_SEGMENTS = 6
-"""The least segments a live playlist keeps listed: twice the three a player holds back."""
+"""Minimum number of segments in a live playlist: twice the three that players hold back."""
 
 MIN_LIVE_SECONDS = 24.0
-"""The least media, in seconds, a live playlist keeps listed, so that a viewer may pause or stall for a moment."""
+"""Minimum media in a live playlist, in seconds, so that a player may pause or stall briefly."""
 
 MAX_HOLE = 1.0
 """Seconds a track may lack between two segments without a break in the manifest: players jump over so much."""
 
 RENDITION_NAME = re.compile(r"[a-z0-9]{1,16}")
-"""What a rendition may be called: the name is part of file names and URLs."""
+"""Valid names of renditions: the name is part of file names and URLs."""
 
 
 @dataclass(frozen=True, slots=True)
 class InitView:
-    """An init segment, as `packager.events.TrackInit` tells it; `digest` instead of its bytes."""
+    """An init segment, see `packager.events.TrackInit`; with `digest` instead of its bytes."""
 
     discontinuity: int
     codec: str
@@ -64,7 +64,7 @@ class SegmentView:
 
 @dataclass(frozen=True, slots=True)
 class OpenView:
-    """The segment that is being written: the parts that are out."""
+    """The segment that is being written, with its complete parts."""
 
     sequence: int
     discontinuity: int
@@ -91,11 +91,11 @@ class TrackView:
 
     @property
     def name(self) -> str:
-        """How the track is called in URLs."""
+        """Name of the track in URLs."""
         return track_name(self.rendition, self.kind)
 
     def seconds(self, segment: SegmentView) -> float:
-        """The duration of `segment` in seconds."""
+        """Return the duration of `segment` in seconds."""
         return segment.duration / self.inits[segment.discontinuity].timescale
 
     def start(self, segment: SegmentView) -> float:
@@ -142,7 +142,7 @@ class BroadcastView:
 
     @property
     def presented(self) -> list[TrackView]:
-        """The tracks manifests speak of."""
+        """Tracks in manifests."""
         audio = self.audio
         return self.videos if audio is None else [*self.videos, audio]
 
@@ -153,35 +153,39 @@ class BroadcastView:
 
 
 def track_name(rendition: str, kind: TrackKind) -> str:
-    """How a track is called in URLs and file names."""
+    """Return the name of a track in URLs and file names."""
     return f"{rendition}-{kind.value}"
 
 
 def init_name(track: str, discontinuity: int) -> str:
-    """The file and URL name of an init segment."""
+    """Return the file and URL name of an init segment."""
     return f"{track}-init-{discontinuity}.mp4"
 
 
 def segment_name(track: str, sequence: int) -> str:
-    """The file and URL name of a segment."""
+    """Return the file and URL name of a segment."""
     return f"{track}-{sequence}.m4s"
 
 
 def part_name(track: str, sequence: int, index: int) -> str:
-    """The URL name of a part; it has no file of its own."""
+    """Return the URL name of a part. A part has no file of its own."""
     return f"{track}-{sequence}.{index}.m4s"
 
 
 def listed_target(seconds: float) -> int:
-    """The least EXT-X-TARGETDURATION under which a segment of `seconds` may stand (RFC 8216bis §4.4.3.1: rounded, not up)."""
+    """Return the minimum EXT-X-TARGETDURATION for a segment of `seconds` (RFC 8216bis §4.4.3.1: rounded to nearest)."""
     return max(1, int(seconds + 0.5))
 
 
 def window_start(segments: Sequence[tuple[float, float]], target_duration: int) -> int:
-    """The index of the first segment a live playlist lists; of each, oldest first, the program time and the duration in seconds.
+    """Return the index of the first segment in the live playlist.
 
-    What stays is at least MIN_LIVE_SEGMENTS, three target durations (RFC 8216bis §6.2.2) and the last MIN_LIVE_SECONDS. These count
-    while the encoder is away, too: shaka-player forgets segments by the clock, and stands still when older ones are still listed.
+    At least MIN_LIVE_SEGMENTS, three target durations (RFC 8216 §6.2.2) and the last MIN_LIVE_SECONDS remain. Seconds count
+    while the encoder is disconnected, too: shaka-player drops segments by the clock, and stalls when older ones are still listed.
+
+    Args:
+        segments: Program time and duration of each segment, in seconds, oldest first.
+        target_duration: EXT-X-TARGETDURATION, in seconds.
     """
     listed, count = 0.0, 0
     now = sum(segments[-1]) if segments else 0.0
@@ -199,12 +203,12 @@ def window_start(segments: Sequence[tuple[float, float]], target_duration: int) 
 
 
 def by_discontinuity(track: TrackView) -> list[list[SegmentView]]:
-    """The listed segments, cut where the period changes."""
+    """Return the listed segments, grouped by period."""
     cuts = [at + 1 for at, (one, two) in enumerate(pairwise(track.segments)) if one.discontinuity != two.discontinuity]
     edges = [0, *cuts, len(track.segments)]
     return [list(track.segments[a:b]) for a, b in pairwise(edges) if a < b]
 
 
 def utc(seconds: float) -> str:
-    """A wall-clock time as ISO 8601 in UTC with milliseconds."""
+    """Return a wall-clock time as ISO 8601 in UTC with milliseconds."""
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

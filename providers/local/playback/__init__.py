@@ -1,4 +1,4 @@
-"""What players fetch: playlists, MPDs, segments and thumbnails over HTTP, cacheable by any CDN."""
+"""Playlists, MPDs, segments and thumbnails over HTTP, cacheable by any CDN."""
 
 from providers.local.playback.ports import PlaybackSource, ThumbnailNotReady
 from providers.local.playback.routes import routes

@@ -1,4 +1,4 @@
-"""Answers to players: headers for caches and for pages of other origins, byte ranges, and errors as JSON."""
+"""Responses to players: headers for caches and for pages of other origins, byte ranges, and errors as JSON."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CORS: Mapping[str, str] = {
 PREFLIGHT: Mapping[str, str] = {
     **CORS,
     hdrs.ACCESS_CONTROL_ALLOW_METHODS: "GET, HEAD, OPTIONS",
-    # What players are known to send (the CMCD-… are CTA-5004's), and what pages add to every request of theirs.
+    # Headers that players send (CMCD-… from CTA-5004) and that pages add to all their requests.
     hdrs.ACCESS_CONTROL_ALLOW_HEADERS: (
         "Range, If-None-Match, If-Range, CMCD-Request, CMCD-Object, CMCD-Status, CMCD-Session, "
         "Authorization, Content-Type, Accept, X-Request-Id, X-Visitor-Id"
@@ -31,26 +31,26 @@ PREFLIGHT: Mapping[str, str] = {
 }
 
 IMMUTABLE = "public, max-age=31536000, immutable"
-"""A name of a segment, part or init segment never gets other bytes."""
+"""The bytes under the name of a segment, part or init segment never change."""
 
 RETRY_SOON = "public, max-age=1"
-"""For what may be there in a second."""
+"""For errors that may be over in a second."""
 
 
 def max_age(seconds: int) -> str:
-    """Cache-Control for `seconds`."""
+    """Return Cache-Control for `seconds`."""
     return f"public, max-age={seconds}"
 
 
 def problem(status: int, detail: str, headers: Mapping[str, str] | None = None) -> web.Response:
-    """An error. What is not there yet may be in a second; players and CDNs are to ask again."""
+    """Return an error. Caches keep it for one second only: missing media may appear soon."""
     return web.json_response(
         {"detail": detail}, status=status, headers={**CORS, hdrs.CACHE_CONTROL: RETRY_SOON, **(headers or {})}
     )
 
 
 def document(request: web.Request, found: Document, cache: str) -> web.Response:
-    """A manifest: 304 when the client has it, compressed when the client can."""
+    """Return a manifest: 304 if the client has it, compressed if the client accepts gzip."""
     headers = {**CORS, hdrs.CACHE_CONTROL: cache, hdrs.ETAG: f'"{found.etag}"', hdrs.VARY: hdrs.ACCEPT_ENCODING}
     if has_current(request.headers.get(hdrs.IF_NONE_MATCH), headers[hdrs.ETAG]):
         return web.Response(status=304, headers=headers)
@@ -62,7 +62,7 @@ def document(request: web.Request, found: Document, cache: str) -> web.Response:
 
 
 def media(request: web.Request, body: bytes, content_type: str) -> web.Response:
-    """A segment or part from memory, or the one range of it that was asked for (RFC 9110 §14)."""
+    """Return a segment or part from memory, or the one requested range of it (RFC 9110 §14)."""
     headers = {
         **CORS,
         hdrs.CACHE_CONTROL: IMMUTABLE,
@@ -104,7 +104,7 @@ def gone() -> web.Response:
 
 
 def _range(request: web.Request, size: int) -> tuple[int, int] | None:
-    """First byte and the one after the last; None when the whole is wanted, also by what is not one plain range (§14.2)."""
+    """Return the first byte and the one after the last; None for the whole. Other ranges are ignored (RFC 9110 §14.2)."""
     try:
         wanted = request.http_range
     except ValueError:
@@ -116,7 +116,7 @@ def _range(request: web.Request, size: int) -> tuple[int, int] | None:
 
 
 def _not_satisfiable(size: int) -> web.Response:
-    """No such range: an error, which no cache may keep in the place of the segment."""
+    """Return 416, which caches must not keep in place of the segment."""
     return problem(
         416, "The file has no such range.", {hdrs.CACHE_CONTROL: "no-store", hdrs.CONTENT_RANGE: f"bytes */{size}"}
     )

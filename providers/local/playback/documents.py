@@ -1,4 +1,4 @@
-"""Rendered manifests, kept until what they show has changed: thousands of viewers ask for the same bytes."""
+"""A cache of rendered manifests, valid until the broadcast changes: many viewers request the same bytes."""
 
 from __future__ import annotations
 
@@ -18,36 +18,36 @@ MIN_GZIP = 512
 
 @dataclass(frozen=True)
 class Document:
-    """A manifest as it is sent."""
+    """A rendered manifest."""
 
     body: bytes
     content_type: str
 
     @cached_property
     def etag(self) -> str:
-        """A strong validator, without its quotes."""
+        """Strong validator, without quotes."""
         return hashlib.sha256(self.body).hexdigest()[:24]
 
     @cached_property
     def gzipped(self) -> bytes | None:
-        """The body compressed, None when that is not worth it."""
+        """Compressed body; None for a small one."""
         return gzip.compress(self.body, 5, mtime=0) if len(self.body) >= MIN_GZIP else None
 
 
 class Documents:
-    """The newest rendering of each manifest of each broadcast; gone when the broadcast is."""
+    """The newest rendering of each manifest of each broadcast, dropped together with the broadcast."""
 
     def __init__(self) -> None:
         self._kept: WeakKeyDictionary[Broadcast, dict[str, tuple[int, Document]]] = WeakKeyDictionary()
         self._rendering: dict[tuple[Broadcast, str], asyncio.Future[Document]] = {}
 
     def find(self, broadcast: Broadcast, name: str) -> Document | None:
-        """The rendering called `name`, if nothing has changed since."""
+        """Return the rendering called `name`; None if the broadcast has changed since."""
         version, document = self._kept.get(broadcast, {}).get(name, (-1, None))
         return document if version == broadcast.version else None
 
     def render(self, broadcast: Broadcast, name: str, content_type: str, text: Callable[[], str]) -> Document:
-        """Keep and return what `text` makes of the broadcast as it is now."""
+        """Render with `text`, keep and return the document."""
         version = broadcast.version
         document = Document(text().encode(), content_type)
         self._kept.setdefault(broadcast, {})[name] = (version, document)
@@ -56,14 +56,14 @@ class Documents:
     async def render_aside(
         self, broadcast: Broadcast, name: str, content_type: str, text: Callable[[], str]
     ) -> Document:
-        """The same for a finished broadcast, in a thread: a recording of a day has 80,000 lines. Once for all who ask meanwhile."""
+        """Render a finished broadcast in a thread: a recording of a day has 80,000 lines. Concurrent requests share one run."""
         key = (broadcast, name)
         rendering = self._rendering.get(key)
         if rendering is None:
 
             def render() -> Document:
                 document = Document(text().encode(), content_type)
-                _ = document.etag, document.gzipped  # these take their time, too
+                _ = document.etag, document.gzipped  # computed here because they take long, too
                 return document
 
             rendering = self._rendering[key] = asyncio.get_running_loop().run_in_executor(None, render)

@@ -1,4 +1,4 @@
-"""Where the playback routes find what to play; `providers.local.library` implements it."""
+"""The source of broadcasts for the playback routes. `providers.local.library` implements it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from providers.local.storage.broadcast import Broadcast
 
 
 class ThumbnailNotReady(Exception):
-    """There is a picture, but it cannot be made right now; in `seconds` it may."""
+    """A thumbnail exists but cannot be created now. Retry after `seconds`."""
 
     def __init__(self, seconds: float) -> None:
         super().__init__(f"in {seconds} s")
@@ -16,16 +16,29 @@ class ThumbnailNotReady(Exception):
 
 
 class PlaybackSource(Protocol):
-    """Where the routes find what to play."""
+    """Broadcasts, recordings and thumbnails by uid."""
 
     def find_live(self, input_uid: str) -> Broadcast | None:
-        """The running broadcast of a live input."""
+        """Return the running broadcast of a live input; None if there is none."""
 
     def find_broadcast(self, uid: str) -> Broadcast | None:
-        """The running broadcast with this uid of its own."""
+        """Return the running broadcast with this uid; None if there is none."""
 
     async def find_recording(self, uid: str) -> Broadcast | None:
-        """The finished broadcast with this uid (`Storage.open`)."""
+        """Return the finished broadcast with this uid (`Storage.open`); None if there is none."""
 
     async def thumbnail(self, uid: str, width: int | None, height: int | None, fit: str) -> bytes | None:
-        """A JPEG of an input uid (live) or a recording uid; None when there is no picture. Raises ThumbnailNotReady."""
+        """Return a JPEG thumbnail.
+
+        Args:
+            uid: The uid of an input (live), a broadcast or a recording.
+            width: Pixels; None follows from the height.
+            height: Pixels; None follows from the width.
+            fit: `crop`, `clip`, `scale` or `fill`.
+
+        Returns:
+            None when there is no video yet.
+
+        Raises:
+            ThumbnailNotReady: Too many thumbnails are being created.
+        """

@@ -6,8 +6,8 @@
     /<broadcast uid>/manifest/<track>.m3u8                        the recording, whole
     /<broadcast uid>/segments/<track>-init-<g>.mp4, <track>-<n>.m4s, <track>-<n>.<part>.m4s
 
-So a cache can never mix two broadcasts of one input. Names are matched whole, then looked up in the index: no path is ever
-made of what a client sent.
+So caches never mix two broadcasts of one input. Names are matched as a whole and looked up in the index. Names from clients
+never become paths.
 """
 
 from __future__ import annotations
@@ -33,16 +33,16 @@ from providers.local.storage.track import StoredTrack
 LIVE_MAX_AGE = 1
 MULTIVARIANT_MAX_AGE = 2
 RECORDING_MAX_AGE = 3600
-"""Seconds. A recording's manifests do not change, but it may be deleted."""
+"""Seconds. Manifests of a recording do not change, but the recording may be deleted."""
 
 BLOCKED_TARGETS = 6
-"""The answer to a blocked request names one state of the playlist, so it may be kept this many target durations
+"""A blocked request asks for one state of the playlist, so caches may keep the response this many target durations
 (draft-pantos-hls-rfc8216bis, appendix B.1)."""
 
 LIVE_THUMBNAIL_MAX_AGE = 10
 
 MAX_THUMBNAIL = 2000
-"""The longest side, in pixels, a thumbnail may be asked for."""
+"""Longest side of a thumbnail, in pixels."""
 
 FITS = ("crop", "clip", "scale", "fill")
 
@@ -56,7 +56,7 @@ UID = "{uid:[0-9a-f]{32}}"
 
 
 def routes(library: PlaybackSource) -> list[web.RouteDef]:
-    """The playback routes, to be mounted at the root."""
+    """Return the playback routes, for the root of the server."""
     playback = _Playback(library)
     handlers = {
         f"/{UID}/manifest/{{name}}": playback.manifest,
@@ -77,7 +77,7 @@ class _Playback:
         return web.Response(status=204, headers=answers.PREFLIGHT)
 
     async def manifest(self, request: web.Request) -> web.Response:
-        """Live while it runs, the recording afterwards; a recording's media playlists."""
+        """Handle the live manifests while the broadcast runs, afterwards those of the recording."""
         uid, name = request.match_info["uid"], request.match_info["name"]
         if name == "utc":
             broadcast = self._library.find_live(uid) or self._library.find_broadcast(uid)
@@ -89,14 +89,14 @@ class _Playback:
             return self._entry(request, running, name)
         recording = None if running else await self._library.find_recording(uid)
         if recording is None:
-            # Cloudflare answers 204 here; players take that for a broken playlist, and a 404 for "ask again".
-            return problem(404, "Nothing to play here now.")
+            # Cloudflare returns 204 here. Players treat that as a broken playlist, and retry after a 404.
+            return problem(404, "There is nothing to play now.")
         return await self._recording(request, recording, name)
 
     def _entry(self, request: web.Request, broadcast: Broadcast, name: str) -> web.Response:
-        """The live multivariant playlist or MPD."""
+        """Return the live multivariant playlist or MPD."""
         if not broadcast.watchable:
-            return problem(404, "The broadcast has not begun yet.")
+            return problem(404, "The broadcast has not started yet.")
         if name == "video.mpd":
             return answers.document(request, self._live_mpd(broadcast), max_age(LIVE_MAX_AGE))
         base = f"../../{broadcast.info.uid}/live/"
@@ -130,10 +130,10 @@ class _Playback:
         return answers.document(request, found, max_age(RECORDING_MAX_AGE))
 
     async def live(self, request: web.Request) -> web.Response:
-        """The sliding window, while it runs and after."""
+        """Handle the manifests of the live window, during the broadcast and afterwards."""
         broadcast = await self._find(request.match_info["uid"])
         if broadcast is None or not broadcast.watchable:
-            return problem(404, "Nothing to play here now.")
+            return problem(404, "There is nothing to play now.")
         name = request.match_info["name"]
         age = RECORDING_MAX_AGE if broadcast.ended else LIVE_MAX_AGE
         if name == "video.mpd":
@@ -146,12 +146,12 @@ class _Playback:
             directive = reload.parse(request.query) if _blocks(broadcast) else None
             if directive is not None:
                 reload.check(directive, track.edge, broadcast.part_target)
-        except reload.BadDirective as refused:
-            return problem(400, str(refused))
+        except reload.BadDirective as error:
+            return problem(400, str(error))
         if directive is not None:
             wanted = directive
             if not await _wait(broadcast, track, lambda: reload.satisfied(wanted, track.edge)):
-                return problem(503, "The stream does not go on at the moment.", {hdrs.RETRY_AFTER: "1"})
+                return problem(503, "The stream is paused. Retry in a second.", {hdrs.RETRY_AFTER: "1"})
             age = BLOCKED_TARGETS * broadcast.target_duration
         return answers.document(request, self._live_playlist(broadcast, track), max_age(age))
 
@@ -167,7 +167,7 @@ class _Playback:
         return self._library.find_broadcast(uid) or await self._library.find_recording(uid)
 
     async def media(self, request: web.Request) -> web.StreamResponse:
-        """An init segment, a segment or a part."""
+        """Handle an init segment, a segment or a part."""
         match = MEDIA.fullmatch(request.match_info["name"])
         broadcast = await self._find(request.match_info["uid"]) if match else None
         track = broadcast.track(match["track"]) if broadcast and match else None
@@ -192,7 +192,7 @@ class _Playback:
     async def _part(
         self, request: web.Request, broadcast: Broadcast, track: StoredTrack, sequence: int, index: int
     ) -> web.Response:
-        """A part, for as long as its segment is served. One that was hinted at is waited for (EXT-X-PRELOAD-HINT, §4.4.5.3)."""
+        """Return a part. A part of EXT-X-PRELOAD-HINT (RFC 8216bis §4.4.5.3) is sent when it is complete."""
         if _is_hinted(track, sequence, index) and _blocks(broadcast):
             await _wait(broadcast, track, lambda: not _is_hinted(track, sequence, index))
         stored = track.stored(sequence)
@@ -204,27 +204,31 @@ class _Playback:
         return answers.media(request, body, f"{track.kind.value}/mp4")
 
     async def thumbnail(self, request: web.Request) -> web.Response:
-        """Query: width, height (pixels), fit."""
+        """Handle a thumbnail. Query: width, height (pixels), fit."""
         uid, query = request.match_info["uid"], request.query
         sides = [query.get("width"), query.get("height")]
         fit = query.get("fit", "crop")
         if fit not in FITS or any(side is not None and not _is_side(side) for side in sides):
-            return problem(400, f"width and height go from 1 to {MAX_THUMBNAIL}, fit is one of {', '.join(FITS)}.")
+            return problem(400, f"width and height must be from 1 to {MAX_THUMBNAIL}, fit one of {', '.join(FITS)}.")
         width, height = (None if side is None else int(side) for side in sides)
         try:
-            picture = await self._library.thumbnail(uid, width, height, fit)
+            jpeg = await self._library.thumbnail(uid, width, height, fit)
         except ThumbnailNotReady as later:
-            return problem(503, "Too many pictures are being made.", {hdrs.RETRY_AFTER: str(math.ceil(later.seconds))})
-        if picture is None:
-            return problem(404, "No picture yet.")
+            return problem(
+                503,
+                "Too many thumbnails are being created. Retry later.",
+                {hdrs.RETRY_AFTER: str(math.ceil(later.seconds))},
+            )
+        if jpeg is None:
+            return problem(404, "There is no thumbnail yet.")
         live = self._library.find_live(uid) or self._library.find_broadcast(uid)
         age = LIVE_THUMBNAIL_MAX_AGE if live else RECORDING_MAX_AGE
         headers = {**answers.CORS, hdrs.CACHE_CONTROL: max_age(age), hdrs.CONTENT_TYPE: answers.JPEG}
-        return web.Response(body=picture, headers=headers)
+        return web.Response(body=jpeg, headers=headers)
 
 
 def _recording_text(recording: Broadcast, name: str) -> tuple[Callable[[], str] | None, str]:
-    """What renders a recording's manifest, and its type."""
+    """Return the function that renders a manifest of a recording, and the content type."""
     if name == "video.m3u8":
         return lambda: hls.multivariant(recording.view(live=False), ""), answers.HLS
     if name == "video.mpd":
@@ -237,7 +241,7 @@ def _recording_text(recording: Broadcast, name: str) -> tuple[Callable[[], str] 
 
 
 def _blocks(broadcast: Broadcast) -> bool:
-    """Only a low-latency playlist says CAN-BLOCK-RELOAD; elsewhere the directives are not ours to obey."""
+    """Whether delivery directives count: only low-latency playlists say CAN-BLOCK-RELOAD (RFC 8216bis §6.2.5)."""
     return broadcast.low_latency and not broadcast.ended
 
 
@@ -249,8 +253,10 @@ def _is_hinted(track: StoredTrack, sequence: int, index: int) -> bool:
 
 
 async def _wait(broadcast: Broadcast, track: StoredTrack, done: Callable[[], bool]) -> bool:
-    """Wait for `done` or the end of the broadcast; False when neither came within WAIT_TARGETS target durations, or the service
-    stops: it waits for its requests."""
+    """Wait for `done` or the end of the broadcast.
+
+    Return False after WAIT_TARGETS target durations, or when the service stops, which waits for its requests.
+    """
     try:
         async with asyncio.timeout(reload.WAIT_TARGETS * broadcast.target_duration):
             while not done() and broadcast.running:

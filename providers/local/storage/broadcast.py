@@ -1,31 +1,31 @@
-"""One broadcast on the storage: written while it runs, read for as long as it is kept."""
+"""One broadcast in the storage: written while it runs, read as long as it is kept."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
 
 from providers.base import LatencyMode
 from providers.local.manifest.views import RENDITION_NAME, BroadcastView
 from providers.local.packager.events import PackagerEvent, Part, Resume, SegmentEnd, TrackInit, TrackKind
 from providers.local.storage import index
+from providers.local.storage.description import describe
 from providers.local.storage.errors import StorageError
 from providers.local.storage.index import BroadcastInfo, FullLine, LossLine, SegmentLine, TargetLine
 from providers.local.storage.port import BroadcastFiles, OpenFile
-from providers.local.storage.recordings import RECORDING_FILE, StoredRecording, encode, recording_name
+from providers.local.storage.recordings import RECORDING_FILE, StoredRecording, encode
 from providers.local.storage.silence import without_audio
 from providers.local.storage.track import StoredTrack
 
 MAX_RENDITIONS = 8
-"""Renditions of one broadcast; more is a mistake in the settings."""
+"""Renditions of one broadcast. More is an error in the settings."""
 
 MIN_TARGET_DURATION = 2
-"""Whole seconds: what playlists say as long as nobody promised more. It only grows, and only before the first segment is listed
-if the packager keeps its promise."""
+"""Whole seconds: EXT-X-TARGETDURATION before the packager promises more. RFC 8216 §6.2.1 does not allow it to change, so
+it only grows, and only before the first segment is listed if the packager keeps its promise."""
 
 LEFT_AFTER = 2
-"""Segments of a later period of the other track after which a track that is not in that period is no longer offered."""
+"""Segments of the other track in later periods, after which a track without media in them is no longer offered."""
 
 KINDS = {kind.value: kind for kind in TrackKind}
 
@@ -33,12 +33,16 @@ TrackKey = tuple[str, TrackKind]
 
 
 class Broadcast:
-    """One showing of a live input, reconnects included; `Storage` makes them.
+    """One broadcast of a live input, reconnects included. `Storage` creates it.
 
-    While it runs: `write` what the packagers hand out, then `finish`. A finished one is read only. After a StorageError from
-    `write` nothing more is taken until `retry`; what was written stays and `finish` may still make a recording of it. `version`
-    counts the changes that playlists show; `low_latency` is whether they list parts; `recording` is whether what comes is kept.
-    `clock` gives the Unix time (seconds) that its program time and its MPD go by.
+    While it runs, `write` stores the packagers' events; `finish` ends it, and it is read-only afterwards. After a StorageError
+    `write` accepts nothing until `retry`; written media stays, and `finish` can still make a recording of it.
+
+    Attributes:
+        version: Number of changes that playlists show.
+        low_latency: Whether playlists list parts.
+        recording: Whether new media is kept after it leaves the live window.
+        clock: Returns the Unix time, in seconds, of program time and of the MPD.
     """
 
     def __init__(self, files: BroadcastFiles, info: BroadcastInfo, index: OpenFile | None) -> None:
@@ -62,9 +66,17 @@ class Broadcast:
     # Writing
 
     def write(self, rendition: str, event: PackagerEvent) -> None:
-        """Keep what a packager handed out for `rendition`. Cheap: one write into the page cache. Errors: StorageError."""
+        """Store an event of a packager. Cheap: one write into the page cache.
+
+        Args:
+            rendition: The rendition's name (RENDITION_NAME).
+            event: An event of its packager, in order.
+
+        Raises:
+            StorageError: The event was not stored, or an earlier one was not.
+        """
         if self._index is None or self._failed:
-            raise StorageError("this broadcast takes no more media")
+            raise StorageError("this broadcast accepts no more media")
         try:
             self.files.check()
             track = self._track(rendition, event.track)
@@ -86,22 +98,27 @@ class Broadcast:
 
     @property
     def failed(self) -> bool:
-        """A StorageError ended the taking."""
+        """Whether a StorageError stopped writing."""
         return self._failed
 
     def retry(self, at: float) -> None:
-        """Take media again after a StorageError, from new packagers (`resume`); what was open is closed as far as it was written.
+        """Accept media again after a StorageError, from new packagers (`resume`). Open segments end with what was written.
 
-        `at` in seconds since the Unix epoch. Errors: StorageError, when the disk still fails.
+        Args:
+            at: The time, in seconds since the Unix epoch.
+
+        Raises:
+            StorageError: The disk still fails.
         """
         for track in self.tracks.values():
             self._end_open(track, at)
         self._failed = False
 
     def drop_open(self, rendition: str) -> None:
-        """Drop the segments of `rendition` that are open. Where players were told of their parts they are closed instead.
+        """Drop the open segments of a rendition. In low-latency mode their parts were listed, so they are closed instead.
 
-        Errors: StorageError.
+        Raises:
+            StorageError: A segment could not be closed.
         """
         for (name, _), track in self.tracks.items():
             if name == rendition and self.low_latency:
@@ -116,7 +133,7 @@ class Broadcast:
             self._audio_inits[track.rendition] = event
 
     def _add_silence(self, track: StoredTrack, part: Part) -> None:
-        """List what comes before this part, for the video that had no audio: `resume` left room for it in the numbers."""
+        """List silence for the video before this part that had no audio. `resume` reserved the sequence numbers."""
         video, init = self.tracks.get((track.rendition, TrackKind.VIDEO)), self._audio_inits.get(track.rendition)
         if video is not None and init is not None and track.kind is TrackKind.AUDIO:
             track.add_silence(init, video, part)
@@ -126,14 +143,14 @@ class Broadcast:
         track = self.tracks.get((rendition, kind))
         if track is None:
             if not RENDITION_NAME.fullmatch(rendition) or len(self.tracks) >= 2 * MAX_RENDITIONS:
-                raise StorageError(f"no room for a rendition called {rendition!r}")
+                raise StorageError(f"a rendition called {rendition!r} cannot be added")
             track = self.tracks[rendition, kind] = StoredTrack(self.files, rendition, kind, self._write_line)
             if not self.recording:
                 track.stop_keeping()
         return track
 
     def _listed(self, track: StoredTrack) -> None:
-        """A segment of `track` was added: keep the promises of the playlists."""
+        """Update the target duration and the live window after a segment of `track` was added."""
         self.target_duration = max(self.target_duration, track.longest)
         track.slide(self.target_duration)
 
@@ -147,12 +164,18 @@ class Broadcast:
             self._index.sync()
 
     def promise(self, target_duration: int, part_target: float) -> None:
-        """No segment will be longer than this many whole seconds, no listed part than these seconds (`Packager`); call it
-        before the first SegmentEnd is taken, again as often as you like. Errors: StorageError.
+        """Promise the longest segment and part to players. Call it before the first SegmentEnd is written.
+
+        Args:
+            target_duration: No segment is longer than this many whole seconds.
+            part_target: No listed part is longer than this many seconds.
+
+        Raises:
+            StorageError: The promise was not stored.
         """
-        if target_duration <= self.target_duration and part_target == self.part_target:  # as nearly always
+        if target_duration <= self.target_duration and part_target == self.part_target:  # the usual case
             return
-        if any(track.segments for track in self.tracks.values()):  # players were told
+        if any(track.segments for track in self.tracks.values()):  # listed: PART-TARGET must not change
             part_target = self.part_target
         if target_duration > self.target_duration or part_target != self.part_target:
             line = TargetLine(max(target_duration, self.target_duration), part_target)
@@ -167,7 +190,7 @@ class Broadcast:
         self.part_target = line.part_target or self.part_target
 
     def stop_recording(self) -> None:
-        """What is listed so far will be the recording; of what comes only the live window is kept. Errors: StorageError."""
+        """End the recording with what is listed. Only the live window of later media is kept. Raises StorageError."""
         self._write_line(FullLine())
         self._stop_keeping()
 
@@ -177,26 +200,29 @@ class Broadcast:
             track.stop_keeping()
 
     def lost(self, at: float) -> None:
-        """The encoder is gone, `at` seconds since the Unix epoch; it may come back. Errors: StorageError."""
+        """Store that the encoder disconnected, `at` seconds since the Unix epoch. Raises StorageError."""
         self._write_line(LossLine(True, at))
         self.lost_at = at
 
     def resumed(self, at: float) -> None:
-        """The encoder is back. Errors: StorageError."""
+        """Store that the encoder reconnected, `at` seconds since the Unix epoch. Raises StorageError."""
         self._write_line(LossLine(False, at))
         self.lost_at = None
 
     def resume(self, rendition: str, *, joins: bool = True) -> Resume:
-        """Where a packager for `rendition` goes on: after everything there is, in a period of its own.
+        """Return where a new packager for `rendition` continues: after all stored media, in another period.
 
-        A rendition that `joins` and is behind the others goes into their newest period; one that does not (the source, at
-        a reconnect) begins a new one, ahead of all. So all count alike after a reconnect.
+        Discontinuity sequence numbers must match across renditions (RFC 8216 §6.2.4).
+
+        Args:
+            rendition: The rendition's name.
+            joins: Whether it may join the newest period of the others. The source, at a reconnect, begins the next one.
         """
         newest = max((max(track.inits, default=-1) for track in self.tracks.values()), default=-1)
         own = {kind: self.tracks.get((rendition, kind)) for kind in TrackKind}
         latest = max((max(track.inits, default=-1) for track in own.values() if track), default=-1)
         video, audio = own[TrackKind.VIDEO], own[TrackKind.AUDIO]
-        # Should this packager bring audio, silence comes before it for what had none.
+        # If this packager writes audio, `_add_silence` puts so many segments before it.
         silent = len(without_audio(video.segments, audio.segments if audio else [])) if video else 0
         return Resume(
             discontinuity=max(newest if joins else newest + 1, latest + 1, 0),
@@ -209,20 +235,28 @@ class Broadcast:
         )
 
     def discard(self, at: float) -> None:
-        """End it and leave nothing of it. Errors: StorageError."""
+        """End the broadcast and remove it. Raises StorageError."""
         self.finish(at, keep=False)
 
     @property
     def seconds(self) -> float:
-        """How much media its recording has so far, in seconds."""
+        """Duration of the recording so far, in seconds."""
         return max((track.seconds for track in self.tracks.values()), default=0.0)
 
     def finish(self, at: float, *, keep: bool = True) -> StoredRecording | None:
-        """End it, `at` seconds since the Unix epoch, and make it a recording; None, and nothing left, when it has no media
-        (or without `keep`).
+        """End the broadcast and make it a recording. Calling it again has no effect.
 
-        Playlists end, whoever waits is told. A segment left open is closed. Errors: StorageError (the recording is then made
-        at the next start, from what is on the disk); ending it again changes nothing.
+        Open segments are closed, playlists end, and waiting requests are notified.
+
+        Args:
+            at: The time, in seconds since the Unix epoch.
+            keep: False removes the broadcast.
+
+        Returns:
+            The recording; None when there is no media, or without `keep`. The broadcast is then removed.
+
+        Raises:
+            StorageError: The recording is made from the stored files at the next start.
         """
         if self._index is None:
             return None
@@ -255,28 +289,13 @@ class Broadcast:
             self._listed(track)
 
     def described(self, at: float) -> StoredRecording | None:
-        """The recording that its kept segments make, as of `at` (seconds since the Unix epoch); None when there are none."""
-        tracks = [track for track in self.tracks.values() if track.bytes]
-        if not tracks:
-            return None
-        pictures = [track.inits[track.recorded[-1].discontinuity] for track in tracks if track.kind is TrackKind.VIDEO]
-        best = max(pictures, key=lambda init: init.height, default=None)
-        return StoredRecording(
-            uid=self.info.uid,
-            input_uid=self.info.input_uid,
-            name=recording_name(self.info.name, self.info.created),
-            created=self.info.created,
-            modified=datetime.fromtimestamp(at, UTC),
-            size=sum(track.bytes for track in tracks),
-            duration=round(max(sum(track.view(live=False).spans(track.recorded)) for track in tracks), 3),
-            width=best.width if best else 0,
-            height=best.height if best else 0,
-        )
+        """Return the description of the recording, modified `at` seconds since the Unix epoch; None without kept segments."""
+        return describe(self.info, self.tracks.values(), at)
 
     def suspend(self) -> None:
-        """Let go of the files without ending it: the service stops, and takes it up again at its next start.
+        """Close the files without ending the broadcast: the service stops, and continues it at its next start.
 
-        Call it when the packagers have been flushed; what they left open is recovered as after a crash.
+        Flush the packagers first. Segments that are still open are recovered as after a crash.
         """
         if self._index is not None:
             self._index.close()
@@ -289,14 +308,14 @@ class Broadcast:
 
     @property
     def running(self) -> bool:
-        """More may come: it was neither finished nor suspended."""
+        """Whether it was neither finished nor suspended."""
         return self._index is not None
 
     @property
     def watchable(self) -> bool:
-        """Whether a player can play: some rendition has a segment in each of its tracks. Once true it stays true.
+        """Whether a player can play: a rendition has a segment in each of its tracks. Once true it stays true.
 
-        A track that was announced and stays silent holds it up for no longer than two segments of the other.
+        An announced track without media delays it by at most two segments of the other track.
         """
         if not self._watchable:
             self._watchable = any(self._complete(rendition) for rendition, _ in self.tracks)
@@ -308,12 +327,12 @@ class Broadcast:
 
     @property
     def segments(self) -> int:
-        """How many segments it has, of all tracks: what it takes in memory."""
+        """Number of segments of all tracks: a measure of its memory use."""
         return sum(len(track.segments) for track in self.tracks.values())
 
     def view(self, *, live: bool) -> BroadcastView:
-        """What the manifests show: the live window or the whole."""
-        tracks = [track.view(live=live) for track in self.tracks.values() if not live or self._goes_on(track)]
+        """Return what manifests list: the live window or the recording."""
+        tracks = [track.view(live=live) for track in self.tracks.values() if not live or self._continues(track)]
         return BroadcastView(
             uid=self.info.uid,
             created=self.info.created,
@@ -325,31 +344,31 @@ class Broadcast:
 
     @property
     def live_tracks(self) -> str | None:
-        """Which kinds of tracks the live manifests offer, as "audio+video"; None when they offer nothing yet."""
-        kinds = {track.kind.value for track in self.tracks.values() if track.segments and self._goes_on(track)}
+        """Kinds of tracks in the live manifests, such as "audio+video"; None if there are none yet."""
+        kinds = {track.kind.value for track in self.tracks.values() if track.segments and self._continues(track)}
         return "+".join(sorted(kinds)) or None
 
-    def _goes_on(self, track: StoredTrack) -> bool:
-        """Whether more of the track may come. It has ended when its rendition went on without it for LEFT_AFTER segments.
+    def _continues(self, track: StoredTrack) -> bool:
+        """Whether the track may still grow. It has ended when its rendition continued without it for LEFT_AFTER segments.
 
-        An encoder that comes back without audio, for instance, leaves a playlist that does not grow: players would wait for it.
+        If an encoder reconnects without audio, for example, the audio playlist stops growing and players would wait for it.
         """
         newest = max(track.inits, default=-1)
         others = [each for (name, _), each in self.tracks.items() if name == track.rendition and each is not track]
         return not any(each.segments_after(newest, LEFT_AFTER) for each in others)
 
     def track(self, name: str) -> StoredTrack | None:
-        """The track called `name` in URLs, if it has a segment or a part."""
+        """Return the track called `name` in URLs; None if it has no media."""
         rendition, _, kind = name.partition("-")
         return self.tracks.get((rendition, KINDS[kind])) if kind in KINDS else None
 
     def recovered(self, line: SegmentLine) -> None:
-        """List a segment that was found on the disk, whole or cut to be so. Errors: StorageError."""
+        """List a segment that recovery found in the files. Raises StorageError."""
         self._write_line(line)
         self.restore([line])
 
     def restore(self, lines: Iterable[index.Line]) -> None:
-        """Take over what the index says, in its order."""
+        """Apply the lines of the index, in order."""
         for line in lines:
             if isinstance(line, LossLine):
                 self.lost_at = line.at if line.lost else None

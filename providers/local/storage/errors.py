@@ -1,13 +1,13 @@
-"""What can go wrong on the storage::
+"""Errors of the storage::
 
-StorageError        a write failed: this broadcast cannot go on (its cause is the OSError)
+StorageError        a write failed, and the broadcast cannot continue (its cause is the OSError)
 └── StorageFull     too little free space to begin a broadcast
 """
 
 
 class StorageError(Exception):
-    """The storage could not keep what it was given."""
+    """A write failed."""
 
 
 class StorageFull(StorageError):
-    """Too little free space; the sentence may be shown to the streamer."""
+    """There is too little free space. The message may be shown to the streamer."""

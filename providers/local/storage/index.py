@@ -1,6 +1,6 @@
-"""A broadcast's index: one JSON line for everything that must outlive the process, appended to and never rewritten.
+"""A broadcast's index: one JSON line for each fact that must survive the process. It is only appended to.
 
-Lines by their `is`: `broadcast` (first; who and how), `init`, `segment` (all of its bytes are in its file), `lost`, `resumed`,
+Lines by their `is`: `broadcast` (the first), `init`, `segment` (all of its bytes are in its file), `lost`, `resumed`,
 `target`, `full`.
 A line is one `write`, so a kill leaves whole lines; a power cut may leave half of the last one, or zeros: reading stops there.
 """
@@ -24,15 +24,15 @@ UID = re.compile(r"[0-9a-f]{32}")
 
 
 class BrokenIndex(Exception):
-    """The index does not even say whose broadcast it is."""
+    """The first line of the index cannot be read."""
 
 
 @dataclass(frozen=True, slots=True)
 class BroadcastInfo:
-    """What a broadcast is, as it begins.
+    """Properties of a broadcast that are fixed at its beginning.
 
-    `uid`: 32 lower-case hex digits, made by the caller, and the recording's uid later. `name` is the input's. `created` is
-    aware (UTC) and not after the first frame. `part_target` (seconds) is the longest part that is wished for.
+    `uid`: 32 lower-case hex digits, later the recording's uid. `name` is the input's. `created` is aware (UTC) and not after the
+    first frame. `part_target` (seconds) is the longest part that the packager aims for.
     """
 
     uid: str
@@ -63,7 +63,7 @@ class SegmentLine:
 
 @dataclass(frozen=True, slots=True)
 class LossLine:
-    """The encoder was lost, or came back; `at` in seconds since the Unix epoch."""
+    """The encoder disconnected or reconnected; `at` in seconds since the Unix epoch."""
 
     lost: bool
     at: float
@@ -79,19 +79,19 @@ class TargetLine:
 
 @dataclass(frozen=True, slots=True)
 class FullLine:
-    """The last line: the disk was nearly full, and what came later was not kept."""
+    """The last line: the disk was nearly full, and later media was not recorded."""
 
 
 Line = InitLine | SegmentLine | LossLine | TargetLine | FullLine
 
 
 def begin_line(info: BroadcastInfo) -> bytes:
-    """The first line."""
+    """Return the first line."""
     return _line({"is": "broadcast", **asdict(info), "created": info.created.isoformat()})
 
 
 def encode(line: Line) -> bytes:
-    """Any other line."""
+    """Return any other line."""
     match line:
         case InitLine():
             return _line({"is": "init", "rendition": line.rendition, "track": line.kind, **_stored(line.init)})
@@ -115,7 +115,14 @@ def _line(fields: dict[str, Any]) -> bytes:
 
 
 def decode(data: bytes) -> tuple[BroadcastInfo, list[Line], int]:
-    """What an index says, and how many of its bytes do: what follows is a half-written line. Errors: BrokenIndex."""
+    """Parse an index.
+
+    Returns:
+        The broadcast, its lines, and how many bytes they take. The bytes after them are a partly written line.
+
+    Raises:
+        BrokenIndex: The first line cannot be read.
+    """
     rows = data.split(b"\n")
     try:
         info = _info(json.loads(rows[0]))

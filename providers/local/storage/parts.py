@@ -1,4 +1,4 @@
-"""The parts of a segment: served from memory while it is young, and from its file afterwards."""
+"""The parts of a segment: served from memory while it is recent, and from its file afterwards."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from providers.local.packager.events import Part
 from providers.local.storage.port import BroadcastFiles
 
 MEMORY_BYTES = 16 << 20
-"""The most bytes of media a track keeps in memory; what does not fit is read from its file."""
+"""Bytes of media that a track keeps in memory. The rest is read from its file."""
 
 
 class StoredParts:
-    """The parts of one segment: where each lies in the file and, while the segment is young, its bytes."""
+    """The parts of one segment: their offsets in the file and, while the segment is recent, their bytes."""
 
     __slots__ = ("_chunks", "_data", "hidden", "offsets", "size", "views")
 
@@ -27,7 +27,7 @@ class StoredParts:
         self._data: bytes | None = None
 
     def add(self, part: Part) -> None:
-        """One more part; it is in the file already."""
+        """Add a part that was written to the file."""
         self.views.append(PartView(part.duration, part.independent))
         self.offsets.append(self.size)
         self.size += len(part.data)
@@ -38,25 +38,25 @@ class StoredParts:
 
     @property
     def listed(self) -> list[PartView]:
-        """What playlists show: nothing when they were cut for another part target than players are told."""
+        """Parts that playlists list. None if they were cut for another PART-TARGET (RFC 8216bis §4.4.3.7)."""
         return [] if self.hidden else self.views
 
     def seal(self) -> None:
-        """The segment is whole: keep it in one piece, since it is asked for as one by many."""
+        """Join the parts: the segment is complete, and most players request it as a whole."""
         if self._chunks is not None:
             self._data, self._chunks = b"".join(self._chunks), None
 
     def drop_bytes(self) -> None:
-        """Only the file has them now."""
+        """Keep the bytes in the file only."""
         self._chunks = self._data = None
 
     @property
     def whole(self) -> bytes | None:
-        """The sealed segment's bytes, if they are in memory."""
+        """Bytes of the complete segment; None if they are not in memory."""
         return self._data
 
     def part(self, index: int) -> bytes | None:
-        """The bytes of part `index`, if there is one and it is in memory."""
+        """Return the bytes of part `index`; None if it does not exist or is not in memory."""
         if index >= len(self.offsets):
             return None
         if self._data is not None:
@@ -66,7 +66,7 @@ class StoredParts:
 
 
 def read_part(files: BroadcastFiles, name: str, index: int) -> bytes | None:
-    """Part `index` of a segment, from its file: every part is one fragment. None when there is none. Blocking."""
+    """Read part `index` of a segment from its file: each part is one fragment. Return None if there is none. Blocking."""
     with suppress(FileNotFoundError), files.open(name) as segment:
         span = fragment_span(segment, index)
         if span is not None:

@@ -1,6 +1,6 @@
-"""The recordings catalogue: finished broadcasts, newest first per live input, kept in memory.
+"""The catalog of recordings: finished broadcasts, newest first per live input, in memory.
 
-Each is described by a small file in its own folder, so that the catalogue needs no database and cannot disagree with the disk.
+A small file in each broadcast describes its recording, so the catalog needs no database and cannot contradict the storage.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Key = tuple[datetime, str]
 
 @dataclass(frozen=True, slots=True)
 class StoredRecording:
-    """A finished broadcast on the storage. `size` in bytes, `duration` in seconds; 0 x 0 when it has no picture."""
+    """The description of a finished broadcast. `size` in bytes, `duration` in seconds, `width` and `height` 0 without video."""
 
     uid: str
     input_uid: str
@@ -39,12 +39,12 @@ class StoredRecording:
 
     @property
     def key(self) -> Key:
-        """Where it stands among its input's recordings."""
+        """Position among the recordings of its input."""
         return self.created, self.uid
 
 
 def recording_name(input_name: str, created: datetime) -> str:
-    """What a recording is called, as Cloudflare does: "<input name> DD Mon YY HH:MM UTC"."""
+    """Return the name of a recording, in Cloudflare's format: "<input name> DD Mon YY HH:MM UTC"."""
     # Not strftime's %b: month names must not depend on the locale.
     at = created.astimezone(UTC)
     month = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")[at.month - 1]
@@ -52,13 +52,13 @@ def recording_name(input_name: str, created: datetime) -> str:
 
 
 def encode(recording: StoredRecording) -> bytes:
-    """The recording's file."""
+    """Return the contents of the description file."""
     fields = asdict(recording) | {"created": recording.created.isoformat(), "modified": recording.modified.isoformat()}
     return json.dumps(fields, indent=1).encode() + b"\n"
 
 
 def decode(data: bytes) -> StoredRecording:
-    """A recording from its file. Errors: ValueError, KeyError, TypeError when it is not one."""
+    """Parse a description file. Raises ValueError, KeyError or TypeError."""
     fields: dict[str, Any] = json.loads(data)
     created, modified = (datetime.fromisoformat(fields.pop(name)) for name in ("created", "modified"))
     return StoredRecording(created=created, modified=modified, **fields)
@@ -71,27 +71,27 @@ def read_all(backend: StorageBackend) -> list[StoredRecording]:
         try:
             found.append(decode(backend.open(uid).read(RECORDING_FILE)))
         except FileNotFoundError:
-            continue  # it still runs
+            continue  # the broadcast has not ended
         except (OSError, ValueError, KeyError, TypeError) as problem:
-            log.warning("unreadable recording left out", uid=uid, problem=str(problem))
+            log.warning("unreadable recording omitted", uid=uid, problem=str(problem))
     return found
 
 
 class RecordingCatalog:
-    """The catalogue, in memory."""
+    """The catalog."""
 
     def __init__(self) -> None:
         self._by_uid: dict[str, StoredRecording] = {}
         self._keys: dict[str, list[Key]] = {}
 
     def add(self, recording: StoredRecording) -> None:
-        """Put a recording in its place; one of the same uid is replaced."""
+        """Add a recording, or replace the one with its uid."""
         self.remove(recording.uid)
         self._by_uid[recording.uid] = recording
         insort(self._keys.setdefault(recording.input_uid, []), recording.key)
 
     def remove(self, uid: str) -> None:
-        """Forget a recording, if it is there."""
+        """Remove a recording, if it is there."""
         recording = self._by_uid.pop(uid, None)
         if recording is not None:
             self._keys[recording.input_uid].remove(recording.key)
@@ -100,14 +100,14 @@ class RecordingCatalog:
         return self._by_uid.get(uid)
 
     def get(self, uid: str) -> StoredRecording:
-        """Errors: RecordingNotFound."""
+        """Return a recording. Raises RecordingNotFound."""
         recording = self._by_uid.get(uid)
         if recording is None:
             raise RecordingNotFound(uid)
         return recording
 
     def page(self, input_uid: str, *, after: RecordingPosition | None = None, limit: int = 25) -> list[StoredRecording]:
-        """Recordings of an input, newest first (created, then uid), at most `limit` (1..MAX_PAGE) after `after`."""
+        """Return recordings of an input, newest first (created, then uid): at most `limit` (1..MAX_PAGE) after `after`."""
         keys = self._keys.get(input_uid, [])
         end = len(keys) if after is None else bisect_left(keys, (after.created, after.uid))
         start = max(0, end - max(1, min(limit, MAX_PAGE)))

@@ -1,6 +1,6 @@
-"""Taking up what a crash left: every unfinished broadcast is brought to its last whole fragment.
+"""Recovery after a crash: every unfinished broadcast is cut to its last whole fragment.
 
-Nothing here raises for what it finds in a folder: a broken recording is set aside and the rest goes on.
+Damaged files raise nothing: a damaged broadcast is set aside, and the others are recovered.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _PASSING = frozenset(
         errno.EPERM,
     }
 )
-"""What a disk or a process that has run out of something says."""
+"""Errors of a disk or process that lacks a resource or permission, not of the broadcast."""
 
 
 def recover(backend: StorageBackend) -> list[Broadcast]:
@@ -59,23 +59,23 @@ def recover(backend: StorageBackend) -> list[Broadcast]:
                 backend.delete(uid)
             else:
                 found.append(_reopen(files, uid))
-        # Whatever is wrong with one recording, the others go on.
+        # An error in one broadcast must not affect the others.
         except Exception as problem:
             if _is_passing(problem):
-                log.error("recording not taken up; the next start will", uid=uid, problem=str(problem))
+                log.error("broadcast not recovered, will retry at the next start", uid=uid, problem=str(problem))
             else:
-                log.error("recording set aside", uid=uid, problem=repr(problem))
+                log.error("damaged broadcast set aside", uid=uid, problem=repr(problem))
                 _set_aside(backend, uid)
     return sorted(found, key=lambda broadcast: broadcast.info.created)
 
 
 def _is_passing(problem: Exception) -> bool:
-    """Whether the machine is at fault, and not the recording: a full disk is the likeliest reason for the crash itself."""
+    """Whether the machine caused the error, not the broadcast. A full disk is the likeliest reason for a crash."""
     return isinstance(problem, StorageError) or (isinstance(problem, OSError) and problem.errno in _PASSING)
 
 
 def _is_finished(files: BroadcastFiles) -> bool:
-    """Whether its recording is described; a power cut may have left the description empty, and it is made again."""
+    """Whether its recording is described. A power failure may leave an empty description, which is written again."""
     try:
         decode(files.read(RECORDING_FILE))
     except (OSError, ValueError, KeyError, TypeError):
@@ -84,7 +84,7 @@ def _is_finished(files: BroadcastFiles) -> bool:
 
 
 def _never_began(files: BroadcastFiles) -> bool:
-    """Killed between making the folder and the first line."""
+    """Whether the process died before the first line of the index."""
     return all(name == INDEX_FILE and files.size(name) == 0 for name in files.names())
 
 
@@ -92,7 +92,7 @@ def _set_aside(backend: StorageBackend, uid: str) -> None:
     try:
         backend.set_aside(uid)
     except OSError as problem:
-        log.error("recording cannot be set aside", uid=uid, problem=str(problem))
+        log.error("damaged broadcast not set aside", uid=uid, problem=str(problem))
 
 
 def _reopen(files: BroadcastFiles, uid: str) -> Broadcast:
@@ -102,7 +102,7 @@ def _reopen(files: BroadcastFiles, uid: str) -> Broadcast:
         raise BrokenIndex("the index is another broadcast's")
     kept = list(consistent(lines, lambda line: is_stored(files, line)))
     if len(kept) < len(lines):
-        log.warning("index repaired after a crash", uid=info.uid, lines_left_out=len(lines) - len(kept))
+        log.warning("index repaired after a crash", uid=info.uid, lines_dropped=len(lines) - len(kept))
         data = index.begin_line(info) + b"".join(map(index.encode, kept))
         files.replace(INDEX_FILE, data)
         good = len(data)
@@ -122,10 +122,10 @@ def _reopen(files: BroadcastFiles, uid: str) -> Broadcast:
 
 
 def consistent(lines: Iterable[Line], keep: Callable[[Line], bool] = lambda _: True) -> Iterator[Line]:
-    """The lines that can be played: each track up to its first gap. Of a segment that is listed twice the longer line counts.
+    """Yield the lines that can be played: each track up to its first gap. If a segment is listed twice, the longer line counts.
 
     Args:
-        keep: Returns whether the media of a line is there.
+        keep: Returns whether the media of a line exists.
     """
     lines = list(lines)
     listings = _listings(lines)
@@ -160,7 +160,7 @@ def consistent(lines: Iterable[Line], keep: Callable[[Line], bool] = lambda _: T
 
 
 def _listings(lines: Iterable[Line]) -> dict[tuple[object, ...], list[SegmentLine]]:
-    """The lines of each segment, by rendition, kind and sequence number: more than one where two processes wrote the index."""
+    """Group segment lines by rendition, kind and sequence number. There are several where two processes wrote the index."""
     listings: dict[tuple[object, ...], list[SegmentLine]] = {}
     for line in lines:
         if isinstance(line, SegmentLine):
@@ -169,7 +169,7 @@ def _listings(lines: Iterable[Line]) -> dict[tuple[object, ...], list[SegmentLin
 
 
 def is_stored(files: BroadcastFiles, line: Line) -> bool:
-    """Whether a line's bytes are all there: after a power cut they need not be. Errors: OSError, of a disk that fails."""
+    """Whether all bytes of a line are stored. A power failure may lose them. Raises OSError if the disk fails."""
     if isinstance(line, LossLine | TargetLine | FullLine):
         return True
     name = track_name(line.rendition, line.kind)
@@ -180,7 +180,7 @@ def is_stored(files: BroadcastFiles, line: Line) -> bool:
 
 
 def _open_segment(files: BroadcastFiles, track: StoredTrack, last_write: float) -> SegmentView | None:
-    """The segment that was being written, its file cut to its last whole fragment; None when there is not one."""
+    """Return the segment that was open, its file cut to its last whole fragment; None if there is none."""
     sequence, discontinuity = track.next_sequence, max(track.inits)
     name = segment_name(track.name, sequence)
     try:

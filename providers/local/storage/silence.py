@@ -1,4 +1,4 @@
-"""Silence for the part of a broadcast that had no audio: players wait for a track that begins after the others."""
+"""Silence for video without audio: players wait for a track that begins after the others."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from providers.local.mp4.fragments import audio_fragment
 from providers.local.packager.events import PackagerEvent, Part, SegmentEnd, TrackInit, TrackKind
 
 MAX_SILENT_SEGMENTS = 600
-"""Segments of silence made at once, each a file: 20 minutes of video without audio. What was before stays without."""
+"""Segments of silence created at once, each a file: 20 minutes. Earlier video stays without audio."""
 
 
 def without_audio(video: Sequence[SegmentView], audio: Sequence[SegmentView]) -> list[SegmentView]:
-    """The newest segments of the video, which are of later periods than any of the audio."""
+    """Return the newest segments of the video that belong to later periods than all audio."""
     latest = audio[-1].discontinuity if audio else -1
     count = 0
     while count < min(len(video), MAX_SILENT_SEGMENTS) and video[-count - 1].discontinuity > latest:
@@ -26,7 +26,7 @@ def without_audio(video: Sequence[SegmentView], audio: Sequence[SegmentView]) ->
 def silent_segments(
     init: TrackInit, video: TrackView, segments: Sequence[SegmentView], sequence: int, until: int
 ) -> Iterator[PackagerEvent]:
-    """What a packager would have given out for as much silence as these segments of the video last.
+    """Yield the packager's events for silence as long as these segments of the video.
 
     `init` is of the audio that follows and begins at the tick `until`; `sequence` is the number of the first segment.
     """

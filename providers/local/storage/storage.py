@@ -24,9 +24,14 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class StorageLimits:
-    """`min_free`: bytes the disk must have free to begin a broadcast, `record_free`: to go on recording one, `live_free`: to go on
-    with it at all. `open_recordings`: how many stay opened for playback, and `open_segments`: how many segments these may have
-    together; a recording of a day has 86,000, some 70 MB.
+    """Limits of the storage.
+
+    Attributes:
+        min_free: Free bytes needed to begin a broadcast.
+        record_free: Free bytes needed to continue recording.
+        live_free: Free bytes needed to continue a broadcast.
+        open_recordings: Recordings kept open for playback.
+        open_segments: Segments these may have together. A recording of a day has 86,000, about 70 MB.
     """
 
     min_free: int = 512 << 20
@@ -38,14 +43,14 @@ class StorageLimits:
 
 @dataclass(frozen=True, slots=True)
 class _Loaded:
-    """A recording that was read, and its description if that had to be corrected."""
+    """A recording that was read, and its description if it was corrected."""
 
     broadcast: Broadcast
     correction: StoredRecording | None
 
 
 class SpaceLevel(Enum):
-    """What the free space is enough for, while broadcasts run."""
+    """What running broadcasts may still write."""
 
     ENOUGH = auto()
     LIVE_ONLY = auto()
@@ -53,7 +58,7 @@ class SpaceLevel(Enum):
 
 
 class Storage:
-    """All broadcasts and recordings. Its methods touch the disk; none of them waits for it to sync."""
+    """All broadcasts and recordings. Methods access the disk but never wait for a sync."""
 
     def __init__(
         self,
@@ -62,7 +67,13 @@ class Storage:
         *,
         corrected: Callable[[StoredRecording], None] = lambda recording: None,
     ) -> None:
-        """`corrected` is called with a recording whose description did not fit its media; the file is corrected already."""
+        """Use the broadcasts of a backend.
+
+        Args:
+            backend: Where the files are.
+            limits: The limits.
+            corrected: Called with a recording whose stored description contradicted its media and was corrected.
+        """
         self._backend = backend
         self._corrected = corrected
         self._limits = limits
@@ -70,7 +81,12 @@ class Storage:
         self._loading: SingleFlight[str, _Loaded | None] = SingleFlight()
 
     def begin(self, info: BroadcastInfo) -> Broadcast:
-        """A new broadcast. Errors: StorageFull, StorageError."""
+        """Begin a broadcast.
+
+        Raises:
+            StorageFull: There is too little free space.
+            StorageError: It cannot be created.
+        """
         self.check_space()
         files = self._backend.create(info.uid)
         try:
@@ -86,28 +102,28 @@ class Storage:
         return Broadcast(files, info, file)
 
     def check_space(self) -> None:
-        """Errors: StorageFull when a broadcast could not begin now."""
+        """Raise StorageFull if a broadcast could not begin now."""
         free = self.free_space()
         if free < self._limits.min_free:
             raise StorageFull(
-                f"The disk of the recordings is nearly full: {free >> 20} MiB free, {self._limits.min_free >> 20} MiB needed"
+                f"The recordings disk is nearly full: {free >> 20} MiB free, {self._limits.min_free >> 20} MiB needed"
             )
 
     def space_level(self) -> SpaceLevel:
-        """What broadcasts that run may go on with. Errors: OSError."""
+        """Return what running broadcasts may still write. Raises OSError."""
         free = self.free_space()
         if free >= self._limits.record_free:
             return SpaceLevel.ENOUGH
         return SpaceLevel.LIVE_ONLY if free >= self._limits.live_free else SpaceLevel.NONE
 
     def free_space(self) -> int:
-        """Bytes that may still be written."""
+        """Return how many bytes may still be written. Raises OSError."""
         return self._backend.free_space()
 
     def recover(self) -> list[Broadcast]:
-        """The broadcasts that were running when the process ended, oldest first, ready to `write` more or to `finish`.
+        """Return the broadcasts that ran when the process ended, oldest first, ready for `write` or `finish`.
 
-        `last_write`, `lost_at`, `info` and `resume` say which. Whatever cannot be read is set aside. Blocking; call it once.
+        Damaged ones are set aside. Blocking; call it once.
         """
         return recover(self._backend)
 
@@ -116,7 +132,7 @@ class Storage:
         return read_all(self._backend)
 
     async def open(self, uid: str) -> Broadcast | None:
-        """A finished recording, for reading; None when there is none."""
+        """Return a finished broadcast for reading; None if there is none."""
         known = self._opened.get(uid)
         if known is not None:
             self._opened.move_to_end(uid)
@@ -133,7 +149,7 @@ class Storage:
         return self.keep(loaded.broadcast)
 
     def keep(self, broadcast: Broadcast) -> Broadcast:
-        """Have a finished broadcast at hand for `open`: all its viewers ask for it again the moment it ends."""
+        """Keep a finished broadcast for `open`: all its viewers request it again when it ends."""
         broadcast = self._opened.setdefault(broadcast.info.uid, broadcast)
         segments = sum(each.segments for each in self._opened.values())
         while len(self._opened) > 1 and (
@@ -153,12 +169,12 @@ class Storage:
         except FileNotFoundError:
             return None
         except (OSError, ValueError, KeyError, TypeError, BrokenIndex) as problem:
-            log.error("recording cannot be read", uid=uid, problem=str(problem))
+            log.error("recording unreadable", uid=uid, problem=str(problem))
             return None
         return _Loaded(broadcast, self._correct(stored, broadcast.described(stored.modified.timestamp())))
 
     def _correct(self, stored: StoredRecording, found: StoredRecording | None) -> StoredRecording | None:
-        """Make the description say what the playlist plays. Return it if it was corrected."""
+        """Correct the description if it contradicts the playlist. Return the correction."""
         if found is None or (found.duration, found.size) == (stored.duration, stored.size):
             return None
         log.warning("recording corrected", uid=stored.uid, duration=found.duration, described_as=stored.duration)
@@ -170,11 +186,11 @@ class Storage:
         return correction
 
     def delete(self, uid: str) -> None:
-        """Remove a recording's files; nothing when it has none. Blocking."""
+        """Remove a recording. A missing one is no error. Blocking."""
         self._opened.pop(uid, None)
         if UID.fullmatch(uid):
             self._backend.delete(uid)
 
     def close(self) -> None:
-        """Wait for what is being synced. Blocking."""
+        """Wait for background writes. Blocking."""
         self._backend.close()

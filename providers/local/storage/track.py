@@ -1,6 +1,6 @@
-"""One track of a broadcast: its files, the newest of its media in memory, and what manifests need to know of it.
+"""One track of a broadcast: its files, its recent media in memory, and its view for manifests.
 
-A segment's file is written part by part from its first part on, but is listed only when its index line is down.
+A segment's file grows part by part. The segment is listed only after its index line is written.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ from providers.local.storage.port import BroadcastFiles, OpenFile
 from providers.local.storage.silence import silent_segments, without_audio
 
 MEMORY_TARGETS = 4
-"""Media younger than this many target durations is served from memory: all parts a playlist lists (three), and some slack."""
+"""Media of the last so many target durations is served from memory. Playlists list the parts of three."""
 
 RATE_MARGIN = 0.5
-"""A segment shorter than this share of the target duration says nothing about the peak rate (RFC 8216bis §4.4.6.2)."""
+"""A segment shorter than this share of the target duration does not count for the peak rate (RFC 8216bis §4.4.6.2)."""
 
 
 class StoredTrack:
@@ -61,23 +61,23 @@ class StoredTrack:
         self._open: Part | None = None
         self._file: OpenFile | None = None
 
-    # What the packager hands out
+    # The packager's events
 
     def begin(self, event: TrackInit) -> None:
-        """A new period: keep its init segment."""
+        """Begin a period: store its init segment."""
         file = self._files.create(init_name(self.name, event.discontinuity))
         try:
             file.append(event.data)
         finally:
             file.seal()
-        told = {name: getattr(event, name) for name in INIT_FIELDS}
+        fields = {name: getattr(event, name) for name in INIT_FIELDS}
         digest = hashlib.sha256(event.data).hexdigest()[:16]
-        line = InitLine(self.rendition, self.kind, InitView(**told, digest=digest))
+        line = InitLine(self.rendition, self.kind, InitView(**fields, digest=digest))
         self._log(line)
         self.restore(line)
 
     def add(self, part: Part) -> None:
-        """Append a part to its segment's file, then show it."""
+        """Append a part to its segment's file, then list it."""
         if self._open is None:
             self._open = part
             self._parts[part.sequence] = StoredParts()
@@ -90,7 +90,7 @@ class StoredTrack:
         self.notify()
 
     def end(self, event: SegmentEnd) -> None:
-        """All parts of the open segment are out: list it."""
+        """Close the open segment and list it."""
         if self._open is None or self._open.sequence != event.sequence or self._file is None:
             raise StorageError("the end of a segment that is not open")
         segment = SegmentView(
@@ -107,11 +107,11 @@ class StoredTrack:
         self._parts[event.sequence].seal()
         self._open = self._file = None
         self.restore(SegmentLine(self.rendition, self.kind, segment))
-        self._forget_old()
+        self._drop_old()
         self.notify()
 
     def end_open(self, now: float) -> None:
-        """Close a segment whose end will not come. `now` in seconds since the Unix epoch."""
+        """Close the open segment without an event of the packager. `now` in seconds since the Unix epoch."""
         if self._open is None or not (parts := self._parts[self._open.sequence].views):
             self.release()
             return
@@ -131,7 +131,7 @@ class StoredTrack:
         )
 
     def drop_open(self) -> None:
-        """Drop the open segment and its file. It must not have been listed in part."""
+        """Drop the open segment and its file. None of its parts may have been listed."""
         if self._open is None:
             return
         name = segment_name(self.name, self._open.sequence)
@@ -139,13 +139,13 @@ class StoredTrack:
         with suppress(OSError):  # a later segment of this number overwrites it
             self._files.delete(name)
 
-    # What it knows
+    # State
 
     def timescale(self, discontinuity: int) -> int:
         return self.inits[discontinuity].timescale
 
     def program_time(self, discontinuity: int, decode_time: int, otherwise: float) -> float:
-        """The wall-clock time of `decode_time`, from the period's first segment if it has one."""
+        """Return the wall-clock time of `decode_time`, by the period's first segment; `otherwise` without one."""
         start = self._starts.get(discontinuity)
         if start is None:
             return otherwise
@@ -153,7 +153,7 @@ class StoredTrack:
 
     @property
     def end_time(self) -> float:
-        """Where its media ends on the media timeline, in seconds, the open segment included."""
+        """End on the media timeline, in seconds, including the open segment."""
         last = self.segments[-1] if self.segments else None
         ends = 0.0 if last is None else (last.decode_time + last.duration) / self.timescale(last.discontinuity)
         if self._open is not None:
@@ -163,7 +163,7 @@ class StoredTrack:
 
     @property
     def end_program_time(self) -> float:
-        """The wall-clock time where its last segment ends, in seconds since the Unix epoch; 0.0 without one."""
+        """Wall-clock end of the last segment, in seconds since the Unix epoch; 0.0 without one."""
         last = self.segments[-1] if self.segments else None
         return 0.0 if last is None else last.program_time + last.duration / self.timescale(last.discontinuity)
 
@@ -175,12 +175,12 @@ class StoredTrack:
 
     @property
     def longest(self) -> int:
-        """The EXT-X-TARGETDURATION its last segment needs."""
+        """EXT-X-TARGETDURATION that the last segment needs."""
         last = self.segments[-1]
         return listed_target(last.duration / self.timescale(last.discontinuity))
 
     def slide(self, target_duration: int) -> None:
-        """Move the live window on; it never moves back."""
+        """Advance the live window. It never moves back."""
         recent = [
             (segment.program_time, segment.duration / self.timescale(segment.discontinuity))
             for segment in self.segments[self._window :]
@@ -191,7 +191,7 @@ class StoredTrack:
             self._remove_old(self._kept)
 
     def view(self, *, live: bool) -> TrackView:
-        """What to list: the live window, or everything."""
+        """Return what to list: the live window or the recording."""
         opened = self._open
         return TrackView(
             rendition=self.rendition,
@@ -209,11 +209,11 @@ class StoredTrack:
 
     @property
     def recorded(self) -> list[SegmentView]:
-        """Those of its segments that are kept for good."""
+        """Segments of the recording."""
         return self.segments[: self._kept]
 
     def segments_after(self, discontinuity: int, count: int) -> bool:
-        """Whether its last `count` segments are all of later periods than this one."""
+        """Whether the last `count` segments all belong to later periods."""
         last = self.segments[-count:]
         return len(last) == count and last[0].discontinuity > discontinuity
 
@@ -223,24 +223,24 @@ class StoredTrack:
 
     @property
     def edge(self) -> Edge:
-        """Where its playlist ends. Errors: IndexError before the first segment."""
+        """Where the live playlist ends. Raises IndexError before the first segment."""
         whole = self.segments[-1].sequence
-        young, opened = self._parts.get(whole), self._parts.get(whole + 1)
-        return Edge(whole, len(young.listed) if young else 0, len(opened.listed) if opened else 0)
+        last, opened = self._parts.get(whole), self._parts.get(whole + 1)
+        return Edge(whole, len(last.listed) if last else 0, len(opened.listed) if opened else 0)
 
     def segment(self, sequence: int) -> SegmentView | None:
-        """The listed segment of this number; numbers have no gaps."""
+        """Return the listed segment of this number; None if there is none. Numbers have no gaps."""
         at = sequence - self.segments[0].sequence if self.segments else -1
         return self.segments[at] if 0 <= at < len(self.segments) else None
 
     def stored(self, sequence: int) -> StoredParts | None:
-        """The parts of a young or the open segment."""
+        """Return the parts of a recent or the open segment."""
         return self._parts.get(sequence)
 
-    # Keeping it
+    # Changes
 
     def restore(self, line: InitLine | SegmentLine) -> None:
-        """Take over what the index says."""
+        """Apply a line of the index."""
         if isinstance(line, InitLine):
             self.inits[line.init.discontinuity] = line.init
             return
@@ -255,7 +255,7 @@ class StoredTrack:
             self._peak = max(self._peak, int(segment.size * 8 / seconds))
 
     def notify(self) -> None:
-        """Wake whoever waits for a change."""
+        """Wake requests that wait for a change."""
         changed, self.changed = self.changed, asyncio.Event()
         changed.set()
 
@@ -268,20 +268,20 @@ class StoredTrack:
         self._open = self._file = None
 
     def stop_keeping(self) -> None:
-        """Of the segments to come only those are kept that players may still ask for."""
+        """Keep later segments only as long as players may request them."""
         self._kept = self._removed = len(self.segments)
 
     def _remove_old(self, kept: int) -> None:
-        """Remove files as far behind the live window as it is long: a player may hold a playlist that old (RFC 8216 6.2.2)."""
+        """Remove files one window length behind the live window: players may hold a playlist that old (RFC 8216 §6.2.2)."""
         for segment in self.segments[self._removed : max(kept, 2 * self._window - len(self.segments))]:
-            with suppress(OSError):  # it is the show that must go on
+            with suppress(OSError):  # the broadcast matters more
                 self._files.delete(segment_name(self.name, segment.sequence))
             self._removed += 1
 
     def add_silence(self, init: TrackInit, video: StoredTrack, part: Part) -> None:
-        """List silence for as long as the newest segments of the video without audio last, up to this part, which is of `init`.
+        """List silence for the newest segments of the video without audio, up to `part`, whose init segment is `init`.
 
-        Playlists do not show its parts, which are as long as a segment.
+        Playlists omit its parts, which are as long as a segment.
         """
         segments = [
             each for each in without_audio(video.segments, self.segments) if each.discontinuity < part.discontinuity
@@ -299,24 +299,24 @@ class StoredTrack:
                     self.end(event)
 
     def hide_parts(self) -> None:
-        """The parts there are were cut for another part target than the one playlists tell from now on."""
+        """Omit existing parts from playlists: PART-TARGET has changed since they were cut."""
         for stored in self._parts.values():
             stored.hidden = True
 
     def drop_media(self) -> None:
-        """Everything is in the files, and nobody lists parts any more."""
+        """Drop parts from memory: after the end playlists list none, and the files have the media."""
         self._parts.clear()
 
-    def _forget_old(self) -> None:
-        young, size = 0.0, 0
+    def _drop_old(self) -> None:
+        recent, size = 0.0, 0
         for segment in reversed(self.segments):
             stored = self._parts.get(segment.sequence)
             if stored is None:
                 return
-            if young >= MEMORY_TARGETS * self._target:
+            if recent >= MEMORY_TARGETS * self._target:
                 del self._parts[segment.sequence]
                 continue
-            young += segment.duration / self.timescale(segment.discontinuity)
+            recent += segment.duration / self.timescale(segment.discontinuity)
             size += stored.size
             if size > MEMORY_BYTES:
                 stored.drop_bytes()
