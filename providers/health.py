@@ -17,7 +17,7 @@ HISTORY_SECONDS, HISTORY_STEP = 300.0, 2.0
 
 @dataclass(frozen=True, slots=True)
 class VideoFacts:
-    """The picture. `codec` and `profile` are names for people (H.264, High), `level` is like 3.1.
+    """The video. `codec` and `profile` are names for people (H.264, High), `level` is like 3.1.
 
     `bitrate_kbps` and `fps` are of the stream's own time, so a slow upload does not lower them. Keyframe intervals in seconds of
     that time: the typical one of late, the shortest and the longest, and how long ago the last one was. `absent_for`: seconds of

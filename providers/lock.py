@@ -101,7 +101,7 @@ class ExclusiveLock:
             os.close(self._held.pop())
 
     def _lock_directory(self) -> int:
-        """Lock the directory itself, which nobody can delete and replace as they can a lock file. Return the note."""
+        """Lock the directory itself, which cannot be deleted and replaced like a lock file. Return the note."""
         note = self._path / NOTE_FILE
         directory = self._opened(self._path, os.O_RDONLY | os.O_DIRECTORY)
         try:

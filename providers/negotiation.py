@@ -18,7 +18,7 @@ def accepts_gzip(accept_encoding: str) -> bool:
 
 
 def _is_wanted(parameters: str) -> bool:
-    """A weight above 0; without one it is 1. A weight that is no number is 0: the client gets the plain form."""
+    """Return whether the weight is above 0. It is 1 without `q`, and 0 if it is no number: the client gets the plain form."""
     for parameter in parameters.split(";"):
         name, _, value = parameter.partition("=")
         if name.strip() == "q":

@@ -1,4 +1,4 @@
-"""What encoders, players and owners are told: addresses, and what is stored in the port's words."""
+"""The addresses for encoders and players, and stored inputs and recordings as types of the provider port."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from providers.local.storage.recordings import StoredRecording
 
 
 class Addresses:
-    """`ports` are those really listened to, by scheme (rtmps, rtmp); the configured ones until then."""
+    """`ports` are the ports that are listened on, by scheme (rtmps, rtmp); empty before that."""
 
     def __init__(self, config: LocalConfig) -> None:
         self._config = config
@@ -27,11 +27,11 @@ class Addresses:
         return None if self._config.rtmp_port is None else self._address("rtmp", self._config.rtmp_port)
 
     def playback(self, uid: str) -> Playback:
-        """Of an input or a recording; they mirror Cloudflare's."""
+        """Return the playback addresses of an input or a recording, in the form of Cloudflare's."""
         return Playback.under(f"{self._config.public_url}/{uid}")
 
     def live_input(self, stored: StoredInput) -> LiveInput:
-        """As its owner sees it."""
+        """Return a stored input as its owner sees it."""
         return LiveInput(
             uid=stored.uid,
             rtmps_url=self.rtmps_url,
@@ -44,7 +44,7 @@ class Addresses:
         )
 
     def recording(self, stored: StoredRecording) -> Recording:
-        """As it is listed."""
+        """Return a stored recording as it is listed."""
         return Recording(
             uid=stored.uid,
             input_uid=stored.input_uid,

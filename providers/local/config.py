@@ -1,4 +1,4 @@
-"""What the local provider is told at the start."""
+"""The configuration of the local provider."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from providers.local.transcoder.renditions import Rendition
 class LocalConfig:
     """Where and how. `rtmp_port` None switches the plain port off; ports of 0 are any free ones.
 
-    `public_url` is the origin players fetch from, without a trailing slash; `public_rtmp_host` the host encoders are told.
+    `public_url` is the origin players fetch from, without a trailing slash; `public_rtmp_host` the host name for encoders.
     """
 
     directory: Path

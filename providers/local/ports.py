@@ -1,4 +1,4 @@
-"""What the local provider needs from the outside, as ports; `service/wiring/drivers.py` hands the implementations over.
+"""The ports that the local provider needs; `service/wiring/drivers.py` hands the implementations over.
 
 `MemoryInputStore` is the twin for tests; `tests/contract/test_input_store.py` runs on it and on the real store.
 """
@@ -16,7 +16,7 @@ from providers.base import InputGone, InputOptions
 
 @dataclass(frozen=True, slots=True)
 class StoredInput:
-    """A live input as the local provider remembers it.
+    """A live input as the local provider stores it.
 
     `request_id`, `owner` and `name` come from the `InputRequest`. `keyframe_interval` (seconds) is the typical one of the
     last broadcast, None before the first: the countdown starts from it. `old_key_digest` (`key_digest`) is of the key before this
@@ -36,14 +36,14 @@ class StoredInput:
     old_key_until: datetime | None = None
 
     def accepts(self, digest: str, now: datetime) -> bool:
-        """The key with this digest works at that moment: it is the present one, or the old one in its overlap."""
+        """Return whether the key with this digest works at `now`: it is the present one, or the old one in its overlap."""
         if hmac.compare_digest(digest, key_digest(self.stream_key)):
             return True
         return digest == self.old_key_digest and self.old_key_until is not None and now < self.old_key_until
 
 
 class InputStore(Protocol):
-    """Remembers live inputs, across restarts. Unique: uid, request_id, stream_key."""
+    """Stores live inputs across restarts. Unique: uid, request_id, stream_key."""
 
     async def add(self, new: StoredInput) -> StoredInput:
         """Store `new`; when its request_id is known already, change nothing and return the one stored first.
@@ -52,10 +52,10 @@ class InputStore(Protocol):
         """
 
     async def get(self, uid: str) -> StoredInput | None:
-        """The input, or None when it never was or is deleted."""
+        """Return the input, or None if it does not exist or is deleted."""
 
     async def by_key(self, stream_key: str) -> StoredInput | None:
-        """The input with exactly this key, as its present or its old one: whether that one still works, `accepts` says.
+        """Return the input with exactly this key, as its present or its old one; `accepts` says whether that one still works.
 
         The look-up is by digest and the comparison takes constant time.
         """
@@ -76,11 +76,11 @@ class InputStore(Protocol):
         """
 
     async def delete(self, uid: str) -> bool:
-        """Forget the input but for its request_id (see `add`); False when there was none."""
+        """Delete the input except for its request_id (see `add`); return False if there was none."""
 
 
 def key_digest(stream_key: str) -> str:
-    """How a stream key is looked up: SHA-256, hex. Keys are 128 random bits or more, so it needs no salt."""
+    """Return the digest a stream key is looked up by: SHA-256, hex. Keys have at least 128 random bits, so it needs no salt."""
     return hashlib.sha256(stream_key.encode()).hexdigest()
 
 

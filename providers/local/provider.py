@@ -51,7 +51,7 @@ from providers.lock import ExclusiveLock
 from providers.ranges import require_options, require_overlap
 
 KEY_BYTES = 24
-"""Random bytes of a stream key: nobody guesses 192 bits."""
+"""Random bytes of a stream key: 192 bits cannot be guessed."""
 
 
 class LocalProvider:
@@ -102,9 +102,9 @@ class LocalProvider:
     # Life
 
     async def start(self) -> None:
-        """Lock the recordings, resume what a stop or a crash interrupted, listen, then read the finished recordings.
+        """Lock the recordings, resume interrupted broadcasts, listen, then read the finished recordings.
 
-        Encoders are let in before the rest is read: each second longer is missing in their recordings. Errors: LockHeld, OSError.
+        Encoders are accepted before the recordings are read: a delay would be missing in theirs. Errors: LockHeld, OSError.
         """
         self._lock.acquire()
         await self._broadcasts.recover()
@@ -119,7 +119,7 @@ class LocalProvider:
         self._recovered = True
 
     async def aclose(self) -> None:
-        """Send the encoders away (they come back after the restart) and let go of the storage."""
+        """Disconnect the encoders (they reconnect after a restart) and release the storage."""
         await self._ingest.aclose()
         if self._watch is not None:
             self._watch.cancel()
@@ -129,7 +129,7 @@ class LocalProvider:
         self._lock.release()
 
     async def check(self) -> None:
-        """Raise ProviderUnavailable when a new broadcast could not be taken."""
+        """Raise ProviderUnavailable when no new broadcast could begin."""
         if "rtmps" not in self._addresses.ports:
             raise ProviderUnavailable("the ingest does not listen yet")
         try:
@@ -142,7 +142,7 @@ class LocalProvider:
         self._listeners.append(listener)
 
     def routes(self) -> list[web.RouteDef]:
-        """The playback routes, for the root of the HTTP server."""
+        """Return the playback routes, for the root of the HTTP server."""
         return playback.routes(self._library)
 
     # Addresses
@@ -158,13 +158,13 @@ class LocalProvider:
         return self._addresses.rtmp_url
 
     def playback(self, uid: str) -> Playback:
-        """Playback addresses of an input or a recording; they mirror Cloudflare's."""
+        """Return the playback addresses of an input or a recording, in the form of Cloudflare's."""
         return self._addresses.playback(uid)
 
     # Live inputs
 
     async def ensure_input(self, request: InputRequest) -> LiveInput:
-        """The live input made for the request id; made if there is none. Errors: InputGone, OptionRefused."""
+        """Return the live input made for the request id; make it if there is none. Errors: InputGone, OptionRefused."""
         require_options(request.options)
         stored = await self._inputs.add(
             StoredInput(
@@ -184,12 +184,12 @@ class LocalProvider:
         return self._live_input(_found(await self._inputs.get(uid), uid))
 
     async def update_input(self, uid: str, options: InputOptions) -> LiveInput:
-        """Store the options. A running broadcast takes the reconnect timeout at once, the latency mode at its next start."""
+        """Store the options. The reconnect timeout applies at once, the latency mode from the next broadcast on."""
         require_options(options)
         return await self._change(uid, options=options)
 
     async def set_enabled(self, uid: str, enabled: bool) -> LiveInput:
-        """Let encoders publish, or stop them. Errors: InputNotFound."""
+        """Allow or forbid publishing. Errors: InputNotFound."""
         live = await self._change(uid, enabled=enabled)
         self._broadcasts.refusals.forget(uid)
         if not enabled and (session := self._broadcasts.session(uid)) is not None:
@@ -197,9 +197,11 @@ class LocalProvider:
         return live
 
     async def rotate_key(self, uid: str, overlap: int = 0) -> LiveInput:
-        """Give the input a new key; the old one lives `overlap` seconds more. Errors: InputNotFound, OptionRefused."""
+        """Give the input a new key; the old one works for `overlap` seconds more. Errors: InputNotFound, OptionRefused."""
         require_overlap(overlap)
-        until = datetime.fromtimestamp(self._clock() + overlap, UTC)  # known even after that, to tell its encoder why
+        until = datetime.fromtimestamp(
+            self._clock() + overlap, UTC
+        )  # kept after that, so that its encoder is sent the reason
         live = await self._change(uid, stream_key=_new_key(), old_key_until=until)
         self._broadcasts.refusals.forget(uid)
         if (session := self._broadcasts.session(uid)) is not None:
@@ -207,18 +209,18 @@ class LocalProvider:
         return live
 
     async def delete_input(self, uid: str) -> None:
-        """End what runs and forget the input; its recordings stay. Errors: InputNotFound."""
+        """End a running broadcast and delete the input; its recordings stay. Errors: InputNotFound."""
         found = await self._inputs.delete(uid)
         self._known.discard(uid)
         self._broadcasts.refusals.forget(uid)
         self._broadcasts.changed()
-        if (session := self._broadcasts.session(uid)) is not None:  # also when the answer to an earlier try got lost
+        if (session := self._broadcasts.session(uid)) is not None:  # also when the answer to an earlier try was lost
             session.stop("deleted", Refusal.INPUT_DELETED)
         if not found:
             raise InputNotFound(uid)
 
     async def _change(self, uid: str, **changes: Any) -> LiveInput:
-        """`InputStore.change`, one at a time: a session is to go by the newest, not by whose answer came last."""
+        """Call `InputStore.change`, one at a time: a session must get the newest options, not the last answer."""
         async with self._changing:
             stored = _found(await self._inputs.change(uid, **changes), uid)
             self._broadcasts.changed()
@@ -230,10 +232,10 @@ class LocalProvider:
         self._known.add(stored.uid)
         return replace(self._addresses.live_input(stored), recording=self._broadcasts.recording(stored.uid))
 
-    # What players are told
+    # State
 
     async def state(self, uid: str) -> InputState:
-        """Errors: InputNotFound. Asks the store only for an input it has not heard of."""
+        """Return the state of an input. Errors: InputNotFound. Ask the store only for an unknown input."""
         self._require_recovered()
         if (session := self._broadcasts.session(uid)) is not None:
             return session.state()
@@ -251,12 +253,12 @@ class LocalProvider:
         )
 
     def on_air(self) -> Mapping[str, Phase]:
-        """The phase of every input that is not at rest."""
+        """Return the phase of every input that is on air."""
         self._require_recovered()
         return self._broadcasts.phases()
 
     async def health(self, uid: str) -> InputHealth:
-        """What the running broadcast's encoder sends. Errors: InputNotFound."""
+        """Return what the running broadcast's encoder sends. Errors: InputNotFound."""
         self._require_recovered()
         refusal = self._broadcasts.refusals.of(uid)
         if (session := self._broadcasts.session(uid)) is not None:
@@ -268,20 +270,20 @@ class LocalProvider:
     async def recordings(
         self, input_uid: str, *, after: RecordingPosition | None = None, limit: int = 25
     ) -> RecordingList:
-        """Finished recordings, newest first."""
+        """Return finished recordings, newest first."""
         self._require_recovered()
         page = self._recordings.page(input_uid, after=after, limit=limit)
         return RecordingList(self._addresses.recording(each) for each in page)
 
     async def recording(self, uid: str) -> Recording:
-        """Errors: RecordingNotFound."""
+        """Return a finished recording. Errors: RecordingNotFound."""
         self._require_recovered()
         return self._addresses.recording(self._recordings.get(uid))
 
     def _require_recovered(self) -> None:
-        """Visitors may ask before all is read: nobody is to hear that the show a restart interrupted is over, or never was."""
+        """Raise ProviderUnavailable until everything is read: an interrupted broadcast must not be reported as ended or unknown."""
         if not self._recovered:
-            raise ProviderUnavailable("what a restart interrupted is still being read", retry_after=1.0)
+            raise ProviderUnavailable("recordings are still being read after a restart", retry_after=1.0)
 
     # Who listens, what is measured
 

@@ -1,25 +1,25 @@
-"""One encoder's connection: moves bytes between its socket and its RTMP session, and the session's question to the gate.
+"""One encoder's connection: moves bytes between its socket and its RTMP session, and asks the gate whether it may publish.
 
-The steps are always the same, in `_turn`: flush answers, handle events, and, when the session failed, say why and close; feeding
-comes before it and waiting for the writer is the transport's back-pressure (`pause_writing`). All times are looked at in `check`,
-which the server calls for every connection, so that an idle socket costs nothing but its memory.
+The steps are always the same, in `_turn`: feed, flush answers, handle events, and close if the session failed. Waiting for the
+writer is the transport's back-pressure (`pause_writing`). The server calls `check` for every connection, which applies all limits
+of time, so an idle socket costs only its memory.
 """
 
 from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable, Coroutine
-from typing import Any, Protocol, cast
+from collections.abc import Callable
+from typing import cast
 
 import structlog
 
 from providers.health import RefusalKind
 from providers.local.flv.tag import FlvTag, TagKind
-from providers.local.ingest.limits import IngestCounters, IngestLimits
 from providers.local.ingest.meter import Meter
+from providers.local.ingest.owner import ConnectionOwner
 from providers.local.ingest.status_codes import STATUS_CODES
-from providers.local.live.ports import ADMIT_TIMEOUT, Publication, PublishGate, PublishRequest
+from providers.local.live.ports import ADMIT_TIMEOUT, Publication, PublishRequest
 from providers.local.live.refusals import MediaRefused, PublishRefused, Refusal
 from providers.local.rtmp.errors import HandshakeFailed, RtmpError
 from providers.local.rtmp.events import Media, PublishWanted, Unpublished
@@ -37,45 +37,21 @@ TIME_LIMITS = {
     ConnectionState.PUBLISHING: "idle_timeout",
     ConnectionState.CLOSED: "linger_timeout",
 }
-"""Which of the IngestLimits ends a connection in which state. The time runs on from state to state under the same limit."""
+"""The IngestLimits that end a connection, by state. The time continues from state to state under the same limit."""
 
 TAG_KINDS = {MessageType.AUDIO: TagKind.AUDIO, MessageType.VIDEO: TagKind.VIDEO, MessageType.DATA: TagKind.SCRIPT}
-
-
-class Owner(Protocol):
-    """What a connection needs of the server it belongs to."""
-
-    limits: IngestLimits
-    counters: IngestCounters
-    gate: PublishGate
-
-    def spawn(self, work: Coroutine[Any, Any, None], *, name: str) -> asyncio.Task[None]:
-        """Start a task that the owner waits for when it closes."""
-
-    def greeted(self, connection: EncoderConnection) -> None:
-        """The connection finished its handshakes."""
-
-    def publisher_limit(self, connection: EncoderConnection) -> Refusal | None:
-        """Return the refusal when no publisher can be added."""
-
-    def begin_publish(self, connection: EncoderConnection) -> None:
-        """Count the connection among the publishers."""
-
-    def end_publish(self, connection: EncoderConnection) -> None:
-        """Stop counting it; safe for one that was not counted."""
-
-    def stranger(self, connection: EncoderConnection, reason: str, detail: str = "") -> None:
-        """Count a connection that ends without a publish."""
-
-    def forget(self, connection: EncoderConnection) -> None:
-        """The connection is gone."""
 
 
 class EncoderConnection(asyncio.Protocol):
     """One socket, plain or TLS. `address` is the peer's, without the port."""
 
     def __init__(
-        self, owner: Owner, client: socket.socket, address: str, encrypted: bool, clock: Callable[[], float]
+        self,
+        owner: ConnectionOwner[EncoderConnection],
+        client: socket.socket,
+        address: str,
+        encrypted: bool,
+        clock: Callable[[], float],
     ) -> None:
         self.address = address
         self._encrypted = encrypted
@@ -84,7 +60,7 @@ class EncoderConnection(asyncio.Protocol):
         self._session = RtmpSession(owner.limits.messages)
         self._transport: asyncio.Transport | None = None
         self._publication: Publication | None = None
-        self._reasons_to_wait: set[str] = set()
+        self._pauses: set[str] = set()
         self._lingering = False
         self._greeted = False
         self._skipped = 0
@@ -104,11 +80,11 @@ class EncoderConnection(asyncio.Protocol):
             self._turn(self._session.receive, data)
 
     def pause_writing(self) -> None:
-        """The encoder does not read our answers: it is not read either."""
-        self._wait_for("writer")
+        """Stop reading: the encoder does not read our answers."""
+        self._pause_reading("writer")
 
     def resume_writing(self) -> None:
-        self._go_on("writer")
+        self._resume_reading("writer")
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
@@ -120,7 +96,11 @@ class EncoderConnection(asyncio.Protocol):
     # The server's side
 
     def check(self, now: float) -> None:
-        """Look at all limits that have to do with time."""
+        """Apply the limits of time and bitrate.
+
+        Args:
+            now: The event loop's time, in seconds.
+        """
         if self._transport is None:
             return
         collect = None if self._publication is None else self._publication.collect
@@ -132,26 +112,26 @@ class EncoderConnection(asyncio.Protocol):
         if too_fast:
             ceiling = self._owner.limits.bitrate / 1e6
             sentence = f"The stream is above {ceiling:g} Mbit/s: lower the bitrate."
-            self._send_away("bitrate", MediaRefused(RefusalKind.BITRATE, sentence))
+            self._refuse_publisher("bitrate", MediaRefused(RefusalKind.BITRATE, sentence))
         elif now >= self._deadline:
             self._expire()
 
     def stop(self) -> None:
-        """The service ends: tell a publisher so, close in any case."""
+        """Close the connection because the service stops; a publisher is sent the reason first."""
         self._refuse("stopping", Refusal.SERVER_STOPPING)
 
     def abort(self) -> None:
-        """Cut the connection off."""
+        """Close the socket at once, without flushing."""
         if self._transport is not None:
             self._transport.abort()
 
     @property
     def is_open(self) -> bool:
-        """Its socket is there, and may be used."""
+        """The socket is open."""
         return self._transport is not None
 
     def discard(self) -> None:
-        """Let go of what the connection holds, once it is gone."""
+        """Release what the connection holds, once its socket is closed."""
         self._session.discard()
 
     # What happens in between
@@ -204,18 +184,18 @@ class EncoderConnection(asyncio.Protocol):
         try:
             self._publication.media(tag)
         except PublishRefused as refusal:
-            self._send_away("media", refusal)
+            self._refuse_publisher("media", refusal)
         except Exception:
-            # One stream's trouble must not take the others with it; the encoder reconnects.
-            log.exception("media could not be taken", address=self.address)
+            # A fault with one stream must not stop the others; the encoder reconnects.
+            log.exception("media not handled", address=self.address)
             self._refuse("internal", Refusal.MEDIA_FAILED)
 
     def _ask(self, wanted: PublishWanted) -> None:
-        """Ask the gate; nothing more is read until it has answered."""
+        """Ask the gate; read nothing more until it has answered."""
         if (full := self._owner.publisher_limit(self)) is not None:
             self._refuse("publishers", full)
             return
-        self._wait_for("gate")
+        self._pause_reading("gate")
         request = PublishRequest(
             app=wanted.app,
             stream_key=wanted.name,
@@ -235,37 +215,39 @@ class EncoderConnection(asyncio.Protocol):
         except TimeoutError:
             self._refuse("gate_timeout", Refusal.KEY_CHECK_TIMEOUT)
         except Exception:
-            log.exception("the publish gate failed", address=self.address)
+            log.exception("publish gate failed", address=self.address)
             self._refuse("internal", Refusal.KEY_CHECK_FAILED)
         else:
             self._begin(publication, request)
 
     def _begin(self, publication: Publication, request: PublishRequest) -> None:
-        if self._lingering:  # the encoder left, or was sent away, while the gate was thinking
+        if self._lingering:  # the encoder left or was refused before the gate answered
             publication.ended("closed")
             return
         self._owner.begin_publish(self)
         self._publication = publication
-        log.info("publish begins", address=self.address, app=request.app, encoder=request.encoder, tls=self._encrypted)
+        log.info(
+            "publish accepted", address=self.address, app=request.app, encoder=request.encoder, tls=self._encrypted
+        )
         self._turn(self._session.accept)
-        self._go_on("gate")
+        self._resume_reading("gate")
 
     def _close_from_outside(self, refusal: Refusal) -> None:
         self._refuse("closed_by_service", refusal)
 
     def _fail(self, error: RtmpError) -> None:
         if self._publication is None:
-            self._owner.stranger(self, "protocol_error", type(error).__name__)
+            self._owner.ended_unpublished(self, "protocol_error", type(error).__name__)
         else:
             log.info("protocol error", address=self.address, error=type(error).__name__, detail=str(error))
             self._owner.counters.refused["protocol_error"] += 1
         self._end("protocol_error")
         if isinstance(error, HandshakeFailed):
-            self._close()  # whoever this is does not wait for an answer of ours
+            self._close()  # this peer does not speak RTMP and waits for no answer
         else:
             self._linger()
 
-    def _send_away(self, reason: str, refusal: PublishRefused) -> None:
+    def _refuse_publisher(self, reason: str, refusal: PublishRefused) -> None:
         """Refuse an encoder that publishes."""
         if isinstance(refusal, MediaRefused) and self._publication is not None:
             self._publication.refused(refusal)
@@ -292,7 +274,7 @@ class EncoderConnection(asyncio.Protocol):
             return
         reason = f"timeout_{self._session.state}"
         if self._publication is None:
-            self._owner.stranger(self, reason)
+            self._owner.ended_unpublished(self, reason)
         else:
             log.info("timeout", address=self.address, state=str(self._session.state))
             self._owner.counters.refused[reason] += 1
@@ -300,7 +282,7 @@ class EncoderConnection(asyncio.Protocol):
         self._close()
 
     def _end(self, reason: str) -> None:
-        """The publish is over, if there was one."""
+        """End the publish, if there is one."""
         publication, self._publication = self._publication, None
         self._owner.end_publish(self)
         if publication is None:
@@ -311,10 +293,10 @@ class EncoderConnection(asyncio.Protocol):
         try:
             publication.ended(reason)
         except Exception:
-            log.exception("the end of a publish could not be taken", address=self.address)
+            log.exception("end of publish not handled", address=self.address)
 
     def _linger(self) -> None:
-        """Let the last word reach the encoder: end our side, drop what still comes in until it hangs up, for a limited time.
+        """Close so that the refusal reaches the encoder: end our side and drop its bytes until it closes, for a limited time.
 
         Closing with unread bytes would reset the connection and may destroy the answer before it is read (RFC 1122 §4.2.2.13).
         """
@@ -322,12 +304,12 @@ class EncoderConnection(asyncio.Protocol):
             return
         self._lingering = True
         self._deadline = self._clock() + self._owner.limits.linger_timeout
-        for reason in list(self._reasons_to_wait):
-            self._go_on(reason)
+        for reason in list(self._pauses):
+            self._resume_reading(reason)
         if self._transport.can_write_eof() and not self._transport.is_closing():
             try:
                 self._transport.write_eof()
-            except OSError:  # the encoder reset the connection, and nobody has read that yet
+            except OSError:  # the encoder has reset the connection, which was not read yet
                 self._transport.abort()
 
     def _close(self) -> None:
@@ -336,12 +318,12 @@ class EncoderConnection(asyncio.Protocol):
         if self._transport is not None:
             self._transport.close()
 
-    def _wait_for(self, reason: str) -> None:
-        self._reasons_to_wait.add(reason)
+    def _pause_reading(self, reason: str) -> None:
+        self._pauses.add(reason)
         if self._transport is not None and not self._transport.is_closing():
             self._transport.pause_reading()
 
-    def _go_on(self, reason: str) -> None:
-        self._reasons_to_wait.discard(reason)
-        if not self._reasons_to_wait and self._transport is not None and not self._transport.is_closing():
+    def _resume_reading(self, reason: str) -> None:
+        self._pauses.discard(reason)
+        if not self._pauses and self._transport is not None and not self._transport.is_closing():
             self._transport.resume_reading()

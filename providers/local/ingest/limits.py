@@ -10,20 +10,20 @@ from providers.local.rtmp.chunks import ChunkLimits
 
 @dataclass(frozen=True, slots=True)
 class IngestLimits:
-    """Times in seconds, looked at every `sweep_interval`; `bitrate` in bits per second.
+    """Times in seconds, checked every `sweep_interval`; `bitrate` in bits per second.
 
     handshake_timeout    from the connection (over TLS: from the end of its handshake) to the end of the RTMP handshake
     tls_handshake_timeout  the same for the TLS handshake
     publish_timeout      from the RTMP handshake, or from an unpublish, to the next publish
     idle_timeout         without a byte from a publisher
-    linger_timeout       from our last word to the encoder's good-bye; then the connection is cut
+    linger_timeout       from a refusal until the encoder closes; then the connection is aborted
     stop_timeout         for all connections to end when the ingest stops
     bitrate              of one publisher, on average over `bitrate_window`
     publishers, publishers_per_address   at the same time; of IPv6, a /64 is one address
     pending              connections that do not publish, at the same time; over the limit, the oldest of the network with the most
     summary_interval     between two log lines about connections that ended without a publish
-    trim_interval, trim_after   at the soonest between two returns of free memory, and the connections that ended since
-    messages             what one connection may make us hold while messages are incomplete
+    trim_interval, trim_after   the shortest time between two returns of free memory, and the connections that ended in between
+    messages             the most that incomplete messages of one connection may occupy
     """
 
     handshake_timeout: float = 10.0
@@ -46,9 +46,9 @@ class IngestLimits:
 
 @dataclass(slots=True)
 class IngestCounters:
-    """What the ingest has seen since it was made.
+    """The ingest's counters since its start.
 
-    `refused` counts by one machine-readable word, never by a key. `skipped` counts RTMP messages that were not read.
+    `refused` counts by one machine-readable word, never by a stream key. `skipped` counts RTMP messages that were not read.
     """
 
     connections: int = 0

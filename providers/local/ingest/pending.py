@@ -1,8 +1,8 @@
-"""Connections that do not publish: a small number, shared by the networks they come from.
+"""Connections that do not publish: a limited number, shared fairly by the networks they come from.
 
-Anyone can open connections and leave them silent, or finish a handshake and wait. So that these keep out no encoder that has a key,
-they have a limit of their own, and over it one of them is cut: of the network that has the most, the oldest without a finished
-handshake, or else the oldest.
+Any client can open connections and leave them silent, or finish a handshake and wait. They have a limit of their own, so that they
+keep out no encoder that has a key. Over the limit one of them is closed: of the network with the most, the oldest without a
+finished handshake, or else the oldest.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ C = TypeVar("C", bound=Addressed)
 
 @lru_cache(1024)
 def network_of(address: str) -> str:
-    """What counts as one wherever a limit is by address: an IPv4 address, an IPv6 /64, or the text itself where it is neither."""
+    """Return the unit of limits by address: an IPv4 address, an IPv6 /64, or the text itself if it is neither."""
     try:
         parsed = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
@@ -51,7 +51,7 @@ class PendingConnections(Generic[C]):
         return self._count
 
     def add(self, connection: C) -> C | None:
-        """Count the connection; return the one that is to be cut for it, which is no longer counted."""
+        """Count the connection; return the one to close in its place, which is no longer counted."""
         cut = self._choose() if self._count >= self._limit else None
         if cut is not None:
             self.discard(cut)
@@ -60,14 +60,14 @@ class PendingConnections(Generic[C]):
         return cut
 
     def greeted(self, connection: C) -> None:
-        """The connection finished its handshakes."""
+        """Note that the connection finished its handshakes."""
         network = self._networks.get(network_of(connection.address))
         if network is not None and connection in network.begun:
             del network.begun[connection]
             network.greeted[connection] = None
 
     def discard(self, connection: C) -> None:
-        """Stop counting the connection; safe for one that is not counted."""
+        """Stop counting the connection; does nothing if it is not counted."""
         name = network_of(connection.address)
         network = self._networks.get(name)
         if network is None or not network.remove(connection):
@@ -92,7 +92,7 @@ class _Network(Generic[C]):
         return len(self.begun) + len(self.greeted)
 
     def remove(self, connection: C) -> bool:
-        """Whether it was here."""
+        """Remove the connection; return whether it was counted."""
         for kind in (self.begun, self.greeted):
             if connection in kind:
                 del kind[connection]

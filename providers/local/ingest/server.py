@@ -1,7 +1,7 @@
-"""The ingest server: listens for RTMP and RTMPS, owns every connection, and ends them all when it stops.
+"""The ingest server: listens for RTMP and RTMPS, owns every connection, and closes them all when it stops.
 
-Connections are accepted here rather than by `loop.create_server`, because that shows a TLS client only after its handshake:
-limits by address must hold before. Nothing waits for ever: `_sweep` looks at each connection's times.
+It accepts connections itself: `loop.create_server` reports a TLS client only after its handshake, and the limits by address must
+apply before. Every wait is bounded: `_sweep` checks each connection's time limits.
 """
 
 from __future__ import annotations
@@ -18,27 +18,27 @@ import structlog
 from providers.base import Spawn
 from providers.heap import give_back_memory
 from providers.local.ingest.connection import EncoderConnection
+from providers.local.ingest.connection_summary import ConnectionSummary
 from providers.local.ingest.limits import IngestCounters, IngestLimits
 from providers.local.ingest.pending import PendingConnections, network_of
-from providers.local.ingest.strangers import Strangers
 from providers.local.live.ports import PublishGate
 from providers.local.live.refusals import Refusal
 
 log = structlog.get_logger(__name__)
 
 BACKLOG = 1024
-"""Connections the kernel holds before we accept them."""
+"""Connections that the kernel queues before we accept them."""
 
 ACCEPT_RETRY = 1.0
-"""Seconds until the next try when the kernel gives no connection, for want of file descriptors or memory."""
+"""Seconds until the next try after an accept failed, for lack of file descriptors or memory."""
 
 
 ABORT_TIMEOUT = 1.0
-"""Seconds connections have to go after they were cut off."""
+"""Seconds that aborted connections have to close."""
 
 
 class IngestServer:
-    """Encoders' way in. `counters` may be read at any time."""
+    """The RTMP and RTMPS listeners and their connections. `counters` may be read at any time."""
 
     def __init__(self, gate: PublishGate, spawn: Spawn, limits: IngestLimits = IngestLimits()) -> None:  # noqa: B008  # frozen
         self.gate = gate
@@ -52,7 +52,7 @@ class IngestServer:
         self._listeners: list[socket.socket] = []
         self._connections: set[EncoderConnection] = set()
         self._pending: PendingConnections[EncoderConnection] = PendingConnections(limits.pending)
-        self._strangers = Strangers(limits.summary_interval, 0.0)
+        self._unpublished = ConnectionSummary(limits.summary_interval, 0.0)
         self._ended = 0
         """Connections that ended since free memory was last given back."""
         self._publishers: set[EncoderConnection] = set()
@@ -60,9 +60,18 @@ class IngestServer:
         self._gone = asyncio.Event()
 
     async def listen(self, host: str, port: int, ssl_context: ssl.SSLContext | None = None) -> int:
-        """Accept encoders on `host` (a name or address; "" for all, IPv4 and IPv6) and `port` (0: any free one).
+        """Accept encoders on a port. May be called several times.
 
-        Returns the port. With `ssl_context` it is RTMPS. May be called several times. Errors: OSError.
+        Args:
+            host: A host name or an IP address; "" for all addresses, IPv4 and IPv6.
+            port: The TCP port; 0 for any free one.
+            ssl_context: The server's TLS context, for RTMPS. None for plain RTMP.
+
+        Returns:
+            The port that is listened on.
+
+        Raises:
+            OSError: The address cannot be bound.
         """
         listener = await _bind(host, port)
         self._listeners.append(listener)
@@ -74,7 +83,7 @@ class IngestServer:
         return bound
 
     async def aclose(self) -> None:
-        """Take no more encoders, tell the publishers and end all connections within `stop_timeout`. Safe to call twice."""
+        """Stop accepting, send the publishers the reason, and close all connections within `stop_timeout`. Safe to call twice."""
         await _cancel(self._accepting)
         for listener in self._listeners:
             listener.close()
@@ -89,7 +98,7 @@ class IngestServer:
         await self._all_gone(ABORT_TIMEOUT)
         await _cancel([self._sweeping] if self._sweeping else [])
 
-    # What connections ask (connection.Owner)
+    # Called by connections (owner.ConnectionOwner)
 
     def spawn(self, work: Coroutine[Any, Any, None], *, name: str) -> asyncio.Task[None]:
         """Start a task that `aclose` waits for."""
@@ -99,7 +108,7 @@ class IngestServer:
         return task
 
     def greeted(self, connection: EncoderConnection) -> None:
-        """The connection finished its handshakes: others are cut before it."""
+        """Note that the connection finished its handshakes: it is no longer the first to be closed over the limit."""
         self._pending.greeted(connection)
 
     def publisher_limit(self, connection: EncoderConnection) -> Refusal | None:
@@ -111,14 +120,14 @@ class IngestServer:
         return None
 
     def begin_publish(self, connection: EncoderConnection) -> None:
-        """Count the connection among the publishers: it was let in."""
+        """Count the connection among the publishers."""
         self._pending.discard(connection)
         self._publishers.add(connection)
         self._publishers_per_address[network_of(connection.address)] += 1
         self.counters.publishers = len(self._publishers)
 
     def end_publish(self, connection: EncoderConnection) -> None:
-        """Stop counting it; safe for one that was not counted."""
+        """Stop counting it among the publishers; does nothing if it was not counted."""
         if connection in self._publishers:
             self._publishers.discard(connection)
             _release(self._publishers_per_address, network_of(connection.address))
@@ -127,13 +136,19 @@ class IngestServer:
                 self._add_pending(connection)
                 self._pending.greeted(connection)
 
-    def stranger(self, connection: EncoderConnection, reason: str, detail: str = "") -> None:
-        """Count a connection that ends without a publish; `detail` is for the log, one of few words."""
+    def ended_unpublished(self, connection: EncoderConnection, reason: str, detail: str = "") -> None:
+        """Count a connection that ends without a publish.
+
+        Args:
+            connection: The connection.
+            reason: One of a small set of words, for metrics and the log.
+            detail: More about the reason, for the log; also one of a small set.
+        """
         self.counters.refused[reason] += 1
-        self._strangers.count(f"{reason} {detail}".strip(), network_of(connection.address))
+        self._unpublished.count(f"{reason} {detail}".strip(), network_of(connection.address))
 
     def forget(self, connection: EncoderConnection) -> None:
-        """The connection is gone."""
+        """Remove a connection whose socket is closed."""
         if connection in self._connections:
             self._connections.discard(connection)
             self._pending.discard(connection)
@@ -142,7 +157,7 @@ class IngestServer:
             self.counters.connections = len(self._connections)
             self._gone.set()
 
-    # Inside
+    # Accepting
 
     async def _accept(self, listener: socket.socket, context: ssl.SSLContext | None) -> None:
         loop = asyncio.get_running_loop()
@@ -150,12 +165,12 @@ class IngestServer:
             try:
                 client, peer = await loop.sock_accept(listener)
             except OSError as error:
-                log.warning("no connection can be accepted", error=error.strerror)
+                log.warning("accept failed", error=error.strerror)
                 await asyncio.sleep(ACCEPT_RETRY)
                 continue
-            self._take(client, str(peer[0]), context)
+            self._register(client, str(peer[0]), context)
 
-    def _take(self, client: socket.socket, address: str, context: ssl.SSLContext | None) -> None:
+    def _register(self, client: socket.socket, address: str, context: ssl.SSLContext | None) -> None:
         """Register the connection before it runs."""
         connection = EncoderConnection(self, client, address, context is not None, asyncio.get_running_loop().time)
         self._connections.add(connection)
@@ -167,18 +182,18 @@ class IngestServer:
         opening.add_done_callback(lambda done: self._opened(connection, client, done))
 
     def _opened(self, connection: EncoderConnection, client: socket.socket, opening: asyncio.Task[None]) -> None:
-        """A task that was cancelled before it began did not run at all."""
+        """Close the socket if the task was cancelled: before it began, it did not run at all."""
         self._opening.pop(connection, None)
         if opening.cancelled():
             self.forget(connection)
             client.close()
 
     def _add_pending(self, connection: EncoderConnection) -> None:
-        """Count a connection that does not publish, and cut another one where there are too many."""
+        """Count a connection that does not publish, and close another one if there are too many."""
         cut = self._pending.add(connection)
         if cut is None:
             return
-        self.stranger(cut, "cut_for_others")
+        self.ended_unpublished(cut, "cut_for_others")
         if (opening := self._opening.get(cut)) is not None:
             opening.cancel()
         cut.abort()
@@ -193,9 +208,9 @@ class IngestServer:
             await asyncio.get_running_loop().connect_accepted_socket(lambda: connection, client, ssl=context, **tls)
         except OSError as error:
             reason = error.reason if isinstance(error, ssl.SSLError) else None
-            self.stranger(connection, "tls_handshake", str(reason or type(error).__name__))
+            self.ended_unpublished(connection, "tls_handshake", str(reason or type(error).__name__))
             self.forget(connection)
-        except Exception:  # anybody can come here: nobody may end the service
+        except Exception:  # any client can connect, and none may stop the service
             log.exception("connection not opened", address=connection.address)
             connection.abort()
             self.forget(connection)
@@ -207,7 +222,7 @@ class IngestServer:
         while True:
             await asyncio.sleep(self.limits.sweep_interval)
             now = loop.time()
-            self._strangers.summarize(now)
+            self._unpublished.summarize(now)
             if self._ended >= self.limits.trim_after and now >= trimmed + self.limits.trim_interval:
                 self._ended, trimmed = 0, now
                 give_back_memory()
@@ -222,7 +237,7 @@ class IngestServer:
                 connection.abort()
 
     async def _all_gone(self, limit: float) -> None:
-        """Return when no connection and no question to the gate is left, or after `limit` seconds."""
+        """Wait until no connection and no call of the gate is left, for `limit` seconds at most."""
         try:
             async with asyncio.timeout(limit):
                 while self._tasks:
@@ -231,11 +246,11 @@ class IngestServer:
                     self._gone.clear()
                     await self._gone.wait()
         except TimeoutError:
-            log.warning("connections do not end", connections=len(self._connections), questions=len(self._tasks))
+            log.warning("connections still open", connections=len(self._connections), questions=len(self._tasks))
 
 
 async def _bind(host: str, port: int) -> socket.socket:
-    """A listening socket on the first address `host` resolves to."""
+    """Return a listening socket on the first address that `host` resolves to."""
     if not host:
         listener = socket.create_server(
             ("", port), family=socket.AF_INET6, backlog=BACKLOG, dualstack_ipv6=socket.has_dualstack_ipv6()
@@ -250,7 +265,7 @@ async def _bind(host: str, port: int) -> socket.socket:
 
 
 async def _cancel(tasks: Iterable[asyncio.Task[None]]) -> None:
-    """End `tasks` and wait for them; their owner reports what went wrong in them."""
+    """Cancel `tasks` and wait for them; their owner reports their errors."""
     waited = list(tasks)
     for task in waited:
         task.cancel()
@@ -258,7 +273,7 @@ async def _cancel(tasks: Iterable[asyncio.Task[None]]) -> None:
 
 
 def _release(counter: Counter[str], address: str) -> None:
-    """One less; addresses that are not there any more are not remembered."""
+    """Count one less, and forget an address with none left."""
     counter[address] -= 1
     if not counter[address]:
         del counter[address]

@@ -1,7 +1,7 @@
-"""Encoders that were refused for what they send, and how long the next publish of their live input is refused for it.
+"""Encoders that were refused for what they send, and for how long the next publishes of their live input are refused, too.
 
-Encoders such as OBS discard what the server says while they stream, and connect again at once. They do log what a publish is
-answered. So after such a refusal the next publishes are answered with the same sentence, for a growing time.
+Encoders such as OBS ignore a refusal while they stream and reconnect at once. They do log the answer to a publish. So after such a
+refusal the next publishes are answered with the same sentence, for a growing time.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ MAX_REMEMBERED = 10_000
 
 @dataclass(slots=True)
 class _Remembered:
-    """Without the exception itself, which holds the frames it was raised in."""
+    """A refusal without its exception, which would keep the frames it was raised in."""
 
     refusal: Refusal
     shown: EncoderRefusal
@@ -42,7 +42,7 @@ class _Remembered:
 
 
 class RefusalHistory:
-    """By live input. `clock` gives Unix time in seconds, `monotonic` measures spans."""
+    """The refusals by live input. `clock` gives Unix time and `monotonic` a steady time, in seconds."""
 
     def __init__(self, clock: Callable[[], float], monotonic: Callable[[], float]) -> None:
         self._clock = clock
@@ -50,7 +50,7 @@ class RefusalHistory:
         self._known: dict[str, _Remembered] = {}
 
     def note(self, input_uid: str, refusal: MediaRefused) -> None:
-        """An encoder of this input was refused for what it sends."""
+        """Remember that an encoder of this input was refused for what it sends."""
         before, now = self._known.pop(input_uid, None), self._monotonic()
         times = 1 if before is None or now - before.since >= FORGOTTEN_AFTER else before.times + 1
         at = datetime.fromtimestamp(self._clock(), UTC)
@@ -60,7 +60,7 @@ class RefusalHistory:
             del self._known[next(iter(self._known))]
 
     def check(self, input_uid: str) -> None:
-        """Raise PublishRefused with the last refusal's sentence while its time runs."""
+        """Raise PublishRefused with the last refusal's sentence until its time is over."""
         known = self._known.get(input_uid)
         if known is None or (left := known.until - self._monotonic()) <= 0:
             return
@@ -68,16 +68,16 @@ class RefusalHistory:
         raise PublishRefused(known.refusal, f"{known.shown.sentence} {again}")
 
     def runs(self, input_uid: str, seconds: float) -> None:
-        """The input's encoder has sent media for so long without being refused."""
+        """Note that the input's encoder has sent media for `seconds` without being refused."""
         known = self._known.get(input_uid)
         if known is not None and seconds >= ACCEPTED_AFTER[known.shown.kind]:
             del self._known[input_uid]
 
     def forget(self, input_uid: str) -> None:
-        """The owner changed the key or enabled the input: start from the beginning."""
+        """Forget the input's refusals: the owner changed the key or enabled the input."""
         self._known.pop(input_uid, None)
 
     def of(self, input_uid: str) -> EncoderRefusal | None:
-        """The last refusal of the input, until an encoder is accepted."""
+        """Return the last refusal of the input, until an encoder is accepted."""
         known = self._known.get(input_uid)
         return None if known is None else known.shown

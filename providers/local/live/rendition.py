@@ -1,4 +1,4 @@
-"""One rendition on its way to the storage: its packager, and what of it can be played already."""
+"""One rendition: its packager, and which of its tracks can be played."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ log = structlog.get_logger(__name__)
 
 
 class SegmentSink(Protocol):
-    """Where a broadcast's media goes: `storage.broadcast.Broadcast`."""
+    """The storage of a broadcast's media: `storage.broadcast.Broadcast`."""
 
     def write(self, rendition: str, event: PackagerEvent) -> None:
         """Store an event of a rendition's packager. Raises StorageError."""
 
     def promise(self, target_duration: int, part_target: float) -> None:
-        """No segment will be longer than this many whole seconds, no part than these seconds. Raises StorageError."""
+        """Declare the longest segment (whole seconds) and the longest part (seconds). Raises StorageError."""
 
     def drop_open(self, rendition: str) -> None:
         """Drop the segments of a rendition that are open. Raises StorageError."""
 
     def resume(self, rendition: str, *, joins: bool = True) -> Resume:
-        """Where the rendition's next packager goes on; `joins` what the others have begun, or begins for all."""
+        """Return where the rendition's next packager continues; `joins` the others' newest period, or begins one for all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,17 +42,17 @@ class ClockReference:
     decode_time: float
 
     def at(self, timestamp: int) -> tuple[float, float]:
-        """Arrival and media time of another timestamp."""
+        """Return arrival and media time of another timestamp."""
         decode_time = self.decode_time_of(timestamp)
         return self.arrived + decode_time - self.decode_time, max(0.0, decode_time)
 
     def decode_time_of(self, timestamp: int) -> float:
-        """Media time of another timestamp; negative when that is before the beginning."""
+        """Return the media time of another timestamp; negative before the beginning."""
         return self.decode_time + milliseconds_between(self.timestamp, timestamp) / 1000
 
 
 class RenditionWriter:
-    """One rendition: its packager and what of it can be played."""
+    """Packages one rendition and knows which of its tracks can be played."""
 
     def __init__(self, rendition: str, storage: SegmentSink, settings: PackagerSettings) -> None:
         self.rendition = rendition
@@ -71,7 +71,7 @@ class RenditionWriter:
         return self.packager
 
     def feed(self, tag: FlvTag, arrived: float) -> list[PackagerEvent]:
-        """Package a tag. A malformed one is lost, alone. Raises UnsupportedCodec, StorageError."""
+        """Package a tag. A malformed one is dropped. Raises UnsupportedCodec, StorageError."""
         packager = self.packager or self.begin()
         try:
             events = packager.feed(tag, arrived)
@@ -88,7 +88,7 @@ class RenditionWriter:
             self._store(self.packager, self.packager.flush())
 
     def flush(self) -> None:
-        """Put what is open on the storage; the lane may begin again."""
+        """Store what is open; the writer may begin again."""
         self.interrupt()
         self.packager = None
 
@@ -109,7 +109,7 @@ class RenditionWriter:
 
     @property
     def playable(self) -> bool:
-        """Every track there is, or was announced, has its first segment."""
+        """Every track that exists or was announced has its first segment."""
         if self.packager is not None and self.packager.awaits_audio:
             return False
         return bool(self._tracks) and self._tracks == self._listed

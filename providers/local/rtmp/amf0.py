@@ -50,7 +50,7 @@ class Date(NamedTuple):
 
 
 class EcmaArray(dict[str, "Value"]):
-    """An associative array (§2.10). A dict for everybody but the encoder."""
+    """An associative array (§2.10): a dict that is encoded differently."""
 
 
 Value = float | bool | str | None | Undefined | Date | dict[str, "Value"] | list["Value"]
@@ -80,7 +80,7 @@ _DATE_BODY = struct.Struct(">dh")
 
 
 def decode(data: bytes) -> list[Value]:
-    """All values in `data`. Errors: AmfMalformed; AmfLimitExceeded for what is too deep or has too many members."""
+    """Return all values in `data`. Errors: AmfMalformed; AmfLimitExceeded when nesting or members exceed a limit."""
     decoder = _Decoder(data)
     values = []
     while decoder.position < len(data):
@@ -89,7 +89,7 @@ def decode(data: bytes) -> list[Value]:
 
 
 def encode(*values: Value) -> bytes:
-    """The values one after another. An int is sent as a number."""
+    """Return the values encoded one after another. An int is sent as a number."""
     return b"".join(map(_encode, values))
 
 
@@ -105,12 +105,12 @@ class _Decoder:
             raise AmfLimitExceeded("AMF values", MAX_VALUES)
         if depth > MAX_DEPTH:
             raise AmfLimitExceeded("AMF depth", MAX_DEPTH)
-        match marker := self._take(1)[0]:
+        match marker := self._read(1)[0]:
             case Marker.NUMBER:
-                (number,) = _DOUBLE.unpack(self._take(8))
+                (number,) = _DOUBLE.unpack(self._read(8))
                 return float(number)
             case Marker.BOOLEAN:
-                return self._take(1) != b"\0"
+                return self._read(1) != b"\0"
             case Marker.STRING:
                 return self._string(2)
             case Marker.OBJECT:
@@ -120,14 +120,14 @@ class _Decoder:
             case Marker.UNDEFINED | Marker.UNSUPPORTED:
                 return UNDEFINED
             case Marker.ECMA_ARRAY:
-                self._take(
+                self._read(
                     4
                 )  # the number of members, a hint only: they end with an end marker like an object's (§2.10)
                 return EcmaArray(self._members(depth))
             case Marker.STRICT_ARRAY:
                 return self._list(depth)
             case Marker.DATE:
-                return Date(*_DATE_BODY.unpack(self._take(10)))
+                return Date(*_DATE_BODY.unpack(self._read(10)))
             case Marker.LONG_STRING | Marker.XML_DOCUMENT:
                 return self._string(4)
             case Marker.TYPED_OBJECT:
@@ -135,17 +135,17 @@ class _Decoder:
                 return self._members(depth)
         raise AmfMalformed(f"AMF0 marker 0x{marker:02x}")
 
-    def _take(self, size: int) -> bytes:
+    def _read(self, size: int) -> bytes:
         end = self.position + size
         if end > len(self._data):
             raise AmfMalformed("AMF0 ends in the middle of a value")
-        taken = self._data[self.position : end]
+        read = self._data[self.position : end]
         self.position = end
-        return taken
+        return read
 
     def _string(self, length_size: int) -> str:
-        length = int.from_bytes(self._take(length_size), "big")
-        return self._take(length).decode(errors="replace")
+        length = int.from_bytes(self._read(length_size), "big")
+        return self._read(length).decode(errors="replace")
 
     def _members(self, depth: int) -> dict[str, Value]:
         """Names and values up to an empty name and the end marker (§2.5, §2.11)."""
@@ -158,7 +158,7 @@ class _Decoder:
             members[name] = self.value(depth + 1)
 
     def _list(self, depth: int) -> list[Value]:
-        count = int.from_bytes(self._take(4), "big")
+        count = int.from_bytes(self._read(4), "big")
         if count > MAX_VALUES:
             raise AmfLimitExceeded("AMF values", MAX_VALUES)
         return [self.value(depth + 1) for _ in range(count)]

@@ -56,7 +56,7 @@ _TYPE_1 = Struct(">II")
 
 
 class ChunkReader:
-    """Takes chunks from `buffer`, gives messages. Set Chunk Size and Abort (§5.4.1, §5.4.2) act here and are not handed on.
+    """Reads chunks from `buffer` and returns messages. Set Chunk Size and Abort (§5.4.1, §5.4.2) are handled here and not returned.
 
     `limits` and `skips_commands` (whether a command above `message_size` is skipped, too) may be changed at any time. `skipped`
     counts skipped messages by type id. A skipped message passes through without being held.
@@ -72,7 +72,7 @@ class ChunkReader:
         self._held = 0
 
     def message(self) -> Generator[None, None, RtmpMessage]:
-        """The next whole message. Errors: ChunkMalformed, LimitExceeded."""
+        """Read the next whole message. Errors: ChunkMalformed, LimitExceeded."""
         while True:
             if (message := self._usual_message()) is not None:
                 return message
@@ -88,7 +88,7 @@ class ChunkReader:
                 return message
 
     def _usual_message(self) -> RtmpMessage | None:
-        """Audio or video in one chunk that is all here, under a header of type 1: most of what ffmpeg sends.
+        """Read audio or video in one complete chunk with a header of type 1: most of what ffmpeg sends.
 
         Written for speed: does in one go what `_header` and `_payload` do step by step, and leaves everything else to them,
         untouched.
@@ -121,9 +121,9 @@ class ChunkReader:
         return RtmpMessage(type_id, stream.stream_id, timestamp, data[start:end])
 
     def _header(self) -> Generator[None, None, _ChunkStream]:
-        """Basic header, message header and extended timestamp (§5.3.1)."""
+        """Read basic header, message header and extended timestamp (§5.3.1)."""
         buffer = self._buffer
-        first = (buffer.take(1) if len(buffer) else (yield from buffer.exactly(1)))[0]
+        first = (buffer.read(1) if len(buffer) else (yield from buffer.exactly(1)))[0]
         chunk_stream_id = first & 0x3F
         if chunk_stream_id < 2:
             chunk_stream_id = yield from self._long_id(chunk_stream_id)
@@ -143,7 +143,7 @@ class ChunkReader:
         if stream.passed:
             raise ChunkMalformed("a new message begins inside another one of the same chunk stream")
         size = HEADER_SIZES[kind]
-        header = buffer.take(size) if len(buffer) >= size else (yield from buffer.exactly(size))
+        header = buffer.read(size) if len(buffer) >= size else (yield from buffer.exactly(size))
         stamp = int.from_bytes(header[:3], "big")
         stream.extension = b""
         if stamp == EXTENDED:
@@ -163,9 +163,9 @@ class ChunkReader:
         return 64 + int.from_bytes(tail, "little")
 
     def _open(self, chunk_stream_id: int) -> _ChunkStream:
-        """Begin a chunk stream with whatever header.
+        """Begin a chunk stream with a header of any type.
 
-        The specification wants type 0, and some senders begin with another one. As in nginx-rtmp, what the header leaves out is
+        The specification requires type 0, and some senders begin with another one. As in nginx-rtmp, what the header leaves out is
         then 0: the message stream id and the time before the delta, and for types 2 and 3 the length and type, too. A second
         header without a length ends the connection: the chunks are out of step.
         """
@@ -196,9 +196,9 @@ class ChunkReader:
             stream.skipping = True
 
     def _repeated_extension(self, stream: _ChunkStream) -> Generator[None, None, None]:
-        """§5.3.1.3 wants the extended timestamp behind a header of type 3 again, and some encoders leave it out.
+        """Skip a repeated extended timestamp. §5.3.1.3 requires it after a header of type 3, and some encoders leave it out.
 
-        It is taken for one only when it is the same. Fewer than 4 bytes of payload cannot be looked at without waiting for
+        It counts as one only if it is the same. Fewer than 4 bytes of payload cannot be compared without waiting for
         bytes that may not come.
         """
         size = min(self._chunk_size, stream.length - stream.passed)
@@ -206,14 +206,14 @@ class ChunkReader:
             yield from self._buffer.exactly(4)
 
     def _payload(self, stream: _ChunkStream) -> Generator[None, None, bytes | None]:
-        """One chunk's payload; the message's when that was its last chunk, else None. A skipped message gives None, too."""
+        """Read one chunk's payload; return the message's if that was its last chunk and the message is not skipped, else None."""
         buffer = self._buffer
         size = missing = min(self._chunk_size, stream.length - stream.passed)
         if stream.skipping:
             while missing := missing - buffer.drop(missing):
                 yield
         elif missing == stream.length and missing <= len(buffer):
-            return buffer.take(missing)
+            return buffer.read(missing)
         else:
             if self._held + missing > self.limits.buffered:
                 raise LimitExceeded("bytes of unfinished messages", self.limits.buffered)

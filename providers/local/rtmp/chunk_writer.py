@@ -26,11 +26,11 @@ class ChunkWriter:
         self._sent: dict[int, _Sent] = {}
 
     def message(self, chunk_stream_id: int, message: RtmpMessage) -> bytes:
-        """All chunks of `message` in a row."""
+        """Return all chunks of `message`."""
         return b"".join(self.chunks(chunk_stream_id, message))
 
     def chunks(self, chunk_stream_id: int, message: RtmpMessage) -> Iterator[bytes]:
-        """The chunks of `message` one by one, to be interleaved with those of other chunk streams (and no others).
+        """Yield the chunks of `message`, which may be interleaved with those of other chunk streams only.
 
         A Set Chunk Size message takes effect for all messages begun after its last chunk.
         """
@@ -44,7 +44,7 @@ class ChunkWriter:
             self._chunk_size = uint32_of(message)
 
     def _header(self, chunk_stream_id: int, message: RtmpMessage) -> tuple[bytes, bytes]:
-        """The first chunk's header, and its extended timestamp field, which every chunk of the message repeats."""
+        """Return the first chunk's header, and its extended timestamp field, which every chunk of the message repeats."""
         last = self._sent.get(chunk_stream_id)
         length = len(message.payload)
         stamp = message.timestamp

@@ -9,7 +9,7 @@ from providers.local.rtmp.errors import ChunkMalformed
 
 DEFAULT_CHUNK_SIZE = 128
 EXTENDED = 0xFFFFFF
-"""A timestamp field with this value means: the real one follows in 4 bytes (§5.3.1.3)."""
+"""The timestamp field's value when the real timestamp follows in 4 bytes (§5.3.1.3)."""
 
 SET_CHUNK_SIZE = 1
 ABORT = 2
@@ -27,7 +27,7 @@ CONTROL_TYPES = frozenset(range(1, 7))
 
 COMMAND_TYPES = frozenset({COMMAND, COMMAND_AMF3})
 READ_TYPES = MEDIA_TYPES | CONTROL_TYPES | COMMAND_TYPES | {DATA, DATA_AMF3}
-"""The message types that are read. All others (shared objects among them) are skipped."""
+"""The message types that are read. All others, such as shared objects, are skipped."""
 
 MAX_CHUNK_SIZE = 0x7FFFFFFF
 UINT32 = 0xFFFFFFFF
@@ -44,7 +44,7 @@ class RtmpMessage(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ChunkLimits:
-    """What one connection may make us hold, in bytes except for `chunk_streams`.
+    """The most that one connection may make us buffer, in bytes except for `chunk_streams`.
 
     `media_size` is for one audio, video or aggregate message, `message_size` for any other, `buffered` for all unfinished ones
     together. More raises LimitExceeded with the limit's name, except that a data message above `message_size` is skipped.

@@ -1,4 +1,4 @@
-"""What can be wrong with an RTMP connection.
+"""The errors of an RTMP connection.
 
 ::
 
@@ -7,19 +7,19 @@
     ├── ChunkMalformed     a chunk that the specification does not allow
     ├── AmfMalformed       a command or data message that is not AMF0
     ├── MessageMalformed   a protocol message with the wrong shape
-    ├── LimitExceeded      more than we are ready to hold (carries the limit's name and value)
-    │   └── AmfLimitExceeded   the same of a value inside a message, which can be skipped
-    ├── InvalidState        a message that has no place in this state (carries both)
-    └── NotOffered         something a server may offer and this one does not: playing (carries the command)
+    ├── LimitExceeded      a limit was exceeded (carries its name and value)
+    │   └── AmfLimitExceeded   the same for a value inside a message, which can be skipped
+    ├── InvalidState        a message or answer that is not allowed in this state (carries both)
+    └── NotOffered         a command that this server does not support: playing (carries the command)
 
-Texts never hold what the peer sent beyond numbers and names of commands we know: a stream key cannot leak through them.
+Of what the peer sent, texts contain only numbers and the names of known commands: a stream key cannot leak through them.
 """
 
 from __future__ import annotations
 
 
 class RtmpError(Exception):
-    """The connection cannot go on."""
+    """The connection cannot continue."""
 
 
 class HandshakeFailed(RtmpError):
@@ -39,7 +39,7 @@ class MessageMalformed(RtmpError):
 
 
 class LimitExceeded(RtmpError):
-    """`limit` names what was passed, `value` is the most that is allowed."""
+    """A limit was exceeded: `limit` names it, `value` is the most that is allowed."""
 
     def __init__(self, limit: str, value: int) -> None:
         super().__init__(f"{limit}: at most {value}")
@@ -61,7 +61,7 @@ class InvalidState(RtmpError):
 
 
 class NotOffered(RtmpError):
-    """The peer asked for `command`, which this server does not do."""
+    """The peer sent `command`, which this server does not support."""
 
     def __init__(self, command: str) -> None:
         super().__init__(f"{command} is not offered")

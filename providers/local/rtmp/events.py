@@ -1,4 +1,4 @@
-"""What a session tells its shell, and how a stream key is read out of what encoders send."""
+"""The events of a session, and how a stream key is read from what encoders send."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ class Media(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Unpublished:
-    """The encoder ended its publish in good order."""
+    """The encoder ended its publish itself."""
 
 
 Event = PublishWanted | Media | Unpublished
 
 
 def publish_target(app: str, name: str) -> tuple[str, str]:
-    """App and stream key out of what encoders make of their settings.
+    """Return the application and the stream key.
 
-    A query is cut off both. Who puts everything into one URL sends the key as the end of the app, or the app before the key:
-    ("live", "key"), ("live/key", "") and ("", "live/key") are all ("live", "key"). A single word is taken for a key, so that
+    Queries are removed. An encoder that has everything in one URL sends the key at the end of the app, or the app before the key:
+    ("live", "key"), ("live/key", "") and ("", "live/key") are all ("live", "key"). A single word counts as a key, so that
     it is kept secret.
     """
     parts = [part for text in (app, name) for part in text.partition("?")[0].split("/") if part]

@@ -54,7 +54,7 @@ class Body(Protocol):
         """Errors: MessageMalformed, AmfMalformed, LimitExceeded."""
 
     def serialize(self) -> bytes:
-        """The payload."""
+        """Return the payload."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +188,7 @@ def _sized(payload: bytes, size: int) -> bytes:
 
 
 def command_of(message: RtmpMessage) -> Command:
-    """The command in a message of either command type. Errors: as `Body.parse`."""
+    """Return the command in a message of either command type. Errors: as `Body.parse`."""
     return Command.parse(_amf0_part(message, MessageType.COMMAND_AMF3))
 
 
@@ -201,7 +201,7 @@ AVMPLUS = 0x11
 
 
 def script_of(message: RtmpMessage) -> bytes | None:
-    """The FLV script tag body in a message of either data type: onMetaData and its like, without @setDataFrame.
+    """Return the FLV script tag body in a message of either data type, such as onMetaData, without @setDataFrame.
 
     None for real AMF3, which is not read.
     """
@@ -210,7 +210,7 @@ def script_of(message: RtmpMessage) -> bytes | None:
 
 
 def _amf0_part(message: RtmpMessage, amf3_type: MessageType) -> bytes:
-    """An AMF3 message holds AMF0 after a zero byte. Some encoders leave that byte out."""
+    """Return the AMF0 part: an AMF3 message holds AMF0 after a zero byte, which some encoders leave out."""
     payload = message.payload
     return payload[1:] if message.type_id == amf3_type and payload[:1] == b"\0" else payload
 
@@ -218,11 +218,11 @@ def _amf0_part(message: RtmpMessage, amf3_type: MessageType) -> bytes:
 SUB_HEADER_SIZE, BACK_POINTER_SIZE = 11, 4
 
 MAX_PARTS = 4096
-"""Messages in one aggregate message."""
+"""The most messages in one aggregate message."""
 
 
 def parts_of(aggregate: RtmpMessage) -> tuple[list[RtmpMessage], bool]:
-    """The messages in an aggregate message (§7.1.6), and whether it ended where it should.
+    """Return the messages in an aggregate message (§7.1.6), and whether it is complete.
 
     Each has an FLV tag header, and a back pointer behind it, which is not compared and may be missing behind the last one. The
     first one's time stands for the aggregate's, and the others keep their distance to it. An incomplete last one is left out.

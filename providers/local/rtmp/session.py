@@ -1,11 +1,11 @@
 """The server's side of an RTMP connection, without I/O: bytes in, events and bytes out (specification 1.0, §7.2; Enhanced RTMP).
 
-Feed what came in with `receive`, then take `data_to_send` and `events`, in this order, after every call of any method. The
-session asks one question: `PublishWanted`. Until it is answered with `accept` or `refuse` it holds back whatever comes in.
+Feed received bytes with `receive`. After every call of any method, read `data_to_send` and `events`, in this order. The session
+asks one question, `PublishWanted`. Until it is answered with `accept` or `refuse`, the session buffers what it receives.
 
-An error leaves the session dead: what was answered and what happened before it can still be taken, later bytes are dropped.
-A publisher is sent the reason first. What a server need not understand of a publisher (unknown message types, oversized data
-messages, commands that cannot be read) is skipped and counted in `skipped`.
+An error closes the session: output and events from before it can still be read, later bytes are dropped. A publisher is sent the
+reason first. Messages of a publisher that a server need not understand (unknown types, oversized data messages, malformed commands)
+are skipped and counted in `skipped`.
 """
 
 from __future__ import annotations
@@ -47,23 +47,23 @@ from providers.local.rtmp.messages import (
 from providers.local.rtmp.states import ConnectionState, Move, after
 
 CHUNK_SIZE = 65536
-"""What we announce, in bytes. ffmpeg takes it over for its own sending, so that most frames come in one chunk; OBS, librtmp and
-GStreamer accept it and keep their own. Larger gains nothing: few messages are."""
+"""The chunk size we announce, in bytes. ffmpeg adopts it for sending, so that most frames arrive in one chunk; OBS, librtmp and
+GStreamer accept it and keep their own. A larger one gains nothing: few messages are larger."""
 
 WINDOW_SIZE = 2_500_000
-"""Bytes the encoder may send between two acknowledgements, and we until somebody asks for another number."""
+"""Bytes that either side may send between two acknowledgements, until the peer asks for another number."""
 
 MIN_WINDOW_SIZE = 4096
-"""A smaller window asked for by the peer is taken for this: it may not make us answer every byte."""
+"""The smallest window in bytes: a peer cannot make us acknowledge every byte."""
 
 MAX_HELD = 512 * 1024
-"""Bytes held while the publish is decided; whoever feeds us should stop reading then (one read may be under way)."""
+"""Bytes buffered while the publish is decided. The caller should stop reading then; one read may be under way."""
 
 MAX_STREAMS = 8
-"""createStream calls in one connection."""
+"""The most createStream calls in one connection."""
 
 UNPUBLISHED_MEDIA_SIZE = 64 * 1024
-"""The largest audio or video message before a publish was accepted: an unknown peer cannot make us hold more."""
+"""The largest audio or video message in bytes before a publish is accepted: an unknown peer cannot make us buffer more."""
 
 MAX_ENCODER_LENGTH = 128
 """Characters of flashVer that are kept."""
@@ -75,7 +75,7 @@ _AUDIO_VIDEO = {int(kind): kind for kind in (MessageType.AUDIO, MessageType.VIDE
 
 
 class RtmpSession:
-    """One connection. `receive` raises RtmpError; `accept` and `refuse` raise InvalidState when nothing is to be answered."""
+    """One RTMP connection, from its handshake to its end. `state` is its connection state."""
 
     def __init__(self, limits: ChunkLimits | None = None) -> None:
         self.state = ConnectionState.HANDSHAKING
@@ -93,11 +93,18 @@ class RtmpSession:
 
     @property
     def skipped(self) -> Counter[int]:
-        """How many messages were skipped, by their type id (at most 256 of them)."""
+        """The number of skipped messages, by type id (at most 256 ids)."""
         return self._reader.skipped
 
     def receive(self, data: bytes) -> None:
-        """Take bytes in. Errors: RtmpError; the session is closed then."""
+        """Handle received bytes.
+
+        Args:
+            data: Any number of bytes, cut anywhere.
+
+        Raises:
+            RtmpError: The peer broke the protocol or a limit. The session is closed.
+        """
         if self.state is ConnectionState.CLOSED:
             return
         self._buffer.feed(data)
@@ -105,12 +112,20 @@ class RtmpSession:
         self._parse()
 
     def events(self) -> list[Event]:
-        """What has happened since the last call, in order."""
+        """Return the events since the last call.
+
+        Returns:
+            The events in the order in which they happened.
+        """
         events, self._events = self._events, []
         return events
 
     def data_to_send(self) -> bytes:
-        """What is to be sent since the last call."""
+        """Return the bytes to send since the last call.
+
+        Returns:
+            The bytes for the peer; empty when there is nothing to send.
+        """
         if not self._output:
             return b""
         data = b"".join(self._output)
@@ -118,7 +133,12 @@ class RtmpSession:
         return data
 
     def accept(self) -> None:
-        """Let the publish begin. What was held back is parsed now. Errors: RtmpError, as for `receive`."""
+        """Accept the publish, and parse what was buffered meanwhile.
+
+        Raises:
+            InvalidState: No publish waits for an answer.
+            RtmpError: As for `receive`.
+        """
         self._move(Move.ACCEPT)
         self._reader.limits = self._limits
         self._reader.skips_commands = True
@@ -127,14 +147,22 @@ class RtmpSession:
         self._parse()
 
     def refuse(self, code: str, description: str) -> None:
-        """Tell the encoder no, before the publish or in the middle of it (§7.2.2): onStatus error, then nothing more."""
+        """Refuse the publish, before it begins or while it runs (§7.2.2): send an onStatus error, then nothing more.
+
+        Args:
+            code: The onStatus code, such as NetStream.Publish.Denied.
+            description: A sentence for the streamer.
+
+        Raises:
+            InvalidState: There is no publish to refuse.
+        """
         self._move(Move.REFUSE)
         self._on_status("error", code, description)
         self._buffer.clear()
 
     def discard(self) -> None:
-        """Let go of everything: the connection is gone. Otherwise session and parser would hold each other until the garbage
-        collector finds them."""
+        """Release everything: the connection is closed. Otherwise session and parser would reference each other until the next
+        garbage collection."""
         self.state = ConnectionState.CLOSED
         self._buffer.clear()
         self._parser.close()
@@ -144,7 +172,7 @@ class RtmpSession:
             next(self._parser)
         except RtmpError as error:
             if self.state in (ConnectionState.DECIDING, ConnectionState.PUBLISHING):
-                self._on_status("error", "NetStream.Publish.Failed", f"The encoder broke the RTMP protocol: {error}.")
+                self._on_status("error", "NetStream.Publish.Failed", f"RTMP protocol error: {error}.")
             self.state = ConnectionState.CLOSED
             self._buffer.clear()
             raise
@@ -153,7 +181,7 @@ class RtmpSession:
             self._control(Acknowledgement(self._received & 0xFFFFFFFF))
 
     def _run(self) -> Generator[None, None, None]:
-        """The whole connection as one parser that waits for bytes and, once, for the answer."""
+        """Parse the whole connection, waiting for bytes and, once for each publish, for the answer."""
         yield from server_handshake(self._buffer, self._output.append)
         self._move(Move.SHAKE_HANDS)
         while True:
@@ -161,7 +189,7 @@ class RtmpSession:
             if (media := _AUDIO_VIDEO.get(message.type_id)) is not None:  # all but a few messages of a connection
                 self._media(media, message.timestamp, message.payload)
                 continue
-            self._take(message)
+            self._handle_tolerantly(message)
             while self.state is ConnectionState.DECIDING:
                 if len(self._buffer) > MAX_HELD:
                     raise LimitExceeded("bytes sent before the publish was answered", MAX_HELD)
@@ -170,8 +198,8 @@ class RtmpSession:
     def _move(self, move: Move) -> None:
         self.state = after(self.state, move)
 
-    def _take(self, message: RtmpMessage) -> None:
-        """Handle a message that is not audio or video. One that cannot be read does not end a running publish."""
+    def _handle_tolerantly(self, message: RtmpMessage) -> None:
+        """Handle a message other than audio or video. A malformed one is skipped while a publish runs."""
         publishing = self.state is ConnectionState.PUBLISHING
         try:
             self._handle(message)
@@ -228,10 +256,14 @@ class RtmpSession:
             case "releaseStream" | "FCPublish":
                 self._send(Command("_result", command.transaction, [None, amf0.UNDEFINED]))
             case "play" | "play2" | "pause" | "seek":
-                self._on_status("error", "NetStream.Play.Failed", "This server takes streams and does not play them.")
+                self._on_status(
+                    "error",
+                    "NetStream.Play.Failed",
+                    "Playback over RTMP is not supported; this server only accepts publishing.",
+                )
                 raise NotOffered(command.name)
             case "_result" | "_error" | "onStatus":
-                pass  # an answer to something: never answered
+                pass  # answers are never answered
             case _:
                 self._unknown(command)
 
@@ -265,7 +297,7 @@ class RtmpSession:
         self._events.append(PublishWanted(app, name, self._encoder))
 
     def _unpublish(self) -> None:
-        """Encoders say good-bye two or three times in a row; the first one counts."""
+        """End the publish. Encoders send two or three of these commands in a row; the first one counts."""
         if self.state is not ConnectionState.PUBLISHING:
             return
         self._on_status("status", "NetStream.Unpublish.Success", "The publish has ended.")
@@ -274,9 +306,9 @@ class RtmpSession:
         self._events.append(Unpublished())
 
     def _unknown(self, command: Command) -> None:
-        """A call that waits for an answer gets one (§7.2.1.2); a mere notice does not."""
+        """Answer a call that waits for an answer with an error (§7.2.1.2); ignore a notification."""
         if command.transaction:
-            status = _status("error", "NetConnection.Call.Failed", "This server does not know this call.")
+            status = _status("error", "NetConnection.Call.Failed", "Unknown command.")
             self._send(Command("_error", command.transaction, [None, status]))
 
     def _on_status(self, level: str, code: str, description: str) -> None:

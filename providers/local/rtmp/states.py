@@ -1,4 +1,4 @@
-"""Where the server's side of a connection can stand, and the one table of what may happen there."""
+"""The states of the server's side of a connection, and the table of its legal moves."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from providers.local.rtmp.errors import InvalidState
 
 
 class ConnectionState(StrEnum):
-    """Where a connection stands."""
+    """The state of a connection."""
 
     HANDSHAKING = "handshaking"
     CONNECTING = "connecting"
@@ -19,7 +19,7 @@ class ConnectionState(StrEnum):
 
 
 class Move(StrEnum):
-    """What can happen to a connection."""
+    """What moves a connection from state to state."""
 
     SHAKE_HANDS = "handshake"
     CONNECT = "connect"
@@ -44,11 +44,11 @@ MOVES: dict[ConnectionState, dict[Move, ConnectionState]] = {
     },
     ConnectionState.CLOSED: {},
 }
-"""The legal moves and where they lead. Everything else is an InvalidState; every state may end in an error, which closes."""
+"""The legal moves and the states they lead to. Any other move raises InvalidState. An error closes the session in any state."""
 
 
 def after(state: ConnectionState, move: Move) -> ConnectionState:
-    """The state that `move` leads to. Errors: InvalidState."""
+    """Return the state that `move` leads to. Raises InvalidState."""
     try:
         return MOVES[state][move]
     except KeyError:

@@ -1,7 +1,7 @@
-"""A local certificate authority with a server certificate under it, for who has no certificate of his own.
+"""A local certificate authority with a server certificate under it, for operators without a certificate.
 
-Encoders such as OBS check the chain and the host name against the system's authorities, so a bare self-signed certificate is of
-no use; a local authority can be trusted once and kept. Profile: RFC 5280 §4.2, names as RFC 6125 wants them (SAN only). An
+Encoders such as OBS check the chain and the host name against the system's authorities, so a bare self-signed certificate does
+not work; a local authority can be trusted once and kept. Profile: RFC 5280 §4.2, names as RFC 6125 wants them (SAN only). An
 address is written as a dNSName, too: the TLS library of OBS (mbedTLS 2.28) compares addresses with nothing else.
 """
 
@@ -28,7 +28,7 @@ AUTHORITY_LIFETIME = timedelta(days=3650)
 SERVER_LIFETIME = timedelta(days=397)
 """The longest that all major clients accept."""
 RENEW_BEFORE = timedelta(days=30)
-"""A certificate with less time left than this is made anew at the next start."""
+"""A certificate with less time left than this is renewed at the next start."""
 BACKDATED = timedelta(days=1)
 """Certificates are valid a little before they are made, for clients whose clocks are late."""
 
@@ -39,7 +39,7 @@ MAX_COMMON_NAME = 64
 
 @dataclass(frozen=True, slots=True)
 class CertificateDescription:
-    """What people want to know about a certificate. `names` are its host names and addresses."""
+    """The facts about a certificate. `names` are its host names and addresses."""
 
     subject: str
     issuer: str
@@ -56,7 +56,7 @@ class _Pair:
 def ensure_local_certificate(
     directory: Path, hostnames: Sequence[str], *, now: datetime | None = None
 ) -> CertificateFiles:
-    """The local certificate for `hostnames` (names or IP addresses, at least one) under `directory`, made if need be.
+    """Return the local certificate for `hostnames` (names or IP addresses, at least one) under `directory`; make it if needed.
 
     The authority is kept as long as it is valid; the server certificate is renewed when it is near its end or the names have
     changed. Blocks for some ms. Errors: OSError.
@@ -78,7 +78,7 @@ def ensure_local_certificate(
 
 
 def describe(certificate: Path) -> CertificateDescription:
-    """What the first certificate in the file says. Errors: CertificateUnusable."""
+    """Describe the first certificate in the file. Errors: CertificateUnusable."""
     try:
         found = x509.load_pem_x509_certificate(certificate.read_bytes())
     except (OSError, ValueError) as error:
@@ -92,7 +92,7 @@ def describe(certificate: Path) -> CertificateDescription:
 
 
 def _load(certificate: Path, key: Path) -> _Pair | None:
-    """What is stored, or None when it is not there, damaged, or half written."""
+    """Return the stored pair, or None if it is missing, damaged or incomplete."""
     try:
         found = x509.load_pem_x509_certificate(certificate.read_bytes())
         private = serialization.load_pem_private_key(key.read_bytes(), password=None)

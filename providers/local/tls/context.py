@@ -1,4 +1,4 @@
-"""TLS for the ingest: the context of the RTMPS port, and how a renewed certificate gets into it.
+"""TLS for the ingest: the context of the RTMPS port, and how a renewed certificate is loaded into it.
 
 Where the certificate comes from is elsewhere: `authority.py`, or the operator. This module is what the running service needs,
 and does not load the library that makes certificates.
@@ -28,10 +28,10 @@ class CertificateFiles:
 
 
 def server_context(certificate: Path, key: Path) -> ssl.SSLContext:
-    """A context for `IngestServer.listen`: TLS 1.2 and later. Errors: CertificateUnusable."""
+    """Make a context for `IngestServer.listen`: TLS 1.2 and later. Errors: CertificateUnusable."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    # librtmp over GnuTLS takes a TLS 1.3 session ticket for a failed handshake; nobody needs to resume a push that lasts hours.
+    # librtmp over GnuTLS treats a TLS 1.3 session ticket as a failed handshake, and publishes of hours need no resumption.
     context.num_tickets = 0
     context.set_ciphers(CIPHERS)
     context.options |= ssl.OP_NO_RENEGOTIATION  # each one costs us a signature

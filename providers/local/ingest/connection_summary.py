@@ -1,6 +1,6 @@
-"""Connections that ended without a publish, for the log: a summary now and then instead of a line each.
+"""The log's summary of connections that ended without a publish: one line per interval instead of one per connection.
 
-On a public port they are scanners and half-made handshakes by the thousand. A single failed encoder is in the summary, too.
+On a public port these are mostly port scanners and unfinished handshakes. A single failed encoder is in the summary, too.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ import structlog
 log = structlog.get_logger(__name__)
 
 MAX_NETWORKS = 1_000
-"""Networks counted one by one between two summaries."""
+"""The most networks counted between two summaries."""
 
 NAMED = 3
-"""The networks that a summary names: those with the most."""
+"""How many networks a summary names: those with the most connections."""
 
 
-class Strangers:
-    """Counts them between two summaries. Times in seconds."""
+class ConnectionSummary:
+    """Counts connections that ended without a publish. Times are in seconds of the monotonic clock."""
 
     def __init__(self, interval: float, now: float) -> None:
         self._interval = interval
@@ -28,13 +28,13 @@ class Strangers:
         self._networks: Counter[str] = Counter()
 
     def count(self, reason: str, network: str) -> None:
-        """A connection of this network ended. `reason` is one of few words."""
+        """Count a connection of this network. `reason` is one of a small set of words."""
         self._reasons[reason] += 1
         if network in self._networks or len(self._networks) < MAX_NETWORKS:
             self._networks[network] += 1
 
     def summarize(self, now: float) -> None:
-        """Log what was counted, once the interval has passed."""
+        """Log the counts if the interval has passed, and reset them."""
         if now < self._due:
             return
         self._due = now + self._interval
