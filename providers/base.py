@@ -1,18 +1,8 @@
-"""The provider port: what the service asks of whoever carries a live stream.
+"""The provider port: what the service needs from the system that carries live streams.
 
 A provider makes live inputs (an address and a stream key an encoder pushes to), knows the state of each, and keeps the
 recordings. The local ingest, Cloudflare Stream and the in-memory twin implement it; one contract suite
 (`tests/contract/test_provider.py`) runs on all of them. Nothing here knows about channels, HTTP or a database.
-
-Errors::
-
-    ProviderError
-    ├── InputNotFound         no such live input (never made, or deleted)
-    ├── InputGone             the input made for this request id was deleted: ask again with a new request id
-    ├── RecordingNotFound     no such recording
-    ├── OptionRefused         the provider does not take this option (carries the option's name)
-    └── ProviderUnavailable   the provider did not answer in time (carries retry_after, seconds)
-        └── ProviderBusy      it was not asked: its limit on requests is used up for now
 """
 
 from __future__ import annotations
@@ -20,89 +10,39 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from contextvars import ContextVar
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol
 
+from providers.errors import InputGone as InputGone
+from providers.errors import InputNotFound as InputNotFound
+from providers.errors import OptionRefused as OptionRefused
+from providers.errors import ProviderBusy as ProviderBusy
+from providers.errors import ProviderError as ProviderError
+from providers.errors import ProviderUnavailable as ProviderUnavailable
+from providers.errors import RecordingNotFound as RecordingNotFound
 from providers.health import InputHealth, RecordingState
+from providers.options import DEFAULT_RECONNECT_TIMEOUT as DEFAULT_RECONNECT_TIMEOUT
+from providers.options import MAX_KEY_OVERLAP as MAX_KEY_OVERLAP
+from providers.options import MAX_RECONNECT_TIMEOUT as MAX_RECONNECT_TIMEOUT
+from providers.options import InputOptions as InputOptions
+from providers.options import InputRequest as InputRequest
+from providers.options import LatencyMode as LatencyMode
 
 if TYPE_CHECKING:
     from aiohttp.web import AbstractRouteDef
 
-DEFAULT_RECONNECT_TIMEOUT = 60
-"""Seconds a broadcast waits for its encoder to come back before it ends. OBS tries again until 45 s after a drop."""
-
-MAX_RECONNECT_TIMEOUT = 1800
-"""The longest reconnect window, in seconds, a live input may ask for."""
-
-MAX_KEY_OVERLAP = 86_400
-"""The longest time, in seconds, a rotated stream key may go on working beside the new one."""
-
 MAX_PAGE = 100
 """The most recordings one `recordings` call returns."""
-
-
-class ProviderError(Exception):
-    """Anything a provider could not do."""
-
-
-class InputNotFound(ProviderError):
-    """No live input has this uid."""
-
-
-class InputGone(ProviderError):
-    """The live input made for this request id was deleted since; a new request id makes a new one."""
-
-
-class RecordingNotFound(ProviderError):
-    """No recording has this uid."""
-
-
-class OptionRefused(ProviderError):
-    """The provider does not accept an option's value."""
-
-    def __init__(self, option: str, rule: str) -> None:
-        super().__init__(f"{option}: {rule}")
-        self.option = option
-        self.rule = rule
-
-
-class ProviderUnavailable(ProviderError):
-    """The provider did not answer; trying again after `retry_after` seconds is sensible."""
-
-    def __init__(self, reason: str, *, retry_after: float = 5.0) -> None:
-        super().__init__(reason)
-        self.retry_after = retry_after
-
-
-class ProviderBusy(ProviderUnavailable):
-    """The provider limits our requests, and this one has to wait. The text is a sentence for API users.
-
-    `above_share`: there is room left, for organizations that have used less of it than the one that asks (`acting_for`).
-    `blocked`: it is the provider that refuses every request for now.
-    """
-
-    def __init__(self, sentence: str, *, retry_after: float, above_share: bool = False, blocked: bool = False) -> None:
-        super().__init__(sentence, retry_after=retry_after)
-        self.above_share = above_share
-        self.blocked = blocked
 
 
 acting_for: ContextVar[str | None] = ContextVar("acting_for", default=None)
 """The organization on whose behalf the provider is called, for a provider that divides a limited supply. None: the service."""
 
 
-class LatencyMode(StrEnum):
-    """How the stream is cut: segments of about 2 s, one per keyframe, or LL-HLS parts."""
-
-    STANDARD = "standard"
-    REDUCED = "reduced"
-    LOW = "low"
-
-
 class Phase(StrEnum):
-    """Where a live input stands, as `stream_status` tells it."""
+    """The phase of a live input, as `stream_status` returns it."""
 
     OFFLINE = "offline"
     CONNECTING = "connecting"
@@ -117,7 +57,7 @@ ON_AIR = frozenset({Phase.CONNECTING, Phase.STARTING, Phase.LIVE, Phase.RECONNEC
 
 
 class EventKind(StrEnum):
-    """What can happen to a live input."""
+    """The events of a live input."""
 
     CONNECTED = "connected"
     WATCHABLE = "watchable"
@@ -127,37 +67,8 @@ class EventKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class InputOptions:
-    """What the owner of a live input may choose."""
-
-    slate_image_url: str | None = None
-    reconnect_timeout: int = DEFAULT_RECONNECT_TIMEOUT
-    latency_mode: LatencyMode = LatencyMode.STANDARD
-
-    def changed_from(self, before: InputOptions) -> frozenset[str]:
-        """The names of the options that differ."""
-        return frozenset(each.name for each in fields(self) if getattr(self, each.name) != getattr(before, each.name))
-
-
-@dataclass(frozen=True, slots=True)
-class InputRequest:
-    """An order for a live input.
-
-    `request_id` (32 lower-case hex digits) names the order itself: asking twice with the same one gives the same input.
-    `owner` is the caller's own reference (it is stored with the input, so that orphans can be told apart), `name` is for people.
-    `insisted` names the options somebody chose; the others are wishes, and a provider that declines one takes the nearest it has.
-    """
-
-    request_id: str
-    owner: str
-    name: str
-    options: InputOptions = InputOptions()
-    insisted: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
 class Playback:
-    """Where players find a live input or a recording. Absolute URLs."""
+    """The absolute URLs of a live input or a recording, for players."""
 
     hls: str
     dash: str
@@ -171,7 +82,7 @@ class Playback:
 
 @dataclass(frozen=True, slots=True)
 class LiveInput:
-    """A live input as its owner may see it. `options` are those that hold, also where others were wished for.
+    """A live input as its owner may see it. `options` are the effective ones, even where others were requested.
 
     `stream_key` is a secret: never logged, listed or put in an error. `as_of` is set when the provider cannot be reached and this
     is its last good answer: the moment of that answer. `recording` as in `InputHealth`; it comes and goes while the input stays.
@@ -191,10 +102,10 @@ class LiveInput:
 
 @dataclass(frozen=True, slots=True)
 class InputState:
-    """What is known of a live input at the moment `as_of`.
+    """The state of a live input at the moment `as_of`.
 
-    `seconds_until_watchable` is meant while `phase` is connecting or starting: an estimate in seconds that never reaches 0
-    before `is_watchable` does. `since` is when the phase was entered. `degraded` says that the provider could not be reached
+    `seconds_until_watchable` is for the phases connecting and starting: an estimate that never reaches 0 before `is_watchable` is
+    true. `since` is when the phase was entered. `degraded` says that the provider could not be reached
     and this is its last good answer. `reason` is one machine-readable word, or None. `tracks` names what the live manifests
     offer: "audio+video", "video", "audio", or None where nothing can be played or the provider does not know. A player that loaded
     them under another value has to load them again. `recording` as in `InputHealth`.
@@ -250,7 +161,7 @@ class RecordingPosition:
 
 @dataclass(frozen=True, slots=True)
 class ProviderEvent:
-    """Something happened to a live input. A wake-up: read the state for the truth."""
+    """An event of a live input. It is a wake-up: read the state for the current values."""
 
     kind: EventKind
     input_uid: str
@@ -293,7 +204,7 @@ class ProviderMetric:
 
 
 class Provider(Protocol):
-    """Whoever carries live streams. Every method may raise `ProviderUnavailable`; none blocks the event loop."""
+    """A system that carries live streams. Every method may raise `ProviderUnavailable`; none blocks the event loop."""
 
     @property
     def name(self) -> str:
@@ -308,7 +219,7 @@ class Provider(Protocol):
         """The address encoders push to; the same for every live input."""
 
     async def start(self) -> None:
-        """Take up work: listen, recover what a crash left. Called once."""
+        """Start: listen, and recover what a crash left. Called once."""
 
     async def aclose(self) -> None:
         """Stop within `STOP_TIMEOUT` of the implementation; safe to call twice."""
@@ -317,7 +228,11 @@ class Provider(Protocol):
         """Return when the provider can serve; raise `ProviderUnavailable` with the reason when not (readiness)."""
 
     def listen(self, listener: EventListener) -> None:
-        """Call `listener` on every event from now on. It must return at once and not raise."""
+        """Call a listener on every event from now on.
+
+        Args:
+            listener: Must return at once and must not raise.
+        """
 
     def routes(self) -> Sequence[AbstractRouteDef]:
         """Return the HTTP routes that the provider serves at the root of the server: playback, webhooks. No routes: empty."""
@@ -326,60 +241,127 @@ class Provider(Protocol):
         """Return the provider's metrics with their values now. Works before `start` and raises nothing."""
 
     def playback(self, uid: str) -> Playback:
-        """Playback addresses for an input uid (live) or a recording uid. Does not check that it exists."""
+        """Return the playback addresses. Does not check that the input or recording exists.
+
+        Args:
+            uid: The uid of an input (for its live stream) or of a recording.
+        """
 
     async def ensure_input(self, request: InputRequest) -> LiveInput:
-        """The live input made for `request.request_id`; makes it if there is none.
+        """Return the live input made for `request.request_id`; make it if there is none.
 
         Idempotent across processes and crashes. On an existing input the options of the request are not applied.
-        Errors: InputGone, OptionRefused (of an option insisted on, or of a value out of the port's range).
+
+        Args:
+            request: The options, and the id that identifies the request.
+
+        Returns:
+            The live input with its effective options.
+
+        Raises:
+            InputGone: The input made for this id has been deleted.
+            OptionRefused: An insisted option is not supported, or a value is out of the port's range.
         """
 
     async def get_input(self, uid: str) -> LiveInput:
-        """A provider on another host may answer from a cache, for about a minute, and longer while it is unavailable (`as_of`).
+        """Return a live input.
 
-        Errors: InputNotFound.
+        A provider on another host may answer from a cache, for about a minute, and longer while it is unavailable (`as_of`).
+
+        Raises:
+            InputNotFound: No live input has this uid.
         """
 
     async def update_input(self, uid: str, options: InputOptions) -> LiveInput:
-        """Store the options (all three) and return the input as it is now. What differs from what holds is insisted on.
+        """Store the options.
 
-        Errors: InputNotFound, OptionRefused; nothing is changed then.
+        Args:
+            uid: The uid of the input.
+            options: All three options. Those that differ from the effective ones are insisted on.
+
+        Returns:
+            The live input as it is now.
+
+        Raises:
+            InputNotFound: No live input has this uid.
+            OptionRefused: An option is not supported; nothing has been changed.
         """
 
     async def set_enabled(self, uid: str, enabled: bool) -> LiveInput:
-        """Let encoders publish, or stop them: a running broadcast is ended and its encoder told why. Errors: InputNotFound."""
+        """Allow or forbid publishing.
+
+        Args:
+            uid: The uid of the input.
+            enabled: False ends a running broadcast and sends its encoder the reason.
+
+        Returns:
+            The live input as it is now.
+
+        Raises:
+            InputNotFound: No live input has this uid.
+        """
 
     async def rotate_key(self, uid: str, overlap: int = 0) -> LiveInput:
-        """Give the input a new stream key. The old one works for `overlap` seconds more (0..MAX_KEY_OVERLAP; any older one stops at
-        once); then its encoder is sent away and told why, and the broadcast waits as after a drop.
+        """Give the input a new stream key.
 
-        Errors: InputNotFound, OptionRefused ("overlap") where the provider cannot keep two keys.
+        Args:
+            uid: The uid of the input.
+            overlap: Seconds that the present key still works (0 to MAX_KEY_OVERLAP). An older key stops at once. When a key stops,
+                its encoder is disconnected with the reason, and the broadcast waits as after a drop.
+
+        Returns:
+            The live input with its new key.
+
+        Raises:
+            InputNotFound: No live input has this uid.
+            OptionRefused: For "overlap", when the provider cannot keep two keys.
         """
 
     async def delete_input(self, uid: str) -> None:
-        """End what runs and forget the input; its recordings stay. Errors: InputNotFound."""
+        """End a running broadcast and delete the input. Its recordings stay.
+
+        Raises:
+            InputNotFound: No live input has this uid.
+        """
 
     async def state(self, uid: str) -> InputState:
-        """Errors: InputNotFound."""
+        """Return the state of a live input.
+
+        Raises:
+            InputNotFound: No live input has this uid.
+        """
 
     def on_air(self) -> Mapping[str, Phase] | None:
-        """Every input that is in a phase of `ON_AIR`, by uid: what `state` says of it now, without waiting for anything.
+        """Return the phases of all inputs that are on air, without waiting.
 
-        None where the provider can only be asked for one input at a time. One that carries broadcasts in its own process knows
-        those alone, here as in `state`: of another process' broadcasts it says that they are at rest.
+        A provider that carries broadcasts in its own process knows only those, here as in `state`: it reports the broadcasts of
+        other processes as at rest.
+
+        Returns:
+            The phase of each input in a phase of `ON_AIR`, by uid. None where the provider can only be asked for one at a time.
         """
 
     async def health(self, uid: str) -> InputHealth:
-        """What comes in on the input, as far as the provider measures it. Errors: InputNotFound."""
+        """Return what arrives on the input, as far as the provider measures it.
+
+        Raises:
+            InputNotFound: No live input has this uid.
+        """
 
     async def recordings(
         self, input_uid: str, *, after: RecordingPosition | None = None, limit: int = 25
     ) -> RecordingList:
-        """Finished recordings of an input, newest first (created, then uid), at most `limit` (1..MAX_PAGE) after `after`.
+        """Return finished recordings of an input, newest first (by created, then uid).
 
-        Works for a deleted input, too; an unknown one has none.
+        Args:
+            input_uid: The uid of an input. A deleted one keeps its recordings; an unknown one has none.
+            after: The position to continue from; None for the newest.
+            limit: The most recordings to return (1 to MAX_PAGE).
         """
 
     async def recording(self, uid: str) -> Recording:
-        """Errors: RecordingNotFound."""
+        """Return a finished recording.
+
+        Raises:
+            RecordingNotFound: No recording has this uid.
+        """
