@@ -147,7 +147,7 @@ async def test_a_wrong_key_is_refused_in_words_the_streamer_can_read(live: Servi
     said = await encoder.output()
 
     assert encoder.process.returncode != 0
-    assert "stream key is not known" in said
+    assert "stream key is unknown" in said
     assert (await live.status(channel))["state"] == "offline"
 
 
