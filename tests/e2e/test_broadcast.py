@@ -61,6 +61,7 @@ async def test_a_show_from_the_first_push_to_its_recording(live: Service) -> Non
         "reason": None,
         "poll_after_ms": 10000,
         "tracks": None,
+        "recording": None,
         "viewer_count": 0,
     }
 
