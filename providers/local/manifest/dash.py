@@ -35,8 +35,9 @@ DELAY_SEGMENTS = 3
 MAX_SKEW = 0.1
 """Seconds by which tracks may begin apart for the Period to begin with the later one."""
 
-INSIDE = 0.03
-"""Seconds by which a Period begins inside its media: its times are rounded to ms."""
+LEAD = 0.1
+"""Seconds from the start of a live Period to its media. dash.js seeks over this gap. Without a gap it does not seek after
+it has loaded the first segment, and Chromium does not start to play."""
 
 MIN_UPDATE_PERIOD = 1.0
 """Seconds. Shared caches renew the MPD no more often."""
@@ -171,8 +172,8 @@ def _live_period(view: BroadcastView, discontinuity: int, *, final: bool) -> Per
 
 
 def _together(start: float, begins: Sequence[float]) -> float:
-    """Return the start of a Period: after all tracks near `start` begin. dash.js stalls at a gap shorter than a frame."""
-    return max((begin for begin in begins if 0 <= begin - start <= MAX_SKEW), default=start) + INSIDE
+    """Return the start of a Period: `LEAD` seconds before the last of the tracks near `start` begins."""
+    return max(0.0, max((begin for begin in begins if 0 <= begin - start <= MAX_SKEW), default=start) - LEAD)
 
 
 def _epoch(view: BroadcastView) -> float:

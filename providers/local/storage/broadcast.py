@@ -31,6 +31,9 @@ KINDS = {kind.value: kind for kind in TrackKind}
 
 TrackKey = tuple[str, TrackKind]
 
+MEDIA_START = 0.2
+"""Seconds on the media timeline where a broadcast begins: a DASH Period begins a little before its media."""
+
 
 class Broadcast:
     """One broadcast of a live input, reconnects included. `Storage` creates it.
@@ -228,7 +231,7 @@ class Broadcast:
             discontinuity=max(newest if joins else newest + 1, latest + 1, 0),
             video_sequence=video.next_sequence if video else 0,
             audio_sequence=(audio.next_sequence if audio else 0) + silent,
-            decode_time=max((track.end_time for track in self.tracks.values()), default=0.0),
+            decode_time=max((track.end_time for track in self.tracks.values()), default=MEDIA_START),
             target_duration=self.target_duration if any(track.segments for track in self.tracks.values()) else 0,
             program_time=max((track.end_program_time for track in own.values() if track), default=0.0),
             part_target=self.part_target,
