@@ -44,7 +44,8 @@ async def serving(
 ) -> AsyncIterator[int]:
     """Answer on host and port, yields the port (useful with 0); then finish what runs and close. Errors: OSError.
 
-    `answer` is the fast path's, `on_reply` is called with each of its replies. `headers` are added to every response.
+    `answer` is the fast path's, `on_reply` is called with each of its replies. `headers` are added to every response, also to
+    errors that are answered before the application.
     """
 
     async def add_headers(_request: web.BaseRequest, response: web.StreamResponse) -> None:
@@ -57,7 +58,7 @@ async def serving(
     server = runner.server
     assert server is not None  # noqa: S101 (after setup)
     held = HeldConnections(held_limits.max_connections)
-    server.request_handler = _expecting_nothing_odd(server.request_handler)
+    server.request_handler = _expecting_nothing_odd(server.request_handler, headers)
     loop = asyncio.get_running_loop()
 
     def successor() -> asyncio.Protocol:
@@ -66,6 +67,7 @@ async def serving(
             server,
             held,
             held_limits,
+            headers,
             loop=loop,
             access_log=no_log,
             keepalive_timeout=limits.idle_timeout,
@@ -89,13 +91,14 @@ class _Protocol(web.RequestHandler):
     """aiohttp's protocol, which by itself answers malformed requests in plain text and quotes them, and waits for a first request
     without a limit."""
 
-    __slots__ = ("_held", "_limits", "_timer")
+    __slots__ = ("_held", "_limits", "_more_headers", "_timer")
 
     def __init__(
         self,
         server: web.Server,
         held: HeldConnections,
         limits: HeldLimits,
+        headers: Mapping[str, str],
         *,
         loop: asyncio.AbstractEventLoop,
         **options: Any,
@@ -103,6 +106,7 @@ class _Protocol(web.RequestHandler):
         super().__init__(server, loop=loop, max_headers=limits.max_headers, **options)
         self._held = held
         self._limits = limits
+        self._more_headers = headers
         self._timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -139,11 +143,11 @@ class _Protocol(web.RequestHandler):
         """The answer to what did not become a request, or failed outside the application; the connection ends with it."""
         super().handle_error(request, status, exc, message)  # logs what is our fault; fails if an answer has begun
         answer = error_response(exc) if isinstance(exc, Exception) else None
-        return _last(answer or internal_error())
+        return _last(answer or internal_error(), self._more_headers)
 
 
 def _expecting_nothing_odd(
-    handler: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]],
+    handler: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]], headers: Mapping[str, str]
 ) -> Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]:
     """Refuse what aiohttp would accept: it handles `Expect` before the application's middleware, and reads any version of HTTP's
     grammar, any Host and any transfer coding (which it does not decode)."""
@@ -166,7 +170,7 @@ def _expecting_nothing_odd(
             answer = error_response(error)
             if answer is None:
                 raise
-            return _last(answer)
+            return _last(answer, headers)
         finally:
             connection.end_request()
 
@@ -182,7 +186,7 @@ def _refusal(reason: str) -> WireReply:
     )
 
 
-def _last(answer: web.Response) -> web.Response:
-    answer.headers.update(EVERYWHERE)
+def _last(answer: web.Response, headers: Mapping[str, str]) -> web.Response:
+    answer.headers.update({**EVERYWHERE, **headers})
     answer.force_close()
     return answer

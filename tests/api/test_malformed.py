@@ -241,6 +241,37 @@ async def test_both_ways_of_answering_add_the_headers_of_the_installation(tasks:
         writer.close()
 
 
+@pytest.mark.parametrize(
+    ("request_bytes", "status"),
+    [
+        (b"GET /slow HTTP/1.1\r\n\r\n", b"400"),
+        (b"GET /slow HTTP/1.1\r\nHost: a b\r\n\r\n", b"400"),
+        (b"GET /slow HTTP/1.1\nHost: x\n\n", b"400"),
+        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", b"400"),
+        (b"GET /" + b"a/" * 900 + b" HTTP/1.1\r\nHost: x\r\n\r\n", b"414"),
+        (b"GET /slow HTTP/1.1\r\nHost: x\r\nX: " + b"a" * 40_000, b"431"),
+        (b"GET /slow HTTP/1.1\r\nHost: x\r\n" + b"X: 1\r\n" * 70 + b"\r\n", b"431"),
+        (b"GET / HTTP/9.9\r\n\r\n", b"505"),
+        (POST + b"Transfer-Encoding: gzip, chunked\r\n\r\n", b"501"),
+        (POST + b"Content-Encoding: gzip\r\nContent-Length: 0\r\n\r\n", b"415"),
+    ],
+)
+async def test_refused_requests_get_the_headers_of_the_installation(
+    tasks: Tasks, request_bytes: bytes, status: bytes
+) -> None:
+    app = web.Application(middlewares=[envelope(Figures(CollectorRegistry()))])
+    headers = transport_security(3600)
+    async with serving(app, lambda *_: None, "127.0.0.1", 0, spawn=tasks.spawn, headers=headers) as bound:
+        reader, writer = await asyncio.open_connection("127.0.0.1", bound)
+        writer.write(request_bytes)
+        async with asyncio.timeout(PATIENCE):
+            head = await reader.readuntil(b"\r\n\r\n")
+        writer.close()
+    assert head.split()[1] == status
+    for line in (b"Strict-Transport-Security: max-age=3600", b"X-Content-Type-Options: nosniff", b"Server: conference"):
+        assert head.count(b"\r\n" + line + b"\r\n") == 1
+
+
 async def test_what_fails_outside_the_application_is_a_500_without_details(port: int) -> None:
     answer = await exchange(port, b"GET /broken HTTP/1.1\r\nHost: x\r\n\r\n")
     assert (answer.status, answer.detail) == (500, "Internal server error.")
