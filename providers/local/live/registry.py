@@ -135,6 +135,7 @@ class BroadcastRegistry:
         mode = broadcast.info.latency_mode
         if (session := self._sessions.get(stored.uid)) is not None:
             broadcast.clock = session.program_clock
+            broadcast.wall_clock = self._clock
         low = mode is LatencyMode.LOW
         settings = cutting.PackagerSettings(SEGMENT_TARGET[mode], PART_TARGET[mode], low_latency=low)
         return build_pipeline(stored.uid, broadcast, settings, self._transcoding)
@@ -196,9 +197,14 @@ class BroadcastRegistry:
                 "broadcast resumed", input=stored.uid, recording=broadcast.info.uid, lost_since=round(lost_since, 1)
             )
             self._stored.resume(broadcast)
-            self._sessions[stored.uid] = LiveSession.resumed(
-                stored, self._context(stored), lost_since=lost_since, shown=broadcast.watchable
+            session = self._sessions[stored.uid] = LiveSession.resumed(
+                stored,
+                self._context(stored),
+                lost_since=lost_since,
+                shown=broadcast.watchable,
+                program_end=broadcast.program_end,
             )
+            broadcast.clock = session.program_clock
             if broadcast.lost_at is None:  # after a kill: the next start must not count from what this one writes
                 self._stored.note(EventKind.LOST, stored.uid, self._clock() - lost_since)
 

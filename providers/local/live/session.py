@@ -58,7 +58,9 @@ class LiveSession:
         self._monitor = HealthMonitor(context.clock, low_latency=stored.options.latency_mode is LatencyMode.LOW)
 
     @classmethod
-    def resumed(cls, stored: StoredInput, context: SessionContext, *, lost_since: float, shown: bool) -> LiveSession:
+    def resumed(
+        cls, stored: StoredInput, context: SessionContext, *, lost_since: float, shown: bool, program_end: float
+    ) -> LiveSession:
         """Continue a broadcast that a restart of the service interrupted.
 
         The reconnect window begins with `await_encoder`: no encoder can come back before the service listens.
@@ -68,11 +70,13 @@ class LiveSession:
             context: The callbacks and clocks.
             lost_since: Seconds since its encoder was lost.
             shown: There is something to play.
+            program_end: Program time (Unix seconds) where its media ends. The program clock never returns before it.
         """
         session = cls(stored, context)
         session._state = BroadcastState.LOST if shown else BroadcastState.LOST_UNSEEN
         session.reason = "service_restarted"
         session._since -= lost_since
+        session._program_zero = max(session._program_zero, program_end - context.monotonic())
         return session
 
     def await_encoder(self) -> None:

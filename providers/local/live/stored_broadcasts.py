@@ -62,7 +62,7 @@ class StoredBroadcasts:
             broadcast = self._running[stored.uid] = self._storage.begin(self._info(stored))
         elif broadcast.failed:
             self._storage.check_space()
-            broadcast.retry(self._clock())
+            broadcast.retry()
         return broadcast
 
     def resume(self, broadcast: Broadcast) -> None:

@@ -85,7 +85,7 @@ def live_playlist(view: BroadcastView, track: TrackView, segments: str) -> str:
     discontinuity: int | None = None
     for segment in track.segments:
         lines += _boundary(track, segments, segment.discontinuity, discontinuity)
-        lines.append(_program_time(segment))
+        lines.append(_program_time(track, segment))
         discontinuity = segment.discontinuity
         if first_with_parts is not None and segment.sequence >= first_with_parts:
             parts = track.parts.get(segment.sequence, ())
@@ -107,7 +107,7 @@ def vod_playlist(track: TrackView, segments: str) -> str:
     for segment, seconds in zip(track.segments, spans, strict=True):
         lines += _boundary(track, segments, segment.discontinuity, discontinuity)
         if segment.discontinuity != discontinuity:
-            lines.append(_program_time(segment))
+            lines.append(_program_time(track, segment))
         discontinuity = segment.discontinuity
         lines += _segment(track, segments, segment, seconds)
     return "\n".join([*lines, "#EXT-X-ENDLIST"]) + "\n"
@@ -143,8 +143,8 @@ def _boundary(track: TrackView, segments: str, discontinuity: int, before: int |
     yield f'#EXT-X-MAP:URI="{segments}{init_name(track.name, discontinuity)}"'
 
 
-def _program_time(segment: SegmentView) -> str:
-    return f"#EXT-X-PROGRAM-DATE-TIME:{utc(segment.program_time)}"
+def _program_time(track: TrackView, segment: SegmentView) -> str:
+    return f"#EXT-X-PROGRAM-DATE-TIME:{utc(track.wall_time(segment))}"
 
 
 def _segment(track: TrackView, segments: str, segment: SegmentView, seconds: float) -> list[str]:

@@ -28,7 +28,10 @@ RENDITION_NAME = re.compile(r"[a-z0-9]{1,16}")
 
 @dataclass(frozen=True, slots=True)
 class InitView:
-    """An init segment, see `packager.events.TrackInit`; with `digest` instead of its bytes."""
+    """An init segment, as `packager.events.TrackInit` describes it; `digest` instead of its bytes.
+
+    `clock_correction`: seconds to add to the program times of its period to get those of the system clock.
+    """
 
     discontinuity: int
     codec: str
@@ -39,6 +42,7 @@ class InitView:
     sample_rate: int = 0
     channels: int = 0
     digest: str = ""
+    clock_correction: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +105,10 @@ class TrackView:
     def start(self, segment: SegmentView) -> float:
         """When `segment` starts on the media timeline, in seconds."""
         return segment.decode_time / self.inits[segment.discontinuity].timescale
+
+    def wall_time(self, segment: SegmentView) -> float:
+        """The Unix time of the first frame of `segment`, in seconds; its period began while the system clock was set so."""
+        return segment.program_time + self.inits[segment.discontinuity].clock_correction
 
     def spans(self, segments: Sequence[SegmentView]) -> list[float]:
         """How long each of these segments stands in a manifest, in seconds: up to the next one, where that begins soon after it.

@@ -17,6 +17,9 @@ MAX_DRIFT_MS = 60
 MAX_FILL_MS = 60_000
 """The most silence that is inserted before one frame."""
 
+MAX_LEAD_MS = 1_200_000
+"""The most silence inserted for the time before audio joined the video."""
+
 MAX_EXTENSION_MS = 6_000
 """The most silence after the last audio of a period whose video is longer."""
 
@@ -118,6 +121,16 @@ class AudioTrack(TrackWriter):
         if 0 < missing <= MAX_EXTENSION_MS * self.timescale // 1000:
             for _ in range(-(-missing // self._frame)):
                 self._add(self._silence)
+
+    def lead_in(self, seconds: float) -> None:
+        """Insert silence for the first `seconds` of the period, which had only video. No frame may have been added."""
+        most = MAX_LEAD_MS * self.timescale // 1000
+        until = self.origin + int(seconds * self.timescale)
+        self.end = self.segment_start = self.part_start = max(self.end, until - most)
+        self.alone = True
+        self._fill(until)
+        self.alone = False
+        self.end_segment()
 
     def _fill(self, until: int) -> None:
         for _ in range(round((until - self.end) / self._frame)):

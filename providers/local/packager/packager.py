@@ -25,7 +25,7 @@ from providers.local.packager.events import PackagerEvent, Resume
 from providers.local.packager.last_gop import Frame
 from providers.local.packager.pair import TrackPair
 from providers.local.packager.period import Period
-from providers.local.packager.timeline import CONTINUES, MAX_LATE_MS, Timeline
+from providers.local.packager.timeline import CONTINUES, Timeline
 from providers.local.packager.waiting import AudioQueue, QueuedAudio, VideoWait
 
 MAX_TAG_SIZE = 16 * 1024 * 1024 - 1
@@ -193,8 +193,9 @@ class Packager:
                 self._end_period()
             # Players present the first frame at its decode time.
             shown = time + min(max(0, head.composition_time), video.MAX_DELAY_MS)
-            if self._video.active or (head.keyframe and self._start_video(shown, self._video_config, arrived)):
-                self._write_frame(time, head, memoryview(payload)[flv.VIDEO_HEADER_SIZE :])
+            data = memoryview(payload)[flv.VIDEO_HEADER_SIZE :]
+            if self._video.active or (head.keyframe and self._start_video(shown, self._video_config, arrived, data)):
+                self._write_frame(time, head, data)
                 self._align_audio(time)
 
     def _feed_video_header(self, record: bytes) -> None:
@@ -204,7 +205,7 @@ class Packager:
                 self._end_period()
             self._video_config = config
 
-    def _start_video(self, time: int, config: AvcConfig, arrived: float) -> bool:
+    def _start_video(self, time: int, config: AvcConfig, arrived: float, keyframe: memoryview) -> bool:
         """Start the video track, and the period if none is open. Return False if this frame, presented at `time`, is before it."""
         period = self._period or self._start_period(time, arrived)
         if time < period.zero:
@@ -212,10 +213,12 @@ class Packager:
         origin = period.first_tick(video.TIMESCALE)
         start = origin + (time - period.zero) * video.TICKS_PER_MS
         self._video.configure(config, repeats_sets=period.number > 0)
-        self._video.begin(video.init_of(config, period.number), origin, start, period.program_zero)
-        self._cadence.interrupt()
         if self._audio.active:
             self._audio.cut(time - period.zero)
+        first = origin if self._audio.active else start
+        self._video.begin(video.init_of(config, period.number), origin, first, period.program_zero)
+        self._video.lead_in(keyframe, start)
+        self._cadence.interrupt()
         self._audio.alone = False
         return True
 
@@ -291,8 +294,11 @@ class Packager:
         origin = period.first_tick(config.sample_rate)
         start = origin + round((time - period.zero) * config.sample_rate / 1000)
         self._audio.configure(config)
-        self._audio.begin(audio.init_of(config, period.number), origin, start, period.program_zero)
-        self._audio.alone = not self._video.active
+        joins = self._video.active
+        self._audio.begin(audio.init_of(config, period.number), origin, origin if joins else start, period.program_zero)
+        self._audio.alone = not joins
+        if joins:
+            self._audio.lead_in((self._video.segment_start - self._video.origin) / video.TIMESCALE)
         return True
 
     def _align_audio(self, time: int) -> None:
@@ -303,7 +309,7 @@ class Packager:
         if not track.active:
             if self._announced is None or (self._audio_config is None and time - period.zero < HEADER_WAIT_MS):
                 return
-            self._start_audio(period.zero if time - period.zero <= MAX_LATE_MS else time, 0.0)
+            self._start_audio(period.zero, 0.0)
         end = period.zero + track.end_ms
         if self._audio_late.is_missing(time - end) and time - end > self._audio_late.worst + CATCH_UP_MS:
             track.fill(time - self._audio_late.worst - CATCH_UP_MS - period.zero)

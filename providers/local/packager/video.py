@@ -28,6 +28,9 @@ MAX_DELAY_MS = 1_000
 MAX_LAST_DURATION = TIMESCALE // 4
 """The longest duration that a last frame inherits from the one before it, in ticks."""
 
+MAX_LEAD_SEGMENTS, MAX_LEAD_BYTES = 600, 32 * 1024 * 1024
+"""Segments that the first keyframe fills where video joins audio, and the bytes it takes for one frame each."""
+
 _UNSIGNED = 0xFFFFFFFF
 
 
@@ -123,10 +126,32 @@ class VideoTrack(TrackWriter):
         )
         self._append(frame.payload, duration)
 
+    def lead_in(self, keyframe: memoryview, until: int) -> None:
+        """Fill the time with only audio, up to the tick `until`, with segments of the first keyframe.
+
+        Players cannot start a track in the middle of a playlist.
+        """
+        payload = self._complete(keyframe)
+        segment = round(self._rule.audio_only * self.timescale)
+        most = min(MAX_LEAD_SEGMENTS, MAX_LEAD_BYTES // max(1, len(payload))) * segment
+        step = self._part_ticks if self._low_latency else segment
+        self.end = self.segment_start = self.part_start = max(self.end, until - most)
+        while self.end < until:
+            end = until if until - self.end <= self._longest_ticks else self.end + segment
+            while self.end < end:
+                self._put(Frame(self.end, 0, True, payload), min(step, end - self.end))
+            self.end_segment()
+
+    def _complete(self, keyframe: memoryview | bytes) -> memoryview | bytes:
+        """Return the keyframe with the parameter sets in front, if they are repeated."""
+        if self._sets and bytes(keyframe[: len(self._sets)]) != self._sets:
+            return self._sets + bytes(keyframe)
+        return keyframe
+
     def hold(self, frame: Frame) -> None:
         """Hold the next frame. The one before it must be settled."""
-        if frame.keyframe and self._sets and bytes(frame.payload[: len(self._sets)]) != self._sets:
-            frame = frame._replace(payload=self._sets + bytes(frame.payload))
+        if frame.keyframe:
+            frame = frame._replace(payload=self._complete(frame.payload))
         self._gop.add(frame)
         self._waiting = frame
         self.repeating = self.references_lost = False

@@ -46,6 +46,7 @@ class Broadcast:
         low_latency: Whether playlists list parts.
         recording: Whether new media is kept after it leaves the live window.
         clock: Returns the Unix time, in seconds, of program time and of the MPD.
+        wall_clock: Returns the system clock's Unix time, in seconds, which may be set while the broadcast runs.
     """
 
     def __init__(self, files: BroadcastFiles, info: BroadcastInfo, index: OpenFile | None) -> None:
@@ -60,6 +61,7 @@ class Broadcast:
         self.low_latency = info.latency_mode is LatencyMode.LOW
         self.ended = index is None
         self.clock: Callable[[], float] = time.time
+        self.wall_clock: Callable[[], float] = time.time
         self.recording = True
         self._audio_inits: dict[str, TrackInit] = {}
         self._watchable = False
@@ -104,17 +106,14 @@ class Broadcast:
         """Whether a StorageError stopped writing."""
         return self._failed
 
-    def retry(self, at: float) -> None:
+    def retry(self) -> None:
         """Accept media again after a StorageError, from new packagers (`resume`). Open segments end with what was written.
-
-        Args:
-            at: The time, in seconds since the Unix epoch.
 
         Raises:
             StorageError: The disk still fails.
         """
         for track in self.tracks.values():
-            self._end_open(track, at)
+            self._end_open(track)
         self._failed = False
 
     def drop_open(self, rendition: str) -> None:
@@ -125,15 +124,21 @@ class Broadcast:
         """
         for (name, _), track in self.tracks.items():
             if name == rendition and self.low_latency:
-                self._end_open(track, time.time())
+                self._end_open(track)
             elif name == rendition:
                 track.drop_open()
 
     def _begin_period(self, track: StoredTrack, event: TrackInit) -> None:
-        self._end_open(track, time.time())
-        track.begin(event)
+        self._end_open(track)
+        track.begin(event, self._clock_correction(event.discontinuity))
         if event.track is TrackKind.AUDIO:
             self._audio_inits[track.rendition] = event
+
+    def _clock_correction(self, discontinuity: int) -> float:
+        """Seconds that the system clock is ahead of `clock`, the same in every track of a period."""
+        known = (track.inits[discontinuity] for track in self.tracks.values() if discontinuity in track.inits)
+        found = next(known, None)
+        return round(self.wall_clock() - self.clock(), 3) if found is None else found.clock_correction
 
     def _add_silence(self, track: StoredTrack, part: Part) -> None:
         """List silence for the video before this part that had no audio. `resume` reserved the sequence numbers."""
@@ -233,13 +238,18 @@ class Broadcast:
             audio_sequence=(audio.next_sequence if audio else 0) + silent,
             decode_time=max((track.end_time for track in self.tracks.values()), default=MEDIA_START),
             target_duration=self.target_duration if any(track.segments for track in self.tracks.values()) else 0,
-            program_time=max((track.end_program_time for track in own.values() if track), default=0.0),
+            program_time=_program_end(track for track in own.values() if track),
             part_target=self.part_target,
         )
 
     def discard(self, at: float) -> None:
         """End the broadcast and remove it. Raises StorageError."""
         self.finish(at, keep=False)
+
+    @property
+    def program_end(self) -> float:
+        """The program time (Unix seconds by `clock`) where its media ends; 0.0 without any."""
+        return _program_end(self.tracks.values())
 
     @property
     def seconds(self) -> float:
@@ -269,7 +279,7 @@ class Broadcast:
                 if self._failed:
                     track.release()
                 else:
-                    self._end_open(track, at)
+                    self._end_open(track)
             recording = self.described(at) if keep else None
             if recording is not None:
                 self.files.replace(RECORDING_FILE, encode(recording))
@@ -285,9 +295,9 @@ class Broadcast:
             self.files.delete_all()
         return recording
 
-    def _end_open(self, track: StoredTrack, at: float) -> None:
+    def _end_open(self, track: StoredTrack) -> None:
         before = len(track.segments)
-        track.end_open(at)
+        track.end_open(self.clock())
         if len(track.segments) > before:
             self._listed(track)
 
@@ -388,3 +398,7 @@ class Broadcast:
             track.restore(line)
             if isinstance(line, SegmentLine):
                 self._listed(track)
+
+
+def _program_end(tracks: Iterable[StoredTrack]) -> float:
+    return max((track.end_program_time for track in tracks), default=0.0)

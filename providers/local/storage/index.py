@@ -107,7 +107,10 @@ def encode(line: Line) -> bytes:
 
 def _stored(view: InitView | SegmentView) -> dict[str, Any]:
     """Return the members of a line. Stored indexes call the discontinuity sequence number `generation`."""
-    return {"generation" if name == "discontinuity" else name: value for name, value in asdict(view).items()}
+    members = {"generation" if name == "discontinuity" else name: value for name, value in asdict(view).items()}
+    if not members.get("clock_correction", 1):  # as indexes were before there was one
+        del members["clock_correction"]
+    return members
 
 
 def _line(fields: dict[str, Any]) -> bytes:

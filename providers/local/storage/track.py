@@ -63,8 +63,8 @@ class StoredTrack:
 
     # The packager's events
 
-    def begin(self, event: TrackInit) -> None:
-        """Begin a period: store its init segment."""
+    def begin(self, event: TrackInit, clock_correction: float) -> None:
+        """A new period: keep its init segment. `clock_correction` as in `InitView`."""
         file = self._files.create(init_name(self.name, event.discontinuity))
         try:
             file.append(event.data)
@@ -72,7 +72,7 @@ class StoredTrack:
             file.seal()
         fields = {name: getattr(event, name) for name in INIT_FIELDS}
         digest = hashlib.sha256(event.data).hexdigest()[:16]
-        line = InitLine(self.rendition, self.kind, InitView(**fields, digest=digest))
+        line = InitLine(self.rendition, self.kind, InitView(**fields, digest=digest, clock_correction=clock_correction))
         self._log(line)
         self.restore(line)
 
@@ -291,7 +291,7 @@ class StoredTrack:
         for event in silent_segments(init, shown, segments, first, part.decode_time):
             match event:
                 case TrackInit():
-                    self.begin(event)
+                    self.begin(event, video.inits[event.discontinuity].clock_correction)
                 case Part():
                     self.add(event)
                     self._parts[event.sequence].hidden = True

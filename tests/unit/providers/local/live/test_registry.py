@@ -63,6 +63,7 @@ class Stage:
     def __init__(self, folder: Path, spawn: Spawn) -> None:
         self.folder, self.spawn = folder, spawn
         self.now = 1_790_000_000.0
+        self.clock_step = 0.0
         self.store = Store()
         self.told: list[ProviderEvent] = []
         self.recordings = RecordingCatalog()
@@ -73,7 +74,6 @@ class Stage:
     def _broadcasts(self) -> BroadcastRegistry:
         transcoding = Transcoding(parse_renditions(self.renditions), TranscodeSlots(0), self.spawn)
         self.storage = storage = Storage(DiskBackend(self.folder, sync=False), StorageLimits(min_free=0))
-        clock = lambda: self.now  # noqa: E731
         return BroadcastRegistry(
             storage,
             self.recordings,
@@ -81,8 +81,8 @@ class Stage:
             transcoding,
             self.spawn,
             self.told.append,
-            clock=clock,
-            monotonic=clock,
+            clock=lambda: self.now + self.clock_step,
+            monotonic=lambda: self.now,
         )
 
     async def add_input(self, uid: str = INPUT, key: str = KEY, **options: int) -> StoredInput:

@@ -431,7 +431,9 @@ def test_an_old_key_keeps_its_encoder_for_the_overlap_and_no_longer() -> None:
 
 def test_a_resumed_broadcast_waits_for_a_whole_window_from_the_moment_the_service_listens() -> None:
     world = World()
-    session = LiveSession.resumed(world.session.stored, world.session._context, lost_since=20.0, shown=True)
+    session = LiveSession.resumed(
+        world.session.stored, world.session._context, lost_since=20.0, shown=True, program_end=0.0
+    )
     world.session = session
     world.after(100)  # the start takes its time
     session.await_encoder()

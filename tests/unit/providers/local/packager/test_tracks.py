@@ -14,6 +14,7 @@ from providers.local.packager.events import PackagerEvent, Resume, TrackKind
 from providers.local.packager.last_gop import FEW_FRAMES
 from providers.local.packager.packager import Packager
 from providers.local.packager.timeline import MAX_LATE_MS
+from providers.local.packager.video import MAX_LEAD_BYTES
 from providers.local.rtmp import amf0
 from tests.unit.providers.local.packager.rewriting import delivered_late, is_media, stamped, without
 from tests.unit.providers.local.packager.tags import (
@@ -26,6 +27,7 @@ from tests.unit.providers.local.packager.tags import (
     frame,
     frames,
     inits,
+    metadata,
     parts,
     samples,
     sounds,
@@ -255,6 +257,53 @@ def test_announced_audio_that_begins_late_is_silence_until_then(
     assert len(inits(events)) == 2
     first = sent(tags, TagKind.AUDIO)[0]
     assert moments(events, AUDIO)[first] == pytest.approx(begin, abs=0.06)
+
+
+JOINS = pytest.mark.parametrize("begin", [1.5, 5.0, 16.0, 40.0])
+
+
+@MODES
+@JOINS
+def test_video_that_joins_is_shown_from_the_beginning_of_the_audio(begin: float, settings: PackagerSettings) -> None:
+    video = [video_header(timestamp=round(begin * 1000)), *frames(round(begin * 1000), 8.0)]
+    tags = sorted([metadata(), audio_header(), *sounds(0, begin + 8.0), *video], key=lambda tag: tag.timestamp)
+
+    events = package(tags, settings)
+
+    assert len(inits(events)) == 2
+    assert ends(events, VIDEO)[0].decode_time == 0
+    assert all(each.independent for each in ends(events, VIDEO))
+    assert list(dict.fromkeys(data(events, VIDEO))) == sent(tags, TagKind.VIDEO)
+    assert moments(events, VIDEO)[b"v000001"] == pytest.approx(begin + 0.033, abs=0.001)
+    assert [each for each in data(events, AUDIO) if each != SILENCE] == sent(tags, TagKind.AUDIO)
+    assert length(events, VIDEO) == pytest.approx(length(events, AUDIO), abs=0.05)
+
+
+@MODES
+@JOINS
+def test_audio_that_nothing_announced_is_silence_until_it_joins(begin: float, settings: PackagerSettings) -> None:
+    at = round(begin * 1000)
+    audio = [audio_header(timestamp=at), *sounds(at, 8.0)]
+    tags = sorted([video_header(), *frames(0, begin + 8.0), *audio], key=lambda tag: tag.timestamp)
+
+    events = package(tags, settings)
+
+    assert len(inits(events)) == 2
+    assert ends(events, AUDIO)[0].decode_time == 0
+    assert [each for each in data(events, AUDIO) if each != SILENCE] == sent(tags, TagKind.AUDIO)
+    assert moments(events, AUDIO)[b"a000000"] == pytest.approx(begin, abs=0.03)
+    assert list(data(events, VIDEO)) == sent(tags, TagKind.VIDEO)
+    assert length(events, AUDIO) == pytest.approx(length(events, VIDEO), abs=0.05)
+
+
+def test_what_is_made_up_for_video_that_joins_late_is_bounded() -> None:
+    large = frame(60_000, key=True, data=bytes(MAX_LEAD_BYTES // 10))
+    tags = [metadata(), audio_header(), *sounds(0, 60.0), video_header(timestamp=60_000), large]
+
+    events = feed(Packager(PackagerSettings()), tags)
+
+    assert sum(len(each.data) for each in parts(events, VIDEO)) < 1.2 * MAX_LEAD_BYTES
+    assert ends(events, VIDEO)[0].decode_time > 0
 
 
 def test_players_wait_for_announced_audio() -> None:

@@ -1,0 +1,108 @@
+"""What playlists and MPDs say when the system clock is set while a broadcast runs."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from providers.base import Spawn
+from providers.local.manifest import dash, hls
+from providers.local.packager.events import TrackKind
+from providers.local.storage.broadcast import Broadcast
+from providers.local.storage.disk import DiskBackend
+from providers.local.storage.storage import Storage, StorageLimits
+from tests.unit.providers.local.live.test_registry import Stage
+from tests.unit.providers.local.packager.tags import stream
+
+
+@pytest.fixture
+async def stage(tmp_path: Path, spawn: Spawn) -> Stage:
+    return Stage(tmp_path, spawn)
+
+
+@pytest.fixture
+def spawn(tasks: object) -> Spawn:
+    return tasks.spawn  # type: ignore[attr-defined, no-any-return]
+
+
+STEPS = [60.0, -60.0, 3600.0, -3600.0]
+
+
+async def show_for(stage: Stage, seconds: float) -> None:
+    """An encoder connects, sends so many seconds and leaves; the time is what it took."""
+    publication = await stage.connect()
+    stage.send(publication, stream(seconds))
+    publication.ended("closed")
+    stage.after(seconds)
+
+
+def listed_times(broadcast: Broadcast) -> dict[TrackKind, list[float]]:
+    """The program times in the live playlist of each track, as Unix time."""
+    view, mark = broadcast.view(live=True), "#EXT-X-PROGRAM-DATE-TIME:"
+    return {
+        track.kind: [
+            datetime.fromisoformat(line.removeprefix(mark)).timestamp()
+            for line in hls.live_playlist(view, track, "").splitlines()
+            if line.startswith(mark)
+        ]
+        for track in view.tracks
+    }
+
+
+def assert_joinable(broadcast: Broadcast, since: float = 20.0) -> None:
+    """A DASH player that goes by our clock finds that the newest Period began in the last `since` seconds."""
+    now = broadcast.clock()
+    mpd = dash.live_mpd(broadcast.view(live=True), now, segments="", location="", clock="")
+    began = re.search(r'availabilityStartTime="([^"]+)"', mpd)
+    periods = re.findall(r'<Period id="g\d+" start="PT([\d.]+)S"', mpd)
+    assert began is not None
+    start = datetime.fromisoformat(began[1]).timestamp() + float(periods[-1])
+    assert now - since <= start <= now
+
+
+@pytest.mark.parametrize("step", STEPS)
+async def test_the_next_encoder_gets_the_time_of_a_system_clock_that_was_set(stage: Stage, step: float) -> None:
+    await stage.add_input()
+    await show_for(stage, 4.0)
+    before, stage.clock_step = listed_times(stage.running), step
+
+    connected = stage.now + step
+    await show_for(stage, 4.0)
+
+    assert before[TrackKind.VIDEO]
+    for kind, times in listed_times(stage.running).items():
+        earlier, later = times[: len(before[kind])], times[len(before[kind]) :]
+        assert earlier == before[kind]
+        assert later[0] == pytest.approx(connected, abs=0.1)
+    assert_joinable(stage.running)
+    listed = {kind: track.segments for (_, kind), track in stage.running.tracks.items()}
+    assert all(one.program_time < two.program_time for each in listed.values() for one, two in pairwise(each))
+
+
+@pytest.mark.parametrize("step", [60.0, *(-each for each in STEPS if each > 0)])
+async def test_a_broadcast_goes_on_after_a_restart_with_another_system_clock(stage: Stage, step: float) -> None:
+    await stage.add_input(reconnect_timeout=600)
+    await show_for(stage, 4.0)
+    stage.clock_step = step
+    await stage.restart()
+    assert_joinable(stage.running, since=max(0.0, step) + 20)
+
+    connected = stage.now + step
+    await show_for(stage, 4.0)
+
+    assert_joinable(stage.running)
+    listed = listed_times(stage.running)
+    assert [times[-1] for times in listed.values()] == [pytest.approx(connected, abs=4.0)] * 2
+    uid = stage.running.info.uid
+    stage.after(600)
+    stage.storage.close()
+    recording = await Storage(DiskBackend(stage.folder, sync=False), StorageLimits(min_free=0)).open(uid)
+    assert recording is not None
+    written = hls.vod_playlist(recording.view(live=False).primary, "")
+    kept = {track.kind: track.wall_time(track.segments[-1]) for track in recording.view(live=False).tracks}
+    assert kept == {kind: pytest.approx(times[-1], abs=0.001) for kind, times in listed.items()}
+    assert written.count("#EXT-X-PROGRAM-DATE-TIME:") == 2
