@@ -191,7 +191,7 @@ class HealthMonitor:
             longest_keyframe_interval=max(intervals, default=None),
             since_keyframe=None if since is None else since / 1000,
             b_frames=recent.reordered > 0 if recent.frames else None,
-            absent_for=self._video_absent,
+            absent_for=0.0 if meter.frames > self._totals.frames else self._video_absent,
             fastest_preset=is_ultrafast(meter.settings),
         )
 
@@ -201,7 +201,8 @@ class HealthMonitor:
             return None
         recent = _sum(self._steps, RECENT)
         bitrate = _whole(_rate(recent.audio_bytes * 8, recent.audio_ms))
-        return replace(facts, bitrate_kbps=bitrate, absent_for=self._audio_absent, silent_for=self._silence)
+        absent = 0.0 if self._meter.packets > self._totals.packets else self._audio_absent
+        return replace(facts, bitrate_kbps=bitrate, absent_for=absent, silent_for=self._silence)
 
     def _delivery(self) -> Delivery:
         steps = self._steps

@@ -192,6 +192,21 @@ def test_missing_pictures_are_counted_by_the_sound() -> None:
     assert abs(video.absent_for - 6.0) < 0.1
 
 
+def test_a_track_that_begins_again_is_no_longer_missing_in_the_middle_of_a_step() -> None:
+    watch = Watch()
+    watch.play(stream(4.0), seconds=4.0)
+    watch.play(sounds(4_000, 6.0), seconds=6.0)
+    watch.meter.count(frames(10_000, 0.1)[0])
+    video = watch.health.video
+    assert video is not None
+    assert video.absent_for == 0.0
+    watch.play(frames(10_000, 6.0), seconds=6.0)
+    watch.meter.count(sounds(16_000, 0.1)[0])
+    audio = watch.health.audio
+    assert audio is not None
+    assert audio.absent_for == 0.0
+
+
 def test_what_the_encoder_calls_itself_in_its_metadata_counts() -> None:
     watch = Watch()
     watch.meter.count(metadata(b"width"))
