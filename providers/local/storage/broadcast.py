@@ -136,8 +136,7 @@ class Broadcast:
 
     def _clock_correction(self, discontinuity: int) -> float:
         """Seconds that the system clock is ahead of `clock`, the same in every track of a period."""
-        known = (track.inits[discontinuity] for track in self.tracks.values() if discontinuity in track.inits)
-        found = next(known, None)
+        found = next((each.inits[discontinuity] for each in self.tracks.values() if discontinuity in each.inits), None)
         return round(self.wall_clock() - self.clock(), 3) if found is None else found.clock_correction
 
     def _add_silence(self, track: StoredTrack, part: Part) -> None:
