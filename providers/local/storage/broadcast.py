@@ -237,7 +237,7 @@ class Broadcast:
             audio_sequence=(audio.next_sequence if audio else 0) + silent,
             decode_time=max((track.end_time for track in self.tracks.values()), default=MEDIA_START),
             target_duration=self.target_duration if any(track.segments for track in self.tracks.values()) else 0,
-            program_time=_program_end(track for track in own.values() if track),
+            program_time=max((track.end_program_time for track in own.values() if track), default=0.0),
             part_target=self.part_target,
         )
 
@@ -248,7 +248,7 @@ class Broadcast:
     @property
     def program_end(self) -> float:
         """The program time (Unix seconds by `clock`) where its media ends; 0.0 without any."""
-        return _program_end(self.tracks.values())
+        return max((track.end_program_time for track in self.tracks.values()), default=0.0)
 
     @property
     def seconds(self) -> float:
@@ -397,7 +397,3 @@ class Broadcast:
             track.restore(line)
             if isinstance(line, SegmentLine):
                 self._listed(track)
-
-
-def _program_end(tracks: Iterable[StoredTrack]) -> float:
-    return max((track.end_program_time for track in tracks), default=0.0)
