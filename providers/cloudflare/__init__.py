@@ -1,4 +1,4 @@
 """Cloudflare Stream behind the provider port.
 
-`provider.py` decides, `client.py` talks, `mapping.py` translates, `webhooks.py` listens.
+`provider.py` implements the port, `client.py` sends requests, `mapping.py` converts, `webhooks.py` receives webhooks.
 """

@@ -75,7 +75,7 @@ class Account:
     def customer_url(self) -> str:
         """The delivery host, without a slash at the end. Raises ProviderUnavailable until it is known."""
         if self._customer_url is None:
-            raise ProviderUnavailable("Cloudflare has not told its delivery host yet; set the customer URL")
+            raise ProviderUnavailable("The delivery host is not known yet. Set the customer URL.")
         return self._customer_url
 
     async def check(self) -> None:
@@ -133,18 +133,18 @@ class Account:
         return await self._client.deliver(self.customer_url + path)
 
     async def input_shape(self, uid: str, *, polling: bool = False) -> mapping.Shape:
-        """A live input in Cloudflare's words, asked for now. Errors: InputNotFound."""
+        """Return Cloudflare's representation of a live input, read now. Errors: InputNotFound."""
         return await self.of_input(uid, "GET", priority=Priority.POLL if polling else Priority.READ)
 
     async def read_input(self, uid: str) -> Answer[mapping.Shape]:
-        """A live input in Cloudflare's words, kept or asked for. Errors: InputNotFound."""
+        """Return Cloudflare's representation of a live input, cached or read now. Errors: InputNotFound."""
         require_uid(uid)
         return await self.inputs.get(uid, lambda priority: self.of_input(uid, "GET", priority=priority))
 
     async def video(
         self, uid: str, *, polling: bool = False, priority: Priority = Priority.READ
     ) -> mapping.Shape | None:
-        """A video in Cloudflare's words, None when there is none. `polling` overrides `priority`."""
+        """Return Cloudflare's representation of a video, or None. `polling` overrides `priority`."""
         if not mapping.is_uid(uid):
             return None
         if polling:
@@ -158,7 +158,7 @@ class Account:
         return shape if isinstance(shape, dict) else None
 
     async def webhook_secret(self, *, again: bool = False) -> str | None:
-        """The secret of the Stream webhook, asked of the API when it was not configured; `again`: it may have changed.
+        """Return the secret of the Stream webhook, read from the API if not configured. `again`: it may have changed.
 
         None when there is none. Asked for at most every SECRET_AGE seconds.
         """
@@ -182,13 +182,13 @@ class Account:
             await self.of_input(str(uid), "GET")
 
     async def find(self, request_id: str) -> str | None:
-        """The uid of the input that was made for this order, by its `meta`; None when there is none."""
+        """Return the uid of the input whose `meta` names this request, or None."""
         listed = mapping.listed(await self.call("GET", "/live_inputs"))
         uids = (each.get("uid") for each in listed if mapping.request_id(each) == request_id)
         return next((str(uid) for uid in uids if mapping.is_uid(uid)), None)
 
     async def of_input(self, uid: str, method: str, action: str = "", **options: Any) -> mapping.Shape:
-        """A request on one live input; the input as it is after. Errors: InputNotFound."""
+        """Send a request on one live input and return its new representation. Errors: InputNotFound."""
         require_uid(uid)
         reads, asked_at = method == "GET", self._clock()
         try:
@@ -207,14 +207,14 @@ class Account:
         return shape
 
     async def create(self, body: mapping.Shape, key: str) -> mapping.Shape:
-        """A new live input; the one that was made before with this Idempotency-Key, when there is one."""
+        """Create a live input, or return the one already created with this Idempotency-Key."""
         headers = {"Idempotency-Key": key}
         shape = _live_input(await self.call("POST", "/live_inputs", body=body, headers=headers, idempotent=False))
         self.inputs.put(shape["uid"], shape)
         return shape
 
     async def delete(self, uid: str) -> None:
-        """Errors: InputNotFound."""
+        """Delete the live input. Errors: InputNotFound."""
         require_uid(uid)
         self.inputs.drop(uid)
         try:
@@ -229,7 +229,7 @@ class Account:
     async def ready_videos(
         self, input_uid: str, before: datetime | None, priority: Priority = Priority.READ
     ) -> list[mapping.Shape]:
-        """A page of at most LIST_PAGE ready videos of an input, newest first, none newer than `before`."""
+        """Return at most LIST_PAGE ready videos of an input, newest first, none newer than `before`."""
         params = {"live_input_id": input_uid, "status": "ready", "limit": str(LIST_PAGE)}
         if before is not None:
             # A microsecond later, so that those of the same moment come whether the bound counts or not.

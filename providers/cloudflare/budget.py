@@ -4,7 +4,7 @@ One token bucket for the whole account. Three rules decide which request gets th
 
 - **Priority.** Each priority leaves a floor of tokens to the more important ones: writes before reads, reads before polling.
 - **Fair shares.** An organization that has used more than its share has higher floors, so the tokens below them are left to the
-  others. An organization alone counts as one of two: a newcomer finds its share waiting.
+  others. A single organization counts as one of two, which reserves a share for the next.
 - **Cloudflare's own count.** The `Ratelimit` header caps the bucket, because other processes use the same API token.
 """
 
@@ -32,7 +32,7 @@ RATE = (BUDGET - BURST) / WINDOW
 """Tokens that come back each second."""
 
 MARGIN = 5.0
-"""Tokens that are there after the time a refused client is told to wait, so that coming back is worth it."""
+"""Tokens available after the wait that a refused client is given, so that its retry succeeds."""
 
 SHARE_WINDOW = 60.0
 """Seconds in which the remembered use of an organization falls to a third."""
@@ -89,7 +89,7 @@ class Budget:
         self._used: LRUCache[str, tuple[float, float]] = LRUCache(MAX_TENANTS)
 
     def take(self, priority: Priority = Priority.WRITE, tenant: str | None = None) -> Refusal | None:
-        """Take one token off; None when the request may go (a refused one takes nothing)."""
+        """Consume one token and return None, or return a refusal and consume nothing."""
         now = self._clock()
         if now < self._blocked_until:
             return Refusal(self._blocked_until - now, blocked=True)
@@ -106,7 +106,7 @@ class Budget:
         return None
 
     def block(self, seconds: float) -> None:
-        """Cloudflare answered 429: send nothing for so long."""
+        """Send nothing for this long: Cloudflare answered 429."""
         self._blocked_until = max(self._blocked_until, self._clock() + seconds)
 
     def observe(self, remaining: float, seconds: float) -> None:
@@ -120,13 +120,13 @@ class Budget:
         return self._bucket.until(needed)
 
     def _is_above_share(self, tenant: str, now: float) -> bool:
-        """Whether it has used more than the active organizations and one newcomer would have each."""
+        """Return whether it has used more than an equal share among the active organizations and one new one."""
         used = [self._use(each, now) for each in list(self._used)]
         active = [each for each in used if each >= USED_LATELY]
         return self._use(tenant, now) > sum(active) / (len(active) + 1)
 
     def _use(self, tenant: str, now: float) -> float:
-        """Requests of the last SHARE_WINDOW, older ones for less and less."""
+        """Return the requests of the last SHARE_WINDOW; older ones count less."""
         # Past the cache's ordering: reading every entry must not make every entry recently used.
         used, at = Cache.__getitem__(self._used, tenant) if tenant in self._used else (0.0, now)
         return used * math.exp((at - now) / SHARE_WINDOW)

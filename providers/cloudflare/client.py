@@ -1,4 +1,4 @@
-"""Talks to Cloudflare: the API in its envelope, and the delivery host. Bounded in time, size, attempts and rate.
+"""HTTP client for Cloudflare's API and delivery host. Bounded in time, size, attempts and rate.
 
 Errors::
 
@@ -107,9 +107,9 @@ class Client:
         idempotent: bool = True,
         priority: Priority = Priority.WRITE,
     ) -> Any:
-        """`result` of the envelope, None when the answer is empty. `path` is below /accounts/{a}/stream.
+        """Return `result` of the envelope, None when the answer is empty. `path` is below /accounts/{a}/stream.
 
-        `idempotent` allows more attempts; `priority` says whose turn it is when the budget is short. Errors: see the module.
+        `idempotent` allows more attempts; `priority` decides the order when the budget is short. Errors: see the module.
         """
         attempts = MAX_ATTEMPTS if idempotent else 1
         for attempt in range(1, attempts + 1):
@@ -127,9 +127,9 @@ class Client:
         raise AssertionError("the last attempt returns or raises")
 
     async def deliver(self, url: str) -> tuple[int, Any]:
-        """Status and JSON of a GET on the delivery host: no credentials, no budget, one attempt.
+        """Return status and JSON of a GET on the delivery host: no credentials, no budget, one attempt.
 
-        Errors: ProviderUnavailable, also for a success or a redirect without an object: whoever says that is not the delivery host.
+        Errors: ProviderUnavailable, also for a success or a redirect without an object: that is not the delivery host.
         """
         try:
             answer = await self._send("GET", url, self._delivery_timeout)
@@ -142,7 +142,7 @@ class Client:
         return answer.status, answer.body
 
     async def _spend(self, priority: Priority) -> None:
-        """Wait in line for a token of the budget. Errors: ProviderBusy, when that takes longer than BUDGET_PATIENCE."""
+        """Wait for a token of the budget. Errors: ProviderBusy, when that takes longer than BUDGET_PATIENCE."""
         patience = BUDGET_PATIENCE[priority]
         while (refusal := self._budget.take(priority, acting_for.get())) is not None:
             wait = max(MIN_BUDGET_WAIT, refusal.wait)
@@ -209,7 +209,7 @@ class Client:
 
 
 def _sentence(refusal: Refusal) -> str:
-    """Why the request was not sent, for API users."""
+    """Return why the request was not sent, for API users."""
     seconds = f"Try again in {math.ceil(refusal.retry_after)} seconds."
     if refusal.blocked:
         return f"Cloudflare has blocked this service for exceeding its request limit. {seconds}"
@@ -232,7 +232,7 @@ async def _read(answer: aiohttp.ClientResponse) -> bytes:
 
 
 def _parse(raw: bytes) -> Any:
-    """None for an empty body; Ellipsis for one that is not JSON."""
+    """Return the JSON; None for an empty body, Ellipsis for one that is not JSON."""
     if not raw.strip():
         return None
     try:

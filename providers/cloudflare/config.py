@@ -1,4 +1,4 @@
-"""How the Cloudflare provider is told where and as whom, and the limits it keeps."""
+"""Configuration of the Cloudflare provider: addresses, credentials and limits."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ API_TIMEOUT = 10.0
 """Seconds one API request may take in all."""
 
 ACTION_TIMEOUT = 15.0
-"""Seconds whoever wants something done is kept waiting at most, all attempts together: somebody sits in front of it."""
+"""Seconds a user's action may take at most, all attempts together."""
 
 DELIVERY_TIMEOUT = 3.0
 """Seconds one request to the delivery host may take in all."""
@@ -27,7 +27,7 @@ MAX_ATTEMPTS = 3
 """Times an idempotent request is sent."""
 
 MAX_BACKOFF = 2.0
-"""Seconds the longest wait between attempts takes; who would have to wait longer is told to come back."""
+"""Seconds between attempts at most; if more is needed, the client is asked to retry later."""
 
 STOP_TIMEOUT = 5.0
 """Seconds `aclose` takes at most."""

@@ -1,4 +1,4 @@
-"""How far what the API said of a live input's connection can be relied on: the states and their transitions."""
+"""Freshness of the connection the API reported for a live input: states and transitions."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import Enum, auto
 
 
 class Freshness(Enum):
-    """Of the connection, as the API last described it."""
+    """Freshness of the connection, as the API last described it."""
 
     CURRENT = auto()
     OUTDATED = auto()

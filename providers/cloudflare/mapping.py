@@ -1,6 +1,6 @@
-"""Cloudflare's JSON to the port's words and back, tolerant of every shape seen. Pure.
+"""Conversion between Cloudflare's JSON and the port's types, tolerant of every shape seen. Pure.
 
-What Cloudflare has no place for (the slate, `latency_mode` reduced, who ordered the input) is kept in the input's `meta`.
+Values that Cloudflare has no member for (the slate, `latency_mode` reduced, the request's id) are kept in the input's `meta`.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _FRACTION = re.compile(r"\.(\d+)")
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """The encoder as the API tells it. `connected` is None for a word we do not know."""
+    """The encoder as the API describes it. `connected` is None for an unknown status."""
 
     connected: bool | None
     since: datetime | None = None
@@ -48,12 +48,12 @@ class Connection:
 
 
 def is_uid(text: object) -> bool:
-    """Whether it can be a uid at all; nothing else goes into a path."""
+    """Return whether it can be a uid; nothing else may be put into a path."""
     return isinstance(text, str) and _UID.fullmatch(text) is not None
 
 
 def moment(text: object) -> datetime | None:
-    """RFC 3339 with any number of fraction digits, as an aware datetime; None when it is not one."""
+    """Parse RFC 3339 with any number of fraction digits. Return an aware datetime, or None."""
     if not isinstance(text, str):
         return None
     try:
@@ -64,20 +64,20 @@ def moment(text: object) -> datetime | None:
 
 
 def create_body(request: InputRequest, options: InputOptions) -> dict[str, Any]:
-    """Body of the create. `recording.mode` must be automatic: off means no playback at all."""
+    """Return the body of the create. `recording.mode` must be automatic: off means no playback at all."""
     order = {"name": request.name, "owner": request.owner, "request_id": request.request_id}
     return _body(order, {}, options)
 
 
 def create_key(request: InputRequest, options: InputOptions) -> str:
-    """The Idempotency-Key of the create: it stands for one body, so an order asked for otherwise has another."""
+    """Return the Idempotency-Key of the create. A key is for one body, so a request with other options has another."""
     if options == request.options:
         return request.request_id
     return f"{request.request_id}-{options.reconnect_timeout}-{options.latency_mode}"
 
 
 def update_body(current: Shape, options: InputOptions) -> dict[str, Any]:
-    """Body of the update. The whole of `recording` and `meta`: whether parts would be merged is not documented."""
+    """Return the body of the update, with all of `recording` and `meta`: whether parts are merged is not documented."""
     return _body(_part(current, "meta"), _part(current, "recording"), options)
 
 
@@ -112,7 +112,7 @@ def read_back(wanted: InputOptions, shape: Shape) -> None:
 
 
 def refused_option(message: str) -> OptionRefused | None:
-    """The option a 400 of Cloudflare's is about, if it names one."""
+    """Return the option that Cloudflare's 400 names, if any."""
     for member, option in (("timeoutSeconds", "reconnect_timeout"), ("preferLowLatency", "latency_mode")):
         if member in message:
             return OptionRefused(option, f"Cloudflare refused it: {message}")
@@ -120,13 +120,13 @@ def refused_option(message: str) -> OptionRefused | None:
 
 
 def is_unsettled(shape: Shape) -> bool:
-    """Whether it was left with a reconnect timeout that was asked for and not taken."""
+    """Return whether its requested reconnect timeout was not accepted."""
     asked = _part(shape, "meta").get("reconnect_timeout")
     return isinstance(asked, int) and asked != options(shape).reconnect_timeout
 
 
 def options(shape: Shape) -> InputOptions:
-    """The three options as they hold: from where Cloudflare keeps them, the rest from `meta`."""
+    """Return the three effective options: from Cloudflare's members, the rest from `meta`."""
     meta, seconds = _part(shape, "meta"), _part(shape, "recording").get("timeoutSeconds")
     mode = meta.get("latency_mode")
     if shape.get("preferLowLatency") is True:
@@ -140,7 +140,7 @@ def options(shape: Shape) -> InputOptions:
 
 
 def live_input(shape: object, playback_base: str) -> LiveInput:
-    """Raises ProviderUnavailable when it is no live input with credentials."""
+    """Return the live input. Raise ProviderUnavailable when it is no live input with credentials."""
     known = shape if isinstance(shape, Mapping) else {}
     rtmps, created = _part(known, "rtmps"), moment(known.get("created"))
     url, key, uid = rtmps.get("url"), rtmps.get("streamKey"), known.get("uid")
@@ -158,18 +158,18 @@ def live_input(shape: object, playback_base: str) -> LiveInput:
 
 
 def listed(result: object) -> list[Shape]:
-    """The inputs of either list shape."""
+    """Return the inputs of either list shape."""
     items = result.get("liveInputs") if isinstance(result, Mapping) else result
     return [each for each in items if isinstance(each, Mapping)] if isinstance(items, list) else []
 
 
 def request_id(shape: Shape) -> object:
-    """The order an input was made for, if it is one of ours."""
+    """Return the id of the request that created the input, if it is one of ours."""
     return _part(shape, "meta").get("request_id")
 
 
 def customer_url(shape: object) -> str | None:
-    """The delivery host, out of whichever address of an input or a video shows it."""
+    """Return the delivery host from any address of an input or a video."""
     known = shape if isinstance(shape, Mapping) else {}
     hls, webrtc = _part(known, "playback").get("hls"), _part(known, "webRTC").get("url")
     for url, parts in ((hls, 3), (webrtc, 3)):
@@ -179,12 +179,12 @@ def customer_url(shape: object) -> str | None:
 
 
 def playback(uid: str, base: str) -> Playback:
-    """Addresses of an input or a video on the delivery host `base`."""
+    """Return the addresses of an input or a video on the delivery host `base`."""
     return Playback.under(f"{base}/{uid}")
 
 
 def connection(status: object) -> Connection:
-    """`status` of a live input: null before the first connection, then an object, or a word as documented."""
+    """Parse `status` of a live input: null before the first connection, then an object, or a word as documented."""
     if status is None:
         return Connection(False)
     if isinstance(status, str):
@@ -201,19 +201,19 @@ def connection(status: object) -> Connection:
 
 
 def live_video(lifecycle: object) -> str | None:
-    """The uid of the video players get by the input's uid now, None when there is none."""
+    """Return the uid of the video that the input's uid plays now, or None."""
     known = lifecycle if isinstance(lifecycle, Mapping) else {}
     uid = known.get("videoUID")
     return str(uid) if known.get("live") is True and uid not in NO_VIDEO and is_uid(uid) else None
 
 
 def is_ready(shape: Shape) -> bool:
-    """Whether a video can be watched as a recording; the lists mix all states."""
+    """Return whether a video can be watched as a recording; the lists mix all states."""
     return _part(shape, "status").get("state") == "ready"
 
 
 def recording(shape: Shape, playback_base: str) -> Recording | None:
-    """A ready recording of a live input; None for every other video. Placeholders (-1, 0) become None."""
+    """Return a ready recording of a live input; None for every other video. Placeholders (-1, 0) become None."""
     uid, input_uid, created = shape.get("uid"), shape.get("liveInput"), moment(shape.get("created"))
     if not (is_ready(shape) and is_uid(uid) and is_uid(input_uid) and created is not None):
         return None
@@ -244,7 +244,7 @@ def _part(shape: Shape, name: str) -> Shape:
 
 
 def _known(number: object) -> float | None:
-    """A number above 0, else None. JSON as Python reads it has infinity and NaN, too."""
+    """Return a number above 0, else None. Python's JSON parser also accepts infinity and NaN."""
     if isinstance(number, bool) or not isinstance(number, int | float):
         return None
     return float(number) if 0 < number < LARGEST else None

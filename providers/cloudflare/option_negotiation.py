@@ -1,6 +1,6 @@
-"""What to ask Cloudflare for when it declines an option nobody insisted on. Pure.
+"""Choice of another value when Cloudflare declines an option that is not required. Pure.
 
-Which values of `timeoutSeconds` an account takes is not documented, so our own default may be one that it does not.
+The values of `timeoutSeconds` that an account accepts are not documented, so it may decline our own default.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from dataclasses import replace
 from providers.base import InputOptions, LatencyMode, OptionRefused
 
 KNOWN_TIMEOUTS = (10, 60, 180)
-"""Values of `timeoutSeconds`, in seconds, that Cloudflare was seen to take."""
+"""Values of `timeoutSeconds`, in seconds, that Cloudflare is known to accept."""
 
 CLOUDFLARES_OWN = 0
-"""`timeoutSeconds` that leaves the window to Cloudflare, which does not tell how long it is; always taken."""
+"""`timeoutSeconds` that leaves the length of the window to Cloudflare, which does not document it; always accepted."""
 
 
 class Wishes:
-    """`options` is what to ask for now; `insisted` names those that are asked for or nothing."""
+    """`options` is what to request now; `insisted` names the required ones."""
 
     def __init__(self, options: InputOptions, insisted: frozenset[str]) -> None:
         self.options = options
@@ -26,7 +26,7 @@ class Wishes:
         self._timeouts = timeouts_instead(options.reconnect_timeout)
 
     def give_way(self, declined: OptionRefused) -> None:
-        """Go over to the next best for the option that was declined. Raises `declined` where there is none."""
+        """Replace the declined option by its next alternative. Raise `declined` when there is none."""
         if declined.option in self._insisted:
             raise declined
         timeout = next(self._timeouts, None) if declined.option == "reconnect_timeout" else None
@@ -39,7 +39,7 @@ class Wishes:
 
 
 def timeouts_instead(wished: int) -> Iterator[int]:
-    """Reconnect timeouts to ask for after `wished`, nearest longer first: a window too long only ends a broadcast late."""
+    """Return the reconnect timeouts to try after `wished`, nearest longer first: a longer one only ends a broadcast late."""
     others = (each for each in KNOWN_TIMEOUTS if each != wished)
     yield from sorted(others, key=lambda each: (each < wished, abs(each - wished)))
     yield CLOUDFLARES_OWN

@@ -1,7 +1,7 @@
 """Cloudflare Stream as a provider (Cloudflare's API: Stream, live inputs).
 
 Inputs and recordings go through the API; the state of an input comes from the delivery host's /lifecycle, which is not counted,
-and asks the API only after a wake-up, a visible change, or when what it said is old (`states.py`).
+and asks the API only after a webhook, a visible change, or when its last answer is old (`states.py`).
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def _utc_now() -> datetime:
 def _in_time(
     action: Callable[Concatenate[CloudflareProvider, P], Coroutine[Any, Any, T]],
 ) -> Callable[Concatenate[CloudflareProvider, P], Coroutine[Any, Any, T]]:
-    """Within `action_timeout`, however many requests it takes; else ProviderUnavailable. What was done so far is found again."""
+    """Limit all requests of an action to `action_timeout`; else ProviderUnavailable. A retry finds what was done so far."""
 
     @wraps(action)
     async def bounded(provider: CloudflareProvider, /, *args: P.args, **kwargs: P.kwargs) -> T:
@@ -135,8 +135,8 @@ class CloudflareProvider:
         try:
             await self._account.check()
         except ProviderError as failure:
-            # Cloudflare being away is no reason not to start: readiness tells, and the first answer teaches.
-            log.warning("cloudflare is away at the start", reason=str(failure))
+            # Start even if Cloudflare is unavailable: readiness reports it, and the first answer supplies the delivery host.
+            log.warning("cloudflare unavailable at start", reason=str(failure))
 
     async def aclose(self) -> None:
         try:
@@ -162,7 +162,7 @@ class CloudflareProvider:
 
     @_in_time
     async def ensure_input(self, request: InputRequest) -> LiveInput:
-        """As the port says; InputGone is known for the six hours Cloudflare remembers an order, after that a new one is made."""
+        """See the port. InputGone is raised for the six hours Cloudflare remembers a request; after that a new input is created."""
         require_options(request.options)
         return self._input(await self._orders.ensure(request))
 
@@ -178,7 +178,7 @@ class CloudflareProvider:
 
     @_in_time
     async def set_enabled(self, uid: str, enabled: bool) -> LiveInput:
-        with self._looking_again(uid):
+        with self._waking_on_failure(uid):
             try:
                 shape = await self._account.of_input(uid, "POST", "/enable" if enabled else "/disable")
             except (InputNotFound, Refused):
@@ -194,7 +194,7 @@ class CloudflareProvider:
     async def rotate_key(self, uid: str, overlap: int = 0) -> LiveInput:
         if overlap:
             raise OptionRefused("overlap", "Cloudflare stops the old key at once: leave this out.")
-        with self._looking_again(uid):
+        with self._waking_on_failure(uid):
             shape = await self._account.of_input(uid, "POST", "/rotate_keys", idempotent=False)
         self.states.sent_away(uid, "key_rotated")
         return self._input(shape)
@@ -209,10 +209,10 @@ class CloudflareProvider:
         return await self.states.state(uid)
 
     def on_air(self) -> None:
-        """Cloudflare lists no states, and who follows inputs here knows only of those somebody asked for."""
+        """None: Cloudflare lists no states, and only requested inputs are followed here."""
 
     async def health(self, uid: str) -> InputHealth:
-        """Cloudflare publishes nothing about what comes in but that it does."""
+        """Return only whether an encoder is connected: Cloudflare publishes no measurements."""
         return InputHealth(measured=False, connected=(await self.state(uid)).is_connected)
 
     @_in_time
@@ -248,13 +248,13 @@ class CloudflareProvider:
         return replace(answer.value, as_of=answer.as_of)
 
     def recording_changed(self, input_uid: str, uid: str) -> None:
-        """A video of this input changed: what is kept of it is out of date."""
+        """Mark the cached recordings of this input as out of date."""
         self._pages.expire(lambda key: key[0] == input_uid)
         self._recordings.expire(lambda key: key == uid)
         self.states.recorded(input_uid, uid)
 
     def input_changed(self, uid: str, trouble: str | None = None) -> None:
-        """Something happened to this input; `trouble`: what Cloudflare finds wrong with its encoder."""
+        """Refresh this input. `trouble`: the error that Cloudflare reports for its encoder."""
         self._account.inputs.expire(lambda key: key == uid)
         if trouble is None:
             self.states.wake(uid)
@@ -262,14 +262,14 @@ class CloudflareProvider:
             self.states.trouble(uid, trouble)
 
     async def webhook_secret(self, *, again: bool = False) -> str | None:
-        """What signs the Stream webhook (`Account.webhook_secret`)."""
+        """Return the secret that signs the Stream webhook (`Account.webhook_secret`)."""
         return await self._account.webhook_secret(again=again)
 
     # Inside.
 
     @contextmanager
-    def _looking_again(self, uid: str) -> Iterator[None]:
-        """Around a change whose answer may get lost: its encoder may be gone all the same."""
+    def _waking_on_failure(self, uid: str) -> Iterator[None]:
+        """Refresh the input if the answer to a change is lost: the encoder may have been disconnected anyway."""
         try:
             yield
         except (ProviderUnavailable, asyncio.CancelledError):

@@ -1,4 +1,4 @@
-"""Live inputs made once, and agreed with Cloudflare about their options: what it drops in silence is found out by its echo."""
+"""Creation of live inputs, once per request, and their options: the echo shows which options Cloudflare dropped."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CREATE_ROUNDS = 3
 
 
 class Orders:
-    """The makers of live inputs, one at a time for an order. Every method may raise ProviderUnavailable."""
+    """Creates and updates live inputs, one at a time per request id. Every method may raise ProviderUnavailable."""
 
     def __init__(self, account: Account, sleep: Callable[[float], Awaitable[None]]) -> None:
         self._account = account
@@ -25,11 +25,11 @@ class Orders:
         self._flights: SingleFlight[str, mapping.Shape] = SingleFlight()
 
     async def ensure(self, request: InputRequest) -> mapping.Shape:
-        """The input made for this order, in Cloudflare's words. Errors: InputGone, OptionRefused."""
+        """Return Cloudflare's representation of the input for this request. Errors: InputGone, OptionRefused."""
         return await self._flights.run(request.request_id, lambda: self._find_or_make(request), share=True)
 
     async def change(self, uid: str, options: InputOptions) -> mapping.Shape:
-        """Store the options; what differs from what holds is insisted on. Errors: InputNotFound, OptionRefused."""
+        """Store the options; those that change are required. Errors: InputNotFound, OptionRefused."""
         current = await self._account.of_input(uid, "GET")
         held = mapping.options(current)
 
@@ -44,9 +44,9 @@ class Orders:
             raise
 
     async def _find_or_make(self, request: InputRequest) -> mapping.Shape:
-        """Look first: Cloudflare remembers an Idempotency-Key for six hours only, and an answer may have been lost.
+        """Search before creating: Cloudflare remembers an Idempotency-Key for only six hours, and an answer may be lost.
 
-        The look costs one request, and creates are rare.
+        The search costs one request, and creates are rare.
         """
         for round_ in range(1, CREATE_ROUNDS + 1):
             try:
@@ -59,12 +59,12 @@ class Orders:
         raise AssertionError("the last round returns or raises")
 
     async def _adopt(self, uid: str, request: InputRequest) -> mapping.Shape:
-        """The input that was made for this order; one that was left before its options were settled is settled now."""
+        """Return the input that was created for this request; settle its options now if that was interrupted."""
         shape = await self._account.of_input(uid, "GET")
         return await self._make(request, shape) if mapping.is_unsettled(shape) else shape
 
     async def _make(self, request: InputRequest, made: mapping.Shape | None = None) -> mapping.Shape:
-        """Make it, or go on with what was `made`, until Cloudflare has taken every option; else leave nothing behind."""
+        """Create it, or continue with `made`, until Cloudflare has accepted every option; on failure, delete it."""
 
         async def ask(options: InputOptions) -> mapping.Shape:
             nonlocal made
@@ -94,7 +94,7 @@ class Orders:
 
 
 async def _agree(wishes: Wishes, ask: Callable[[InputOptions], Awaitable[mapping.Shape]]) -> mapping.Shape:
-    """Ask until what came back is what was asked for. Errors: OptionRefused where something insisted on is declined."""
+    """Repeat the request until the echo matches the options. Errors: OptionRefused when a required option is declined."""
     while True:
         try:
             shape = await ask(wishes.options)

@@ -1,6 +1,6 @@
-"""A cache of what was read from Cloudflare, so that reads cost little of the request budget and survive an outage.
+"""Cache of answers from Cloudflare: saves request budget and survives an outage.
 
-An answer is served again without a question for FRESH. Until TTL it is renewed while the budget is plentiful. After that it must
+An answer is served from the cache for FRESH. Until TTL it is renewed while the budget is plentiful. After that it must
 be read again; when that fails the old answer is served, with the moment it was true (`Answer.as_of`), for MAX_STALE.
 """
 
@@ -72,7 +72,7 @@ class Reads(Generic[K, V]):
         self._flights: SingleFlight[K, Answer[V]] = SingleFlight()
 
     async def get(self, key: K, ask: Callable[[Priority], Awaitable[V]]) -> Answer[V]:
-        """The kept answer, or what `ask` reads. Errors: ProviderUnavailable, and what else `ask` raises (it drops the answer)."""
+        """Return the cached answer or the result of `ask`. Errors: ProviderUnavailable, and those of `ask` (drop the answer)."""
         if (kept := self._fresh(key)) is not None:
             return Answer(kept.value)
         # Not shared: an answer that was asked for before `expire` is not current for those who ask after it.
@@ -108,11 +108,11 @@ class Reads(Generic[K, V]):
             pass  # larger than the whole cache
 
     def drop(self, key: K) -> None:
-        """It is gone."""
+        """Remove an answer."""
         self._kept.pop(key, None)
 
     def expire(self, matches: Callable[[K], bool]) -> None:
-        """Something happened to these: read them again before they are served as current."""
+        """Mark answers as out of date, so that they are read again before they are served as current."""
         for key in [each for each in self._kept if matches(each)]:
             self._failed.pop(key, None)
             self._kept[key] = replace(self._kept[key], expired_at=self._clock())
@@ -134,7 +134,7 @@ class Reads(Generic[K, V]):
         return Answer(value)
 
     def _instead(self, kept: _Kept[V] | None, failure: ProviderUnavailable) -> Answer[V]:
-        """The older answer in place of one that failed. Errors: the failure, when there is none."""
+        """Return the older answer when a read failed. Errors: the failure, when there is none."""
         if kept is None or self._age(kept) > MAX_STALE:
             raise failure
         enough = isinstance(failure, ProviderBusy) and kept.expired_at is None and self._age(kept) < TTL
@@ -145,5 +145,5 @@ class Reads(Generic[K, V]):
         return kept if kept is not None and kept.expired_at is None and self._age(kept) < FRESH else None
 
     def _age(self, kept: _Kept[V]) -> timedelta:
-        """A moment to come says that the clock was set back, and counts as far away."""
+        """Return the age of a moment; one in the future (the clock was set back) counts as very old."""
         return abs(self._clock() - kept.at)

@@ -1,4 +1,4 @@
-"""What is known of a live input over time: its phase from what Cloudflare says, and which events the change is. Pure.
+"""Rules for the state of a live input: its phase from Cloudflare's answers, and the events of a change. Pure.
 
 Two facts come from two hosts: the API knows the encoder (`Connection`), the delivery host knows the video players get.
 """
@@ -72,21 +72,21 @@ class Tracked:
 
 
 def hinted(lifecycle: Any) -> bool | None:
-    """Whether the delivery host says that there is an encoder; None when it does not say."""
+    """Return whether the delivery host reports an encoder; None when it does not say."""
     word = lifecycle.get("status") if isinstance(lifecycle, dict) else None
     return connection_of(word).connected if isinstance(word, str) else None
 
 
 def contradicts(tracked: Tracked, video_uid: str | None, hint: bool | None) -> bool:
-    """Whether the delivery host says something that does not go with what the API said last."""
+    """Return whether the delivery host contradicts the API's last answer."""
     known = tracked.connection.connected if tracked.connection is not None else None
     return video_uid != tracked.video_uid or (hint is not None and hint != known)
 
 
 def overruled(tracked: Tracked, connection: Connection, video_uid: str | None, hint: bool | None) -> Connection:
-    """The connection to go by when the API could not be asked: the delivery host has answered since.
+    """Return the connection to assume when the API could not be asked: the delivery host has answered since.
 
-    Its word for the encoder counts where it has one. Else a video begins with an encoder and ends after one: when the video changed
+    Its report of the encoder counts if there is one. Else a video begins with an encoder and ends after one: when the video changed
     after the API last described the connection, there is an encoder while there is a video.
     """
     changed, read = tracked.video_changed, tracked.connection_read
@@ -100,7 +100,7 @@ def overruled(tracked: Tracked, connection: Connection, video_uid: str | None, h
 def compose(
     before: InputState | None, connection: Connection, video_uid: str | None, trouble: str | None, now: datetime
 ) -> InputState:
-    """The state from the two facts. An unknown word for the connection: as before, else by whether one can watch."""
+    """Return the state from the two facts. An unknown connection status keeps the phase, else playability decides."""
     watchable = video_uid is not None
     connected = connection.connected
     if connected is None:
@@ -129,7 +129,7 @@ def compose(
 
 
 def explained(connection: Connection, sent_away: SentAway | None, now: datetime) -> Connection:
-    """The connection with our own reason for its loss, where we caused it."""
+    """Return the connection with our own reason for its loss, if we caused it."""
     if sent_away is None or connection.connected is not False:
         return connection
     lost_at = connection.since or now
@@ -137,7 +137,7 @@ def explained(connection: Connection, sent_away: SentAway | None, now: datetime)
 
 
 def happened(before: InputState | None, after: InputState, *, other_video: bool) -> list[EventKind]:
-    """The events between two states, in order. `other_video`: another broadcast than before, its end was missed."""
+    """Return the events between two states, in order. `other_video`: a new broadcast; the end of the old one was missed."""
     was_connected, was_watchable = (before.is_connected, before.is_watchable) if before else (False, False)
     was_on_air = before is not None and before.phase in ON_AIR
     if was_on_air and other_video:

@@ -1,7 +1,7 @@
-"""Keeps the states of live inputs: reads them when asked, follows those on the air, and tells what changed.
+"""States of live inputs: reads them on request, polls those on air, and emits an event for each change.
 
-The delivery host's /lifecycle is read each time (it is not counted against the budget); the API only when it can have news.
-When Cloudflare is away the last good answer is given again, marked degraded, for a while.
+The delivery host's /lifecycle is read each time (it is not counted against the budget); the API only when it can report a change.
+While Cloudflare is unavailable the last good answer is returned, marked degraded, for up to MAX_STALE.
 """
 
 from __future__ import annotations
@@ -55,14 +55,14 @@ RECORDING_WAIT = timedelta(minutes=10)
 """How long a recording is waited for; Cloudflare says within 60 s."""
 
 FOLLOW_INTERVAL = 5.0
-"""Seconds between looks at inputs on the air that nobody asks for."""
+"""Seconds between polls of inputs on air that no client requests."""
 
 API_PATIENCE = 2.0
-"""Seconds the API has to tell of a connection; after that the delivery host's word is told alone. Visitors wait for it, and an API
-that takes a request and never answers must not keep from them what can be watched."""
+"""Seconds the API has to report a connection; after that the delivery host's answer is used alone. Visitors wait for it, and an
+API that accepts a request and never answers must not hide a stream that can be watched."""
 
 GONE_TTL = timedelta(seconds=15)
-"""An input that was not there is not asked for again this long: whoever watches it would spend a request a second."""
+"""An unknown input is not requested again for this long: a viewer that polls it would cost a request a second."""
 
 MAX_TRACKED = 10_000
 """Live inputs remembered."""
@@ -73,20 +73,20 @@ MAX_FOLLOWED = 500
 FOLLOWED_AT_ONCE = 10
 
 MAX_TOLD = 1000
-"""Recordings remembered as told."""
+"""Recordings remembered as already reported."""
 
 
 class Source(Protocol):
-    """What the states need of Cloudflare; `Account` is it."""
+    """What `States` needs of Cloudflare; implemented by `Account`."""
 
     async def deliver(self, path: str) -> tuple[int, Any]:
-        """Status and JSON of a GET on the delivery host. Errors: ProviderUnavailable."""
+        """Return status and JSON of a GET on the delivery host. Errors: ProviderUnavailable."""
 
     async def input_shape(self, uid: str, *, polling: bool = False) -> mapping.Shape:
-        """Errors: InputNotFound, ProviderUnavailable."""
+        """Return the live input. Errors: InputNotFound, ProviderUnavailable."""
 
     async def video(self, uid: str, *, polling: bool = False) -> mapping.Shape | None:
-        """None when there is none. Errors: ProviderUnavailable."""
+        """Return the video, or None. Errors: ProviderUnavailable."""
 
 
 class States:
@@ -103,7 +103,7 @@ class States:
         self.listeners: list[EventListener] = []
 
     async def state(self, uid: str) -> InputState:
-        """Errors: InputNotFound, ProviderUnavailable."""
+        """Return the state of a live input. Errors: InputNotFound, ProviderUnavailable."""
         now = self._clock()
         gone_at = self._gone.get(uid)
         if gone_at is not None and _age(gone_at, now) < GONE_TTL:
@@ -121,35 +121,35 @@ class States:
             except ProviderError as failure:
                 _degrade(tracked, now, failure)
             if tracked.answer is None:
-                raise ProviderUnavailable("Cloudflare has not told the state yet")
+                raise ProviderUnavailable("Cloudflare has not reported the state yet.")
             return tracked.answer
 
     def wake(self, uid: str) -> None:
-        """Something happened to it: read the API again, soon."""
+        """Have the API read again soon: the input may have changed."""
         self._gone.pop(uid, None)
         self._track(uid).move(Trigger.CHANGED)
         self._follow(uid)
 
     def sent_away(self, uid: str, reason: str) -> None:
-        """We did something to it that costs an encoder its connection: that is why, when it is lost now."""
+        """Record that our own change disconnects the encoder: it explains a loss that follows."""
         tracked = self._track(uid)
         if tracked.answer is not None and tracked.answer.is_connected:
             tracked.sent_away = SentAway(reason, self._clock())
         self.wake(uid)
 
     def trouble(self, uid: str, code: str) -> None:
-        """Cloudflare finds fault with the encoder; shown as the reason until the next connection."""
+        """Record an error of the encoder; it is shown as the reason until the next connection."""
         self._track(uid).trouble = code
         self.wake(uid)
 
     def recorded(self, uid: str, video_uid: str) -> None:
-        """A video of this input changed: look whether it is ready."""
+        """Check whether a changed video of this input is ready."""
         if video_uid not in self._told:
             self._track(uid).recordings.setdefault(video_uid, self._clock())
             self._follow(uid)
 
     def ended(self, uid: str) -> None:
-        """The input was deleted: end what ran, forget it, and go on waiting for its recording only."""
+        """End a deleted input's broadcast and drop the input; only its recording is still awaited."""
         self._gone[uid] = self._clock()
         gone = self._tracked.pop(uid, None)
         if gone is None:
@@ -164,7 +164,7 @@ class States:
             self._follow(uid)
 
     async def follow(self) -> None:
-        """Look after the inputs on the air and the recordings on their way, for ever."""
+        """Poll inputs on air and pending recordings until cancelled."""
         while True:
             try:
                 async with asyncio.timeout(FOLLOW_INTERVAL):
@@ -175,7 +175,7 @@ class States:
             await self.look_around()
 
     async def look_around(self) -> None:
-        """Look once at every followed input."""
+        """Poll every followed input once."""
         uids = sorted(self._followed)
         for start in range(0, len(uids), FOLLOWED_AT_ONCE):
             await asyncio.gather(*(self._look_after(uid) for uid in uids[start : start + FOLLOWED_AT_ONCE]))
@@ -194,19 +194,19 @@ class States:
             self._followed.discard(uid)
 
     async def _refresh(self, tracked: Tracked, now: datetime) -> None:
-        away: ProviderUnavailable | None = None
+        unavailable: ProviderUnavailable | None = None
         if tracked.connection is None:
             # First the API: it knows whether the input is there at all, and teaches the delivery host's name.
             try:
                 await self._read_connection(tracked, now)
             except ProviderUnavailable as failure:
-                away = failure
+                unavailable = failure
         status, lifecycle = await self._source.deliver(f"/{tracked.uid}/lifecycle")
         video_uid, hint = (mapping.live_video(lifecycle), hinted(lifecycle)) if status == 200 else (None, None)
-        if away is not None:
-            # The delivery host alone tells what can be watched; an account's list of inputs outgrows the request budget.
+        if unavailable is not None:
+            # The delivery host alone shows what can be watched; an account's list of inputs outgrows the request budget.
             if status != 200:
-                raise away
+                raise unavailable
             tracked.freshness = Freshness.UNCONFIRMED
         else:
             # Known to be out of date from now on, also if the API cannot be asked.
@@ -219,7 +219,7 @@ class States:
         self._settle(tracked, video_uid, hint, now)
 
     def _has_news(self, tracked: Tracked, video_uid: str | None, status: int, now: datetime) -> bool:
-        """Whether the API can know more than we do; what it says costs a request of the budget."""
+        """Return whether the API can know more than we do; its answer costs a request of the budget."""
         if tracked.freshness.is_outdated or tracked.connection is None or tracked.connection_read is None:
             return True
         age = CONNECTION_TTL if tracked.on_air or video_uid or status != 200 else IDLE_CONNECTION_TTL
@@ -305,7 +305,7 @@ class States:
 
 
 def _is_fresh(tracked: Tracked, now: datetime) -> bool:
-    """Whether the answer may be given again; one from an outage also when woken, or every poll would go out."""
+    """Return whether the answer may be reused; one from an outage also after a wake-up, or every poll would send a request."""
     degraded = tracked.answer is not None and tracked.answer.degraded
     return (
         tracked.asked is not None
@@ -315,14 +315,14 @@ def _is_fresh(tracked: Tracked, now: datetime) -> bool:
 
 
 def _age(since: datetime, now: datetime) -> timedelta:
-    """How long ago that was; a moment to come says that the clock was set back, and is as far away."""
+    """Return the time since or until that moment; one in the future means that the clock was set back."""
     return abs(now - since)
 
 
 def _degrade(tracked: Tracked, now: datetime, failure: ProviderError) -> None:
-    """Keep the last good answer if it is not too old. Raises the failure when there is none."""
+    """Keep the last good answer if it is not too old. Raise the failure when there is none."""
     if tracked.answer is None or now - tracked.answer.as_of > MAX_STALE:
         raise failure if isinstance(failure, ProviderUnavailable) else ProviderUnavailable(str(failure)) from failure
     if not tracked.answer.degraded:
-        log.warning("cloudflare is away: the last state is given", input=tracked.uid, reason=str(failure))
+        log.warning("cloudflare unavailable, serving last known state", input=tracked.uid, reason=str(failure))
     tracked.answer, tracked.asked = replace(tracked.answer, degraded=True), now

@@ -1,4 +1,4 @@
-"""Cloudflare's two kinds of webhook. Each is a wake-up only: nothing in it is believed, the state is read again."""
+"""Cloudflare's two kinds of webhook. Each only triggers a read of the state: its content is not trusted."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class _Rejected(Exception):
 
 
 class WebhookReceiver(Protocol):
-    """What the webhooks call: the provider."""
+    """Receiver of the webhooks: the provider."""
 
     @property
     def config(self) -> CloudflareConfig:
@@ -60,7 +60,7 @@ class WebhookReceiver(Protocol):
 def routes(receiver: WebhookReceiver) -> list[web.RouteDef]:
     """POST /webhooks/cloudflare/live (notifications) and /webhooks/cloudflare/video (the Stream webhook).
 
-    204 when taken, 400, 401 or 413 with {"detail": …} when not.
+    204 when accepted, else 400, 401 or 413 with {"detail": …}.
     """
 
     async def live(request: web.Request) -> web.Response:
@@ -78,7 +78,7 @@ def routes(receiver: WebhookReceiver) -> list[web.RouteDef]:
 
 
 def signature_is_good(secret: str, header: str, body: bytes, now: datetime) -> bool:
-    """Whether `Webhook-Signature` is HMAC-SHA256 of "<time>.<body>" with `secret`, and its time near `now`."""
+    """Return whether `Webhook-Signature` is HMAC-SHA256 of "<time>.<body>" with `secret`, and its time near `now`."""
     found = _SIGNATURE.fullmatch(header.strip())
     if found is None or abs(now.timestamp() - int(found[1])) > TOLERANCE.total_seconds():
         return False
@@ -118,7 +118,7 @@ def _take_live(receiver: WebhookReceiver, secret: str, body: bytes) -> None:
     if not isinstance(event, str) or not mapping.is_uid(uid):
         raise _Rejected(400, "data: event_type and input_id are needed.")
     code = _trouble(data) if event == "live_input.errored" else None
-    log.info("cloudflare told of a live input", event_type=event[:40], input=uid, trouble=code)
+    log.info("cloudflare live input event received", event_type=event[:40], input=uid, trouble=code)
     receiver.input_changed(str(uid), code)
 
 
@@ -129,12 +129,12 @@ async def _take_video(receiver: WebhookReceiver, header: str, body: bytes) -> No
     uid, input_uid = video.get("uid"), video.get("liveInput")
     if not mapping.is_uid(uid):
         raise _Rejected(400, "uid: a video's uid is needed.")
-    if mapping.is_uid(input_uid):  # a video nobody streamed is none of ours
+    if mapping.is_uid(input_uid):  # an uploaded video is not ours
         receiver.recording_changed(str(input_uid), str(uid))
 
 
 async def _is_signed(receiver: WebhookReceiver, header: str, body: bytes) -> bool:
-    """Only what looks like a fresh signature makes us ask Cloudflare for the secret, and that rarely (`webhook_secret`)."""
+    """Return whether the signature is valid. Only a plausible, fresh one requests the secret, and rarely (`webhook_secret`)."""
     if _SIGNATURE.fullmatch(header.strip()) is None:
         return False
     for again in (False, True):
@@ -148,7 +148,7 @@ async def _is_signed(receiver: WebhookReceiver, header: str, body: bytes) -> boo
 
 
 def _trouble(data: dict[str, Any]) -> str | None:
-    """The code of an errored event as one word of ours: ERR_GOP_OUT_OF_RANGE is gop_out_of_range."""
+    """Return the code of an errored event in our notation: ERR_GOP_OUT_OF_RANGE is gop_out_of_range."""
     errored = data.get("live_input_errored")
     error = errored.get("error") if isinstance(errored, dict) else None
     code = error.get("code") if isinstance(error, dict) else None

@@ -1,4 +1,4 @@
-"""The in-memory twin of the provider port: no media, all behaviour, driven by the test that holds it."""
+"""In-memory implementation of the provider port: no media, all behaviour, driven by the test."""
 
 from providers.memory.provider import MemoryProvider
 

@@ -1,4 +1,4 @@
-"""What a test makes go wrong at the twin: outages, and options it declines."""
+"""Faults that a test injects: outages, and options that are declined."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Outage:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Of every value of an option but the one it `takes`."""
+    """Refusal of every value of an option but the one it `takes`."""
 
     rule: str
     takes: Any
@@ -39,7 +39,7 @@ class Faults:
             raise self.outage.failure()
 
     def judge(self, options: InputOptions, insisted: frozenset[str]) -> InputOptions:
-        """The options that hold when these are asked for. Errors: OptionRefused."""
+        """Return the effective options for the requested ones. Errors: OptionRefused."""
         require_options(options)
         for option, refusal in self.refusals.items():
             if option == "overlap" or getattr(options, option) == refusal.takes:
@@ -50,7 +50,7 @@ class Faults:
         return options
 
     def judge_overlap(self, seconds: int) -> None:
-        """Errors: OptionRefused."""
+        """Check the overlap of stream keys. Errors: OptionRefused."""
         require_overlap(seconds)
         if seconds and "overlap" in self.refusals:
             raise OptionRefused("overlap", self.refusals["overlap"].rule)

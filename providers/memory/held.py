@@ -1,4 +1,4 @@
-"""A live input of the twin and where its broadcast stands: what time alone does to it, and what it says of itself."""
+"""A live input of the in-memory provider: its broadcast, time-based changes, and state."""
 
 from __future__ import annotations
 
@@ -38,30 +38,30 @@ class HeldInput:
         return self.on_air and self.phase is not Phase.RECONNECTING
 
     def enter(self, phase: Phase, now: datetime, reason: str | None = None) -> None:
-        """The phase it is in from now on."""
+        """Change to this phase."""
         self.phase, self.since, self.reason = phase, now, reason
 
     def rotate(self, stream_key: str, now: datetime, overlap: int) -> None:
-        """Have another key; the old one works `overlap` seconds more."""
+        """Change the key; the old one stays valid for `overlap` seconds."""
         self.old_key, self.old_key_until = self.live.stream_key, now + timedelta(seconds=overlap)
         self.live = replace(self.live, stream_key=stream_key)
 
     def keys(self, now: datetime) -> set[str | None]:
-        """The keys that work now."""
+        """Return the keys that are valid now."""
         old_works = self.old_key_until is not None and now < self.old_key_until
         return {self.live.stream_key, self.old_key} if old_works else {self.live.stream_key}
 
     def has_stale_encoder(self, now: datetime) -> bool:
-        """Whether the key its encoder came with works no more."""
+        """Return whether its encoder's key has expired."""
         return self.publishing and self.encoder_key not in self.keys(now)
 
     def has_waited_enough(self, now: datetime) -> bool:
-        """Whether the reconnect window has passed."""
+        """Return whether the reconnect window has passed."""
         window = timedelta(seconds=self.live.options.reconnect_timeout)
         return self.phase is Phase.RECONNECTING and self.since is not None and now >= self.since + window
 
     def state(self, now: datetime, *, degraded: bool) -> InputState:
-        """As the port tells it."""
+        """Return its state as the port defines it."""
         return InputState(
             phase=self.phase,
             is_connected=self.publishing,
@@ -75,12 +75,12 @@ class HeldInput:
         )
 
     def health(self) -> InputHealth:
-        """What a test gave it, else what goes without saying."""
+        """Return the health set by a test, else a default."""
         recording = self.recording_state if self.on_air else None
         return replace(self.measured or InputHealth(True, False), connected=self.publishing, recording=recording)
 
     def recording(self, uid: str, playback: Playback, began: datetime, now: datetime) -> Recording:
-        """Of its broadcast, which players could play from `began` on."""
+        """Return the recording of its broadcast, playable from `began`."""
         return Recording(
             uid=uid,
             input_uid=self.live.uid,

@@ -1,6 +1,6 @@
 """The in-memory provider.
 
-A test publishes with `connect`, `make_watchable`, `drop` and `end`, and takes the provider away with `fail`. Time is the clock
+A test publishes with `connect`, `make_watchable`, `drop` and `end`, and makes it unavailable with `fail`. Time is the clock
 it was given; nothing happens in the background.
 """
 
@@ -45,7 +45,7 @@ def _now() -> datetime:
 
 @dataclass(slots=True)
 class _Books:
-    """What is kept: by uid, and which uid was made for which request. `on_air`: uids of inputs with a broadcast."""
+    """Live inputs by uid, and uids by request id. `on_air`: uids of inputs with a broadcast."""
 
     inputs: dict[str, HeldInput] = field(default_factory=dict)
     by_request: dict[str, str] = field(default_factory=dict)
@@ -77,7 +77,7 @@ class MemoryProvider:
     # What the test does to it.
 
     def connect(self, uid: str, stream_key: str | None = None) -> bool:
-        """An encoder pushes with `stream_key` (None: the right one). False when it is refused."""
+        """Connect an encoder with `stream_key` (None: the right one). Return False when it is refused."""
         held = self._settled(uid)
         given = held.live.stream_key if stream_key is None else stream_key
         if not held.live.enabled or given not in held.keys(self._clock()) or held.publishing:
@@ -89,7 +89,7 @@ class MemoryProvider:
         return True
 
     def make_watchable(self, uid: str) -> None:
-        """The first segment is there: a player can play."""
+        """Provide the first segment, so that players can play."""
         held = self._settled(uid)
         if held.phase is not Phase.CONNECTING:
             raise ValueError(f"nothing becomes watchable while {held.phase}")
@@ -98,7 +98,7 @@ class MemoryProvider:
         self._tell(EventKind.WATCHABLE, uid)
 
     def drop(self, uid: str, reason: str = "client_disconnect") -> None:
-        """The encoder is lost; the broadcast ends `reconnect_timeout` seconds later."""
+        """Disconnect the encoder; the broadcast ends `reconnect_timeout` seconds later."""
         held = self._settled(uid)
         if not held.publishing:
             raise ValueError(f"no encoder to lose while {held.phase}")
@@ -106,15 +106,15 @@ class MemoryProvider:
         self._tell(EventKind.LOST, uid)
 
     def measure(self, uid: str, health: InputHealth | None) -> None:
-        """Give this as the input's health from now on; None: nothing is known."""
+        """Set the input's health; None: nothing is known."""
         self._held(uid).measured = health
 
     def stop_recording(self, uid: str) -> None:
-        """The disk is nearly full: the broadcast goes on and is not recorded any more."""
+        """Stop the recording, as on a nearly full disk; the broadcast goes on."""
         self._held(uid).recording_state = RecordingState.STOPPED_DISK_FULL
 
     def end(self, uid: str, reason: str | None = None) -> Recording | None:
-        """The broadcast is over; its recording, when there was anything to watch, is ready at once."""
+        """End the broadcast; its recording, if it was watchable, is ready at once."""
         held = self._settled(uid)
         if not held.on_air:
             raise ValueError(f"no broadcast to end while {held.phase}")
@@ -123,11 +123,11 @@ class MemoryProvider:
     def fail(
         self, reason: str = "switched off by the test", *, retry_after: float = 5.0, answers_state: bool = False
     ) -> None:
-        """Every call raises ProviderUnavailable; with `answers_state`, `state` still gives its last answer, degraded."""
+        """Make every call raise ProviderUnavailable; with `answers_state`, `state` returns its last answer, degraded."""
         self._troubles.outage = Outage(lambda: ProviderUnavailable(reason, retry_after=retry_after), answers_state)
 
-    def balk(self, reason: str = "told to by the test") -> None:
-        """Every call raises a bare ProviderError, as for a refusal nobody foresaw; `recover` undoes it."""
+    def balk(self, reason: str = "refused by the test") -> None:
+        """Make every call raise a bare ProviderError, as for an unexpected refusal; `recover` undoes it."""
         self._troubles.outage = Outage(lambda: ProviderError(reason))
 
     def recover(self) -> None:
@@ -140,7 +140,7 @@ class MemoryProvider:
 
     @property
     def input_uids(self) -> list[str]:
-        """Every live input there is, oldest first: shows orphans."""
+        """Return every live input, oldest first, including orphans."""
         return list(self._books.inputs)
 
     # The port.
@@ -249,7 +249,7 @@ class MemoryProvider:
     # Inside.
 
     async def _called(self, method: str) -> None:
-        """Every call gives way once, as a real one does, so that races between callers show."""
+        """Count the call and yield to the event loop once, as a real one does, so that races show."""
         self.calls[method] += 1
         await asyncio.sleep(0)
         self._troubles.strike()
@@ -276,7 +276,7 @@ class MemoryProvider:
             raise InputNotFound(uid) from None
 
     def _settled(self, uid: str) -> HeldInput:
-        """The input after what time alone has done to it: a key that ran out, a reconnect window that passed."""
+        """Return the input after time-based changes: an expired key, an expired reconnect window."""
         held = self._held(uid)
         if held.has_stale_encoder(self._clock()):
             held.enter(Phase.RECONNECTING, self._clock(), "key_rotated")

@@ -1,4 +1,4 @@
-"""The hand behind the fake, `/__admin/…`: encoders, time, faults and switches. Not part of Cloudflare; keep it on loopback."""
+"""Controls of the fake, `/__admin/…`: encoders, time, faults and switches. Not part of Cloudflare; keep it on loopback."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def routes() -> list[web.RouteDef]:
 
 
 async def connect(request: web.Request) -> web.Response:
-    """An encoder pushes with a key; 403 with the reason when it is refused."""
+    """Connect an encoder with a key; 403 with the reason when it is refused."""
     world, live, body = request.app[WORLD], _live(request), await _read(request, Connect)
     try:
         world.outbox += broadcast.connect(live, body.stream_key, world.clock(), body.protocol)
@@ -72,21 +72,21 @@ async def connect(request: web.Request) -> web.Response:
 
 
 async def drop(request: web.Request) -> web.Response:
-    """The encoder is lost; the hold begins."""
+    """Disconnect the encoder; the reconnect window begins."""
     world, body = request.app[WORLD], await _read(request, Drop)
     world.outbox += broadcast.drop(_live(request), world.clock(), body.reason)
     return web.json_response({})
 
 
 async def end(request: web.Request) -> web.Response:
-    """The encoder is lost and the hold is over at once."""
+    """Disconnect the encoder and end the broadcast at once."""
     world = request.app[WORLD]
     world.outbox += broadcast.end(world.state, _live(request), world.clock(), world.switches)
     return web.json_response({})
 
 
 async def error(request: web.Request) -> web.Response:
-    """Cloudflare finds fault with the encoder's GOP or codec."""
+    """Report an error in the encoder's GOP or codec."""
     world, live, body = request.app[WORLD], _live(request), await _read(request, Trouble)
     world.outbox += broadcast.errored(live, world.clock(), body.code, body.message)
     return web.json_response({})
@@ -99,7 +99,7 @@ async def viewers(request: web.Request) -> web.Response:
 
 
 async def video_error(request: web.Request) -> web.Response:
-    """The processing of a recording fails; the video webhook is sent for that, too."""
+    """Fail the processing of a recording; the video webhook is sent for that, too."""
     world = request.app[WORLD]
     video = world.state.videos.get(request.match_info["uid"])
     if video is None:
@@ -126,21 +126,21 @@ async def clear_faults(request: web.Request) -> web.Response:
 
 
 async def switch(request: web.Request) -> web.Response:
-    """Change the switches that are sent; answers all."""
+    """Change the switches that are sent; return all."""
     world, change = request.app[WORLD], await _read(request, Switches)
     world.switches = world.switches.model_copy(update=change.model_dump(exclude_unset=True))
     return web.json_response(world.switches.model_dump())
 
 
 async def set_destination(request: web.Request) -> web.Response:
-    """Save where live events go; sends the test POST and answers the receiver's status."""
+    """Save where live events go, send the test POST and return the receiver's status."""
     world, body = request.app[WORLD], await _read(request, Destination)
     world.live_webhook = (body.url, body.secret)
     return web.json_response({"status": await notify.send_test(world)})
 
 
 async def requests(request: web.Request) -> web.Response:
-    """The request lines the fake has seen, oldest first."""
+    """List the request lines received, oldest first."""
     return web.json_response(list(request.app[WORLD].requests))
 
 

@@ -1,4 +1,4 @@
-"""What every request to the fake passes: faults, the envelope, credentials, the rate limit, and the clock catching up."""
+"""Middleware of the fake: faults, the envelope, credentials, the rate limit, and time-based changes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 @web.middleware
 async def keep_time(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Settle before, and after it settle again, store and send what there is to send."""
+    """Apply time-based changes before and after the request; then store the state and send webhooks."""
     world = request.app[WORLD]
     world.base = world.config.public_url or f"{request.scheme}://{request.host}/customer-{world.config.customer_code}"
     world.settle()
@@ -38,7 +38,7 @@ async def keep_time(request: web.Request, handler: Handler) -> web.StreamRespons
 
 @web.middleware
 async def inject_faults(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Let an ordered fault strike; the admin path is spared."""
+    """Inject a requested fault, except on the admin path."""
     world = request.app[WORLD]
     if request.path.startswith(ADMIN_PREFIX):
         return await handler(request)
@@ -82,7 +82,7 @@ def _without_messages(answer: web.StreamResponse) -> web.Response:
 
 @web.middleware
 async def guard_api(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Below the API prefix: credentials, the rate limit, and every error in the envelope."""
+    """Check credentials and the rate limit below the API prefix; put every error in the envelope."""
     if not request.path.startswith(API_PREFIX):
         return await handler(request)
     world = request.app[WORLD]

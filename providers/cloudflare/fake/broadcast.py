@@ -1,6 +1,6 @@
-"""The life of a broadcast in the fake: what an encoder and the passing of time do to the state. No I/O.
+"""Lifecycle of a broadcast in the fake: state changes by the encoder and by time. No I/O.
 
-Each function returns the notices it gives rise to; `notify.py` sends them.
+Each function returns the notices to send; `notify.py` sends them.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ class Notice:
 
 
 class Refused(Exception):
-    """The encoder is not let in."""
+    """The encoder's connection is refused."""
 
 
 def connect(live: Input, key: str, now: datetime, protocol: str = "rtmp") -> list[Notice]:
-    """An encoder pushes with `key`. Raises Refused."""
+    """Connect an encoder with `key`. Raise Refused."""
     if not hmac.compare_digest(key, live.key(live.secrets.srt if protocol == "srt" else live.secrets.ingest)):
         raise Refused("wrong key")
     if not live.enabled:
@@ -42,7 +42,7 @@ def connect(live: Input, key: str, now: datetime, protocol: str = "rtmp") -> lis
 
 
 def drop(live: Input, now: datetime, reason: str = "client_disconnect") -> list[Notice]:
-    """The encoder is gone; the broadcast is held for `timeoutSeconds` and a little. Nothing happens when there is none."""
+    """Disconnect the encoder, if any; the broadcast stays open for slightly more than `timeoutSeconds`."""
     if live.connected_at is None:
         return []
     live.connected_at, live.lost_at = None, now
@@ -53,20 +53,20 @@ def drop(live: Input, now: datetime, reason: str = "client_disconnect") -> list[
 def end(
     state: State, live: Input, now: datetime, switches: Switches, reason: str = "client_disconnect"
 ) -> list[Notice]:
-    """Drop the encoder and do not wait for it."""
+    """Disconnect the encoder and end the broadcast at once."""
     notices = drop(live, now, reason)
     _finish(state, live, live.lost_at or now, now, switches)
     return notices
 
 
 def errored(live: Input, now: datetime, code: str, message: str) -> list[Notice]:
-    """Cloudflare cannot use what the encoder sends: wrong GOP or codec."""
+    """Report that the encoder's GOP or codec is not supported."""
     detail = {"error": {"code": code, "message": message}, "video_codec": "", "audio_codec": ""}
     return [Notice("live_input.errored", live.uid, now, detail)]
 
 
 def settle(state: State, now: datetime, switches: Switches) -> list[Notice]:
-    """Do what time alone does: videos appear, holds pass, recordings become ready."""
+    """Apply time-based changes: videos appear, reconnect windows expire, recordings become ready."""
     for live in state.inputs.values():
         _mint(state, live, now, switches)
         hold = timedelta(seconds=(live.recording.timeout_seconds or switches.default_timeout) + switches.hold_margin)
@@ -83,7 +83,7 @@ def settle(state: State, now: datetime, switches: Switches) -> list[Notice]:
 
 
 def is_live(live: Input) -> bool:
-    """A player can play it by the input's uid."""
+    """Return whether a player can play it by the input's uid."""
     return live.video_uid is not None
 
 

@@ -1,4 +1,4 @@
-"""What the fake is told at the start, what may be switched while it runs, and its clock."""
+"""Configuration of the fake, switches that can change while it runs, and its clock."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Clock(Protocol):
 
 
 class OffsetClock:
-    """The real time, plus what was advanced."""
+    """The real time plus an offset."""
 
     def __init__(self) -> None:
         self._offset = timedelta()
@@ -41,7 +41,7 @@ class OffsetClock:
 
 
 class Switches(BaseModel):
-    """Behaviour on which documentation and observation differ, or that nobody documented."""
+    """Behaviour that is undocumented, or on which documentation and observation differ."""
 
     model_config = ConfigDict(extra="forbid")
 

@@ -134,7 +134,7 @@ def _allow(target: Target) -> None:
 
 
 def _playing(world: World, target: Target) -> Video | None:
-    """The video behind a target; None for an input that is not live."""
+    """Return the video of a target, None for an input that is not live."""
     video = target.video
     if target.live is not None:
         video = world.state.videos[target.live.video_uid] if target.live.video_uid else None

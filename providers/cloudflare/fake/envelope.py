@@ -14,12 +14,12 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 def answer(result: Any, **beside: Any) -> web.Response:
-    """Success. `beside` are members next to `result`, as the list's counts are."""
+    """Return a success. `beside` are members next to `result`, such as the list's counts."""
     return web.json_response({"result": result, "success": True, "errors": [], "messages": [], **beside})
 
 
 def refusal(error: ApiError, *, code: bool = True) -> web.Response:
-    """Failure; `messages` is null, as observed."""
+    """Return a failure; `messages` is null, as observed."""
     item: dict[str, Any] = {"code": error.code, "message": error.message} if code else {"message": error.message}
     if error.chain:
         item["error_chain"] = error.chain
@@ -28,7 +28,7 @@ def refusal(error: ApiError, *, code: bool = True) -> web.Response:
 
 
 async def read(request: web.Request, model: type[Model]) -> Model:
-    """The JSON body as `model`; an empty body counts as {}. Raises ApiError 400 10005."""
+    """Parse the JSON body as `model`; an empty body counts as {}. Raise ApiError 400 10005."""
     raw = await request.read()
     try:
         return model.model_validate(json.loads(raw) if raw else {})

@@ -1,4 +1,4 @@
-"""Faults on order: what goes wrong with the next matching requests."""
+"""Injected faults for the next matching requests."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ MAX_DELAY = 60.0
 
 
 class Fault(BaseModel):
-    """`match` is a part of "METHOD /path"; `times` how often it strikes.
+    """`match` is a part of "METHOD /path"; `times` how often it occurs.
 
     status: answer with `status` (and `retry_after`). reset: close the connection before anything is done. reset_after: do it,
     then close without an answer. slow: wait `seconds` first. null_messages and no_code: bend the error envelope.
@@ -29,7 +29,7 @@ class Fault(BaseModel):
 
 
 class Faults:
-    """The faults still to strike, in the order they were asked for."""
+    """Pending faults, in the order they were requested."""
 
     def __init__(self) -> None:
         self._waiting: list[Fault] = []
@@ -41,7 +41,7 @@ class Faults:
         self._waiting.clear()
 
     def take(self, request_line: str) -> Fault | None:
-        """The first fault that matches, one use of it taken off."""
+        """Return the first fault that matches and count one use of it."""
         for fault in self._waiting:
             if fault.match in request_line:
                 fault.times -= 1

@@ -22,7 +22,7 @@ LIST_RANGE = 1000
 
 
 class RecordingBody(BaseModel):
-    """Unknown members are dropped in silence, as the real one drops a nested deleteRecordingAfterDays."""
+    """Unknown members are silently ignored, as Cloudflare ignores a nested deleteRecordingAfterDays."""
 
     mode: Literal["off", "automatic"] = "off"
     requireSignedURLs: bool = False

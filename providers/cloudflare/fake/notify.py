@@ -1,4 +1,4 @@
-"""Sends the two unrelated kinds of webhook. Each once, in order: nothing about retries is documented."""
+"""Delivery of the two kinds of webhook: each is sent once, in order. Retries are not documented."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ SEND_TIMEOUT = aiohttp.ClientTimeout(total=2)
 
 
 async def flush(world: World) -> None:
-    """Send what waits."""
+    """Send pending webhooks."""
     notices, world.outbox[:] = list(world.outbox), []
     for notice in notices:
         await (_send_video(world, notice) if notice.event == "video" else _send_live(world, notice))
 
 
 async def send_test(world: World) -> int | None:
-    """The POST that saving a notification destination makes; the receiver's status, None when it did not answer."""
+    """Send the test POST for a new notification destination. Return the receiver's status, None without an answer."""
     return await _post_live(world, {"text": "Hello World! This is a test message sent from the fake."})
 
 
 def sign(secret: str, body: bytes, unix_seconds: int) -> str:
-    """The value of `Webhook-Signature` for `body`."""
+    """Return the value of `Webhook-Signature` for `body`."""
     digest = hmac.new(secret.encode(), f"{unix_seconds}.".encode() + body, hashlib.sha256).hexdigest()
     return f"time={unix_seconds},sig1={digest}"
 

@@ -1,4 +1,4 @@
-"""Puts the fake together and serves it: API below /client/v4, delivery below /customer-<CODE>, controls below /__admin."""
+"""Application and server of the fake: API below /client/v4, delivery below /customer-<CODE>, controls below /__admin."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from providers.cloudflare.fake.state import State
 log = structlog.get_logger(__name__)
 
 TICK = 0.5
-"""Seconds between looks at the clock while nobody asks: what time alone brings (a recording ready) is then told by webhook."""
+"""Seconds between time-based updates without requests; they send the webhooks that become due (recording ready)."""
 
 STOP_TIMEOUT = 2.0
 """Seconds open requests have when the server stops."""
 
 
 def make_app(config: FakeConfig | None = None, clock: Clock | None = None) -> web.Application:
-    """The fake as an application. It moves only when it is asked something; `serve` adds the ticking."""
+    """Return the fake as an application. Its state advances only with requests; `serve` adds periodic updates."""
     config = config or FakeConfig()
     world = World(config, clock or OffsetClock(), State.load(config.state_file), config.switches.model_copy())
     if config.live_webhook_url is not None:
@@ -45,7 +45,7 @@ def make_app(config: FakeConfig | None = None, clock: Clock | None = None) -> we
 async def serve(
     host: str = "127.0.0.1", port: int = 8090, state_file: Path | None = None, config: FakeConfig | None = None
 ) -> None:
-    """Serve until cancelled. `state_file` goes before the one in `config`."""
+    """Serve until cancelled. `state_file` overrides the one in `config`."""
     config = config or FakeConfig()
     app = make_app(replace(config, state_file=state_file or config.state_file))
     runner = web.AppRunner(app, shutdown_timeout=STOP_TIMEOUT, access_log=None)
@@ -84,5 +84,5 @@ def _below(prefix: str, routes: Iterable[web.RouteDef]) -> list[web.RouteDef]:
 
 
 def _elsewhere(route: web.RouteDef, path: str) -> web.RouteDef:
-    """The same route elsewhere."""
+    """Return the same route under another path."""
     return web.RouteDef(route.method, path, route.handler, route.kwargs)

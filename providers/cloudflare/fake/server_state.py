@@ -1,4 +1,4 @@
-"""What every handler of the fake reaches for: its configuration, clock, state, faults and the webhooks still to send."""
+"""State shared by the fake's handlers: configuration, clock, account state, faults and pending webhooks."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from providers.cloudflare.fake.state import Input, State, Video
 NOT_FOUND = "Not Found: The requested resource or operation was not found."
 
 MAX_REQUEST_LOG = 1000
-"""Request lines kept, for tests to look at."""
+"""Request lines kept for tests."""
 
 
 class ApiError(Exception):
@@ -32,14 +32,14 @@ class ApiError(Exception):
 
 @dataclass(slots=True)
 class RateWindow:
-    """Requests of one token in the running window; `blocked_until` is set by the one too many. Unix seconds."""
+    """Requests of one token in the running window; `blocked_until` is set when the limit is exceeded. Unix seconds."""
 
     began: float = 0.0
     used: int = 0
     blocked_until: float = 0.0
 
     def take(self, now: float, limit: int) -> float:
-        """Count one request; the seconds to wait when it is refused, else 0."""
+        """Count one request. Return the seconds to wait when it is refused, else 0."""
         if now < self.blocked_until:
             return self.blocked_until - now
         if now >= self.began + RATE_WINDOW:
@@ -69,18 +69,18 @@ class World:
     requests: deque[str] = field(default_factory=lambda: deque(maxlen=MAX_REQUEST_LOG))
 
     def settle(self) -> None:
-        """Let the state catch up with the clock."""
+        """Apply time-based changes."""
         self.outbox += broadcast.settle(self.state, self.clock(), self.switches)
 
     def input(self, uid: str) -> Input:
-        """Raises ApiError 404 10003, for malformed ids too."""
+        """Return the live input. Raise ApiError 404 10003, also for malformed ids."""
         try:
             return self.state.inputs[uid]
         except KeyError:
             raise ApiError(404, 10003, NOT_FOUND) from None
 
     def video(self, uid: str) -> Video:
-        """Raises ApiError 404 10003."""
+        """Return the video. Raise ApiError 404 10003."""
         try:
             return self.state.videos[uid]
         except KeyError:

@@ -13,12 +13,12 @@ SRT_URL = "srt://live.cloudflare.com:778"
 
 
 def timestamp(at: datetime) -> str:
-    """RFC 3339 with microseconds and Z."""
+    """Format as RFC 3339 with microseconds and Z."""
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def listed_input(live: Input) -> dict[str, Any]:
-    """What the list shows: no status, no credentials."""
+    """Return a live input as in lists: no status, no credentials."""
     return {
         "uid": live.uid,
         "created": timestamp(live.created),
@@ -30,7 +30,7 @@ def listed_input(live: Input) -> dict[str, Any]:
 
 
 def live_input(live: Input, base: str, switches: Switches) -> dict[str, Any]:
-    """A whole live input. `base` is the delivery host's address, without a slash at the end."""
+    """Return a whole live input. `base` is the delivery host's address, without a slash at the end."""
     key = live.key
     whole = listed_input(live) | {
         "preferLowLatency": live.low_latency,
@@ -50,17 +50,17 @@ def live_input(live: Input, base: str, switches: Switches) -> dict[str, Any]:
 
 
 def output(each: Output) -> dict[str, Any]:
-    """A simulcast output."""
+    """Return a simulcast output."""
     return {"uid": each.uid, "url": each.url, "streamKey": each.stream_key, "enabled": each.enabled}
 
 
 def playback(uid: str, base: str) -> dict[str, str]:
-    """Manifest addresses of an input or a video."""
+    """Return the manifest addresses of an input or a video."""
     return {"hls": f"{base}/{uid}/manifest/video.m3u8", "dash": f"{base}/{uid}/manifest/video.mpd"}
 
 
 def video(each: Video, base: str) -> dict[str, Any]:
-    """A video: placeholders while it is live, as the real one has them."""
+    """Return a video; while it is live it has the same placeholders as the real one."""
     finished = each.state == "ready"
     status: dict[str, Any] = {"state": each.state, "errorReasonCode": "", "errorReasonText": ""}
     if finished:

@@ -105,7 +105,7 @@ async def create_token(request: web.Request) -> web.Response:
 
 
 def verify(world: World, token: str, now: datetime) -> str:
-    """The uid a token opens. Raises PermissionError."""
+    """Return the uid a token gives access to. Raise PermissionError."""
     try:
         key = world.state.keys[str(jwt.get_unverified_header(token)["kid"])]
         public = serialization.load_pem_private_key(key.pem.encode(), None).public_key()
@@ -146,7 +146,7 @@ def _webhook(world: World) -> dict[str, str]:
 
 
 def _blocked(rules: list[dict[str, Any]]) -> bool:
-    """First match wins; without addresses to look up, only `any` can match here."""
+    """Return whether the first matching rule blocks. Without address lookup, only `any` can match here."""
     return next((rule.get("action") == "block" for rule in rules if rule.get("type") == "any"), False)
 
 
@@ -166,7 +166,7 @@ async def _new_key(world: World) -> SigningKey:
 
 
 def _payload(claims: dict[str, Any]) -> bytes:
-    """Claims as bytes: `exp` and `nbf` are strings in Cloudflare's tokens, which PyJWT's own encoder would not write."""
+    """Encode claims: `exp` and `nbf` are strings in Cloudflare's tokens, which PyJWT's own encoder would not write."""
     return json.dumps(claims).encode()
 
 

@@ -1,4 +1,4 @@
-"""What the fake remembers: live inputs, videos, keys, webhooks. Kept in memory, and in a JSON file when asked."""
+"""State of the fake account: live inputs, videos, keys, webhooks. Kept in memory and, optionally, in a JSON file."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Output(BaseModel):
 
 
 class Input(BaseModel):
-    """A live input and its broadcast: `connected_at` while an encoder is on, `lost_at` while one is waited for."""
+    """A live input and its broadcast. `connected_at`: an encoder is connected; `lost_at`: the reconnect window is open."""
 
     uid: str = Field(default_factory=_half)
     created: datetime
@@ -79,7 +79,7 @@ class Input(BaseModel):
     video_uid: str | None = None
 
     def key(self, half: str) -> str:
-        """A whole credential: 32 hex digits, k, the uid."""
+        """Return a whole credential: 32 hex digits, k, the uid."""
         return f"{half}k{self.uid}"
 
 
@@ -127,7 +127,7 @@ class Request(BaseModel):
 
 
 class State(BaseModel):
-    """All of it."""
+    """The whole account."""
 
     inputs: dict[str, Input] = Field(default_factory=dict)
     videos: dict[str, Video] = Field(default_factory=dict)
@@ -137,7 +137,7 @@ class State(BaseModel):
 
     @classmethod
     def load(cls, path: Path | None) -> State:
-        """The state in `path`; a fresh one when there is none."""
+        """Return the state stored in `path`, or a new one."""
         if path is None or not path.exists():
             return cls()
         return cls.model_validate_json(path.read_text())

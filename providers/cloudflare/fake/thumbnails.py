@@ -1,6 +1,6 @@
 """A valid JPEG of any size, without an image library: one grey (ITU-T T.81, baseline, one component).
 
-Every 8×8 block is "no difference from the last, nothing else", two bits with the tables below; so the picture is zeros.
+Every 8×8 block is "no difference from the last, nothing else", two bits with the tables below; so the image data is zeros.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _ONE_CODE = bytes([1] + [0] * 15 + [0])
 
 
 def jpeg(width: int, height: int) -> bytes:
-    """A grey picture; sides are cut to 1..MAX_SIDE."""
+    """Return a grey image; its sides are limited to 1..MAX_SIDE."""
     width, height = (max(1, min(side, MAX_SIDE)) for side in (width, height))
     blocks = -(-width // 8) * -(-height // 8)
     padding = -2 * blocks % 8

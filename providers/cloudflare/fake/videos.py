@@ -105,7 +105,7 @@ def _limit(query: MultiMapping[str]) -> int:
 
 
 def _matches(video: Video, world: World, query: MultiMapping[str]) -> bool:
-    """Whether a video passes every filter that was sent; unknown parameters do nothing."""
+    """Return whether a video passes every filter that was sent; unknown parameters are ignored."""
     tests: dict[str, Callable[[str], bool]] = {
         "id": lambda ids: video.uid in ids.split(","),
         "live_input_id": lambda uid: video.input_uid == uid,
