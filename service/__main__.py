@@ -19,7 +19,7 @@ from service.cli.accounts import token_commands, user_commands
 from service.cli.arguments import as_port, command
 from service.cli.backups import backup_commands
 from service.cli.channels import channel_commands
-from service.cli.running import FAILURE, LOCKS_HELD, begin, run, say, told, with_store
+from service.cli.running import FAILURE, LOCKS_HELD, begin, reporting, run, say, with_store
 from service.settings import ProviderName, SettingsError
 
 if TYPE_CHECKING:
@@ -48,29 +48,37 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def command_line() -> argparse.ArgumentParser:
-    """Its parser; `run` of what it returns is the command."""
+    """Return the parser; `run` of the parsed arguments is the command."""
     parser = argparse.ArgumentParser(
         prog="python -m service",
         description="The live-stream conference service. Settings are CONFERENCE_* environment variables (service/README.md).",
     )
     parser.add_argument("--version", action="version", version=VERSION)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    command(commands, "serve", _serve, "run the service until it is told to stop (SIGTERM, Ctrl-C)")
+    command(commands, "serve", _serve, "run the service until SIGTERM or Ctrl-C")
     prepare = command(
         commands, "prepare", _prepare, "bring the database up to date and make the local certificate (serve does it)"
     )
     prepare.add_argument(LOCKS_HELD, action="store_true", help=argparse.SUPPRESS)
     command(commands, "migrate", _migrate, "bring the database up to date")
-    command(commands, "doctor", _doctor, "check everything the service stands on and say what to do")
-    command(commands, "addresses", _addresses, "print the addresses the settings lead to, one `name value` a line")
+    command(commands, "doctor", _doctor, "check what the service depends on and suggest fixes")
     command(
-        commands, "jitsi", _jitsi, "print what Jitsi's Prosody has to be told: with the shared secret, if there is one"
+        commands,
+        "addresses",
+        _addresses,
+        "print the addresses that follow from the settings, one `name value` per line",
+    )
+    command(
+        commands,
+        "jitsi",
+        _jitsi,
+        "print the settings for Jitsi's Prosody, including the shared secret, if there is one",
     )
     backup_commands(commands)
     fake = command(commands, "fake-cloudflare", _fake_cloudflare, "run a stand-in for the Cloudflare Stream API")
     fake.add_argument("--port", type=as_port, required=True, help="0: any free one")
     fake.add_argument("--host", default="127.0.0.1")
-    fake.add_argument("--state", type=Path, metavar="FILE", help="keep what it knows there (default: in memory)")
+    fake.add_argument("--state", type=Path, metavar="FILE", help="store the state there (default: in memory)")
     token_commands(commands.add_parser("token", help="make, list and revoke API tokens"))
     user_commands(commands.add_parser("user", help="enter and list the people of an organization"))
     channel_commands(commands.add_parser("channel", help="appoint an admin of a channel"))
@@ -84,7 +92,7 @@ def _serve(_: argparse.Namespace) -> int:
     from service.prepare import PreparationFailed
 
     try:
-        return run(told(serve(given)))
+        return run(reporting(serve(given)))
     except PreparationFailed as failed:
         return failed.code  # it has said why
     except CertificateUnusable as error:
@@ -101,14 +109,14 @@ def _prepare(asked: argparse.Namespace) -> int:
     given = begin()
     from service.prepare import prepare
 
-    return run(told(prepare(given, locks_held=asked.locks_held)))
+    return run(reporting(prepare(given, locks_held=asked.locks_held)))
 
 
 def _migrate(_: argparse.Namespace) -> int:
     given = begin()
     from service.prepare import migrate_alone
 
-    return run(told(migrate_alone(given)))
+    return run(reporting(migrate_alone(given)))
 
 
 def _doctor(_: argparse.Namespace) -> int:

@@ -1,6 +1,6 @@
-"""What one service alone may use: its data directory and its SQLite file. Taken before anything is read or migrated.
+"""Exclusive use of the data directory and the SQLite file. Locked before anything is read or migrated.
 
-The local provider locks the directory of its recordings by itself, and on PostgreSQL the provider's lock is in the database
+The local provider locks the directory of its recordings itself, and on PostgreSQL the provider's lock is in the database
 (`service/store/provider_lock.py`).
 """
 
@@ -56,11 +56,11 @@ def _locks(settings: Settings) -> Iterator[ExclusiveLock]:
 
 
 def uses_data_directory(settings: Settings) -> bool:
-    """Whether a service keeps anything there: it does not on Cloudflare with PostgreSQL and a Redis of the operator's."""
+    """Return whether the service stores anything there: not on Cloudflare with PostgreSQL and an external Redis."""
     return settings.provider is ProviderName.LOCAL or settings.redis_url is None or sqlite_file(settings) is not None
 
 
 def sqlite_file(settings: Settings) -> Path | None:
-    """The file of the SQLite database; None on PostgreSQL."""
+    """Return the file of the SQLite database; None on PostgreSQL."""
     where = driver_url(settings.database_url)
     return Path(where.database) if where.get_backend_name() == "sqlite" and where.database else None

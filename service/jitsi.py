@@ -1,4 +1,4 @@
-"""What a Jitsi deployment and this service have to agree on: the settings here, the lines of Prosody's configuration there."""
+"""Configuration shared with a Jitsi deployment: our settings and the lines for Prosody's configuration."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from service.settings import Settings
 
 
 async def meeting_signer(settings: Settings, secret_store: SecretStore) -> MeetingSigner:
-    """RS256 where a private key is set, else HS256 with the secret that is set, else with one of this installation, made when there
-    is none. Errors: Unavailable."""
+    """Return a signer: RS256 if a private key is set, else HS256 with the configured secret or a generated one.
+
+    Errors: Unavailable.
+    """
     names = (settings.jitsi_app_id, settings.jitsi_audience, settings.jitsi_domain)
     if settings.jitsi_private_key is not None:
         return MeetingSigner(*names, settings.jitsi_private_key.read_text(), settings.jitsi_key_id)
@@ -21,7 +23,7 @@ async def meeting_signer(settings: Settings, secret_store: SecretStore) -> Meeti
 
 
 def prosody_lines(signer: MeetingSigner) -> list[str]:
-    """What to set for the virtual host in Prosody's configuration. With HS256 that shows the secret."""
+    """Return the lines for the virtual host in Prosody's configuration. With HS256 they include the secret."""
     shared = f'app_secret = "{signer.key}"' if signer.key_id is None else 'signature_algorithm = "RS256"'
     return [
         'authentication = "token"',

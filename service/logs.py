@@ -1,4 +1,4 @@
-"""Logging: one line per event, JSON in production and readable on a terminal, with secrets taken out.
+"""Logging: one line per event, JSON in production and readable on a terminal, with secrets removed.
 
 Our own lines and those of libraries (logging of the standard library) go through the same processors. What was bound with
 `structlog.contextvars.bind_contextvars` (the request id) stands on every line written meanwhile.
@@ -86,7 +86,7 @@ def _route_standard_logging(level: int, shared: list[Processor], renderer: Proce
 
 
 def _is_our_fault(record: logging.LogRecord) -> bool:
-    """Not what is no HTTP, or a body that is not what it says: aiohttp writes a traceback for each, enough to fill a disk."""
+    """Return False for invalid HTTP and malformed bodies: aiohttp logs a traceback for each, which could fill a disk."""
     failure = record.exc_info[1] if record.exc_info else None
     return type(failure).__module__ not in ("aiohttp.http_exceptions", "aiohttp.web_protocol")
 
@@ -99,7 +99,7 @@ def _add_logger_name(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
 
 
 def redact(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
-    """Take secrets out of a line: by the name of the key, and by the look of the text."""
+    """Remove secrets from a line, by the name of the key and by the form of the text."""
     for key, value in event.items():
         event[key] = REDACTED if key.lower().endswith(SECRET_NAMES) else _clean(value, MAX_DEPTH)
     return event
@@ -123,7 +123,7 @@ def _clean(value: Any, depth: int) -> Any:
 
 
 def clean_text(text: str) -> str:
-    """The text without what looks like a secret."""
+    """Return the text without anything that looks like a secret."""
     lower = text.lower()
     if not any(hint in lower for hint in HINTS):
         return text

@@ -1,7 +1,7 @@
-"""What must be so before the service can serve: the database is up to date, and there is a certificate.
+"""Preparation before the service starts: migrate the database and make the certificate.
 
-`serve` has this done by a process of its own (`python -m service prepare`): the libraries for it (alembic, cryptography) take
-20 MiB, which would stay for as long as the service runs. At most starts there is nothing to do, and it is not even asked.
+`serve` runs this in a separate process (`python -m service prepare`): its libraries (alembic, cryptography) take
+20 MiB, which the service would hold while it runs. At most starts nothing has to be done, and no process is started.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ NOTE = "prepared.json"
 
 
 class PreparationFailed(Exception):
-    """The service cannot be started. Why was said on stderr; `code` is the exit code."""
+    """The preparation failed. The reason is on stderr; `code` is the exit code."""
 
     def __init__(self, code: int) -> None:
         super().__init__(f"the preparation ended with {code}")
@@ -43,7 +43,7 @@ async def prepare(settings: Settings, *, locks_held: bool = False) -> None:
     """Migrate, and make or renew the local certificate. Errors: LockHeld, Unavailable, SchemaTooNew, OSError.
 
     Args:
-        locks_held: The process that asks for it holds the locks of `service/exclusive.py`.
+        locks_held: Whether the parent process holds the locks of `service/exclusive.py`.
     """
     from service.store.migrate import migrate
 
@@ -59,7 +59,7 @@ async def prepare(settings: Settings, *, locks_held: bool = False) -> None:
 
 
 async def is_prepared(settings: Settings, database: Database) -> bool:
-    """Return whether `prepare` would change nothing. Fast: encoders wait while it is found out."""
+    """Return whether `prepare` would change nothing. Fast: encoders wait meanwhile."""
     if not await has_newest_schema(database):
         return False
     if settings.provider is not ProviderName.LOCAL or settings.tls_cert is not None:
@@ -76,7 +76,7 @@ async def is_prepared(settings: Settings, database: Database) -> bool:
 
 
 def certificate_names(settings: Settings) -> list[str]:
-    """The host names and addresses that the local certificate is for."""
+    """Return the host names and addresses of the local certificate."""
     own = (settings.rtmp_public_host().strip("[]"), socket.gethostname())
     return list(dict.fromkeys(("localhost", "127.0.0.1", "::1", *own)))
 
@@ -84,7 +84,7 @@ def certificate_names(settings: Settings) -> list[str]:
 async def migrate_alone(settings: Settings) -> None:
     """Migrate, but never under a service that runs on the old schema. Errors: LockHeld, Unavailable, SchemaTooNew.
 
-    Where there is nothing to migrate no lock is taken, so that commands can run beside the service.
+    If nothing has to be migrated, no lock is taken, so that commands can run beside the service.
     """
     from service.store.migrate import is_current, migrate
 
@@ -99,7 +99,7 @@ async def migrate_alone(settings: Settings) -> None:
 
 
 async def prepare_elsewhere() -> None:
-    """Prepare in a process of its own, with the same environment; this one holds the locks. Errors: PreparationFailed."""
+    """Prepare in a separate process with the same environment; this one holds the locks. Errors: PreparationFailed."""
     process = await asyncio.create_subprocess_exec(sys.executable, "-m", "service", "prepare", LOCKS_HELD)
     try:
         async with asyncio.timeout(PREPARE_TIMEOUT):
@@ -113,7 +113,7 @@ async def prepare_elsewhere() -> None:
 
 
 def certificate_files(settings: Settings) -> CertificateFiles:
-    """The operator's certificate, else the one `prepare` makes."""
+    """Return the operator's certificate, else the one `prepare` makes."""
     if settings.tls_cert and settings.tls_key:
         return CertificateFiles(settings.tls_cert, settings.tls_key)
     directory = settings.tls_dir

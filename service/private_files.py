@@ -1,4 +1,4 @@
-"""The data directory holds signing keys and stream keys: its files are for the service's user alone."""
+"""File modes of the data directory: signing keys and stream keys are readable by the service's user only."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ OPEN_TO_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
 def protect_files(settings: Settings) -> None:
-    """Take the database and the private keys that are there from other users; warn of an open data directory."""
+    """Make the database and private keys unreadable for other users; warn of an open data directory."""
     for file in secret_files(settings):
         try:
             before = stat.S_IMODE(file.stat().st_mode)
@@ -37,7 +37,7 @@ def protect_files(settings: Settings) -> None:
 
 
 def secret_files(settings: Settings) -> list[Path]:
-    """The files that hold secrets, whether or not they exist."""
+    """Return the files that hold secrets, whether or not they exist."""
     files = sorted(settings.tls_dir.glob("*.key"))
     if (database := sqlite_file(settings)) is not None:
         files += [database.with_name(database.name + suffix) for suffix in ("", "-wal", "-shm", "-journal")]
@@ -45,7 +45,7 @@ def secret_files(settings: Settings) -> list[Path]:
 
 
 def open_mode(directory: Path) -> str | None:
-    """The mode of a directory that users other than its owner can enter or read, such as "0755"; None for a closed one."""
+    """Return the mode, such as "0755", of a directory that other users can enter or read; None for a closed one."""
     try:
         mode = stat.S_IMODE(directory.stat().st_mode)
     except OSError:

@@ -1,4 +1,4 @@
-"""What the values of settings have to be: each rule a sentence, with the check that goes with it."""
+"""Rules for the values of settings: a sentence and a check each."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from service.setting_urls import checked_origin_url
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What a value has to be; completes the sentence "CONFERENCE_X must be …"."""
+    """The rule for a value; completes the sentence "CONFERENCE_X must be …"."""
 
     text: str
 

@@ -1,4 +1,4 @@
-"""Checks for the settings that are URLs: what passes here can be opened, or fails for a reason outside the setting."""
+"""Checks of settings that are URLs. A URL that passes is well-formed and supported."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ REDIS_OPTIONS = {
 
 
 def checked_origin_url(value: str) -> str:
-    """An http or https URL to put paths behind, without the trailing slash. Errors: ValueError."""
+    """Return an http or https base URL without the trailing slash. Errors: ValueError."""
     parts = _split(value, ("http", "https"))
     if not _ORIGIN.fullmatch(value) or not _HOST_NAME.fullmatch(parts.hostname or ""):
         raise ValueError("not a URL")
@@ -33,7 +33,7 @@ def checked_origin_url(value: str) -> str:
 
 
 def checked_database_url(value: str) -> str:
-    """What `service.store.urls.driver_url` understands. Errors: ValueError."""
+    """Return a URL that `service.store.urls.driver_url` accepts. Errors: ValueError."""
     from service.store.urls import driver_url  # SQLAlchemy takes its time, and the default needs no check
 
     driver_url(value)
@@ -41,7 +41,7 @@ def checked_database_url(value: str) -> str:
 
 
 def checked_redis_url(value: str) -> str:
-    """A Redis by TCP, TLS or a socket. redis-py ignores a database that is no number, and fails late on unknown options.
+    """Return a Redis URL: TCP, TLS or socket. redis-py ignores a non-numeric database and fails late on unknown options.
 
     Errors: ValueError.
     """

@@ -41,7 +41,7 @@ from service.setting_urls import checked_database_url, checked_origin_url, check
 PREFIX = "CONFERENCE_"
 
 MAX_TRANSCODES_LIMIT = 64
-"""The most encoder processes a machine may be told to run."""
+"""Encoder processes that can be allowed per machine at most."""
 
 MAX_HSTS_AGE = 63_072_000
 """Seconds, two years: what browsers' preload lists ask for."""
@@ -65,7 +65,7 @@ class SettingsError(Exception):
 
 
 class ProviderName(StrEnum):
-    """Who carries the streams."""
+    """The provider that carries the streams."""
 
     LOCAL = "local"
     CLOUDFLARE = "cloudflare"
@@ -89,7 +89,7 @@ class LogFormat(StrEnum):
 
 
 class Settings(BaseSettings):
-    """Everything that can be set. Immutable; secrets do not show in its repr."""
+    """All settings. Immutable; secrets are not in its repr."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, frozen=True, extra="forbid")
 
@@ -214,11 +214,11 @@ class Settings(BaseSettings):
         return self
 
     def http_url(self, port: int | None = None) -> str:
-        """Where visitors and builders reach us, without a trailing slash; `port` is the one really bound."""
+        """Return the URL for visitors and API users, without a trailing slash; `port` is the bound one."""
         return self.public_url or f"http://{url_host(self.http_host)}:{self.http_port if port is None else port}"
 
     def rtmp_public_host(self) -> str:
-        """The host given to encoders, ready for a URL: set, else that of the public URL, else the one listened on.
+        """Return the host given to encoders, for a URL: the set one, else the public URL's, else the one listened on.
 
         On this machine alone that is `localhost`: TLS libraries match it in a certificate where they do not match addresses.
         """
@@ -239,7 +239,7 @@ class Settings(BaseSettings):
         return self.data_dir / "redis"
 
     def listens(self) -> list[tuple[str, str, int]]:
-        """What is listened on: the variable that sets the port, the address to call (not "all addresses"), the port."""
+        """Return for each listener the variable that sets its port, an address to connect to, and the port."""
         ports: list[tuple[str, str, int | None]] = [("HTTP_PORT", self.http_host, self.http_port)]
         if self.provider is ProviderName.LOCAL:
             ports += [("RTMP_PORT", self.rtmp_host, self.rtmp_port), ("RTMPS_PORT", self.rtmp_host, self.rtmps_port)]
@@ -251,7 +251,7 @@ LOOPBACK = ("127.0.0.1", "[::1]")
 
 
 def url_host(host: str) -> str:
-    """A host as it stands in a URL: IPv6 in brackets; "all addresses" cannot be called, so it becomes the loopback one."""
+    """Return a host for a URL: IPv6 in brackets; "all addresses" becomes the loopback address."""
     try:
         address = ip_address(host)
     except ValueError:
@@ -262,7 +262,7 @@ def url_host(host: str) -> str:
 
 
 def load() -> Settings:
-    """The settings of this process. Raises SettingsError with every fault there is."""
+    """Return the settings of this process. Raise SettingsError with every fault."""
     faults = list(_unknown(os.environ))
     try:
         settings = Settings()
@@ -274,7 +274,7 @@ def load() -> Settings:
 
 
 def _unknown(environment: Mapping[str, str]) -> Iterator[str]:
-    """A misspelt variable must not pass silently: it is a fault, with the name that was probably meant."""
+    """Yield a fault for each unknown variable, with the most similar name: misspelt variables are not ignored."""
     known = {PREFIX + name.upper() for name in Settings.model_fields}
     for name in sorted(environment):
         if not name.upper().startswith(PREFIX) or name.upper() in known or ORCHESTRATOR_VARIABLES.fullmatch(name):
@@ -284,30 +284,30 @@ def _unknown(environment: Mapping[str, str]) -> Iterator[str]:
 
 
 def _sentences(error: ValidationError) -> Iterator[str]:
-    """One sentence per setting; pydantic tells of every member of a list and every branch of a union."""
-    told = set()
+    """Yield one sentence per setting; pydantic reports every member of a list and every branch of a union."""
+    reported = set()
     for fault in error.errors(include_url=False):
         if not fault["loc"]:
             yield from str(fault["ctx"]["error"]).splitlines()
             continue
         name = str(fault["loc"][0])
-        if name in told or fault["type"] == "default_factory_not_called":
+        if name in reported or fault["type"] == "default_factory_not_called":
             continue
-        told.add(name)
+        reported.add(name)
         rule, secret = _rule_of(name)
         given = "" if secret or PEM in str(fault["input"]) else f", not {clean_text(repr(fault['input']))}"
         yield f"{PREFIX}{name.upper()} must be {rule}{given}"
 
 
 def _rule_of(name: str) -> tuple[str, bool]:
-    """The rule of a setting and whether its value must not be shown (URLs may hold a password)."""
+    """Return the rule of a setting and whether its value is secret (URLs may hold a password)."""
     field = Settings.model_fields[name]
     rules = [part.text for part in _metadata(field.annotation, field.metadata) if isinstance(part, Rule)]
     return (rules[0] if rules else "a text"), not field.repr or "SecretStr" in str(field.annotation)
 
 
 def _metadata(annotation: Any, metadata: list[Any]) -> Iterator[Any]:
-    """The annotations of a type and of the members of a union."""
+    """Yield the annotations of a type and of the members of a union."""
     yield from metadata
     yield from getattr(annotation, "__metadata__", ())
     for member in getattr(annotation, "__args__", ()):

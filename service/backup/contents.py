@@ -1,4 +1,4 @@
-"""What a backup consists of, and what is refused."""
+"""Contents of a backup, and the checks on it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SPARE = 512 << 20
 
 
 class BackupRefused(Exception):
-    """A backup or restore cannot be made. The message says why, and what to do."""
+    """A backup or restore is not possible. The message says why, and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class Manifest:
 
     @classmethod
     def read(cls, directory: Path) -> Manifest:
-        """Errors: BackupRefused."""
+        """Read the manifest. Errors: BackupRefused."""
         try:
             fields = json.loads((directory / MANIFEST).read_text())
             if fields["format"] > FORMAT:
@@ -65,7 +65,7 @@ class Manifest:
 
 
 def require_space(directory: Path, needed: int) -> None:
-    """Errors: BackupRefused, when `needed` bytes and SPARE do not fit on the disk of `directory`, which exists."""
+    """Check that `needed` bytes and SPARE fit on the disk of `directory`, which exists. Errors: BackupRefused."""
     free = shutil.disk_usage(directory).free
     if free < needed + SPARE:
         raise BackupRefused(
@@ -75,7 +75,7 @@ def require_space(directory: Path, needed: int) -> None:
 
 
 def regular_files(folder: Path) -> Iterator[tuple[Path, int]]:
-    """The regular files below `folder` with their sizes; those that vanish meanwhile, and links, are left out."""
+    """Return the regular files below `folder` with their sizes, without links and files deleted meanwhile."""
     for path in sorted(folder.rglob("*")):
         try:
             found = path.lstat()

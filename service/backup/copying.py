@@ -1,4 +1,4 @@
-"""Copies of a database in use and of broadcasts that still grow."""
+"""Copies of a database in use and of running broadcasts."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def copy_database(source: Path, target: Path, progress: Progress) -> str:
 
 
 def check_database(file: Path) -> None:
-    """Errors: BackupRefused, when the file is not a whole database."""
+    """Check that the file is a complete database. Errors: BackupRefused."""
     try:
         with closing(sqlite3.connect(f"file:{quote(str(file))}?mode=ro", uri=True)) as database:
             (found,) = database.execute("PRAGMA quick_check(1)").fetchone()
@@ -73,7 +73,7 @@ def copy_file(source: Path, target: Path, copied: Copied = lambda size: None) ->
 
 
 def copy_tree(source: Path, target: Path, copied: Copied = lambda size: None) -> None:
-    """Copy the regular files of a folder and of those below it; files that vanish meanwhile are left out. Errors: OSError."""
+    """Copy the regular files of a folder and of those below it; files deleted meanwhile are left out. Errors: OSError."""
     target.mkdir(mode=0o700, parents=True, exist_ok=True)
     for file, _ in regular_files(source):
         place = target / file.relative_to(source)

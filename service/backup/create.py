@@ -1,4 +1,4 @@
-"""Makes a backup beside a running service."""
+"""Creation of a backup while the service runs."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def _copy_recordings(source: Path, target: Path, progress: Progress) -> None:
 
 
 def _size(settings: Settings, database: Path | None, *, recordings: bool) -> int:
-    """Bytes that will be written, about."""
+    """Return the approximate number of bytes to write."""
     files = [] if database is None else [database, database.with_name(database.name + "-wal")]
     size = sum(file.stat().st_size for file in files if file.exists())
     if recordings:

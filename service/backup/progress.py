@@ -21,16 +21,16 @@ class Progress:
         self._total, self._done = 0, 0
 
     def begin(self, total: int) -> None:
-        """From now on bytes are counted towards `total`."""
+        """Start counting bytes towards `total`."""
         self._total, self._done = total, 0
 
     def add(self, size: int, what: str) -> None:
-        """So many bytes more of `what` are done."""
+        """Add copied bytes of `what`."""
         self._done += size
         self.show(what, self._done, max(self._total, self._done))
 
     def show(self, what: str, done: int, total: int) -> None:
-        """`done` of `total` bytes."""
+        """Show `done` of `total` bytes."""
         now = time.monotonic()
         if not self._terminal or (now < self._next and done < total):
             return

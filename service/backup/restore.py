@@ -74,12 +74,12 @@ def _require_empty(settings: Settings, database: Path | None) -> None:
     present += [file for file in _database_files(database) if file.exists()]
     if found := [file for file in present if file not in ours]:
         raise BackupRefused(
-            f"{found[0]} exists: move what is in {settings.data_dir} away first; a restore replaces nothing."
+            f"{found[0]} exists. Move the contents of {settings.data_dir} elsewhere first: a restore replaces nothing."
         )
 
 
 def _require_space(settings: Settings, backup: Path) -> None:
-    """The folder of the recordings may be on a disk of its own."""
+    """Check the free space; the recordings' folder may be on another disk."""
     recordings = sum(size for _, size in regular_files(backup / RECORDINGS))
     rest = sum(size for _, size in regular_files(backup)) - recordings
     target = settings.data_dir / RECORDINGS
@@ -106,7 +106,7 @@ def _copy(settings: Settings, backup: Path, database: Path | None, progress: Pro
 
 
 def _remove(settings: Settings, database: Path | None) -> None:
-    """Remove what an unfinished restore copied; there was nothing else. The folder of the recordings may be a mount point."""
+    """Remove what an unfinished restore copied; there was nothing else. The recordings' folder may be a mount point."""
     shutil.rmtree(settings.tls_dir, ignore_errors=True)
     recordings = settings.data_dir / RECORDINGS
     for folder in recordings.iterdir() if recordings.is_dir() else ():

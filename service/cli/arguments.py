@@ -1,4 +1,4 @@
-"""A command's parser, and the types of what may be written behind it."""
+"""Parsers of commands, and the types of their arguments."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MAX_NAME = 256
 def command(
     commands: Any, name: str, run: Callable[[argparse.Namespace], int], explanation: str
 ) -> argparse.ArgumentParser:
-    """A parser for one more of `commands`, which has `run` called with what was given; it returns the exit code."""
+    """Add a command and return its parser. `run` gets the parsed arguments and returns the exit code."""
     parser: argparse.ArgumentParser = commands.add_parser(name, help=explanation, description=explanation)
     parser.set_defaults(run=run)
     return parser

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def channel_commands(parser: argparse.ArgumentParser) -> None:
-    """Those of `channel`."""
+    """Add the commands of `channel`."""
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     appoint = command(commands, "appoint", _appoint, "make a user an admin of a channel, and a member first if need be")
     appoint.add_argument("--org", type=as_uuid, required=True, metavar="UUID")

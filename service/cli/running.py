@@ -32,7 +32,7 @@ LOCKS_HELD = "--locks-held"
 def begin(*, quiet: bool = False, restoring: bool = False) -> Settings:
     """Read the settings, set logging up (`quiet`: warnings and worse) and make the data directory.
 
-    Only a command that is `restoring` goes on where a restore was interrupted. Errors: SettingsError.
+    Only a command that is `restoring` continues after an interrupted restore. Errors: SettingsError.
     """
     given = settings.load()
     logs.configure("warning" if quiet else given.log_level, given.log_format)
@@ -50,8 +50,8 @@ def begin(*, quiet: bool = False, restoring: bool = False) -> Settings:
     return given
 
 
-async def told(work: Coroutine[Any, Any, int | None]) -> int:
-    """The exit code of work whose refusals are told in one line."""
+async def reporting(work: Coroutine[Any, Any, int | None]) -> int:
+    """Return the exit code of `work`; print a refusal as one line."""
     from service.domain.errors import DomainError
 
     try:
@@ -90,4 +90,4 @@ def with_store(given: Settings, work: Callable[[Store], Coroutine[Any, Any, None
         finally:
             await store.aclose()
 
-    return run(told(opened()))
+    return run(reporting(opened()))

@@ -1,6 +1,6 @@
-"""`python -m service doctor`: looks at everything the service stands on and says, for each, what to do.
+"""`python -m service doctor`: checks what the service depends on and suggests fixes.
 
-Changes nothing, but for making the data directory.
+Changes nothing, except that it creates the data directory.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ CHECKS: dict[str, Check] = {
 
 
 async def examine(settings: Settings) -> int:
-    """Print the report; 0 when nothing fails, else 1."""
+    """Print the report. Return 0 when nothing fails, else 1."""
     failed = False
     for subject, check in CHECKS.items():
         for finding in await _bounded(subject, check, settings):
@@ -43,7 +43,7 @@ async def examine(settings: Settings) -> int:
 
 
 async def _bounded(subject: str, check: Check, settings: Settings) -> list[Finding]:
-    """A check that breaks is a finding, too: the report goes on."""
+    """Run a check; a failure of the check is a finding and does not stop the report."""
     try:
         async with asyncio.timeout(CHECK_TIMEOUT):
             return await check(settings)

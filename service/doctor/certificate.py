@@ -1,4 +1,4 @@
-"""What encoders are shown: a certificate they accept, or how to have it trusted."""
+"""Check of the RTMPS certificate: encoders accept it, or the advice says how to trust it."""
 
 from __future__ import annotations
 
@@ -31,20 +31,20 @@ async def check_certificate(settings: Settings) -> list[Finding]:
         ]
     try:
         server_context(certificate, settings.tls_key or local / "server.key")
-        told = describe(certificate)
+        facts = describe(certificate)
     except CertificateUnusable as error:
         return [
             Finding(Level.FAIL, "certificate", str(error), "Set CONFERENCE_TLS_CERT and CONFERENCE_TLS_KEY to a pair")
         ]
-    seen = f"for {', '.join(told.names) or 'no host name'}, signed by {told.issuer}, until {told.expires:%Y-%m-%d}"
-    left = told.expires - datetime.now(UTC)
+    seen = f"for {', '.join(facts.names) or 'no host name'}, signed by {facts.issuer}, until {facts.expires:%Y-%m-%d}"
+    left = facts.expires - datetime.now(UTC)
     host = settings.rtmp_public_host().strip("[]")
     if left < timedelta(0):
-        return [Finding(Level.FAIL, "certificate", f"{seen}: it has run out", "Renew it, then send the service SIGHUP")]
+        return [Finding(Level.FAIL, "certificate", f"{seen}: it has expired", "Renew it, then send the service SIGHUP")]
     if settings.tls_cert is None:
         return [Finding(Level.OK, "certificate", seen, TRUST_ADVICE.format(authority=local / "ca.pem"))]
-    if not any(_covers(name, host) for name in told.names):
-        advice = f"Encoders are sent to {host}: set CONFERENCE_PUBLIC_RTMP_HOST to a name of the certificate"
+    if not any(_covers(name, host) for name in facts.names):
+        advice = f"Encoders connect to {host}: set CONFERENCE_PUBLIC_RTMP_HOST to a name of the certificate"
         return [Finding(Level.WARN, "certificate", seen, advice)]
     if left < EXPIRES_SOON:
         return [Finding(Level.WARN, "certificate", seen, "Renew it soon, then send the service SIGHUP")]
@@ -52,7 +52,7 @@ async def check_certificate(settings: Settings) -> list[Finding]:
 
 
 def _covers(name: str, host: str) -> bool:
-    """A wildcard stands for the first label (RFC 6125 §6.4.3)."""
+    """Return whether a name covers a host; a wildcard stands for the first label (RFC 6125 §6.4.3)."""
     if name.startswith("*."):
         return host.lower().partition(".")[2] == name[2:].lower()
     return name.lower() == host.lower()

@@ -1,4 +1,4 @@
-"""What the doctor says. A finding is ok, warn (it will run, but …) or fail (it will not run, or not do its work)."""
+"""Findings of the doctor: ok, warn (the service runs, with limits) or fail (it does not start or does not work)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ ANSWER_TIMEOUT = 5.0
 
 
 class Level(StrEnum):
-    """How bad it is."""
+    """Severity of a finding."""
 
     OK = "ok"
     WARN = "warn"
@@ -19,7 +19,7 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line of the report: what was looked at, what was seen, and what to do (empty: nothing)."""
+    """One line of the report: what was checked, the result, and what to do (empty: nothing)."""
 
     level: Level
     subject: str

@@ -1,4 +1,4 @@
-"""What the machine has: ffmpeg, free ports, room on the disk."""
+"""Checks of the machine: ffmpeg, free ports, disk space, file modes."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ async def check_ffmpeg(_: Settings) -> list[Finding]:
 
 
 async def check_ports(settings: Settings) -> list[Finding]:
-    """Free, or taken by ourselves: then our own HTTP answers."""
+    """Check that each port is free or in use by this service, whose HTTP then answers."""
     running = await _is_running(settings)
     findings = []
     for variable, host, port in settings.listens():
@@ -50,7 +50,7 @@ async def check_ports(settings: Settings) -> list[Finding]:
         elif fault == errno.EADDRINUSE:
             advice = f"Stop what listens there (ss -ltnp 'sport = :{port}'), or set {variable} to another port"
             findings.append(
-                Finding(Level.FAIL, "ports", f"{host}:{port} ({variable}) is taken by something else", advice)
+                Finding(Level.FAIL, "ports", f"{host}:{port} ({variable}) is in use by another program", advice)
             )
         else:
             advice = f"Set {variable} to a port above 1023, or the host to an address of this machine"
@@ -84,7 +84,7 @@ async def _is_running(settings: Settings) -> bool:
 
 
 async def check_files(settings: Settings) -> list[Finding]:
-    """Whether other users of this machine can read the database, with its keys, and the recordings."""
+    """Check whether other users of this machine can read the database, its keys and the recordings."""
     if (mode := open_mode(settings.data_dir)) is not None:
         seen = f"{settings.data_dir} is open to other users of this machine (mode {mode})"
         return [Finding(Level.WARN, "files", seen, advice(settings))]

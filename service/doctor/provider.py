@@ -1,4 +1,4 @@
-"""Who carries the streams: whether the provider takes our account."""
+"""Check of the provider: whether it accepts the account."""
 
 from __future__ import annotations
 

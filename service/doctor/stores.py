@@ -1,4 +1,4 @@
-"""Where things are kept: Redis and the database."""
+"""Checks of Redis and the database."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ async def check_redis(settings: Settings) -> list[Finding]:
 
     if settings.redis_url is None:
         if redis_child.installed():
-            return [Finding(Level.OK, "redis", "none is set; the service runs a private redis-server of its own")]
+            return [Finding(Level.OK, "redis", "none is set; the service runs a private redis-server")]
         advice = "Install it (sudo apt-get install redis-server) or set CONFERENCE_REDIS_URL"
         return [Finding(Level.WARN, "redis", "not installed: viewers are counted in memory, by one process", advice)]
     from redis import asyncio as aioredis
@@ -34,7 +34,7 @@ async def check_redis(settings: Settings) -> list[Finding]:
     try:
         version = (await client.info("server"))["redis_version"]
     except (RedisError, OSError) as error:
-        advice = "Start it, or correct CONFERENCE_REDIS_URL; until then counts are the last good ones"
+        advice = "Start it, or correct CONFERENCE_REDIS_URL; until then the last known counts are shown"
         return [Finding(Level.FAIL, "redis", f"does not answer: {type(error).__name__}", advice)]
     finally:
         await client.aclose()
@@ -49,7 +49,7 @@ async def check_database(settings: Settings) -> list[Finding]:
     where = driver_url(settings.database_url)
     kind = where.get_backend_name()
     if kind == "sqlite" and not _is_there(where.database):
-        return [Finding(Level.OK, "database", f"SQLite, to be made at {where.database} on the first start")]
+        return [Finding(Level.OK, "database", f"SQLite, created at {where.database} on the first start")]
     database = Database(settings.database_url)
     try:
         revision, newest = await database.read(lambda connection: connection.run_sync(_revisions))
