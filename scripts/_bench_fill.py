@@ -26,7 +26,7 @@ BATCH = 20_000
 START = datetime(2026, 1, 1, tzinfo=UTC)
 BODY = '{"version":3,"chunks":[{"type":"text","text":"%s"}]}' % ("Lorem ipsum dolor sit amet. " * 4)
 DIRECT_ONE_IN, PRIVATE_ONE_IN = 20, 20
-"""Of the channels: so many are direct, as many private, and the caller is in all of the former and half of the latter."""
+"""Of the channels: so many are direct, as many private, and the user is in all of the former and half of the latter."""
 PARTICIPANTS = 5
 CALLS_ONE_IN = 25
 """Of the channels: so many have a call going on, each with that many participants."""
@@ -54,7 +54,7 @@ class Size:
 
 @dataclass
 class World:
-    """The organization; its first user is the caller, its last channel the busiest one."""
+    """The organization; its first user is the API user, its last channel the busiest one."""
 
     size: Size
     token: str = "bench-lists"
@@ -63,7 +63,7 @@ class World:
     channels: list[Row] = field(default_factory=list)
 
     @property
-    def caller(self) -> UUID:
+    def user(self) -> UUID:
         return self.users[0]
 
     @property
@@ -72,7 +72,7 @@ class World:
 
 
 async def fill(url: str, size: Size, provider: MemoryProvider) -> World:
-    """The organization in the migrated, empty database at `url`, its live inputs at the provider, too."""
+    """Fill the migrated, empty database at `url` with the organization, and the provider with its live inputs."""
     world = World(size)
     world.users = [uuid4() for _ in range(size.users)]
     world.channels = [_channel(world, number) for number in range(size.channels)]
@@ -107,8 +107,8 @@ def _channel(world: World, number: int) -> Row:
 def _users(world: World) -> Iterator[Row]:
     for number, user in enumerate(world.users):
         yield {
-            "id": user, "organization_id": world.organization, "first_name": "Somebody", "last_name": str(number),
-            "full_name": f"Somebody {number}", "is_staff": False, "is_bot": False, "is_online_enabled": True,
+            "id": user, "organization_id": world.organization, "first_name": "Person", "last_name": str(number),
+            "full_name": f"Person {number}", "is_staff": False, "is_bot": False, "is_online_enabled": True,
             "created_at": START, "updated_at": START,
         }  # fmt: skip
 
@@ -116,12 +116,12 @@ def _users(world: World) -> Iterator[Row]:
 def _token(world: World) -> Row:
     return {
         "id": uuid4(), "digest": token_digest(world.token), "organization_id": world.organization,
-        "user_id": world.caller, "name": "bench", "created_at": START,
+        "user_id": world.user, "name": "bench", "created_at": START,
     }  # fmt: skip
 
 
 def _messages(world: World) -> Iterator[Row]:
-    """Each channel's are in order; the last one made is its latest."""
+    """Return the messages, in order within each channel; the last one is the channel's latest."""
     for number in range(world.size.messages):
         busy = number % 5 == 0
         channel = world.channels[-1] if busy else world.channels[number * 7 % len(world.channels)]
@@ -138,7 +138,7 @@ def _members(world: World) -> Iterator[Row]:
     for number, channel in enumerate(world.channels):
         people = {world.users[1 + number % (world.size.users - 1)]}
         if channel["type"] != 4 or number % (2 * PRIVATE_ONE_IN) == 1:
-            people.add(world.caller)
+            people.add(world.user)
         for place, user in enumerate(world.users if channel is world.channels[-1] else people):
             at = channel["created_at"] + timedelta(microseconds=place)
             yield {
@@ -172,12 +172,12 @@ def _sessions(world: World) -> Iterator[Row]:
 
 
 def _presences(world: World) -> Iterator[Row]:
-    """And those of calls elsewhere, so that there is something to pass by."""
+    """Return the presences, including those of other calls, which queries have to skip."""
     until = datetime.now(UTC) + timedelta(hours=2)
     for organization in ELSEWHERE:
         for _ in range(world.size.channels // CALLS_ONE_IN * PARTICIPANTS):
             yield {
-                "channel_id": uuid4(), "participant": "somebody", "organization_id": organization,
+                "channel_id": uuid4(), "participant": "person", "organization_id": organization,
                 "noted_at": START, "leaves_at": until,
             }  # fmt: skip
     for channel in world.channels[::CALLS_ONE_IN]:
@@ -189,7 +189,7 @@ def _presences(world: World) -> Iterator[Row]:
 
 
 async def _insert(url: str, table: Table, rows: Iterable[Row]) -> None:
-    """Through the drivers' fast ways, past foreign keys: a million rows in seconds."""
+    """Insert rows in bulk, without foreign key checks: a million rows in seconds."""
     if make_url(url).get_backend_name() == "sqlite":
         _insert_sqlite(str(make_url(url).database), table, rows)
         return
@@ -204,7 +204,7 @@ async def _insert(url: str, table: Table, rows: Iterable[Row]) -> None:
 
 
 async def _analyze(url: str) -> None:
-    """Past the store's connections, whose statements may not take as long."""
+    """Update the statistics, outside the store's connections: their statement timeout is too short."""
     if make_url(url).get_backend_name() == "sqlite":
         with closing(sqlite3.connect(str(make_url(url).database))) as file:
             file.execute("ANALYZE")

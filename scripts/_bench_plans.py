@@ -1,7 +1,7 @@
 """What `bench-lists` asks a database about the queries it ran: did each go along an index, and no further than it had to?
 
-PostgreSQL is asked what it did (EXPLAIN ANALYZE): no large table read from end to end, no large sort, few rows read and thrown
-away. SQLite tells which index it takes (EXPLAIN QUERY PLAN), and its virtual machine counts the steps it made, which is what a walk
+PostgreSQL is asked what it did (EXPLAIN ANALYZE): no large table read from end to end, no large sort, few rows discarded.
+SQLite reports which index it uses (EXPLAIN QUERY PLAN), and its virtual machine counts the steps it made, which is what a walk
 that is too long, or a sort that is too large, comes to.
 """
 
@@ -16,7 +16,7 @@ from sqlalchemy import event
 from service.store import Store
 
 BIG = ("channels", "members", "messages", "live_inputs", "stream_sessions", "users", "call_presences")
-"""Tables nobody may read from end to end, once they are large."""
+"""Tables that no query may scan when they are large."""
 
 MAX_SORTED = 250
 """Rows that may be sorted: a page or two, which are then in no index' order."""
@@ -39,7 +39,7 @@ class Plans:
         self._store = store
         self._queries: dict[str, list[Query]] = {}
         self.list_name = ""
-        """What is being asked for: queries are told apart by it."""
+        """The list being requested; distinguishes the queries."""
 
         @event.listens_for(store.database._engine.sync_engine, "before_cursor_execute")
         def collect(_c: Any, _u: Any, statement: str, parameters: Any, _x: Any, _m: Any) -> None:
@@ -51,7 +51,7 @@ class Plans:
         return sum(map(len, self._queries.values()))
 
     async def problems(self, allowed: dict[str, str]) -> list[str]:
-        """What is wrong, in sentences. `allowed`: lists whose search may read many rows in vain, and why."""
+        """Return the problems, in sentences. `allowed`: lists whose search may discard many rows, and why."""
         explain = self._postgresql if self._store.database.dialect == "postgresql" else self._sqlite
         found = []
         for name, queries in self._queries.items():

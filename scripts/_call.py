@@ -34,9 +34,9 @@ def main(method: str, url: str, *fields: str) -> int:
     except OSError as error:
         print(f"{method} {url}: {error}", file=sys.stderr)
         return 1
-    told = json.loads(answer) if fields else {}
+    found = json.loads(answer) if fields else {}
     try:
-        values = [value_at(told, field) for field in fields]
+        values = [value_at(found, field) for field in fields]
     except (LookupError, ValueError):
         return 1
     for value in values:
@@ -44,11 +44,11 @@ def main(method: str, url: str, *fields: str) -> int:
     return 0
 
 
-def value_at(told: Any, path: str) -> Any:
-    """The value at a path like `results.0.id`. Errors: LookupError, ValueError."""
+def value_at(found: Any, path: str) -> Any:
+    """Return the value at a path like `results.0.id`. Errors: LookupError, ValueError."""
     for name in path.split("."):
-        told = told[int(name)] if isinstance(told, list) else told[name]
-    return told
+        found = found[int(name)] if isinstance(found, list) else found[name]
+    return found
 
 
 if __name__ == "__main__":

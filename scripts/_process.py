@@ -11,7 +11,7 @@ KIB = 1024
 
 
 def family(pid: int) -> Iterator[int]:
-    """The process and its descendants."""
+    """Return the process and its descendants."""
     yield pid
     for children in Path(f"/proc/{pid}/task").glob("*/children"):
         for child in children.read_text().split():
@@ -19,7 +19,7 @@ def family(pid: int) -> Iterator[int]:
 
 
 def cpu_seconds(pids: list[int]) -> float:
-    """User and system time of these processes together."""
+    """Return the total user and system time of these processes, in seconds."""
     total = 0
     for pid in pids:
         fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
@@ -28,12 +28,12 @@ def cpu_seconds(pids: list[int]) -> float:
 
 
 def proportional_memory(pids: list[int]) -> int:
-    """Bytes of these processes together; pages that several share are counted once."""
+    """Return the bytes of these processes together; shared pages are counted once."""
     return sum(_kib(Path(f"/proc/{pid}/smaps_rollup"), "Pss:") for pid in pids) * KIB
 
 
 def resident_memory(pid: int) -> int:
-    """Bytes of the process."""
+    """Return the bytes of the process."""
     return _kib(Path(f"/proc/{pid}/status"), "VmRSS:") * KIB
 
 

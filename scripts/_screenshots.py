@@ -1,4 +1,4 @@
-"""Pictures of the pages as people see them: `scripts/screenshots [directory [watch|picker|studio]]`.
+"""Screenshots of the pages: `scripts/screenshots [directory [watch|picker|studio]]`.
 
 With Debian's Chromium and ffmpeg: each state of the watch page, the picker and the studio, for phone and desktop, light and dark.
 The studio's are of the whole page.
@@ -19,7 +19,7 @@ from tests.e2e.watching import Visitor
 
 SIZES = {"phone": (390, 844), "desktop": (1280, 860)}
 TALLEST = 5_000
-"""Pixels of a picture of a whole page."""
+"""Pixels of a screenshot of a whole page."""
 
 SETTLED = """
 return new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(() =>
@@ -48,7 +48,7 @@ Take = Callable[[str], Awaitable[None]]
 
 
 def camera(browser: Browser, directory: Path, page: str, *, whole: bool) -> Take:
-    """Takes a picture of the page in every size and both colour schemes."""
+    """Take a screenshot of the page in every size and both colour schemes."""
 
     async def take(state: str) -> None:
         for size, (width, height) in SIZES.items():
@@ -63,7 +63,7 @@ def camera(browser: Browser, directory: Path, page: str, *, whole: bool) -> Take
 
 
 async def watch(live: Service, browser: Browser, take: Take) -> None:
-    """Walk a show through its states, as a visitor sees them."""
+    """Walk through the states of a broadcast, as a visitor sees them."""
     visitor = Visitor(browser)
     channel, stream = await live.channel("Spring collection: first look", reconnect_timeout=40)
     await visitor.open(f"{live.base}/watch/{live.organization}/{channel}")
@@ -107,7 +107,7 @@ async def studio(live: Service, browser: Browser, take: Take) -> None:
     await take("channel-new")
 
     shown, stream = await live.channel("Spring collection: first look", reconnect_timeout=6)
-    _, other = await live.channel("Town hall, with everybody's questions from the whole year and the answers to them")
+    _, other = await live.channel("Town hall, with everyone's questions from the whole year and the answers to them")
     await live.channel("Cooking with Ada")
     encoder = await live.push(stream, gop=6)
     await live.push(other)

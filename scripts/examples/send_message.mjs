@@ -3,7 +3,7 @@
 //
 //   API_URL=http://127.0.0.1:8080 API_TOKEN=… node scripts/examples/send_message.mjs "Town hall"
 //
-// Three calls: who am I (which tells my organization), which channels are there (page after page), and the message.
+// Three calls: read the token's user (and organization), list the channels page by page, and post the message.
 
 const { API_URL, API_TOKEN } = process.env;
 const channelName = process.argv[2];

@@ -3,7 +3,7 @@
 
     API_URL=http://127.0.0.1:8080 API_TOKEN=… scripts/examples/send_message.py "Town hall"
 
-Three calls: who am I (which tells my organization), which channels are there (page after page), and the message.
+Three calls: read the token's user (and organization), list the channels page by page, and post the message.
 """
 
 from __future__ import annotations
