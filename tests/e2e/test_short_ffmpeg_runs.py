@@ -98,6 +98,9 @@ async def test_a_stream_is_made_in_few_sizes_at_a_time(segment: bytes) -> None:
         await thumbnails.of("one", segment, width, 32)
     with pytest.raises(ThumbnailBusy):
         await thumbnails.of("one", segment, 64, 32)
+    assert await thumbnails.of("one", segment)  # the default size, which lists of streams show
+    with pytest.raises(ThumbnailBusy):
+        await thumbnails.of("one", segment, 64, 32)
 
 
 @pytest.mark.parametrize("request_", [(0, 90, "crop"), (160, 4000, "crop"), (160, 90, "stretch")])

@@ -50,6 +50,10 @@ MAX_STREAMS = 1_000
 """The most streams whose thumbnails are cached."""
 
 
+DEFAULT_WIDTH, DEFAULT_HEIGHT, DEFAULT_FIT = 640, 360, "crop"
+"""What lists of streams show. It does not count as one of MAX_VARIANTS, so requests for other sizes never displace it."""
+
+
 class ThumbnailError(Exception):
     """The thumbnail cannot be made."""
 
@@ -110,7 +114,9 @@ class Thumbnails:
         self._runs = asyncio.Semaphore(MAX_RUNS)
         self._waiting = 0
 
-    async def of(self, key: str, media: Media, width: int = 640, height: int = 360, fit: str = "crop") -> bytes:
+    async def of(
+        self, key: str, media: Media, width: int = DEFAULT_WIDTH, height: int = DEFAULT_HEIGHT, fit: str = DEFAULT_FIT
+    ) -> bytes:
         """Return a JPEG of the first keyframe in `media`, or the cached one, for which `media` is not read.
 
         Args:
@@ -144,7 +150,8 @@ class Thumbnails:
         async def work() -> _Made:
             variants = self._fresh(stream)
             if variant not in variants:
-                if len(variants) >= MAX_VARIANTS:
+                others = variants.keys() - {_DEFAULT}
+                if variant != _DEFAULT and len(others) >= MAX_VARIANTS:
                     raise ThumbnailBusy("too many sizes of one stream", retry_after=KEEP_SECONDS)
                 result = await self._make(variant, media)
                 stream.variants[variant] = _Made(self._clock(), result)
@@ -195,3 +202,6 @@ def _variant(width: int, height: int, fit: str) -> Variant:
     if fit not in list(Fit):
         raise BadThumbnailRequest(f"fit must be one of {', '.join(Fit)}")
     return width, height, Fit(fit)
+
+
+_DEFAULT = _variant(DEFAULT_WIDTH, DEFAULT_HEIGHT, DEFAULT_FIT)
