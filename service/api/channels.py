@@ -34,7 +34,7 @@ Description = Annotated[str, Field(max_length=MAX_DESCRIPTION, pattern=TEXT_PATT
 
 
 class ChannelChanges(BaseModel):
-    """What is to be different. What is not sent stays; who is in the channel is changed through its members."""
+    """The fields to change. Fields that are not sent keep their values. Members are changed through their own endpoints."""
 
     model_config = ConfigDict(json_schema_extra=without_defaults)
 
@@ -44,16 +44,17 @@ class ChannelChanges(BaseModel):
     is_private: bool = False
     is_village: bool = False
     is_default_channel: bool = Field(
-        False, description="Whether this is the organization's default channel: a public one, and one at most."
+        False,
+        description="Whether this is the organization's default channel. Only one channel can be, and it must be public.",
     )
 
     def changes(self) -> dict[str, Any]:
-        """Only what was sent."""
+        """Return the fields that were sent."""
         return {name: getattr(self, name) for name in self.model_fields_set}
 
 
 class ChannelReplacement(BaseModel):
-    """The channel as it is to be: what is not sent goes back to its default."""
+    """The new values of the channel. Fields that are not sent are reset to their defaults."""
 
     name: Name
     description: Description = ""
@@ -66,13 +67,13 @@ class ChannelReplacement(BaseModel):
 
 
 class ChannelBody(ChannelReplacement):
-    """What a new channel may be given. Members not listed are ignored."""
+    """The fields of a new channel. Unknown fields are ignored."""
 
     members: Annotated[list[Id], Field(max_length=MAX_FIRST_MEMBERS)] = Field(
-        [], description="Users who are in it from the beginning, besides the caller."
+        [], description="Users to add as the first members, besides the authenticated user."
     )
     type: Literal[2, 3, 4, 5] = Field(
-        2, description="2 ordinary, 3 reporting, 4 private, 5 announcements: only admins post there."
+        2, description="2: ordinary, 3: reporting, 4: private, 5: announcements (only admins can post)."
     )
 
     def new(self) -> NewChannel:
@@ -105,7 +106,7 @@ class ChannelPage(PageAnswer):
 
 
 class OrderedQuery(PageQuery):
-    """What every list of channels takes."""
+    """Query parameters of every list of channels."""
 
     ordering: str = Field(
         DEFAULT_ORDERING, description="created_at or latest_message_created_at, with a leading - for descending."
@@ -117,11 +118,11 @@ class OrderedQuery(PageQuery):
 
 
 class ChannelQuery(OrderedQuery, SearchQuery):
-    """Of the organization's; one's own are not searched."""
+    """Query parameters of the organization's channels. A user's own channels cannot be searched."""
 
 
 def operations(channels: Channels) -> list[Operation]:
-    """The operations of this resource."""
+    """Return the operations of this resource."""
     return [*_of_all(channels), *_of_one(channels)]
 
 
@@ -130,7 +131,7 @@ def _of_all(channels: Channels) -> list[Operation]:
         "GET", PATH, query=ChannelQuery, answers={200: ChannelPage}, tag=TAG, summary="Channels of the organization"
     )
     async def list_channels(call: Call[ChannelQuery, Nothing]) -> Reply:
-        """The public ones, and the private ones the caller is in. An ordering nobody knows is the default one."""
+        """Return the public channels and the private channels that the user is a member of. An unknown ordering is ignored."""
         page = await channels.list(
             call.path["organization_id"],
             call.query.ordering,
@@ -140,10 +141,12 @@ def _of_all(channels: Channels) -> list[Operation]:
         )
         return page_reply(ChannelPage, call, page, channel_answer)
 
-    @operation("POST", PATH, body=ChannelBody, answers={201: ChannelAnswer}, tag=TAG, summary="Make a channel")
+    @operation("POST", PATH, body=ChannelBody, answers={201: ChannelAnswer}, tag=TAG, summary="Create a channel")
     async def create_channel(call: Call[Nothing, ChannelBody]) -> Reply:
-        """The caller becomes its first member and its admin. When the token belongs to the organization alone, the first of
-        `members` is the admin. A channel without an admin is administered by such tokens.
+        """Create a channel with the authenticated user as its first member and admin.
+
+        With an organization token, the first user in `members` becomes the admin. Organization tokens administer a
+        channel that has no admin.
         """
         channel = await channels.create(call.path["organization_id"], call.caller.user_id, call.body.new())
         return Reply(channel_answer(channel), status=201)
@@ -152,9 +155,9 @@ def _of_all(channels: Channels) -> list[Operation]:
 
 
 def _of_one(channels: Channels) -> list[Operation]:
-    @operation("GET", CHANNEL, answers={200: ChannelAnswer}, tag=TAG, summary="One channel")
+    @operation("GET", CHANNEL, answers={200: ChannelAnswer}, tag=TAG, summary="Retrieve a channel")
     async def get_channel(call: Call[Nothing, Nothing]) -> Reply:
-        """404 also for a private or direct channel that the caller is not in."""
+        """Return a channel. 404 for a private or direct channel that the user is not a member of."""
         return Reply(channel_answer(await channels.visible(call.caller, call.path["channel_id"])))
 
     @operation(
@@ -167,9 +170,9 @@ def _of_one(channels: Channels) -> list[Operation]:
         summary="Replace a channel",
     )
     async def replace_channel(call: Call[Nothing, ChannelReplacement]) -> Reply:
-        """For its admins. What is not sent goes back to its default.
+        """Replace a channel. Requires an admin of the channel. Fields that are not sent are reset to their defaults.
 
-        Whether it is the organization's default channel stays as it is: 409 when it is, and would be private.
+        `is_default_channel` is not changed. 409 if the default channel would become private.
         """
         return Reply(channel_answer(await channels.change(call.caller, call.path["channel_id"], call.body.values())))
 
@@ -183,15 +186,15 @@ def _of_one(channels: Channels) -> list[Operation]:
         summary="Change a channel",
     )
     async def change_channel(call: Call[Nothing, ChannelChanges]) -> Reply:
-        """For its admins. What is not sent stays as it is.
+        """Change the fields that are sent. Requires an admin of the channel.
 
-        409 when another channel is the organization's default one, or this one would be it and private.
+        409 if another channel is the organization's default, or if the default channel would become private.
         """
         return Reply(channel_answer(await channels.change(call.caller, call.path["channel_id"], call.body.changes())))
 
     @operation("DELETE", CHANNEL, answers={204: None}, tag=TAG, summary="Delete a channel")
     async def delete_channel(call: Call[Nothing, Nothing]) -> Reply:
-        """For its admins. Its stream is ended; recordings stay."""
+        """Delete a channel and end its stream. Requires an admin of the channel. Recordings are kept."""
         await channels.delete(call.caller, call.path["channel_id"])
         return Reply(None, status=204)
 
@@ -203,7 +206,7 @@ def channel_answer(channel: Channel) -> ChannelAnswer:
 
 
 def channel_values(channel: Channel) -> dict[str, Any]:
-    """The members of `ChannelAnswer`, for answers that have more."""
+    """Return the fields of `ChannelAnswer`, for answers that extend it."""
     latest = channel.latest_message
     return {
         "id": channel.id,

@@ -25,21 +25,26 @@ TAG = "Streams"
 
 
 class StreamBody(BaseModel):
-    """Options of a live input. What is not sent stays as it is; a new one has no slate, 60 seconds and `standard`."""
+    """Options of a live input. Options that are not sent keep their values. Defaults: no slate, 60 seconds, `standard`."""
 
     model_config = ConfigDict(json_schema_extra=without_defaults)
 
-    slate_image_url: HttpUrl | None = Field(None, description="Shown by players while nothing can be watched.")
+    slate_image_url: HttpUrl | None = Field(
+        None, description="Image that players show while the stream is not watchable."
+    )
     reconnect_timeout: Annotated[
         int | None,
         Field(ge=0, le=MAX_RECONNECT_TIMEOUT),
         Whole,
         WithJsonSchema({"type": ["integer", "null"], "minimum": 0, "maximum": MAX_RECONNECT_TIMEOUT}),
-    ] = Field(None, description=f"Seconds the broadcast waits for its encoder. null: {DEFAULT_RECONNECT_TIMEOUT}.")
+    ] = Field(
+        None,
+        description=f"Seconds to keep the broadcast open after the encoder disconnects. null: {DEFAULT_RECONNECT_TIMEOUT}.",
+    )
     latency_mode: LatencyMode | None = Field(None, description="null: `standard`.")
 
     def changes(self) -> OptionChanges:
-        """What was sent; null means the default."""
+        """Return the options that were sent; null means the default."""
         sent = {name: getattr(self, name) for name in self.model_fields_set}
         defaulted = frozenset(name for name, value in sent.items() if value is None and name in _DEFAULTS)
         return OptionChanges(**sent | {name: _DEFAULTS[name] for name in defaulted}, defaulted=defaulted)
@@ -52,7 +57,7 @@ _DEFAULTS: dict[str, Any] = {
 
 
 class StreamAnswer(Answer):
-    """A live input as its owner may see it. The key is a secret."""
+    """A live input, with its secret stream key."""
 
     rtmps_url: str
     rtmp_url: str | None
@@ -61,8 +66,8 @@ class StreamAnswer(Answer):
     stream_uid: str
     slate_image_url: str | None
     reconnect_timeout: int = Field(
-        description="Seconds a lost encoder is waited for. What holds: where nothing was asked for, the provider's nearest to "
-        "the default; 0 with Cloudflare is Cloudflare's own, which it does not tell."
+        description="Seconds to keep the broadcast open after the encoder disconnects. This is the effective value: if none was "
+        "requested, the supported value closest to the default. On Cloudflare, 0 means Cloudflare's own default."
     )
     latency_mode: LatencyMode
     enabled: bool = Field(description="Whether encoders may publish.")
@@ -70,7 +75,7 @@ class StreamAnswer(Answer):
 
 
 class ListedStreamAnswer(Answer):
-    """A live input in its organization's list: never with its key."""
+    """A live input in the organization's list, without its stream key."""
 
     channel: UUID
     channel_name: str
@@ -99,12 +104,12 @@ States = Annotated[
     PlainValidator(_states),
     WithJsonSchema({"type": "array", "items": {"type": "string", "enum": [*Phase, ""]}}),
 ]
-"""States to filter by, in any case; an empty one is no filter."""
+"""States to filter by. Case-insensitive; an empty value means no filter."""
 
 
 STATE_FILTER = (
-    "Only streams in this state, in any case; repeated, in any of these states. Of `offline` and `ended`, and of any state on "
-    "Cloudflare, a page may be short or empty though there is a `next`: follow it."
+    "Only streams in this state. Case-insensitive. Repeat the parameter to select several states. For `offline` and `ended`, and "
+    "for any state on Cloudflare, a page may be short or empty although `next` is set: continue with `next`."
 )
 
 
@@ -113,7 +118,7 @@ class StreamQuery(SearchQuery):
 
 
 def operations(channels: Channels, streams: Streams, queries: StreamQueries) -> list[Operation]:
-    """The operations of this resource."""
+    """Return the operations of this resource."""
 
     @operation(
         "POST",
@@ -125,7 +130,7 @@ def operations(channels: Channels, streams: Streams, queries: StreamQueries) -> 
         summary="Ensure that the channel has a live input",
     )
     async def ensure_stream(call: Call[Nothing, StreamBody]) -> Reply:
-        """201 when this call made it, 200 when it was there. No body is needed."""
+        """Create the live input of the channel, or return the existing one (200). The body is optional."""
         channel = await channels.visible(call.caller, call.path["channel_id"])
         ensured = await streams.ensure(channel, call.body.changes())
         status = 201 if ensured.created else 200
@@ -137,10 +142,10 @@ def operations(channels: Channels, streams: Streams, queries: StreamQueries) -> 
         answers={200: StreamAnswer},
         headers=DEGRADED_HEADERS,
         tag=TAG,
-        summary="The channel's live input",
+        summary="Retrieve the channel's live input",
     )
     async def get_stream(call: Call[Nothing, Nothing]) -> Reply:
-        """404 when no client has made one yet, or when it was deleted at the provider."""
+        """Return the live input. 404 if it has not been created yet, or if it was deleted at the provider."""
         channel = await channels.visible(call.caller, call.path["channel_id"])
         live_input = await streams.get(channel)
         return Reply(stream_answer(live_input), headers=degraded(live_input.as_of))
@@ -154,7 +159,7 @@ def operations(channels: Channels, streams: Streams, queries: StreamQueries) -> 
         summary="Live inputs of the organization, newest first",
     )
     async def list_streams(call: Call[StreamQuery, Nothing]) -> Reply:
-        """Of public channels, and of the private ones the caller is in. A listed stream has no stream key."""
+        """Return the live inputs of public channels and of private channels that the user is a member of, without stream keys."""
         page = await queries.streams(
             call.path["organization_id"],
             page_request(call, by_uuid=True),
@@ -168,7 +173,7 @@ def operations(channels: Channels, streams: Streams, queries: StreamQueries) -> 
 
 
 def stream_answer(live_input: LiveInput) -> StreamAnswer:
-    """The live input as its owner is shown it."""
+    """Return the live input with its stream key."""
     return StreamAnswer(
         rtmps_url=live_input.rtmps_url,
         rtmp_url=live_input.rtmp_url,

@@ -1,4 +1,4 @@
-"""For those who run the service: alive? ready? and the figures."""
+"""Endpoints for operators: liveness, readiness and metrics."""
 
 from __future__ import annotations
 
@@ -29,21 +29,21 @@ class Alive(Answer):
 
 
 class Ready(Answer):
-    """`checks` says by part: ok, or what is wrong with it."""
+    """`checks` maps each part of the service to `ok` or to its error."""
 
     status: Literal["ready", "draining", "unready"]
     checks: dict[str, str]
 
 
 class Readiness:
-    """What the service needs to serve, by name; `draining` is set while it stops, so that a load balancer looks elsewhere."""
+    """Readiness checks by name. `draining` is set during shutdown, so that load balancers stop sending requests."""
 
     def __init__(self, checks: Mapping[str, Check]) -> None:
         self._checks = dict(checks)
         self.draining = False
 
     async def ask(self) -> Ready:
-        """Every check at once, each within CHECK_TIMEOUT."""
+        """Run all checks at the same time, each within CHECK_TIMEOUT."""
         outcomes = await asyncio.gather(*(_outcome(name, check) for name, check in self._checks.items()))
         checks = dict(zip(self._checks, outcomes, strict=True))
         if self.draining:
@@ -64,16 +64,16 @@ async def _outcome(name: str, check: Check) -> str:
 
 
 def operations(readiness: Readiness) -> list[Operation]:
-    """The operations of this resource."""
+    """Return the operations of this resource."""
 
-    @operation("GET", "/healthz", answers={200: Alive}, public=True, tag=TAG, summary="Is the process alive?")
+    @operation("GET", "/healthz", answers={200: Alive}, public=True, tag=TAG, summary="Check liveness")
     async def get_health(call: Call[Nothing, Nothing]) -> Reply:
-        """200 while the process answers at all."""
+        """Return 200 while the process responds."""
         return Reply(Alive(status="ok"), headers=NO_STORE)
 
-    @operation("GET", "/readyz", answers={200: Ready, 503: Ready}, public=True, tag=TAG, summary="Can it serve?")
+    @operation("GET", "/readyz", answers={200: Ready, 503: Ready}, public=True, tag=TAG, summary="Check readiness")
     async def get_readiness(call: Call[Nothing, Nothing]) -> Reply:
-        """503 while something it stands on is away, and while it stops."""
+        """Return 503 while a dependency is unavailable and during shutdown."""
         answer = await readiness.ask()
         if answer.status == "ready":
             return Reply(answer, headers=NO_STORE)
@@ -83,7 +83,7 @@ def operations(readiness: Readiness) -> list[Operation]:
 
 
 def metrics_routes(registry: CollectorRegistry) -> list[web.RouteDef]:
-    """GET /metrics in Prometheus' text format."""
+    """Return the route of GET /metrics, in Prometheus' text format."""
 
     async def metrics(_request: web.Request) -> web.Response:
         return web.Response(body=generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST, **NO_STORE})

@@ -1,4 +1,4 @@
-"""A user's own channels: those he is in, and the direct ones."""
+"""A user's own channels: the joined channels and the direct channels."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ TAG = "A user's channels"
 
 
 class JoinedQuery(OrderedQuery):
-    is_active: Flag = Field("", description="true or false. Channels that are there are all active.")
+    is_active: Flag = Field("", description="true or false. All existing channels are active.")
 
     def active(self) -> bool | None:
         return None if not self.is_active else self.is_active.lower() == "true"
 
 
 class DirectBody(BaseModel):
-    """Whom to talk to. The caller need not be named; order and repetition do not matter."""
+    """The users of the direct channel. The authenticated user is always included; order and repetition do not matter."""
 
     members: Annotated[list[Id], Field(max_length=MAX_DIRECT_MEMBERS)]
 
 
 class JoinedAnswer(ChannelAnswer):
-    """A channel as its member sees it."""
+    """A channel with the member's unread counts and notification settings."""
 
     unread_message_count: int
     unread_mention_count: int
@@ -47,25 +47,36 @@ class JoinedPage(PageAnswer):
 
 
 def operations(joined: JoinedChannels, directs: DirectChannels) -> list[Operation]:
-    """The operations of this resource."""
+    """Return the operations of this resource."""
 
-    @operation("GET", JOINED, query=JoinedQuery, answers={200: JoinedPage}, tag=TAG, summary="Channels one is in")
+    @operation(
+        "GET",
+        JOINED,
+        query=JoinedQuery,
+        answers={200: JoinedPage},
+        tag=TAG,
+        summary="Channels that the user has joined",
+    )
     async def list_joined(call: Call[JoinedQuery, Nothing]) -> Reply:
-        """Only one's own; direct ones, too."""
+        """Return the authenticated user's channels, including direct channels. 403 for another user's."""
         request = page_request(call, by_uuid=True)
         page = await joined.list(
             call.caller, call.path["user_id"], call.query.ordering, request, active=call.query.active()
         )
         return page_reply(JoinedPage, call, page, _joined)
 
-    @operation("GET", JOINED + "/{channel_id}", answers={200: JoinedAnswer}, tag=TAG, summary="One channel one is in")
+    @operation(
+        "GET", JOINED + "/{channel_id}", answers={200: JoinedAnswer}, tag=TAG, summary="Retrieve a joined channel"
+    )
     async def get_joined(call: Call[Nothing, Nothing]) -> Reply:
-        """With its unread counts and the notification settings. 404 for a channel that the user is not in."""
+        """Return the channel with unread counts and notification settings. 404 if the user is not a member."""
         return Reply(_joined(await joined.get(call.caller, call.path["user_id"], call.path["channel_id"])))
 
-    @operation("GET", DIRECT, query=OrderedQuery, answers={200: ChannelPage}, tag=TAG, summary="One's direct channels")
+    @operation(
+        "GET", DIRECT, query=OrderedQuery, answers={200: ChannelPage}, tag=TAG, summary="Direct channels of the user"
+    )
     async def list_direct(call: Call[OrderedQuery, Nothing]) -> Reply:
-        """Only one's own."""
+        """Return the authenticated user's direct channels. 403 for another user's."""
         request = page_request(call, by_uuid=True)
         page = await joined.list(call.caller, call.path["user_id"], call.query.ordering, request, direct=True)
         return page_reply(ChannelPage, call, page, _channel)
@@ -76,16 +87,18 @@ def operations(joined: JoinedChannels, directs: DirectChannels) -> list[Operatio
         body=DirectBody,
         answers={200: ChannelAnswer, 201: ChannelAnswer},
         tag=TAG,
-        summary="Open the direct channel with somebody",
+        summary="Open a direct channel",
     )
     async def open_direct(call: Call[Nothing, DirectBody]) -> Reply:
-        """One for each set of people, whoever of them asks: 201 when this call made it, 200 when it was there."""
+        """Create the direct channel of these users, or return the existing one (200). Each set of users has one."""
         channel, is_new = await directs.open(call.caller, call.path["user_id"], tuple(call.body.members))
         return Reply(channel_answer(channel), status=201 if is_new else 200)
 
-    @operation("GET", DIRECT + "/{channel_id}", answers={200: ChannelAnswer}, tag=TAG, summary="One direct channel")
+    @operation(
+        "GET", DIRECT + "/{channel_id}", answers={200: ChannelAnswer}, tag=TAG, summary="Retrieve a direct channel"
+    )
     async def get_direct(call: Call[Nothing, Nothing]) -> Reply:
-        """404 for a channel that is not direct, or that the user is not in."""
+        """Return a direct channel. 404 if the channel is not direct or the user is not a member."""
         found = await joined.get(call.caller, call.path["user_id"], call.path["channel_id"], direct=True)
         return Reply(_channel(found))
 

@@ -1,4 +1,4 @@
-"""Meetings: a token to join a channel's, and where one is going on."""
+"""Meetings: tokens to join a channel's meeting, and the active meetings."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def _text(limit: int) -> object:
 
 
 class MeetingUser(BaseModel):
-    """Who is going to join. `id` and `email` count only where the token that asks belongs to no user."""
+    """The participant. `id` and `email` are used only with organization tokens."""
 
     id: Annotated[str, _text(MAX_PARTICIPANT)] | None = None
     name: Annotated[str, Field(max_length=MAX_NAME, pattern=OPTIONAL_NAME_PATTERN), Trimmed, Visible] | None = None
@@ -42,7 +42,7 @@ class MeetingBody(BaseModel):
 
 
 class MeetingTokenAnswer(Answer):
-    """For Jitsi's token authentication; `room` in it is the channel's id."""
+    """A JWT for Jitsi's token authentication; its `room` is the channel's id."""
 
     token_type: Literal["bearer"]
     access_token: str = Field(repr=False)
@@ -50,11 +50,11 @@ class MeetingTokenAnswer(Answer):
 
 
 class ActiveConferenceAnswer(Answer):
-    """A channel with somebody in its meeting."""
+    """A channel with an active meeting."""
 
     channel_id: UUID
     participant_count: int
-    joined: bool = Field(description="Whether the user in the path is in it.")
+    joined: bool = Field(description="Whether the user in the path is in the meeting.")
 
 
 class ActiveConferencePage(PageAnswer):
@@ -62,7 +62,7 @@ class ActiveConferencePage(PageAnswer):
 
 
 def operations(channels: Channels, meetings: Meetings) -> list[Operation]:
-    """The operations of this resource."""
+    """Return the operations of this resource."""
 
     @operation(
         "POST",
@@ -70,10 +70,10 @@ def operations(channels: Channels, meetings: Meetings) -> list[Operation]:
         body=MeetingBody,
         answers={200: MeetingTokenAnswer},
         tag=TAG,
-        summary="A token to join the channel's meeting",
+        summary="Create a token to join the channel's meeting",
     )
     async def issue_meeting_token(call: Call[Nothing, MeetingBody]) -> Reply:
-        """No body is needed: what is not sent comes from the user directory."""
+        """Return a meeting token. The body is optional: fields that are not sent come from the user directory."""
         channel = await channels.visible(call.caller, call.path["channel_id"])
         who = call.body.user
         guest = Guest(who.id, who.name, who.email, who.avatar)
@@ -88,10 +88,10 @@ def operations(channels: Channels, meetings: Meetings) -> list[Operation]:
         query=PageQuery,
         answers={200: ActiveConferencePage},
         tag=TAG,
-        summary="Meetings going on in the organization",
+        summary="Active meetings of the organization",
     )
     async def list_active_conferences(call: Call[PageQuery, Nothing]) -> Reply:
-        """As far as the caller may see them; the newest channel first."""
+        """Return the meetings that the authenticated user can see, newest channel first."""
         organization_id, user_id = call.path["organization_id"], call.path["user_id"]
         page = await meetings.active(organization_id, user_id, call.caller, page_request(call, by_uuid=True))
         return page_reply(ActiveConferencePage, call, page, _active)

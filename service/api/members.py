@@ -1,4 +1,4 @@
-"""Members of a channel. In paths a member is named by his user id."""
+"""Members of a channel. In paths, the user id identifies the member."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ TAG = "Members"
 
 
 class JoinBody(BaseModel):
-    """Who is to be in the channel."""
+    """The user to add to the channel."""
 
     member_id: Id
 
 
 class MemberBody(BaseModel):
-    """What is to be different. Whatever else is sent is ignored."""
+    """The fields to change. Unknown fields are ignored."""
 
     model_config = ConfigDict(json_schema_extra=without_defaults)
 
-    last_seen_at: Instant | None = Field(None, description="For the member himself; may lie in the future.")
-    is_admin: bool = Field(False, description="For the channel's admins.")
+    last_seen_at: Instant | None = Field(None, description="Only the member can change it. May be in the future.")
+    is_admin: bool = Field(False, description="Only admins of the channel can change it.")
 
     def changes(self) -> MemberChanges:
         sees = "last_seen_at" in self.model_fields_set
@@ -65,11 +65,11 @@ class MemberPage(PageAnswer):
 
 
 def operations(members: Members) -> list[Operation]:
-    """The operations of this resource."""
+    """Return the operations of this resource."""
 
     @operation("GET", PATH, query=TimeQuery, answers={200: MemberPage}, tag=TAG, summary="Members of the channel")
     async def list_members(call: Call[TimeQuery, Nothing]) -> Reply:
-        """Who joined last first unless asked otherwise."""
+        """Return the members, by default the most recently joined first."""
         request = page_request(call, by_uuid=True)
         page = await members.list(call.caller, call.path["channel_id"], call.query.ordering, request)
         return page_reply(MemberPage, call, page, _answer)
@@ -80,16 +80,16 @@ def operations(members: Members) -> list[Operation]:
         body=JoinBody,
         answers={200: MemberAnswer, 201: MemberAnswer},
         tag=TAG,
-        summary="Join a public channel, or have somebody join",
+        summary="Add a member to a public channel",
     )
     async def add_member(call: Call[Nothing, JoinBody]) -> Reply:
-        """200 when he was in it already. Private and direct channels have the members they were made with: 400."""
+        """Add a user, or return the existing member (200). 400 for private and direct channels: their members are fixed."""
         member, is_new = await members.add(call.caller, call.path["channel_id"], call.body.member_id)
         return Reply(_answer(member), status=201 if is_new else 200)
 
-    @operation("GET", MEMBER, answers={200: MemberAnswer}, tag=TAG, summary="One member")
+    @operation("GET", MEMBER, answers={200: MemberAnswer}, tag=TAG, summary="Retrieve a member")
     async def get_member(call: Call[Nothing, Nothing]) -> Reply:
-        """`member_id` is a user id. 404 for a user who is not in the channel."""
+        """Return a member. `member_id` is a user id. 404 if the user is not a member of the channel."""
         return Reply(_answer(await members.get(call.caller, *_named(call))))
 
     @operation(
@@ -99,10 +99,13 @@ def operations(members: Members) -> list[Operation]:
         answers={200: MemberAnswer},
         errors=(409,),
         tag=TAG,
-        summary="Say what was seen, or who is admin",
+        summary="Update a member",
     )
     async def change_member(call: Call[Nothing, MemberBody]) -> Reply:
-        """`last_seen_at` only for oneself; `is_admin` only by an admin, and never of the only one (409). Unread counts follow."""
+        """Change `last_seen_at` (only the member) or `is_admin` (only an admin; 409 for the only admin).
+
+        `last_seen_at` determines the unread counts.
+        """
         return Reply(_answer(await members.change(call.caller, *_named(call), call.body.changes())))
 
     @operation(
@@ -114,7 +117,7 @@ def operations(members: Members) -> list[Operation]:
         summary="Leave a channel, or remove a member",
     )
     async def remove_member(call: Call[Nothing, Nothing]) -> Reply:
-        """Only an admin removes another member. The channel's only admin cannot leave: 409. Direct channels are never left: 403."""
+        """Remove a member. Only admins can remove other members. 409 for the only admin, 403 for direct channels."""
         await members.remove(call.caller, *_named(call))
         return Reply(None, status=204)
 
@@ -122,7 +125,7 @@ def operations(members: Members) -> list[Operation]:
 
 
 def _named(call: Call[Any, Any]) -> tuple[UUID, UUID]:
-    """The channel and the member that a path to one member names."""
+    """Return the channel and the member that the path identifies."""
     return call.path["channel_id"], call.path["member_id"]
 
 

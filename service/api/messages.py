@@ -13,11 +13,11 @@ TAG = "Messages"
 
 
 def operations(messages: Messages) -> list[Operation]:
-    """The operations of this resource."""
+    """Return the operations of this resource."""
 
     @operation("GET", PATH, query=TimeQuery, answers={200: MessagePage}, tag=TAG, summary="Messages of the channel")
     async def list_messages(call: Call[TimeQuery, Nothing]) -> Reply:
-        """Newest first unless asked otherwise. A message sent while paging moves none."""
+        """Return the messages, by default newest first. Messages sent while a client pages do not shift the pages."""
         request = page_request(call, by_uuid=True)
         page = await messages.list(call.caller, call.path["channel_id"], call.query.ordering, request)
         return page_reply(MessagePage, call, page, message_answer)
@@ -32,27 +32,28 @@ def operations(messages: Messages) -> list[Operation]:
         summary="Send a message",
     )
     async def send_message(call: Call[Nothing, MessageBody]) -> Reply:
-        """With an `id` of the client's own it may be sent again: 200, and still one message. 409 when the
-        channel has another message with that id.
+        """Send a message. With a client-generated `id` the request is safe to retry: a repetition returns 200.
+
+        409 if the channel has another message with that id.
         """
         message, is_new = await messages.post(call.caller, call.path["channel_id"], call.body.draft())
         return Reply(message_answer(message), status=201 if is_new else 200)
 
-    @operation("GET", MESSAGE, answers={200: MessageAnswer}, tag=TAG, summary="One message")
+    @operation("GET", MESSAGE, answers={200: MessageAnswer}, tag=TAG, summary="Retrieve a message")
     async def get_message(call: Call[Nothing, Nothing]) -> Reply:
-        """A deleted message is answered, too: of type `deleted`, with an empty body."""
+        """Return a message. A deleted message has the type `deleted` and an empty body."""
         found = await messages.get(call.caller, call.path["channel_id"], call.path["message_id"])
         return Reply(message_answer(found))
 
     @operation("PATCH", MESSAGE, body=MessageEdit, answers={200: MessageAnswer}, tag=TAG, summary="Edit a message")
     async def edit_message(call: Call[Nothing, MessageEdit]) -> Reply:
-        """For its sender. A deleted one is a 404."""
+        """Replace the body of a message. Requires its sender. 404 for a deleted message."""
         edited = await messages.edit(call.caller, call.path["channel_id"], call.path["message_id"], call.body.content())
         return Reply(message_answer(edited))
 
     @operation("DELETE", MESSAGE, answers={204: None}, tag=TAG, summary="Delete a message")
     async def delete_message(call: Call[Nothing, Nothing]) -> Reply:
-        """For its sender and the channel's admins. It stays in its place, of type `deleted`, with an empty body."""
+        """Delete a message. Requires its sender or an admin of the channel. The message remains, with the type `deleted`."""
         await messages.delete(call.caller, call.path["channel_id"], call.path["message_id"])
         return Reply(None, status=204)
 

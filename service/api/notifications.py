@@ -1,4 +1,4 @@
-"""When a member wants to be notified."""
+"""Notification settings of a member."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ Muted = Annotated[
     PlainValidator(_muted),
     WithJsonSchema({"anyOf": [{"type": "boolean"}, {"type": "string", "enum": _MODES}]}),
 ]
-"""The older spelling: a mode, or whether to be silent."""
+"""The older form: a mode, or whether notifications are muted."""
 
 
 class SettingsBody(BaseModel):
-    """`mode` counts when both are sent."""
+    """`mode` takes precedence when both are sent."""
 
     mode: NotifyMode | None = None
     muted: Muted | None = Field(None, description="An older name of `mode`; true is muted, false unmuted.")
@@ -57,11 +57,11 @@ class SettingsAnswer(Answer):
 
 
 def operations(members: Members) -> list[Operation]:
-    """The operations of this resource."""
+    """Return the operations of this resource."""
 
-    @operation("GET", PATH, answers={200: SettingsAnswer}, tag=TAG, summary="One's notification settings")
+    @operation("GET", PATH, answers={200: SettingsAnswer}, tag=TAG, summary="Retrieve notification settings")
     async def get_settings(call: Call[Nothing, Nothing]) -> Reply:
-        """Only one's own."""
+        """Return the authenticated user's settings. 403 for another user's."""
         found = await members.settings(call.caller, call.path["channel_id"], call.path["member_id"])
         return Reply(settings_answer(found))
 
@@ -71,10 +71,10 @@ def operations(members: Members) -> list[Operation]:
         body=SettingsBody,
         answers={200: SettingsAnswer},
         tag=TAG,
-        summary="Change one's notification settings",
+        summary="Change notification settings",
     )
     async def change_settings(call: Call[Nothing, SettingsBody]) -> Reply:
-        """Only one's own."""
+        """Change the authenticated user's settings. 403 for another user's."""
         mode = call.body.mode or call.body.muted
         changed = await members.set_mode(call.caller, call.path["channel_id"], call.path["member_id"], mode)
         return Reply(settings_answer(changed))

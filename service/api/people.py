@@ -1,4 +1,4 @@
-"""A user as others see him: the `member` and `sender` objects."""
+"""Public fields of a user: the `member` and `sender` objects."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from service.http.schemas import Answer
 
 
 class PersonAnswer(Answer):
-    """A user of the organization. Presence is not watched here."""
+    """A user of the organization. Presence is not tracked: `is_online` and `is_present` are always false."""
 
     id: UUID
     full_name: str

@@ -1,4 +1,4 @@
-"""stream_player: where a visitor's player plays a channel from. Public; the state of the stream is stream_status's."""
+"""stream_player: public playback URLs of a channel. stream_status returns the state of the stream."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ class PublicRecording(Answer):
 
 
 class StreamPlayer(Answer):
-    """Where to play from."""
+    """Playback URLs of a channel."""
 
     name: str
     view_url: str = Field(description="HLS; 404 while nothing is watchable.")
     dash_url: str
-    thumbnail: str = Field(description="A picture of now; 404 while nothing is watchable.")
+    thumbnail: str = Field(description="A current frame of the stream; 404 while nothing is watchable.")
     slate_image_url: str | None
     recording: PublicRecording | None
 
 
-def operations(showcase: PublicStreamInfo) -> list[Operation]:
-    """The operations of this resource."""
+def operations(public_info: PublicStreamInfo) -> list[Operation]:
+    """Return the operations of this resource."""
 
     @operation(
         "GET",
@@ -45,11 +45,14 @@ def operations(showcase: PublicStreamInfo) -> list[Operation]:
         answers={200: StreamPlayer},
         public=True,
         tag="Public",
-        summary="Where to play a channel's stream and its latest recording from",
+        summary="Playback URLs of a channel's stream and its latest recording",
     )
     async def get_stream_player(call: Call[Nothing, Nothing]) -> Reply:
-        """404 for private channels and for those without a live input. A recording may appear a little after the stream's end."""
-        showing = await showcase.of(call.path["organization_id"], call.path["channel_id"])
+        """Return playback URLs. 404 for private channels and channels without a live input.
+
+        A recording may appear shortly after the stream has ended.
+        """
+        showing = await public_info.of(call.path["organization_id"], call.path["channel_id"])
         answer = StreamPlayer(
             name=showing.name,
             view_url=showing.playback.hls,

@@ -1,4 +1,4 @@
-"""The two public endpoints as the OpenAPI document tells of them; `public_stream.py` serves them."""
+"""The OpenAPI description of the public endpoints that `public_stream.py` and `stream_events.py` serve."""
 
 from __future__ import annotations
 
@@ -33,57 +33,62 @@ Reason = Literal[Counting.INVALID_TOKEN, Counting.EMPTY_VISITOR_ID, Counting.NOT
 
 
 RECORDING = (
-    "`on`: the stream that is on air is recorded. `stopped_disk_full`: it goes on, but is no longer recorded, because the disk of "
-    "the server is nearly full. `refused_disk_full`: nothing is on air, and no stream can begin for the same reason. "
-    "null: nothing is on air, or the provider does not say."
+    "`on`: the live stream is recorded. `stopped_disk_full`: the stream continues without recording because the server's disk is "
+    "nearly full. `refused_disk_full`: nothing is live, and no stream can start for the same reason. "
+    "null: nothing is live, or the provider does not report it."
 )
 
 
 class StreamStatus(BaseModel):
-    """What stream_status answers. The first three are the Pub API's, the rest is ours."""
+    """State of a channel's stream. The first three fields are the Pub API's; the others are extensions."""
 
     is_connected: bool
     is_watchable: bool
     seconds_until_watchable: int = Field(
-        ge=0, description="0 once a player can play, and while nothing is coming. It never rises while a stream starts."
+        ge=0,
+        description="0 once the stream is watchable, and while no stream is starting. Never increases while a stream starts.",
     )
     state: Phase
     reason: str | None
-    poll_after_ms: int = Field(ge=0, description="Ask again after this many milliseconds.")
+    poll_after_ms: int = Field(ge=0, description="Delay before the next poll, in milliseconds.")
     viewer_count: int = Field(ge=0, description=WATCHING)
     tracks: Literal["audio+video", "video", "audio"] | None = Field(
         description=(
-            "Tracks that the live stream offers; null if there is nothing to play or the provider does not say. "
+            "Tracks that the live stream offers; null if there is nothing to play or the provider does not report them. "
             "Load the manifest again when this changes while the stream is watchable."
         )
     )
     recording: RecordingState | None = Field(description=RECORDING)
     as_of: AwareDatetime | None = Field(None, description="Only when degraded: when the state was last known.")
-    viewer_count_as_of: AwareDatetime | None = Field(None, description="Only when the count stands still: since when.")
-    degraded: Literal[True] | None = Field(None, description="Something this rests on is away; the last good answer.")
+    viewer_count_as_of: AwareDatetime | None = Field(
+        None, description="Only when the viewer count is out of date: its time."
+    )
+    degraded: Literal[True] | None = Field(
+        None, description="A dependency is unavailable; this is the last known state."
+    )
     counted: bool | None = Field(None, description=COUNTED)
     not_counted_because: Reason | None = Field(None, description=NOT_COUNTED_BECAUSE)
 
 
 class Visitor(BaseModel):
-    """Who asks."""
+    """The visitor that sends the request."""
 
     visitor_id: str | None = Field(
         None,
         description=(
-            f"Counts the visitor as a viewer while the stream is watchable. At most {MAX_VISITOR_ID} characters: 400 for a longer "
-            "one. The header `X-Visitor-Id` does the same where there is none here, and a visitor's Bearer token goes before both. "
-            "A token that has expired or is invalid never fails the request: `counted` says that it did not count."
+            f"Counts the visitor as a viewer while the stream is watchable. At most {MAX_VISITOR_ID} characters; 400 if longer. "
+            "Alternatively, send the header `X-Visitor-Id` or a visitor's Bearer token. The token takes precedence, then this "
+            "parameter. An expired or invalid token never fails the request: `counted` is then false."
         ),
         max_length=MAX_VISITOR_ID,
     )
 
 
 class StreamViewerCount(BaseModel):
-    """What stream_viewer_count answers."""
+    """Number of viewers of a channel's stream."""
 
     viewer_count: int = Field(ge=0, description=WATCHING)
-    as_of: AwareDatetime | None = Field(None, description="Only when the count stands still: since when.")
+    as_of: AwareDatetime | None = Field(None, description="Only when the viewer count is out of date: its time.")
     counted: Literal[False] | None = Field(None, description=COUNTED)
     not_counted_because: Reason | None = Field(None, description=NOT_COUNTED_BECAUSE)
 
@@ -93,7 +98,7 @@ class EventStream(RootModel[str]):
 
 
 def operations() -> list[Operation]:
-    """For the document only."""
+    """Return the operations for the OpenAPI document."""
     return [
         _documented(STATUS, StreamStatus, Visitor, "State of a channel's stream"),
         replace(
@@ -110,14 +115,14 @@ def operations() -> list[Operation]:
 
 
 POLLED = (
-    "For players: no credentials. Poll at the pace the answer asks for. Private channels answer, too, because their players poll "
-    "without credentials: a channel id cannot be guessed, and the answer contains no name and no address."
+    "For players; no credentials are required. Wait `poll_after_ms` between polls. Private channels are included, because their "
+    "players poll without credentials: a channel id cannot be guessed, and the response contains no name and no address."
 )
-NOT_HERE = "It counts nobody: a request that names a visitor is answered `counted: false`."
+NOT_HERE = "This endpoint does not count viewers: a request that names a visitor returns `counted: false`."
 EVENTS_DESCRIPTION = (
-    "Server-Sent Events (text/event-stream): an event `status` with what stream_status answers, at once and whenever it changes: "
-    "a client that comes back has missed nothing. A comment every 15 s. With a `visitor_id` the visitor counts while connected; "
-    "each event says in `counted` whether it does. A token is checked when the stream is opened. 429 and 503 mean: poll "
+    "Server-Sent Events (text/event-stream): a `status` event with the response of stream_status, sent on connection and on every "
+    "change. A client that reconnects misses nothing. A comment is sent every 15 s. With a `visitor_id` the visitor counts while "
+    "connected; `counted` in each event confirms it. A token is validated when the connection opens. On 429 or 503, poll "
     "stream_status instead."
 )
 

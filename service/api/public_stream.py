@@ -1,10 +1,10 @@
 """The two public endpoints, which every visitor's player polls: stream_status and stream_viewer_count.
 
-`PublicStream.reply` is the whole hot path: no await, no I/O, the answer rendered once per snapshot. The ordinary route and the
-express lane (through `answer`) both end there; only the first poll of a channel waits, for the board.
+`PublicStream.reply` is the whole hot path: no await, no I/O, the response serialized once per snapshot. The aiohttp route and the
+fast path (through `answer`) both call it. Only the first poll of a channel waits, for the board.
 
-Caching. A poll that names a visitor is a heartbeat: it must reach us, so its answer is not stored. One without may be answered
-by a cache for a second. `Vary` keeps the two apart, since the id may come in a header.
+Caching. A poll that names a visitor is a heartbeat: it must reach the service, so its response is not stored. Other
+polls may be answered from a cache for a second. `Vary` keeps the two apart, since the id may come in a header.
 
 Counting. An answer to a request that names a visitor says whether that visitor was counted, and if not, why. A token that is
 forged or expired never fails the poll.
@@ -38,10 +38,10 @@ from service.http.errors import error_response
 from service.http.wire import LaterReply, WireReply
 
 MAX_PATHS = 4_096
-"""Paths whose parts are remembered: the channels on the board, with room."""
+"""Cached paths: more than the channels on the board."""
 
 MAX_PATH = 200
-"""Characters; ours are shorter, and a longer one is not worth remembering."""
+"""Maximum length of a path in characters. All valid paths are shorter; longer ones are not cached."""
 
 _VARY = ("Vary", "Authorization, X-Visitor-Id, X-Giosg-Visitor-Id")
 _CACHED = ("Cache-Control", "public, max-age=1")
@@ -51,13 +51,13 @@ _HEARTBEAT = ("Cache-Control", "no-store")
 class PublicStream:
     """Answers the polls from the board.
 
-    `clock`: Unix ms. Networks in `trusted_proxies` are believed about whom they speak for.
+    `clock`: Unix ms. `trusted_proxies` are the networks whose X-Forwarded-For is trusted.
     """
 
     def __init__(
         self,
         board: StatusBoard,
-        newcomers: NewVisitors,
+        new_visitors: NewVisitors,
         *,
         clock: Callable[[], int],
         visitor_of: VisitorOf = lambda organization, bearer: None,
@@ -66,15 +66,15 @@ class PublicStream:
     ) -> None:
         self._guesses = guesses
         self._board = board
-        self._newcomers = newcomers
+        self._new_visitors = new_visitors
         self._clock = clock
         self._visitor_of = visitor_of
         self.trusted_proxies = trusted_proxies
 
     def answer(self, method: str, target: str, headers: Mapping[str, str], peer: str) -> WireReply | LaterReply | None:
-        """The answer to a poll, errors included; one to be awaited while its channel is not on the board.
+        """Return the response to a poll, errors included. It must be awaited while the channel is not on the board.
 
-        None: it is not an endpoint or a method of these.
+        None: the path or the method is not one of these endpoints'.
 
         `target` is the raw path and query, `headers` has lower-case names, `peer` is the address at the other end of the socket.
         """
@@ -98,7 +98,7 @@ class PublicStream:
     async def _answer_later(
         self, named: tuple[str, str, str], method: str, query: str, headers: Mapping[str, str], peer: str
     ) -> WireReply:
-        """The first poll of a channel waits until it is on the board, at most the board's load_timeout."""
+        """Wait until the channel is on the board, at most the board's load_timeout, then reply."""
         organization, channel, route = named
         try:
             watched = await self._board.watch(organization, channel)
@@ -109,7 +109,7 @@ class PublicStream:
             return _refusal(route, error)
 
     def _wrong_guess(self, headers: Mapping[str, str], peer: str) -> Throttled | None:
-        """Count an unknown channel, as the middleware does for what is not answered in the lane."""
+        """Count an unknown channel, as the middleware does for requests outside the fast path."""
         if self._guesses is not None:
             try:
                 self._guesses.wrong(client_address(peer, headers.get("x-forwarded-for", ""), self.trusted_proxies))
@@ -120,7 +120,7 @@ class PublicStream:
     def reply(
         self, watched: Watched, route: str, method: str, query: str, headers: Mapping[str, str], peer: str
     ) -> WireReply:
-        """The answer to a GET or HEAD of this endpoint, for a channel on the board. Errors: Throttled, Invalid."""
+        """Return the response to a GET or HEAD of this endpoint, for a channel on the board. Errors: Throttled, Invalid."""
         visitor, counting = self.visitor(watched.key[0], query, headers)
         if route != STATUS:
             counting = None if visitor is None and counting is None else Counting.NOT_COUNTED_HERE
@@ -134,30 +134,30 @@ class PublicStream:
     def heartbeat(
         self, watched: Watched, visitor: str, headers: Mapping[str, str], peer: str, *, takes: bool = True
     ) -> Counting:
-        """Count the visitor if there is something to watch. `takes` False: only say whether there is. Errors: Throttled."""
+        """Count the visitor if the stream is watchable. `takes` False: only check whether it is. Errors: Throttled."""
         uid = watched.input_uid
         if uid is None or not watched.snapshot.status.is_watchable:
             return Counting.NOT_WATCHABLE
         if not takes:
             return Counting.COUNTED
         now = self._clock()
-        newcomer = not self._newcomers.knows(uid, visitor, now)
-        if newcomer:
+        is_new = not self._new_visitors.knows(uid, visitor, now)
+        if is_new:
             address = client_address(peer, headers.get("x-forwarded-for", ""), self.trusted_proxies)
-            wait = self._newcomers.admit(uid, visitor, address, now)
+            wait = self._new_visitors.admit(uid, visitor, address, now)
             if wait > 0:
                 raise Throttled(math.ceil(wait))
-        self._board.heartbeat(watched, visitor, new_visitor=newcomer)
+        self._board.heartbeat(watched, visitor, new_visitor=is_new)
         return Counting.COUNTED
 
     def visitor(self, organization: str, query: str, headers: Mapping[str, str]) -> tuple[str | None, Counting | None]:
-        """The visitor the request names, or why it names none; (None, None) when it does not try. Errors: Invalid."""
+        """Return the visitor id, or the reason why it is missing; (None, None) without one. Errors: Invalid."""
         return named_visitor(organization, query, headers, self._visitor_of)
 
 
 @lru_cache(MAX_PATHS)
 def parse_path(path: str) -> tuple[str, str, str] | None:
-    """Organization id, channel id (lower case, unchecked) and endpoint, percent-decoded; None for any other path."""
+    """Return organization id, channel id (lower case, not validated) and endpoint, percent-decoded; None for any other path."""
     if not path.startswith(PREFIX):
         return None
     parts = [unquote(part) for part in path[len(PREFIX) :].split("/")]
@@ -184,7 +184,7 @@ def _rendered(snapshot: Snapshot, route: str, counting: Counting | None) -> Wire
 
 
 def status_event(snapshot: Snapshot, counting: Counting | None) -> tuple[str, bytes]:
-    """The id and the wire form of a Server-Sent Event (WHATWG HTML §9.2.5) that says what stream_status answers."""
+    """Return the id and the bytes of a Server-Sent Event (WHATWG HTML §9.2.5) with the response of stream_status."""
     event: tuple[str, bytes] | None = snapshot.renderings.get(("event", counting))
     if event is None:
         reply = _rendered(snapshot, STATUS, counting)
@@ -195,7 +195,7 @@ def status_event(snapshot: Snapshot, counting: Counting | None) -> tuple[str, by
 
 
 def _refusal(route: str, error: DomainError) -> WireReply:
-    """What the middleware answers to the error, for the lane."""
+    """Return the middleware's response to the error, for the fast path."""
     answer = error_response(error)
     if answer is None:
         raise error
@@ -204,7 +204,7 @@ def _refusal(route: str, error: DomainError) -> WireReply:
 
 
 def headers_of(request: web.Request) -> dict[str, str]:
-    """The headers by lower-case name, repeated ones joined."""
+    """Return the headers by lower-case name, with the values of repeated ones joined."""
     return {name.lower(): ", ".join(request.headers.getall(name)) for name in request.headers}
 
 
@@ -246,12 +246,12 @@ def _at(unix_ms: int) -> datetime:
 
 
 def _moment(at: datetime) -> str:
-    """Six digits and Z, like every time of the Pub API."""
+    """Return the time with six digits and Z, as in the Pub API."""
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def routes(public: PublicStream, board: StatusBoard) -> list[web.RouteDef]:
-    """The ordinary routes, with and without a trailing slash: what the express lane hands over, and other methods."""
+    """Return the aiohttp routes, with and without a trailing slash, for requests that the fast path does not answer."""
 
     def serving(endpoint: str) -> Handler:
         async def poll(request: web.Request) -> web.Response:

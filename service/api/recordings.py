@@ -1,4 +1,4 @@
-"""Recordings: of a channel, newest first, and one by its uid."""
+"""Recordings of a channel, newest first, and a recording by its uid."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class RecordingAnswer(Answer):
     input: Size
     playback: PlaybackAnswer
     meta: Meta
-    stream_session_id: UUID | None = Field(description="The session it was made in.")
+    stream_session_id: UUID | None = Field(description="Stream session of the recording.")
 
 
 class RecordingPage(PageAnswer):
@@ -53,7 +53,7 @@ class RecordingPage(PageAnswer):
 
 
 def operations(channels: Channels, queries: StreamQueries, sessions: Sessions) -> list[Operation]:
-    """The operations of this resource."""
+    """Return the operations of this resource."""
 
     @operation(
         "GET",
@@ -65,7 +65,7 @@ def operations(channels: Channels, queries: StreamQueries, sessions: Sessions) -
         summary="Recordings of the channel, newest first",
     )
     async def list_recordings(call: Call[PageQuery, Nothing]) -> Reply:
-        """A recording is listed once its broadcast has ended."""
+        """Return the recordings of ended broadcasts."""
         channel = await channels.visible(call.caller, call.path["channel_id"])
         page = await queries.recordings(channel, page_request(call, by_uuid=False))
         made_in = await sessions.of_recordings(channel.id, page.items)
@@ -77,11 +77,12 @@ def operations(channels: Channels, queries: StreamQueries, sessions: Sessions) -
         answers={200: RecordingAnswer},
         headers=DEGRADED_HEADERS,
         tag=TAG,
-        summary="One recording of the organization",
+        summary="Retrieve a recording",
     )
     async def get_recording(call: Call[Nothing, Nothing]) -> Reply:
-        """By its uid, also when its channel is deleted. 404 when the caller cannot see the channel. Once a private channel is
-        deleted, only users who were its members then, and tokens of the organization, see its recordings.
+        """Return a recording by its uid, even if its channel has been deleted. 404 if the user cannot see the channel.
+
+        Recordings of a deleted private channel are visible only to its former members and to organization tokens.
         """
         recording, channel_id = await queries.recording(call.caller, call.path["recording_uid"].hex)
         made_in = await sessions.of_recordings(channel_id, [recording])
@@ -106,5 +107,5 @@ def _recording(recording: Recording, session_id: UUID | None) -> RecordingAnswer
 
 
 def _known(value: Any, placeholder: Any) -> Any:
-    """Cloudflare's placeholders, which clients of this API know, for what the provider does not (yet) know."""
+    """Return the value, or Cloudflare's placeholder for an unknown one, which clients of this API expect."""
     return placeholder if value is None else value

@@ -1,4 +1,4 @@
-"""What the owner of a live input does to it while it exists: change its key, switch it off and on."""
+"""Control of an existing live input: rotate its stream key, enable and disable it."""
 
 from __future__ import annotations
 
@@ -15,17 +15,21 @@ from service.http.operation import Call, Nothing, Operation, Reply, operation
 
 
 class RotationBody(BaseModel):
-    """How the old key goes."""
+    """Options of a key rotation."""
 
     overlap: Annotated[
         int,
-        Field(ge=0, le=MAX_KEY_OVERLAP, description="Seconds the old key still works. Cloudflare takes only 0."),
+        Field(
+            ge=0,
+            le=MAX_KEY_OVERLAP,
+            description="Seconds during which the old key still works. Cloudflare supports only 0.",
+        ),
         Whole,
     ] = 0
 
 
 def operations(channels: Channels, streams: Streams) -> list[Operation]:
-    """The operations of this resource."""
+    """Return the operations of this resource."""
 
     @operation(
         "POST",
@@ -33,13 +37,13 @@ def operations(channels: Channels, streams: Streams) -> list[Operation]:
         body=RotationBody,
         answers={200: StreamAnswer},
         tag=TAG,
-        summary="Give the channel's live input a new stream key",
+        summary="Rotate the stream key",
     )
     async def rotate_key(call: Call[Nothing, RotationBody]) -> Reply:
-        """For the channel's admins and for tokens that belong to the organization alone: 403 for others.
+        """Create a new stream key. Requires an admin of the channel or an organization token; otherwise 403.
 
-        The old key stops working after `overlap` seconds, at once by default; an encoder still on it is sent away and told why.
-        The broadcast waits for the encoder as after a drop. 404 when nobody has made a live input yet.
+        The old key stops working after `overlap` seconds, by default at once. An encoder that still uses it is disconnected with
+        the reason. The broadcast stays open for `reconnect_timeout` seconds. 404 if the channel has no live input yet.
         """
         channel = await channels.controlled(call.caller, call.path["channel_id"])
         return Reply(stream_answer(await streams.rotate_key(channel, call.body.overlap)))
@@ -49,12 +53,12 @@ def operations(channels: Channels, streams: Streams) -> list[Operation]:
         CONFERENCE + "/enable",
         answers={200: StreamAnswer},
         tag=TAG,
-        summary="Let encoders publish to the channel's live input",
+        summary="Enable the live input",
     )
     async def enable_stream(call: Call[Nothing, Nothing]) -> Reply:
-        """For those who may rotate the key. Changes nothing when encoders may publish already.
+        """Allow encoders to publish. Requires the same permission as rotating the key.
 
-        404 when the channel has no live input yet.
+        No effect if the live input is enabled. 404 if the channel has no live input yet.
         """
         return await set_enabled(call, True)
 
@@ -63,12 +67,13 @@ def operations(channels: Channels, streams: Streams) -> list[Operation]:
         CONFERENCE + "/disable",
         answers={200: StreamAnswer},
         tag=TAG,
-        summary="Let no encoder publish to the channel's live input",
+        summary="Disable the live input",
     )
     async def disable_stream(call: Call[Nothing, Nothing]) -> Reply:
-        """For those who may rotate the key. A running broadcast ends and becomes a recording; its encoder is told why.
+        """Stop encoders from publishing. Requires the same permission as rotating the key.
 
-        404 when the channel has no live input yet.
+        The current broadcast ends and becomes a recording; its encoder is disconnected with the reason.
+        404 if the channel has no live input yet.
         """
         return await set_enabled(call, False)
 

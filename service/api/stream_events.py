@@ -1,14 +1,13 @@
 """stream_events: what stream_status answers, pushed as Server-Sent Events when it changes (WHATWG HTML §9.2).
 
-    status board ─▶ the channel's News ─▶ every connection wakes, reads the snapshot, writes the same bytes
+    status board ─▶ the channel's change notifier ─▶ every connection wakes, reads the snapshot, writes the same bytes
 
-No connection polls anything. Whoever connects, or comes back, hears at once how it stands now, from whichever process and after
-whichever restart: a status replaces the one before, so nothing was missed. `Last-Event-ID` changes nothing in that: a client that
-polled while it was away knows something newer than the last event it heard, and silence would leave it there. An event's id is a
-digest of what it says, for clients that want to know it again.
+No connection polls. A client that connects or reconnects receives the current status at once, from any process and after any
+restart. A status replaces the one before, so nothing is missed. `Last-Event-ID` is ignored: a client that polled while it was
+disconnected may know a newer status than its last event. An event's id is a digest of its data.
 
-While it is connected a visitor counts as a viewer, as with polls: no timer of the client is needed, so background tabs count. Every
-event says whether the visitor counts. A token is checked when the stream is opened.
+While connected, a visitor counts as a viewer, as with polls: no timer of the client is needed, so background tabs count. Every
+event says whether the visitor counts. A token is validated when the stream is opened.
 """
 
 from __future__ import annotations
@@ -40,20 +39,20 @@ class EventLimits:
     """Counts, and times in seconds."""
 
     max_connections: int = 4_000
-    """In all; beyond, visitors are told to poll (503)."""
+    """Maximum number of connections. Over the limit, clients get 503 and poll."""
     max_per_address: int = 400
-    """From one address (of IPv6, one /64), which may be a school; beyond, visitors are told to poll (429)."""
+    """Maximum number per address (IPv6: per /64), enough for a school. Over the limit, clients get 429 and poll."""
     heartbeat: float = 15.0
-    """Between two signs of life: a comment to the client, a heartbeat of the visitor. Far below the viewer window and the
-    board's patience, and below the idle time-outs of proxies."""
+    """Interval of keep-alive comments to the client and of the visitor's heartbeats. Far below the viewer window and the
+    board's idle timeout, and below the idle timeouts of proxies."""
     write_timeout: float = 10.0
-    """For a client to take what it was sent, before it is cut off."""
+    """Timeout of a write to the client, after which it is disconnected."""
     retry: float = 2.0
-    """When a client that lost us comes back, at the soonest; at the latest after twice that."""
+    """Shortest delay before a client reconnects; the longest is twice that."""
     poll_instead: float = 30.0
-    """When a client for whom there was no room may try again."""
+    """Delay before a refused client may retry."""
     close_timeout: float = 2.0
-    """For connections to end when the service stops."""
+    """Time for connections to close when the service stops."""
 
 
 class StreamEvents:
@@ -70,15 +69,15 @@ class StreamEvents:
 
     @property
     def connections(self) -> int:
-        """How many there are."""
+        """The number of open event streams."""
         return len(self._wakes)
 
     def routes(self) -> list[web.RouteDef]:
-        """GET, with and without a trailing slash."""
+        """Return the routes, with and without a trailing slash."""
         return [web.get(PATH + EVENTS + slash, self._serve, allow_head=False) for slash in ("", "/")]
 
     async def aclose(self) -> None:
-        """End every stream in order: clients come back by themselves, when `retry` has passed. Safe to call twice."""
+        """End every stream in order. Clients reconnect after `retry`. Safe to call twice."""
         self._closing = True
         try:
             async with asyncio.timeout(self._limits.close_timeout):
@@ -108,14 +107,14 @@ class StreamEvents:
                 self._empty.set()
 
     def _check_room(self, address: str) -> None:
-        """Errors: Throttled, Unavailable."""
+        """Raise Throttled or Unavailable when there is no room."""
         if self._closing or len(self._wakes) >= self._limits.max_connections:
-            raise Unavailable("No room for another event stream: poll stream_status.", self._limits.poll_instead)
+            raise Unavailable("Too many event streams are open. Poll stream_status instead.", self._limits.poll_instead)
         if self._by_address[address] >= self._limits.max_per_address:
             raise Throttled(self._limits.poll_instead)
 
     async def _stream(self, request: web.Request, headers: dict[str, str], wake: asyncio.Event) -> web.StreamResponse:
-        """Errors, all before the first byte: NotFound, Unavailable, Throttled, Invalid."""
+        """Serve one event stream. Errors, all before the first byte: NotFound, Unavailable, Throttled, Invalid."""
         watched = await self._board.watch(request.match_info["organization_id"], request.match_info["channel_id"])
         named = self._public.visitor(watched.key[0], request.rel_url.raw_query_string, headers)
         watcher = _Watcher(self._public, watched, named, headers, request.remote or "", self._limits.heartbeat)
@@ -131,13 +130,13 @@ class StreamEvents:
             if request.transport is not None:
                 request.transport.abort()  # the client is gone, or does not read
         except DomainError:
-            pass  # it cannot be counted any more: it comes back, and is told why
+            pass  # the visitor can no longer be counted: the client reconnects and gets the reason
         finally:
             watched.notifier.leave(wake.set)
         return response
 
     async def _follow(self, response: web.StreamResponse, watcher: _Watcher, wake: asyncio.Event) -> None:
-        """Tell how it stands, and what is new, until the client goes, the channel goes, or we stop."""
+        """Send the current status and every change until the client disconnects, the channel is removed or the service stops."""
         watched = watcher.watched
         told = ""
         while not (self._closing or watched.notifier.closed):
@@ -161,11 +160,11 @@ class StreamEvents:
 
 
 HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-"""The second is nginx's: pass on what comes, as it comes."""
+"""X-Accel-Buffering is nginx's: do not buffer the response."""
 
 
 class _Watcher:
-    """A connected client. The visitor it names counts while there is something to watch."""
+    """A connected client. The visitor that it names counts while the stream is watchable."""
 
     def __init__(
         self,
@@ -186,7 +185,7 @@ class _Watcher:
         self._beaten = self._now()
 
     def count(self) -> Counting | None:
-        """Count the visitor once in a heartbeat's time; how it stands with counting now. Errors: Throttled."""
+        """Count the visitor once per heartbeat interval; return the counting state. Errors: Throttled."""
         if self._visitor is None:
             return self._counting
         due = self._now() - self._counted >= self._every
@@ -196,11 +195,11 @@ class _Watcher:
         return counting
 
     def due_in(self) -> float:
-        """Seconds to the next sign of life."""
+        """Return the seconds until the next keep-alive."""
         return max(0.0, self._beaten + self._every - self._now())
 
     def beat(self) -> None:
-        """There was one."""
+        """Note that a keep-alive was sent."""
         self._beaten = self._now()
 
     def _now(self) -> float:
@@ -208,6 +207,6 @@ class _Watcher:
 
 
 def _opening(retry: float) -> bytes:
-    """When to come back, spread so that a restart is not followed by everybody at once."""
+    """Return the `retry` field, randomized so that clients do not all reconnect at once after a restart."""
     milliseconds = int(1000 * retry * random.uniform(1.0, 2.0))  # noqa: S311 (spreads load, keeps no secret)
     return f"retry: {milliseconds}\n\n".encode()

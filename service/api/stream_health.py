@@ -1,4 +1,4 @@
-"""Health of a channel's incoming stream, for the streamer: figures, findings, and the last minutes for a graph."""
+"""Health of a channel's incoming stream: measurements, findings and recent history."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from service.http.schemas import Answer
 
 
 class VideoAnswer(Answer):
-    """The picture; null members are not known (yet)."""
+    """Video of the stream. Unknown fields are null."""
 
-    codec: str = Field(description="For people, e.g. H.264.")
-    profile: str | None = Field(description="For people, e.g. High.")
+    codec: str = Field(description="Display name, e.g. H.264.")
+    profile: str | None = Field(description="Display name, e.g. High.")
     level: str | None = Field(description="E.g. 3.1.")
     width: int | None
     height: int | None
@@ -29,51 +29,51 @@ class VideoAnswer(Answer):
 
 
 class AudioAnswer(Answer):
-    """The sound; null members are not known (yet)."""
+    """Audio of the stream. Unknown fields are null."""
 
-    codec: str = Field(description="For people, e.g. AAC.")
-    profile: str | None = Field(description="For people, e.g. LC.")
+    codec: str = Field(description="Display name, e.g. AAC.")
+    profile: str | None = Field(description="Display name, e.g. LC.")
     sample_rate: int | None = Field(description="Hz.")
     channels: int | None
     bitrate_kbps: int | None
 
 
 class FindingAnswer(Answer):
-    """Something that could be better, in plain words."""
+    """A problem of the incoming stream, with advice."""
 
-    code: str = Field(description="For programs; new ones may come.")
+    code: str = Field(description="Machine-readable code. New codes may be added.")
     severity: Severity
-    message: str = Field(description="What is wrong and what viewers notice.")
-    advice: str = Field(description="What to do about it, and where in OBS.")
+    message: str = Field(description="The problem and its effect on viewers.")
+    advice: str = Field(description="How to solve it, with the setting in OBS.")
 
 
 class HistoryPoint(Answer):
-    """What arrived in the two seconds before, per second."""
+    """Averages per second over the two seconds before."""
 
     at: Moment
     video_kbps: int
     audio_kbps: int
     fps: float
-    viewer_count: int | None = Field(description="null where it is not known.")
+    viewer_count: int | None = Field(description="null if unknown.")
 
 
 class StreamHealthAnswer(Answer):
     """Health of the incoming stream."""
 
-    measured: bool = Field(description="false: the provider publishes nothing about incoming streams.")
-    connected: bool = Field(description="An encoder sends now; else the figures are of the last one of this broadcast.")
-    measured_at: Moment | None = Field(description="null while nothing was measured.")
-    encoder: str | None = Field(description="As the encoder calls itself.")
-    video: VideoAnswer | None = Field(description="null while there is none.")
-    audio: AudioAnswer | None = Field(description="null while there is none.")
-    findings: list[FindingAnswer] = Field(description="The worst first.")
+    measured: bool = Field(description="false: the provider does not measure incoming streams.")
+    connected: bool = Field(description="Whether an encoder is connected. If not, the values are the last encoder's.")
+    measured_at: Moment | None = Field(description="null until the first measurement.")
+    encoder: str | None = Field(description="Name that the encoder reports.")
+    video: VideoAnswer | None = Field(description="null if there is none.")
+    audio: AudioAnswer | None = Field(description="null if there is none.")
+    findings: list[FindingAnswer] = Field(description="Most severe first.")
     history: list[HistoryPoint] = Field(
-        description="One every two seconds for the last five minutes of the broadcast, oldest first."
+        description="One point every two seconds for the last five minutes of the broadcast, oldest first."
     )
 
 
 def operations(channels: Channels, desk: StreamDiagnostics) -> list[Operation]:
-    """The operations of this resource."""
+    """Return the operations of this resource."""
 
     @operation(
         "GET",
@@ -83,7 +83,7 @@ def operations(channels: Channels, desk: StreamDiagnostics) -> list[Operation]:
         summary="Health of the channel's incoming stream",
     )
     async def get_stream_health(call: Call[Nothing, Nothing]) -> Reply:
-        """Measured every two seconds where the stream arrives. 404 when nobody has made a live input yet."""
+        """Return the health, measured at the server every two seconds. 404 if the channel has no live input yet."""
         channel = await channels.visible(call.caller, call.path["channel_id"])
         return Reply(_answer(await desk.of(channel)))
 

@@ -1,4 +1,4 @@
-"""Stream sessions: start, stop, and what there was."""
+"""Stream sessions: start, stop and list them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from service.http.schemas import Answer, PageAnswer
 
 
 class Action(StrEnum):
-    """What to do with the session."""
+    """Action on the session."""
 
     START = "start"
     STOP = "stop"
@@ -29,9 +29,9 @@ class SessionBody(BaseModel):
 
 
 class SessionAnswer(Answer):
-    """The session that runs now."""
+    """The current session."""
 
-    stream_session_id: UUID | None = Field(description="null when none runs.")
+    stream_session_id: UUID | None = Field(description="null if no session is running.")
 
 
 class ListedSessionAnswer(Answer):
@@ -39,9 +39,11 @@ class ListedSessionAnswer(Answer):
 
     id: UUID
     started_at: Moment
-    stopped_at: Moment | None = Field(description="null while it runs.")
-    peak_viewers: int = Field(description="The most viewers at once.")
-    unique_viewers: int = Field(description="Distinct visitors in all; up to some seconds old while it runs.")
+    stopped_at: Moment | None = Field(description="null while the session is running.")
+    peak_viewers: int = Field(description="Largest number of concurrent viewers.")
+    unique_viewers: int = Field(
+        description="Number of distinct visitors. May lag by some seconds while the session is running."
+    )
 
 
 class ListedSessionPage(PageAnswer):
@@ -49,7 +51,7 @@ class ListedSessionPage(PageAnswer):
 
 
 def operations(channels: Channels, streams: Streams, sessions: Sessions) -> list[Operation]:
-    """The operations of this resource."""
+    """Return the operations of this resource."""
 
     @operation(
         "POST",
@@ -60,8 +62,10 @@ def operations(channels: Channels, streams: Streams, sessions: Sessions) -> list
         summary="Start or stop the channel's stream session",
     )
     async def change_stream_session(call: Call[Nothing, SessionBody]) -> Reply:
-        """Starting while one runs answers the running one, stopping when none runs is no error. A session also starts by itself
-        when an encoder connects, and stops when its broadcast has ended."""
+        """Start or stop a session. Starting returns the running session if there is one; stopping without one is no error.
+
+        A session also starts when an encoder connects, and stops when its broadcast ends.
+        """
         channel = await channels.visible(call.caller, call.path["channel_id"])
         if call.body.action is Action.START:
             return Reply(SessionAnswer(stream_session_id=(await sessions.start(channel)).id))
@@ -78,7 +82,7 @@ def operations(channels: Channels, streams: Streams, sessions: Sessions) -> list
         summary="Stream sessions of the channel, newest first",
     )
     async def list_stream_sessions(call: Call[PageQuery, Nothing]) -> Reply:
-        """With the number of viewers of each."""
+        """Return the sessions with their numbers of viewers."""
         channel = await channels.visible(call.caller, call.path["channel_id"])
         page = await sessions.list(channel, page_request(call, by_uuid=True))
         return page_reply(ListedSessionPage, call, page, _listed)

@@ -51,14 +51,14 @@ PAGE = """<!doctype html>
 """
 
 
-def routes(showcase: PublicStreamInfo) -> list[web.RouteDef]:
+def routes(public_info: PublicStreamInfo) -> list[web.RouteDef]:
     """Return the page's routes, with and without a trailing slash."""
     # Without preloads the browser discovers each module only in its importer, which costs one round trip per level.
     preloads = "\n".join(f'<link rel="modulepreload" href="/{name}">' for name in (*STUDIO, PICTURE))
     text = PAGE.format(preloads=preloads)
 
     async def studio(_: web.Request) -> web.Response:
-        headers = {**HEADERS, "Content-Security-Policy": page_policy(showcase.media_example())}
+        headers = {**HEADERS, "Content-Security-Policy": page_policy(public_info.media_example())}
         return web.Response(text=text, content_type="text/html", headers=headers)
 
     return [web.get(PATH + slash, studio) for slash in ("", "/")]

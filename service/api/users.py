@@ -1,4 +1,4 @@
-"""GET /api/v5/users/me: who am I?"""
+"""GET /api/v5/users/me: the authenticated user."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Avatar(Answer):
 
 
 class Me(Answer):
-    """The caller, as the Pub API shows a user. Presence and chats are not watched here, and nobody has an id of the old kind."""
+    """The authenticated user, in the shape of the Pub API. Presence, chats and legacy ids are not supported."""
 
     id: UUID
     email: str | None
@@ -59,11 +59,11 @@ class Me(Answer):
 
 
 def operations() -> list[Operation]:
-    """The operations of this resource."""
+    """Return the operations of this resource."""
 
-    @operation("GET", "/api/v5/users/me", answers={200: Me}, tag="Users", summary="The user the token belongs to")
+    @operation("GET", "/api/v5/users/me", answers={200: Me}, tag="Users", summary="Retrieve the authenticated user")
     async def get_me(call: Call[Nothing, Nothing]) -> Reply:
-        """A token that belongs to an organization alone has no user: 403."""
+        """Return the user of the token. 403 for an organization token, which has no user."""
         if call.caller.user is None:
             raise Forbidden
         return Reply(_me(call.caller, call.caller.user))

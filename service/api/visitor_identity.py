@@ -9,7 +9,7 @@ from urllib.parse import unquote_plus
 from service.domain.errors import Invalid
 
 MAX_VISITOR_ID = 128
-"""Characters of a visitor id. A longer one is a 400."""
+"""Maximum length of a visitor id, in characters. A longer one is a 400."""
 
 PARAMETER = "visitor_id"
 HEADERS = ("X-Visitor-Id", "X-Giosg-Visitor-Id")
@@ -35,7 +35,7 @@ class Counting(StrEnum):
 def named_visitor(
     organization: str, query: str, headers: Mapping[str, str], visitor_of: VisitorOf
 ) -> tuple[str | None, Counting | None]:
-    """The visitor id, or why there is none; (None, None) when the request names no visitor. Errors: Invalid.
+    """Return the visitor id, or the reason why it is missing; (None, None) when the request names no visitor. Errors: Invalid.
 
     `query` is raw, `headers` has lower-case names. A visitor id that is too long is refused also where the token goes before it, so
     that it fails on the first request and not on the day the token has expired.

@@ -1,4 +1,4 @@
-"""POST /api/v5/public/orgs/<org>/auth: a visitor of an organization's pages gets an identity."""
+"""POST /api/v5/public/orgs/<org>/auth: identities for visitors of an organization's pages."""
 
 from __future__ import annotations
 
@@ -13,32 +13,32 @@ from service.http.operation import Call, Nothing, Operation, Reply, operation
 from service.http.schemas import Answer
 
 MINIMAL_BAR_VERSION = 3
-"""What the documented answer says; nothing here depends on it."""
+"""Value in the documented response; it is not used otherwise."""
 
 SECRET_PATTERN = f"^[0-9a-fA-F]{{{SECRET_LENGTH}}}$"
 
 
 class VisitorBody(BaseModel):
-    """Who comes back says so with the secret he was given; a new visitor sends none, or null."""
+    """A returning visitor sends its secret; a new visitor sends none, or null."""
 
     visitor_secret_id: Annotated[str, Field(pattern=SECRET_PATTERN)] | None = None
 
 
 class VisitorAnswer(Answer):
-    """A visitor's identity. The secret is for him alone: whoever has it is this visitor."""
+    """A visitor's identity. Keep the secret private: it identifies the visitor."""
 
-    visitor_id: str = Field(description="32 hex digits; public, another one in every organization.")
-    visitor_secret_id: str = Field(repr=False, description="50 hex digits; to be kept for the next visit.")
+    visitor_id: str = Field(description="32 hex digits. Public, and different in every organization.")
+    visitor_secret_id: str = Field(repr=False, description="50 hex digits. Store it for the next visit.")
     organization_id: UUID
     socket_url: str | None
-    access_token: str = Field(repr=False, description="Send it as `Authorization: Bearer …` with every public call.")
+    access_token: str = Field(repr=False, description="Send it as `Authorization: Bearer …` with every public request.")
     expires_at: str = Field(json_schema_extra={"format": "date-time"})
     expires_in: int = Field(description="Seconds.")
     minimal_bar_version: int
 
 
 def operations(visitors: Visitors, trusted_proxies: Networks = ()) -> list[Operation]:
-    """The operations of this resource."""
+    """Return the operations of this resource."""
 
     @operation(
         "POST",
@@ -50,7 +50,7 @@ def operations(visitors: Visitors, trusted_proxies: Networks = ()) -> list[Opera
         summary="Identify a visitor",
     )
     async def authenticate_visitor(call: Call[Nothing, VisitorBody]) -> Reply:
-        """No credentials needed. The same secret gives the same visitor_id, with a new access token."""
+        """Return a visitor's identity; no credentials are required. The same secret returns the same visitor_id and a new token."""
         forwarded = ", ".join(call.request.headers.getall("X-Forwarded-For", []))
         address = client_address(call.request.remote or "", forwarded, trusted_proxies)
         identity = await visitors.identify(call.path["organization_id"], call.body.visitor_secret_id, address)

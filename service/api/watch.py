@@ -50,13 +50,13 @@ CLOUDFLARE = "cloudflarestream.com"
 """Domain of Cloudflare's media hosts. A playlist on one host may refer to another."""
 
 
-def routes(showcase: PublicStreamInfo, origin: Origin) -> list[web.RouteDef]:
+def routes(public_info: PublicStreamInfo, origin: Origin) -> list[web.RouteDef]:
     """Return the page's routes, with and without a trailing slash."""
 
     async def watch(request: web.Request) -> web.Response:
         try:
             organization, channel = (read_uuid(request.match_info[name]) for name in ("organization_id", "channel_id"))
-            showing = await showcase.of(organization, channel)
+            showing = await public_info.of(organization, channel)
         except NotFound:
             return _page(404, "No stream", "", NOTHING, policy())
         url = f"{origin.of(request)}/watch/{organization}/{channel}"

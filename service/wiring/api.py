@@ -67,7 +67,7 @@ class ApiDependencies:
     streams: Streams
     queries: StreamQueries
     health: StreamDiagnostics
-    showcase: PublicStreamInfo
+    public_info: PublicStreamInfo
     members: Members
     messages: Messages
     joined: JoinedChannels
@@ -93,8 +93,8 @@ def build_app(deps: ApiDependencies) -> web.Application:
     app.add_routes(docs.routes(described(deps)))
     app.add_routes(web_files.routes())
     app.add_routes(index.routes())
-    app.add_routes(watch.routes(deps.showcase, deps.origin))
-    app.add_routes(studio.routes(deps.showcase))
+    app.add_routes(watch.routes(deps.public_info, deps.origin))
+    app.add_routes(studio.routes(deps.public_info))
     app.add_routes(health.metrics_routes(deps.registry))
     return app
 
@@ -120,6 +120,6 @@ def _operations(deps: ApiDependencies) -> list[Operation]:
         *stream_sessions.operations(deps.channels, deps.streams, deps.sessions),
         *meetings.operations(deps.channels, deps.meetings),
         *visitors.operations(deps.visitors, deps.trusted_proxies),
-        *public_player.operations(deps.showcase),
+        *public_player.operations(deps.public_info),
         *health.operations(deps.readiness),
     ]

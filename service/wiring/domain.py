@@ -41,8 +41,8 @@ from service.store import Store
 from service.viewers.port import ViewerWindow, unix_ms
 from service.wiring.api import ApiDependencies
 
-NEWCOMER_BURST_SECONDS = 100
-"""A full bucket of newcomers is worth this many seconds of its rate: 5,000 at the default."""
+NEW_VISITOR_BURST_SECONDS = 100
+"""Burst of new visitors, in seconds of their rate: 5,000 visitors by default."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,18 +90,20 @@ async def assembled(ports: Ports) -> AsyncIterator[Conference]:
         audience = AudienceLog()
         keeper = SessionKeeper(store.sessions, provider, board, ports.viewers, ports.spawn, now, audience)
         stack.push_async_callback(keeper.aclose)
-        sweeper = Purge(store.purge, streams.end_abandoned, ports.spawn)
-        stack.push_async_callback(sweeper.aclose)
+        purge = Purge(store.purge, streams.end_abandoned, ports.spawn)
+        stack.push_async_callback(purge.aclose)
         queries = StreamQueries(provider, store.claims, board)
-        showcase = PublicStreamInfo(provider, store.channels, store.claims, queries)
-        visitors = await Visitors(store.accounts, store.accounts, now, VisitorLimits(*_newcomer_bucket(ports))).open()
+        public_info = PublicStreamInfo(provider, store.channels, store.claims, queries)
+        visitors = await Visitors(
+            store.accounts, store.accounts, now, VisitorLimits(*_new_visitor_bucket(ports))
+        ).open()
 
         channels.on_delete(streams.end)
-        channels.on_delete(sweeper.channel_deleted)
-        sweeper.start()
+        channels.on_delete(purge.channel_deleted)
+        purge.start()
         channels.listen(board.changed)
         streams.listen(board.changed)
-        streams.listen(showcase.changed)
+        streams.listen(public_info.changed)
         provider.listen(keeper.handle_event)
 
         accounts = Accounts(store.accounts, store.accounts, now)
@@ -116,7 +118,7 @@ async def assembled(ports: Ports) -> AsyncIterator[Conference]:
             streams=streams,
             queries=queries,
             health=StreamDiagnostics(streams, audience),
-            showcase=showcase,
+            public_info=public_info,
             members=Members(store.members, store.directory, now),
             messages=Messages(store.messages, now, meetings.note_call),
             joined=joined,
@@ -136,7 +138,7 @@ async def assembled(ports: Ports) -> AsyncIterator[Conference]:
 def _public_stream(ports: Ports, board: StatusBoard, visitors: Visitors, guesses: Guesses) -> PublicStream:
     return PublicStream(
         board,
-        NewVisitors(NewVisitorLimits(*_newcomer_bucket(ports))),
+        NewVisitors(NewVisitorLimits(*_new_visitor_bucket(ports))),
         clock=unix_ms,
         visitor_of=visitors.visitor_of,
         trusted_proxies=ports.trusted_proxies,
@@ -144,10 +146,10 @@ def _public_stream(ports: Ports, board: StatusBoard, visitors: Visitors, guesses
     )
 
 
-def _newcomer_bucket(ports: Ports) -> tuple[float, float]:
+def _new_visitor_bucket(ports: Ports) -> tuple[float, float]:
     """An address's bucket of visitors never seen before, whether they ask for an id or bring one: burst, and rate per second."""
     per_second = ports.new_visitors_per_minute / 60
-    return per_second * NEWCOMER_BURST_SECONDS, per_second
+    return per_second * NEW_VISITOR_BURST_SECONDS, per_second
 
 
 def _caller_limits(ports: Ports) -> ClientLimits:

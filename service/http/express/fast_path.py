@@ -70,7 +70,7 @@ class FastPath:
         """The one that got its last answer longest ago comes first, once there are many."""
         self._unserved: OrderedDict[FastPathConnection, None] = OrderedDict()
         self._server: asyncio.Server | None = None
-        self._sweeper: asyncio.Task[None] | None = None
+        self._sweep_task: asyncio.Task[None] | None = None
         self._empty = asyncio.Event()
         self.closing = False
 
@@ -84,7 +84,7 @@ class FastPath:
         loop = asyncio.get_running_loop()
         self.now = loop.time()
         self._server = await loop.create_server(lambda: FastPathConnection(self), host, port, backlog=1024)
-        self._sweeper = self.spawn(self._sweep(), name="fast path sweeper")
+        self._sweep_task = self.spawn(self._sweep(), name="fast path sweeper")
         return int(self._server.sockets[0].getsockname()[1])
 
     async def aclose(self) -> None:
@@ -92,8 +92,8 @@ class FastPath:
         self.closing = True
         if self._server is not None:
             self._server.close()
-        if self._sweeper is not None:
-            self._sweeper.cancel()
+        if self._sweep_task is not None:
+            self._sweep_task.cancel()
         for connection in list(self._connections):
             connection.close()
         try:

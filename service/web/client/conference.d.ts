@@ -1,16 +1,16 @@
 // Made by scripts/make-client from the OpenAPI document: change that, not this.
 
-/** What to do with the session. */
+/** Action on the session. */
 export type Action = "start" | "stop";
 
-/** A channel with somebody in its meeting. */
+/** A channel with an active meeting. */
 export type ActiveConferenceAnswer = { channel_id: string; participant_count: number; joined: boolean };
 
 export type ActiveConferencePage = { next: string | null; previous: string | null; results: ActiveConferenceAnswer[] };
 
 export type Alive = { status: "ok" };
 
-/** The sound; null members are not known (yet). */
+/** Audio of the stream. Unknown fields are null. */
 export type AudioAnswer = { codec: string; profile: string | null; sample_rate: number | null; channels: number | null; bitrate_kbps: number | null };
 
 export type Avatar = { id: string | null; url: string };
@@ -18,45 +18,45 @@ export type Avatar = { id: string | null; url: string };
 /** A channel of the Pub API. */
 export type ChannelAnswer = { id: string; organization_id: string; name: string; description: string; avatar_url: string | null; created_at: string; updated_at: string; is_direct_message: boolean; latest_message: MessageAnswer | null; latest_message_created_at: string; member_count: number; is_private: boolean; is_default_channel: boolean; is_village: boolean; is_active: boolean; type: ChannelType };
 
-/** What a new channel may be given. Members not listed are ignored. */
+/** The fields of a new channel. Unknown fields are ignored. */
 export type ChannelBody = { name: string; description?: string; avatar_url?: string | null; is_private?: boolean; is_village?: boolean; members?: string[]; type?: 2 | 3 | 4 | 5 };
 
-/** What is to be different. What is not sent stays; who is in the channel is changed through its members. */
+/** The fields to change. Fields that are not sent keep their values. Members are changed through their own endpoints. */
 export type ChannelChanges = { name?: string; description?: string; avatar_url?: string | null; is_private?: boolean; is_village?: boolean; is_default_channel?: boolean };
 
 export type ChannelPage = { next: string | null; previous: string | null; results: ChannelAnswer[] };
 
-/** The channel as it is to be: what is not sent goes back to its default. */
+/** The new values of the channel. Fields that are not sent are reset to their defaults. */
 export type ChannelReplacement = { name: string; description?: string; avatar_url?: string | null; is_private?: boolean; is_village?: boolean };
 
-/** The numbers the Pub API has for them. */
+/** Numbers as in the Pub API. */
 export type ChannelType = 1 | 2 | 3 | 4 | 5;
 
-/** A piece of a message: text, link, file, image, video, audio, voice, mention, external, or a kind nobody knows yet. */
+/** A piece of a message: text, link, file, image, video, audio, voice, mention, external, or any other type. */
 export type Chunk = { type: string; [name: string]: unknown };
 
-/** What is said. Only `version` is needed; whatever else is sent is kept. */
+/** Content of a message. Only `version` is required; unknown fields are kept. */
 export type Content = { version: number; chunks?: Chunk[]; [name: string]: unknown };
 
 /** An error in one sentence. */
 export type Detail = { detail: string };
 
-/** Whom to talk to. The caller need not be named; order and repetition do not matter. */
+/** The users of the direct channel. The authenticated user is always included; order and repetition do not matter. */
 export type DirectBody = { members: string[] };
 
 /** Server-Sent Events; the data of each is a StreamStatus. */
 export type EventStream = string;
 
-/** Something that could be better, in plain words. */
+/** A problem of the incoming stream, with advice. */
 export type FindingAnswer = { code: string; severity: Severity; message: string; advice: string };
 
-/** What arrived in the two seconds before, per second. */
+/** Averages per second over the two seconds before. */
 export type HistoryPoint = { at: string; video_kbps: number; audio_kbps: number; fps: number; viewer_count: number | null };
 
-/** Who is to be in the channel. */
+/** The user to add to the channel. */
 export type JoinBody = { member_id: string };
 
-/** A channel as its member sees it. */
+/** A channel with the member's unread counts and notification settings. */
 export type JoinedAnswer = { id: string; organization_id: string; name: string; description: string; avatar_url: string | null; created_at: string; updated_at: string; is_direct_message: boolean; latest_message: MessageAnswer | null; latest_message_created_at: string; member_count: number; is_private: boolean; is_default_channel: boolean; is_village: boolean; is_active: boolean; type: ChannelType; unread_message_count: number; unread_mention_count: number; member_notification_settings: SettingsAnswer };
 
 export type JoinedPage = { next: string | null; previous: string | null; results: JoinedAnswer[] };
@@ -69,55 +69,55 @@ export type ListedSessionAnswer = { id: string; started_at: string; stopped_at: 
 
 export type ListedSessionPage = { next: string | null; previous: string | null; results: ListedSessionAnswer[] };
 
-/** A live input in its organization's list: never with its key. */
+/** A live input in the organization's list, without its stream key. */
 export type ListedStreamAnswer = { channel: string; channel_name: string; created: string; uid: string; rtmps_url: string; view_url: string; thumbnail: string; state: Phase; viewer_count: number };
 
 export type ListedStreamPage = { next: string | null; previous: string | null; results: ListedStreamAnswer[] };
 
-/** The caller, as the Pub API shows a user. Presence and chats are not watched here, and nobody has an id of the old kind. */
+/** The authenticated user, in the shape of the Pub API. Presence, chats and legacy ids are not supported. */
 export type Me = { id: string; email: string | null; organization_id: string; organization: OrganizationName; first_name: string; last_name: string; full_name: string; is_manager: boolean | null; is_staff: boolean; alias: string | null; gender: string | null; birthday: string | null; phone: string | null; title: string | null; created_at: string; updated_at: string; deleted_at: string | null; avatar_id: string | null; avatar: Avatar | null; is_online_enabled: boolean; is_online: boolean; is_present: boolean; current_chat_count: number; is_deleted: boolean; is_bot: boolean; is_created_by_sso: boolean; is_email_confirmed: boolean; legacy_id: string | null; legacy_integer_id: number | null; organization_legacy_id: string | null };
 
 export type MeetingBody = { group?: string | null; user?: MeetingUser };
 
-/** For Jitsi's token authentication; `room` in it is the channel's id. */
+/** A JWT for Jitsi's token authentication; its `room` is the channel's id. */
 export type MeetingTokenAnswer = { token_type: "bearer"; access_token: string; expires_in: number };
 
-/** Who is going to join. `id` and `email` count only where the token that asks belongs to no user. */
+/** The participant. `id` and `email` are used only with organization tokens. */
 export type MeetingUser = { id?: string | null; name?: string | null; email?: string | null; avatar?: string | null };
 
 /** A member. `channel` and `channel_id` are the same. */
 export type MemberAnswer = { id: string; channel: string; channel_id: string; member_id: string; organization_id: string; created_at: string; updated_at: string; last_seen_at: string | null; unread_message_count: number; unread_mention_count: number; is_admin: boolean; member: PersonAnswer };
 
-/** What is to be different. Whatever else is sent is ignored. */
+/** The fields to change. Unknown fields are ignored. */
 export type MemberBody = { last_seen_at?: string | null; is_admin?: boolean };
 
 export type MemberPage = { next: string | null; previous: string | null; results: MemberAnswer[] };
 
-/** A message. `sender_id` is null for reports and messages of the system. */
+/** A message. `sender_id` is null for reports and system messages. */
 export type MessageAnswer = { id: string; channel_id: string; organization_id: string; sender_id: string | null; sender: PersonAnswer | null; type: MessageType; created_at: string; updated_at: string; is_edited: boolean; body: { [name: string]: unknown } };
 
-/** A message to be sent. `notify_teams` and whatever else is sent is ignored. */
+/** A message to send. `notify_teams` and unknown fields are ignored. */
 export type MessageBody = { body: Content; id?: string | null; type?: "user" | "call_request" | "call_leave" | "reporting" | "system_message"; notify_users?: string[]; notify_channel?: boolean };
 
-/** The new body; whatever else is sent is ignored. */
+/** The new body. Unknown fields are ignored. */
 export type MessageEdit = { body: Content };
 
 export type MessagePage = { next: string | null; previous: string | null; results: MessageAnswer[] };
 
-/** The Pub API's names. */
+/** Names as in the Pub API. */
 export type MessageType = "user" | "call_request" | "call_leave" | "reporting" | "system_message" | "deleted";
 
 export type Meta = { name: string };
 
-/** When a member wants to be notified: never, when mentioned, of everything. */
+/** When a member is notified: never, when mentioned, of every message. */
 export type NotifyMode = "muted" | "mentions" | "unmuted";
 
 export type OrganizationName = { id: string; name: string };
 
-/** A user of the organization. Presence is not watched here. */
+/** A user of the organization. Presence is not tracked: `is_online` and `is_present` are always false. */
 export type PersonAnswer = { id: string; full_name: string; organization_id: string; avatar_url: string | null; is_bot: boolean; is_online: boolean; is_present: boolean; is_deleted: boolean };
 
-/** Where a live input stands, as `stream_status` tells it. */
+/** The phase of a live input, as `stream_status` returns it. */
 export type Phase = "offline" | "connecting" | "starting" | "live" | "reconnecting" | "ended";
 
 export type PlaybackAnswer = { hls: string; dash: string };
@@ -128,7 +128,7 @@ export type Problem = { detail?: string | string[] | null; non_field_errors?: st
 /** The latest recording. */
 export type PublicRecording = { uid: string; created: string; duration: number; hls: string; dash: string; thumbnail: string };
 
-/** `checks` says by part: ok, or what is wrong with it. */
+/** `checks` maps each part of the service to `ok` or to its error. */
 export type Ready = { status: "ready" | "draining" | "unready"; checks: { [name: string]: unknown } };
 
 /** A finished broadcast, in the shape the Pub API shares with Cloudflare's videos. */
@@ -139,10 +139,10 @@ export type RecordingPage = { next: string | null; previous: string | null; resu
 /** What becomes of a live input's recording. */
 export type RecordingState = "on" | "stopped_disk_full" | "refused_disk_full";
 
-/** How the old key goes. */
+/** Options of a key rotation. */
 export type RotationBody = { overlap?: number };
 
-/** The session that runs now. */
+/** The current session. */
 export type SessionAnswer = { stream_session_id: string | null };
 
 export type SessionBody = { action: Action };
@@ -150,107 +150,107 @@ export type SessionBody = { action: Action };
 /** The settings of one member. `channel` and `channel_id` are the same. */
 export type SettingsAnswer = { id: string; channel: string; channel_id: string; user_id: string; organization_id: string; created_at: string; updated_at: string; mode: NotifyMode };
 
-/** `mode` counts when both are sent. */
+/** `mode` takes precedence when both are sent. */
 export type SettingsBody = { mode?: NotifyMode | null; muted?: boolean | "muted" | "mentions" | "unmuted" | null };
 
-/** How much it hurts: nobody much, some viewers or now and then, all of them. */
+/** Whom it affects: hardly any viewer, some of them or at times, all of them. */
 export type Severity = "info" | "warning" | "error";
 
 export type Size = { width: number; height: number };
 
-/** A live input as its owner may see it. The key is a secret. */
+/** A live input, with its secret stream key. */
 export type StreamAnswer = { rtmps_url: string; rtmp_url: string | null; view_url: string; stream_key: string; stream_uid: string; slate_image_url: string | null; reconnect_timeout: number; latency_mode: LatencyMode; enabled: boolean; recording: RecordingState | null };
 
-/** Options of a live input. What is not sent stays as it is; a new one has no slate, 60 seconds and `standard`. */
+/** Options of a live input. Options that are not sent keep their values. Defaults: no slate, 60 seconds, `standard`. */
 export type StreamBody = { slate_image_url?: string | null; reconnect_timeout?: number | null; latency_mode?: LatencyMode | null };
 
 /** Health of the incoming stream. */
 export type StreamHealthAnswer = { measured: boolean; connected: boolean; measured_at: string | null; encoder: string | null; video: VideoAnswer | null; audio: AudioAnswer | null; findings: FindingAnswer[]; history: HistoryPoint[] };
 
-/** Where to play from. */
+/** Playback URLs of a channel. */
 export type StreamPlayer = { name: string; view_url: string; dash_url: string; thumbnail: string; slate_image_url: string | null; recording: PublicRecording | null };
 
-/** What stream_status answers. The first three are the Pub API's, the rest is ours. */
+/** State of a channel's stream. The first three fields are the Pub API's; the others are extensions. */
 export type StreamStatus = { is_connected: boolean; is_watchable: boolean; seconds_until_watchable: number; state: Phase; reason: string | null; poll_after_ms: number; viewer_count: number; tracks: "audio+video" | "video" | "audio" | null; recording: RecordingState | null; as_of?: string | null; viewer_count_as_of?: string | null; degraded?: true | null; counted?: boolean | null; not_counted_because?: "invalid_token" | "empty_visitor_id" | "not_watchable" | "not_counted_here" | null };
 
-/** What stream_viewer_count answers. */
+/** Number of viewers of a channel's stream. */
 export type StreamViewerCount = { viewer_count: number; as_of?: string | null; counted?: false | null; not_counted_because?: "invalid_token" | "empty_visitor_id" | "not_watchable" | "not_counted_here" | null };
 
-/** The picture; null members are not known (yet). */
+/** Video of the stream. Unknown fields are null. */
 export type VideoAnswer = { codec: string; profile: string | null; level: string | null; width: number | null; height: number | null; fps: number | null; bitrate_kbps: number | null; keyframe_interval_seconds: number | null; b_frames: boolean | null };
 
-/** A visitor's identity. The secret is for him alone: whoever has it is this visitor. */
+/** A visitor's identity. Keep the secret private: it identifies the visitor. */
 export type VisitorAnswer = { visitor_id: string; visitor_secret_id: string; organization_id: string; socket_url: string | null; access_token: string; expires_at: string; expires_in: number; minimal_bar_version: number };
 
-/** Who comes back says so with the secret he was given; a new visitor sends none, or null. */
+/** A returning visitor sends its secret; a new visitor sends none, or null. */
 export type VisitorBody = { visitor_secret_id?: string | null };
 
 export interface Operations {
-  /** Join a public channel, or have somebody join */
+  /** Add a member to a public channel */
   addMember: { path: { organization_id: string; channel_id: string; }; body: JoinBody; answer: MemberAnswer };
   /** Identify a visitor */
   authenticateVisitor: { path: { organization_id: string; }; body?: VisitorBody; answer: VisitorAnswer };
   /** Change a channel */
   changeChannel: { path: { organization_id: string; channel_id: string; }; body?: ChannelChanges; answer: ChannelAnswer };
-  /** Say what was seen, or who is admin */
+  /** Update a member */
   changeMember: { path: { organization_id: string; channel_id: string; member_id: string; }; body?: MemberBody; answer: MemberAnswer };
-  /** Change one's notification settings */
+  /** Change notification settings */
   changeSettings: { path: { organization_id: string; channel_id: string; member_id: string; }; body?: SettingsBody; answer: SettingsAnswer };
   /** Start or stop the channel's stream session */
   changeStreamSession: { path: { organization_id: string; channel_id: string; }; body: SessionBody; answer: SessionAnswer };
-  /** Make a channel */
+  /** Create a channel */
   createChannel: { path: { organization_id: string; }; body: ChannelBody; answer: ChannelAnswer };
   /** Delete a channel */
   deleteChannel: { path: { organization_id: string; channel_id: string; }; answer: null };
   /** Delete a message */
   deleteMessage: { path: { organization_id: string; channel_id: string; message_id: string; }; answer: null };
-  /** Let no encoder publish to the channel's live input */
+  /** Disable the live input */
   disableStream: { path: { organization_id: string; channel_id: string; }; answer: StreamAnswer };
   /** Edit a message */
   editMessage: { path: { organization_id: string; channel_id: string; message_id: string; }; body: MessageEdit; answer: MessageAnswer };
-  /** Let encoders publish to the channel's live input */
+  /** Enable the live input */
   enableStream: { path: { organization_id: string; channel_id: string; }; answer: StreamAnswer };
   /** Ensure that the channel has a live input */
   ensureStream: { path: { organization_id: string; channel_id: string; }; body?: StreamBody; answer: StreamAnswer };
-  /** One channel */
+  /** Retrieve a channel */
   getChannel: { path: { organization_id: string; channel_id: string; }; answer: ChannelAnswer };
-  /** One direct channel */
+  /** Retrieve a direct channel */
   getDirect: { path: { organization_id: string; user_id: string; channel_id: string; }; answer: ChannelAnswer };
-  /** Is the process alive? */
+  /** Check liveness */
   getHealth: { answer: Alive };
-  /** One channel one is in */
+  /** Retrieve a joined channel */
   getJoined: { path: { organization_id: string; user_id: string; channel_id: string; }; answer: JoinedAnswer };
-  /** The user the token belongs to */
+  /** Retrieve the authenticated user */
   getMe: { answer: Me };
-  /** One member */
+  /** Retrieve a member */
   getMember: { path: { organization_id: string; channel_id: string; member_id: string; }; answer: MemberAnswer };
-  /** One message */
+  /** Retrieve a message */
   getMessage: { path: { organization_id: string; channel_id: string; message_id: string; }; answer: MessageAnswer };
-  /** Can it serve? */
+  /** Check readiness */
   getReadiness: { answer: Ready };
-  /** One recording of the organization */
+  /** Retrieve a recording */
   getRecording: { path: { organization_id: string; recording_uid: string; }; answer: RecordingAnswer };
-  /** One's notification settings */
+  /** Retrieve notification settings */
   getSettings: { path: { organization_id: string; channel_id: string; member_id: string; }; answer: SettingsAnswer };
-  /** The channel's live input */
+  /** Retrieve the channel's live input */
   getStream: { path: { organization_id: string; channel_id: string; }; answer: StreamAnswer };
   /** Health of the channel's incoming stream */
   getStreamHealth: { path: { organization_id: string; channel_id: string; }; answer: StreamHealthAnswer };
-  /** Where to play a channel's stream and its latest recording from */
+  /** Playback URLs of a channel's stream and its latest recording */
   getStreamPlayer: { path: { organization_id: string; channel_id: string; }; answer: StreamPlayer };
   /** State of a channel's stream */
   getStreamStatus: { path: { organization_id: string; channel_id: string; }; query?: { visitor_id?: string; }; answer: StreamStatus };
   /** Viewers of a channel's stream */
   getStreamViewerCount: { path: { organization_id: string; channel_id: string; }; answer: StreamViewerCount };
-  /** A token to join the channel's meeting */
+  /** Create a token to join the channel's meeting */
   issueMeetingToken: { path: { organization_id: string; channel_id: string; }; body?: MeetingBody; answer: MeetingTokenAnswer };
-  /** Meetings going on in the organization */
+  /** Active meetings of the organization */
   listActiveConferences: { path: { organization_id: string; user_id: string; }; query?: { cursor?: string; page_size?: number; }; answer: ActiveConferencePage };
   /** Channels of the organization */
   listChannels: { path: { organization_id: string; }; query?: { cursor?: string; page_size?: number; search?: string; ordering?: string; }; answer: ChannelPage };
-  /** One's direct channels */
+  /** Direct channels of the user */
   listDirect: { path: { organization_id: string; user_id: string; }; query?: { cursor?: string; page_size?: number; ordering?: string; }; answer: ChannelPage };
-  /** Channels one is in */
+  /** Channels that the user has joined */
   listJoined: { path: { organization_id: string; user_id: string; }; query?: { cursor?: string; page_size?: number; ordering?: string; is_active?: boolean | string; }; answer: JoinedPage };
   /** Members of the channel */
   listMembers: { path: { organization_id: string; channel_id: string; }; query?: { cursor?: string; page_size?: number; ordering?: string; }; answer: MemberPage };
@@ -262,13 +262,13 @@ export interface Operations {
   listStreamSessions: { path: { organization_id: string; channel_id: string; }; query?: { cursor?: string; page_size?: number; }; answer: ListedSessionPage };
   /** Live inputs of the organization, newest first */
   listStreams: { path: { organization_id: string; }; query?: { cursor?: string; page_size?: number; search?: string; state?: "offline" | "connecting" | "starting" | "live" | "reconnecting" | "ended" | "" | ("offline" | "connecting" | "starting" | "live" | "reconnecting" | "ended" | "")[]; }; answer: ListedStreamPage };
-  /** Open the direct channel with somebody */
+  /** Open a direct channel */
   openDirect: { path: { organization_id: string; user_id: string; }; body: DirectBody; answer: ChannelAnswer };
   /** Leave a channel, or remove a member */
   removeMember: { path: { organization_id: string; channel_id: string; member_id: string; }; answer: null };
   /** Replace a channel */
   replaceChannel: { path: { organization_id: string; channel_id: string; }; body: ChannelReplacement; answer: ChannelAnswer };
-  /** Give the channel's live input a new stream key */
+  /** Rotate the stream key */
   rotateKey: { path: { organization_id: string; channel_id: string; }; body?: RotationBody; answer: StreamAnswer };
   /** Send a message */
   sendMessage: { path: { organization_id: string; channel_id: string; }; body: MessageBody; answer: MessageAnswer };
