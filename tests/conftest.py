@@ -23,7 +23,7 @@ settings.load_profile("conference")
 
 @pytest.fixture(autouse=True)
 async def no_lost_exceptions() -> AsyncIterator[None]:
-    """Fail the test when a task or a callback of its loop raised and nobody looked."""
+    """Fail the test when a task or a callback of its loop raised an exception that was not retrieved."""
     lost: list[dict[str, Any]] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: lost.append(context))
     yield
@@ -32,7 +32,7 @@ async def no_lost_exceptions() -> AsyncIterator[None]:
 
 @pytest.fixture
 async def tasks() -> AsyncIterator[Tasks]:
-    """An owner of background tasks; the test fails when one of them does."""
+    """Yield an owner of background tasks; the test fails when one of them does."""
     failures: list[BaseException] = []
     owner = Tasks(on_failure=failures.append)
     yield owner
@@ -49,7 +49,7 @@ def postgres_server() -> Iterator[servers.PostgresServer]:
 
 @pytest.fixture
 def postgres_url(postgres_server: servers.PostgresServer) -> Iterator[str]:
-    """A fresh database of its own for the test: `postgresql://…`."""
+    """Yield a fresh database for the test: `postgresql://…`."""
     with postgres_server.database() as url:
         yield url
 
@@ -70,14 +70,14 @@ def session_postgresql(postgres_server: servers.PostgresServer) -> Iterator[str]
 
 @pytest.fixture
 def migrated_postgresql(postgres_server: servers.PostgresServer, session_postgresql: str) -> str:
-    """A database with the newest schema and no rows: `postgresql://…`. (A new one costs five times what clearing this one does.)"""
+    """Return a database with the newest schema and no rows: `postgresql://…`. Clearing it costs a fifth of creating one."""
     postgres_server.clear(session_postgresql)
     return session_postgresql
 
 
 @pytest.fixture(scope="session")
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The migrations run once. Their connection is closed, so nothing is left in a write-ahead log."""
+    """Run the migrations once. Their connection is closed, so nothing is left in a write-ahead log."""
     file = tmp_path_factory.mktemp("template") / "store.db"
     _migrate(f"sqlite:///{file}")
     return file
@@ -85,7 +85,7 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def migrated_sqlite(sqlite_template: Path, tmp_path: Path) -> str:
-    """A fresh database with the newest schema, copied: `sqlite:///…`."""
+    """Return a fresh database with the newest schema, copied: `sqlite:///…`."""
     return f"sqlite:///{shutil.copyfile(sqlite_template, tmp_path / 'store.db')}"
 
 
@@ -98,12 +98,12 @@ def session_redis() -> Iterator[servers.RedisServer]:
 
 @pytest.fixture
 def redis_server(session_redis: servers.RedisServer) -> servers.RedisServer:
-    """A running, empty Redis. A test may stop and start it."""
+    """Return a running, empty Redis. A test may stop and start it."""
     session_redis.flush()
     return session_redis
 
 
 @pytest.fixture
 def redis_url(redis_server: servers.RedisServer) -> str:
-    """The address of an empty Redis."""
+    """Return the address of an empty Redis."""
     return redis_server.url

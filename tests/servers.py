@@ -54,7 +54,7 @@ _offered: set[int] = set()
 
 
 def free_port() -> int:
-    """A TCP port of 127.0.0.1 that nobody listened on a moment ago, and that no other call of this test run gets.
+    """Return a TCP port of 127.0.0.1 that was free a moment ago, and that no other call of this test run gets.
 
     The port is free until its server starts, so processes of one run (pytest-xdist's gw0, gw1, …) each have a slice of their own.
     """
@@ -92,7 +92,7 @@ def _stop(process: subprocess.Popen[bytes] | None, how: signal.Signals) -> None:
 
 
 class PostgresServer:
-    """A throw-away cluster. PostgreSQL refuses to run as root: then its own user, or nobody, runs it."""
+    """A throw-away cluster. PostgreSQL refuses to run as root: then its own user, or `nobody`, runs it."""
 
     def __init__(self, home: Path, shared_buffers: str = "16MB") -> None:
         self._data = home / "data"
@@ -152,7 +152,7 @@ class PostgresServer:
             time.sleep(0.05)
 
     def stop(self) -> None:
-        """Disconnect everybody and end (a fast shutdown); safe to call twice."""
+        """Disconnect all clients and end (a fast shutdown); safe to call twice."""
         _stop(self._process, signal.SIGINT)
         self._process = None
 
@@ -164,14 +164,14 @@ class PostgresServer:
         )  # fmt: skip
 
     def clear(self, url: str) -> None:
-        """Start from no rows in the database at `url`, running and with nobody connected, whatever the test before did."""
+        """Start from no rows in the database at `url`, running and without connections, whatever the test before did."""
         if self._process is None:
             self.start()
         self.execute(CLEAR, database=url.rpartition("/")[2])
 
     @contextmanager
     def database(self) -> Iterator[str]:
-        """A fresh, empty database: its URL (`postgresql://…`), for as long as the block lasts."""
+        """Yield the URL (`postgresql://…`) of a fresh, empty database, which lasts as long as the block."""
         name = f"test_{uuid.uuid4().hex}"
         self.execute(f"CREATE DATABASE {name}")
         try:
@@ -236,7 +236,7 @@ Server = TypeVar("Server", PostgresServer, RedisServer)
 
 @contextmanager
 def _running(kind: Callable[[Path], Server], name: str) -> Iterator[Server]:
-    """A server in a directory of its own, for as long as the block lasts."""
+    """Yield a server in a directory of its own, for as long as the block lasts."""
     with tempfile.TemporaryDirectory(prefix=f"conference-{name}-", ignore_cleanup_errors=True) as home:
         server = kind(Path(home))
         server.start()
@@ -247,10 +247,10 @@ def _running(kind: Callable[[Path], Server], name: str) -> Iterator[Server]:
 
 
 def postgres_server(shared_buffers: str = "16MB") -> AbstractContextManager[PostgresServer]:
-    """A running PostgreSQL for as long as the block lasts. `shared_buffers`: enough for tests; its own default is 128MB."""
+    """Return a context with a running PostgreSQL. `shared_buffers`: enough for tests; the default is 128MB."""
     return _running(lambda home: PostgresServer(home, shared_buffers), "postgres")
 
 
 def redis_server() -> AbstractContextManager[RedisServer]:
-    """A running Redis for as long as the block lasts."""
+    """Return a context with a running Redis."""
     return _running(RedisServer, "redis")

@@ -21,7 +21,7 @@ TIMESCALES = {TrackKind.VIDEO: 90_000, TrackKind.AUDIO: 48_000}
 
 
 def info(uid: str = UID, mode: LatencyMode = LatencyMode.STANDARD, **more: object) -> BroadcastInfo:
-    """A broadcast that began at EPOCH."""
+    """Return a broadcast that began at EPOCH."""
     fields = {"part_target": 0.5} | more
     return BroadcastInfo(uid, INPUT, "Lesson", datetime.fromtimestamp(EPOCH, UTC), mode, **fields)  # type: ignore[arg-type]
 
@@ -68,7 +68,7 @@ class SimulatedPackager:
         self._begun = False
 
     def restart(self, gap: float = 0.0) -> None:
-        """A new period, `gap` seconds of wall clock later."""
+        """Start a new period, `gap` seconds of wall clock later."""
         self.discontinuity += 1
         self.wall += gap
         self._begun = False

@@ -38,7 +38,7 @@ class MediaPlaylist:
 
 
 def attributes(text: str) -> dict[str, str]:
-    """An attribute list (§4.2): nothing but attributes, none twice."""
+    """Parse an attribute list (§4.2): nothing but attributes, none twice."""
     found = ATTRIBUTE.findall(text)
     assert sum(len(name) + len(value) + 1 for name, value in found) + len(found) - 1 == len(text), text
     assert len({name for name, _ in found}) == len(found), text
@@ -46,7 +46,7 @@ def attributes(text: str) -> dict[str, str]:
 
 
 def read_media(text: str) -> MediaPlaylist:
-    """A media playlist. Errors: AssertionError, naming the line."""
+    """Parse a media playlist. Errors: AssertionError, naming the line."""
     assert text.endswith("\n")
     lines = text.splitlines()
     assert lines[0] == "#EXTM3U"
@@ -167,7 +167,7 @@ def check_parts_are_full(playlist: MediaPlaylist) -> None:
 
 
 def check_reload(before: MediaPlaylist, after: MediaPlaylist) -> None:
-    """What may change between two loads of a live playlist (§6.2.1, §6.2.2)."""
+    """Assert that only what may change differs between two loads of a live playlist (§6.2.1, §6.2.2)."""
     assert after.target_duration == before.target_duration, "the target duration changed"
     assert after.sequence >= before.sequence
     assert after.discontinuity >= before.discontinuity
@@ -189,7 +189,7 @@ def check_reload(before: MediaPlaylist, after: MediaPlaylist) -> None:
 
 
 def read_multivariant(text: str) -> tuple[list[dict[str, str]], list[dict[str, str]]]:
-    """The variants (with their URI) and the audio renditions of a multivariant playlist."""
+    """Return the variants (with their URI) and the audio renditions of a multivariant playlist."""
     lines = text.splitlines()
     assert lines[0] == "#EXTM3U"
     variants: list[dict[str, str]] = []

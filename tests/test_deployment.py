@@ -29,7 +29,7 @@ def text_of(name: str) -> str:
 
 
 def table_row(row: str) -> set[str]:
-    """The variables of a row of the table in service/README.md; `_NAME` stands for the variable beside it with another end."""
+    """Return the variables of a row of the table in service/README.md. `_NAME` replaces the end of the variable beside it."""
     cell = row.split("|")[1]
     first = VARIABLE.findall(cell)[0]
     stems = {first[: at.start()] for at in re.finditer("_", first)}
@@ -90,7 +90,7 @@ def test_what_the_image_copies_is_there_and_let_in() -> None:
 
 
 def health_check(port: int) -> int:
-    """The exit code of the image's health check for a service on this port."""
+    """Return the exit code of the image's health check for a service on this port."""
     found = re.search(r"HEALTHCHECK.*?CMD (\[.*?\])$", text_of("Dockerfile"), re.DOTALL | re.MULTILINE)
     assert found is not None
     _, *arguments = json.loads(found[1])

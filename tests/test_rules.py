@@ -74,7 +74,7 @@ def imports(path: Path) -> Iterator[str]:
 
 
 def imported(path: Path, *modules: str) -> list[str]:
-    """What `path` imports of these modules, or below them."""
+    """Return what `path` imports of these modules, or below them."""
     return [
         each for each in imports(path) if any(each == module or each.startswith(f"{module}.") for module in modules)
     ]

@@ -30,7 +30,7 @@ def imports(path: Path) -> Iterator[str]:
 
 
 def needs(path: Path) -> dict[str, str]:
-    """The modules of others that the file imports, itself or through the repository's tests and scripts, and where."""
+    """Return the third-party modules the file imports, itself or through the repository's tests and scripts, and where."""
     found: dict[str, str] = {}
     seen, left = set(), [path]
     while left:

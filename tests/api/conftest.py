@@ -69,7 +69,7 @@ class Api:
         return str(body["id"])
 
     async def organization_beside(self) -> Api:
-        """The same service as a user of another organization sees it."""
+        """Return the same service as a user of another organization sees it."""
         organization, user = uuid4(), uuid4()
         issued = await self.accounts.create_token(organization, user)
         return replace(self, organization=organization, user=user, token=issued.secret)
@@ -84,7 +84,7 @@ class Api:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest) -> str:
-    """A fresh database with the newest schema, of each kind."""
+    """Return a fresh database with the newest schema, of each kind."""
     return str(request.getfixturevalue(f"migrated_{request.param}"))
 
 
@@ -109,7 +109,7 @@ def viewers() -> MemoryViewers:
 async def conference(
     store: Store, provider: MemoryProvider, viewers: MemoryViewers, tasks: Tasks
 ) -> AsyncIterator[Conference]:
-    """The product over the store and the twins; its sessions are kept."""
+    """Yield the product over the store and the twins; its sessions are kept."""
     async with assembled(Ports(store, viewers, provider, MEETING_SIGNER, tasks.spawn)) as opened:
         opened.keeper.start()
         yield opened
@@ -141,7 +141,7 @@ async def api(conference: Conference, store: Store, provider: MemoryProvider) ->
 
 @pytest.fixture
 def ada(api: Api) -> Person:
-    """The user every test has."""
+    """Return the user every test has."""
     return first(api)
 
 

@@ -1,4 +1,4 @@
-"""People who call the API, each with a token of his own."""
+"""Users of the API, each with their own token."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 
 @dataclass
 class Person:
-    """A user and his token. Paths are below the first organization, unless they begin with a slash or `http`."""
+    """A user and their token. Paths are below the first organization, unless they begin with a slash or `http`."""
 
     api: Api
     id: str
@@ -51,13 +51,13 @@ class Person:
         return await self.call("DELETE", path)
 
     async def made(self, path: str, body: Any = None) -> Any:
-        """What was made: 201 or else."""
+        """Return the created object; the answer must be 201."""
         status, answer = await self.post(path, body)
         assert status == 201, answer
         return answer
 
     async def seen(self, path: str) -> Any:
-        """What is there: 200 or else."""
+        """Return the object; the answer must be 200."""
         status, answer = await self.get(path)
         assert status == 200, answer
         return answer
@@ -85,12 +85,12 @@ class Person:
 
 
 def words(text: str) -> dict[str, Any]:
-    """The body of an ordinary message."""
+    """Return the body of an ordinary message."""
     return {"version": 3, "chunks": [{"type": "text", "text": text}]}
 
 
 def first(api: Api) -> Person:
-    """The user every test has."""
+    """Return the user every test has."""
     return Person(api, str(api.user), api.token)
 
 

@@ -1,4 +1,4 @@
-"""Checks 18 to 22 of the Pub API's acceptance list: who is in a channel, what he has seen, and when he wants to be told."""
+"""Checks 18 to 22 of the Pub API's acceptance list: members of a channel, read positions and notification settings."""
 
 from __future__ import annotations
 

@@ -88,7 +88,7 @@ async def test_check_26_the_status_needs_no_credentials(api: Api) -> None:
         status, answer = await asked(api, api.public(channel) + "/stream_status")
         told = [answer[name] for name in ("is_connected", "is_watchable", "seconds_until_watchable")]
         assert (status, told, [type(each) for each in told]) == (200, [False, False, 0], [bool, bool, int])
-        await make_stream(api, channel)  # and once more, with a live input nobody sends to
+        await make_stream(api, channel)  # and once more, with a live input that receives nothing
 
 
 async def test_check_27_two_visitors_one_of_whom_polls_twice_are_two_viewers_for_two_minutes(

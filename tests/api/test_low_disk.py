@@ -39,7 +39,7 @@ async def test_it_is_an_event(api: Api) -> None:
 
 
 async def said(api: Api, channel: str) -> list[Any]:
-    """What create_stream answers to both methods, what stream_status does, and the findings that are about the disk."""
+    """Return the answers of create_stream to both methods and of stream_status, and the findings about the disk."""
     path = f"{api.conference(channel)}/create_stream"
     answers = [(await api.get(path))[1], (await api.post(path))[1]]
     status = (await api.get(f"{api.public(channel)}/stream_status"))[1]

@@ -1,4 +1,4 @@
-"""What is no HTTP request, or one nobody can read to its end: the contract's error, and the connection is closed."""
+"""Malformed or unreadable HTTP requests get the contract's error, and the connection is closed."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ async def ask(api: Api, channel: str, body: Any = None, token: str | None = None
 
 
 async def colleague(api: Api) -> tuple[UUID, str]:
-    """Another user of the same organization, and a token of his."""
+    """Another user of the same organization, and that user's token."""
     user = uuid4()
     return user, (await api.accounts.create_token(api.organization, user, full_name="Grace Hopper")).secret
 
@@ -164,7 +164,7 @@ async def test_a_private_channels_call_is_shown_to_those_in_it(api: Api) -> None
     await ask(api, body["id"], {})
     assert await conferences(api) == [item(body["id"], 1, True)]
     assert await conferences(api, user, token) == []
-    assert await conferences(api, api.user, token) == []  # nor by way of somebody who is
+    assert await conferences(api, api.user, token) == []  # nor through a user who is
 
 
 async def test_only_users_of_the_organization_have_a_list(api: Api) -> None:

@@ -1,4 +1,4 @@
-"""Members of channels over HTTP: who may do what, and counts that hold when everybody acts at once."""
+"""Members of channels over HTTP: permissions, and counts that stay right under concurrent requests."""
 
 from __future__ import annotations
 

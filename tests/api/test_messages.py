@@ -1,4 +1,4 @@
-"""Messages over HTTP: kept as sent, in one order, whoever sends what when."""
+"""Messages over HTTP: kept as sent, in one order, also under concurrent requests."""
 
 from __future__ import annotations
 

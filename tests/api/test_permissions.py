@@ -21,7 +21,7 @@ OTHERS_BUSINESS = {
     "list_joined", "get_joined", "list_direct", "open_direct", "get_direct",
     "rotate_key", "enable_stream", "disable_stream",
 }  # fmt: skip
-"""What a member may not do who is no admin, when it is about somebody else."""
+"""What a member who is not an admin may not do to other users."""
 
 NOT_WITHOUT_A_USER = OTHERS_BUSINESS - {"rotate_key", "enable_stream", "disable_stream"} | {"get_me", "send_message"}
 """What a token that belongs to its organization alone may not do."""
@@ -62,7 +62,7 @@ class Place:
 
 
 async def operations(api: Api) -> dict[str, tuple[str, str]]:
-    """Method and path of every operation that wants credentials, by name."""
+    """Return method and path of every operation that requires credentials, by name."""
     _, document = await api.get("/openapi.json")
     return {
         described["operationId"]: (method, path)
@@ -73,7 +73,7 @@ async def operations(api: Api) -> dict[str, tuple[str, str]]:
 
 
 async def statuses(api: Api, place: Place, headers: Mapping[str, str]) -> dict[str, int]:
-    """What each operation answers to who sends these headers. Every refusal says why, in one shape."""
+    """Return each operation's answer to these headers. Every refusal says why, in one shape."""
     found = {}
     for name, (method, path) in (await operations(api)).items():
         asked = api.client.request(method, place.path(path), headers=headers, json=place.body(name))
@@ -87,7 +87,7 @@ async def statuses(api: Api, place: Place, headers: Mapping[str, str]) -> dict[s
 
 
 async def scene(api: Api, ada: Person, user: str, **more: Any) -> Place:
-    """A channel of Ada's with a message, a live input and a recording; `user` is the one whose own channels are asked for."""
+    """Create a channel of Ada's with a message, a live input and a recording; `user` is the one whose channels are listed."""
     channel = await ada.channel("Staff", **more)
     message = await ada.say(channel)
     uid = (await ada.made(f"channels/{channel}/conference/create_stream"))["stream_uid"]

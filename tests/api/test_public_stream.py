@@ -69,7 +69,7 @@ async def site(request: pytest.FixtureRequest, tasks: Tasks) -> AsyncIterator[Si
 
 
 async def warm(site: Site) -> None:
-    """The channel is on the board: from now on the lane may answer."""
+    """Put the channel on the board, so that the fast path may answer."""
     await site.stage.watch()
 
 

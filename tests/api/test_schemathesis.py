@@ -48,7 +48,7 @@ parameters = {{ "path.channel_id" = "{doomed}" }}
 include-operation-id = "remove_member"
 parameters = {{ "path.channel_id" = "{doomed}" }}
 
-# Users who are made up are nobody: 400.
+# Made-up users do not exist: 400.
 [[operations]]
 include-operation-id = "create_channel"
 checks.positive_data_acceptance.expected-statuses = ["2xx", 400]

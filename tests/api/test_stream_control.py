@@ -14,7 +14,7 @@ ACTIONS = ("rotate_key", "enable", "disable")
 
 
 async def made(api: Api) -> tuple[str, dict[str, object]]:
-    """A channel's conference path and its live input."""
+    """Return a channel's conference path and its live input."""
     path = api.conference(await api.channel())
     status, stream = await api.post(path + "/create_stream")
     assert status == 201

@@ -33,7 +33,7 @@ class Events:
         self.last_id = ""
 
     async def block(self) -> dict[str, str]:
-        """The next block of lines by field name; a comment has the name ""."""
+        """Return the next block of lines by field name; a comment has the name ""."""
         fields: dict[str, str] = {}
         async with asyncio.timeout(PATIENCE):
             while (line := (await self.response.content.readline()).decode()) != "\n":
@@ -44,7 +44,7 @@ class Events:
         return fields
 
     async def next(self) -> dict[str, Any]:
-        """The next status."""
+        """Return the next status."""
         while "data" not in (block := await self.block()):
             pass
         assert block["event"] == "status"
@@ -142,7 +142,7 @@ async def test_one_address_is_told_to_poll_however_it_is_written(site: Site, fir
 
 
 async def test_who_comes_back_hears_how_it_stands_even_if_that_is_what_he_heard_last(site: Site) -> None:
-    """He may have polled something else meanwhile: silence would leave him with that."""
+    """The player may have polled another status meanwhile, and would keep it if nothing were sent."""
     async with site.follow() as events:
         before = await events.next()
         heard = events.last_id
@@ -224,7 +224,7 @@ async def test_beyond_the_limits_visitors_are_told_to_poll(site: Site) -> None:
         for events in (one, two, three):
             await events.next()
         assert await site.refusal(path) == (429, "30")
-    await until(lambda: site.events.connections == 3)  # nobody has written to them yet
+    await until(lambda: site.events.connections == 3)  # nothing has been written to them yet
     site.stage.provider.connect(site.stage.uid)
     await until(lambda: site.events.connections < 3)
     async with site.follow() as events:

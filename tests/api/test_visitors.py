@@ -75,7 +75,7 @@ async def test_a_visitors_token_makes_him_a_viewer_and_nothing_more(api: Api) ->
     await until(lambda: watched.snapshot.status.is_watchable)
     await poll(headers=headers)
     await poll(headers=headers, params={"visitor_id": "ignored beside the token"})
-    await poll(params={"visitor_id": visitor["visitor_id"]})  # the same visitor, by his id alone
+    await poll(params={"visitor_id": visitor["visitor_id"]})  # the same visitor, by id alone
     assert (await viewers.count(live["stream_uid"], unix_ms())).value == 1
     async with api.client.get(f"{api.base}/channels", headers=headers) as response:
         assert response.status == 401

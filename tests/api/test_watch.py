@@ -20,7 +20,7 @@ MAX_PICKER = 14 * 1024
 
 
 async def streaming(api: Api, **channel: Any) -> tuple[str, dict[str, Any]]:
-    """A channel's id and its live input."""
+    """Return a channel's id and its live input."""
     status, made = await api.post(f"{api.base}/channels", {"name": "News", **channel})
     assert status == 201
     status, stream = await api.post(f"{api.conference(made['id'])}/create_stream")

@@ -15,7 +15,7 @@ class MovableClock:
         return self.now
 
     def monotonic(self) -> float:
-        """Seconds from a start nobody knows."""
+        """Return seconds from an unspecified start."""
         return self.now.timestamp()
 
     def advance(self, seconds: float) -> None:

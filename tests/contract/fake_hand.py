@@ -72,7 +72,7 @@ class FakeHand:
         assert (await self.admin("/advance", seconds=seconds)).status == 200
 
     async def create(self, **body: Any) -> Any:
-        """A live input that records, unless `body` says otherwise."""
+        """Create a live input that records, unless `body` says otherwise."""
         body = {"meta": {"name": "Show"}, "recording": {"mode": "automatic", "timeoutSeconds": 10}, **body}
         return (await self.api("POST", "/live_inputs", json=body)).result
 
@@ -126,7 +126,7 @@ class Post:
 
 @asynccontextmanager
 async def receiver() -> AsyncIterator[tuple[str, list[Post]]]:
-    """An address that takes every POST, and what it took."""
+    """Yield an address that accepts every POST, and the requests it has received."""
     taken: list[Post] = []
 
     async def take(request: web.Request) -> web.Response:

@@ -32,7 +32,7 @@ class Stage(Protocol):
     provider: Provider
 
     async def connect(self, live: LiveInput) -> bool:
-        """An encoder pushes with `live.stream_key`; False when it is refused. It keeps sending until `drop` or `end`."""
+        """Push with `live.stream_key` until `drop` or `end`. Return False when the encoder is refused."""
 
     async def watchable(self, live: LiveInput) -> None:
         """Return when a player can play what the encoder sends."""

@@ -55,7 +55,7 @@ class Room:
         return posted[0]
 
     async def unread(self, user: UUID) -> tuple[int, int]:
-        """His unread messages and mentions."""
+        """Return the user's unread messages and mentions."""
         member = await self.store.members.member(self.id, user)
         assert member is not None
         return member.unread_message_count, member.unread_mention_count

@@ -12,7 +12,7 @@ from service.store import Store
 
 @asynccontextmanager
 async def opened_store(kind: str, request: pytest.FixtureRequest) -> AsyncIterator[Store]:
-    """A store over a new database: `sqlite` or `postgresql`."""
+    """Yield a store over a new database: `sqlite` or `postgresql`."""
     store = Store(str(request.getfixturevalue(f"migrated_{kind}")))
     try:
         yield store

@@ -122,7 +122,7 @@ async def test_seeing_counts_again_and_the_future_means_all_there_is(store: Stor
 
 
 async def several_channels(store: Store) -> tuple[UUID, UUID, list[UUID]]:
-    """Organization, somebody, and his channels: public, private and direct ones in turn, the last message long ago and lately."""
+    """Create an organization, a user, and channels: public, private and direct in turn, the last message old and recent."""
     organization_id, (ada, bob) = await new_people(store, 2)
     made = []
     for number in range(6):

@@ -151,7 +151,7 @@ async def test_a_deleted_channel_takes_no_message(store: Store) -> None:
 
 
 class Storm:
-    """Everybody speaks, sees, edits and takes back at once; afterwards it knows what should be unread."""
+    """All users send, read, edit and delete at once; afterwards it knows the expected unread counts."""
 
     def __init__(self, room: Room, seed: int) -> None:
         self.room = room
@@ -186,7 +186,7 @@ class Storm:
             await self.room.store.messages.delete(self.room.id, which.id, later(5))
 
     async def expected(self, user: UUID) -> tuple[int, int]:
-        """Counted from what is there now and what was sent, as the contract words it."""
+        """Count from what is there now and what was sent, as the contract words it."""
         member = await self.room.store.members.member(self.room.id, user)
         assert member is not None
         seen = member.last_seen_at or self.room.channel.latest_message_created_at

@@ -46,7 +46,7 @@ def to_revision(connection: Connection, revision: str) -> None:
 
 
 def fill(connection: Connection) -> None:
-    """An organization as the first schema had it: a channel with a maker, one without, and a private one."""
+    """Insert an organization as the first schema had it: a channel with a maker, one without, and a private one."""
     run = connection.execute
     run(text(f"INSERT INTO organizations VALUES ('{ORGANIZATION}', 'Acme', '{AT}')"))
     run(
@@ -117,7 +117,7 @@ async def test_who_made_a_channel_becomes_its_admin_and_the_way_back_is_open(url
 
 @pytest.fixture
 async def upgraded(url: str) -> AsyncIterator[Store]:
-    """A store over what the first schema held, brought up to date by way of every revision, one of them twice."""
+    """Yield a store over the first schema's rows, upgraded by way of every revision, one of them twice."""
     database = Database(url)
 
     def work(connection: Connection) -> None:

@@ -43,7 +43,7 @@ KEY_OVERLAP = 3
 
 @pytest.fixture(params=sorted(STAGES))
 async def stage(request: pytest.FixtureRequest, tasks: Tasks) -> AsyncIterator[Stage]:
-    """A started provider of each kind, with a hand on its encoders and its time."""
+    """Yield a started provider of each kind, with control over its encoders and its time."""
     make: Callable[[Tasks], AbstractAsyncContextManager[Stage]] = STAGES[request.param]
     async with make(tasks) as stage:
         yield stage
@@ -60,7 +60,7 @@ def order(request_id: str | None = None, **options: object) -> InputRequest:
 
 @pytest.fixture
 async def live(stage: Stage) -> LiveInput:
-    """A fresh live input."""
+    """Return a fresh live input."""
     return await stage.provider.ensure_input(order())
 
 

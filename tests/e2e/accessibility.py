@@ -31,7 +31,7 @@ def _axe() -> str:
 
 
 async def violations(browser: Browser) -> list[str]:
-    """What axe-core finds wrong with the page as it is now, in both colour schemes; each with its place."""
+    """Return what axe-core finds wrong with the page as it is now, in both colour schemes; each with its place."""
     found = []
     for dark in (False, True):
         await browser.resize(*SIZE, dark=dark)

@@ -38,7 +38,7 @@ FLAGS = (
 
 
 def missing() -> str | None:
-    """What is not installed, if anything."""
+    """Return what is not installed, if anything."""
     return next((name for name in ("chromium", "chromedriver") if shutil.which(name) is None), None)
 
 
@@ -72,7 +72,7 @@ class Browser:
         await self._post("url", url=url)
 
     async def run(self, script: str, *arguments: Any) -> Any:
-        """What the function body `script` returns."""
+        """Return what the function body `script` returns."""
         return await self._post("execute/sync", script=script, args=list(arguments))
 
     async def resize(self, width: int, height: int, *, dark: bool = False) -> None:
@@ -114,7 +114,7 @@ class Browser:
         )
 
     async def screenshot(self, file: Path) -> None:
-        """What is to be seen, as a PNG."""
+        """Save a screenshot as a PNG."""
         async with self._http.get(f"{self._session}/screenshot") as answer:
             picture = base64.b64decode((await answer.json())["value"])
         await asyncio.to_thread(file.write_bytes, picture)
@@ -124,7 +124,7 @@ class Browser:
         await self._post("goog/cdp/execute", cmd=command, params=parameters)
 
     async def until(self, script: str, timeout: float = PATIENCE) -> Any:
-        """The first truthy answer of `script`. Errors: TimeoutError."""
+        """Return the first truthy answer of `script`. Errors: TimeoutError."""
         async with asyncio.timeout(timeout):
             while not (value := await self.run(script)):  # noqa: ASYNC110 (a page sends no events)
                 await asyncio.sleep(0.1)
@@ -133,7 +133,7 @@ class Browser:
 
 @asynccontextmanager
 async def chromium(*flags: str) -> AsyncIterator[Browser]:
-    """A fresh browser with a profile of its own; gone, with its driver and its profile, at the end. Later flags win."""
+    """Yield a fresh browser with its own profile; remove it, its driver and its profile at the end. Later flags win."""
     driver = await asyncio.create_subprocess_exec(
         "chromedriver",
         "--port=0",
@@ -170,7 +170,7 @@ async def chromium(*flags: str) -> AsyncIterator[Browser]:
 
 
 async def _port(driver: asyncio.subprocess.Process) -> int:
-    """The free port the driver chose, from what it says."""
+    """Return the free port the driver chose, from its output."""
     assert driver.stdout is not None
     async with asyncio.timeout(START_TIMEOUT):
         async for line in driver.stdout:

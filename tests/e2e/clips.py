@@ -58,7 +58,7 @@ def media(tags: list[FlvTag]) -> list[FlvTag]:
 
 
 def probe(entries: str, data: bytes) -> str:
-    """What ffprobe says of the first picture stream in `data`: the values of `entries`, joined by x."""
+    """Return ffprobe's values of `entries` for the first video stream in `data`, joined by x."""
     asked = ["ffprobe", "-v", "error", "-select_streams", "v:0", "-show_entries", f"stream={entries}"]
     done = subprocess.run(
         [*asked, "-of", "csv=p=0:s=x", "pipe:0"], input=data, capture_output=True, timeout=PATIENCE, check=True
@@ -73,7 +73,7 @@ def picture_size(tags: list[FlvTag]) -> str:
 
 
 def endless(tags: list[FlvTag]) -> Iterator[FlvTag]:
-    """An encoder that never ends: the headers, then the media over and over."""
+    """Yield an endless stream: the headers, then the media in a loop."""
     yield from (tag for tag in tags if is_header(tag))
     length = media(tags)[-1].timestamp + 40
     for turn in itertools.count():

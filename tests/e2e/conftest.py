@@ -15,7 +15,7 @@ from tests.e2e.streamer import Streamer
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """The module's service, with its embedded defaults; tests take `live`."""
+    """Yield the module's service, with its embedded defaults; tests use `live`."""
     running = Server(tmp_path_factory.mktemp("service"))
     try:
         running.start()
@@ -26,7 +26,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture
 async def live(server: Server) -> AsyncIterator[Service]:
-    """An organization in the module's service. A test that ends the service takes `own`."""
+    """Yield an organization in the module's service. A test that ends the service uses `own`."""
     async with visiting(server) as organization:
         yield organization
     server.assert_running()
@@ -34,14 +34,14 @@ async def live(server: Server) -> AsyncIterator[Service]:
 
 @pytest.fixture
 async def own(tmp_path: Path) -> AsyncIterator[Service]:
-    """A service for this test alone, with its embedded defaults."""
+    """Yield a service for this test alone, with its embedded defaults."""
     async with service(tmp_path) as running:
         yield running
 
 
 @pytest.fixture
 async def browser() -> AsyncIterator[Browser]:
-    """A fresh one, with a profile of its own."""
+    """Yield a fresh browser with its own profile."""
     if missing():
         pytest.skip(f"{missing()} is not installed")
     async with chromium() as started:
@@ -50,5 +50,5 @@ async def browser() -> AsyncIterator[Browser]:
 
 @pytest.fixture
 def streamer(live: Service, browser: Browser) -> Streamer:
-    """Somebody in front of the studio."""
+    """Return a streamer in front of the studio."""
     return Streamer(browser, live)

@@ -20,7 +20,7 @@ from tests.waiting import PATIENCE
 
 
 def running_ffmpegs() -> list[psutil.Process]:
-    """The ffmpegs we started that are still there; the test session's own servers are children of ours, too."""
+    """Return the running ffmpegs that we started; the test session's own servers are children of ours, too."""
     return [child for child in psutil.Process().children(recursive=True) if child.name() == "ffmpeg"]
 
 
@@ -100,7 +100,7 @@ def feed(ladder: Ladder, tags: list[FlvTag]) -> None:
 async def reach(ladder: Ladder, state: ProcessState) -> None:
     """Wait until the ladder's ffmpeg is in `state`."""
     async with asyncio.timeout(PATIENCE):
-        while ladder.state is not state:  # noqa: ASYNC110 - nobody but a test asks for states
+        while ladder.state is not state:  # noqa: ASYNC110 - only tests ask for states
             await asyncio.sleep(0)
 
 

@@ -60,7 +60,7 @@ STARTED = "==== Streaming Start ==="
 
 
 def missing() -> str | None:
-    """What is not installed, if anything."""
+    """Return what is not installed, if anything."""
     return next((name for name in PROGRAMS if shutil.which(name) is None), None)
 
 
@@ -83,7 +83,7 @@ class Obs:
         self._home = home
 
     def log(self) -> str:
-        """What OBS has logged, as Help → Log Files shows it."""
+        """Return what OBS has logged, as Help → Log Files shows it."""
         found = sorted((self._home / ".config/obs-studio/logs").glob("*.txt"))
         return found[-1].read_text(errors="replace") if found else ""
 
@@ -98,7 +98,7 @@ class Obs:
 
 @contextmanager
 def screen() -> Iterator[str]:
-    """An X server without a screen: its display."""
+    """Yield the display of an X server without a screen."""
     read, write = os.pipe()
     command = ["Xvfb", "-displayfd", str(write), "-screen", "0", "640x480x24", "-nolisten", "tcp"]
     process = subprocess.Popen(command, pass_fds=[write], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

@@ -74,7 +74,7 @@ class Server:
         return self.log.read_text(errors="replace")[-4000:]
 
     def assert_running(self) -> None:
-        """It has not ended by itself."""
+        """Assert that the service has not ended by itself."""
         assert self.process is not None
         assert self.process.poll() is None, f"the service died:\n{self._last_words()}"
 
@@ -91,7 +91,7 @@ class Server:
         self.process.wait()
 
     def close(self) -> None:
-        """Stop it if it runs, also when somebody has frozen it."""
+        """Stop it if it runs, also when it is frozen."""
         if self.process is None or self.process.poll() is not None:
             return
         with suppress(ProcessLookupError):

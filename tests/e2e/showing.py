@@ -33,7 +33,7 @@ PARTS = {LatencyMode.LOW: PART_TARGET_LOW_LATENCY}
 
 
 def moving_pattern(folder: Path, seconds: int) -> list[FlvTag]:
-    """A moving picture with a tone, keyframes every second, as an encoder would send it."""
+    """Return moving video with a tone, keyframes every second, as an encoder would send it."""
     command = (
         "ffmpeg -v error -f lavfi -i testsrc2=s=320x180:r=25 -f lavfi -i sine=f=440:r=48000 -t {0} -threads 1"
         " -c:v libx264 -preset ultrafast -pix_fmt yuv420p -g 25 -bf 2 -c:a aac -ac 2 -f flv pipe:1"
@@ -55,7 +55,7 @@ class Showing:
         )
 
     def packager(self) -> Packager:
-        """A packager that goes on where the broadcast is."""
+        """Return a packager that continues where the broadcast is."""
         assert self.running is not None
         settings = PackagerSettings(part_target=self.part_target, low_latency=self.running.low_latency)
         return Packager(settings, self.running.resume("source"))
@@ -111,7 +111,7 @@ class Showing:
 
 @asynccontextmanager
 async def served(showing: Showing, *more: web.RouteDef) -> AsyncIterator[str]:
-    """The address the showing is served at."""
+    """Yield the address the showing is served at."""
     app = web.Application()
     app.add_routes([*routes(showing), *more])
     try:

@@ -59,7 +59,7 @@ class Encoder:
         return self.process.returncode
 
     async def output(self, timeout: float = PATIENCE) -> str:
-        """What it said, once it has ended."""
+        """Return the output, once the process has ended."""
         async with asyncio.timeout(timeout):
             _, said = await self.process.communicate()
         return said.decode(errors="replace")
@@ -110,7 +110,7 @@ class Service:
         await asyncio.to_thread(self.server.kill)
 
     async def make_token(self) -> None:
-        """A token for this organization and user, as `python -m service token create` makes it."""
+        """Create a token for this organization and user, as `python -m service token create` does."""
         store = Store(self.server.database_url)
         try:
             accounts = Accounts(store.accounts, store.accounts, lambda: datetime.now(UTC))
@@ -135,7 +135,7 @@ class Service:
         return channel, await self.api("POST", f"channels/{channel}/conference/create_stream", options or None)
 
     async def status(self, channel: str, visitor: str | None = None) -> dict[str, Any]:
-        """What a visitor's player is told."""
+        """Return the status that a visitor's player receives."""
         url = f"{self.base}/api/pub/public/v1/orgs/{self.organization}/channels/{channel}/conference/stream_status"
         async with self.http.get(url, params={"visitor_id": visitor} if visitor else None) as answer:
             assert answer.status == 200, await answer.text()
@@ -154,7 +154,7 @@ class Service:
         await self.api("POST", f"channels/{channel}/conference/create_stream", {"reconnect_timeout": 0})
 
     async def recordings(self, channel: str) -> list[dict[str, Any]]:
-        """The channel's recordings, newest first."""
+        """Return the channel's recordings, newest first."""
         return (await self.api("GET", f"channels/{channel}/conference/recorded_streams"))["results"]  # type: ignore[no-any-return]
 
     async def push(
@@ -167,7 +167,7 @@ class Service:
         source: list[str] | None = None,
         codec: list[str] | None = None,
     ) -> Encoder:
-        """A real encoder pushing a test pattern in real time."""
+        """Start a real encoder pushing a test pattern in real time."""
         url = f"{stream['rtmp_url' if plain else 'rtmps_url']}/{stream['stream_key']}"
         keyframes = ["-force_key_frames", f"expr:gte(t,n_forced*{gop})"] if codec is None else []
         process = await asyncio.create_subprocess_exec(
@@ -194,7 +194,7 @@ class Service:
 
 @asynccontextmanager
 async def visiting(server: Server) -> AsyncIterator[Service]:
-    """A new organization in a service that runs."""
+    """Create a new organization in a running service."""
     async with aiohttp.ClientSession() as http:
         organization = Service(server, http)
         try:
@@ -206,7 +206,7 @@ async def visiting(server: Server) -> AsyncIterator[Service]:
 
 @asynccontextmanager
 async def service(directory: Path, **settings: str) -> AsyncIterator[Service]:
-    """A service of one's own, with its data under `directory`; settings as CONFERENCE_<name>=value."""
+    """Start a separate service, with its data under `directory`; settings as CONFERENCE_<name>=value."""
     server = Server(directory, **settings)
     try:
         await asyncio.to_thread(server.start)

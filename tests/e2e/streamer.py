@@ -91,7 +91,7 @@ class Streamer:
         )
 
     async def value(self, label: str) -> str:
-        """What the read-only field shows."""
+        """Return what the read-only field shows."""
         return str(
             await self.browser.run("return document.querySelector(`[aria-label='${arguments[0]}']`).textContent", label)
         )
@@ -109,5 +109,5 @@ class Streamer:
         )
 
     async def errors(self) -> list[str]:
-        """What went wrong in the page since it was opened, violations of its policy included."""
+        """Return the errors in the page since it was opened, violations of its policy included."""
         return await self.browser.run("return window.errors")  # type: ignore[no-any-return]

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.e2e
 
 
 async def probe(url: str, *show: str) -> dict[str, Any]:
-    """What ffprobe says of a URL."""
+    """Return what ffprobe reports about a URL."""
     process = await asyncio.create_subprocess_exec(
         *("ffprobe", "-v", "error", "-of", "json", *show, url),
         stdout=asyncio.subprocess.PIPE,

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.e2e
 
 
 async def media_of(live: Service, stream: dict[str, Any], rendition: str = "source") -> MediaPlaylist:
-    """The media playlist of a rendition, as players have it now."""
+    """Return the media playlist of a rendition, as players have it now."""
     async with live.http.get(stream["view_url"]) as answer:
         multivariant = await answer.text()
     (uri,) = (line for line in multivariant.splitlines() if rendition in line and not line.startswith("#"))

@@ -50,7 +50,7 @@ class Ran:
 
 
 def missing(tool: str) -> NoReturn:
-    """Nothing may be left untested unless somebody says so."""
+    """Skip the test if this is allowed explicitly; fail it otherwise."""
     if os.environ.get(ALLOW_SKIP):
         pytest.skip(f"{tool} is not installed")
     pytest.fail(f"{tool} is not installed ({ALLOW_SKIP}=1 skips what needs it)")
@@ -116,7 +116,7 @@ async def address(gate: RecordingGate, tasks: Tasks, certificate: CertificateFil
 
 
 def flv_frames(path: Path, kind: TagKind) -> list[bytes]:
-    """The coded frames of an FLV file (FLV specification 10.1, E.3)."""
+    """Return the coded frames of an FLV file (FLV specification 10.1, E.3)."""
     data, position, frames = path.read_bytes(), 13, []
     while position < len(data):
         size = int.from_bytes(data[position + 1 : position + 4], "big")

@@ -30,7 +30,7 @@ def display() -> Iterator[str]:
 
 @pytest.fixture
 def start(tmp_path: Path, display: str) -> Start:
-    """Starts OBS with a server and a key."""
+    """Start OBS with a server and a key."""
 
     def start(server: str, key: str, **options: Path) -> AbstractAsyncContextManager[Obs]:
         return obs.streaming(tmp_path / "obs", display, server, key, **options)
@@ -40,7 +40,7 @@ def start(tmp_path: Path, display: str) -> Start:
 
 @pytest.fixture
 async def trusted(live: Service, tmp_path: Path) -> AsyncIterator[Path]:
-    """A directory with the service's own authority."""
+    """Create a directory with the service's own authority."""
     authorities = tmp_path / "authorities"
     authorities.mkdir()
     (authorities / "ca.pem").write_bytes((live.data / "tls" / "ca.pem").read_bytes())
@@ -98,7 +98,7 @@ async def test_a_refusal_for_the_codec_stands_in_the_log_of_obs_at_its_next_try(
     mp3 = ["-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-c:a", "libmp3lame"]
 
     async def tried() -> str:
-        """What OBS logs right after an encoder with MP3 was refused; it may be slower than the wait, which grows."""
+        """Return OBS's log after an encoder with MP3 was refused; it may be slower than the wait, which grows."""
         encoder = await live.push(stream, plain=True, codec=mp3)
         await encoder.output()
         assert not (await live.status(channel))["is_watchable"]

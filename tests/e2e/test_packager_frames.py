@@ -32,7 +32,7 @@ SYNC_TOLERANCE = 0.003
 """Seconds between where the FLV and the segments show a frame: FLV itself rounds to ms."""
 
 SOUND_FRAME = 1024 / 48_000
-"""Seconds: sound begins anew, with the picture, at a whole frame."""
+"""Seconds: audio starts again, with the video, at a whole frame."""
 
 PICTURE = "testsrc2=size={size}:rate={rate}"
 X264 = ("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-bf", "2", "-threads", "1")
@@ -68,7 +68,7 @@ async def encode(
     audio_rate: int = 48_000,
     pause: tuple[float, float] | None = None,
 ) -> list[FlvTag]:
-    """The tags of a generated FLV; between the two moments of `pause`, in seconds, no picture is taken."""
+    """Return the tags of a generated FLV, without video between the two moments of `pause`, in seconds."""
     inputs: list[str] = []
     codecs: list[str] = []
     if video:
@@ -176,7 +176,7 @@ async def assert_same(tags: list[FlvTag], packaged: Packaged, directory: Path) -
 
 
 def assert_in_order(packaged: Packaged, settings: PackagerSettings) -> None:
-    """What every output must hold."""
+    """Assert what holds for every output."""
     assert packaged.packager is not None
     timescales = {(each.track, each.discontinuity): each.timescale for each in packaged.inits}
     for track in TrackKind:
@@ -223,7 +223,7 @@ async def test_odd_sizes_and_rates(size: str, rate: int, audio_rate: int, tmp_pa
 
 
 def shifted(tags: Iterable[FlvTag], milliseconds: int) -> list[FlvTag]:
-    """The same media that many ms later, on a clock of 32 bits; headers too."""
+    """Return the same media that many ms later, on a clock of 32 bits; headers too."""
     return [tag._replace(timestamp=(tag.timestamp + milliseconds) % 2**32) for tag in tags]
 
 
@@ -402,7 +402,7 @@ def assert_joined(packaged: Packaged) -> None:
 
 
 def fragmented(config: bytes, frames: int = 50) -> bytes:
-    """An audio file of nothing but the silence the packager makes for this AudioSpecificConfig."""
+    """Return an audio file with only the silence the packager makes for this AudioSpecificConfig."""
     parsed = parse_aac_config(config)
     silence = [parsed.silence] * frames
     return audio_init(parsed) + audio_fragment(1, 0, parsed.frame_samples, [len(each) for each in silence], silence)

@@ -32,14 +32,14 @@ document.querySelector('live-stream').getToken = async () => tokens[Math.min(win
 
 
 async def token(live: Service) -> dict[str, Any]:
-    """A new visitor's identity."""
+    """Return a new visitor's identity."""
     async with live.http.post(f"{live.base}/api/v5/public/orgs/{live.organization}/auth") as answer:
         assert answer.status == 200
         return await answer.json()  # type: ignore[no-any-return]
 
 
 def expiring(token: str, seconds: int) -> str:
-    """The token, with the claim that it lives for so long; the service would refuse it."""
+    """Return the token with this lifetime in its claims; its signature is no longer valid."""
     head, body, signature = token.split(".")
     claims = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
     claims["exp"] = claims["iat"] + seconds
@@ -47,7 +47,7 @@ def expiring(token: str, seconds: int) -> str:
 
 
 async def watches(visitor: Visitor) -> None:
-    """The player is where its next polls count."""
+    """Wait until the player is where its next polls count."""
     await visitor.until("facts.view === 'live' && facts.status.counted")
 
 

@@ -90,7 +90,7 @@ class Run:
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """The parts of the repository that run. The environment is installed already: it is this one, but for the tests' packages."""
+    """Copy the parts of the repository that run. The environment is this one, without the tests' packages."""
     home = tmp_path / "checkout"
     for part in ("service", "providers", "scripts", "tests"):
         shutil.copytree(ROOT / part, home / part, ignore=shutil.ignore_patterns("__pycache__", "test_*.py", "vendor-*"))
@@ -140,7 +140,7 @@ def test_the_lines_it_prints_work_when_pasted(started: Run, checkout: Path) -> N
 
 
 def shell_blocks() -> list[str]:
-    """The shell blocks of all READMEs and of the API's introduction, without the lines of ELSEWHERE."""
+    """Return the shell blocks of all READMEs and of the API's introduction, without the lines of ELSEWHERE."""
     kept = [
         "\n".join(line for line in block.splitlines() if not any(each in line for each in ELSEWHERE))
         for block in blocks("sh")

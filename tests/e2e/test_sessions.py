@@ -12,7 +12,7 @@ pytestmark = pytest.mark.e2e
 
 
 async def visitor(live: Service) -> dict[str, str]:
-    """A new visitor's credentials."""
+    """Return a new visitor's credentials."""
     async with live.http.post(f"{live.base}/api/v5/public/orgs/{live.organization}/auth", json={}) as answer:
         assert answer.status == 200
         return {"Authorization": f"Bearer {(await answer.json())['access_token']}"}

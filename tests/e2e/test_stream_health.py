@@ -55,7 +55,7 @@ MADE: dict[str, tuple[list[str], set[str]]] = {
 
 
 def encoded(path: Path, codec: list[str]) -> Path:
-    """Encoded before it is sent, so that many can be sent at once."""
+    """Encode the clip before it is sent, so that many can be sent at once."""
     picture = ["-f", "lavfi", "-i", "testsrc2=size=320x180:rate=30"]
     sound = ["-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000"]
     run_ffmpeg(*picture, *sound, "-t", str(SECONDS), *codec, "-f", "flv", str(path))
@@ -64,7 +64,7 @@ def encoded(path: Path, codec: list[str]) -> Path:
 
 @pytest.fixture(scope="module")
 def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A clip nothing is wrong with."""
+    """Return a clip without faults."""
     return encoded(tmp_path_factory.mktemp("clips") / "good.flv", GOOD)
 
 
@@ -138,7 +138,7 @@ Change = Callable[[Iterator[FlvTag]], Iterator[FlvTag]]
 
 
 def of_ffmpeg(path: Path) -> Iterator[FlvTag]:
-    """A good stream for ever."""
+    """Return an endless good stream."""
     return endless(FlvReader().feed(path.read_bytes()))
 
 

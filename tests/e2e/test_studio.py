@@ -124,7 +124,7 @@ async def test_an_encoder_that_was_refused_is_a_finding_until_another_one_is_acc
     await streamer.sees(".finding p", "Problem: An encoder was refused: Sorenson H.263 is not supported here")
 
     async def accepted() -> bool:
-        """An encoder that tries again, as OBS does: whether it is let in."""
+        """Return whether an encoder that retries, as OBS does, is accepted."""
         encoder = await live.push(stream, plain=True)
         try:
             await encoder.finished(timeout=3)

@@ -26,7 +26,7 @@ REFUSED_WITHIN = 120.0
 
 
 async def refused(environment: Mapping[str, str]) -> tuple[int | None, str]:
-    """The exit code of a service that cannot start, and the last line it wrote."""
+    """Return the exit code of a service that cannot start, and the last line it wrote."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "service", "serve"),
         cwd=ROOT,

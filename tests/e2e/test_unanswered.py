@@ -44,7 +44,7 @@ def frozen(service: Service) -> Iterator[None]:
 
 
 def when(script: str, condition: str) -> str:
-    """A script that is truthy once `condition`, over what `script` returns as `seen`, holds."""
+    """Return a script that is truthy once `condition`, over what `script` returns as `seen`, holds."""
     return f"const seen = (() => {{ {script} }})(); return seen && ({condition});"
 
 

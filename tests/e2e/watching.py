@@ -74,7 +74,7 @@ class Visitor(Window):
 
 @asynccontextmanager
 async def embedded(browser: Browser, live: Service, channel: str, attributes: str = "") -> AsyncIterator[Visitor]:
-    """A visitor on a page of another origin, whose Content-Security-Policy allows only what service/web/README.md asks for."""
+    """Open a page of another origin, whose Content-Security-Policy allows only what service/web/README.md asks for."""
     ours = live.base
     policy = f"default-src 'none'; script-src {ours}; connect-src {ours}; img-src {ours}; media-src {ours} blob:"
 

@@ -57,7 +57,7 @@ ANY_TAG: st.SearchStrategy[FlvTag | list[FlvTag]] = st.one_of(
 
 @st.composite
 def healthy_streams(draw: st.DrawFn) -> list[FlvTag]:
-    """An encoder as they are: any frame rate and keyframe interval, jitter of a few ms, either track, any clock."""
+    """Draw a realistic encoder: any frame rate and keyframe interval, jitter of a few ms, either track, any clock."""
     start = draw(st.integers(0, 2**32 - 1))
     fps, gop = draw(st.sampled_from([10, 24, 25, 30, 60])), draw(st.floats(0.2, 9.0))
     seconds = draw(st.floats(0.5, 12.0))

@@ -162,7 +162,7 @@ NS = "{urn:mpeg:dash:schema:mpd:2011}"
 
 
 def listed_in_mpd(mpd: ElementTree.Element) -> list[str]:
-    """The file names an MPD leads to."""
+    """Return the file names an MPD leads to."""
     found: list[str] = []
     for template in mpd.iter(f"{NS}SegmentTemplate"):
         found.append(template.attrib["initialization"])

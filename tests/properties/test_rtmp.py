@@ -29,7 +29,7 @@ cuts = st.lists(st.integers(1, 700), min_size=1, max_size=30)
 
 
 def pieces(data: bytes, sizes: list[int]) -> Iterator[bytes]:
-    """`data` cut into pieces of these sizes, over and over."""
+    """Yield `data` cut into pieces of these sizes, used in a loop."""
     position = index = 0
     while position < len(data):
         size = sizes[index % len(sizes)]
@@ -91,7 +91,7 @@ def test_interleaved_messages_are_read_as_they_were(sent: dict[int, list[RtmpMes
 
 
 def converse(data: bytes, sizes: list[int]) -> tuple[list[Event], bytes, str]:
-    """What a session that lets everybody in makes of `data` in such pieces: events, answers, and its error."""
+    """Return the events, answers and error of a session that accepts every publish, fed `data` in such pieces."""
     session, seen, said, error = RtmpSession(), [], b"", ""
 
     def drain() -> None:
@@ -114,7 +114,7 @@ def converse(data: bytes, sizes: list[int]) -> tuple[list[Event], bytes, str]:
 
 
 def transcript(frames: list[tuple[bool, int, int]], tail: bytes) -> bytes:
-    """A push as OBS does it, and something after it."""
+    """Return a push as OBS does it, and something after it."""
     encoder = Encoder()
     data = encoder.opening() + encoder.metadata() + encoder.audio(0, AAC_HEADER) + encoder.video(0, AVC_HEADER)
     for is_video, time, size in frames:

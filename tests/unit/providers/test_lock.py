@@ -28,7 +28,7 @@ sys.stdin.read()
 
 @contextmanager
 def another_process(path: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """A process that holds the lock until it is killed."""
+    """Start a process that holds the lock until it is killed."""
     with subprocess.Popen(
         [sys.executable, "-c", HOLD, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as process:

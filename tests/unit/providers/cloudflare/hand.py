@@ -12,7 +12,7 @@ REQUEST = InputRequest(
     "a" * 32, "channel 7", "Show", InputOptions(reconnect_timeout=10), frozenset({"reconnect_timeout"})
 )
 WISH = InputRequest("b" * 32, "channel 8", "Show")
-"""With our own defaults, on which nobody insists."""
+"""With our own defaults, none of which was requested."""
 API = "/client/v4"
 MANY = 10_000
 OLD = 120

@@ -10,7 +10,7 @@ from tests.contract.room import START, Room
 
 
 async def caller(room: Room, who: int | UUID | None) -> Identity:
-    """The room's person of that number, anybody by id, or (None) the organization itself."""
+    """Return the room's person of that number, any user by id, or (None) the organization itself."""
     if who is None:
         return Identity(Organization(room.organization_id, "Acme", START), None)
     user = await room.store.accounts.user(who if isinstance(who, UUID) else room.people[who])

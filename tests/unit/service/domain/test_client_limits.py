@@ -1,4 +1,4 @@
-"""Callers: each has so many requests, however many tokens he has, and takes no other caller's."""
+"""API users: each has a number of requests, with any number of tokens, independent of other users."""
 
 from __future__ import annotations
 

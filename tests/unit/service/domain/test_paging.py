@@ -19,7 +19,7 @@ def place(item: Item) -> PageAnchor:
 
 
 def ask(items: list[Item], request: PageRequest) -> Page[Item]:
-    """A collection in ascending order, asked the way a store is."""
+    """Query a collection in ascending order, as a store is queried."""
     ordered = sorted(items, reverse=request.backward)
     if request.anchor is not None:
         here = (request.anchor.at, request.anchor.id)

@@ -16,7 +16,7 @@ from service.wiring.api import ApiDependencies
 
 @pytest.fixture(scope="module")
 def described() -> dict[str, Any]:
-    """The whole document: describing an operation does not need what it stands on."""
+    """Return the whole document: describing an operation does not need its dependencies."""
     needed = [each.name for each in fields(ApiDependencies) if each.default is each.default_factory is MISSING]
     nothing: dict[str, Any] = dict.fromkeys(needed)
     return api.described(ApiDependencies(**nothing))

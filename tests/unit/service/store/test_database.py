@@ -1,4 +1,4 @@
-"""A database that is away: everybody who asks is told, the log once."""
+"""A database that is unavailable: every query raises an error, and the log has one line."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ async def written(connection: AsyncConnection, number: int) -> None:
 
 @pytest.fixture
 async def sqlite(tmp_path: Path) -> AsyncIterator[Database]:
-    """A file with one table."""
+    """Yield a file with one table."""
     database = Database(f"sqlite:///{tmp_path / 'store.db'}")
 
     async def prepare(connection: AsyncConnection) -> None:

@@ -33,7 +33,7 @@ async def redis(redis_url: str) -> AsyncIterator[aioredis.Redis]:
 
 
 async def exact(viewers: RedisViewers, stream_uid: str) -> ViewerCount:
-    """The next count that is not degraded."""
+    """Return the next count that is not degraded."""
     async with asyncio.timeout(20):
         while (count := await viewers.count(stream_uid, unix_ms())).degraded:  # noqa: ASYNC110 - Redis sends no event when it is back
             await asyncio.sleep(0.05)

@@ -214,7 +214,7 @@ def test_what_the_encoder_calls_itself_in_its_metadata_counts() -> None:
 
 
 def silence(start: int, seconds: float, size: int = 6) -> list[FlvTag]:
-    """What AAC of a muted microphone looks like: packets as small as they get, now and then one with the encoder's name."""
+    """Return AAC as a muted microphone sends it: the smallest packets, now and then one with the encoder's name."""
     return [
         sound(tag.timestamp, bytes(23 if number % 256 == 0 else size))
         for number, tag in enumerate(sounds(start, seconds))

@@ -31,7 +31,7 @@ class Client:
         self.send(self.encoder.opening(key))
 
     async def hear(self) -> list[tuple[str, str]]:
-        """The next onStatus messages: (level, code)."""
+        """Return the next onStatus messages: (level, code)."""
         async with asyncio.timeout(PATIENCE):
             while data := await self.reader.read(65536):
                 if statuses := self.answers.statuses(data):

@@ -49,7 +49,7 @@ class Recorded:
 
 @dataclass
 class RecordingGate:
-    """Lets `key` in and nobody else."""
+    """Accepts `key` only."""
 
     key: str = "secret"
     take: Callable[[FlvTag], None] = lambda tag: None

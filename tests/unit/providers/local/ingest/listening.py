@@ -19,7 +19,7 @@ Listening = Callable[..., Awaitable[tuple[IngestServer, int]]]
 
 @asynccontextmanager
 async def listening_servers(gate: RecordingGate, spawn: Spawn) -> AsyncIterator[Listening]:
-    """Starts servers; at the end they stop and nothing is left of them."""
+    """Start servers; at the end they stop and nothing is left of them."""
     servers: list[IngestServer] = []
 
     async def start(**limits: float) -> tuple[IngestServer, int]:

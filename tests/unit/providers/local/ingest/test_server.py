@@ -1,4 +1,4 @@
-"""The ingest as a whole: how long and how much it lets anybody, how it stops, and what its log keeps to itself."""
+"""The ingest as a whole: its limits in time and size, how it stops, and what its log leaves out."""
 
 from __future__ import annotations
 

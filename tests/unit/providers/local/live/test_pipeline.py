@@ -102,7 +102,7 @@ async def test_what_ffmpeg_still_makes_of_the_old_clock_does_not_go_into_the_new
         pipeline.feed(tag, EPOCH + arrived)
         if tag.kind is TagKind.VIDEO:
             made.append((arrived, tag))
-        while made and made[0][0] <= arrived - 1.5:  # ffmpeg is that far behind, and begins anew for the new clock
+        while made and made[0][0] <= arrived - 1.5:  # ffmpeg is that far behind, and starts again for the new clock
             at, late = made.pop(0)
             if at == 9.0:
                 renditions.rendition_restarted("240p")

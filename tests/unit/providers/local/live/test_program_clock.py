@@ -33,7 +33,7 @@ STEPS = [60.0, -60.0, 3600.0, -3600.0]
 
 
 async def show_for(stage: Stage, seconds: float) -> None:
-    """An encoder connects, sends so many seconds and leaves; the time is what it took."""
+    """Connect an encoder, send so many seconds and disconnect; the clock advances by the time taken."""
     publication = await stage.connect()
     stage.send(publication, stream(seconds))
     publication.ended("closed")
@@ -41,7 +41,7 @@ async def show_for(stage: Stage, seconds: float) -> None:
 
 
 def listed_times(broadcast: Broadcast) -> dict[TrackKind, list[float]]:
-    """The program times in the live playlist of each track, as Unix time."""
+    """Return the program times in the live playlist of each track, as Unix time."""
     view, mark = broadcast.view(live=True), "#EXT-X-PROGRAM-DATE-TIME:"
     return {
         track.kind: [
@@ -54,7 +54,7 @@ def listed_times(broadcast: Broadcast) -> dict[TrackKind, list[float]]:
 
 
 def assert_joinable(broadcast: Broadcast, since: float = 20.0) -> None:
-    """A DASH player that goes by our clock finds that the newest Period began in the last `since` seconds."""
+    """Assert that, by our clock, the newest DASH Period began in the last `since` seconds."""
     now = broadcast.clock()
     mpd = dash.live_mpd(broadcast.view(live=True), now, segments="", location="", clock="")
     began = re.search(r'availabilityStartTime="([^"]+)"', mpd)

@@ -34,7 +34,7 @@ def refusals(clock: Clock) -> RefusalHistory:
 
 
 def refused(refusals: RefusalHistory, uid: str = "a") -> str | None:
-    """The sentence a publish is answered now."""
+    """Return the sentence a publish is answered now."""
     try:
         refusals.check(uid)
     except PublishRefused as refusal:

@@ -146,7 +146,7 @@ def test_a_first_broadcast_goes_through_connecting_and_starting_to_live() -> Non
 
 
 def test_an_encoder_whose_pipeline_cannot_be_closed_is_gone_all_the_same() -> None:
-    """Nobody may hear 'live' for ever of a show that nobody sends."""
+    """The status must not stay 'live' when the encoder has stopped sending."""
     world = World()
     link = world.go_live()
     world.pipelines[0].fails = True

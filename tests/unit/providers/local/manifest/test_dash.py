@@ -23,7 +23,7 @@ def broadcast(tmp_path: Path) -> Iterator[Broadcast]:
 
 
 def depth(broadcast: Broadcast, packager: SimulatedPackager, segments: int) -> float | None:
-    """The MPD's timeShiftBufferDepth, in seconds, after so many more segments of two seconds."""
+    """Return the MPD's timeShiftBufferDepth, in seconds, after so many more segments of two seconds."""
     for _ in range(segments):
         for event in packager.segment(2.0, 1):
             broadcast.write("source", event)

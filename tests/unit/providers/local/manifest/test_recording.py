@@ -18,7 +18,7 @@ CODECS = {TrackKind.VIDEO: "avc1.640028", TrackKind.AUDIO: "mp4a.40.2"}
 
 
 def track(kind: TrackKind, *runs: list[tuple[float, float]]) -> TrackView:
-    """A track of these runs of segments, each from and until these seconds; every run is a period of the same format."""
+    """Return a track of these runs of segments, each from and until these seconds; a run is a period of the same format."""
     scale, segments, sequence = SCALES[kind], [], 0
     for discontinuity, run in enumerate(runs):
         for start, end in run:

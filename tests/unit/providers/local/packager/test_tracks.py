@@ -52,7 +52,7 @@ MODES = pytest.mark.parametrize(
 
 
 def package(tags: Iterable[FlvTag], settings: PackagerSettings) -> list[PackagerEvent]:
-    """What comes out of it, which is one period without holes whose segments are no longer than announced."""
+    """Return the output, which is one period without holes whose segments are no longer than announced."""
     packager = Packager(settings)
     events = feed(packager, tags)
     assert {each.discontinuity for each in inits(events)} == {0}

@@ -46,7 +46,7 @@ class Library:
                 self.running.write("source", event)
 
     def push_part(self) -> Part:
-        """The first part of the next segment of the picture."""
+        """Write the first part of the next video segment."""
         part = next(event for event in self.packager.segment() if isinstance(event, Part))
         self.running.write("source", part)
         return part

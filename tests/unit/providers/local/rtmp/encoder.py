@@ -98,14 +98,14 @@ class Answers:
         self._parser = self._read()
 
     def messages(self, data: bytes) -> list[RtmpMessage]:
-        """The messages in `data`, which follows what was heard before; Set Chunk Size acts and is not among them."""
+        """Return the messages in `data`, which follows earlier data; Set Chunk Size takes effect and is not among them."""
         self._buffer.feed(data)
         next(self._parser)
         found, self._found = self._found, []
         return found
 
     def commands(self, data: bytes) -> list[Command]:
-        """The commands among `messages(data)`."""
+        """Return the commands among `messages(data)`."""
         return [Command.parse(each.payload) for each in self.messages(data) if each.type_id == MessageType.COMMAND]
 
     def statuses(self, data: bytes) -> list[tuple[str, str]]:

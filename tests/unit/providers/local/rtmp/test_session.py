@@ -36,7 +36,7 @@ def answers() -> Answers:
 
 @pytest.fixture
 def publishing(session: RtmpSession, encoder: Encoder, answers: Answers) -> RtmpSession:
-    """A session with an accepted publish, nothing left to take."""
+    """Return a session with an accepted publish and no pending events."""
     session.receive(encoder.opening())
     session.accept()
     session.events()
@@ -143,7 +143,7 @@ def test_metadata_comes_without_its_wrapper(publishing: RtmpSession, encoder: En
 
 
 def aggregate(*parts: tuple[int, int, bytes], back_pointer: bool = True) -> bytes:
-    """The body of an aggregate message (§7.1.6) with these parts: type, time, payload."""
+    """Return the body of an aggregate message (§7.1.6) with these parts: type, time, payload."""
     body = b""
     for kind, time, payload in parts:
         stamp = (time & 0xFFFFFF).to_bytes(3, "big") + bytes([time >> 24])

@@ -266,7 +266,7 @@ def test_a_recording_whose_description_a_power_cut_left_empty_is_described_again
 
 
 def listed_by_another(line: bytes, **changes: object) -> bytes:
-    """A line of the index as a second process writes it."""
+    """Return a line of the index as a second process writes it."""
     fields = json.loads(line)
     return json.dumps(fields | changes, separators=(",", ":")).encode() + b"\n"
 

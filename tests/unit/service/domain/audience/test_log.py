@@ -1,4 +1,4 @@
-"""The audience log: who watched when, as far as somebody looked."""
+"""The audience log: who watched when, as far as it was polled."""
 
 from __future__ import annotations
 

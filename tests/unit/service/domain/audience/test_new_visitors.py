@@ -1,4 +1,4 @@
-"""A crowd of made-up ids from one address is stopped; everybody else is not."""
+"""A crowd of made-up ids from one address is stopped; other visitors are not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What deleted channels leave behind goes: when told, at the start, and once whoever was away is back."""
+"""The rows of deleted channels are purged: on request, at the start, and once an unavailable part is back."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from service.domain.errors import Unavailable
 
 
 class Waiting:
-    """A store with so many batches left; `idle` is set whenever somebody saw that nothing is."""
+    """A store with so many batches left; `idle` is set whenever a query finds none."""
 
     def __init__(self, batches: int = 0) -> None:
         self.batches = batches

@@ -41,7 +41,7 @@ class Stage:
         return (await self.streams.ensure(channel)).input.uid
 
     def broadcast(self, uid: str) -> str:
-        """The uid of its recording."""
+        """Return the uid of its recording."""
         self.provider.connect(uid)
         self.provider.make_watchable(uid)
         self.clock.advance(60)
@@ -50,7 +50,7 @@ class Stage:
         return recording.uid
 
     async def channels(self, room: Room, count: int) -> list[str]:
-        """New channels with an input each: the inputs' uids."""
+        """Create channels with an input each; return the inputs' uids."""
         uids = []
         for number in range(count):
             channel = channel_of(room.organization_id, name=f"Channel {number}")
@@ -77,7 +77,7 @@ async def test_streams_are_listed_newest_first_and_found_by_a_part_of_the_name(s
 async def test_pages_of_what_is_on_air_are_full_however_rare_it_is(
     store: Store, stage: Stage, monkeypatch: pytest.MonkeyPatch, backward: bool
 ) -> None:
-    monkeypatch.setattr(cataloguing, "SCANS", (1,))  # whoever scanned would find next to nothing
+    monkeypatch.setattr(cataloguing, "SCANS", (1,))  # a scan would find next to nothing
     room, elsewhere = await new_room(store), await new_room(store)
     uids = await stage.channels(room, 12)
     on_air = [uids[number] for number in (0, 3, 4, 8, 10)]

@@ -1,4 +1,4 @@
-"""One live input per channel, whatever dies and whoever deletes."""
+"""One live input per channel, also after crashes and concurrent deletions."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Died(BaseException):
 
 
 class Treacherous(MemoryProvider):
-    """Makes the input, then the process dies, or the input vanishes, before anybody has the answer."""
+    """Creates the input, then the process dies, or the input vanishes, before the answer arrives."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -272,7 +272,7 @@ async def test_a_deleted_channel_has_no_stream_even_before_its_input_has_ended(
 async def test_a_deleted_channel_whose_order_the_provider_knows_nothing_of_is_done_with(
     streams: Streams, provider: Treacherous, store: Store, channel: Channel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Somebody deleted the input at the provider while it was looked for there."""
+    """The input was deleted at the provider while it was searched for there."""
     provider.deaths = 1
     with pytest.raises(Died):
         await streams.ensure(channel)

@@ -69,7 +69,7 @@ class Client:
         self.writer.write("".join(f"GET {path} HTTP/1.1\r\nHost: x\r\n{more}\r\n" for path in paths).encode())
 
     async def response(self) -> str:
-        """The next answer's body."""
+        """Return the next answer's body."""
         head = (await self.reader.readuntil(b"\r\n\r\n")).decode().lower()
         length = int(head.partition("content-length: ")[2].partition("\r\n")[0])
         return (await self.reader.readexactly(length)).decode()
@@ -197,7 +197,7 @@ async def test_who_waits_for_us_is_not_late() -> None:
         client.send("/cold/1")
         await site.answers.waiting.acquire()
         began = site.lane.now
-        while site.lane.now < began + 1:  # noqa: ASYNC110 - nobody announces a sweep
+        while site.lane.now < began + 1:  # noqa: ASYNC110 - a sweep sends no event
             await asyncio.sleep(0.01)
         site.answers.warm.set()
         assert await client.response() == "cold 1"
