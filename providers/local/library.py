@@ -13,6 +13,7 @@ from providers.local.storage.broadcast import Broadcast
 from providers.local.storage.port import BroadcastFiles
 from providers.local.storage.storage import Storage
 from providers.local.storage.track import StoredTrack
+from providers.local.transcoder.command import Fit
 from providers.local.transcoder.renditions import SOURCE_NAME
 from providers.local.transcoder.thumbnail import MAX_SIDE, MIN_SIDE, ThumbnailBusy, ThumbnailError, Thumbnails
 
@@ -71,7 +72,8 @@ class Library:
         # Read only when a thumbnail is created: a segment has several MB, and most requests are answered from the cache.
         media = partial(asyncio.to_thread, _read, broadcast.files, track, keyframe)
         try:
-            return await self._thumbnails.of(uid, media, *_size(track, width, height), fit)
+            is_default = width is None and height is None and fit == Fit.CROP
+            return await self._thumbnails.of(uid, media, *_size(track, width, height), fit, is_default=is_default)
         except ThumbnailBusy as busy:
             raise ThumbnailNotReady(busy.retry_after) from busy
         except ThumbnailError:

@@ -98,7 +98,7 @@ async def test_a_stream_is_made_in_few_sizes_at_a_time(segment: bytes) -> None:
         await thumbnails.of("one", segment, width, 32)
     with pytest.raises(ThumbnailBusy):
         await thumbnails.of("one", segment, 64, 32)
-    assert await thumbnails.of("one", segment)  # the default size, which lists of streams show
+    assert await thumbnails.of("one", segment, 640, 480, is_default=True)  # what lists of streams show
     with pytest.raises(ThumbnailBusy):
         await thumbnails.of("one", segment, 64, 32)
 

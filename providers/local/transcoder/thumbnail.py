@@ -50,10 +50,6 @@ MAX_STREAMS = 1_000
 """The most streams whose thumbnails are cached."""
 
 
-DEFAULT_WIDTH, DEFAULT_HEIGHT, DEFAULT_FIT = 640, 360, "crop"
-"""What lists of streams show. It does not count as one of MAX_VARIANTS, so requests for other sizes never displace it."""
-
-
 class ThumbnailError(Exception):
     """The thumbnail cannot be made."""
 
@@ -115,7 +111,14 @@ class Thumbnails:
         self._waiting = 0
 
     async def of(
-        self, key: str, media: Media, width: int = DEFAULT_WIDTH, height: int = DEFAULT_HEIGHT, fit: str = DEFAULT_FIT
+        self,
+        key: str,
+        media: Media,
+        width: int = 640,
+        height: int = 360,
+        fit: str = "crop",
+        *,
+        is_default: bool = False,
     ) -> bytes:
         """Return a JPEG of the first keyframe in `media`, or the cached one, for which `media` is not read.
 
@@ -125,6 +128,7 @@ class Thumbnails:
             width: In pixels.
             height: In pixels.
             fit: As at Cloudflare: crop cuts off the excess, clip makes one side smaller, scale distorts, fill adds black.
+            is_default: No size was requested. MAX_VARIANTS does not apply, so that lists of streams always have a thumbnail.
 
         Raises:
             ThumbnailError: See above.
@@ -134,7 +138,7 @@ class Thumbnails:
         self._streams.move_to_end(key)
         if (made := self._fresh(stream).get(variant)) is None:
             try:
-                made = await self._make_once(key, stream, variant, media)
+                made = await self._make_once(key, stream, variant, media, is_default=is_default)
             finally:
                 self._evict()
         if isinstance(made.result, ThumbnailFailed):
@@ -146,12 +150,11 @@ class Thumbnails:
         stream.variants = {variant: made for variant, made in stream.variants.items() if made.at > oldest}
         return stream.variants
 
-    async def _make_once(self, key: str, stream: _Stream, variant: Variant, media: Media) -> _Made:
+    async def _make_once(self, key: str, stream: _Stream, variant: Variant, media: Media, *, is_default: bool) -> _Made:
         async def work() -> _Made:
             variants = self._fresh(stream)
             if variant not in variants:
-                others = variants.keys() - {_DEFAULT}
-                if variant != _DEFAULT and len(others) >= MAX_VARIANTS:
+                if len(variants) >= MAX_VARIANTS and not is_default:
                     raise ThumbnailBusy("too many sizes of one stream", retry_after=KEEP_SECONDS)
                 result = await self._make(variant, media)
                 stream.variants[variant] = _Made(self._clock(), result)
@@ -202,6 +205,3 @@ def _variant(width: int, height: int, fit: str) -> Variant:
     if fit not in list(Fit):
         raise BadThumbnailRequest(f"fit must be one of {', '.join(Fit)}")
     return width, height, Fit(fit)
-
-
-_DEFAULT = _variant(DEFAULT_WIDTH, DEFAULT_HEIGHT, DEFAULT_FIT)

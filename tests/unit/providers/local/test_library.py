@@ -33,7 +33,16 @@ class FreshThumbnails(Thumbnails):
         super().__init__()
         self.sizes: list[tuple[int, int]] = []
 
-    async def of(self, key: str, media: Media, width: int = 640, height: int = 360, fit: str = "crop") -> bytes:
+    async def of(
+        self,
+        key: str,
+        media: Media,
+        width: int = 640,
+        height: int = 360,
+        fit: str = "crop",
+        *,
+        is_default: bool = False,
+    ) -> bytes:
         self.sizes.append((width, height))
         return b"jpeg"
 
@@ -59,7 +68,16 @@ async def test_a_picture_that_is_there_costs_no_reading(storage: Storage, monkey
 
 async def test_a_picture_that_cannot_be_made_right_now_is_later_not_never(storage: Storage) -> None:
     class BusyThumbnails(Thumbnails):
-        async def of(self, key: str, media: Media, width: int = 640, height: int = 360, fit: str = "crop") -> bytes:
+        async def of(
+            self,
+            key: str,
+            media: Media,
+            width: int = 640,
+            height: int = 360,
+            fit: str = "crop",
+            *,
+            is_default: bool = False,
+        ) -> bytes:
             raise ThumbnailBusy("too many", retry_after=3.0)
 
     with pytest.raises(ThumbnailNotReady) as later:
@@ -78,7 +96,16 @@ async def test_every_size_that_may_be_asked_for_can_be_made(
 
 async def test_the_picture_of_a_recording_that_stopped_early_is_of_what_was_recorded(tmp_path: Path) -> None:
     class TakenThumbnails(FreshThumbnails):
-        async def of(self, key: str, media: Media, width: int = 640, height: int = 360, fit: str = "crop") -> bytes:
+        async def of(
+            self,
+            key: str,
+            media: Media,
+            width: int = 640,
+            height: int = 360,
+            fit: str = "crop",
+            *,
+            is_default: bool = False,
+        ) -> bytes:
             assert callable(media)
             return await media()
 
