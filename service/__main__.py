@@ -29,7 +29,7 @@ MISUSE = 2
 INTERRUPTED = 130
 
 CANNOT_LISTEN = (errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES, socket.EAI_NONAME, socket.EAI_AGAIN)
-"""What the system says of an address: taken, of another machine, for root alone, unknown."""
+"""Error numbers for an address that is in use, not local, privileged or unknown."""
 
 
 def main(arguments: list[str] | None = None) -> int:

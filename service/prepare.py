@@ -24,7 +24,7 @@ from service.store.database import Database
 from service.store.schema import has_newest_schema
 
 PREPARE_TIMEOUT = 300.0
-"""Seconds a preparation may take: a migration of a large database takes its time."""
+"""Seconds a preparation may take: a migration of a large database is slow."""
 
 
 NOTE = "prepared.json"

@@ -44,7 +44,7 @@ MAX_TRANSCODES_LIMIT = 64
 """Encoder processes that can be allowed per machine at most."""
 
 MAX_HSTS_AGE = 63_072_000
-"""Seconds, two years: what browsers' preload lists ask for."""
+"""Seconds, two years: recommended for browsers' preload lists."""
 
 MIN_JITSI_SECRET = 32
 """Characters: a shorter key would be easier to guess than the signature (RFC 7518 §3.2)."""

@@ -24,10 +24,10 @@ MAX_INPUTS = 5_000
 """Live inputs kept as Cloudflare last described them, about 5 kB each."""
 
 SECRET_AGE = 60.0
-"""Seconds between two times the webhook's secret is asked for."""
+"""Minimum seconds between two requests for the webhook's secret."""
 
 LIST_PAGE = 100
-"""Videos asked for at once."""
+"""Videos per request."""
 
 
 class Account:
@@ -175,7 +175,7 @@ class Account:
         return self._secret
 
     async def learn_customer_url(self) -> None:
-        """Ask for something that shows the delivery host: an input, since lists of them do not."""
+        """Learn the delivery host by reading one input: lists do not show it."""
         listed = mapping.listed(await self.call("GET", "/live_inputs"))
         uid = listed[0].get("uid") if listed and self._customer_url is None else None
         if mapping.is_uid(uid):
@@ -200,7 +200,7 @@ class Account:
                 self.inputs.drop(uid)
             raise InputNotFound(uid) from None
         except (ProviderUnavailable, asyncio.CancelledError):
-            if not reads:  # it may have been done all the same
+            if not reads:  # it may have been applied anyway
                 self.inputs.expire(lambda kept: kept == uid)
             raise
         self.inputs.put(uid, shape, asked_at=asked_at if reads else None)

@@ -57,7 +57,7 @@ FLOORS = {Priority.WRITE: 0, Priority.READ: 30, Priority.POLL: 50, Priority.RENE
 """Tokens a request leaves untouched. RENEW refreshes an answer that is still good enough."""
 
 FLOORS_ABOVE_SHARE = {Priority.WRITE: 60, Priority.READ: 95, Priority.POLL: 100, Priority.RENEW: 120}
-"""The same for an organization that has used more than its share: above the others' floors, so that it takes nothing from them."""
+"""The same for an organization that has used more than its share: above the others' floors, which reserves tokens for them."""
 
 POLLING = "polling"
 """What polling counts as: one organization more, since it serves every organization's viewers."""
@@ -110,7 +110,7 @@ class Budget:
         self._blocked_until = max(self._blocked_until, self._clock() + seconds)
 
     def observe(self, remaining: float, seconds: float) -> None:
-        """Cloudflare takes `remaining` requests more within the next `seconds`, from all users of the token."""
+        """Apply Cloudflare's own limit: `remaining` more requests within `seconds`, from all users of the token."""
         self._cap, self._cap_until = remaining, self._clock() + seconds
 
     def _until(self, needed: float, now: float) -> float:

@@ -106,9 +106,9 @@ def read_back(wanted: InputOptions, shape: Shape) -> None:
     recording = _part(shape, "recording")
     # 0 means Cloudflare's own default and need not come back.
     if wanted.reconnect_timeout and recording.get("timeoutSeconds") != wanted.reconnect_timeout:
-        raise OptionRefused("reconnect_timeout", f"Cloudflare did not take {wanted.reconnect_timeout} seconds")
+        raise OptionRefused("reconnect_timeout", f"Cloudflare did not accept {wanted.reconnect_timeout} seconds")
     if shape.get("preferLowLatency", True) is not True and wanted.latency_mode is LatencyMode.LOW:
-        raise OptionRefused("latency_mode", "Cloudflare did not take low latency")
+        raise OptionRefused("latency_mode", "Cloudflare did not accept low latency")
 
 
 def refused_option(message: str) -> OptionRefused | None:

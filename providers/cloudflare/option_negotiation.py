@@ -17,7 +17,7 @@ CLOUDFLARES_OWN = 0
 """`timeoutSeconds` that leaves the length of the window to Cloudflare, which does not document it; always accepted."""
 
 
-class Wishes:
+class RequestedOptions:
     """`options` is what to request now; `insisted` names the required ones."""
 
     def __init__(self, options: InputOptions, insisted: frozenset[str]) -> None:

@@ -58,7 +58,7 @@ MAX_RECORDINGS = 10_000
 """Recordings kept in the pages they were read in, about 1 kB each."""
 
 MAX_SINGLE_RECORDINGS = 2_000
-"""Recordings kept that were asked for by their uid."""
+"""Cached recordings that were requested by uid."""
 
 P = ParamSpec("P")
 T = TypeVar("T")

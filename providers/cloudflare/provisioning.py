@@ -9,7 +9,7 @@ from providers.cloudflare import mapping
 from providers.cloudflare.account import Account
 from providers.cloudflare.client import Refused
 from providers.cloudflare.config import MAX_BACKOFF
-from providers.cloudflare.option_negotiation import Wishes
+from providers.cloudflare.option_negotiation import RequestedOptions
 from providers.concurrency import SingleFlight
 
 CREATE_ROUNDS = 3
@@ -37,9 +37,9 @@ class Orders:
             return await self._account.of_input(uid, "PUT", body=mapping.update_body(current, wanted))
 
         try:
-            return await _agree(Wishes(options, insisted=options.changed_from(held)), ask)
+            return await _agree(RequestedOptions(options, insisted=options.changed_from(held)), ask)
         except OptionRefused:
-            # Half of it may have been taken: put back what was, so that the input says what it does.
+            # Part of it may have been applied: restore the old options, so that the input reports the effective ones.
             await ask(held)
             raise
 
@@ -76,7 +76,7 @@ class Orders:
             return made
 
         try:
-            return await _agree(Wishes(request.options, request.insisted), ask)
+            return await _agree(RequestedOptions(request.options, request.insisted), ask)
         except OptionRefused:
             if made is not None:
                 await self._account.delete(made["uid"])
@@ -93,18 +93,18 @@ class Orders:
             raise
 
 
-async def _agree(wishes: Wishes, ask: Callable[[InputOptions], Awaitable[mapping.Shape]]) -> mapping.Shape:
+async def _agree(requested: RequestedOptions, ask: Callable[[InputOptions], Awaitable[mapping.Shape]]) -> mapping.Shape:
     """Repeat the request until the echo matches the options. Errors: OptionRefused when a required option is declined."""
     while True:
         try:
-            shape = await ask(wishes.options)
-            mapping.read_back(wishes.options, shape)
+            shape = await ask(requested.options)
+            mapping.read_back(requested.options, shape)
         except Refused as refused:
             option = mapping.refused_option(refused.message)
             if option is None:
                 raise
-            wishes.give_way(option)
+            requested.give_way(option)
         except OptionRefused as declined:
-            wishes.give_way(declined)
+            requested.give_way(declined)
         else:
             return shape

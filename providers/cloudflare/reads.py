@@ -50,7 +50,7 @@ class Answer(Generic[V]):
 
 @dataclass(frozen=True, slots=True)
 class _Kept(Generic[V]):
-    """`expired_at`: since when it is known to be out of date, whatever its age."""
+    """`expired_at`: since when it is known to be out of date, at any age."""
 
     value: V
     at: datetime
@@ -75,7 +75,7 @@ class Reads(Generic[K, V]):
         """Return the cached answer or the result of `ask`. Errors: ProviderUnavailable, and those of `ask` (drop the answer)."""
         if (kept := self._fresh(key)) is not None:
             return Answer(kept.value)
-        # Not shared: an answer that was asked for before `expire` is not current for those who ask after it.
+        # Not shared: an answer requested before `expire` is not current for requests after it.
         return await self._flights.run(key, lambda: self._get(key, ask), share=False)
 
     async def _get(self, key: K, ask: Callable[[Priority], Awaitable[V]]) -> Answer[V]:
@@ -90,9 +90,9 @@ class Reads(Generic[K, V]):
         return self._instead(kept, failure)
 
     def put(self, key: K, value: V, *, asked_at: datetime | None = None) -> None:
-        """Keep an answer. `asked_at`: when it was asked for, if it was only read; else it is what our own write made of it.
+        """Cache an answer. `asked_at`: when it was requested, if it was read; None: it is the result of our own write.
 
-        An answer that was asked for before a write is older than the write's; one asked for before `expire` stays expired.
+        An answer requested before a write is older than the write's; one requested before `expire` stays expired.
         """
         kept, expired_at = self._kept.get(key), None
         if asked_at is not None and kept is not None:

@@ -17,7 +17,7 @@ from providers.cloudflare.mapping import connection as connection_of
 from providers.health import RecordingState
 
 TIME_TO_WATCHABLE = 30.0
-"""Seconds from connected to playable by Cloudflare's own word, "wait thirty seconds"."""
+"""Seconds from connected to playable, as Cloudflare documents ("wait thirty seconds")."""
 
 SENT_AWAY_WITHIN = timedelta(seconds=60)
 """An encoder lost this soon after we had it cut off was lost for that."""

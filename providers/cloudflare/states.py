@@ -43,7 +43,7 @@ STATE_TTL = timedelta(seconds=1)
 """An answer this fresh is given again."""
 
 CONNECTION_TTL = timedelta(seconds=15)
-"""The API is asked again for a connection this old while the input is on the air."""
+"""Maximum age of the connection from the API while the input is on air."""
 
 IDLE_CONNECTION_TTL = timedelta(seconds=60)
 """The same while it is not: webhooks wake us, so this is only for where none are configured."""
@@ -233,7 +233,7 @@ class States:
         except BaseException as failure:
             outdated = before.is_outdated or tracked.freshness is Freshness.OVERTAKEN
             if isinstance(failure, ProviderUnavailable) and tracked.connection is not None:
-                # The connection that is known goes on, as degraded when it is known to be out of date, or simply old.
+                # Keep the known connection; it is degraded if it is out of date or old.
                 old = tracked.connection_read is None or _age(tracked.connection_read, now) >= MAX_STALE
                 tracked.move(Trigger.MISSED if outdated else Trigger.EXPIRED if old else Trigger.KEPT)
                 return

@@ -71,7 +71,7 @@ class MemoryProvider:
         self._key_bytes = key_bytes
         self._books = _Books()
         self._listeners: list[EventListener] = []
-        self._troubles = Faults()
+        self._faults = Faults()
         self.calls: Counter[str] = Counter()
 
     # What the test does to it.
@@ -124,19 +124,19 @@ class MemoryProvider:
         self, reason: str = "switched off by the test", *, retry_after: float = 5.0, answers_state: bool = False
     ) -> None:
         """Make every call raise ProviderUnavailable; with `answers_state`, `state` returns its last answer, degraded."""
-        self._troubles.outage = Outage(lambda: ProviderUnavailable(reason, retry_after=retry_after), answers_state)
+        self._faults.outage = Outage(lambda: ProviderUnavailable(reason, retry_after=retry_after), answers_state)
 
-    def balk(self, reason: str = "refused by the test") -> None:
+    def raise_provider_error(self, reason: str = "refused by the test") -> None:
         """Make every call raise a bare ProviderError, as for an unexpected refusal; `recover` undoes it."""
-        self._troubles.outage = Outage(lambda: ProviderError(reason))
+        self._faults.outage = Outage(lambda: ProviderError(reason))
 
     def recover(self) -> None:
-        """Undo `fail` and `balk`."""
-        self._troubles.outage = None
+        """Undo `fail` and `raise_provider_error`."""
+        self._faults.outage = None
 
     def refuse(self, option: str, rule: str, *, takes: Any = None) -> None:
-        """Decline every value of this option but `takes` (None: the default) from now on."""
-        self._troubles.refusals[option] = Refusal(rule, getattr(InputOptions(), option, 0) if takes is None else takes)
+        """Decline every value of this option except `takes` (None: the default)."""
+        self._faults.refusals[option] = Refusal(rule, getattr(InputOptions(), option, 0) if takes is None else takes)
 
     @property
     def input_uids(self) -> list[str]:
@@ -187,7 +187,7 @@ class MemoryProvider:
     async def update_input(self, uid: str, options: InputOptions) -> LiveInput:
         await self._called("update_input")
         held = self._held(uid)
-        held.live = replace(held.live, options=self._troubles.judge(options, options.changed_from(held.live.options)))
+        held.live = replace(held.live, options=self._faults.judge(options, options.changed_from(held.live.options)))
         return held.live
 
     async def set_enabled(self, uid: str, enabled: bool) -> LiveInput:
@@ -200,7 +200,7 @@ class MemoryProvider:
 
     async def rotate_key(self, uid: str, overlap: int = 0) -> LiveInput:
         await self._called("rotate_key")
-        self._troubles.judge_overlap(overlap)
+        self._faults.judge_overlap(overlap)
         self._settled(uid).rotate(secrets.token_hex(self._key_bytes), self._clock(), overlap)
         return self._settled(uid).live
 
@@ -214,12 +214,12 @@ class MemoryProvider:
     async def state(self, uid: str) -> InputState:
         self.calls["state"] += 1
         await asyncio.sleep(0)
-        self._troubles.strike(asked_for_state=True)
-        return self._settled(uid).state(self._clock(), degraded=self._troubles.outage is not None)
+        self._faults.strike(asked_for_state=True)
+        return self._settled(uid).state(self._clock(), degraded=self._faults.outage is not None)
 
     def on_air(self) -> Mapping[str, Phase]:
         self.calls["on_air"] += 1
-        self._troubles.strike(asked_for_state=True)
+        self._faults.strike(asked_for_state=True)
         settled = {uid: self._settled(uid) for uid in list(self._books.on_air)}
         return {uid: held.phase for uid, held in settled.items() if held.on_air}
 
@@ -252,10 +252,10 @@ class MemoryProvider:
         """Count the call and yield to the event loop once, as a real one does, so that races show."""
         self.calls[method] += 1
         await asyncio.sleep(0)
-        self._troubles.strike()
+        self._faults.strike()
 
     def _make(self, request: InputRequest) -> LiveInput:
-        options = self._troubles.judge(request.options, request.insisted)
+        options = self._faults.judge(request.options, request.insisted)
         uid = secrets.token_hex(16)
         live = LiveInput(
             uid=uid,

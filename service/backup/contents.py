@@ -19,7 +19,7 @@ FORMAT = 1
 """The newest form of a backup that this version reads."""
 
 SPARE = 512 << 20
-"""Bytes that stay free on the disk that is written to: with less the service takes no new broadcast."""
+"""Bytes that stay free on the target disk: with less the service accepts no new broadcast."""
 
 
 class BackupRefused(Exception):

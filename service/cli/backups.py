@@ -11,7 +11,7 @@ from service.cli.arguments import command
 from service.cli.running import FAILURE, begin, say
 
 NICENESS = 10
-"""Below the service: a backup must not take the processor from the streams."""
+"""Lower priority than the service: a backup must not slow down the streams."""
 
 
 def backup_commands(commands: Any) -> None:

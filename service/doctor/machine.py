@@ -15,7 +15,7 @@ FREE_WARN = 10 << 30
 """Bytes free in the data directory below which recordings are in danger."""
 
 STREAM_BYTES_PER_HOUR = 5_000_000 // 8 * 3600
-"""What an hour of a 5 Mbit/s stream takes."""
+"""Bytes of an hour of a 5 Mbit/s stream."""
 
 
 async def check_ffmpeg(_: Settings) -> list[Finding]:

@@ -268,7 +268,7 @@ async def test_a_provider_that_is_away_is_a_503_with_retry_after(api: Api, provi
 async def test_a_refusal_of_the_provider_nobody_foresaw_is_a_503_without_details(api: Api) -> None:
     channel = await api.channel()
     await api.post(api.conference(channel) + "/create_stream")
-    api.provider.balk("the account is over its quota")
+    api.provider.raise_provider_error("the account is over its quota")
     for path in ("create_stream", "recorded_streams"):
         assert (await api.get(f"{api.conference(channel)}/{path}"))[0] == 503
     status, body = await api.post(api.conference(channel) + "/create_stream")

@@ -234,7 +234,7 @@ def test_a_taken_port_is_one_clear_line(checkout: Path, environment: dict[str, s
         assert run.process.wait(START_PATIENCE) == 1
     port = environment["CONFERENCE_RTMP_PORT"]
     sentence = (
-        f"Port {port} of 127.0.0.1 is taken: stop what listens there, or set CONFERENCE_RTMP_PORT to another port."
+        f"Port {port} of 127.0.0.1 is in use: stop what listens there, or set CONFERENCE_RTMP_PORT to another port."
     )
     assert run.output.splitlines() == [sentence]
 

@@ -53,7 +53,7 @@ class Switches(BaseModel):
     mint_video: bool = True
     """False: an encoder connects and nothing to watch ever comes of it."""
     accepted_timeouts: list[int] | None = None
-    """Values of `recording.timeoutSeconds` that are taken, beside 0; None takes every one."""
+    """Values of `recording.timeoutSeconds` that are accepted, besides 0; None accepts every one."""
     declined_timeout: Literal["null", "error"] = "null"
     """What becomes of another value: null with a 200, or a 400."""
     omit: list[str] = Field(default_factory=list)

@@ -17,7 +17,7 @@ from providers.cloudflare.fake.thumbnails import jpeg
 HLS_TYPE = "application/vnd.apple.mpegurl"
 DASH_TYPE = "application/dash+xml"
 THUMBNAIL_WIDTH = 640
-"""Pixels, when none is asked for."""
+"""Default size in pixels."""
 
 HLS = """#EXTM3U
 #EXT-X-VERSION:{version}

@@ -152,7 +152,7 @@ def _apply(world: World, live: Input, body: InputBody) -> None:
         raise ApiError(400, 10060, "deleteRecordingAfterDays must be between 30 and 1096")
     declined = _declines(world, body.recording.timeoutSeconds)
     if declined and world.switches.declined_timeout == "error":
-        raise ApiError(400, 10005, "recording.timeoutSeconds is not a value this account takes")
+        raise ApiError(400, 10005, "recording.timeoutSeconds is not a value this account accepts")
     if "meta" in sent:
         live.meta = body.meta
     if "defaultCreator" in sent:

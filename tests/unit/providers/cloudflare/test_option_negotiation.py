@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from providers.base import InputOptions, LatencyMode, OptionRefused
-from providers.cloudflare.option_negotiation import Wishes, timeouts_instead
+from providers.cloudflare.option_negotiation import RequestedOptions, timeouts_instead
 
 TOO_LONG = OptionRefused("reconnect_timeout", "declined")
 NOT_LOW = OptionRefused("latency_mode", "declined")
@@ -20,22 +20,22 @@ def test_the_nearest_longer_timeout_comes_first_and_cloudflares_own_last(wished:
 
 
 def test_low_latency_that_is_declined_becomes_standard() -> None:
-    wishes = Wishes(InputOptions(latency_mode=LatencyMode.LOW), frozenset())
-    wishes.give_way(NOT_LOW)
-    assert wishes.options == InputOptions()
+    requested = RequestedOptions(InputOptions(latency_mode=LatencyMode.LOW), frozenset())
+    requested.give_way(NOT_LOW)
+    assert requested.options == InputOptions()
 
 
 @pytest.mark.parametrize("declined", [TOO_LONG, NOT_LOW], ids=lambda each: each.option)
 def test_what_was_insisted_on_does_not_give_way(declined: OptionRefused) -> None:
-    wishes = Wishes(InputOptions(latency_mode=LatencyMode.LOW), frozenset({declined.option}))
+    requested = RequestedOptions(InputOptions(latency_mode=LatencyMode.LOW), frozenset({declined.option}))
     with pytest.raises(OptionRefused):
-        wishes.give_way(declined)
-    assert wishes.options == InputOptions(latency_mode=LatencyMode.LOW)
+        requested.give_way(declined)
+    assert requested.options == InputOptions(latency_mode=LatencyMode.LOW)
 
 
 @pytest.mark.parametrize("declined", [TOO_LONG, NOT_LOW], ids=lambda each: each.option)
 def test_where_everything_is_declined_it_ends_in_a_refusal(declined: OptionRefused) -> None:
-    wishes = Wishes(InputOptions(latency_mode=LatencyMode.LOW), frozenset())
+    requested = RequestedOptions(InputOptions(latency_mode=LatencyMode.LOW), frozenset())
     with pytest.raises(OptionRefused):
         for _ in range(10):
-            wishes.give_way(declined)
+            requested.give_way(declined)

@@ -40,7 +40,7 @@ async def test_free_ports_are_ok(settings: Settings) -> None:
     assert [finding.level for finding in findings] == [Level.OK] * 3
 
 
-async def test_a_port_somebody_else_has_fails_and_names_the_variable(settings: Settings, taken_port: int) -> None:
+async def test_a_port_used_by_another_program_fails_and_names_the_variable(settings: Settings, taken_port: int) -> None:
     findings = await check_ports(but(settings, rtmps_port=taken_port))
     (failed,) = [finding for finding in findings if finding.level is Level.FAIL]
     assert "CONFERENCE_RTMPS_PORT" in failed.advice
