@@ -163,7 +163,7 @@ def test_a_service_without_its_database_says_so_and_does_not_start(environment: 
         (["token", "list"], "hidden"),
     ],
 )
-def test_a_database_url_nobody_can_use_is_told_in_one_line(
+def test_an_unusable_database_url_is_reported_in_one_line(
     environment: dict[str, str], command: list[str], url: str
 ) -> None:
     done = run({**environment, **NO_PORTS, "CONFERENCE_DATABASE_URL": url}, *command)
@@ -178,7 +178,7 @@ def test_a_file_that_is_no_database_is_not_served_from(environment: dict[str, st
     assert (done.returncode, done.stderr.splitlines()[-1]) == (1, "The store is not available.")
 
 
-def test_a_certificate_nobody_can_use_is_told_in_one_line(environment: dict[str, str], tmp_path: Path) -> None:
+def test_an_unusable_certificate_is_reported_in_one_line(environment: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "pem").write_text("no certificate\n")
     given = {"CONFERENCE_TLS_CERT": str(tmp_path / "pem"), "CONFERENCE_TLS_KEY": str(tmp_path / "pem")}
     done = run({**environment, **NO_PORTS, **given}, "serve")

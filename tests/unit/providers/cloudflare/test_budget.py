@@ -37,7 +37,7 @@ def exhaust(budget: Budget, priority: Priority, tenant: str | None = None) -> in
     return taken
 
 
-def test_a_burst_goes_and_then_a_wait_is_told(budget: Budget) -> None:
+def test_a_burst_is_allowed_and_then_a_wait_is_returned(budget: Budget) -> None:
     assert exhaust(budget, Priority.WRITE) == BURST
     refusal = budget.take()
     assert refusal is not None and 0 < refusal.wait <= 1 / RATE
@@ -51,7 +51,7 @@ def test_after_the_wait_one_more_goes(budget: Budget, clock: Monotonic) -> None:
     assert budget.take() is None
 
 
-def test_whoever_comes_back_when_told_finds_more_than_one_token(budget: Budget, clock: Monotonic) -> None:
+def test_a_retry_after_the_given_wait_finds_more_than_one_token(budget: Budget, clock: Monotonic) -> None:
     exhaust(budget, Priority.WRITE)
     refusal = budget.take()
     assert refusal is not None

@@ -48,7 +48,7 @@ async def test_a_create_that_answers_too_late_makes_one_input(fake: FakeHand, ma
     assert await inputs(fake) == [live.uid]
 
 
-async def test_an_api_that_takes_requests_and_never_answers_keeps_nobody_waiting_for_every_attempt(
+async def test_an_api_that_never_answers_does_not_delay_the_action_for_every_attempt(
     fake: FakeHand, live: LiveInput, make: Make
 ) -> None:
     provider = make(api_timeout=0.3, action_timeout=0.4)
@@ -134,7 +134,7 @@ async def test_a_default_that_is_declined_gives_way_to_the_nearest_that_is_taken
     assert await inputs(fake) == [live.uid]
 
 
-async def test_the_hold_is_as_long_as_the_reconnect_timeout_that_is_told(
+async def test_the_hold_is_as_long_as_the_reported_reconnect_timeout(
     fake: FakeHand, provider: CloudflareProvider
 ) -> None:
     await fake.admin("/switches", accepted_timeouts=[180])

@@ -112,7 +112,7 @@ async def test_the_countdown_never_rises_and_stays_above_zero(
     assert (told[0], told[-1]) == (30, 1)
 
 
-async def test_the_recording_of_a_deleted_input_is_still_told(
+async def test_the_recording_of_a_deleted_input_is_still_reported(
     fake: FakeHand, provider: CloudflareProvider, live: LiveInput
 ) -> None:
     told: list[ProviderEvent] = []

@@ -131,7 +131,7 @@ async def test_a_signed_video_is_looked_at(client: Client, woken: list[str]) -> 
     assert woken == [f"{UID} 6b9e68b07dfee8cc2d116e4c51d6a957"]
 
 
-async def test_a_video_nobody_streamed_is_ignored(client: Client, woken: list[str]) -> None:
+async def test_an_uploaded_video_is_ignored(client: Client, woken: list[str]) -> None:
     assert (await video(client, BODY)).status == 204
     assert woken == []
 
