@@ -63,7 +63,7 @@ class Stage:
         self,
         tasks: Tasks,
         limits: BoardLimits = UNHURRIED,
-        newcomers: NewVisitorLimits | None = None,
+        new_visitors: NewVisitorLimits | None = None,
         viewers: ViewerWindow | None = None,
         clock: Clock | None = None,
     ) -> None:
@@ -74,7 +74,7 @@ class Stage:
         self.board = StatusBoard(self.channels, self.provider, self.viewers, tasks.spawn, self.clock, limits)
         self.public = PublicStream(
             self.board,
-            NewVisitors(newcomers),
+            NewVisitors(new_visitors),
             clock=self.clock,
             visitor_of=lambda _, bearer: bearer.removeprefix("visitor-") if bearer.startswith("visitor-") else None,
         )

@@ -23,7 +23,7 @@ from service.store import Store
 from service.viewers.memory import MemoryViewers
 from service.wiring.api import build_app
 from service.wiring.domain import Conference, Ports, assembled
-from tests.api.people import Person, first, newcomer
+from tests.api.people import Person, first, new_user
 
 MEETING_SIGNER = MeetingSigner("our-app", "jitsi", "meet.example.com", "the secret shared with Jitsi, long enough")
 
@@ -148,4 +148,4 @@ def ada(api: Api) -> Person:
 @pytest.fixture
 async def bob(api: Api) -> Person:
     """Another user of the same organization."""
-    return await newcomer(api, "Bob Kahn")
+    return await new_user(api, "Bob Kahn")

@@ -94,8 +94,8 @@ def first(api: Api) -> Person:
     return Person(api, str(api.user), api.token)
 
 
-async def newcomer(api: Api, name: str = "Grace Hopper", organization: UUID | None = None) -> Person:
-    """Another user: of the same organization, or of another one."""
+async def new_user(api: Api, name: str = "Grace Hopper", organization: UUID | None = None) -> Person:
+    """Create another user, of the same organization or of another one."""
     user = uuid4()
     issued = await api.accounts.create_token(organization or api.organization, user, full_name=name)
     return Person(api, str(user), issued.secret)

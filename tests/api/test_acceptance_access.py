@@ -9,7 +9,7 @@ from uuid import uuid4
 from service.domain.accounts import Accounts
 from service.wiring.domain import now
 from tests.api.conftest import Api
-from tests.api.people import Person, newcomer, words
+from tests.api.people import Person, new_user, words
 
 ME = "/api/v5/users/me"
 
@@ -46,7 +46,7 @@ async def test_check_28_another_organization_comes_nowhere(api: Api, ada: Person
     channel = await ada.channel()
     message = await ada.say(channel)
     other = uuid4()
-    stranger = await newcomer(api, "Eve", other)
+    stranger = await new_user(api, "Eve", other)
     places = [
         "channels",
         f"channels/{channel}",

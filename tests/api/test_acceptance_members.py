@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from tests.api.conftest import Api
-from tests.api.people import Person, newcomer
+from tests.api.people import Person, new_user
 
 
 async def test_check_18_a_direct_channel_is_one_for_its_people_whoever_asks(ada: Person, bob: Person) -> None:
@@ -23,7 +23,7 @@ async def test_check_19_members_come_into_public_channels_but_not_into_direct_on
     api: Api, ada: Person, bob: Person
 ) -> None:
     direct, public = await ada.direct(bob), await ada.channel()
-    carol = await newcomer(api)
+    carol = await new_user(api)
     assert (await ada.post(f"channels/{direct}/members", {"member_id": carol.id}))[0] == 400
     status, member = await ada.post(f"channels/{public}/members", {"member_id": bob.id})
     assert (status, member["member_id"], member["channel"], member["is_admin"]) == (201, bob.id, public, False)

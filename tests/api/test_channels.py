@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 
 from tests.api.conftest import Api
-from tests.api.people import Person, first, newcomer
+from tests.api.people import Person, first, new_user
 
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 
@@ -77,7 +77,7 @@ async def test_a_channel_made_private_and_the_default_at_once_becomes_one_of_the
 
 
 async def test_the_default_channel_of_another_organization_does_not_count(api: Api) -> None:
-    ada, eve = first(api), await newcomer(api, "Eve", uuid4())
+    ada, eve = first(api), await new_user(api, "Eve", uuid4())
     theirs = f"/api/pub/v1/orgs/{(await eve.seen('/api/v5/users/me'))['organization_id']}/channels"
     other = await eve.made(theirs, {"name": "Theirs"})
     assert (await eve.patch(f"{theirs}/{other['id']}", {"is_default_channel": True}))[0] == 200

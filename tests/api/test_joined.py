@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 
 from tests.api.conftest import Api
-from tests.api.people import Person, newcomer, words
+from tests.api.people import Person, new_user, words
 
 
 async def test_two_who_open_their_direct_channel_at_once_get_one(ada: Person, bob: Person) -> None:
@@ -21,7 +21,7 @@ async def test_two_who_open_their_direct_channel_at_once_get_one(ada: Person, bo
 
 
 async def test_a_direct_channel_is_its_peoples_alone(api: Api, ada: Person, bob: Person) -> None:
-    carol = await newcomer(api)
+    carol = await new_user(api)
     pair, trio = await ada.direct(bob), await ada.direct(bob, carol)
     assert pair != trio
     assert [each["id"] for each in await bob.all(f"users/{bob.id}/dm-channels")] == [trio, pair]
@@ -62,7 +62,7 @@ async def test_a_private_channel_is_joined_by_its_members_until_they_are_sent_aw
     api: Api, ada: Person, bob: Person
 ) -> None:
     private = await ada.channel("Staff", is_private=True, members=[bob.id])
-    carol = await newcomer(api)
+    carol = await new_user(api)
     path = f"users/{bob.id}/joined-channels"
     found = await bob.seen(f"{path}/{private}")
     assert (found["type"], found["is_private"]) == (4, True)
@@ -75,7 +75,7 @@ async def test_a_private_channel_is_joined_by_its_members_until_they_are_sent_aw
 
 async def test_who_is_in_a_channel_that_becomes_private_stays_in_it(api: Api, ada: Person, bob: Person) -> None:
     channel = await ada.channel(members=[bob.id])
-    carol = await newcomer(api)
+    carol = await new_user(api)
     await ada.patch(f"channels/{channel}", {"is_private": True})
     assert [each["type"] for each in await bob.all(f"users/{bob.id}/joined-channels")] == [4]
     assert (await bob.seen(f"channels/{channel}"))["member_count"] == 2
@@ -131,7 +131,7 @@ async def test_recordings_of_a_deleted_channel_are_found_by_uid(api: Api, ada: P
     await ada.delete(f"channels/{channel}")
     assert (await ada.seen(path))["uid"] == recording.uid
     assert (await bob.get(path))[0] == 404, "bob was no member of the private channel"
-    stranger = await newcomer(api, "Eve", uuid4())
+    stranger = await new_user(api, "Eve", uuid4())
     assert (await stranger.get(path))[0] == 403
     other = f"/api/pub/v1/orgs/{(await stranger.seen('/api/v5/users/me'))['organization_id']}"
     assert (await stranger.get(f"{other}/{path}"))[0] == 404
@@ -173,7 +173,7 @@ LISTS = ("channels", "users/{me}/joined-channels", "users/{me}/dm-channels")
 
 async def room_for(ada: Person, path: str, number: int) -> str:
     if path.endswith("dm-channels"):
-        return await ada.direct(await newcomer(ada.api, f"Peer {number}"))
+        return await ada.direct(await new_user(ada.api, f"Peer {number}"))
     return await ada.channel(f"{number}", is_private=bool(number % 2))
 
 

@@ -1,4 +1,4 @@
-"""A recording that ended because the disk is nearly full is told wherever the streamer looks."""
+"""A recording that ended because the disk is nearly full is reported on every page and endpoint for the streamer."""
 
 from __future__ import annotations
 

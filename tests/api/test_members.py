@@ -11,7 +11,7 @@ from sqlalchemy import update
 
 from service.store.tables import users
 from tests.api.conftest import Api
-from tests.api.people import TIME, Person, newcomer
+from tests.api.people import TIME, Person, new_user
 
 
 def me(channel: str, person: Person) -> str:
@@ -52,7 +52,7 @@ async def test_joining_twice_is_harmless_and_counted_once(ada: Person, bob: Pers
 
 
 async def test_somebody_of_another_organization_does_not_come_in(api: Api, ada: Person) -> None:
-    stranger = await newcomer(api, "Eve", uuid4())
+    stranger = await new_user(api, "Eve", uuid4())
     status, answer = await ada.post(f"channels/{await ada.channel()}/members", {"member_id": stranger.id})
     assert (status, list(answer)) == (400, ["member_id"])
 
@@ -60,7 +60,7 @@ async def test_somebody_of_another_organization_does_not_come_in(api: Api, ada: 
 async def test_a_private_channel_exists_for_its_members_only(api: Api, ada: Person, bob: Person) -> None:
     private = await ada.channel("Staff", is_private=True, members=[bob.id])
     message = await ada.say(private)
-    carol = await newcomer(api)
+    carol = await new_user(api)
     places = [
         f"channels/{private}",
         f"channels/{private}/messages",
@@ -173,7 +173,7 @@ async def test_what_was_said_before_somebody_came_is_not_unread(ada: Person, bob
 
 
 async def test_mentions_are_counted_for_those_meant(api: Api, ada: Person, bob: Person) -> None:
-    carol = await newcomer(api)
+    carol = await new_user(api)
     channel = await ada.channel(members=[bob.id, carol.id])
     await ada.say(channel, notify_users=[bob.id, ada.id, str(uuid4())], notify_teams=["whoever"])
     to_all = await ada.say(channel, notify_channel=True, notify_users=[bob.id])
@@ -234,7 +234,7 @@ async def test_settings_belong_to_a_membership(ada: Person, bob: Person) -> None
 
 
 async def test_members_page_both_ways(api: Api, ada: Person) -> None:
-    people = [await newcomer(api, f"Person {number}") for number in range(5)]
+    people = [await new_user(api, f"Person {number}") for number in range(5)]
     channel = await ada.channel(members=[each.id for each in people])
     up = await ada.all(f"channels/{channel}/members?ordering=created_at&page_size=2")
     assert up == (await ada.all(f"channels/{channel}/members?page_size=4"))[::-1]

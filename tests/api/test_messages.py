@@ -124,11 +124,11 @@ async def test_only_admins_announce(ada: Person, bob: Person) -> None:
 
 async def test_a_message_is_deleted_by_its_sender_or_an_admin(ada: Person, bob: Person) -> None:
     channel = await ada.channel(members=[bob.id])
-    mine, his = await ada.say(channel), await bob.say(channel)
+    mine, theirs = await ada.say(channel), await bob.say(channel)
     assert (await bob.delete(f"channels/{channel}/messages/{mine['id']}"))[0] == 403
-    assert (await ada.delete(f"channels/{channel}/messages/{his['id']}"))[0] == 204
-    assert (await bob.patch(f"channels/{channel}/messages/{his['id']}", {"body": words("x")}))[0] == 404
-    assert (await bob.delete(f"channels/{channel}/messages/{his['id']}"))[0] == 204
+    assert (await ada.delete(f"channels/{channel}/messages/{theirs['id']}"))[0] == 204
+    assert (await bob.patch(f"channels/{channel}/messages/{theirs['id']}", {"body": words("x")}))[0] == 404
+    assert (await bob.delete(f"channels/{channel}/messages/{theirs['id']}"))[0] == 204
 
 
 async def test_a_message_is_found_in_its_own_channel_only(ada: Person) -> None:

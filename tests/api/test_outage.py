@@ -1,4 +1,4 @@
-"""The store goes away and comes back."""
+"""The store becomes unavailable and comes back."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.servers import PostgresServer
 
 @pytest.fixture
 def database_url(migrated_postgresql: str) -> str:
-    """Only PostgreSQL can go away."""
+    """Only PostgreSQL can become unavailable."""
     return migrated_postgresql
 
 

@@ -12,7 +12,7 @@ import pytest
 from service.domain.accounts import Accounts
 from service.wiring.domain import now
 from tests.api.conftest import Api
-from tests.api.people import Person, newcomer, words
+from tests.api.people import Person, new_user, words
 
 OTHERS_BUSINESS = {
     "replace_channel", "change_channel", "delete_channel",
@@ -137,7 +137,7 @@ async def test_nothing_opens_with_credentials_that_are_not_for_it(api: Api, ada:
 
 
 async def test_another_organization_is_closed(api: Api, ada: Person) -> None:
-    eve = await newcomer(api, "Eve", uuid4())
+    eve = await new_user(api, "Eve", uuid4())
     found = await statuses(api, await scene(api, ada, ada.id), eve.auth)
     assert found.pop("get_me") == 200
     assert set(found.values()) == {403}, found
@@ -145,7 +145,7 @@ async def test_another_organization_is_closed(api: Api, ada: Person) -> None:
 
 async def test_what_is_another_organizations_is_not_found_below_ones_own(api: Api, ada: Person) -> None:
     home = uuid4()
-    eve = await newcomer(api, "Eve", home)
+    eve = await new_user(api, "Eve", home)
     place = await scene(api, ada, ada.id)
     theirs = Place(
         home,
@@ -165,7 +165,7 @@ async def test_a_private_channel_is_not_there_for_who_is_not_in_it(api: Api, ada
 
 
 async def test_a_direct_channel_is_not_there_for_who_is_not_in_it(api: Api, ada: Person, bob: Person) -> None:
-    carol = await newcomer(api)
+    carol = await new_user(api)
     channel = await ada.direct(carol)
     message = await ada.say(channel)
     found = await statuses(api, Place(api.organization, channel, bob.id, ada.id, message["id"], "0" * 32), bob.auth)
@@ -196,12 +196,12 @@ async def test_a_token_without_a_user_speaks_and_sees_for_nobody(api: Api, ada: 
 
 
 async def test_a_recording_of_a_deleted_private_channel_is_its_last_members(api: Api, ada: Person, bob: Person) -> None:
-    carol, eve = await newcomer(api, "Carol"), await newcomer(api, "Eve")
+    carol, eve = await new_user(api, "Carol"), await new_user(api, "Eve")
     place = await scene(api, ada, ada.id, is_private=True, members=[bob.id, carol.id])
     channel, path = place.path("channels/{channel_id}"), place.path("conference/recorded_streams/{recording_uid}")
     assert (await carol.delete(f"{channel}/members/{carol.id}"))[0] == 204
     organization = Person(api, "", (await api.accounts.create_token(api.organization, None)).secret)
-    stranger = await newcomer(api, "Mallory", uuid4())
+    stranger = await new_user(api, "Mallory", uuid4())
     assert [(await each.get(path))[0] for each in (ada, bob, carol, eve)] == [200, 200, 404, 404]
     assert (await ada.delete(channel))[0] == 204
     asked = {each.id: (await each.get(path))[0] for each in (ada, bob, carol, eve, organization)}

@@ -1,4 +1,4 @@
-"""The two public endpoints over HTTP, through the express lane and without it."""
+"""The two public endpoints over HTTP, through the fast path and without it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.waiting import until
 
 
 class Site:
-    """The stage behind HTTP. With a lane, `fast` counts what it answered."""
+    """The stage behind HTTP. With a fast path, `fast` counts what it answered."""
 
     def __init__(self, stage: Stage, base: str, session: ClientSession) -> None:
         self.stage = stage
@@ -49,7 +49,7 @@ class Site:
 
 @pytest.fixture(params=["express", "aiohttp"])
 async def site(request: pytest.FixtureRequest, tasks: Tasks) -> AsyncIterator[Site]:
-    stage = await Stage(tasks, newcomers=NewVisitorLimits(burst=20, per_second=1)).open()
+    stage = await Stage(tasks, new_visitors=NewVisitorLimits(burst=20, per_second=1)).open()
     app = web.Application(middlewares=[envelope(Figures(CollectorRegistry()))])
     app.add_routes(routes(stage.public, stage.board))
     runner = web.AppRunner(app)
@@ -57,13 +57,13 @@ async def site(request: pytest.FixtureRequest, tasks: Tasks) -> AsyncIterator[Si
     fast: list[WireReply] = []
     answer = stage.public.answer if request.param == "express" else lambda *_: None
     assert runner.server is not None
-    lane = FastPath(runner.server, answer, spawn=tasks.spawn, on_reply=fast.append)
-    port = await lane.listen("127.0.0.1", 0)
+    fast_path = FastPath(runner.server, answer, spawn=tasks.spawn, on_reply=fast.append)
+    port = await fast_path.listen("127.0.0.1", 0)
     async with ClientSession() as session:
         site = Site(stage, f"http://127.0.0.1:{port}", session)
         site.fast = fast
         yield site
-    await lane.aclose()
+    await fast_path.aclose()
     await runner.cleanup()
     await stage.board.aclose()
 

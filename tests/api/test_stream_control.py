@@ -8,7 +8,7 @@ import pytest
 
 from service.domain.streams.streams import NO_INPUT
 from tests.api.conftest import Api
-from tests.api.people import Person, newcomer
+from tests.api.people import Person, new_user
 
 ACTIONS = ("rotate_key", "enable", "disable")
 
@@ -93,7 +93,7 @@ async def test_a_stream_is_controlled_by_admins_and_the_organization_alone(
     channel = await ada.channel(members=[bob.id])
     assert (await bob.post(f"channels/{channel}/conference/create_stream"))[0] == 201
     control = f"channels/{channel}/conference/{action}"
-    stranger = await newcomer(api, "Eve")
+    stranger = await new_user(api, "Eve")
     for other in (bob, stranger):
         assert await other.post(control) == (403, {"detail": "You do not have permission to perform this action."})
     organization = Person(api, "", (await api.accounts.create_token(api.organization, None)).secret)
@@ -108,4 +108,4 @@ async def test_a_direct_channel_has_no_admin_so_its_members_control_its_stream(
     channel = await ada.direct(bob)
     assert (await ada.post(f"channels/{channel}/conference/create_stream"))[0] == 201
     assert (await bob.post(f"channels/{channel}/conference/rotate_key"))[0] == 200
-    assert (await (await newcomer(api, "Eve")).post(f"channels/{channel}/conference/rotate_key"))[0] == 404
+    assert (await (await new_user(api, "Eve")).post(f"channels/{channel}/conference/rotate_key"))[0] == 404

@@ -53,7 +53,7 @@ class Events:
 
 
 class Site:
-    """The stage behind HTTP, with the express lane in front as in the service."""
+    """The stage behind HTTP, with the fast path in front as in the service."""
 
     def __init__(self, stage: Stage, events: StreamEvents, base: str, session: ClientSession) -> None:
         self.stage = stage
@@ -75,20 +75,22 @@ class Site:
 
 
 @asynccontextmanager
-async def serving(tasks: Tasks, limits: EventLimits, newcomers: NewVisitorLimits | None = None) -> AsyncIterator[Site]:
-    stage = await Stage(tasks, newcomers=newcomers).open()
+async def serving(
+    tasks: Tasks, limits: EventLimits, new_visitors: NewVisitorLimits | None = None
+) -> AsyncIterator[Site]:
+    stage = await Stage(tasks, new_visitors=new_visitors).open()
     events = StreamEvents(stage.board, stage.public, limits)
     app = web.Application(middlewares=[envelope(Figures(CollectorRegistry()))])
     app.add_routes([*routes(stage.public, stage.board), *events.routes()])
     runner = web.AppRunner(app)
     await runner.setup()
     assert runner.server is not None
-    lane = FastPath(runner.server, stage.public.answer, spawn=tasks.spawn)
-    port = await lane.listen("127.0.0.1", 0)
+    fast_path = FastPath(runner.server, stage.public.answer, spawn=tasks.spawn)
+    port = await fast_path.listen("127.0.0.1", 0)
     async with ClientSession() as session:
         yield Site(stage, events, f"http://127.0.0.1:{port}", session)
         await events.aclose()
-    await lane.aclose()
+    await fast_path.aclose()
     await runner.cleanup()
     await stage.board.aclose()
 

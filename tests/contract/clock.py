@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 
 class MovableClock:
-    """A clock that only moves when it is told to."""
+    """A clock that only moves when `advance` is called."""
 
     def __init__(self) -> None:
         self.now = datetime(2026, 11, 20, 12, tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""The local provider on real sockets and a real disk, with encoders of our own and a clock that only moves when told to."""
+"""The local provider on real sockets and a real disk, with encoders of our own and a clock that only moves on request."""
 
 from __future__ import annotations
 

@@ -137,7 +137,7 @@ class CloudflareStage:
         return True
 
     async def _look(self, live: LiveInput) -> None:
-        """Read the state, as players do all the time: Cloudflare tells no one by itself that a stream became watchable."""
+        """Read the state, as players do all the time: Cloudflare sends no notification when a stream becomes watchable."""
         await self.provider.state(live.uid)
 
     def _hear(self, event: ProviderEvent) -> None:

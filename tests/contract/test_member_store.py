@@ -67,17 +67,17 @@ async def test_members_page_both_ways_while_others_join(store: Store, ordering: 
     _, guests = await new_people(store, 6, room.organization_id)
     for number, each in enumerate(guests):
         await store.members.add_member(room.id, each, later(number // 2))  # two at a time: the id decides
-    _, newcomers = await new_people(store, 3, room.organization_id)
-    waiting = iter(newcomers)
+    _, joining = await new_people(store, 3, room.organization_id)
+    waiting = iter(joining)
 
-    async def somebody_joins() -> None:
-        if (newcomer := next(waiting, None)) is not None:
-            await store.members.add_member(room.id, newcomer, later(60))
+    async def another_joins() -> None:
+        if (user := next(waiting, None)) is not None:
+            await store.members.add_member(room.id, user, later(60))
 
     found = await every_page(
         lambda request: store.members.members(room.id, ordering, request),
         lambda each: PageAnchor(each.created_at, str(each.id)),
-        between=somebody_joins,
+        between=another_joins,
     )
     ids = [each.user.id for each in found]
     assert len(ids) == len(set(ids))

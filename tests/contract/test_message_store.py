@@ -158,7 +158,7 @@ class Storm:
         self.dice = random.Random(seed)
         self.sent: dict[UUID, NewMessage] = {}
         self.stored: list[Message] = []
-        # As many as there are connections: who waits too long for one on a slow machine would be told to come back.
+        # As many as there are connections: on a slow machine, a client that waits too long for one would get Unavailable.
         self.turns = asyncio.Semaphore(POOL_SIZE)
 
     async def act(self) -> None:

@@ -66,7 +66,7 @@ async def live(stage: Stage) -> LiveInput:
 
 @pytest.fixture
 def events(stage: Stage) -> list[ProviderEvent]:
-    """Everything the provider tells from now on."""
+    """Collect every notification of the provider from now on."""
     told: list[ProviderEvent] = []
     stage.provider.listen(told.append)
     return told

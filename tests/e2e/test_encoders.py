@@ -29,7 +29,7 @@ pytestmark = pytest.mark.e2e
 ALLOW_SKIP = "CONFERENCE_TEST_ALLOW_SKIP"
 FRAMES = 60
 UNVERIFIED = ["-tls_verify", "0"]
-"""The default of ffmpeg up to 8 at least; the current one verifies unless it is told not to."""
+"""The default of ffmpeg up to 8 at least; the current one verifies unless this is switched off."""
 
 
 @dataclass

@@ -124,7 +124,7 @@ async def test_a_finished_broadcast_plays_in_a_browser_to_its_end(tmp_path: Path
 async def test_a_recording_of_several_connections_plays_in_a_browser_to_its_end(
     tmp_path: Path, browser: Browser, entry: str
 ) -> None:
-    """The encoder goes away wherever it likes, also between B-frames, and while its audio is behind."""
+    """The encoder disconnects at any point, also between B-frames, and while its audio is behind."""
     showing, tags = Showing(tmp_path), moving_pattern(tmp_path, 4)
     began = time.time() - 60
     for at, (video, audio) in enumerate([(2_330, 2_200), (1_770, 1_800), (2_450, 1_700), (4_000, 4_000)]):

@@ -1,4 +1,4 @@
-"""`scripts/run` as a newcomer meets it: it prints lines that work, and Ctrl-C leaves nothing behind."""
+"""`scripts/run` as a new user meets it: it prints lines that work, and Ctrl-C leaves nothing behind."""
 
 from __future__ import annotations
 

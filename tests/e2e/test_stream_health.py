@@ -1,4 +1,4 @@
-"""Streams made badly on purpose, by a real ffmpeg and by hand, and what their streamers are told."""
+"""Streams made badly on purpose, by a real ffmpeg and by hand, and the findings that their streamers see."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ async def test_what_is_measured_is_what_was_encoded(live: Service, good: Path) -
     assert back["history"][-1]["viewer_count"] == 1
 
 
-# By hand: what no encoder can be told to do.
+# By hand: faults that no encoder can be configured to make.
 
 Change = Callable[[Iterator[FlvTag]], Iterator[FlvTag]]
 

@@ -1,4 +1,4 @@
-"""The express lane answers what aiohttp answers, to any sequence of requests however it is cut, and in the same order."""
+"""The fast path answers what aiohttp answers, to any sequence of requests however it is cut, and in the same order."""
 
 from __future__ import annotations
 
@@ -149,7 +149,7 @@ conversations = st.lists(st.one_of(polls, polls, polls, others), min_size=1, max
 
 
 class Site:
-    """The stage behind one server, with or without a lane."""
+    """The stage behind one server, with or without a fast path."""
 
     def __init__(self, stage: Stage, port: int, fast: list[WireReply]) -> None:
         self.fast = fast
@@ -207,7 +207,7 @@ async def _response(reader: asyncio.StreamReader, method: str) -> tuple[int, dic
 async def site(*, express: bool) -> AsyncIterator[Site]:
     tasks = Tasks()
     still = BoardLimits(refresh_every=3600.0, recount_after=3600.0)  # nothing changes while they talk
-    stage = await Stage(tasks, still, newcomers=NewVisitorLimits(burst=2, per_second=1)).open()
+    stage = await Stage(tasks, still, new_visitors=NewVisitorLimits(burst=2, per_second=1)).open()
     stage.go_live()
     await stage.watch()
     app = web.Application(middlewares=[envelope(Figures(CollectorRegistry()))])

@@ -55,11 +55,11 @@ await client.call("createChannel", { path: organization });
 await client.call("createChannel", { path: organization, body: { description: "x" } });
 // @ts-expect-error: there is no such member
 await client.call("createChannel", { path: organization, body: { name: "x", colour: "red" } });
-// @ts-expect-error: nobody makes a direct channel like that
+// @ts-expect-error: a direct channel is not created like that
 await client.call("createChannel", { path: organization, body: { name: "x", type: 1 } });
 // @ts-expect-error: there is no such action
 await client.call("changeStreamSession", { path, body: { action: "pause" } });
-// @ts-expect-error: nobody sends a deleted message
+// @ts-expect-error: a deleted message cannot be sent
 await client.call("sendMessage", { path, body: { type: "deleted", body: { version: 3 } } });
 // @ts-expect-error: a chunk has a type
 await client.call("sendMessage", { path, body: { body: { version: 3, chunks: [{ text: "x" }] } } });

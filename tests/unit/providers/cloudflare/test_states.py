@@ -1,4 +1,4 @@
-"""What players are told when answers, webhooks and clocks come as they please; both hosts are scripted."""
+"""The status that players receive when answers, webhooks and clocks come as they please; both hosts are scripted."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ from service.concurrency.tasks import Tasks
 
 
 class Store(MemoryInputStore):
-    """Answers the first change late: it is made at once, and told when `gate` opens."""
+    """Answers the first change late: it is made at once, and answered when `gate` opens."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""One encoder on a real socket: what the gate answers it, its media, how it leaves and what it is told at last."""
+"""One encoder on a real socket: the gate's answer, its media, how it disconnects and the last message it is sent."""
 
 from __future__ import annotations
 

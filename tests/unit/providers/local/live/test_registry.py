@@ -1,4 +1,4 @@
-"""Who may publish and what becomes of it, on a real storage, with a store and a disk that misbehave when told to."""
+"""Which encoder may publish and what follows, on a real storage, with a store and a disk that fail on request."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ KEY = "key"
 
 
 class Store(MemoryInputStore):
-    """An input store that can be away, and that lets something happen while it looks a key up."""
+    """An input store that can be unavailable, and that can run a hook while it looks a key up."""
 
     def __init__(self) -> None:
         super().__init__()

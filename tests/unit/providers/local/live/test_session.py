@@ -53,7 +53,7 @@ class ScriptedPipeline:
 
 @dataclass
 class World:
-    """One session, its clock, and what it told."""
+    """One session, its clock, and its notifications."""
 
     reconnect_timeout: int = 30
     now: float = 1_000.0

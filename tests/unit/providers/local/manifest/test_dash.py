@@ -1,4 +1,4 @@
-"""What an MPD tells players of the time they may seek in."""
+"""The seekable range that an MPD announces to players."""
 
 from __future__ import annotations
 

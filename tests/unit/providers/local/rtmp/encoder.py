@@ -1,4 +1,4 @@
-"""The encoder's side of RTMP for tests, byte for byte as OBS does it: what it says to a server, and what it hears.
+"""The encoder's side of RTMP for tests, byte for byte as OBS does it: what it sends to a server, and what it receives.
 
 OBS (librtmp): chunk size 4096 before connect, flashVer FMLE/3.0, releaseStream, FCPublish, createStream, publish; then onMetaData,
 then media with full headers first and short ones later. `script` parts can be fed to a session without looking at answers,

@@ -1,4 +1,4 @@
-"""What a session tells its shell, and how a stream key is read out of what encoders send."""
+"""The events of a session, and how a stream key is read out of what encoders send."""
 
 import pytest
 

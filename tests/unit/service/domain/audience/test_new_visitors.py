@@ -10,8 +10,8 @@ from service.viewers.port import WINDOW_MS
 LIMITS = NewVisitorLimits(burst=3, per_second=2)
 
 
-def crowd(newcomers: NewVisitors, size: int, address: str = "192.0.2.1", now_ms: int = 0) -> list[float]:
-    return [newcomers.admit("stream", f"{address} {now_ms} {number}", address, now_ms) for number in range(size)]
+def crowd(visitors: NewVisitors, size: int, address: str = "192.0.2.1", now_ms: int = 0) -> list[float]:
+    return [visitors.admit("stream", f"{address} {now_ms} {number}", address, now_ms) for number in range(size)]
 
 
 def test_an_address_may_bring_a_burst_of_newcomers_and_no_more() -> None:
@@ -19,15 +19,15 @@ def test_an_address_may_bring_a_burst_of_newcomers_and_no_more() -> None:
 
 
 def test_room_comes_back_with_time() -> None:
-    newcomers = NewVisitors(LIMITS)
-    crowd(newcomers, 4)
-    assert crowd(newcomers, 2, now_ms=500) == [0.0, 0.5]
+    visitors = NewVisitors(LIMITS)
+    crowd(visitors, 4)
+    assert crowd(visitors, 2, now_ms=500) == [0.0, 0.5]
 
 
 def test_addresses_do_not_share() -> None:
-    newcomers = NewVisitors(LIMITS)
-    crowd(newcomers, 4)
-    assert crowd(newcomers, 1, "192.0.2.2") == [0.0]
+    visitors = NewVisitors(LIMITS)
+    crowd(visitors, 4)
+    assert crowd(visitors, 1, "192.0.2.2") == [0.0]
 
 
 @pytest.mark.parametrize(
@@ -41,55 +41,55 @@ def test_addresses_do_not_share() -> None:
     ],
 )
 def test_an_ipv6_site_has_one_bucket(one: str, other: str, shared: bool) -> None:
-    newcomers = NewVisitors(LIMITS)
-    crowd(newcomers, 3, one)
-    assert (crowd(newcomers, 1, other) != [0.0]) is shared
+    visitors = NewVisitors(LIMITS)
+    crowd(visitors, 3, one)
+    assert (crowd(visitors, 1, other) != [0.0]) is shared
 
 
 def test_who_was_let_in_is_known_for_at_least_a_window() -> None:
-    newcomers = NewVisitors(LIMITS)
-    newcomers.knows("stream", "ann", 0)
-    newcomers.admit("stream", "ann", "192.0.2.1", 0)
-    assert newcomers.knows("stream", "ann", WINDOW_MS)
+    visitors = NewVisitors(LIMITS)
+    visitors.knows("stream", "ann", 0)
+    visitors.admit("stream", "ann", "192.0.2.1", 0)
+    assert visitors.knows("stream", "ann", WINDOW_MS)
 
 
 def test_who_keeps_coming_stays_known() -> None:
-    newcomers = NewVisitors(LIMITS)
-    newcomers.admit("stream", "ann", "192.0.2.1", 0)
-    assert all(newcomers.knows("stream", "ann", at) for at in range(0, 10 * WINDOW_MS, WINDOW_MS // 2))
+    visitors = NewVisitors(LIMITS)
+    visitors.admit("stream", "ann", "192.0.2.1", 0)
+    assert all(visitors.knows("stream", "ann", at) for at in range(0, 10 * WINDOW_MS, WINDOW_MS // 2))
 
 
 def test_who_stayed_away_is_new_again() -> None:
-    newcomers = NewVisitors(LIMITS)
-    newcomers.admit("stream", "ann", "192.0.2.1", 0)
-    assert not newcomers.knows("stream", "ann", 3 * WINDOW_MS)
+    visitors = NewVisitors(LIMITS)
+    visitors.admit("stream", "ann", "192.0.2.1", 0)
+    assert not visitors.knows("stream", "ann", 3 * WINDOW_MS)
 
 
 def test_who_was_refused_is_not_known() -> None:
-    newcomers = NewVisitors(LIMITS)
-    crowd(newcomers, 3)
-    newcomers.admit("stream", "ann", "192.0.2.1", 0)
-    assert not newcomers.knows("stream", "ann", 0)
+    visitors = NewVisitors(LIMITS)
+    crowd(visitors, 3)
+    visitors.admit("stream", "ann", "192.0.2.1", 0)
+    assert not visitors.knows("stream", "ann", 0)
 
 
 def test_a_visitor_of_one_stream_is_new_to_another() -> None:
-    newcomers = NewVisitors(LIMITS)
-    newcomers.admit("stream", "ann", "192.0.2.1", 0)
-    assert not newcomers.knows("other", "ann", 0)
+    visitors = NewVisitors(LIMITS)
+    visitors.admit("stream", "ann", "192.0.2.1", 0)
+    assert not visitors.knows("other", "ann", 0)
 
 
 def test_what_is_known_is_bounded() -> None:
-    newcomers = NewVisitors(NewVisitorLimits(burst=100, max_known=10))
+    visitors = NewVisitors(NewVisitorLimits(burst=100, max_known=10))
     for number in range(100):
-        newcomers.knows("stream", str(number), 1)
-        newcomers.admit("stream", str(number), "192.0.2.1", 1)
-    assert sum(newcomers.knows("stream", str(number), 1) for number in range(100)) <= 20
+        visitors.knows("stream", str(number), 1)
+        visitors.admit("stream", str(number), "192.0.2.1", 1)
+    assert sum(visitors.knows("stream", str(number), 1) for number in range(100)) <= 20
 
 
 def test_the_buckets_are_bounded_and_the_longest_quiet_one_goes() -> None:
-    newcomers = NewVisitors(NewVisitorLimits(burst=1, per_second=1, max_addresses=2))
-    crowd(newcomers, 1, "192.0.2.1")
-    crowd(newcomers, 1, "192.0.2.2")
-    crowd(newcomers, 1, "192.0.2.3")
-    assert crowd(newcomers, 1, "192.0.2.3") != [0.0]
-    assert crowd(newcomers, 1, "192.0.2.1") == [0.0]
+    visitors = NewVisitors(NewVisitorLimits(burst=1, per_second=1, max_addresses=2))
+    crowd(visitors, 1, "192.0.2.1")
+    crowd(visitors, 1, "192.0.2.2")
+    crowd(visitors, 1, "192.0.2.3")
+    assert crowd(visitors, 1, "192.0.2.3") != [0.0]
+    assert crowd(visitors, 1, "192.0.2.1") == [0.0]

@@ -1,4 +1,4 @@
-"""The board tells the truth about every watched channel, and asks for it once."""
+"""The board has the true status of every watched channel, and requests it once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The express lane: plain polls are answered at once and in order, everything else reaches aiohttp unharmed."""
+"""The fast path: plain polls are answered at once and in order, everything else reaches aiohttp unharmed."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class Client:
 
 @dataclass
 class Served:
-    lane: FastPath
+    fast_path: FastPath
     port: int
     answers: Answers
     replies: list[WireReply] = field(default_factory=list)
@@ -99,9 +99,9 @@ async def served(limits: FastPathLimits | None = None) -> AsyncIterator[Served]:
     assert runner.server is not None
     replies: list[WireReply] = []
     answers = Answers()
-    lane = FastPath(runner.server, answers, spawn=tasks.spawn, limits=limits, on_reply=replies.append)
-    port = await lane.listen("127.0.0.1", 0)
-    site = Served(lane, port, answers, replies)
+    fast_path = FastPath(runner.server, answers, spawn=tasks.spawn, limits=limits, on_reply=replies.append)
+    port = await fast_path.listen("127.0.0.1", 0)
+    site = Served(fast_path, port, answers, replies)
     try:
         async with asyncio.timeout(20):
             yield site
@@ -109,7 +109,7 @@ async def served(limits: FastPathLimits | None = None) -> AsyncIterator[Served]:
         for client in site.clients:
             client.writer.transport.abort()
         await asyncio.gather(*(client.writer.wait_closed() for client in site.clients), return_exceptions=True)
-        await lane.aclose()
+        await fast_path.aclose()
         await runner.cleanup()
         await tasks.aclose()
 
@@ -167,7 +167,7 @@ async def test_an_answer_that_has_to_be_waited_for_leaves_the_connection_in_the_
         assert await client.response() == "cold 1"
         client.send("/fast/2")
         assert await client.response() == "fast 2"
-        assert (site.lane.connections, len(site.replies)) == (1, 2)
+        assert (site.fast_path.connections, len(site.replies)) == (1, 2)
 
 
 async def test_requests_behind_one_that_waits_are_answered_after_it() -> None:
@@ -196,8 +196,8 @@ async def test_who_waits_for_us_is_not_late() -> None:
         client = await site.connect()
         client.send("/cold/1")
         await site.answers.waiting.acquire()
-        began = site.lane.now
-        while site.lane.now < began + 1:  # noqa: ASYNC110 - a sweep sends no event
+        began = site.fast_path.now
+        while site.fast_path.now < began + 1:  # noqa: ASYNC110 - a sweep sends no event
             await asyncio.sleep(0.01)
         site.answers.warm.set()
         assert await client.response() == "cold 1"
@@ -212,7 +212,7 @@ async def test_what_is_sent_during_a_wait_is_not_kept_without_bound() -> None:
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.5):
                 await client.writer.drain()
-        (connection,) = site.lane._connections
+        (connection,) = site.fast_path._connections
         assert len(connection._buffer) < 1 << 20
 
 
@@ -221,7 +221,7 @@ async def test_closing_cuts_off_an_answer_that_does_not_come() -> None:
         client = await site.connect()
         client.send("/cold/1")
         await site.answers.waiting.acquire()
-        await site.lane.aclose()
+        await site.fast_path.aclose()
         await site.answers.left.wait()
 
 
@@ -231,7 +231,7 @@ async def test_closing_lets_an_answer_be_waited_for_first() -> None:
         client.send("/cold/1", "/fast/2")
         await site.answers.waiting.acquire()  # and what came behind it is not answered any more
         async with asyncio.TaskGroup() as group:
-            group.create_task(site.lane.aclose())
+            group.create_task(site.fast_path.aclose())
             asyncio.get_running_loop().call_soon(site.answers.warm.set)
         assert await client.response() == "cold 1"
         assert await client.reader.read() == b""
@@ -306,7 +306,7 @@ async def test_who_does_not_read_the_answers_is_cut_off() -> None:
             while True:
                 client.send(*("/fast/" + "x" * 500 for _ in range(200)))
                 await client.writer.drain()
-        while site.lane.connections:  # noqa: ASYNC110 - the end of a connection is not announced to others
+        while site.fast_path.connections:  # noqa: ASYNC110 - the end of a connection is not announced to others
             await asyncio.sleep(0.01)
 
 
@@ -383,7 +383,7 @@ async def test_silent_connections_keep_out_no_client_that_asks() -> None:
         assert await ends(silent[0])
         early.send("/fast/3")
         assert await early.response() == "fast 3"
-        await until(lambda: site.lane.connections <= 7)
+        await until(lambda: site.fast_path.connections <= 7)
 
 
 async def ends(client: Client) -> bool:
@@ -401,8 +401,8 @@ async def test_closing_ends_the_lanes_connections_and_leaves_the_others_to_aioht
         taken_over.send("/slow")
         await quick.response()
         await taken_over.response()
-        await site.lane.aclose()
-        await site.lane.aclose()
+        await site.fast_path.aclose()
+        await site.fast_path.aclose()
         assert await quick.reader.read() == b""
         taken_over.send("/slow")
         assert await taken_over.response() == "aiohttp GET /slow"
