@@ -33,7 +33,7 @@ from service.wiring.service import Built, build
 log = structlog.get_logger(__name__)
 
 DRAIN_SECONDS = 0.5
-"""Between saying "draining" and closing the first door."""
+"""Delay between reporting "draining" and the first close."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ async def serve(settings: Settings) -> int:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, end, 0)
-    # With a certificate of our own it will mean "read it again"; it must never mean the end.
+    # With an operator's certificate, SIGHUP reloads it; by default it would terminate the process.
     loop.add_signal_handler(signal.SIGHUP, log.info, "nothing to reload")
     try:
         async with running(settings, on_failure=lambda _: end(1)) as service:
@@ -76,7 +76,7 @@ async def serve(settings: Settings) -> int:
 
 @asynccontextmanager
 async def running(settings: Settings, on_failure: Callable[[BaseException], None]) -> AsyncIterator[Running]:
-    """The whole service, ready to answer; stopped in order at the end. Errors: OSError (a port is taken),
+    """Start the whole service; stop it in order at the end. Errors: OSError (a port is in use),
     LockHeld (another service runs on the same data), PreparationFailed, Unavailable.
 
     `on_failure` is called when a background task dies: the service must stop then.
@@ -103,7 +103,7 @@ async def _serve(built: Built, settings: Settings, port: int, tasks: Tasks, stac
     provider, conference, api = built.provider, built.conference, built.api
     stack.push_async_callback(provider.aclose)
     if provider.accepts_encoders:
-        # Before HTTP: an encoder that waits loses what it sends, a player that waits asks again.
+        # Before HTTP: an encoder that waits loses data, a player that waits polls again.
         await provider.start()
     answer, on_reply = conference.public.answer, metrics.polls(api.registry)
     await stack.enter_async_context(
@@ -127,7 +127,7 @@ async def _serve(built: Built, settings: Settings, port: int, tasks: Tasks, stac
 
 
 def settle_memory() -> None:
-    """What start-up made stays for good: the collector need not look at it again, and what it left over goes back.
+    """Exclude the objects of start-up from garbage collection, and return freed memory to the system.
 
     Measured: 11 MiB less for the life of the process.
     """
@@ -137,9 +137,9 @@ def settle_memory() -> None:
 
 
 def _port_to_bind(settings: Settings) -> int:
-    """The HTTP port: a free one for 0, because addresses are returned before the socket is bound.
+    """Return the HTTP port: a free one for 0, because addresses are returned before the socket is bound.
 
-    One that is taken is noticed here, before encoders are let in. Errors: OSError.
+    A port in use is detected here, before encoders can connect. Errors: OSError.
     """
     address = url_host(settings.http_host).strip("[]")
     family = socket.AF_INET6 if ":" in address else socket.AF_INET

@@ -1,1 +1,1 @@
-"""How any operation becomes HTTP: declaration, binding, errors, pagination and the OpenAPI document."""
+"""HTTP of all operations: declaration, binding, errors, pagination and the OpenAPI document."""

@@ -1,4 +1,4 @@
-"""Binds declared operations to aiohttp: who calls, which thing, may they, then query and body; one order for all."""
+"""Bind declared operations to aiohttp. All check in the same order: credentials, path, permission, query, body."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ MAX_BODY = 128 * 1024
 """The largest request body, in bytes."""
 
 BODY_TIMEOUT = 20.0
-"""Seconds a request body may take to arrive."""
+"""Timeout of reading a request body, in seconds."""
 
 PLAIN_SIZE = 1024
-"""Bytes: a longer answer is compressed for clients that accept gzip."""
+"""In bytes. Longer responses are compressed for clients that accept gzip."""
 
 GZIP_LEVEL = 4
 """Measured on 30 kB of channels: 0.3 ms for a fifth of the size; level 9 takes twice as long for 3 % less."""
@@ -39,7 +39,7 @@ _NOTHING = Nothing()
 
 
 def bind(operations: Iterable[Operation], authenticator: Authenticator, origin: Origin) -> list[web.RouteDef]:
-    """Routes for the operations, each with and without a trailing slash; aiohttp adds HEAD to GET."""
+    """Return routes for the operations, each with and without a trailing slash; aiohttp adds HEAD to GET."""
     routes: list[web.RouteDef] = []
     for each in operations:
         handler = _handler(each, authenticator, origin)
@@ -65,7 +65,7 @@ def _handler(operation: Operation, authenticator: Authenticator, origin: Origin)
 
 
 def _path(found: Mapping[str, str]) -> dict[str, UUID]:
-    """The identifiers by name. A provider's uid (`…_uid`) has no dashes. Errors: NotFound."""
+    """Return the identifiers by name. A provider's uid (`…_uid`) has no dashes. Errors: NotFound."""
     return {name: _read_uid(value) if name.endswith("_uid") else read_uuid(value) for name, value in found.items()}
 
 
@@ -76,14 +76,14 @@ def _read_uid(written: str) -> UUID:
 
 
 def _permit(identity: Identity, path: Mapping[str, UUID]) -> None:
-    """A token opens its own organization only; an unknown one looks the same from outside."""
+    """Refuse other organizations than the token's, in the same way whether they exist or not."""
     wanted = path.get("organization_id")
     if wanted is not None and wanted != identity.organization.id:
         raise Forbidden
 
 
 def _query(model: type[BaseModel], request: web.Request) -> BaseModel:
-    """The parameters the operation knows. Of a repeated one the last counts; a list has all, joined by commas."""
+    """Return the operation's parameters. The last value of a repeated one counts; a list has all, joined by commas."""
     if model is Nothing:
         return _NOTHING
     known = {
@@ -98,7 +98,7 @@ def _query(model: type[BaseModel], request: web.Request) -> BaseModel:
 
 
 async def _body(model: type[BaseModel], request: web.Request) -> BaseModel:
-    """The body, strictly as its model says; none at all is an empty object, whatever its content type."""
+    """Return the body, validated strictly. An absent body is an empty object, with any content type."""
     raw = await _read(request)
     if raw and (declared := request.headers.get("Content-Type")) is not None:
         media_type = declared.partition(";")[0].strip().lower()
@@ -111,7 +111,7 @@ async def _body(model: type[BaseModel], request: web.Request) -> BaseModel:
 
 
 async def _read(request: web.Request) -> bytes:
-    """Errors: BadBody, web.HTTPRequestTimeout, web.HTTPRequestEntityTooLarge."""
+    """Read the body. Errors: BadBody, web.HTTPRequestTimeout, web.HTTPRequestEntityTooLarge."""
     try:
         async with asyncio.timeout(BODY_TIMEOUT):
             return await request.read()

@@ -9,9 +9,9 @@ Networks = Sequence[ipaddress.IPv4Network | ipaddress.IPv6Network]
 
 
 def client_address(peer: str, forwarded_for: str, trusted: Networks) -> str:
-    """The nearest address that is not a trusted proxy.
+    """Return the nearest address that is not a trusted proxy.
 
-    `forwarded_for` is X-Forwarded-For, each hop's client left to right; it is believed only as far as trusted proxies wrote it,
+    `forwarded_for` is X-Forwarded-For, each hop's client left to right; it is trusted only as far as trusted proxies wrote it,
     so values that a client adds have no effect.
     """
     address = peer
@@ -22,7 +22,7 @@ def client_address(peer: str, forwarded_for: str, trusted: Networks) -> str:
 
 
 def is_trusted(address: str, trusted: Networks) -> bool:
-    """Whether that is one of our proxies; a unix socket and what is no address is none."""
+    """Return whether the address is a trusted proxy's; a unix socket or a malformed address is not."""
     if not trusted:
         return False
     try:

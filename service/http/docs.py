@@ -40,12 +40,12 @@ CONTENT_SECURITY_POLICY = (
 
 @cache
 def _script() -> Packed:
-    """The vendored script."""
+    """Return the vendored script."""
     return pack(resources.files("service.web").joinpath(VENDOR, SCRIPT).read_bytes())
 
 
 def routes(description: dict[str, Any]) -> list[web.RouteDef]:
-    """Routes for the document, the page and its script. `description` is the OpenAPI document."""
+    """Return routes for the document, the page and its script. `description` is the OpenAPI document."""
     document = PackedFile(pack(json.dumps(description).encode()), "application/json", "no-cache")
     script = PackedFile(_script(), "text/javascript", f"public, max-age={SCRIPT_MAX_AGE}")
     pages = {slash: PAGE.format(script=SCRIPT, root="../" if slash else "") for slash in (False, True)}

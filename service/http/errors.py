@@ -1,4 +1,4 @@
-"""Errors become HTTP here and nowhere else, in the shape the Pub API uses: {"detail": …}, or messages by field."""
+"""All errors as HTTP responses, in the shape of the Pub API: {"detail": …}, or messages by field."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ _MESSAGES = {
     "greater_than_equal": "Ensure this value is greater than or equal to {ge}.",
     "less_than_equal": "Ensure this value is less than or equal to {le}.",
 }
-"""Pydantic's error types in the words clients of this API know."""
+"""Messages of the Pub API for Pydantic's error types."""
 
 _JSON_NAMES = {list: "list", str: "str", int: "int", float: "float", bool: "bool", type(None): "NoneType"}
 
 
 def invalid(error: ValidationError) -> domain.DomainError:
-    """A failed validation as the product's error. Bad JSON and wrong fields are both a 400, of different shape."""
+    """Convert a failed validation. Bad JSON and wrong fields are both a 400, with different bodies."""
     problems = error.errors(include_url=False)
     if problems and problems[0]["type"] == "json_invalid":
         reason = problems[0].get("ctx", {}).get("error", "malformed")
@@ -52,7 +52,7 @@ def invalid(error: ValidationError) -> domain.DomainError:
 
 
 class BadBody(domain.DomainError):
-    """The body is not JSON, or does not even arrive."""
+    """The body is not JSON, or could not be read."""
 
 
 class Unsupported(domain.DomainError):
@@ -63,10 +63,10 @@ class Unsupported(domain.DomainError):
 
 
 class Coded(domain.DomainError):
-    """The body has a content coding. None is decoded: a few bytes could stand for very many."""
+    """The body has a content coding. None is decoded, because a few bytes can decompress to very many."""
 
     def __init__(self) -> None:
-        super().__init__("Content-Encoding is not supported: send the body as it is, without compression.")
+        super().__init__("Content-Encoding is not supported. Send the body without compression.")
 
 
 def _message(problem: ErrorDetails) -> str:
@@ -87,7 +87,7 @@ def _message(problem: ErrorDetails) -> str:
 
 
 def error_response(error: Exception) -> web.Response | None:
-    """The answer to an error a client is told about; None for one that is not."""
+    """Return the response to an error that clients may see; None for any other error."""
     match error:
         case domain.Invalid():
             return _json(400, nested(error.fields.items()))
@@ -117,12 +117,12 @@ def error_response(error: Exception) -> web.Response | None:
 
 
 def internal_error() -> web.Response:
-    """The answer to what should not have happened: no details."""
+    """Return the response to an unexpected error, without details."""
     return _json(500, {"detail": "Internal server error."})
 
 
 def nested(fields: Iterable[tuple[str, list[str]]]) -> dict[str, Any]:
-    """Dotted field names as nested objects; the whole body is `non_field_errors`."""
+    """Return dotted field names as nested objects; the whole body is `non_field_errors`."""
     answer: dict[str, Any] = {}
     for place, messages in fields:
         *parents, last = (place or "non_field_errors").split(".")
@@ -135,7 +135,7 @@ def nested(fields: Iterable[tuple[str, list[str]]]) -> dict[str, Any]:
 
 
 def _framework_error(error: web.HTTPException) -> web.Response | None:
-    """What aiohttp itself refuses: unknown routes, methods, too large bodies. Redirects and successes pass unchanged."""
+    """Return the response to an aiohttp error: unknown route, method, too large body. None for redirects and successes."""
     if isinstance(error, web.HTTPMethodNotAllowed):
         allowed = ", ".join(sorted({*error.allowed_methods, "OPTIONS"}))
         return _json(405, {"detail": f'Method "{error.method}" not allowed.'}, {"Allow": allowed})
@@ -161,8 +161,10 @@ _REASON = re.compile(r"[A-Za-z][A-Za-z ,'`-]*")
 
 
 def malformed(message: str) -> web.Response:
-    """What is no HTTP request (RFC 9110 §15.5.1, §15.6.6, RFC 6585 §5). The parser's message quotes what it got, which may be a
-    secret: only its first line is repeated, and only when that is plain words."""
+    """Return the response to a malformed HTTP request (RFC 9110 §15.5.1, §15.6.6, RFC 6585 §5).
+
+    The parser's message quotes the input, which may be a secret. Only its first line is used, and only if it is plain words.
+    """
     for fragment, status, detail in _PARSER_SAYS:
         if fragment in message:
             return _json(status, {"detail": detail})

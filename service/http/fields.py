@@ -1,4 +1,4 @@
-"""Field types shared by the models. What a schema says is exactly what is checked, so documentation and service cannot part."""
+"""Field types shared by the models. The schema is exactly what is validated, so the documentation matches the service."""
 
 from __future__ import annotations
 
@@ -44,10 +44,10 @@ other characters that URLs do not hold are sent percent-encoded."""
 HttpUrl = Annotated[str, Field(max_length=MAX_URL, pattern=URL_PATTERN)]
 
 TEXT_PATTERN = r"^[^\u0000]*$"
-"""PostgreSQL keeps no NUL."""
+"""Any text without NUL, which PostgreSQL cannot store."""
 
 FLAG_PATTERN = r"^([Tt][Rr][Uu][Ee]|[Ff][Aa][Ll][Ss][Ee])?$"
-"""A boolean as a query parameter, in any case. An empty one is none."""
+"""A boolean as a query parameter. Case-insensitive; an empty value means none."""
 
 PATTERN_MESSAGES = {
     URL_PATTERN: "Enter a valid URL.",
@@ -55,13 +55,13 @@ PATTERN_MESSAGES = {
     OPTIONAL_NAME_PATTERN: "This field may not be blank.",
     FLAG_PATTERN: "Must be a valid boolean.",
 }
-"""What is wrong with a text that does not match."""
+"""Error messages by pattern."""
 
 CONTROL_MESSAGE = "Control and bidirectional formatting characters are not allowed."
 
 
 def mismatch(pattern: str, given: str) -> str:
-    """What is wrong with `given`, which does not match the pattern of its field."""
+    """Return the error message for `given`, which does not match the pattern of its field."""
     if "\0" in given:
         return "Null characters are not allowed."
     if pattern in (NAME_PATTERN, OPTIONAL_NAME_PATTERN) and has_control(trimmed(given)):
@@ -99,7 +99,7 @@ Visible = AfterValidator(_visible)
 
 
 def _id(value: Any) -> UUID:
-    """With dashes, in any case. Pydantic would take braces and URNs, too."""
+    """With dashes, case-insensitive. Pydantic also accepts braces and URNs."""
     if not isinstance(value, str) or not UUID_FORM.fullmatch(value):
         raise ValueError("Must be a valid UUID.")
     return UUID(value)

@@ -1,4 +1,4 @@
-"""The connections that aiohttp holds: how many there are, and which of them is closed when a new one needs its place."""
+"""The connections of aiohttp: their number is limited, and the one idle longest is closed for a new one."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class HeldLimits:
     max_connections: int = 8_000
     """At once. Over the limit, the connection that has been idle longest is closed; where none is idle, the new one is."""
     first_request: float = 10.0
-    """From the moment aiohttp has the connection to the end of its first request head."""
+    """Timeout from the start of the connection in aiohttp to the end of its first request head."""
     max_headers: int = 64
     """Header fields of one request."""
 
@@ -27,7 +27,7 @@ class Closable(Protocol):
 
 
 class HeldConnections:
-    """Every connection of aiohttp's is here. The idle ones are kept in order, the one that has been idle longest first."""
+    """All connections of aiohttp. The idle ones are ordered, longest idle first."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
@@ -48,18 +48,18 @@ class HeldConnections:
         self._idle[connection] = None
 
     def begin(self, connection: Closable) -> None:
-        """A request of the connection is being answered."""
+        """Mark the connection as busy with a request."""
         if connection in self._idle:  # it may have ended before its request was handled
             del self._idle[connection]
             self._busy.add(connection)
 
     def end(self, connection: Closable) -> None:
-        """It has been answered."""
+        """Mark the connection as idle."""
         if connection in self._busy:
             self._busy.discard(connection)
             self._idle[connection] = None
 
     def leave(self, connection: Closable) -> None:
-        """The connection ended."""
+        """Remove a connection that ended."""
         self._busy.discard(connection)
         self._idle.pop(connection, None)

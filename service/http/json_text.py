@@ -1,4 +1,4 @@
-"""JSON as clients send it, made ready for the strict parser."""
+"""Prepare JSON from clients for the strict parser."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 REPLACEMENT = rb"\ufffd"
 
 MAX_REPLACED = 1_000
-"""Lone surrogates of one body. With more it stays as it is, and is no JSON: replacing them takes longer than reading the rest."""
+"""Maximum of lone surrogates in one body. A body with more is refused: replacing them takes longer than parsing the rest."""
 
 _SURROGATE = rb"u[dD][89a-fA-F][0-9a-fA-F]{2}"
 _PAIR = rb"u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
@@ -23,7 +23,7 @@ so the time is linear."""
 
 
 def readable(raw: bytes) -> bytes:
-    r"""`raw` without a byte order mark, and with U+FFFD in the place of lone surrogates.
+    r"""Return `raw` without a byte order mark, and with U+FFFD in the place of lone surrogates.
 
     JavaScript makes lone surrogates when it cuts a string in the middle of an emoji: `"\ud83d"` is JSON by its grammar, but names
     no character (RFC 8259 §8.2), and neither UTF-8 nor a database can hold it. Browsers replace

@@ -1,4 +1,4 @@
-"""Around every request: its id, the errors, CORS and the figures. The outermost first."""
+"""Middleware of every request, outermost first: request id, errors, CORS and metrics."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ log = structlog.get_logger(__name__)
 
 REQUEST_ID_HEADER = "X-Request-Id"
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
-"""A request id of the client's that we take over; any other is replaced."""
+"""Request ids of clients that are kept; any other is replaced."""
 
 EVERYWHERE = {**CORS, **SAFETY}
 """Headers of every answer, errors included."""
@@ -32,7 +32,7 @@ Next = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Figures:
-    """How many requests of which route ended how, and how long they took."""
+    """Request metrics: count and duration by route and status."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._requests = Counter(
@@ -51,11 +51,11 @@ class Figures:
 
 
 GUESSABLE = ("/api/pub/public/", "/watch/")
-"""Where paths that name a channel are open to anyone."""
+"""Prefixes of public paths that contain a channel id."""
 
 
 def envelope(figures: Figures, guesses: Guesses | None = None, trusted_proxies: Networks = ()) -> Middleware:
-    """Request id, CORS, figures, errors as answers, and the limit on wrong guesses."""
+    """Return the middleware: request id, CORS, metrics, error responses and the limit on wrong guesses."""
 
     @web.middleware
     async def around(request: web.Request, handler: Next) -> web.StreamResponse:
@@ -94,14 +94,14 @@ async def _answer(request: web.Request, handler: Next) -> web.StreamResponse:
 
 
 def _is_wrong_guess(request: web.Request, status: int) -> bool:
-    """An unknown channel of a public address, or credentials that are not valid."""
+    """Return whether the response is to an unknown channel of a public path or to invalid credentials."""
     if status == 404:
         return "channel_id" in request.match_info and request.path.startswith(GUESSABLE)
     return status == 401 and "Authorization" in request.headers
 
 
 def _counted(guesses: Guesses, request: web.Request, trusted_proxies: Networks) -> web.Response | None:
-    """The answer to a wrong guess too many, else None."""
+    """Count a wrong guess. Return the response if there were too many, else None."""
     forwarded = ", ".join(request.headers.getall("X-Forwarded-For", []))
     try:
         guesses.wrong(client_address(request.remote or "", forwarded, trusted_proxies))
@@ -111,7 +111,7 @@ def _counted(guesses: Guesses, request: web.Request, trusted_proxies: Networks) 
 
 
 def is_coded(content_encodings: list[str]) -> bool:
-    """Whether a body with these Content-Encoding headers is anything but the plain bytes (RFC 9110 §8.4.1)."""
+    """Return whether a body with these Content-Encoding headers is anything but the plain bytes (RFC 9110 §8.4.1)."""
     return any(
         coding.strip().lower() not in ("", "identity") for each in content_encodings for coding in each.split(",")
     )

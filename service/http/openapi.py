@@ -57,12 +57,12 @@ ERROR_EXAMPLES: dict[int, dict[str, Any]] = {
     500: {"detail": "Internal server error."},
     503: {"detail": "The store is away."},
 }
-"""What an error of each status looks like."""
+"""Models of error responses by status."""
 
 
 @dataclass(frozen=True, slots=True)
 class Introduction:
-    """What the document says before the operations (OpenAPI 3.1.0 §4.8.2). `tags` maps names to descriptions, in order."""
+    """Introduction of the document (OpenAPI 3.1.0 §4.8.2). `tags` maps names to descriptions, in order."""
 
     title: str
     version: str
@@ -119,17 +119,18 @@ def _schemas(operations: list[Operation]) -> tuple[dict[_Key, dict[str, Any]], d
 
 @cache
 def _definitions(models: tuple[_Key, ...]) -> tuple[dict[_Key, dict[str, Any]], dict[str, Any]]:
-    """Nearly all of the document's cost, and the same for every application of a process. Not to be changed."""
+    """Return the schemas, shared by all applications of a process: do not modify. They are nearly all of the document's cost."""
     references, definitions = models_json_schema(models, ref_template=_REFERENCE)
     for schema in definitions.get("$defs", {}).values():
         for described in schema.get("properties", {}).values():
-            _tell_default(described)
+            _describe_default(described)
     return {(model, mode): schema for (model, mode), schema in references.items()}, definitions  # type: ignore[misc]
 
 
-def _tell_default(described: dict[str, Any]) -> None:
-    """Say a member's default in words. Generators take a member with the keyword `default` for one that is always there: clients
-    made by them demand it in requests, and promise it in answers.
+def _describe_default(described: dict[str, Any]) -> None:
+    """Move a member's default to its description.
+
+    Code generators treat a member with the keyword `default` as always present: their clients require it in requests.
     """
     default = described.pop("default", None)
     if default not in (None, "", []) and not isinstance(default, dict):
@@ -139,7 +140,7 @@ def _tell_default(described: dict[str, Any]) -> None:
 
 @cache
 def _query_schema(query: type[BaseModel]) -> dict[str, Any]:
-    """The same for every application of a process. Not to be changed."""
+    """Return the query's schema, shared by all applications of a process: do not modify."""
     return query.model_json_schema(ref_template=_REFERENCE)
 
 
@@ -192,7 +193,7 @@ def _query_parameters(operation: Operation) -> list[dict[str, Any]]:
 
 
 def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
-    """A query parameter is absent, not null, and an empty one is none."""
+    """Remove null from a query parameter's schema: it is absent, not null, and an empty one means none."""
     kept = {key: value for key, value in schema.items() if key not in ("title", "description")}
     choices = [each for each in kept.pop("anyOf", []) if each.get("type") != "null"]
     if kept.get("default") in (None, "", []):
@@ -237,5 +238,5 @@ def _response(
 
 
 def _content(schema: dict[str, Any], example: Any) -> dict[str, Any]:
-    """`examples` and not `example`: the page at /docs takes an object there for a map of examples."""
+    """Return `examples`, not `example`: the page at /docs reads an object there as a map of examples."""
     return {"schema": schema, "examples": {"example": {"value": example}}}

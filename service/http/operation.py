@@ -1,4 +1,4 @@
-"""An operation of the API: what it takes, what it answers, and who may call it.
+"""Declaration of an operation of the API: its parameters, responses and access.
 
 A handler is declared once, with its models; its binding (`binding.py`) and its documentation (`openapi.py`) come from there::
 
@@ -31,7 +31,7 @@ B = TypeVar("B", bound=BaseModel)
 
 @dataclass(frozen=True, slots=True)
 class Call(Generic[Q, B]):
-    """One request, checked. `path` holds the identifiers of the path by name; `origin` is the scheme and host the client used."""
+    """One validated request. `path` holds the identifiers of the path by name; `origin` is the scheme and host the client used."""
 
     request: web.Request
     path: Mapping[str, UUID]
@@ -42,7 +42,7 @@ class Call(Generic[Q, B]):
 
     @property
     def caller(self) -> Identity:
-        """Whoever calls; for operations that are not public."""
+        """The authenticated client. Only for operations that are not public."""
         if self.identity is None:
             raise NotAuthenticated
         return self.identity
@@ -60,13 +60,13 @@ class Reply:
 Handler = Callable[[Call[Any, Any]], Awaitable[Reply]]
 
 USUAL_ERRORS = (401, 403, 404, 405, 429, 500, 503)
-"""What any operation with credentials may answer besides its own."""
+"""Errors of every operation with credentials, in addition to its own."""
 
 PUBLIC_ERRORS = (404, 405, 429, 500, 503)
-"""What a public operation may answer besides its own."""
+"""Errors of every public operation, in addition to its own."""
 
 BODY_ERRORS = (400, 408, 413, 415)
-"""What an operation with a body may answer on top."""
+"""Additional errors of every operation with a body."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +85,9 @@ class Operation:
     summary: str
     description: str
     media_type: str = "application/json"
-    """Of what it answers when all is well."""
+    """Media type of successful responses."""
     headers: Mapping[str, str] = field(default_factory=dict)
-    """Headers it may send with these answers, and what they mean."""
+    """Headers of successful responses, with their descriptions."""
 
     @property
     def takes_body(self) -> bool:

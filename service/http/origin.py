@@ -1,4 +1,4 @@
-"""The address clients know us by: what absolute links must begin with, or a client could not follow `next`."""
+"""The service's public origin, with which absolute links begin, so that clients can follow `next`."""
 
 from __future__ import annotations
 
@@ -41,5 +41,5 @@ def _join(scheme: str, host: str) -> str:
 
 
 def _first(header: str) -> str:
-    """Proxies in a row append: the first value is the client's."""
+    """Return the first value. Chained proxies append theirs."""
     return header.partition(",")[0].strip()

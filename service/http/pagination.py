@@ -23,7 +23,7 @@ from service.http.schemas import PageAnswer
 DEFAULT_PAGE_SIZE = 25
 MAX_PAGE_SIZE = 100
 MAX_CURSOR = 512
-"""The longest cursor looked at, in characters."""
+"""Maximum length of a cursor, in characters."""
 
 INVALID_CURSOR = "Invalid cursor"
 
@@ -40,7 +40,7 @@ T = TypeVar("T")
 
 
 def _page_size(text: str) -> int:
-    """An integer from 1 on; more than MAX_PAGE_SIZE means MAX_PAGE_SIZE."""
+    """Validate an integer of at least 1; more than MAX_PAGE_SIZE means MAX_PAGE_SIZE."""
     if not _INTEGER.fullmatch(text):
         raise ValueError("A valid integer is required.")
     digits = text.lstrip("+").lstrip("0")[:4]  # a number may have more digits than Python reads
@@ -57,33 +57,33 @@ PageSize = Annotated[
 ]
 
 MAX_SEARCH = 255
-"""The longest search text, in characters."""
+"""Maximum length of a search text, in characters."""
 
 
 class PageQuery(BaseModel):
-    """What every collection takes."""
+    """Query parameters of every collection."""
 
     cursor: str | None = Field(
-        None, description="A place in the collection, from `next` or `previous`; empty: its beginning."
+        None, description="Position in the collection, from `next` or `previous`. Empty: the first page."
     )
     page_size: PageSize = DEFAULT_PAGE_SIZE
 
     @property
     def known_ordering(self) -> str:
-        """The ordering the page is in; a collection with one order has no name for it."""
+        """The effective ordering; empty for collections with a single one."""
         return ""
 
 
 class SearchQuery(PageQuery):
-    """What collections of channels and their streams take besides."""
+    """Additional query parameters of collections of channels and streams."""
 
     search: str = Field(
-        "", max_length=MAX_SEARCH, pattern=TEXT_PATTERN, description="Part of the channel's name, in any case."
+        "", max_length=MAX_SEARCH, pattern=TEXT_PATTERN, description="Part of the channel's name. Case-insensitive."
     )
 
 
 def page_request(call: Call[Any, Nothing], *, by_uuid: bool) -> PageRequest:
-    """The wanted page. `by_uuid`: the collection's ids are UUIDs.
+    """Return the requested page. `by_uuid`: the collection's ids are UUIDs.
 
     Errors: NotFound for a bad cursor, and for one of another collection or another ordering.
     """
@@ -93,7 +93,7 @@ def page_request(call: Call[Any, Nothing], *, by_uuid: bool) -> PageRequest:
 
 
 def _collection(call: Call[Any, Any]) -> str:
-    """The same for all pages of a collection in one ordering, whichever way its ids and its ordering are written."""
+    """Return a digest of the collection and its ordering, independent of how their ids and names are written."""
     resource = call.request.match_info.route.resource
     path = "" if resource is None else resource.canonical.rstrip("/")
     ids = ",".join(str(each) for each in call.path.values())
@@ -102,7 +102,7 @@ def _collection(call: Call[Any, Any]) -> str:
 
 
 def encode_cursor(anchor: PageAnchor, collection: str) -> str:
-    """Opaque to clients: direction, time in µs since 1970, id, digest of the collection, and when the walk began."""
+    """Return an opaque cursor: direction, time in µs since 1970, id, digest of the collection, and the time of the first page."""
     since = "" if anchor.since is None else f".{_micros(anchor.since)}"
     plain = f"{'b' if anchor.backward else 'n'}{_micros(anchor.at)}.{anchor.id}.{collection}{since}"
     return base64.urlsafe_b64encode(plain.encode()).decode().rstrip("=")
@@ -113,7 +113,7 @@ def _micros(at: datetime) -> int:
 
 
 def decode_cursor(cursor: str, collection: str, *, by_uuid: bool) -> PageAnchor:
-    """Errors: NotFound for anything `encode_cursor` did not make for this collection."""
+    """Decode a cursor. Errors: NotFound if `encode_cursor` did not make it for this collection."""
     anchor, of = read_cursor(cursor)
     if of != collection or (by_uuid and not _UUID.fullmatch(anchor.id)):
         raise NotFound(INVALID_CURSOR)
@@ -121,7 +121,7 @@ def decode_cursor(cursor: str, collection: str, *, by_uuid: bool) -> PageAnchor:
 
 
 def read_cursor(cursor: str) -> tuple[PageAnchor, str]:
-    """The place and the collection. Errors: NotFound for what has not the form of a cursor."""
+    """Return the position and the collection. Errors: NotFound for a malformed cursor."""
     try:
         if len(cursor) > MAX_CURSOR:
             raise ValueError("too long")
@@ -139,7 +139,7 @@ def read_cursor(cursor: str) -> tuple[PageAnchor, str]:
 def page_reply(
     answer: Callable[..., PageAnswer], call: Call[Any, Any], page: Page[T], show: Callable[[T], BaseModel]
 ) -> Reply:
-    """The page: its items as `show` makes them, its links as absolute URLs that carry the request's other parameters."""
+    """Return the page: items converted by `show`, and absolute links that keep the request's other parameters."""
     results = [show(item) for item in page.items]
     shown = answer(next=_link(call, page.next), previous=_link(call, page.previous), results=results)
     return Reply(shown, headers=degraded(page.as_of))

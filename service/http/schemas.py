@@ -1,4 +1,4 @@
-"""Answers that several resources share."""
+"""Response models that several resources share."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def without_defaults(schema: dict[str, Any]) -> None:
 
 
 class Answer(BaseModel):
-    """An answer of ours: it has exactly the members it declares."""
+    """A response with exactly the declared members."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -30,12 +30,12 @@ class Problem(BaseModel):
 
     model_config = ConfigDict(extra="allow")
 
-    detail: str | list[str] | None = Field(None, description="Why the body could not be read.")
-    non_field_errors: list[str] | None = Field(None, description="What is wrong with the body as a whole.")
+    detail: str | list[str] | None = Field(None, description="The reason why the body could not be read.")
+    non_field_errors: list[str] | None = Field(None, description="Errors of the body as a whole.")
 
 
 class PageAnswer(Answer):
     """The envelope of a paginated collection: exactly `next`, `previous`, `results`, as in the Pub API."""
 
-    next: str | None = Field(description="The URL of the next page.")
-    previous: str | None = Field(description="The URL of the page before.")
+    next: str | None = Field(description="URL of the next page.")
+    previous: str | None = Field(description="URL of the previous page.")

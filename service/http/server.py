@@ -24,10 +24,10 @@ from service.http.origin import HOST_HEADER
 from service.http.wire import Answer, WireReply
 
 SHUTDOWN_TIMEOUT = 5.0
-"""Seconds running requests have to finish."""
+"""Timeout for running requests at shutdown, in seconds."""
 
 MAX_PATH = 1024
-"""Bytes of a request's path: several times our longest. aiohttp's router takes quadratic time for the slashes in it."""
+"""Maximum length of a path in bytes. aiohttp's router takes time quadratic in the number of slashes."""
 
 
 @asynccontextmanager
@@ -42,7 +42,7 @@ async def serving(
     headers: Mapping[str, str] = MappingProxyType({}),
     held_limits: HeldLimits = HeldLimits(),  # noqa: B008  # frozen
 ) -> AsyncIterator[int]:
-    """Answer on host and port, yields the port (useful with 0); then finish what runs and close. Errors: OSError.
+    """Serve on host and port and yield the port (useful with 0); then finish running requests and close. Errors: OSError.
 
     `answer` is the fast path's, `on_reply` is called with each of its replies. `headers` are added to every response, also to
     errors that are answered before the application.
@@ -62,7 +62,7 @@ async def serving(
     loop = asyncio.get_running_loop()
 
     def successor() -> asyncio.Protocol:
-        no_log: Any = None  # aiohttp takes it, and says so only in its documentation
+        no_log: Any = None  # accepted according to aiohttp's documentation, not its types
         return _Protocol(
             server,
             held,
@@ -74,16 +74,18 @@ async def serving(
             auto_decompress=False,  # aiohttp would inflate a body while it arrives, before any check
         )
 
-    lane = FastPath(successor, answer, spawn=spawn, limits=limits, on_reply=on_reply, refusal=_refusal, headers=headers)
+    fast_path = FastPath(
+        successor, answer, spawn=spawn, limits=limits, on_reply=on_reply, refusal=_refusal, headers=headers
+    )
     try:
-        yield await lane.listen(host, port)
+        yield await fast_path.listen(host, port)
     finally:
-        await lane.aclose()
+        await fast_path.aclose()
         await runner.cleanup()
 
 
 def transport_security(max_age: int) -> dict[str, str]:
-    """Tell browsers for `max_age` seconds to use https alone (RFC 6797); nothing where it is 0."""
+    """Return the header that makes browsers use only https for `max_age` seconds (RFC 6797); none for 0."""
     return {"Strict-Transport-Security": f"max-age={max_age}"} if max_age else {}
 
 
@@ -120,12 +122,12 @@ class _Protocol(web.RequestHandler):
         super().connection_lost(exc)
 
     def begin_request(self) -> None:
-        """A request of this connection arrived and is being answered."""
+        """Mark the connection as busy and stop the timeout of its first request."""
         self._stop_timer()
         self._held.begin(self)
 
     def end_request(self) -> None:
-        """It has been answered."""
+        """Mark the connection as idle."""
         self._held.end(self)
 
     def _stop_timer(self) -> None:
@@ -140,7 +142,7 @@ class _Protocol(web.RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
-        """The answer to what did not become a request, or failed outside the application; the connection ends with it."""
+        """Return the response to a malformed request or a failure outside the application. It closes the connection."""
         super().handle_error(request, status, exc, message)  # logs what is our fault; fails if an answer has begun
         answer = error_response(exc) if isinstance(exc, Exception) else None
         return _last(answer or internal_error(), self._more_headers)
@@ -178,7 +180,7 @@ def _expecting_nothing_odd(
 
 
 def _refusal(reason: str) -> WireReply:
-    """For what is no request. The connection ends with it."""
+    """Return the fast path's response to a malformed request. It closes the connection."""
     answer = malformed(reason)
     body = answer.body if isinstance(answer.body, bytes) else b""
     return WireReply(

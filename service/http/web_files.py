@@ -1,4 +1,4 @@
-"""The browser's part: /player.js and what it loads, as files under service/web. Any page may embed them."""
+"""Static files of service/web: /player.js and its modules, which any page may embed."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PICKER = (
     *(f"picker/{name}.js" for name in ("card", "control", "directory", "frame", "keys", "look", "pace", "view")),
 )
 PICTURE = "picture.js"
-"""The picker's and the studio's."""
+"""Files of the picker and the studio."""
 
 STUDIO_MODULES = (
     "access all_channels api channel chart connect copy dialog dom enter errors format forms health history icons "
@@ -70,11 +70,11 @@ class PackedFile:
 
     @cached_property
     def _plain(self) -> bytes:
-        """For the few clients that take no gzip; kept once it was asked for, because a short request must cost little."""
+        """The uncompressed content, for clients without gzip. Cached at first use, so that later requests are cheap."""
         return gzip.decompress(self._packed.body)
 
     async def serve(self, request: web.Request) -> web.Response:
-        """The file, plain or compressed, or 304 for a client that has it."""
+        """Return the file, plain or compressed, or 304 for a client that has it."""
         headers = {
             "ETag": self._packed.etag,
             "Cache-Control": self._caching,
@@ -93,13 +93,13 @@ class PackedFile:
 
 @cache
 def _packed(name: str) -> Packed:
-    """A file of `service/web`."""
+    """Return a compressed file of `service/web`."""
     content = resources.files("service.web").joinpath(*VENDORED.get(name, name).split("/")).read_bytes()
     return pack(content.join(AS_MODULE) if name in VENDORED else content)
 
 
 def routes() -> list[web.RouteDef]:
-    """Routes for all of them."""
+    """Return the routes of all files."""
     kinds = [
         ((*PLAYER, *PICKER, *STUDIO, PICTURE), "text/javascript", CURRENT),
         (STYLES, "text/css", CURRENT),

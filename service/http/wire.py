@@ -9,7 +9,7 @@ from functools import cached_property
 from http import HTTPStatus
 
 SAFETY = {"X-Content-Type-Options": "nosniff", "Server": "conference"}
-"""On every answer: the type is as stated, and no version of any part is told."""
+"""On every response: no content sniffing, and no version of any component."""
 
 _SAFETY_LINES = "\r\n".join(f"{name}: {value}" for name, value in SAFETY.items())
 
@@ -25,7 +25,7 @@ class WireReply:
 
     @cached_property
     def wire(self) -> bytes:
-        """The whole HTTP/1.1 response (RFC 9112). Made once: keep a reply no longer than its Date may be old."""
+        """Return the whole HTTP/1.1 response (RFC 9112), cached: keep a reply no longer than its Date may be old."""
         lines = [
             f"HTTP/1.1 {self.status} {HTTPStatus(self.status).phrase}",
             f"Date: {formatdate(usegmt=True)}",

@@ -59,7 +59,7 @@ from service.http.origin import Origin
 class ApiDependencies:
     """The dependencies of the API.
 
-    `public_routes` are served as they are, without our credentials: `public_stream.routes(…)`, playback, webhooks, pages.
+    `public_routes` are served as they are, without API credentials: `public_stream.routes(…)`, playback, webhooks, pages.
     """
 
     authenticator: Authenticator
@@ -85,7 +85,7 @@ class ApiDependencies:
 
 
 def build_app(deps: ApiDependencies) -> web.Application:
-    """The application, ready for an `AppRunner`. It opens and closes nothing itself."""
+    """Return the application, ready for an `AppRunner`. It opens and closes nothing itself."""
     around = envelope(Figures(deps.registry), deps.guesses, deps.trusted_proxies)
     app = web.Application(middlewares=[around], client_max_size=MAX_BODY)
     app.add_routes(deps.public_routes)
@@ -100,7 +100,7 @@ def build_app(deps: ApiDependencies) -> web.Application:
 
 
 def described(deps: ApiDependencies) -> dict[str, Any]:
-    """The OpenAPI document of everything there is to call."""
+    """Return the OpenAPI document of all operations."""
     operations = [*_operations(deps), *public_schemas.operations()]
     return document(operations, EXAMPLES, introduction(deps.version))
 

@@ -47,7 +47,7 @@ NEW_VISITOR_BURST_SECONDS = 100
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """What the product stands on, all of it open; it closes none of them."""
+    """The open drivers of the domain. It closes none of them."""
 
     store: Store
     viewers: ViewerWindow
@@ -56,9 +56,9 @@ class Ports:
     spawn: Spawn
     trusted_proxies: Networks = ()
     new_visitors_per_minute: float = 3_000
-    """Visitors never seen before, per address."""
+    """New visitors per address."""
     requests_per_minute: float = math.inf
-    """Of one caller with credentials; as many at once."""
+    """Per client with credentials; also the largest burst."""
     guess_limits: GuessLimits = field(default_factory=GuessLimits)
 
 
@@ -77,9 +77,9 @@ class Conference:
 
 @asynccontextmanager
 async def assembled(ports: Ports) -> AsyncIterator[Conference]:
-    """Everything wired, the board and the session keeper stopped at the end. Errors: Unavailable.
+    """Build the domain; stop the board and the session keeper at the end. Errors: Unavailable.
 
-    Left to the caller, who knows the order: `keeper.start()` once the provider runs, `events.aclose()` before HTTP stops.
+    The caller starts and stops the rest in order: `keeper.start()` once the provider runs, `events.aclose()` before HTTP stops.
     """
     store, provider = ports.store, ports.provider
     async with AsyncExitStack() as stack:
@@ -113,7 +113,7 @@ async def assembled(ports: Ports) -> AsyncIterator[Conference]:
         public = _public_stream(ports, board, visitors, guesses)
         events = StreamEvents(board, public)
         api = ApiDependencies(
-            authenticator=LimitedClients(accounts, _caller_limits(ports), unix_ms),
+            authenticator=LimitedClients(accounts, _client_limits(ports), unix_ms),
             channels=channels,
             streams=streams,
             queries=queries,
@@ -147,15 +147,15 @@ def _public_stream(ports: Ports, board: StatusBoard, visitors: Visitors, guesses
 
 
 def _new_visitor_bucket(ports: Ports) -> tuple[float, float]:
-    """An address's bucket of visitors never seen before, whether they ask for an id or bring one: burst, and rate per second."""
+    """Return an address's limit of new visitors, with or without an id of their own: burst, and rate per second."""
     per_second = ports.new_visitors_per_minute / 60
     return per_second * NEW_VISITOR_BURST_SECONDS, per_second
 
 
-def _caller_limits(ports: Ports) -> ClientLimits:
+def _client_limits(ports: Ports) -> ClientLimits:
     return ClientLimits(burst=ports.requests_per_minute, per_second=ports.requests_per_minute / 60)
 
 
 def now() -> datetime:
-    """The moment, in UTC: the clock of whatever is kept."""
+    """Return the current time in UTC: the clock of stored data."""
     return datetime.now(UTC)

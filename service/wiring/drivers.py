@@ -31,7 +31,7 @@ log = structlog.get_logger(__name__)
 
 
 async def open_store(settings: Settings, stack: AsyncExitStack) -> Store:
-    """The database, brought up to date; there is a certificate then, too. Errors: PreparationFailed, Unavailable."""
+    """Open the database after preparing its schema and the certificate. Errors: PreparationFailed, Unavailable."""
     store = Store(settings.database_url)
     stack.push_async_callback(store.aclose)
     if not await is_prepared(settings, store.database):
@@ -40,7 +40,7 @@ async def open_store(settings: Settings, stack: AsyncExitStack) -> Store:
 
 
 async def open_viewers(settings: Settings, store: Store, spawn: Spawn, stack: AsyncExitStack) -> ViewerWindow:
-    """The Redis that was set, else a private one, else memory."""
+    """Open the configured Redis, else a private one, else use memory."""
     key = bytes.fromhex(await store.accounts.secret("visitor_digest_key", secrets.token_hex(32)))
     url = settings.redis_url
     if url is None and redis_is_installed():
@@ -108,7 +108,7 @@ def _tls(settings: Settings) -> ssl.SSLContext:
 
 
 def _reload_certificate(settings: Settings, context: ssl.SSLContext) -> None:
-    """SIGHUP: a renewed certificate counts from the next encoder on; after an error the old one stays."""
+    """Reload the certificate (SIGHUP) for new connections. After an error the old one stays in use."""
     try:
         tls.reload(context, certificate_files(settings))
     except (tls.CertificateUnusable, OSError) as problem:

@@ -15,10 +15,10 @@ from service.http.wire import Answer, LaterReply, WireReply
 
 CARRIAGE_RETURN = 0x0D
 TOO_LONG = "Got more than a head may have"
-"""As aiohttp's parser begins it."""
+"""The first words are those of aiohttp's parser."""
 BAD_LINE_END = "A line of the head does not end with CRLF"
 _METHOD = re.compile(rb"[A-Z]{0,20}(?: |\Z)")
-"""What a request begins with, as far as it has arrived."""
+"""The beginning of a request, as far as it has arrived."""
 
 
 class ConnectionOwner(Protocol):
@@ -75,9 +75,9 @@ class FastPathConnection(asyncio.Protocol):
         self._peer = ""
         self._buffer = b""
         self._examined = 0
-        """Bytes at the beginning of the buffer that are known to hold no end of a head, and nothing wrong."""
+        """Bytes at the beginning of the buffer that were examined: they contain no end of a head and no fault."""
         self._last: PlainRequest | None = None
-        """A player sends the same header lines every time: they are read once."""
+        """The last request. Players repeat the same header lines, which are then parsed once."""
         self._paused = False
         self._pending: asyncio.Task[None] | None = None
         self._handing_over = False
@@ -96,7 +96,7 @@ class FastPathConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         if not self._buffer:
-            self._seen = self._owner.now  # a head that trickles in does not renew its time
+            self._seen = self._owner.now  # a head that trickles in does not extend its timeout
         self._buffer += data
         if self._pending is None and not self._handing_over:
             self._serve()
@@ -196,7 +196,7 @@ class FastPathConnection(asyncio.Protocol):
             self._hand_over()
 
     def _fault(self, buffer: bytes, start: int, examined: int) -> str | None:
-        """What is wrong with a head that has begun. In its first `examined` bytes nothing is."""
+        """Return the fault of an incomplete head, or None. Its first `examined` bytes are known to be correct."""
         if len(buffer) - start > self._owner.limits.max_head:
             return TOO_LONG
         return None if _has_whole_line_ends(buffer, start, examined) else BAD_LINE_END
@@ -246,7 +246,7 @@ class FastPathConnection(asyncio.Protocol):
 
 
 def _has_whole_line_ends(buffer: bytes, start: int, examined: int) -> bool:
-    """Whether every CR and LF stands beside the other (RFC 9112 §2.2); a CR at the end may still get its LF."""
+    """Return whether every CR and LF stands beside the other (RFC 9112 §2.2); a CR at the end may still get its LF."""
     start += examined
     if examined and buffer[start - 1] == CARRIAGE_RETURN:
         start -= 1

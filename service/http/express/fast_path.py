@@ -1,15 +1,15 @@
-"""The fast path: the polls of players answered straight from the socket, everything else by aiohttp on the same port.
+"""The fast path: answers players' polls directly from the socket. aiohttp answers everything else on the same port.
 
-A poll needs little of what aiohttp does for a request, and a bare JSON route of aiohttp costs several times what the poll costs.
+A poll needs little of what aiohttp does for a request, and a bare JSON route of aiohttp costs several times as much as the poll.
 So a small protocol stands in front of aiohttp's:
 
     socket ─▶ a complete, plain GET or OPTIONS that `answer` knows ─▶ the response's bytes, at once or when they are ready
-                 └─ anything else: the connection is handed to aiohttp for good, with every byte not answered yet
+                 └─ anything else: the connection is handed to aiohttp permanently, with every byte not answered yet
 
 Anything else is: other paths and methods, a body, HTTP/1.0, `Connection: close`, a header field that is repeated, folded or not
 ASCII (`request_reader.py`).
 
-For good: aiohttp does not report when it has answered all that it has read, and does not return what it has read ahead. A
+Permanently: aiohttp does not report when it has answered all that it has read, and does not return what it has read ahead. A
 connection that carries only polls never leaves the fast path.
 
 Wiring, with aiohttp's public interface only::
@@ -59,15 +59,15 @@ class FastPath:
         self.reader = RequestReader()
         self.on_reply = on_reply
         self.refusal = refusal
-        """The answer to what cannot become a request, from the reason."""
+        """Makes the response to a malformed request from the reason."""
         self._headers = "".join(f"\r\n{name}: {value}" for name, value in headers.items()).encode("latin-1")
         self.limits = limits or FastPathLimits()
         self.now = 0.0
-        """Loop time of the last sweep: exact enough to tell who is late, and free."""
+        """Loop time of the last sweep: precise enough to detect late connections, at no cost."""
         self._next_factory = next_factory
         self.spawn = spawn
         self._connections: OrderedDict[FastPathConnection, None] = OrderedDict()
-        """The one that got its last answer longest ago comes first, once there are many."""
+        """Ordered by the last reply, oldest first, once there are many."""
         self._unserved: OrderedDict[FastPathConnection, None] = OrderedDict()
         self._server: asyncio.Server | None = None
         self._sweep_task: asyncio.Task[None] | None = None
@@ -84,7 +84,7 @@ class FastPath:
         loop = asyncio.get_running_loop()
         self.now = loop.time()
         self._server = await loop.create_server(lambda: FastPathConnection(self), host, port, backlog=1024)
-        self._sweep_task = self.spawn(self._sweep(), name="fast path sweeper")
+        self._sweep_task = self.spawn(self._sweep(), name="fast path sweep")
         return int(self._server.sockets[0].getsockname()[1])
 
     async def aclose(self) -> None:
@@ -136,12 +136,12 @@ class FastPath:
         self._unserved.pop(connection, None)
 
     def used(self, connection: FastPathConnection) -> None:
-        """The connection got an answer, so it is closed for others last. While there are few the order does not matter."""
+        """Note that a request was answered: the connection becomes the last candidate to be closed, once there are many."""
         if len(self._connections) * 2 >= self.limits.max_connections and connection in self._connections:
             self._connections.move_to_end(connection)
 
     def leave(self, connection: FastPathConnection) -> None:
-        """The connection ended or is aiohttp's now."""
+        """Remove a connection that ended or that aiohttp has taken over."""
         self._connections.pop(connection, None)
         self._unserved.pop(connection, None)
         if not self._connections:

@@ -14,15 +14,15 @@ class FastPathLimits:
     max_poll_head: int = 8_192
     """A longer complete head goes to aiohttp."""
     head_timeout: float = 10.0
-    """For a request to arrive whole, the first one from the moment of connecting, and for answers to be read."""
+    """Timeout for a whole request to arrive (the first one, from the connection on), and for responses to be read."""
     idle_timeout: float = 75.0
-    """Between two requests: longer than any poll interval in a response."""
+    """Idle timeout between two requests: longer than any poll interval in a response."""
     max_connections: int = 20_000
     """Open connections. Over the limit, the one that has been idle longest is closed for a new one."""
     max_unserved: int = 2_000
     """Connections whose first request has not arrived whole. Over the limit, the oldest is cut, so that silent connections do not
     exclude clients that send their request at once."""
     close_timeout: float = 2.0
-    """For connections to end at a stop, before they are cut."""
+    """Time for connections to close at shutdown, before they are aborted."""
     sweep_every: float = 1.0
-    """Between two checks for late connections."""
+    """Interval of the checks for late connections."""
