@@ -44,8 +44,8 @@ async def test_a_public_channel_is_no_direct_one(ada: Person) -> None:
 
 async def test_a_direct_channel_needs_somebody_else(ada: Person) -> None:
     path = f"users/{ada.id}/dm-channels"
-    nobody = str(uuid4())
-    for members in ([], [ada.id], [nobody], ["x"], None):
+    unknown = str(uuid4())
+    for members in ([], [ada.id], [unknown], ["x"], None):
         status, answer = await ada.post(path, {"members": members})
         assert (status, list(answer)) == (400, ["members"])
     assert await ada.post(path, {}) == (400, {"members": ["This field is required."]})

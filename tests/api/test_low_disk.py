@@ -1,4 +1,4 @@
-"""A recording that ended because the disk is nearly full is reported on every page and endpoint for the streamer."""
+"""A recording that ended because the disk is nearly full is reported by the studio's endpoints and the status."""
 
 from __future__ import annotations
 

@@ -37,9 +37,9 @@ async def test_a_channel_may_be_made_with_members(ada: Person, bob: Person) -> N
 
 
 async def test_members_nobody_knows_are_refused_and_nothing_is_made(ada: Person) -> None:
-    nobody = str(uuid4())
-    status, answer = await ada.post("channels", {"name": "A", "members": [nobody]})
-    assert (status, answer) == (400, {"members": [f'Invalid pk "{nobody}" - object does not exist.']})
+    unknown = str(uuid4())
+    status, answer = await ada.post("channels", {"name": "A", "members": [unknown]})
+    assert (status, answer) == (400, {"members": [f'Invalid pk "{unknown}" - object does not exist.']})
     assert await ada.all("channels") == []
 
 
@@ -285,18 +285,18 @@ async def test_a_channel_of_the_organizations_own_token_has_somebody_to_administ
     api: Api, ada: Person, bob: Person
 ) -> None:
     issued = await api.accounts.create_token(api.organization, None)
-    nobody = Person(api, "", issued.secret)
-    assert (await nobody.post("channels", {"name": "Hidden", "is_private": True}))[0] == 400
-    led = await nobody.channel(is_private=True, members=[bob.id, ada.id])
+    userless = Person(api, "", issued.secret)
+    assert (await userless.post("channels", {"name": "Hidden", "is_private": True}))[0] == 400
+    led = await userless.channel(is_private=True, members=[bob.id, ada.id])
     assert [
         each["member_id"] for each in (await bob.seen(f"channels/{led}/members"))["results"] if each["is_admin"]
     ] == [bob.id]
-    lone = await nobody.channel()
+    lone = await userless.channel()
     assert (await ada.patch(f"channels/{lone}", {"name": "Taken over"}))[0] == 403
-    assert (await nobody.patch(f"channels/{lone}", {"name": "Renamed"}))[0] == 200
+    assert (await userless.patch(f"channels/{lone}", {"name": "Renamed"}))[0] == 200
     await ada.made(f"channels/{lone}/members", {"member_id": ada.id})
-    assert (await nobody.patch(me(lone, ada), {"is_admin": True}))[0] == 200
-    assert (await nobody.patch(f"channels/{lone}", {"name": "Again"}))[0] == 403
+    assert (await userless.patch(me(lone, ada), {"is_admin": True}))[0] == 200
+    assert (await userless.patch(f"channels/{lone}", {"name": "Again"}))[0] == 403
     assert (await ada.delete(f"channels/{lone}"))[0] == 204
 
 

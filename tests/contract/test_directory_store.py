@@ -43,7 +43,7 @@ async def test_who_left_or_is_of_another_organization_is_unknown(store: Store) -
     left = replace(user_of(acme.id), deleted_at=START)
     for organization, user in ((acme, here), (acme, left), (other, elsewhere)):
         await store.directory.add_user(organization, user)
-    nobody = uuid4()
-    wanted = [here.id, left.id, elsewhere.id, nobody]
-    assert await store.directory.unknown_users(acme.id, wanted) == {left.id, elsewhere.id, nobody}
+    missing = uuid4()
+    wanted = [here.id, left.id, elsewhere.id, missing]
+    assert await store.directory.unknown_users(acme.id, wanted) == {left.id, elsewhere.id, missing}
     assert await store.directory.unknown_users(acme.id, []) == set()

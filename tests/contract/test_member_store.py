@@ -176,8 +176,8 @@ async def test_private_channels_are_listed_for_their_members_in_every_order(stor
         assert sorted(each.id for each in found) == sorted(made[0::3] + made[1::3])
         keys = [(place(each).at, place(each).id) for each in found]
         assert keys == sorted(keys, reverse=ordering.startswith("-"))
-        for nobody in (stranger, None):
-            assert sorted(await ask(PageRequest(9), nobody)) == sorted(made[0::3])
+        for outsider in (stranger, None):
+            assert sorted(await ask(PageRequest(9), outsider)) == sorted(made[0::3])
 
 
 async def test_a_channel_made_private_leaves_the_lists_of_others_and_comes_back(store: Store) -> None:

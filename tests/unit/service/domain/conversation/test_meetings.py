@@ -90,6 +90,6 @@ async def test_who_has_a_token_is_in_the_call_until_he_leaves_or_his_lease_ends(
 async def test_only_users_of_the_organization_have_a_list(store: Store, meetings: Meetings) -> None:
     room = await new_room(store)
     _, (foreigner,) = await new_people(store, 1)
-    for nobody in (foreigner, uuid4()):
+    for outsider in (foreigner, uuid4()):
         with pytest.raises(Forbidden):
-            await meetings.active(room.organization_id, nobody, await caller(room, 0), PageRequest(9))
+            await meetings.active(room.organization_id, outsider, await caller(room, 0), PageRequest(9))
