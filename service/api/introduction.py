@@ -94,8 +94,8 @@ set of tracks only once.
 
 `GET …/conference/stream_events?visitor_id=…` (public) sends the same status as Server-Sent Events within a second of
 each change, and counts the visitor while connected. Each new connection first receives the current status. There is
-room for 400 connections per address and 4,000 in all; beyond that the response is 429 or 503, and the client should
-poll.
+room for 400 connections per address and 4,000 in all. Over these limits the response is 429 or 503, and the client
+should poll.
 
 ### Viewers
 

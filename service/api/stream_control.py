@@ -40,7 +40,7 @@ def operations(channels: Channels, streams: Streams) -> list[Operation]:
         summary="Rotate the stream key",
     )
     async def rotate_key(call: Call[Nothing, RotationBody]) -> Reply:
-        """Create a new stream key. Requires an admin of the channel or an organization token; otherwise 403.
+        """Create a new stream key. Requires an admin of the channel (in a direct channel: a member) or an organization token.
 
         The old key stops working after `overlap` seconds, by default at once. An encoder that still uses it is disconnected with
         the reason. The broadcast stays open for `reconnect_timeout` seconds. 404 if the channel has no live input yet.
