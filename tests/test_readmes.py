@@ -8,19 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.readmes import READMES, ROOT, documentation
+from tests.readmes import READMES, ROOT
 
 MAX_LINES = 120
 MAX_PICTURE = 150_000
 """Bytes of a picture in a README."""
-
-RIDDLES = re.compile(r"\b(he|him|his|nobody|somebody|whoever|anybody|anew|for ever)\b|; beyond,", re.IGNORECASE)
-
-PAGES = [
-    path
-    for path in sorted((ROOT / "service" / "web").rglob("*"))
-    if path.suffix in (".js", ".css") and not {"vendor", "client"} & set(path.relative_to(ROOT).parts)
-]
 
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 
@@ -77,10 +69,3 @@ def test_paths_in_code_spans_exist() -> None:
         text = readme.read_text(encoding="utf-8")
         for path in re.findall(r"`((?:service|providers|scripts|tests)/[\w./-]+)`", text):
             assert (ROOT / path).exists(), (readme, path)
-
-
-def test_the_pages_and_documents_avoid_vague_pronouns() -> None:
-    """The actor has a name: the client, the visitor, the encoder, the operator."""
-    texts = [documentation(), *(path.read_text(encoding="utf-8") for path in PAGES)]
-    assert len(texts) > 30
-    assert [found[0] for text in texts for found in RIDDLES.finditer(text)] == []

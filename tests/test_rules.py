@@ -11,12 +11,19 @@ from pathlib import Path
 
 import pytest
 
+from tests.readmes import documentation
+
 ROOT = Path(__file__).parent.parent
 MAX_LINES = 400
 """Look twice at 300; nothing is longer than this."""
 
 MAX_TEST_LINES = 500
 """Tests hold tables."""
+
+VAGUE = re.compile(
+    r"\b([Hh]e|[Hh]im|[Hh]is|[Nn]obody|[Ss]omebody|[Ww]hoever|[Aa]nybody|[Aa]new|[Ff]or ever)\b|; beyond,"
+)
+"""Words instead of which the actor or the fact is named: the client, the visitor, the encoder, the operator; again, permanently."""
 
 IO_MODULES = {"asyncio", "socket", "ssl", "time", "threading", "subprocess", "select", "selectors", "aiohttp"}
 
@@ -252,3 +259,14 @@ def test_what_the_service_needs_is_locked_alike_for_the_tests() -> None:
         return set(re.findall(r"(?m)^[a-z0-9._-]+(?:\[[a-z0-9,-]+\])?==[^\s;\\]+", (ROOT / lock).read_text()))
 
     assert pins("requirements.lock") <= pins("tests/requirements.lock")
+
+
+def test_texts_name_the_actor() -> None:
+    """Documents, pages, docstrings, comments, log events and API texts."""
+    texts = {"the documents": documentation()}
+    for path in tracked():
+        web = path.is_relative_to(ROOT / "service/web") and path.suffix in {".js", ".css", ".html"}
+        if path in sources() or (web and not {"vendor", "client"} & set(path.parts)):
+            texts[name_of(path)] = path.read_text(encoding="utf-8")
+    assert len(texts) > 300
+    assert [f"{name}: {found[0]}" for name, text in texts.items() for found in VAGUE.finditer(text)] == []

@@ -216,7 +216,6 @@ class Account:
     async def delete(self, uid: str) -> None:
         """Delete the live input. Errors: InputNotFound."""
         require_uid(uid)
-        self.inputs.drop(uid)
         try:
             await self.call("DELETE", f"/live_inputs/{uid}")
         except Refused as refused:
@@ -225,6 +224,8 @@ class Account:
                 raise
             if refused.attempt == 1:
                 raise InputNotFound(uid) from None
+        finally:
+            self.inputs.drop(uid)  # after the request: a read during it may have stored the input again
 
     async def ready_videos(
         self, input_uid: str, before: datetime | None, priority: Priority = Priority.READ

@@ -107,7 +107,7 @@ class TrackView:
         return segment.decode_time / self.inits[segment.discontinuity].timescale
 
     def wall_time(self, segment: SegmentView) -> float:
-        """The Unix time of the first frame of `segment`, in seconds; its period began while the system clock was set so."""
+        """Return the Unix time of the first frame of `segment`, in seconds, by the system clock as its period began."""
         return segment.program_time + self.inits[segment.discontinuity].clock_correction
 
     def spans(self, segments: Sequence[SegmentView]) -> list[float]:

@@ -64,7 +64,7 @@ class StoredTrack:
     # The packager's events
 
     def begin(self, event: TrackInit, clock_correction: float) -> None:
-        """A new period: keep its init segment. `clock_correction` as in `InitView`."""
+        """Begin a new period and keep its init segment. `clock_correction` as in `InitView`."""
         file = self._files.create(init_name(self.name, event.discontinuity))
         try:
             file.append(event.data)

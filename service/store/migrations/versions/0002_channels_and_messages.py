@@ -20,7 +20,7 @@ BATCH = 5_000
 
 
 def upgrade() -> None:
-    # Column by column: SQLite must not make the table anew, because live inputs refer to it.
+    # Column by column: SQLite must not rebuild the table, because live inputs refer to it.
     for column in (
         sa.Column("latest_message_id", sa.Uuid()),
         sa.Column("is_default_channel", sa.Boolean(), nullable=False, server_default=sa.false()),

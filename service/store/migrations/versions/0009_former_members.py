@@ -1,6 +1,6 @@
 """The members of a private channel are remembered when it is deleted: its recordings are theirs.
 
-Of channels deleted before, nobody knows the members; only tokens of the organization see their recordings.
+The members of channels deleted earlier are unknown; only tokens of the organization see their recordings.
 """
 
 from __future__ import annotations
