@@ -46,7 +46,7 @@ async def make(
 ) -> AsyncIterator[Make]:
     """Locks on one database, with less patience than in earnest."""
     monkeypatch.setattr(provider_lock, "HEARTBEAT", 0.2)
-    monkeypatch.setattr(provider_lock, "LOOK_EVERY", 0.1)
+    monkeypatch.setattr(provider_lock, "POLL_EVERY", 0.1)
     monkeypatch.setattr(provider_lock, "RETURN_GRACE", 0.0)
     owner = Tasks(on_failure=failures.append)
     made: list[ProviderLock] = []
