@@ -17,10 +17,10 @@ async def test_a_rotated_key_sends_the_old_encoder_away_after_the_overlap_and_th
 
     new = await live.api("POST", f"{path}/rotate_key", {"overlap": 4})
     assert (await live.status(channel))["is_connected"]
-    assert "stream key of this channel was changed" in await first.output()
+    assert "stream key of this channel has changed" in await first.output()
     await live.until(channel, state="reconnecting", is_watchable=True)
     refused = await live.push(old, plain=True)
-    assert "stream key of this channel was changed" in await refused.output()
+    assert "stream key of this channel has changed" in await refused.output()
     await live.push(new, plain=True)
     await live.until(channel, state="live", is_connected=True)
 

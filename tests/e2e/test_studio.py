@@ -103,9 +103,9 @@ async def test_a_new_key_disconnects_the_encoder_with_the_old_one(live: Service,
     await streamer.sees("dialog p", "Every encoder needs the new key")
     await streamer.press("button", "Create key")
 
-    assert "stream key of this channel was changed" in await encoder.output()
+    assert "stream key of this channel has changed" in await encoder.output()
     refused = await live.push(stream, plain=True)
-    assert "stream key of this channel was changed" in await refused.output()
+    assert "stream key of this channel has changed" in await refused.output()
     await streamer.sees(".badge", "Reconnecting")
     await streamer.press("button", "Show stream key")
     new = await streamer.value("Stream key")
