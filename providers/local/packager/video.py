@@ -133,8 +133,8 @@ class VideoTrack(TrackWriter):
         """
         payload = self._complete(keyframe)
         segment = round(self._rule.audio_only * self.timescale)
-        most = min(MAX_LEAD_SEGMENTS, MAX_LEAD_BYTES // max(1, len(payload))) * segment
-        step = self._part_ticks if self._low_latency else segment
+        step = self._part_ticks  # a frame longer than a part would break the part target
+        most = min(MAX_LEAD_SEGMENTS * segment, MAX_LEAD_BYTES // max(1, len(payload)) * step)
         self.end = self.segment_start = self.part_start = max(self.end, until - most)
         while self.end < until:
             end = until if until - self.end <= self._longest_ticks else self.end + segment
