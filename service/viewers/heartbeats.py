@@ -4,24 +4,30 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from service.viewers.port import WINDOW_MS
-
-MAX_HELD = 50_000
-"""Heartbeats gathered before they move to the remembered ones without waiting for a flush."""
-
-MAX_REMEMBERED = 200_000
-"""Heartbeats kept for sending again (about 200 bytes each). Over the limit, the oldest are dropped."""
 
 Heartbeat = tuple[str, bytes]
 """Stream uid and visitor digest."""
 
 
+@dataclass(frozen=True, slots=True)
+class HeartbeatLimits:
+    """Counts."""
+
+    max_held: int = 50_000
+    """Heartbeats gathered before they move to the remembered ones without waiting for a flush."""
+    max_remembered: int = 200_000
+    """Heartbeats kept for sending again (about 200 bytes each). Over the limit, the oldest are dropped."""
+
+
 class Heartbeats:
     """`clock`: Unix ms, the one of the heartbeats. `send_all`: what was sent may be lost, so the next `drain` returns all of it."""
 
-    def __init__(self, clock: Callable[[], int]) -> None:
+    def __init__(self, clock: Callable[[], int], limits: HeartbeatLimits | None = None) -> None:
         self._clock = clock
+        self._limits = limits or HeartbeatLimits()
         self._held: dict[Heartbeat, int] = {}
         # Not a cache of cachetools: `_read_clock` changes entries in place, and the oldest go by their time as well.
         self._remembered: OrderedDict[Heartbeat, int] = OrderedDict()
@@ -32,7 +38,7 @@ class Heartbeats:
         """Hold a heartbeat for the next flush. Only a visitor's latest one is kept."""
         if now_ms > self._held.get(heartbeat, 0):
             self._held[heartbeat] = now_ms
-        if len(self._held) >= MAX_HELD:
+        if len(self._held) >= self._limits.max_held:
             self._remember_held()
             self.send_all = True
 
@@ -71,7 +77,7 @@ class Heartbeats:
                 self._remembered.move_to_end(beat)
         while self._remembered:
             beat = next(iter(self._remembered))
-            if len(self._remembered) <= MAX_REMEMBERED and self._remembered[beat] >= oldest:
+            if len(self._remembered) <= self._limits.max_remembered and self._remembered[beat] >= oldest:
                 break
             self._remembered.popitem(last=False)
         return fresh

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from dataclasses import dataclass
 
 from service.viewers.digest import visitor_digest
 from service.viewers.port import WINDOW_MS, ViewerCount
 
-MAX_STREAMS = 10_000
-"""Streams with a window; over the limit, the stream with the oldest heartbeat is dropped."""
 
-MAX_VISITORS = 1_000_000
-"""Visitors of all streams together (about 150 bytes each); over the limit, the oldest ones of the oldest stream are dropped."""
+@dataclass(frozen=True, slots=True)
+class MemoryLimits:
+    """Counts."""
+
+    max_streams: int = 10_000
+    """Streams with a window. Over the limit, the stream with the oldest heartbeat is dropped."""
+    max_visitors: int = 1_000_000
+    """Visitors of all streams together (about 150 bytes each). Over the limit, the oldest ones of the oldest stream are dropped."""
 
 
 class _Window:
@@ -56,8 +61,9 @@ class _Window:
 class MemoryViewers:
     """The in-memory counterpart of `RedisViewers`. It is never degraded, and its counts end with the process."""
 
-    def __init__(self, *, digest_key: bytes) -> None:
+    def __init__(self, *, digest_key: bytes, limits: MemoryLimits | None = None) -> None:
         self._key = digest_key
+        self._limits = limits or MemoryLimits()
         self._windows: OrderedDict[str, _Window] = OrderedDict()
         self._visitors = 0
 
@@ -68,11 +74,11 @@ class MemoryViewers:
             self._shed_streams()
         self._windows.move_to_end(stream_uid)
         self._visitors += window.add(visitor_digest(visitor_id, self._key), now_ms)
-        if self._visitors > MAX_VISITORS:
+        if self._visitors > self._limits.max_visitors:
             self._shed_visitors()
 
     def _shed_streams(self) -> None:
-        while len(self._windows) > MAX_STREAMS:
+        while len(self._windows) > self._limits.max_streams:
             _, window = self._windows.popitem(last=False)
             self._visitors -= len(window.seen)
 

@@ -16,7 +16,7 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import hiredis
@@ -30,34 +30,35 @@ from redis.exceptions import RedisError
 from providers.base import Spawn
 from service.domain.errors import Unavailable
 from service.viewers.digest import visitor_digest
-from service.viewers.heartbeats import Heartbeats
+from service.viewers.heartbeats import HeartbeatLimits, Heartbeats
 from service.viewers.port import ViewerCount, unix_ms
-from service.viewers.sorted_sets import SortedSets, redis_time
+from service.viewers.sorted_sets import SortedSetLimits, SortedSets, redis_time
 
 log = structlog.get_logger(__name__)
 
-FLUSH_EVERY = 0.1
-"""Seconds for which heartbeats are gathered for one round trip to Redis."""
-
-RETRY_AFTER = 0.5
-"""Seconds between attempts while Redis is unavailable."""
-
-FLUSH_TIMEOUT = 5.0
-"""Seconds a flush may take, also when it sends a whole window again."""
-
-ANSWER_TIMEOUT = 1.5
-"""Seconds for which `count` waits for a flush before it returns the last good count."""
-
-SOCKET_TIMEOUT = 1.0
-"""Seconds Redis has for one answer, and for one connection."""
-
-MAX_LAST_COUNTS = 10_000
-"""Streams whose last good count is kept."""
-
-MAX_ROUNDS = 3
-"""How often a flush starts over because the connection was new."""
-
 _FAILURES = (RedisError, OSError, TimeoutError)
+
+
+@dataclass(frozen=True, slots=True)
+class RedisLimits:
+    """Counts, and times in seconds."""
+
+    flush_every: float = 0.1
+    """Time for which heartbeats are gathered for one round trip to Redis."""
+    retry_after: float = 0.5
+    """Time between attempts while Redis is unavailable."""
+    flush_timeout: float = 5.0
+    """Time a flush may take, also when it sends a whole window again."""
+    answer_timeout: float = 1.5
+    """Time for which `count` waits for a flush before it returns the last good count."""
+    socket_timeout: float = 1.0
+    """Time Redis has for one answer, and for one connection."""
+    max_last_counts: int = 10_000
+    """Streams whose last good count is kept."""
+    max_rounds: int = 3
+    """How often a flush starts over because the connection was new."""
+    heartbeats: HeartbeatLimits = field(default_factory=HeartbeatLimits)
+    sets: SortedSetLimits = field(default_factory=SortedSetLimits)
 
 
 @dataclass(slots=True, eq=False)
@@ -84,24 +85,26 @@ class RedisViewers:
         digest_key: bytes,
         clock: Callable[[], int] = unix_ms,
         time_source: Callable[[aioredis.Redis], Awaitable[int]] = redis_time,
+        limits: RedisLimits | None = None,
     ) -> None:
+        self._limits = limits = limits or RedisLimits()
         # One connection: a new one always means that the old one broke, and that what was sent may be lost.
         self._pool = aioredis.BlockingConnectionPool.from_url(
             url,
             max_connections=1,
-            timeout=SOCKET_TIMEOUT,
-            socket_timeout=SOCKET_TIMEOUT,
-            socket_connect_timeout=SOCKET_TIMEOUT,
+            timeout=limits.socket_timeout,
+            socket_timeout=limits.socket_timeout,
+            socket_connect_timeout=limits.socket_timeout,
             retry=Retry(NoBackoff(), 1),  # the default of ten takes seconds to fail
             redis_connect_func=self._connected,
         )
         self._redis = aioredis.Redis(connection_pool=self._pool)
         self._key = digest_key
         self._clock = clock
-        self._sets = SortedSets(self._redis, clock, time_source)
-        self._beats = Heartbeats(clock)
+        self._sets = SortedSets(self._redis, clock, time_source, limits.sets)
+        self._beats = Heartbeats(clock, limits.heartbeats)
         self._asks: deque[_CountRequest] = deque()
-        self._last: LRUCache[str, ViewerCount] = LRUCache(MAX_LAST_COUNTS)
+        self._last: LRUCache[str, ViewerCount] = LRUCache(limits.max_last_counts)
         self._unavailable = False
         self._closed = False
         self._work = asyncio.Event()
@@ -121,7 +124,7 @@ class RedisViewers:
         self._asks.append(ask)
         self._work.set()
         try:
-            async with asyncio.timeout(ANSWER_TIMEOUT):
+            async with asyncio.timeout(self._limits.answer_timeout):
                 return await ask.answer
         except TimeoutError:
             return self._last_good(stream_uid, now_ms)
@@ -149,7 +152,7 @@ class RedisViewers:
 
     async def check(self) -> None:
         try:
-            async with asyncio.timeout(2 * SOCKET_TIMEOUT), self._in_use:
+            async with asyncio.timeout(2 * self._limits.socket_timeout), self._in_use:
                 await self._redis.ping()
         except _FAILURES as failure:
             raise Unavailable("Redis does not answer.") from failure
@@ -163,7 +166,7 @@ class RedisViewers:
             await self._runner
         if not self._unavailable:
             with suppress(*_FAILURES):
-                async with asyncio.timeout(2 * SOCKET_TIMEOUT):
+                async with asyncio.timeout(2 * self._limits.socket_timeout):
                     await self._flush()
         self._answer_last_good()
         with suppress(*_FAILURES):
@@ -177,15 +180,15 @@ class RedisViewers:
             await self._work.wait()
             self._work.clear()
             try:
-                async with asyncio.timeout(FLUSH_TIMEOUT):
+                async with asyncio.timeout(self._limits.flush_timeout):
                     await self._flush()
             except _FAILURES as failure:
                 self._lost(failure)
                 await self._disconnect()
-                await asyncio.sleep(RETRY_AFTER)
+                await asyncio.sleep(self._limits.retry_after)
             else:
                 self._found()
-                await asyncio.sleep(FLUSH_EVERY)
+                await asyncio.sleep(self._limits.flush_every)
 
     def _lost(self, failure: Exception) -> None:
         if not self._unavailable:
@@ -233,7 +236,7 @@ class RedisViewers:
 
     async def _deliver(self, asks: list[_CountRequest]) -> list[int]:
         asked = [(ask.stream_uid, ask.now_ms) for ask in asks]
-        for _ in range(MAX_ROUNDS):
+        for _ in range(self._limits.max_rounds):
             values = await self._sets.exchange(self._beats.drain(), asked)
             if not self._beats.send_all:
                 return values

@@ -6,6 +6,7 @@ Long work is split into pieces, so that Redis serves other clients in between.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any, cast
 
@@ -14,29 +15,29 @@ from redis import asyncio as aioredis
 from service.viewers.heartbeats import Heartbeat
 from service.viewers.port import WINDOW_MS
 
-ZADD_CHUNK = 500
-"""Heartbeats in one ZADD."""
-
-PIPELINE_CHUNK = 5_000
-"""Heartbeats in one pipeline: the event loop serves other tasks in between."""
-
-TRIM_AT_ONCE = 1_000
-"""Expired visitors removed from a stream per flush: removing 100,000 at once would block Redis for 35 ms."""
-
 TRIM_MARGIN_MS = 10_000
 """A visitor is removed this long after the window, so that a count requested just before misses none."""
 
 EXPIRE_MS = WINDOW_MS + 60_000
 """A stream's set expires this long after its last heartbeat."""
 
-SCAN_AT_ONCE = 1_000
-"""Members that Redis scans for one reply."""
 
-CLOCK_EVERY_MS = 10_000
-"""How often the difference between our clock and Redis' is measured."""
+@dataclass(frozen=True, slots=True)
+class SortedSetLimits:
+    """Counts, and times in milliseconds."""
 
-MAX_CUTS = 10_000
-"""Streams whose next trim is remembered."""
+    zadd_chunk: int = 500
+    """Heartbeats in one ZADD."""
+    pipeline_chunk: int = 5_000
+    """Heartbeats in one pipeline: the event loop serves other tasks in between."""
+    trim_at_once: int = 1_000
+    """Expired visitors removed from a stream per flush: removing 100,000 at once would block Redis for 35 ms."""
+    scan_at_once: int = 1_000
+    """Members that Redis scans for one reply."""
+    clock_every_ms: int = 10_000
+    """Interval of measuring the difference between the machine's clock and Redis' clock."""
+    max_cuts: int = 10_000
+    """Streams whose next trim is remembered."""
 
 
 async def redis_time(client: aioredis.Redis) -> int:
@@ -49,9 +50,14 @@ class SortedSets:
     """Times that come in and go out are by `clock` (Unix ms); in Redis they are by the clock that `time_source` reads."""
 
     def __init__(
-        self, client: aioredis.Redis, clock: Callable[[], int], time_source: Callable[[aioredis.Redis], Awaitable[int]]
+        self,
+        client: aioredis.Redis,
+        clock: Callable[[], int],
+        time_source: Callable[[aioredis.Redis], Awaitable[int]],
+        limits: SortedSetLimits | None = None,
     ) -> None:
         self._redis = client
+        self._limits = limits or SortedSetLimits()
         self._clock = clock
         self._time_source = time_source
         self._offset_ms: int | None = None
@@ -61,7 +67,7 @@ class SortedSets:
     async def compare_clocks(self) -> None:
         """Measure the offset of Redis' clock. A difference smaller than the round trip changes nothing."""
         before = self._clock()
-        if self._offset_ms is not None and abs(before - self._offset_at_ms) < CLOCK_EVERY_MS:
+        if self._offset_ms is not None and abs(before - self._offset_at_ms) < self._limits.clock_every_ms:
             return
         theirs = await self._time_source(self._redis)
         after = self._clock()
@@ -76,9 +82,9 @@ class SortedSets:
         `asked`: the streams and times to count for. Counts are returned in this order.
         """
         offset = self._offset_ms or 0
-        chunks = iter(_chunks(batch, offset))
+        chunks = iter(_chunks(batch, offset, self._limits.zadd_chunk))
         pipeline = self._redis.pipeline(transaction=False)
-        while part := list(islice(chunks, PIPELINE_CHUNK // ZADD_CHUNK)):
+        while part := list(islice(chunks, self._limits.pipeline_chunk // self._limits.zadd_chunk)):
             if len(pipeline):
                 await pipeline.execute()
             for stream_uid, arguments in part:
@@ -105,7 +111,7 @@ class SortedSets:
         found: set[bytes] = set()
         cursor = 0
         while True:
-            cursor, scanned = await self._redis.zscan(_key(stream_uid), cursor, count=SCAN_AT_ONCE)
+            cursor, scanned = await self._redis.zscan(_key(stream_uid), cursor, count=self._limits.scan_at_once)
             part = cast(list[tuple[bytes, float]], scanned)
             found.update(member for member, at in part if at >= score)
             if cursor == 0:
@@ -118,11 +124,13 @@ class SortedSets:
 
     def _trim(self, pipeline: Any, stream_uid: str, expired: str) -> None:
         """Trim the set. The score of the next trim is read now: trimming by score spares visitors who have come back since."""
-        if len(self._trim_to) > MAX_CUTS:
+        if len(self._trim_to) > self._limits.max_cuts:
             self._trim_to.clear()
         key = _key(stream_uid)
         pipeline.zremrangebyscore(key, "-inf", self._trim_to.get(stream_uid, "-inf"))
-        pipeline.zrange(key, "-inf", expired, byscore=True, offset=TRIM_AT_ONCE - 1, num=1, withscores=True)
+        pipeline.zrange(
+            key, "-inf", expired, byscore=True, offset=self._limits.trim_at_once - 1, num=1, withscores=True
+        )
         pipeline.pexpire(key, EXPIRE_MS)
 
 
@@ -130,12 +138,12 @@ def _key(stream_uid: str) -> str:
     return f"viewers:{{{stream_uid}}}"
 
 
-def _chunks(batch: Iterable[tuple[Heartbeat, int]], offset: int) -> Iterable[tuple[str, list[int | bytes]]]:
-    """Yield heartbeats by stream, as the arguments of one ZADD each: score, member, score, member, …"""
+def _chunks(batch: Iterable[tuple[Heartbeat, int]], offset: int, size: int) -> Iterable[tuple[str, list[int | bytes]]]:
+    """Yield at most `size` heartbeats of a stream, as the arguments of one ZADD: score, member, score, member, …"""
     by_stream: dict[str, list[int | bytes]] = {}
     for (stream_uid, visitor), at in batch:
         arguments = by_stream.setdefault(stream_uid, [])
         arguments += (at + offset, visitor)
-        if len(arguments) == 2 * ZADD_CHUNK:
+        if len(arguments) == 2 * size:
             yield stream_uid, by_stream.pop(stream_uid)
     yield from by_stream.items()

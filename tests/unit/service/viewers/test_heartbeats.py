@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from service.viewers import heartbeats
-from service.viewers.heartbeats import Heartbeats
+from service.viewers.heartbeats import HeartbeatLimits, Heartbeats
 from service.viewers.port import WINDOW_MS
 
 ANN, BOB = ("stream", b"ann"), ("stream", b"bob")
@@ -55,10 +54,8 @@ def test_a_heartbeat_from_before_the_clock_was_set_back_is_one_of_now() -> None:
     assert beats.drain() == [(ANN, now)]
 
 
-def test_too_many_held_ones_are_remembered_and_then_all_are_sent(
-    beats: Heartbeats, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(heartbeats, "MAX_HELD", 2)
+def test_too_many_held_ones_are_remembered_and_then_all_are_sent() -> None:
+    beats = Heartbeats(lambda: NOW, HeartbeatLimits(max_held=2))
     for heartbeat in (ANN, BOB):
         beats.add(heartbeat, NOW)
     assert beats.drain() == [(ANN, NOW), (BOB, NOW)]

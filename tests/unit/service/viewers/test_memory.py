@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import pytest
-
-from service.viewers import memory
-from service.viewers.memory import MemoryViewers
+from service.viewers.memory import MemoryLimits, MemoryViewers
 
 
-async def test_forgets_the_stream_without_a_heartbeat_for_longest(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(memory, "MAX_STREAMS", 2)
-    viewers = MemoryViewers(digest_key=b"key")
+async def test_forgets_the_stream_without_a_heartbeat_for_longest() -> None:
+    viewers = MemoryViewers(digest_key=b"key", limits=MemoryLimits(max_streams=2))
     for stream in ("one", "two", "one", "three"):
         viewers.seen(stream, "ann", 1)
     assert [(await viewers.count(uid, 1)).value for uid in ("one", "two", "three")] == [1, 0, 1]
 
 
-async def test_drops_the_oldest_visitors_when_there_are_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(memory, "MAX_VISITORS", 3)
-    viewers = MemoryViewers(digest_key=b"key")
+async def test_drops_the_oldest_visitors_when_there_are_too_many() -> None:
+    viewers = MemoryViewers(digest_key=b"key", limits=MemoryLimits(max_visitors=3))
     for number in range(5):
         viewers.seen("stream", f"visitor {number}", number)
     assert (await viewers.count("stream", 120_002)).value == 3

@@ -11,17 +11,23 @@ from redis import asyncio as aioredis
 
 from service.concurrency.tasks import Tasks
 from service.domain.errors import Unavailable
-from service.viewers import heartbeats, sorted_sets
+from service.viewers.heartbeats import HeartbeatLimits
 from service.viewers.port import WINDOW_MS, ViewerCount, unix_ms
-from service.viewers.redis import RedisViewers
-from service.viewers.sorted_sets import EXPIRE_MS, TRIM_MARGIN_MS
+from service.viewers.redis import RedisLimits, RedisViewers
+from service.viewers.sorted_sets import EXPIRE_MS, TRIM_MARGIN_MS, SortedSetLimits
 from tests import servers
 from tests.servers import RedisServer, free_port
 
 
 @pytest.fixture
-async def viewers(redis_url: str, tasks: Tasks) -> AsyncIterator[RedisViewers]:
-    window = RedisViewers(redis_url, spawn=tasks.spawn, digest_key=b"key")
+def limits() -> RedisLimits:
+    """Return the limits of `viewers`. A test may override them with `parametrize`."""
+    return RedisLimits()
+
+
+@pytest.fixture
+async def viewers(redis_url: str, tasks: Tasks, limits: RedisLimits) -> AsyncIterator[RedisViewers]:
+    window = RedisViewers(redis_url, spawn=tasks.spawn, digest_key=b"key", limits=limits)
     yield window
     await window.aclose()
 
@@ -82,10 +88,8 @@ async def test_the_set_of_a_stream_goes_by_itself(viewers: RedisViewers, redis: 
     assert WINDOW_MS < await redis.pttl("viewers:{stream}") <= EXPIRE_MS
 
 
-async def test_expired_visitors_are_cut_a_little_at_a_time(
-    viewers: RedisViewers, redis: aioredis.Redis, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sorted_sets, "TRIM_AT_ONCE", 10)
+@pytest.mark.parametrize("limits", [RedisLimits(sets=SortedSetLimits(trim_at_once=10))], ids=["ten at once"])
+async def test_expired_visitors_are_trimmed_in_small_steps(viewers: RedisViewers, redis: aioredis.Redis) -> None:
     gone = unix_ms() - WINDOW_MS - TRIM_MARGIN_MS - 1_000
     await redis.zadd("viewers:{stream}", {f"gone {n}": gone + n for n in range(25)})
     sizes = []
@@ -98,11 +102,10 @@ async def test_expired_visitors_are_cut_a_little_at_a_time(
     assert all(before - after <= 10 for before, after in zip([26, *sizes], sizes, strict=False))
 
 
-async def test_more_heartbeats_than_one_pipeline_takes_all_arrive(
-    viewers: RedisViewers, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sorted_sets, "PIPELINE_CHUNK", 20)
-    monkeypatch.setattr(sorted_sets, "ZADD_CHUNK", 10)
+@pytest.mark.parametrize(
+    "limits", [RedisLimits(sets=SortedSetLimits(pipeline_chunk=20, zadd_chunk=10))], ids=["small pipelines"]
+)
+async def test_more_heartbeats_than_one_pipeline_takes_all_arrive(viewers: RedisViewers) -> None:
     now = unix_ms()
     for number in range(95):
         viewers.seen("one", f"visitor {number}", now)
@@ -190,13 +193,10 @@ async def _pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> Non
     sink.close()
 
 
-async def test_what_is_remembered_is_bounded_and_the_newest_stay(
-    redis_server: RedisServer, tasks: Tasks, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(heartbeats, "MAX_HELD", 4)
-    monkeypatch.setattr(heartbeats, "MAX_REMEMBERED", 10)
+async def test_what_is_remembered_is_bounded_and_the_newest_stay(redis_server: RedisServer, tasks: Tasks) -> None:
+    limits = RedisLimits(heartbeats=HeartbeatLimits(max_held=4, max_remembered=10))
     redis_server.stop()
-    viewers = RedisViewers(redis_server.url, spawn=tasks.spawn, digest_key=b"key")
+    viewers = RedisViewers(redis_server.url, spawn=tasks.spawn, digest_key=b"key", limits=limits)
     now = unix_ms()
     for number in range(40):
         viewers.seen("stream", f"visitor {number}", now - 100_000 + number * 1_000)
