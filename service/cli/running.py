@@ -79,12 +79,13 @@ def say(*lines: str) -> None:
 
 def with_store(given: Settings, work: Callable[[Store], Coroutine[Any, Any, None]]) -> int:
     """Run `work` on an up-to-date database: a token may be made before the service has ever run."""
+    from service.api.changes import describe
     from service.prepare import migrate_alone
     from service.store.repository import Store
 
     async def opened() -> None:
         await migrate_alone(given)
-        store = Store(given.database_url)
+        store = Store(given.database_url, describe)
         try:
             await work(store)
         finally:

@@ -11,14 +11,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from service.domain.entities import Organization, Token, User
 from service.domain.errors import Conflict
 from service.store import tables
-from service.store.database import Database
+from service.store.connections import Connections
 from service.store.statements import insert_new, values_of
 
 
 class StoredAccounts:
     """Implements `domain.ports.AccountStore` and `SecretStore`."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Connections) -> None:
         self._database = database
 
     async def organization(self, organization_id: UUID) -> Organization | None:

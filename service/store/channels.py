@@ -15,8 +15,8 @@ from service.domain.entities import Channel, Entry
 from service.domain.errors import Conflict
 from service.domain.paging import PageRequest
 from service.store.channel_pages import places
+from service.store.connections import Connections
 from service.store.conversation_tables import PRIVATE, former_members, members, messages
-from service.store.database import Database
 from service.store.rows import (
     CHANNEL_COLUMNS,
     MESSAGE_COLUMNS,
@@ -178,7 +178,7 @@ def on_page(
 class StoredChannels:
     """Implements `domain.ports.ChannelStore`."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Connections) -> None:
         self._database = database
 
     async def add_channel(self, channel: Channel, member_ids: Collection[UUID] = ()) -> None:

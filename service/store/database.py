@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from typing import TypeVar
 
 import structlog
@@ -42,6 +43,8 @@ READ_ATTEMPTS = 2
 
 T = TypeVar("T")
 
+_in_transaction: ContextVar[bool] = ContextVar("in_transaction", default=False)
+
 
 class Database:
     """A pool of connections, used through `read` and `write` only."""
@@ -78,10 +81,27 @@ class Database:
             Unavailable: The database does not answer, or is busy.
             sqlalchemy.exc.IntegrityError: A constraint is violated.
         """
+        async with self.transaction() as connection:
+            return await change(connection)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncConnection]:
+        """Begin a transaction that writes. It is committed at the end of the block, or rolled back after an exception.
+
+        Raises:
+            Unavailable: The database does not answer, or is busy.
+            RuntimeError: This task has a transaction open, which would wait for itself on SQLite.
+        """
+        if _in_transaction.get():
+            raise RuntimeError("a transaction is open: use its stores")
         async with self._translated(), self._turn(), self._engine.connect() as connection:
             await connection.execution_options(**{WRITES: True})
-            async with connection.begin():
-                return await change(connection)
+            token = _in_transaction.set(True)
+            try:
+                async with connection.begin():
+                    yield connection
+            finally:
+                _in_transaction.reset(token)
 
     @asynccontextmanager
     async def _turn(self) -> AsyncIterator[None]:

@@ -10,8 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.domain.entities import Channel
 from service.store.channels import channel_row
+from service.store.connections import Connections
 from service.store.conversation_tables import members
-from service.store.database import Database
 from service.store.rows import member_row
 from service.store.statements import insert_new
 from service.store.tables import channels
@@ -20,7 +20,7 @@ from service.store.tables import channels
 class StoredDirects:
     """Implements `domain.conversation_ports.DirectStore`."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Connections) -> None:
         self._database = database
 
     async def open_direct(self, channel: Channel, direct_key: str, member_ids: Collection[UUID]) -> tuple[UUID, bool]:

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.domain.entities import Organization, User
-from service.store.database import Database
+from service.store.connections import Connections
 from service.store.statements import insert_new, values_of
 from service.store.tables import organizations, users
 
@@ -17,7 +17,7 @@ from service.store.tables import organizations, users
 class StoredDirectory:
     """Implements `domain.ports.DirectoryStore`."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Connections) -> None:
         self._database = database
 
     async def add_user(self, organization: Organization, user: User) -> bool:

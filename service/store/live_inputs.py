@@ -15,7 +15,7 @@ from service.domain.entities import ClaimedInput, OwnedStream
 from service.domain.paging import PageRequest
 from service.domain.ports import StreamRef
 from service.store.channels import named, recordings_visible_to, visible_to
-from service.store.database import Database
+from service.store.connections import Connections
 from service.store.options import options_from, options_row
 from service.store.statements import insert_new, paged
 from service.store.tables import channels, live_inputs, retired_inputs
@@ -24,7 +24,7 @@ from service.store.tables import channels, live_inputs, retired_inputs
 class StoredClaims:
     """Implements `domain.ports.ClaimStore`."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Connections) -> None:
         self._database = database
 
     async def claim(self, new: ClaimedInput) -> ClaimedInput:

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from providers.base import InputGone, InputOptions
 from providers.local.ports import StoredInput, key_digest
-from service.store.database import Database
+from service.store.connections import Connections
 from service.store.options import options_from, options_row
 from service.store.statements import insert_new
 from service.store.tables import local_inputs
@@ -20,7 +20,7 @@ from service.store.tables import local_inputs
 class StoredInputs:
     """Implements `providers.local.ports.InputStore`. The row of a deleted input keeps its request_id, without its key."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Connections) -> None:
         self._database = database
 
     async def add(self, new: StoredInput) -> StoredInput:

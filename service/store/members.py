@@ -15,8 +15,8 @@ from service.domain.errors import Conflict
 from service.domain.paging import PageRequest
 from service.store.channel_pages import places
 from service.store.channels import StoredChannels, listed, locked, on_page, shown, with_latest
+from service.store.connections import Connections
 from service.store.conversation_tables import DIRECT, members, mentions, messages
-from service.store.database import Database
 from service.store.rows import MEMBER_COLUMNS, member_from, member_row
 from service.store.statements import insert_new, paged
 from service.store.tables import channels, users
@@ -38,7 +38,7 @@ async def _find(connection: AsyncConnection, channel_id: UUID, user_id: UUID) ->
 class StoredMembers:
     """Implements `domain.conversation.ports.MemberStore`."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Connections) -> None:
         self._database = database
         self._channels = StoredChannels(database)
 

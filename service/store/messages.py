@@ -14,8 +14,8 @@ from service.domain.entities import Entry, Message, MessageType, NewMessage
 from service.domain.errors import Conflict
 from service.domain.paging import PageRequest
 from service.store.channels import StoredChannels, locked
+from service.store.connections import Connections
 from service.store.conversation_tables import members, mentions, messages
-from service.store.database import Database
 from service.store.rows import MESSAGE_COLUMNS, PEOPLE, message_from, prefixed, written
 from service.store.statements import paged
 from service.store.tables import channels, users
@@ -41,7 +41,7 @@ async def _find(connection: AsyncConnection, channel_id: UUID, message_id: UUID)
 class StoredMessages:
     """Implements `domain.conversation_ports.MessageStore`."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Connections) -> None:
         self._database = database
         self._channels = StoredChannels(database)
 

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from service.domain.conversation.meetings import MAX_PARTICIPANT, ActiveConference, Presence
 from service.domain.paging import PageRequest
 from service.store.channels import visible_to
-from service.store.database import Database
+from service.store.connections import Connections
 from service.store.statements import insertion, paged, values_of
 from service.store.tables import UtcDateTime, channels, metadata
 
@@ -34,7 +34,7 @@ KEY = ("channel_id", "participant")
 class StoredPresence:
     """Implements `domain.conversation.meetings.PresenceStore`."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Connections) -> None:
         self._database = database
 
     async def note(self, presence: Presence, forget_before: datetime) -> None:

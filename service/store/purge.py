@@ -10,15 +10,15 @@ from __future__ import annotations
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from service.store.connections import Connections
 from service.store.conversation_tables import mentions, messages
-from service.store.database import Database
 from service.store.tables import FORGETTABLE, channels
 
 
 class StoredPurge:
     """Implements `domain.conversation.purge.PurgeStore`."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Connections) -> None:
         self._database = database
 
     async def purge_messages(self, limit: int) -> bool:

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from service.domain.events.changes import Change, Describe
+from service.domain.events.event import NewEvent
+from service.domain.events.ports import CommitListener
 from service.store.accounts import StoredAccounts
 from service.store.channels import StoredChannels
+from service.store.connections import Connections, OneTransaction
 from service.store.database import Database
 from service.store.direct import StoredDirects
 from service.store.directory import StoredDirectory
+from service.store.events import StoredEvents, append
 from service.store.live_inputs import StoredClaims
 from service.store.local_inputs import StoredInputs
 from service.store.members import StoredMembers
@@ -19,22 +28,69 @@ from service.store.purge import StoredPurge
 from service.store.sessions import StoredSessions
 
 
-class Store:
-    """All stores of the service. Needs a database with the newest schema (`migrate`)."""
+class Stores:
+    """The parts of the store."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, connections: Connections) -> None:
+        self.accounts = StoredAccounts(connections)
+        self.channels = StoredChannels(connections)
+        self.claims = StoredClaims(connections)
+        self.directory = StoredDirectory(connections)
+        self.members = StoredMembers(connections)
+        self.directs = StoredDirects(connections)
+        self.messages = StoredMessages(connections)
+        self.local_inputs = StoredInputs(connections)
+        self.sessions = StoredSessions(connections)
+        self.presence = StoredPresence(connections)
+        self.purge = StoredPurge(connections)
+        self.events = StoredEvents(connections)
+
+
+class StoreTransaction(Stores):
+    """Implements `domain.events.ports.Transaction`."""
+
+    def __init__(self, connection: AsyncConnection, describe: Describe) -> None:
+        super().__init__(OneTransaction(connection))
+        self._describe = describe
+        self.recorded: list[NewEvent] = []
+        """The events to append at the end."""
+
+    def record(self, change: Change) -> None:
+        self.recorded += self._describe(change)
+
+    def append(self, event: NewEvent) -> None:
+        self.recorded.append(event)
+
+
+class Store(Stores):
+    """All stores of the service. Needs a database with the newest schema (`migrate`).
+
+    Implements `domain.events.ports.Transactions`.
+    """
+
+    def __init__(
+        self, url: str, describe: Describe | None = None, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
+        """Open nothing yet. `describe` gives changes their form in the log (`service.api.changes.describe`)."""
         self.database = Database(url)
-        self.accounts = StoredAccounts(self.database)
-        self.channels = StoredChannels(self.database)
-        self.claims = StoredClaims(self.database)
-        self.directory = StoredDirectory(self.database)
-        self.members = StoredMembers(self.database)
-        self.directs = StoredDirects(self.database)
-        self.messages = StoredMessages(self.database)
-        self.local_inputs = StoredInputs(self.database)
-        self.sessions = StoredSessions(self.database)
-        self.presence = StoredPresence(self.database)
-        self.purge = StoredPurge(self.database)
+        super().__init__(self.database)
+        self._describe = describe or _without_form
+        self._clock = clock
+        self._listeners: list[CommitListener] = []
+
+    def on_commit(self, listener: CommitListener) -> None:
+        """Call `listener` from now on, after every transaction with events."""
+        self._listeners.append(listener)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[StoreTransaction]:
+        async with self.database.transaction() as connection:
+            transaction = StoreTransaction(connection, self._describe)
+            yield transaction
+            heads = await append(connection, transaction.recorded, self._clock)
+        for organization_id, last_id in heads:
+            for listener in self._listeners:
+                listener(organization_id, last_id)
 
     async def check(self) -> None:
         """Return if the database answers, for the readiness probe. Raise `domain.errors.Unavailable` if not."""
@@ -47,3 +103,7 @@ class Store:
     async def aclose(self) -> None:
         """Close all connections. Safe to call twice."""
         await self.database.aclose()
+
+
+def _without_form(change: Change) -> Sequence[NewEvent]:
+    raise RuntimeError(f"this store was opened without a form for its events: {type(change).__name__}")

@@ -26,7 +26,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.domain.paging import PageRequest
 from service.domain.streams.sessions import RunningSession, StreamSession
-from service.store.database import Database
+from service.store.connections import Connections
 from service.store.statements import insert_new, insertion, paged, values_of
 from service.store.tables import UtcDateTime, live_inputs, metadata, retired_inputs
 from service.store.tables import channels as channels_table
@@ -66,7 +66,7 @@ stream_session_visitors = Table(
 class StoredSessions:
     """Implements `domain.streams.sessions.SessionStore`."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Connections) -> None:
         self._database = database
 
     async def open_session(self, new: StreamSession) -> None:

@@ -120,7 +120,7 @@ async def assembled(ports: Ports) -> AsyncIterator[Conference]:
             health=StreamDiagnostics(streams, audience),
             public_info=public_info,
             members=Members(store.members, store.directory, now),
-            messages=Messages(store.messages, now, meetings.note_call),
+            messages=Messages(store.messages, store, now, meetings.note_call),
             joined=joined,
             directs=DirectChannels(store.directs, joined, store.directory, now),
             readiness=Readiness({"store": store.check, "viewers": ports.viewers.check, "provider": provider.check}),

@@ -18,6 +18,7 @@ from providers.local.provider import LocalProvider
 from providers.local.tls import context as tls
 from providers.local.transcoder.facts import probe_ffmpeg
 from providers.local.transcoder.renditions import parse_renditions
+from service.api.changes import describe
 from service.prepare import certificate_files, is_prepared, prepare_elsewhere
 from service.redis_child import PrivateRedis, PrivateRedisError
 from service.redis_child import installed as redis_is_installed
@@ -32,7 +33,7 @@ log = structlog.get_logger(__name__)
 
 async def open_store(settings: Settings, stack: AsyncExitStack) -> Store:
     """Open the database after preparing its schema and the certificate. Errors: PreparationFailed, Unavailable."""
-    store = Store(settings.database_url)
+    store = Store(settings.database_url, describe)
     stack.push_async_callback(store.aclose)
     if not await is_prepared(settings, store.database):
         await prepare_elsewhere()

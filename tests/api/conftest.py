@@ -11,6 +11,7 @@ import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
 from providers.memory import MemoryProvider
+from service.api.changes import describe
 from service.api.health import Readiness
 from service.concurrency.tasks import Tasks
 from service.domain.accounts import Accounts
@@ -90,7 +91,7 @@ def database_url(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 async def store(database_url: str) -> AsyncIterator[Store]:
-    opened = Store(database_url)
+    opened = Store(database_url, describe)
     yield opened
     await opened.aclose()
 

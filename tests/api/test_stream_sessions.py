@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from service.api.changes import describe
 from service.domain.streams.sessions import open_session
 from service.store import Store
 from service.wiring.domain import now
@@ -20,7 +21,7 @@ async def act(api: Api, channel: str, action: str) -> tuple[int, Any]:
 
 async def test_many_starts_at_once_from_several_processes_give_one_session(api: Api, database_url: str) -> None:
     channel = await api.channel()
-    stores = [Store(database_url) for _ in range(4)]
+    stores = [Store(database_url, describe) for _ in range(4)]
     try:
         elsewhere = (
             open_session(each.sessions, api.organization, UUID(channel), now(), by_encoder=True) for each in stores

@@ -10,6 +10,7 @@ import pytest
 
 from providers.base import DEFAULT_RECONNECT_TIMEOUT, Playback, ProviderUnavailable
 from providers.memory import MemoryProvider
+from service.api.changes import describe
 from service.domain.streams.streams import NO_INPUT, Streams
 from service.store import Store
 from service.wiring.domain import now
@@ -35,7 +36,7 @@ async def test_a_hundred_calls_at_once_give_one_input_and_one_of_them_made_it(ap
 
 async def test_processes_that_race_for_the_claim_get_one_input(api: Api, database_url: str) -> None:
     channel = await api.channel()
-    stores = [Store(database_url) for _ in range(10)]
+    stores = [Store(database_url, describe) for _ in range(10)]
     try:
         found = await stores[0].channels.channel(api.organization, UUID(channel))
         assert found is not None

@@ -17,6 +17,8 @@ from service.domain.conversation.members import DEFAULT_ORDERING, ORDERINGS
 from service.domain.conversation.ports import MessageStore
 from service.domain.entities import Channel, ChannelType, Entry, Message, MessageType, NewMessage
 from service.domain.errors import Forbidden, Invalid, NotFound
+from service.domain.events.changes import MessageAdded, MessageChanged
+from service.domain.events.ports import Transactions
 from service.domain.paging import Page, PageAnchor, PageRequest, cut, known_ordering
 
 MAX_CONTENT = 32 * 1024
@@ -50,9 +52,16 @@ class Draft:
 class Messages:
     """Every method may raise NotFound (the client may not see the channel, or there is no such message) and Unavailable."""
 
-    def __init__(self, store: MessageStore, clock: Callable[[], datetime], calls: CallListener | None = None) -> None:
+    def __init__(
+        self,
+        store: MessageStore,
+        transactions: Transactions,
+        clock: Callable[[], datetime],
+        calls: CallListener | None = None,
+    ) -> None:
         """Create it. `calls` is called for each new message of type call_request or call_leave."""
         self._store = store
+        self._transactions = transactions
         self._clock = clock
         self._calls = calls
 
@@ -80,10 +89,13 @@ class Messages:
             notify_users=draft.notify_users,
             notify_channel=draft.notify_channel,
         )
-        posted = await self._store.post(new, self._clock)
-        if posted is None:
-            raise NotFound
-        message, is_new = posted
+        async with self._transactions.transaction() as tx:
+            posted = await tx.messages.post(new, self._clock)
+            if posted is None:
+                raise NotFound
+            message, is_new = posted
+            if is_new:
+                tx.record(MessageAdded(entry.channel, message))
         if is_new and self._calls is not None and draft.type in CALLS:
             await self._calls(entry.channel, author.id, CALLS[draft.type], message.created_at)
         return posted
@@ -98,13 +110,15 @@ class Messages:
 
     async def edit(self, caller: Identity, channel_id: UUID, message_id: UUID, body: Mapping[str, Any]) -> Message:
         """Replace the body. Raise Forbidden for any user but the author, Invalid if it is too large, NotFound if it is deleted."""
-        _, message = await self._found(caller, channel_id, message_id)
+        entry, message = await self._found(caller, channel_id, message_id)
         if message.author.id != person(caller).id:
             raise Forbidden
         _bounded(body)
-        edited = await self._store.edit(channel_id, message_id, body, self._clock())
-        if edited is None:
-            raise NotFound
+        async with self._transactions.transaction() as tx:
+            edited = await tx.messages.edit(channel_id, message_id, body, self._clock())
+            if edited is None:
+                raise NotFound
+            tx.record(MessageChanged(entry.channel, edited, ("body", "is_edited", "updated_at")))
         return edited
 
     async def delete(self, caller: Identity, channel_id: UUID, message_id: UUID) -> None:
@@ -112,8 +126,13 @@ class Messages:
         entry, message = await self._found(caller, channel_id, message_id)
         if caller.user is None or message.author.id != caller.user.id:
             only_admin(entry)
-        if not await self._store.delete(channel_id, message_id, self._clock()):
-            raise NotFound
+        async with self._transactions.transaction() as tx:
+            if not await tx.messages.delete(channel_id, message_id, self._clock()):
+                raise NotFound
+            emptied = await tx.messages.message(channel_id, message_id)
+            if emptied is not None and message.type is not MessageType.DELETED:
+                # A deleted message can still be read, with that type and an empty body: it is changed, not removed.
+                tx.record(MessageChanged(entry.channel, emptied, ("type", "body", "updated_at")))
 
     async def _found(self, caller: Identity, channel_id: UUID, message_id: UUID) -> tuple[Entry, Message]:
         entry = await enter(self._store, caller, channel_id)
