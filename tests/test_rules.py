@@ -133,11 +133,12 @@ def test_the_domain_does_no_input_or_output() -> None:
     assert offenders(sources("service/domain"), "aiohttp redis sqlalchemy socket ssl subprocess") == {}
 
 
-@pytest.mark.parametrize("driver", ["service/store", "service/viewers"])
+@pytest.mark.parametrize("driver", ["service/store", "service/viewers", "service/events"])
 def test_drivers_do_not_know_the_api_or_each_other(driver: str) -> None:
     others = {
         "service/store": "service.viewers.redis service.viewers.sorted_sets service.viewers.memory",
         "service/viewers": "service.store",
+        "service/events": "service.store service.viewers",
     }
     assert (
         offenders(

@@ -28,6 +28,7 @@ from service.domain.conversation.meetings import Meetings, MeetingSigner
 from service.domain.conversation.members import Members
 from service.domain.conversation.messages import Messages
 from service.domain.conversation.purge import Purge
+from service.domain.events.ports import EventBus
 from service.domain.guess_limits import Guesses, GuessLimits
 from service.domain.health.stream_health import StreamDiagnostics
 from service.domain.status.board import StatusBoard
@@ -54,6 +55,7 @@ class Ports:
     provider: Provider
     signer: MeetingSigner
     spawn: Spawn
+    bus: EventBus
     trusted_proxies: Networks = ()
     new_visitors_per_minute: float = 3_000
     """New visitors per address."""
@@ -83,6 +85,7 @@ async def assembled(ports: Ports) -> AsyncIterator[Conference]:
     """
     store, provider = ports.store, ports.provider
     async with AsyncExitStack() as stack:
+        store.on_commit(ports.bus.publish)
         streams = Streams(provider, store.channels, store.claims, now)
         channels = Channels(store.channels, now, store.directory)
         board = StatusBoard(streams, provider, ports.viewers, ports.spawn, unix_ms)

@@ -19,6 +19,9 @@ from providers.local.tls import context as tls
 from providers.local.transcoder.facts import probe_ffmpeg
 from providers.local.transcoder.renditions import parse_renditions
 from service.api.changes import describe
+from service.domain.events.ports import EventBus
+from service.events.bus import MemoryBus
+from service.events.redis_bus import RedisBus
 from service.prepare import certificate_files, is_prepared, prepare_elsewhere
 from service.redis_child import PrivateRedis, PrivateRedisError
 from service.redis_child import installed as redis_is_installed
@@ -61,6 +64,15 @@ async def open_viewers(settings: Settings, store: Store, spawn: Spawn, stack: As
     viewers = RedisViewers(url, spawn=spawn, digest_key=key)
     stack.push_async_callback(viewers.aclose)
     return viewers
+
+
+def open_bus(settings: Settings, spawn: Spawn, stack: AsyncExitStack) -> EventBus:
+    """Return the bus of the configured Redis, which nodes share. Without one, this process is the only node."""
+    if settings.redis_url is None:
+        return MemoryBus()
+    bus = RedisBus(settings.redis_url, spawn=spawn)
+    stack.push_async_callback(bus.aclose)
+    return bus
 
 
 async def make_provider(settings: Settings, http_port: int, store: Store, spawn: Spawn) -> Provider:

@@ -14,7 +14,7 @@ from service.jitsi import meeting_signer
 from service.settings import Settings
 from service.wiring.api import ApiDependencies
 from service.wiring.domain import Conference, Ports, assembled
-from service.wiring.drivers import make_provider, open_store, open_viewers
+from service.wiring.drivers import make_provider, open_bus, open_store, open_viewers
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,7 @@ async def build(settings: Settings, port: int, spawn: Spawn, stack: AsyncExitSta
         provider,
         await meeting_signer(settings, store.accounts),
         spawn,
+        open_bus(settings, spawn, stack),
         trusted_proxies=settings.trusted_proxies,
         new_visitors_per_minute=settings.new_visitors_per_address,
         requests_per_minute=settings.requests_per_caller,

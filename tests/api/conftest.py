@@ -20,6 +20,7 @@ from service.domain.conversation.meetings import MeetingSigner
 from service.domain.status.board import StatusBoard
 from service.domain.streams.session_keeper import SessionKeeper
 from service.domain.streams.streams import Streams
+from service.events.bus import MemoryBus
 from service.store import Store
 from service.viewers.memory import MemoryViewers
 from service.wiring.api import build_app
@@ -111,7 +112,7 @@ async def conference(
     store: Store, provider: MemoryProvider, viewers: MemoryViewers, tasks: Tasks
 ) -> AsyncIterator[Conference]:
     """Yield the product over the store and the twins; its sessions are kept."""
-    async with assembled(Ports(store, viewers, provider, MEETING_SIGNER, tasks.spawn)) as opened:
+    async with assembled(Ports(store, viewers, provider, MEETING_SIGNER, tasks.spawn, MemoryBus())) as opened:
         opened.keeper.start()
         yield opened
 

@@ -13,6 +13,7 @@ import pytest
 from providers.memory import MemoryProvider
 from service.concurrency.tasks import Tasks
 from service.domain.guess_limits import GuessLimits
+from service.events.bus import MemoryBus
 from service.http.server import serving
 from service.store import Store
 from service.viewers.memory import MemoryViewers
@@ -47,7 +48,9 @@ class Site:
 @pytest.fixture
 async def site(store: Store, provider: MemoryProvider, viewers: MemoryViewers, tasks: Tasks) -> AsyncIterator[Site]:
     proxies = (ip_network("127.0.0.1"),)
-    ports = Ports(store, viewers, provider, MEETING_SIGNER, tasks.spawn, trusted_proxies=proxies, guess_limits=LIMITS)
+    ports = Ports(
+        store, viewers, provider, MEETING_SIGNER, tasks.spawn, MemoryBus(), trusted_proxies=proxies, guess_limits=LIMITS
+    )
     async with assembled(ports) as conference:
         issued = await conference.accounts.create_token(organization := uuid4(), uuid4())
         answer = conference.public.answer

@@ -17,6 +17,7 @@ from yarl import URL
 
 from providers.memory import MemoryProvider
 from service.concurrency.tasks import Tasks
+from service.events.bus import MemoryBus
 from service.http import binding
 from service.http.binding import MAX_BODY
 from service.http.middleware import Figures, envelope
@@ -205,7 +206,7 @@ async def test_an_id_has_dashes_and_is_in_either_case_everywhere(api: Api, path:
 async def test_a_caller_who_asks_too_often_gets_a_429(
     store: Store, provider: MemoryProvider, viewers: MemoryViewers, tasks: Tasks
 ) -> None:
-    ports = Ports(store, viewers, provider, MEETING_SIGNER, tasks.spawn, requests_per_minute=2)
+    ports = Ports(store, viewers, provider, MEETING_SIGNER, tasks.spawn, MemoryBus(), requests_per_minute=2)
     async with assembled(ports) as conference, TestClient(TestServer(build_app(conference.api))) as client:
         issued = await conference.accounts.create_token(uuid4(), uuid4())
         headers = {"Authorization": f"Token {issued.secret}"}

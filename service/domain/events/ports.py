@@ -69,3 +69,13 @@ class EventLog(Protocol):
 
 CommitListener = Callable[[UUID, int], None]
 """Called with an organization and the id of its last event after a commit. Must not wait or raise."""
+
+
+class EventBus(Protocol):
+    """Wakes the readers of the log on all nodes. A message may be lost: a reader also reads the log every second or two."""
+
+    def publish(self, organization_id: UUID, last_id: int) -> None:
+        """Report a commit (`CommitListener`). Return at once; never raise."""
+
+    def listen(self, listener: CommitListener) -> None:
+        """Call `listener` from now on, for the commits of this node and of the others."""
