@@ -159,6 +159,13 @@ class Settings(BaseSettings):
     hsts_max_age: Annotated[
         int, Field(ge=0, le=MAX_HSTS_AGE), Rule(f"a number of seconds from 0 to {MAX_HSTS_AGE} (0: no such header)")
     ] = 0
+    outgoing_networks: Annotated[
+        tuple[IPv4Network | IPv6Network, ...],
+        NoDecode,
+        BeforeValidator(comma_list),
+        Rule("a comma-separated list of IP addresses or networks, like 10.20.0.0/16,::1"),
+    ] = ()
+    outgoing_http: Annotated[bool, Rule("true or false")] = False
     cloudflare_account_id: Annotated[
         str, Field(pattern=r"^[0-9A-Za-z_-]{1,64}$"), Rule("the account id as the dashboard shows it (letters and digits)")
     ] | None = None  # fmt: skip

@@ -133,6 +133,12 @@ def test_the_domain_does_no_input_or_output() -> None:
     assert offenders(sources("service/domain"), "aiohttp redis sqlalchemy socket ssl subprocess") == {}
 
 
+def test_one_client_calls_the_addresses_that_clients_give() -> None:
+    """The others call addresses of the operator's configuration."""
+    allowed = {"service/outgoing/", "service/doctor/", "providers/cloudflare/"}
+    assert only_in(allowed, "aiohttp.ClientSession", "urllib.request", "http.client") == {}
+
+
 @pytest.mark.parametrize("driver", ["service/store", "service/viewers", "service/events"])
 def test_drivers_do_not_know_the_api_or_each_other(driver: str) -> None:
     others = {

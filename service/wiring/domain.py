@@ -31,6 +31,7 @@ from service.domain.conversation.purge import Purge
 from service.domain.events.ports import EventBus
 from service.domain.guess_limits import Guesses, GuessLimits
 from service.domain.health.stream_health import StreamDiagnostics
+from service.domain.outgoing import Outgoing
 from service.domain.status.board import StatusBoard
 from service.domain.streams.public_info import PublicStreamInfo
 from service.domain.streams.queries import StreamQueries
@@ -38,6 +39,7 @@ from service.domain.streams.session_keeper import SessionKeeper
 from service.domain.streams.sessions import Sessions
 from service.domain.streams.streams import Streams
 from service.http.client_address import Networks
+from service.outgoing.client import OutgoingClient, OutgoingPolicy
 from service.store import Store
 from service.viewers.port import ViewerWindow, unix_ms
 from service.wiring.api import ApiDependencies
@@ -62,6 +64,8 @@ class Ports:
     requests_per_minute: float = math.inf
     """Per client with credentials; also the largest burst."""
     guess_limits: GuessLimits = field(default_factory=GuessLimits)
+    outgoing: Outgoing = field(default_factory=lambda: OutgoingClient(OutgoingPolicy()))
+    """Calls addresses that clients give."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from service.api.changes import describe
 from service.domain.events.ports import EventBus
 from service.events.bus import MemoryBus
 from service.events.redis_bus import RedisBus
+from service.outgoing.client import OutgoingClient, OutgoingPolicy
 from service.prepare import certificate_files, is_prepared, prepare_elsewhere
 from service.redis_child import PrivateRedis, PrivateRedisError
 from service.redis_child import installed as redis_is_installed
@@ -73,6 +74,13 @@ def open_bus(settings: Settings, spawn: Spawn, stack: AsyncExitStack) -> EventBu
     bus = RedisBus(settings.redis_url, spawn=spawn)
     stack.push_async_callback(bus.aclose)
     return bus
+
+
+def open_outgoing(settings: Settings, stack: AsyncExitStack) -> OutgoingClient:
+    """Return the client for addresses that clients give."""
+    client = OutgoingClient(OutgoingPolicy(settings.outgoing_networks, settings.outgoing_http))
+    stack.push_async_callback(client.aclose)
+    return client
 
 
 async def make_provider(settings: Settings, http_port: int, store: Store, spawn: Spawn) -> Provider:

@@ -14,7 +14,7 @@ from service.jitsi import meeting_signer
 from service.settings import Settings
 from service.wiring.api import ApiDependencies
 from service.wiring.domain import Conference, Ports, assembled
-from service.wiring.drivers import make_provider, open_bus, open_store, open_viewers
+from service.wiring.drivers import make_provider, open_bus, open_outgoing, open_store, open_viewers
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +53,7 @@ async def build(settings: Settings, port: int, spawn: Spawn, stack: AsyncExitSta
         trusted_proxies=settings.trusted_proxies,
         new_visitors_per_minute=settings.new_visitors_per_address,
         requests_per_minute=settings.requests_per_caller,
+        outgoing=open_outgoing(settings, stack),
     )
     conference = await stack.enter_async_context(assembled(ports))
     api = replace(

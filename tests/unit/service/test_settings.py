@@ -95,6 +95,12 @@ def test_rtmp_listens_where_http_does_unless_told_otherwise() -> None:
             "must be a comma-separated list of IP addresses or networks, like 10.0.0.0/8,::1, not '10.0.0.1/8'",
         ),
         ("HSTS_MAX_AGE", "-1", "must be a number of seconds from 0 to 63072000 (0: no such header), not '-1'"),
+        (
+            "OUTGOING_NETWORKS",
+            "intranet",
+            "must be a comma-separated list of IP addresses or networks, like 10.20.0.0/16,::1, not 'intranet'",
+        ),
+        ("OUTGOING_HTTP", "perhaps", "must be true or false, not 'perhaps'"),
         ("PROVIDER", "mux", "must be local or cloudflare, not 'mux'"),
         (
             "RENDITIONS",
