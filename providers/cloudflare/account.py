@@ -26,9 +26,6 @@ MAX_INPUTS = 5_000
 SECRET_AGE = 60.0
 """Minimum seconds between two requests for the webhook's secret."""
 
-LIST_PAGE = 100
-"""Videos per request."""
-
 
 class Account:
     """An async context manager: open while the connection pool is. The clocks and `sleep` as in the provider.
@@ -230,8 +227,8 @@ class Account:
     async def ready_videos(
         self, input_uid: str, before: datetime | None, priority: Priority = Priority.READ
     ) -> list[mapping.Shape]:
-        """Return at most LIST_PAGE ready videos of an input, newest first, none newer than `before`."""
-        params = {"live_input_id": input_uid, "status": "ready", "limit": str(LIST_PAGE)}
+        """Return at most `list_page` ready videos of an input, newest first, none newer than `before`."""
+        params = {"live_input_id": input_uid, "status": "ready", "limit": str(self._config.list_page)}
         if before is not None:
             # A microsecond later, so that those of the same moment come whether the bound counts or not.
             params["before"] = f"{before.astimezone(UTC) + timedelta(microseconds=1):%Y-%m-%dT%H:%M:%S.%fZ}"

@@ -23,6 +23,9 @@ CONNECT_TIMEOUT = 3.0
 MAX_ANSWER = 8 * 1024 * 1024
 """Bytes of one answer; a list of 1,000 videos is about 1.5 MB."""
 
+LIST_PAGE = 100
+"""Videos that one request of a list returns at most."""
+
 MAX_ATTEMPTS = 3
 """Times an idempotent request is sent."""
 
@@ -50,3 +53,4 @@ class CloudflareConfig:
     api_timeout: float = API_TIMEOUT
     action_timeout: float = ACTION_TIMEOUT
     delivery_timeout: float = DELIVERY_TIMEOUT
+    list_page: int = LIST_PAGE

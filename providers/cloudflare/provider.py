@@ -39,7 +39,7 @@ from providers.base import (
     Spawn,
 )
 from providers.cloudflare import mapping, webhooks
-from providers.cloudflare.account import LIST_PAGE, Account, require_uid
+from providers.cloudflare.account import Account, require_uid
 from providers.cloudflare.budget import Priority
 from providers.cloudflare.client import Refused
 from providers.cloudflare.config import RTMPS_URL, STOP_TIMEOUT, CloudflareConfig
@@ -286,7 +286,8 @@ class CloudflareProvider:
             shapes = await self._account.ready_videos(input_uid, before, priority)
             mapped = (mapping.recording(each, self._account.customer_url) for each in shapes)
             oldest = mapping.moment(shapes[-1].get("created")) if shapes else None
-            return _VideoPage(tuple(each for each in mapped if each is not None), oldest, len(shapes) >= LIST_PAGE)
+            full = len(shapes) >= self.config.list_page
+            return _VideoPage(tuple(each for each in mapped if each is not None), oldest, full)
 
         return await self._pages.get((input_uid, before), ask)
 

@@ -1,14 +1,14 @@
 """States of live inputs: reads them on request, polls those on air, and emits an event for each change.
 
 The delivery host's /lifecycle is read each time (it is not counted against the budget); the API only when it can report a change.
-While Cloudflare is unavailable the last good answer is returned, marked degraded, for up to MAX_STALE.
+While Cloudflare is unavailable the last good answer is returned, marked degraded, for up to `max_stale`.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
@@ -39,41 +39,36 @@ from providers.cloudflare.state_rules import (
 
 log = structlog.get_logger(__name__)
 
-STATE_TTL = timedelta(seconds=1)
-"""An answer this fresh is given again."""
 
-CONNECTION_TTL = timedelta(seconds=15)
-"""Maximum age of the connection from the API while the input is on air."""
+@dataclass(frozen=True, slots=True)
+class StateLimits:
+    """Ages, waits in seconds, and counts."""
 
-IDLE_CONNECTION_TTL = timedelta(seconds=60)
-"""The same while it is not: webhooks wake us, so this is only for where none are configured."""
-
-MAX_STALE = timedelta(minutes=5)
-"""A last good answer older than this is not given any more."""
-
-RECORDING_WAIT = timedelta(minutes=10)
-"""How long a recording is waited for; Cloudflare says within 60 s."""
-
-FOLLOW_INTERVAL = 5.0
-"""Seconds between polls of inputs on air that no client requests."""
-
-API_PATIENCE = 2.0
-"""Seconds the API has to report a connection; after that the delivery host's answer is used alone. Visitors wait for it, and an
-API that accepts a request and never answers must not hide a stream that can be watched."""
-
-GONE_TTL = timedelta(seconds=15)
-"""An unknown input is not requested again for this long: a viewer that polls it would cost a request a second."""
-
-MAX_TRACKED = 10_000
-"""Live inputs remembered."""
-
-MAX_FOLLOWED = 500
-"""Live inputs followed at once."""
-
-FOLLOWED_AT_ONCE = 10
-
-MAX_TOLD = 1000
-"""Recordings remembered as already reported."""
+    state_ttl: timedelta = timedelta(seconds=1)
+    """An answer this fresh is given again."""
+    connection_ttl: timedelta = timedelta(seconds=15)
+    """Maximum age of the connection from the API while the input is on air."""
+    idle_connection_ttl: timedelta = timedelta(seconds=60)
+    """The same while it is not: webhooks wake us, so this is only for where none are configured."""
+    max_stale: timedelta = timedelta(minutes=5)
+    """A last good answer older than this is not given any more."""
+    recording_wait: timedelta = timedelta(minutes=10)
+    """How long a recording is waited for; Cloudflare says within 60 s."""
+    gone_ttl: timedelta = timedelta(seconds=15)
+    """An unknown input is not requested again for this long: a viewer that polls it would cost a request a second."""
+    follow_interval: float = 5.0
+    """Time between polls of inputs on air that no client requests."""
+    api_timeout: float = 2.0
+    """Time the API has to report a connection; after that the delivery host's answer is used alone. Visitors wait for it, and an
+    API that accepts a request and never answers must not hide a stream that can be watched."""
+    max_tracked: int = 10_000
+    """Live inputs remembered."""
+    max_followed: int = 500
+    """Live inputs followed at once."""
+    followed_at_once: int = 10
+    """Followed inputs that are polled at the same time."""
+    max_reported: int = 1_000
+    """Recordings remembered as already reported."""
 
 
 class Source(Protocol):
@@ -92,13 +87,14 @@ class Source(Protocol):
 class States:
     """All tracked inputs of one account."""
 
-    def __init__(self, source: Source, clock: Callable[[], datetime]) -> None:
+    def __init__(self, source: Source, clock: Callable[[], datetime], limits: StateLimits | None = None) -> None:
+        self._limits = limits or StateLimits()
         self._source = source
         self._clock = clock
-        self._tracked: LRUCache[str, Tracked] = LRUCache(MAX_TRACKED)
+        self._tracked: LRUCache[str, Tracked] = LRUCache(self._limits.max_tracked)
         self._followed: set[str] = set()
-        self._told: LRUCache[str, None] = LRUCache(MAX_TOLD)
-        self._gone: LRUCache[str, datetime] = LRUCache(MAX_TRACKED)
+        self._told: LRUCache[str, None] = LRUCache(self._limits.max_reported)
+        self._gone: LRUCache[str, datetime] = LRUCache(self._limits.max_tracked)
         self._news = asyncio.Event()
         self.listeners: list[EventListener] = []
 
@@ -106,12 +102,12 @@ class States:
         """Return the state of a live input. Errors: InputNotFound, ProviderUnavailable."""
         now = self._clock()
         gone_at = self._gone.get(uid)
-        if gone_at is not None and _age(gone_at, now) < GONE_TTL:
+        if gone_at is not None and _age(gone_at, now) < self._limits.gone_ttl:
             raise InputNotFound(uid)
         tracked = self._track(uid)
         async with tracked.lock:
             now = self._clock()
-            if tracked.answer is not None and _is_fresh(tracked, now):
+            if tracked.answer is not None and _is_fresh(tracked, now, self._limits.state_ttl):
                 return tracked.answer
             try:
                 await self._refresh(tracked, now)
@@ -119,7 +115,7 @@ class States:
                 self.ended(uid)
                 raise
             except ProviderError as failure:
-                _degrade(tracked, now, failure)
+                _degrade(tracked, now, failure, self._limits.max_stale)
             if tracked.answer is None:
                 raise ProviderUnavailable("Cloudflare has not reported the state yet.")
             return tracked.answer
@@ -167,7 +163,7 @@ class States:
         """Poll inputs on air and pending recordings until cancelled."""
         while True:
             try:
-                async with asyncio.timeout(FOLLOW_INTERVAL):
+                async with asyncio.timeout(self._limits.follow_interval):
                     await self._news.wait()
             except TimeoutError:
                 pass
@@ -177,8 +173,9 @@ class States:
     async def look_around(self) -> None:
         """Poll every followed input once."""
         uids = sorted(self._followed)
-        for start in range(0, len(uids), FOLLOWED_AT_ONCE):
-            await asyncio.gather(*(self._look_after(uid) for uid in uids[start : start + FOLLOWED_AT_ONCE]))
+        size = self._limits.followed_at_once
+        for start in range(0, len(uids), size):
+            await asyncio.gather(*(self._look_after(uid) for uid in uids[start : start + size]))
 
     async def _look_after(self, uid: str) -> None:
         tracked = self._track(uid)
@@ -222,7 +219,8 @@ class States:
         """Return whether the API can know more than we do; its answer costs a request of the budget."""
         if tracked.freshness.is_outdated or tracked.connection is None or tracked.connection_read is None:
             return True
-        age = CONNECTION_TTL if tracked.on_air or video_uid or status != 200 else IDLE_CONNECTION_TTL
+        on_air = tracked.on_air or video_uid or status != 200
+        age = self._limits.connection_ttl if on_air else self._limits.idle_connection_ttl
         return _age(tracked.connection_read, now) >= age
 
     async def _read_connection(self, tracked: Tracked, now: datetime) -> None:
@@ -234,7 +232,7 @@ class States:
             outdated = before.is_outdated or tracked.freshness is Freshness.OVERTAKEN
             if isinstance(failure, ProviderUnavailable) and tracked.connection is not None:
                 # Keep the known connection; it is degraded if it is out of date or old.
-                old = tracked.connection_read is None or _age(tracked.connection_read, now) >= MAX_STALE
+                old = tracked.connection_read is None or _age(tracked.connection_read, now) >= self._limits.max_stale
                 tracked.move(Trigger.MISSED if outdated else Trigger.EXPIRED if old else Trigger.KEPT)
                 return
             overtaken, tracked.freshness = tracked.freshness is Freshness.OVERTAKEN, before
@@ -246,7 +244,7 @@ class States:
 
     async def _input_shape(self, uid: str) -> mapping.Shape:
         try:
-            async with asyncio.timeout(API_PATIENCE):
+            async with asyncio.timeout(self._limits.api_timeout):
                 return await self._source.input_shape(uid, polling=True)
         except TimeoutError:
             raise ProviderUnavailable("Cloudflare's API does not answer in time") from None
@@ -280,20 +278,20 @@ class States:
             if ready and video_uid not in self._told:
                 self._told[video_uid] = None
                 self._tell(EventKind.RECORDING_READY, tracked.uid, video_uid)
-            if ready or shape is None or self._clock() - since >= RECORDING_WAIT:
+            if ready or shape is None or self._clock() - since >= self._limits.recording_wait:
                 tracked.recordings.pop(video_uid, None)
 
     def _track(self, uid: str) -> Tracked:
         tracked = self._tracked.get(uid)
         if tracked is None:
-            if len(self._tracked) >= MAX_TRACKED:
+            if len(self._tracked) >= self._limits.max_tracked:
                 dropped, _ = self._tracked.popitem()
                 self._followed.discard(dropped)
             tracked = self._tracked[uid] = Tracked(uid)
         return tracked
 
     def _follow(self, uid: str, *, soon: bool = True) -> None:
-        if len(self._followed) < MAX_FOLLOWED:
+        if len(self._followed) < self._limits.max_followed:
             self._followed.add(uid)
         if soon:
             self._news.set()
@@ -304,13 +302,11 @@ class States:
             listener(event)
 
 
-def _is_fresh(tracked: Tracked, now: datetime) -> bool:
+def _is_fresh(tracked: Tracked, now: datetime, ttl: timedelta) -> bool:
     """Return whether the answer may be reused; one from an outage also after a wake-up, or every poll would send a request."""
     degraded = tracked.answer is not None and tracked.answer.degraded
     return (
-        tracked.asked is not None
-        and _age(tracked.asked, now) < STATE_TTL
-        and (degraded or not tracked.freshness.is_outdated)
+        tracked.asked is not None and _age(tracked.asked, now) < ttl and (degraded or not tracked.freshness.is_outdated)
     )
 
 
@@ -319,9 +315,9 @@ def _age(since: datetime, now: datetime) -> timedelta:
     return abs(now - since)
 
 
-def _degrade(tracked: Tracked, now: datetime, failure: ProviderError) -> None:
+def _degrade(tracked: Tracked, now: datetime, failure: ProviderError, max_stale: timedelta) -> None:
     """Keep the last good answer if it is not too old. Raise the failure when there is none."""
-    if tracked.answer is None or now - tracked.answer.as_of > MAX_STALE:
+    if tracked.answer is None or now - tracked.answer.as_of > max_stale:
         raise failure if isinstance(failure, ProviderUnavailable) else ProviderUnavailable(str(failure)) from failure
     if not tracked.answer.degraded:
         log.warning("cloudflare unavailable, serving last known state", input=tracked.uid, reason=str(failure))

@@ -348,10 +348,10 @@ async def test_what_cannot_be_a_uid_never_reaches_cloudflare(
 
 @pytest.mark.parametrize("inclusive", [False, True])
 async def test_recordings_page_whether_or_not_the_bound_counts(
-    fake: FakeHand, provider: CloudflareProvider, live: LiveInput, inclusive: bool, monkeypatch: pytest.MonkeyPatch
+    fake: FakeHand, make: Make, live: LiveInput, inclusive: bool
 ) -> None:
-    monkeypatch.setattr("providers.cloudflare.provider.LIST_PAGE", 2)
-    monkeypatch.setattr("providers.cloudflare.account.LIST_PAGE", 2)
+    provider = make(list_page=2)
+    await provider.start()
     await fake.admin("/switches", before_inclusive=inclusive)
     shape = await fake.get({"uid": live.uid})
     made = [await fake.record(shape) for _ in range(5)]

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from providers.base import InputNotFound, Phase, ProviderUnavailable
-from providers.cloudflare import mapping, states
-from providers.cloudflare.states import States
+from providers.cloudflare import mapping
+from providers.cloudflare.states import StateLimits, States
 from tests.contract.clock import MovableClock
 
 UID = "c" * 32
@@ -100,9 +100,9 @@ async def test_a_clock_that_is_set_back_freezes_no_state(known: States, hosts: H
 
 
 async def test_an_api_that_takes_a_request_and_never_answers_hides_nothing_that_can_be_watched(
-    known: States, hosts: Hosts, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
+    hosts: Hosts, clock: MovableClock
 ) -> None:
-    monkeypatch.setattr(states, "API_PATIENCE", 0.01)
+    known = States(hosts, clock, StateLimits(api_timeout=0.01))
     hosts.encoder, hosts.lifecycle = "disconnected", IDLE
     assert not (await known.state(UID)).is_watchable
     hosts.gate.clear()
@@ -112,9 +112,9 @@ async def test_an_api_that_takes_a_request_and_never_answers_hides_nothing_that_
 
 
 async def test_a_connection_the_delivery_host_contradicts_is_not_told_as_certain(
-    known: States, hosts: Hosts, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
+    hosts: Hosts, clock: MovableClock
 ) -> None:
-    monkeypatch.setattr(states, "API_PATIENCE", 0.01)
+    known = States(hosts, clock, StateLimits(api_timeout=0.01))
     assert not (await known.state(UID)).degraded
     hosts.gate.clear()
     hosts.lifecycle = {**LIVE, "status": "disconnected"}
