@@ -12,6 +12,7 @@ from providers.local.flv.head import is_keyframe
 from providers.local.flv.tag import FlvTag
 from providers.local.transcoder.backlog import Backlog
 from providers.local.transcoder.ladder import Ladder
+from providers.local.transcoder.process import StopLimits
 from providers.local.transcoder.renditions import Rendition
 from providers.local.transcoder.slots import TranscodeSlots
 from providers.supervisor import ProcessState, RestartPolicy
@@ -46,6 +47,7 @@ class Bench:
         slots: TranscodeSlots | None = None,
         policy: RestartPolicy = QUICK,
         backlog: Backlog | None = None,
+        stop_limits: StopLimits | None = None,
     ) -> Ladder:
         ladder = Ladder(
             "test",
@@ -57,6 +59,7 @@ class Bench:
             on_loss=self._lose,
             policy=policy,
             backlog=backlog,
+            stop_limits=stop_limits,
         )
         self.ladders.append(ladder)
         return ladder

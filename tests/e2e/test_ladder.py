@@ -18,6 +18,7 @@ from providers.local.flv.head import is_header, is_keyframe
 from providers.local.flv.tag import FlvTag, TagKind
 from providers.local.transcoder.backlog import Backlog
 from providers.local.transcoder.ladder import Ladder
+from providers.local.transcoder.process import StopLimits
 from providers.local.transcoder.renditions import Rendition
 from providers.local.transcoder.slots import TranscodeSlots
 from providers.supervisor import ProcessState, RestartPolicy
@@ -266,12 +267,8 @@ async def test_stop_works_from_every_state_twice(
     assert ladder.state is ProcessState.CLOSED
 
 
-async def test_a_frozen_ffmpeg_is_killed_at_the_end(
-    bench: Bench, tags: list[FlvTag], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("providers.local.transcoder.process.END_OF_INPUT_WAIT", 0.1)
-    monkeypatch.setattr("providers.local.transcoder.process.TERMINATE_WAIT", 0.1)
-    ladder = bench.ladder(SOURCE, SMALL)
+async def test_a_frozen_ffmpeg_is_killed_at_the_end(bench: Bench, tags: list[FlvTag]) -> None:
+    ladder = bench.ladder(SOURCE, SMALL, stop_limits=StopLimits(end_of_input=0.1, terminate=0.1))
     await play(ladder, tags)
     await bench.until(lambda: bench.made["small"])
     assert ladder.pid is not None

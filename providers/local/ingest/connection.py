@@ -19,7 +19,7 @@ from providers.local.flv.tag import FlvTag, TagKind
 from providers.local.ingest.meter import Meter
 from providers.local.ingest.owner import ConnectionOwner
 from providers.local.ingest.status_codes import STATUS_CODES
-from providers.local.live.ports import ADMIT_TIMEOUT, Publication, PublishRequest
+from providers.local.live.ports import Publication, PublishRequest
 from providers.local.live.refusals import MediaRefused, PublishRefused, Refusal
 from providers.local.rtmp.errors import HandshakeFailed, RtmpError
 from providers.local.rtmp.events import Media, PublishWanted, Unpublished
@@ -33,7 +33,7 @@ TIME_LIMITS = {
     ConnectionState.HANDSHAKING: "handshake_timeout",
     ConnectionState.CONNECTING: "publish_timeout",
     ConnectionState.IDLE: "publish_timeout",
-    ConnectionState.DECIDING: "idle_timeout",  # never reached: ADMIT_TIMEOUT is shorter
+    ConnectionState.DECIDING: "idle_timeout",  # never reached: `admit_timeout` is shorter
     ConnectionState.PUBLISHING: "idle_timeout",
     ConnectionState.CLOSED: "linger_timeout",
 }
@@ -208,7 +208,7 @@ class EncoderConnection(asyncio.Protocol):
 
     async def _admit(self, request: PublishRequest) -> None:
         try:
-            async with asyncio.timeout(ADMIT_TIMEOUT):
+            async with asyncio.timeout(self._owner.limits.admit_timeout):
                 publication = await self._owner.gate.admit(request)
         except PublishRefused as refusal:
             self._refuse("gate", refusal.refusal, refusal.sentence)

@@ -14,6 +14,7 @@ class IngestLimits:
 
     handshake_timeout    from the connection (over TLS: from the end of its handshake) to the end of the RTMP handshake
     tls_handshake_timeout  the same for the TLS handshake
+    admit_timeout        for the gate to answer; after that the publish is refused (the ingest fails closed)
     publish_timeout      from the RTMP handshake, or from an unpublish, to the next publish
     idle_timeout         without a byte from a publisher
     linger_timeout       from a refusal until the encoder closes; then the connection is aborted
@@ -28,6 +29,7 @@ class IngestLimits:
 
     handshake_timeout: float = 10.0
     tls_handshake_timeout: float = 10.0
+    admit_timeout: float = 2.0
     publish_timeout: float = 10.0
     idle_timeout: float = 30.0
     linger_timeout: float = 2.0

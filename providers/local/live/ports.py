@@ -12,9 +12,6 @@ from typing import Protocol
 from providers.local.flv.tag import FlvTag
 from providers.local.live.refusals import MediaRefused, Refusal
 
-ADMIT_TIMEOUT = 2.0
-"""Seconds the gate has to answer. After that the ingest refuses the publish (it fails closed)."""
-
 
 @dataclass(frozen=True, slots=True)
 class PublishRequest:
@@ -69,7 +66,7 @@ class PublishGate(Protocol):
     """Decides which encoders may publish."""
 
     async def admit(self, request: PublishRequest) -> Publication:
-        """Accept the publisher. Called before any media is read; bounded by ADMIT_TIMEOUT.
+        """Accept the publisher. Called before any media is read; bounded by the ingest's `admit_timeout`.
 
         Args:
             request: Who wants to publish where.

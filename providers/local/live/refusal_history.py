@@ -14,17 +14,20 @@ from math import ceil
 from providers.health import EncoderRefusal, RefusalKind
 from providers.local.live.refusals import MediaRefused, PublishRefused, Refusal
 
-WAITS = (10.0, 30.0, 60.0)
-"""Seconds in which a publish is refused after the first, the second and every further refusal."""
-
 ACCEPTED_AFTER = {RefusalKind.CODEC: 10.0, RefusalKind.BITRATE: 60.0}
 """Seconds of media after which an encoder counts as accepted. A bitrate above the limit shows only after a while."""
 
-FORGOTTEN_AFTER = 3600.0
-"""Seconds without a refusal after which the next one counts as the first again."""
 
-MAX_REMEMBERED = 10_000
-"""Live inputs remembered; over the limit the one refused the longest time ago is dropped."""
+@dataclass(frozen=True, slots=True)
+class RefusalLimits:
+    """Times in seconds, and counts."""
+
+    waits: tuple[float, ...] = (10.0, 30.0, 60.0)
+    """Time in which a publish is refused after the first, the second and every further refusal."""
+    forgotten_after: float = 3_600.0
+    """Time without a refusal after which the next one counts as the first again."""
+    max_remembered: int = 10_000
+    """Live inputs remembered. Over the limit, the one refused the longest time ago is dropped."""
 
 
 @dataclass(slots=True)
@@ -35,16 +38,16 @@ class _Remembered:
     shown: EncoderRefusal
     since: float
     times: int
-
-    @property
-    def until(self) -> float:
-        return self.since + WAITS[min(self.times, len(WAITS)) - 1]
+    until: float
 
 
 class RefusalHistory:
     """The refusals by live input. `clock` gives Unix time and `monotonic` a steady time, in seconds."""
 
-    def __init__(self, clock: Callable[[], float], monotonic: Callable[[], float]) -> None:
+    def __init__(
+        self, clock: Callable[[], float], monotonic: Callable[[], float], limits: RefusalLimits | None = None
+    ) -> None:
+        self._limits = limits or RefusalLimits()
         self._clock = clock
         self._monotonic = monotonic
         self._known: dict[str, _Remembered] = {}
@@ -52,11 +55,12 @@ class RefusalHistory:
     def note(self, input_uid: str, refusal: MediaRefused) -> None:
         """Remember that an encoder of this input was refused for what it sends."""
         before, now = self._known.pop(input_uid, None), self._monotonic()
-        times = 1 if before is None or now - before.since >= FORGOTTEN_AFTER else before.times + 1
+        times = 1 if before is None or now - before.since >= self._limits.forgotten_after else before.times + 1
         at = datetime.fromtimestamp(self._clock(), UTC)
         shown = EncoderRefusal(refusal.kind, refusal.sentence, at)
-        self._known[input_uid] = _Remembered(refusal.refusal, shown, now, times)
-        if len(self._known) > MAX_REMEMBERED:
+        wait = self._limits.waits[min(times, len(self._limits.waits)) - 1]
+        self._known[input_uid] = _Remembered(refusal.refusal, shown, now, times, now + wait)
+        if len(self._known) > self._limits.max_remembered:
             del self._known[next(iter(self._known))]
 
     def check(self, input_uid: str) -> None:

@@ -10,9 +10,6 @@ from dataclasses import dataclass
 MSN_ADVANCE_LIMIT = 2
 """Segments after the last one that a client may request. More is an error in the client, and is refused."""
 
-WAIT_TARGETS = 3
-"""Target durations after which a blocked request ends with 503."""
-
 _NUMBER = re.compile(r"[0-9]{1,15}")
 
 

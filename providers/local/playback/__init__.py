@@ -1,6 +1,6 @@
 """Playlists, MPDs, segments and thumbnails over HTTP, cacheable by any CDN."""
 
 from providers.local.playback.ports import PlaybackSource, ThumbnailNotReady
-from providers.local.playback.routes import routes
+from providers.local.playback.routes import PlaybackLimits, routes
 
-__all__ = ["PlaybackSource", "ThumbnailNotReady", "routes"]
+__all__ = ["PlaybackLimits", "PlaybackSource", "ThumbnailNotReady", "routes"]

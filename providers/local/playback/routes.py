@@ -17,6 +17,7 @@ import math
 import re
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from aiohttp import hdrs, web
 
@@ -41,9 +42,6 @@ BLOCKED_TARGETS = 6
 
 LIVE_THUMBNAIL_MAX_AGE = 10
 
-MAX_THUMBNAIL = 2000
-"""Longest side of a thumbnail, in pixels."""
-
 FITS = ("crop", "clip", "scale", "fill")
 
 MEDIA = re.compile(
@@ -55,9 +53,19 @@ PLAYLIST = re.compile(r"(?P<track>[a-z0-9]{1,16}-(?:video|audio))\.m3u8")
 UID = "{uid:[0-9a-f]{32}}"
 
 
-def routes(library: PlaybackSource) -> list[web.RouteDef]:
+@dataclass(frozen=True, slots=True)
+class PlaybackLimits:
+    """What a request may ask for."""
+
+    wait_targets: int = 3
+    """Target durations after which a blocked request ends with 503."""
+    max_thumbnail: int = 2_000
+    """Longest side of a thumbnail, in pixels."""
+
+
+def routes(library: PlaybackSource, limits: PlaybackLimits | None = None) -> list[web.RouteDef]:
     """Return the playback routes, for the root of the server."""
-    playback = _Playback(library)
+    playback = _Playback(library, limits or PlaybackLimits())
     handlers = {
         f"/{UID}/manifest/{{name}}": playback.manifest,
         f"/{UID}/live/{{name}}": playback.live,
@@ -69,8 +77,9 @@ def routes(library: PlaybackSource) -> list[web.RouteDef]:
 
 
 class _Playback:
-    def __init__(self, library: PlaybackSource) -> None:
+    def __init__(self, library: PlaybackSource, limits: PlaybackLimits) -> None:
         self._library = library
+        self._limits = limits
         self._documents = Documents()
 
     async def preflight(self, request: web.Request) -> web.Response:
@@ -150,7 +159,7 @@ class _Playback:
             return problem(400, str(error))
         if directive is not None:
             wanted = directive
-            if not await _wait(broadcast, track, lambda: reload.satisfied(wanted, track.edge)):
+            if not await self._wait(broadcast, track, lambda: reload.satisfied(wanted, track.edge)):
                 return problem(503, "The stream is paused. Retry in a second.", {hdrs.RETRY_AFTER: "1"})
             age = BLOCKED_TARGETS * broadcast.target_duration
         return answers.document(request, self._live_playlist(broadcast, track), max_age(age))
@@ -194,7 +203,7 @@ class _Playback:
     ) -> web.Response:
         """Return a part. A part of EXT-X-PRELOAD-HINT (RFC 8216bis §4.4.5.3) is sent when it is complete."""
         if _is_hinted(track, sequence, index) and _blocks(broadcast):
-            await _wait(broadcast, track, lambda: not _is_hinted(track, sequence, index))
+            await self._wait(broadcast, track, lambda: not _is_hinted(track, sequence, index))
         stored = track.stored(sequence)
         body = stored.part(index) if stored is not None else None
         if body is None and (stored is not None or track.segment(sequence) is not None):
@@ -208,8 +217,9 @@ class _Playback:
         uid, query = request.match_info["uid"], request.query
         sides = [query.get("width"), query.get("height")]
         fit = query.get("fit", "crop")
-        if fit not in FITS or any(side is not None and not _is_side(side) for side in sides):
-            return problem(400, f"width and height must be from 1 to {MAX_THUMBNAIL}, fit one of {', '.join(FITS)}.")
+        most = self._limits.max_thumbnail
+        if fit not in FITS or any(side is not None and not _is_side(side, most) for side in sides):
+            return problem(400, f"width and height must be from 1 to {most}, fit one of {', '.join(FITS)}.")
         width, height = (None if side is None else int(side) for side in sides)
         try:
             jpeg = await self._library.thumbnail(uid, width, height, fit)
@@ -225,6 +235,19 @@ class _Playback:
         age = LIVE_THUMBNAIL_MAX_AGE if live else RECORDING_MAX_AGE
         headers = {**answers.CORS, hdrs.CACHE_CONTROL: max_age(age), hdrs.CONTENT_TYPE: answers.JPEG}
         return web.Response(body=jpeg, headers=headers)
+
+    async def _wait(self, broadcast: Broadcast, track: StoredTrack, done: Callable[[], bool]) -> bool:
+        """Wait for `done` or the end of the broadcast.
+
+        Return False after `wait_targets` target durations, or when the service stops, which waits for its requests.
+        """
+        try:
+            async with asyncio.timeout(self._limits.wait_targets * broadcast.target_duration):
+                while not done() and broadcast.running:
+                    await track.changed.wait()
+        except TimeoutError:
+            return False
+        return broadcast.running or broadcast.ended
 
 
 def _recording_text(recording: Broadcast, name: str) -> tuple[Callable[[], str] | None, str]:
@@ -252,19 +275,5 @@ def _is_hinted(track: StoredTrack, sequence: int, index: int) -> bool:
     return sequence == edge.whole + 1 and index == edge.open_parts
 
 
-async def _wait(broadcast: Broadcast, track: StoredTrack, done: Callable[[], bool]) -> bool:
-    """Wait for `done` or the end of the broadcast.
-
-    Return False after WAIT_TARGETS target durations, or when the service stops, which waits for its requests.
-    """
-    try:
-        async with asyncio.timeout(reload.WAIT_TARGETS * broadcast.target_duration):
-            while not done() and broadcast.running:
-                await track.changed.wait()
-    except TimeoutError:
-        return False
-    return broadcast.running or broadcast.ended
-
-
-def _is_side(text: str) -> bool:
-    return text.isascii() and text.isdigit() and len(text) <= 4 and 1 <= int(text) <= MAX_THUMBNAIL
+def _is_side(text: str, most: int) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= 4 and 1 <= int(text) <= most

@@ -19,7 +19,7 @@ from providers.local.flv.head import is_header
 from providers.local.flv.tag import FlvTag, TagKind, milliseconds_between
 from providers.local.transcoder.backlog import Backlog
 from providers.local.transcoder.command import ladder_arguments
-from providers.local.transcoder.process import Child, start_child
+from providers.local.transcoder.process import Child, StopLimits, start_child
 from providers.local.transcoder.renditions import Rendition, transcoded
 from providers.local.transcoder.slots import TranscodeSlots
 from providers.supervisor import ProcessState, RestartPolicy, Supervisor
@@ -61,6 +61,7 @@ class Ladder:
         on_loss: Called when a run that had begun ended although the source continues.
         policy: Limits of stalls and restarts.
         backlog: The queue with its limits.
+        stop_limits: How long the stages of ending ffmpeg take.
 
     None of the callbacks may raise.
     """
@@ -77,10 +78,11 @@ class Ladder:
         on_loss: OnLoss,
         policy: RestartPolicy | None = None,
         backlog: Backlog | None = None,
+        stop_limits: StopLimits | None = None,
     ) -> None:
         self._log = log.bind(transcoder=name)
         self._backlog = backlog or Backlog()
-        self._work = _Transcode(name, renditions, self._backlog, slots, on_tag, on_restart, on_loss)
+        self._work = _Transcode(name, renditions, self._backlog, slots, on_tag, on_restart, on_loss, stop_limits)
         self._supervisor = Supervisor(f"transcoder {name}", self._work, spawn=spawn, policy=policy)
         self._work.supervisor = self._supervisor
         self._newest: int | None = None
@@ -172,6 +174,7 @@ class _Transcode:
         on_tag: OnTag,
         on_restart: OnRestart,
         on_loss: OnLoss,
+        stop_limits: StopLimits | None,
     ) -> None:
         self._name = name
         self._renditions = transcoded(renditions)
@@ -182,6 +185,7 @@ class _Transcode:
         self._on_tag = on_tag
         self._on_restart = on_restart
         self._on_loss = on_loss
+        self._stop_limits = stop_limits
         self._headers: dict[TagKind, FlvTag] = {}
         self._first_frame: int | None = None
         self._startable = asyncio.Event()
@@ -246,6 +250,7 @@ class _Transcode:
         child = await start_child(
             lambda pipes: ladder_arguments(self._renditions, pipes, audio=audio),
             [self._output(run, each.name) for each in self._renditions],
+            stop_limits=self._stop_limits,
         )
         child.write_soon(preamble)
         return child

@@ -13,20 +13,9 @@ import re
 import signal
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from providers.supervisor import ProcessError
-
-END_OF_INPUT_WAIT = 5.0
-"""Seconds that a process has to exit after its standard input is closed; ffmpeg needs about 10 ms."""
-
-TERMINATE_WAIT = 2.0
-"""Seconds that it has after SIGTERM, which an idle ffmpeg ignores."""
-
-KILL_WAIT = 2.0
-"""Seconds that the kernel has to end it after SIGKILL."""
-
-DRAIN_WAIT = 1.0
-"""Seconds to read the rest of its output from the pipes."""
 
 LOG_LINES = 20
 """Lines of its standard error that are kept."""
@@ -35,6 +24,20 @@ LOG_LINE_SIZE = 300
 """Bytes of each line that are kept."""
 
 _STREAM_KEY = re.compile(r"(rtmps?://[^/\s]+/[^/\s]+/)[^\s'\"]+")
+
+
+@dataclass(frozen=True, slots=True)
+class StopLimits:
+    """The stages of stopping a process, in seconds."""
+
+    end_of_input: float = 5.0
+    """Time to exit after its standard input is closed. ffmpeg needs about 10 ms."""
+    terminate: float = 2.0
+    """Time to exit after SIGTERM, which an idle ffmpeg ignores."""
+    kill: float = 2.0
+    """Time that the kernel has to end it after SIGKILL."""
+    drain: float = 1.0
+    """Time to read the rest of its output from the pipes."""
 
 
 class LogTail:
@@ -78,7 +81,12 @@ class Child:
     """A running process; make it with `start_child`."""
 
     def __init__(
-        self, process: asyncio.subprocess.Process, sinks: Sequence[_Sink], pipes: _Pipes, log: LogTail
+        self,
+        process: asyncio.subprocess.Process,
+        sinks: Sequence[_Sink],
+        pipes: _Pipes,
+        log: LogTail,
+        limits: StopLimits,
     ) -> None:
         assert process.stdin is not None  # noqa: S101 - start_child asks for it
         self._process = process
@@ -86,6 +94,7 @@ class Child:
         self._sinks = sinks
         self._pipes = pipes
         self._log = log
+        self._limits = limits
 
     @property
     def pid(self) -> int:
@@ -126,16 +135,16 @@ class Child:
     async def stop(self) -> int:
         """End it: close its input, then SIGTERM, then SIGKILL. Return the exit code after all output was passed on.
 
-        Takes at most the sum of the waits above. Safe to call twice and after it has ended. If cancelled, kill it at once.
+        Takes at most the sum of the StopLimits. Safe to call twice and after it has ended. If cancelled, kill it at once.
 
         Raises:
             ProcessError: It survives SIGKILL.
         """
         try:
             self.end_input()
-            if not await self._ended(END_OF_INPUT_WAIT):
+            if not await self._ended(self._limits.end_of_input):
                 self._signal(signal.SIGTERM)
-                await self._ended(TERMINATE_WAIT)
+                await self._ended(self._limits.terminate)
         finally:
             self.kill()
             await self._reap()
@@ -146,10 +155,10 @@ class Child:
         self._signal(signal.SIGKILL)
 
     async def _reap(self) -> None:
-        if not await self._ended(KILL_WAIT):
+        if not await self._ended(self._limits.kill):
             raise ProcessError(f"process {self.pid} survives SIGKILL")
         try:
-            async with asyncio.timeout(DRAIN_WAIT):
+            async with asyncio.timeout(self._limits.drain):
                 for sink in self._sinks:
                     await sink.closed.wait()
         except TimeoutError:
@@ -178,6 +187,7 @@ async def start_child(
     outputs: Sequence[Callable[[bytes], None]] = (),
     *,
     stdout: Callable[[bytes], None] | None = None,
+    stop_limits: StopLimits | None = None,
 ) -> Child:
     """Start a process with a pipe for each output.
 
@@ -185,6 +195,7 @@ async def start_child(
         arguments: Returns the command line, given the file descriptors of `outputs` in the process.
         outputs: Each is called at once with the data of its pipe, and must not raise.
         stdout: The same for standard output; discarded if None.
+        stop_limits: How long the stages of `Child.stop` take.
 
     Raises:
         ProcessError: It cannot be started.
@@ -212,7 +223,7 @@ async def start_child(
         raise
     finally:
         pipes.close_write_ends()
-    return Child(process, sinks, pipes, log)
+    return Child(process, sinks, pipes, log, stop_limits or StopLimits())
 
 
 class _Pipes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from providers.local.flv.tag import FlvTag, TagKind
@@ -47,11 +47,17 @@ class Recorded:
             await self.grown.wait()
 
 
+async def nothing(_request: PublishRequest) -> None:
+    """Wait for nothing."""
+
+
 @dataclass
 class RecordingGate:
-    """Accepts `key` only."""
+    """Accepts `key` only. `before` and `after` run around the decision: they may wait or raise."""
 
     key: str = "secret"
+    before: Callable[[PublishRequest], Awaitable[None]] = nothing
+    after: Callable[[PublishRequest], Awaitable[None]] = nothing
     take: Callable[[FlvTag], None] = lambda tag: None
     requests: list[PublishRequest] = field(default_factory=list)
     publications: list[Recorded] = field(default_factory=list)
@@ -61,11 +67,13 @@ class RecordingGate:
     async def admit(self, request: PublishRequest) -> Recorded:
         self.requests.append(request)
         self.asked.set()
+        await self.before(request)
         if request.stream_key != self.key:
             raise PublishRefused(Refusal.UNKNOWN_KEY, "No stream has this key: copy it again.")
         publication = Recorded(request, self.take)
         self.publications.append(publication)
         self.begun.set()
+        await self.after(request)
         return publication
 
     async def first(self) -> Recorded:

@@ -11,8 +11,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from providers.local.flv.tag import FlvTag, TagKind
-from providers.local.ingest import connection as connection_module
-from providers.local.live.ports import Publication, PublishRequest
+from providers.local.live.ports import PublishRequest
 from providers.local.live.refusals import PublishRefused, Refusal
 from tests.unit.providers.local.ingest.clients import Client
 from tests.unit.providers.local.ingest.gates import RecordingGate
@@ -58,16 +57,12 @@ async def test_a_wrong_key_is_told_and_then_the_connection_ends(gate: RecordingG
     await client.close()
 
 
-async def test_a_gate_that_does_not_answer_lets_nobody_in(
-    gate: RecordingGate, listening: Listening, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def never(request: PublishRequest) -> Publication:
+async def test_a_gate_that_does_not_answer_lets_nobody_in(gate: RecordingGate, listening: Listening) -> None:
+    async def never(_request: PublishRequest) -> None:
         await asyncio.Event().wait()
-        raise AssertionError
 
-    monkeypatch.setattr(gate, "admit", never)
-    monkeypatch.setattr(connection_module, "ADMIT_TIMEOUT", 0.05)
-    server, port = await listening()
+    gate.before = never
+    server, port = await listening(admit_timeout=0.05)
     client = await Client.connect(port)
     client.publish()
 
@@ -76,13 +71,11 @@ async def test_a_gate_that_does_not_answer_lets_nobody_in(
     await client.close()
 
 
-async def test_a_gate_that_fails_lets_nobody_in(
-    gate: RecordingGate, listening: Listening, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def fail(request: PublishRequest) -> Publication:
+async def test_a_gate_that_fails_lets_nobody_in(gate: RecordingGate, listening: Listening) -> None:
+    async def fail(_request: PublishRequest) -> None:
         raise ValueError("broken")
 
-    monkeypatch.setattr(gate, "admit", fail)
+    gate.before = fail
     _, port = await listening()
     client = await Client.connect(port)
     client.publish()
@@ -91,23 +84,19 @@ async def test_a_gate_that_fails_lets_nobody_in(
     await client.close()
 
 
-async def test_an_encoder_that_leaves_while_the_gate_thinks_does_not_stay_published(
-    gate: RecordingGate, listening: Listening, monkeypatch: pytest.MonkeyPatch
+async def test_an_encoder_whose_connection_ends_before_the_answer_does_not_stay_published(
+    gate: RecordingGate, listening: Listening
 ) -> None:
-    admit, answer = gate.admit, asyncio.Event()
+    answer = asyncio.Event()
 
-    async def think(request: PublishRequest) -> Publication:
-        publication = await admit(request)
+    async def think(_request: PublishRequest) -> None:
         await answer.wait()
-        return publication
 
-    monkeypatch.setattr(gate, "admit", think)
-    server, port = await listening()
+    gate.after = think
+    server, port = await listening(idle_timeout=0.1)
     client = await Client.connect(port)
     client.publish()
     publication = await gate.first()
-    for connection in server._connections:
-        connection.abort()
     await until(lambda: server.counters.connections == 0)
     answer.set()
     await asyncio.wait_for(publication.over.wait(), PATIENCE)
@@ -243,20 +232,19 @@ async def test_an_encoder_that_does_not_hang_up_is_cut_off(gate: RecordingGate, 
 
 
 async def test_refusing_an_encoder_that_has_reset_its_connection_unseen_is_harmless(
-    gate: RecordingGate, listening: Listening, monkeypatch: pytest.MonkeyPatch
+    gate: RecordingGate, listening: Listening
 ) -> None:
-    asked, answer = asyncio.Event(), asyncio.Event()
+    answer = asyncio.Event()
 
-    async def refuse(request: PublishRequest) -> Publication:
-        asked.set()
+    async def refuse(_request: PublishRequest) -> None:
         await answer.wait()
         raise PublishRefused(Refusal.INPUT_DISABLED)
 
-    monkeypatch.setattr(gate, "admit", refuse)
+    gate.before = refuse
     server, port = await listening()
     client = await Client.connect(port)
     client.publish()
-    await asked.wait()
+    await gate.asked.wait()
     hang_up_at_once = struct.pack("ii", 1, 0)
     client.writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, hang_up_at_once)
     client.writer.transport.abort()

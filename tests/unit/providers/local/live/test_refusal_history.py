@@ -7,12 +7,13 @@ import weakref
 import pytest
 
 from providers.health import RefusalKind
-from providers.local.live import refusal_history as refusals_module
-from providers.local.live.refusal_history import ACCEPTED_AFTER, FORGOTTEN_AFTER, WAITS, RefusalHistory
+from providers.local.live.refusal_history import ACCEPTED_AFTER, RefusalHistory, RefusalLimits
 from providers.local.live.refusals import MediaRefused, PublishRefused, Refusal
 
 HEVC = MediaRefused(RefusalKind.CODEC, "HEVC is not supported here.")
 FAST = MediaRefused(RefusalKind.BITRATE, "The stream is above 50 Mbit/s.")
+
+LIMITS = RefusalLimits()
 
 
 class Clock:
@@ -45,7 +46,7 @@ def refused(refusals: RefusalHistory, uid: str = "a") -> str | None:
 
 def test_the_wait_grows_with_every_refusal(refusals: RefusalHistory, clock: Clock) -> None:
     assert refused(refusals) is None
-    for wait in (*WAITS, WAITS[-1]):
+    for wait in (*LIMITS.waits, LIMITS.waits[-1]):
         refusals.note("a", HEVC)
         clock.now += wait - 0.5
         assert refused(refusals) == "HEVC is not supported here. The server accepts a changed encoder in 1 s."
@@ -77,18 +78,18 @@ def test_a_change_by_the_owner_ends_it(refusals: RefusalHistory) -> None:
 
 
 def test_after_a_long_time_the_wait_is_short_again(refusals: RefusalHistory, clock: Clock) -> None:
-    for _ in WAITS:
+    for _ in LIMITS.waits:
         refusals.note("a", HEVC)
-    clock.now += FORGOTTEN_AFTER
+    clock.now += LIMITS.forgotten_after
     refusals.note("a", HEVC)
-    clock.now += WAITS[0]
+    clock.now += LIMITS.waits[0]
 
     assert refused(refusals) is None
     assert refusals.of("a") is not None
 
 
-def test_only_so_many_inputs_are_remembered(refusals: RefusalHistory, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(refusals_module, "MAX_REMEMBERED", 2)
+def test_only_so_many_inputs_are_remembered(clock: Clock) -> None:
+    refusals = RefusalHistory(clock, clock, RefusalLimits(max_remembered=2))
     for uid in ("a", "b", "a", "c"):
         refusals.note(uid, HEVC)
 

@@ -12,10 +12,9 @@ from aiohttp.test_utils import TestClient, TestServer
 from yarl import URL
 
 from providers.base import LatencyMode
-from providers.local.manifest import hls, reload
+from providers.local.manifest import hls
 from providers.local.packager.events import Part
-from providers.local.playback import routes
-from providers.local.playback.ports import ThumbnailNotReady
+from providers.local.playback import PlaybackLimits, ThumbnailNotReady, routes
 from providers.local.storage.broadcast import Broadcast
 from providers.local.storage.disk import DiskBackend
 from providers.local.storage.memory import MemoryBackend
@@ -81,9 +80,15 @@ def library(request: pytest.FixtureRequest, tmp_path: Path) -> Library:
 
 
 @pytest.fixture
-async def client(library: Library) -> AsyncIterator[Client]:
+def limits() -> PlaybackLimits:
+    """Return the limits of the routes. A test overrides them with `parametrize`."""
+    return PlaybackLimits()
+
+
+@pytest.fixture
+async def client(library: Library, limits: PlaybackLimits) -> AsyncIterator[Client]:
     app = web.Application()
-    app.add_routes(routes(library))
+    app.add_routes(routes(library, limits))
     async with TestClient(TestServer(app)) as client:
         yield client
 
@@ -199,7 +204,7 @@ async def test_a_stop_of_the_service_does_not_wait_for_blocking_requests(client:
     waiting = asyncio.ensure_future(client.get(f"/{UID}/live/source-video.m3u8?_HLS_msn=3"))
     await client.get(f"/{UID}/live/source-video.m3u8")
     library.running.suspend()
-    async with asyncio.timeout(reload.WAIT_TARGETS):  # half of what the answer may take
+    async with asyncio.timeout(PlaybackLimits().wait_targets):  # half of what the answer may take
         assert (await waiting).status == 503
 
 
@@ -325,10 +330,8 @@ async def test_a_senseless_thumbnail_is_refused(client: Client, query: str) -> N
     assert (await client.get(f"/{UID}/thumbnails/thumbnail.jpg?{query}")).status == 400
 
 
-async def test_a_blocking_request_is_given_up_after_a_while(
-    client: Client, library: Library, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(reload, "WAIT_TARGETS", 0)
+@pytest.mark.parametrize("limits", [PlaybackLimits(wait_targets=0)], ids=["no wait"])
+async def test_a_blocking_request_is_refused_after_a_while(client: Client, library: Library) -> None:
     library.begin(LatencyMode.LOW)
     library.push(3)
     answer = await client.get(f"/{UID}/live/source-video.m3u8?_HLS_msn=3")

@@ -12,34 +12,29 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from providers.local.transcoder import process
 from providers.local.transcoder.process import (
     LOG_LINE_SIZE,
     LOG_LINES,
     Child,
     LogTail,
+    StopLimits,
     run_to_end,
     start_child,
 )
 from providers.supervisor import ProcessError
 
+SHORT = StopLimits(end_of_input=0.1, terminate=0.1)
 OBSTINATE = "trap '' TERM; echo ready; while :; do sleep 0.1; done"
-
-
-@pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(process, "END_OF_INPUT_WAIT", 0.1)
-    monkeypatch.setattr(process, "TERMINATE_WAIT", 0.1)
 
 
 def shell(script: str) -> Sequence[str]:
     return ["sh", "-c", script]
 
 
-async def ready(script: str) -> Child:
+async def ready(script: str, limits: StopLimits | None = None) -> Child:
     """Start a shell and wait for its first line of output."""
     said = asyncio.Event()
-    child = await start_child(lambda _: shell(script), stdout=lambda _: said.set())
+    child = await start_child(lambda _: shell(script), stdout=lambda _: said.set(), stop_limits=limits)
     async with asyncio.timeout(10):
         await said.wait()
     return child
@@ -64,18 +59,18 @@ async def test_stop_lets_a_process_finish_what_it_was_given() -> None:
     assert len(heard) == 1_000_000
 
 
-async def test_a_process_that_ignores_the_end_of_its_input_is_terminated(impatient: None) -> None:
-    child = await ready("echo ready; exec sleep 60")
+async def test_a_process_that_ignores_the_end_of_its_input_is_terminated() -> None:
+    child = await ready("echo ready; exec sleep 60", SHORT)
     assert await child.stop() == -signal.SIGTERM
 
 
-async def test_a_process_that_ignores_sigterm_is_killed(impatient: None) -> None:
-    child = await ready(OBSTINATE)
+async def test_a_process_that_ignores_sigterm_is_killed() -> None:
+    child = await ready(OBSTINATE, SHORT)
     assert await child.stop() == -signal.SIGKILL
 
 
-async def test_the_children_of_a_process_are_killed_with_it(impatient: None) -> None:
-    child = await ready("trap '' TERM; sleep 60 & echo ready; wait; sleep 60")
+async def test_the_children_of_a_process_are_killed_with_it() -> None:
+    child = await ready("trap '' TERM; sleep 60 & echo ready; wait; sleep 60", SHORT)
     family = psutil.Process(child.pid).children(recursive=True)
     await child.stop()
     _, alive = await asyncio.to_thread(psutil.wait_procs, family, 10)
