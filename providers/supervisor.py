@@ -78,6 +78,13 @@ class IllegalProcessMove(Exception):
     """MOVES does not allow this transition: a bug in the supervisor."""
 
 
+def moved(before: ProcessState, to: ProcessState) -> ProcessState:
+    """Return the new state. Raises IllegalProcessMove."""
+    if to not in MOVES[before]:
+        raise IllegalProcessMove(f"{before} to {to}")
+    return to
+
+
 class RunOver(Exception):
     """A run ends; the message is the reason. `graceful`: the process may finish what it has."""
 
@@ -328,6 +335,4 @@ class Supervisor(Generic[P]):
         return done
 
     def _move(self, to: ProcessState) -> None:
-        if to not in MOVES[self._state]:
-            raise IllegalProcessMove(f"{self._state} to {to}")
-        self._state = to
+        self._state = moved(self._state, to)

@@ -43,7 +43,7 @@ async def check_certificate(settings: Settings) -> list[Finding]:
         return [Finding(Level.FAIL, "certificate", f"{seen}: it has expired", "Renew it, then send the service SIGHUP")]
     if settings.tls_cert is None:
         return [Finding(Level.OK, "certificate", seen, TRUST_ADVICE.format(authority=local / "ca.pem"))]
-    if not any(_covers(name, host) for name in facts.names):
+    if not any(covers(name, host) for name in facts.names):
         advice = f"Encoders connect to {host}: set CONFERENCE_PUBLIC_RTMP_HOST to a name of the certificate"
         return [Finding(Level.WARN, "certificate", seen, advice)]
     if left < EXPIRES_SOON:
@@ -51,7 +51,8 @@ async def check_certificate(settings: Settings) -> list[Finding]:
     return [Finding(Level.OK, "certificate", seen)]
 
 
-def _covers(name: str, host: str) -> bool:
+def covers(name: str, host: str) -> bool:
+    """Return whether a certificate's name, possibly with a wildcard, is valid for the host."""
     """Return whether a name covers a host; a wildcard stands for the first label (RFC 6125 §6.4.3)."""
     if name.startswith("*."):
         return host.lower().partition(".")[2] == name[2:].lower()

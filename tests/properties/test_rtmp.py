@@ -166,9 +166,8 @@ def test_no_reader_holds_more_than_its_limits(chunks: list[tuple[int, bytes]]) -
     try:
         for basic, rest in chunks:
             reading.feed(bytes([basic]) + rest)
-            streams = reading.reader._streams.values()
-            assert len(streams) <= SMALL.chunk_streams
-            assert sum(len(stream.partial) for stream in streams) <= SMALL.buffered
+            assert reading.reader.chunk_streams <= SMALL.chunk_streams
+            assert reading.reader.held <= SMALL.buffered
     except RtmpError:
         pass
 

@@ -109,11 +109,9 @@ class TranscodeSink:
         self._writers = {each.name: RenditionWriter(each.name, self._storage, settings) for each in renditions}
         self._pending = {each.name: [] for each in renditions}
         also_source = [each for each in self._transcoding.renditions if each.is_source]
-        self._ladder = Ladder(
+        self._ladder = self._transcoding.new_ladder(
             self._name,
             (*also_source, *renditions),
-            spawn=self._transcoding.spawn,
-            slots=self._transcoding.slots,
             on_tag=self.rendition_tag,
             on_restart=self.rendition_restarted,
             on_loss=self.renditions_lost,

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from providers.base import Spawn
-from providers.local.transcoder.ladder import Ladder
+from providers.local.transcoder.ladder import Ladder, OnLoss, OnRestart, OnTag
 from providers.local.transcoder.renditions import Rendition
 from providers.local.transcoder.slots import TranscodeSlots
 
@@ -21,6 +22,20 @@ class Transcoding:
     reads_enhanced_rtmp: bool = False
     """This ffmpeg understands HEVC, AV1 and VP9 in FLV (since 6.1)."""
     _closing: set[asyncio.Task[None]] = field(default_factory=set)
+
+    def new_ladder(
+        self, name: str, renditions: Sequence[Rendition], *, on_tag: OnTag, on_restart: OnRestart, on_loss: OnLoss
+    ) -> Ladder:
+        """Return a ladder for a broadcast. It starts with the first tag. See `Ladder` for the arguments."""
+        return Ladder(
+            name,
+            renditions,
+            spawn=self.spawn,
+            slots=self.slots,
+            on_tag=on_tag,
+            on_restart=on_restart,
+            on_loss=on_loss,
+        )
 
     def close(self, name: str, ladder: Ladder) -> None:
         """Close a ladder in the background."""

@@ -71,6 +71,16 @@ class ChunkReader:
         self._streams: dict[int, _ChunkStream] = {}
         self._held = 0
 
+    @property
+    def chunk_streams(self) -> int:
+        """The number of chunk streams that the peer has used."""
+        return len(self._streams)
+
+    @property
+    def held(self) -> int:
+        """The bytes of unfinished messages that are held."""
+        return sum(len(stream.partial) for stream in self._streams.values())
+
     def message(self) -> Generator[None, None, RtmpMessage]:
         """Read the next whole message. Errors: ChunkMalformed, LimitExceeded."""
         while True:

@@ -81,7 +81,7 @@ class Ladder:
         stop_limits: StopLimits | None = None,
     ) -> None:
         self._log = log.bind(transcoder=name)
-        self._backlog = backlog or Backlog()
+        self._backlog = Backlog() if backlog is None else backlog  # an empty one is false
         self._work = _Transcode(name, renditions, self._backlog, slots, on_tag, on_restart, on_loss, stop_limits)
         self._supervisor = Supervisor(f"transcoder {name}", self._work, spawn=spawn, policy=policy)
         self._work.supervisor = self._supervisor

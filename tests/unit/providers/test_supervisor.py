@@ -17,6 +17,7 @@ from providers.supervisor import (
     RestartPolicy,
     Supervisor,
     Watchdog,
+    moved,
 )
 from service.concurrency.tasks import Tasks
 
@@ -138,12 +139,14 @@ async def test_a_stalled_process_is_killed(tasks: Tasks) -> None:
     assert "finish" not in work.calls
 
 
-@pytest.mark.parametrize("to", sorted(set(ProcessState) - MOVES[ProcessState.WAITING]))
-async def test_an_illegal_move_is_an_error(tasks: Tasks, to: ProcessState) -> None:
-    supervisor = Supervisor("test", Script(""), spawn=tasks.spawn)
-    with pytest.raises(IllegalProcessMove):
-        supervisor._move(to)
-    await supervisor.aclose()
+@pytest.mark.parametrize("before", ProcessState)
+@pytest.mark.parametrize("to", ProcessState)
+def test_a_move_is_in_the_table_or_an_error(before: ProcessState, to: ProcessState) -> None:
+    if to in MOVES[before]:
+        assert moved(before, to) is to
+    else:
+        with pytest.raises(IllegalProcessMove):
+            moved(before, to)
 
 
 def test_every_state_can_come_to_closed() -> None:

@@ -7,7 +7,6 @@ from typing import cast
 
 import pytest
 
-from providers.local import library
 from providers.local.library import Library
 from providers.local.live.registry import BroadcastRegistry
 from providers.local.playback import ThumbnailNotReady
@@ -57,11 +56,10 @@ def storage(tmp_path: Path) -> Storage:
     return storage
 
 
-async def test_a_picture_that_is_there_costs_no_reading(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
-    def read(*arguments: object) -> bytes:
-        raise AssertionError("the segment was read")
-
-    monkeypatch.setattr(library, "_read", read)
+async def test_a_cached_thumbnail_is_returned_without_reading_the_media(storage: Storage, tmp_path: Path) -> None:
+    assert await storage.open(UID) is not None
+    for segment in (tmp_path / UID).glob("*.m4s"):
+        segment.unlink()
     shown = Library(cast("BroadcastRegistry", Idle()), storage, FreshThumbnails())
     assert await shown.thumbnail(UID, 640, 360, "crop") == b"jpeg"
 

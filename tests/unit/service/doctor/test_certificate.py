@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from providers.local.tls.authority import ensure_local_certificate
-from service.doctor.certificate import _covers, check_certificate
+from service.doctor.certificate import check_certificate, covers
 from service.doctor.finding import Level
 from service.settings import Settings
 from tests.unit.service.doctor.findings import but, told
@@ -50,4 +50,4 @@ async def test_a_key_of_another_certificate_fails(settings: Settings, tmp_path: 
     ],
 )
 def test_a_wildcard_stands_for_one_label(name: str, host: str, covered: bool) -> None:
-    assert _covers(name, host) is covered
+    assert covers(name, host) is covered

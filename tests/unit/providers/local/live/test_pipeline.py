@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,6 +18,8 @@ from providers.local.packager.events import PackagerEvent, Resume, TrackKind
 from providers.local.storage.disk import DiskBackend
 from providers.local.storage.errors import StorageError
 from providers.local.storage.storage import Storage, StorageLimits
+from providers.local.transcoder.backlog import Backlog
+from providers.local.transcoder.ladder import Ladder
 from providers.local.transcoder.renditions import parse_renditions
 from providers.local.transcoder.slots import TranscodeSlots
 from service.concurrency.tasks import Tasks
@@ -87,7 +90,13 @@ async def test_what_ffmpeg_still_makes_of_the_old_clock_does_not_go_into_the_new
     tasks: Tasks, tmp_path: Path
 ) -> None:
     broadcast = Storage(DiskBackend(tmp_path, sync=False), StorageLimits(min_free=0)).begin(info())
-    transcoding = Transcoding(parse_renditions("source,240p"), TranscodeSlots(0), tasks.spawn)
+    backlog = Backlog()
+
+    class ObservedTranscoding(Transcoding):
+        def new_ladder(self, *arguments: Any, **callbacks: Any) -> Ladder:
+            return Ladder(*arguments, **callbacks, spawn=self.spawn, slots=self.slots, backlog=backlog)
+
+    transcoding = ObservedTranscoding(parse_renditions("source,240p"), TranscodeSlots(0), tasks.spawn)
     source = SourceSink(broadcast, PackagerSettings())
     renditions = TranscodeSink("input", broadcast, PackagerSettings(), transcoding, source)
     pipeline = Pipeline("input", source, renditions)
@@ -97,8 +106,7 @@ async def test_what_ffmpeg_still_makes_of_the_old_clock_does_not_go_into_the_new
         [(tag, tag.timestamp / 1000) for tag in before] + [(tag, tag.timestamp / 1000 + 4.0) for tag in after]
     ):
         if number == 20:
-            assert renditions._ladder is not None
-            renditions._ladder._backlog.flowing = True  # as if ffmpeg ran
+            backlog.flowing = True  # as if ffmpeg ran
         pipeline.feed(tag, EPOCH + arrived)
         if tag.kind is TagKind.VIDEO:
             made.append((arrived, tag))

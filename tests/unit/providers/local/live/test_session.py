@@ -67,7 +67,7 @@ class World:
     ran: list[float] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        around = SessionContext(
+        self.context = SessionContext(
             self._pipeline,
             self.told.append,
             lambda: self.finished.append(self.session),
@@ -88,7 +88,7 @@ class World:
             options=InputOptions(reconnect_timeout=self.reconnect_timeout),
             created=datetime(2026, 11, 1, tzinfo=UTC),
         )
-        self.session = LiveSession(stored, around)
+        self.session = LiveSession(stored, self.context)
 
     def _discard(self) -> None:
         self.discarded += 1
@@ -431,9 +431,7 @@ def test_an_old_key_keeps_its_encoder_for_the_overlap_and_no_longer() -> None:
 
 def test_a_resumed_broadcast_waits_for_a_whole_window_from_the_moment_the_service_listens() -> None:
     world = World()
-    session = LiveSession.resumed(
-        world.session.stored, world.session._context, lost_since=20.0, shown=True, program_end=0.0
-    )
+    session = LiveSession.resumed(world.session.stored, world.context, lost_since=20.0, shown=True, program_end=0.0)
     world.session = session
     world.after(100)  # the start takes its time
     session.await_encoder()

@@ -223,13 +223,15 @@ def test_after_a_reconnect_all_renditions_count_their_periods_alike(storage: Sto
     assert broadcast.resume("low").discontinuity == resumed.discontinuity
 
 
-async def test_a_recording_many_ask_for_at_once_is_read_once(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_recording_that_is_requested_many_times_at_once_is_read_once(
+    storage: Storage, backend: StorageBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
     broadcast = storage.begin(info())
     push(broadcast, SimulatedPackager(), 3)
     broadcast.finish(EPOCH + 6)
     read: list[str] = []
-    load = storage._load
-    monkeypatch.setattr(storage, "_load", lambda uid: (read.append(uid), load(uid))[1])
+    open_files = backend.open
+    monkeypatch.setattr(backend, "open", lambda uid: (read.append(uid), open_files(uid))[1])
 
     opened = await asyncio.gather(*(storage.open(UID) for _ in range(20)))
     assert read == [UID]
@@ -248,12 +250,15 @@ async def test_a_broadcast_that_was_kept_as_it_ended_shows_what_a_reader_of_its_
 
 async def test_long_recordings_make_room_for_each_other_in_memory(backend: StorageBackend) -> None:
     storage = Storage(backend, StorageLimits(min_free=0, open_segments=10))
-    for number in range(3):
-        broadcast = storage.begin(info(uid=f"{number:032x}"))
+    uids = [f"{number:032x}" for number in range(3)]
+    opened = []
+    for uid in uids:
+        broadcast = storage.begin(info(uid=uid))
         push(broadcast, SimulatedPackager(), 4)
         broadcast.finish(EPOCH + 8)
-        assert await storage.open(broadcast.info.uid) is not None
-    assert len(storage._opened) == 1
+        opened.append(await storage.open(uid))
+    assert await storage.open(uids[2]) is opened[2]
+    assert await storage.open(uids[1]) is not opened[1]
 
 
 def test_a_recording_whose_description_a_power_cut_left_empty_is_described_again(storage: Storage) -> None:

@@ -12,9 +12,11 @@ from pathlib import Path
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 
 from providers.local.ingest.server import IngestServer
-from providers.local.tls import authority as authority_module
 from providers.local.tls.authority import SERVER_LIFETIME, describe, ensure_local_certificate
 from providers.local.tls.context import CertificateFiles, CertificateUnusable, reload, server_context
 from service.concurrency.tasks import Tasks
@@ -60,14 +62,23 @@ def test_addresses_are_written_as_names_too(files: CertificateFiles) -> None:
     ]
 
 
-def test_a_certificate_that_has_addresses_only_as_addresses_is_renewed(
-    files: CertificateFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with monkeypatch.context() as patched:
-        of_old = [x509.DNSName("localhost"), x509.IPAddress(ip_address("127.0.0.1")), x509.IPAddress(ip_address("::1"))]
-        patched.setattr(authority_module, "_general_names", lambda _: of_old)
-        ensure_local_certificate(tmp_path, NAMES)
-        assert alternative_names(files.certificate) == of_old
+def issue_again(files: CertificateFiles, names: list[x509.GeneralName]) -> None:
+    """Replace the server certificate by one with these alternative names, from the same authority and for the same key."""
+    assert files.authority is not None
+    before = x509.load_pem_x509_certificate(files.certificate.read_bytes())
+    key = load_pem_private_key(files.authority.with_suffix(".key").read_bytes(), password=None)
+    assert isinstance(key, ec.EllipticCurvePrivateKey)
+    builder = x509.CertificateBuilder().issuer_name(before.issuer).subject_name(before.subject)
+    builder = builder.public_key(before.public_key()).serial_number(before.serial_number)
+    builder = builder.not_valid_before(before.not_valid_before_utc).not_valid_after(before.not_valid_after_utc)
+    signed = builder.add_extension(x509.SubjectAlternativeName(names), critical=False).sign(key, SHA256())
+    files.certificate.write_bytes(signed.public_bytes(Encoding.PEM))
+
+
+def test_a_certificate_that_has_addresses_only_as_addresses_is_renewed(files: CertificateFiles, tmp_path: Path) -> None:
+    addresses = [x509.IPAddress(ip_address("127.0.0.1")), x509.IPAddress(ip_address("::1"))]
+    issue_again(files, [x509.DNSName("localhost"), *addresses])
+    assert x509.DNSName("127.0.0.1") not in alternative_names(files.certificate)
     authority = (tmp_path / "ca.pem").read_bytes()
     ensure_local_certificate(tmp_path, NAMES)
 
