@@ -11,9 +11,11 @@ from structlog.testing import capture_logs
 from providers.base import DEFAULT_RECONNECT_TIMEOUT, Phase, Spawn
 from providers.health import RecordingState
 from providers.local.live.disk_guard import SPACE_INTERVAL
+from providers.local.live.pipeline import Pipeline
 from providers.local.live.refusals import PublishRefused, Refusal
 from providers.local.manifest import hls
 from providers.local.packager.events import TrackKind
+from providers.local.storage.disk import DiskBackend
 from providers.local.storage.storage import StorageLimits
 from providers.local.transcoder.renditions import SOURCE_NAME
 from service.concurrency.tasks import Tasks
@@ -27,9 +29,25 @@ MIB = 1 << 20
 SetFree = Callable[[int], None]
 
 
+class SmallDisk(DiskBackend):
+    """A disk with as many free bytes as the test says."""
+
+    free = LIMITS.min_free
+    checks = 0
+
+    def free_space(self) -> int:
+        self.checks += 1
+        return self.free
+
+
 @pytest.fixture
-def stage(tmp_path: Path, spawn: Spawn) -> Stage:
-    return Stage(tmp_path, spawn)
+def disk(tmp_path: Path) -> SmallDisk:
+    return SmallDisk(tmp_path, sync=False)
+
+
+@pytest.fixture
+def stage(tmp_path: Path, spawn: Spawn, disk: SmallDisk) -> Stage:
+    return Stage(tmp_path, spawn, LIMITS, disk)
 
 
 @pytest.fixture
@@ -38,11 +56,10 @@ def spawn(tasks: Tasks) -> Spawn:
 
 
 @pytest.fixture
-def set_free(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> SetFree:
+def set_free(disk: SmallDisk) -> SetFree:
     def set_free(free: int) -> None:
-        monkeypatch.setattr(stage.storage, "free_space", lambda: free)
+        disk.free = free
 
-    set_free(LIMITS.record_free)
     return set_free
 
 
@@ -110,7 +127,6 @@ async def test_a_full_disk_sends_the_encoders_away_and_says_why(stage: Stage, se
 
     assert stage.closed == [Refusal.DISK_FULL]
     assert len(stage.recordings) == 1
-    stage.storage._limits = LIMITS
     with pytest.raises(PublishRefused, match="nearly full: 63 MiB free"):
         await stage.connect()
 
@@ -123,12 +139,16 @@ async def test_a_broadcast_that_fails_to_end_on_a_full_disk_does_not_stop_the_ot
     for publication in (await stage.connect(), await stage.connect("another")):
         stage.send(publication, stream(6.0))
 
-    def fail(*_: object) -> None:
-        raise RuntimeError("a fault of ours")
+    close, failures = Pipeline.close, [RuntimeError("a fault of ours")]
 
-    monkeypatch.setattr(stage.broadcasts.session(INPUT), "_close_pipeline", fail)
+    def fail(pipeline: Pipeline) -> None:
+        if failures:
+            raise failures.pop()
+        close(pipeline)
+
     set_free(LIMITS.live_free - 1)
-    with capture_logs():
+    with capture_logs(), monkeypatch.context() as patched:
+        patched.setattr(Pipeline, "close", fail)
         stage.after(SPACE_INTERVAL)
 
     assert stage.broadcasts.session(other.uid) is stage.broadcasts.session(INPUT) is None
@@ -137,7 +157,6 @@ async def test_a_broadcast_that_fails_to_end_on_a_full_disk_does_not_stop_the_ot
 
 async def test_an_input_at_rest_says_whether_a_broadcast_could_begin(stage: Stage, set_free: SetFree) -> None:
     await stage.add_input()
-    stage.storage._limits = LIMITS
     set_free(LIMITS.min_free)
     assert stage.broadcasts.recording(INPUT) is None
     set_free(LIMITS.min_free - 1)
@@ -149,13 +168,11 @@ async def test_an_input_at_rest_says_whether_a_broadcast_could_begin(stage: Stag
     assert stage.broadcasts.recording(INPUT) is RecordingState.ON
 
 
-async def test_the_disk_is_looked_at_seldom(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    looks: list[None] = []
-    monkeypatch.setattr(stage.storage, "free_space", lambda: looks.append(None) or 1 << 40)
+async def test_the_free_space_is_read_seldom(stage: Stage, disk: SmallDisk) -> None:
     stage.after(60)
-    assert looks == []
+    assert disk.checks == 0
     await stage.add_input()
     await stage.connect()
     for _ in range(40):
         stage.after(0.25)
-    assert len(looks) == 2 + 1
+    assert disk.checks == 2 + 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable, Iterable
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
@@ -15,8 +15,9 @@ from structlog.testing import capture_logs
 
 from providers.base import InputOptions, Phase, ProviderEvent, Spawn
 from providers.local.flv.tag import FlvTag, TagKind
+from providers.local.live.pipeline import Pipeline
 from providers.local.live.ports import Publication, PublishRequest
-from providers.local.live.refusal_history import WAITS
+from providers.local.live.refusal_history import RefusalLimits
 from providers.local.live.refusals import MediaRefused, PublishRefused, Refusal
 from providers.local.live.registry import INTERRUPTION_LIMIT, BroadcastRegistry
 from providers.local.live.session import FROZEN_AFTER
@@ -27,6 +28,7 @@ from providers.local.rtmp.events import publish_target
 from providers.local.storage.broadcast import Broadcast
 from providers.local.storage.disk import DiskBackend
 from providers.local.storage.errors import StorageError
+from providers.local.storage.port import StorageBackend
 from providers.local.storage.recordings import RecordingCatalog
 from providers.local.storage.storage import Storage, StorageLimits
 from providers.local.transcoder.renditions import SOURCE_NAME, parse_renditions
@@ -56,12 +58,20 @@ class Store(MemoryInputStore):
             raise ConnectionError("the store is away")
         return await super().change(uid, **changes)  # type: ignore[arg-type]
 
+    def put(self, stored: StoredInput) -> None:
+        """Replace an input, as another process does."""
+        self._inputs[stored.uid] = stored
+
 
 class Stage:
     """BroadcastRegistry of one input, on a clock of our own; every encoder sends one stream after another."""
 
-    def __init__(self, folder: Path, spawn: Spawn) -> None:
+    def __init__(
+        self, folder: Path, spawn: Spawn, limits: StorageLimits | None = None, backend: StorageBackend | None = None
+    ) -> None:
         self.folder, self.spawn = folder, spawn
+        self._limits = limits or StorageLimits(min_free=0)
+        self._backend = backend or DiskBackend(folder, sync=False)
         self.now = 1_790_000_000.0
         self.clock_step = 0.0
         self.store = Store()
@@ -69,11 +79,12 @@ class Stage:
         self.recordings = RecordingCatalog()
         self.closed: list[Refusal] = []
         self.renditions = "source"
-        self.broadcasts = self._broadcasts()
+        self.broadcasts = self.new_registry()
 
-    def _broadcasts(self) -> BroadcastRegistry:
+    def new_registry(self) -> BroadcastRegistry:
+        """Return a registry on the same files, as a new process has."""
         transcoding = Transcoding(parse_renditions(self.renditions), TranscodeSlots(0), self.spawn)
-        self.storage = storage = Storage(DiskBackend(self.folder, sync=False), StorageLimits(min_free=0))
+        self.storage = storage = Storage(self._backend, self._limits)
         return BroadcastRegistry(
             storage,
             self.recordings,
@@ -123,7 +134,7 @@ class Stage:
 
     async def restart(self, *, takes: float = 0.0) -> None:
         """As after a kill -9: nothing said good-bye. The start `takes` seconds from recovery until it listens."""
-        self.broadcasts = self._broadcasts()
+        self.broadcasts = self.new_registry()
         await self.broadcasts.recover()
         self.now += takes
         self.broadcasts.listening()
@@ -164,7 +175,7 @@ async def test_a_key_that_is_changed_while_it_is_looked_up_is_refused(stage: Sta
     stored = await stage.add_input()
 
     def rotate() -> None:
-        stage.store._inputs[INPUT] = replace(stored, stream_key="another")
+        stage.store.put(replace(stored, stream_key="another"))
         stage.broadcasts.changed()
 
     stage.store.meanwhile.append(rotate)
@@ -205,7 +216,7 @@ async def test_a_frozen_encoder_whose_window_was_shortened_to_nothing_can_be_tak
     first = await stage.connect()
     stage.send(first, stream(3.0))
     stage.after(FROZEN_AFTER)
-    stage.store._inputs[INPUT] = replace(stored, options=InputOptions(reconnect_timeout=0))
+    stage.store.put(replace(stored, options=InputOptions(reconnect_timeout=0)))
     await stage.connect()
     assert stage.broadcasts.session(INPUT) is not None
     assert stage.phase in (Phase.RECONNECTING, Phase.CONNECTING)
@@ -237,7 +248,7 @@ async def test_an_encoder_that_does_not_come_back_in_that_window_ends_the_broadc
 async def test_an_encoder_that_is_back_before_all_ports_listen_starts_no_window(stage: Stage) -> None:
     await stage.add_input(reconnect_timeout=30)
     stage.send(await stage.connect(), stream(3.5))
-    stage.broadcasts = stage._broadcasts()
+    stage.broadcasts = stage.new_registry()
     await stage.broadcasts.recover()
     publication = await stage.connect()
     stage.broadcasts.listening()
@@ -313,6 +324,13 @@ async def test_an_encoder_refused_for_want_of_a_transcoder_leaves_no_broadcast_b
     assert list(stage.folder.iterdir()) == []
 
 
+class FaultyInput(StoredInput):
+    """A live input whose key cannot be checked."""
+
+    def accepts(self, *_: object) -> bool:
+        raise RuntimeError("a fault of ours")
+
+
 @pytest.mark.parametrize("also_at_the_end", [False, True], ids=["it can be ended", "not even that"])
 async def test_a_broadcast_that_fails_ends_alone_and_is_recorded(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, also_at_the_end: bool
@@ -323,14 +341,15 @@ async def test_a_broadcast_that_fails_ends_alone_and_is_recorded(
     for publication in (failing, healthy):
         stage.send(publication, stream(4.0))
     session = stage.broadcasts.session(INPUT)
+    assert session is not None
+    session.stored = FaultyInput(*(getattr(session.stored, each.name) for each in fields(session.stored)))
 
     def fail(*_: object) -> None:
         raise RuntimeError("a fault of ours")
 
-    monkeypatch.setattr(session, "_key_works", fail)
-    if also_at_the_end:
-        monkeypatch.setattr(session, "_close_pipeline", fail)
-    with capture_logs() as logs:
+    with capture_logs() as logs, monkeypatch.context() as patched:
+        if also_at_the_end:
+            patched.setattr(Pipeline, "close", fail)
         stage.after(0.25)
 
     assert [each["event"] for each in logs if each["log_level"] == "error"] == [
@@ -375,7 +394,7 @@ async def test_nothing_is_left_of_an_encoder_that_was_refused_before_it_could_be
 
 async def test_the_next_publishes_after_a_refusal_are_answered_with_its_sentence(stage: Stage) -> None:
     await stage.add_input()
-    for wait in WAITS:
+    for wait in RefusalLimits().waits:
         stage.refuse(await stage.connect(), [video_header(), MP3])
         for _ in range(2):
             with pytest.raises(PublishRefused, match=SENTENCE):
@@ -399,7 +418,7 @@ async def test_a_broadcast_goes_on_as_it_was_after_a_refused_encoder(stage: Stag
     stage.refuse(await stage.connect(), [*stream(0.3), MP3])
     after_refusal = {key: len(track.segments) for key, track in stage.running.tracks.items()}
     files = stage.running.files.names()
-    stage.after(WAITS[0])
+    stage.after(RefusalLimits().waits[0])
     stage.send(await stage.connect(), stream(3.0))
 
     assert after_refusal == before
