@@ -33,8 +33,7 @@ class LocalStage:
         self._encoders: dict[str, Client] = {}
 
     async def connect(self, live: LiveInput) -> bool:
-        assert live.rtmp_url is not None
-        client = await Client.connect(int(live.rtmp_url.rsplit(":", 1)[1].split("/")[0]))
+        client = await Client.to_input(live)
         client.publish(live.stream_key)
         level, _ = (await client.hear())[-1]
         if level == "error":

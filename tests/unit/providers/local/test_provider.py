@@ -10,16 +10,16 @@ from typing import Any
 
 import pytest
 
-from providers.base import InputNotFound, InputOptions, InputRequest, ProviderUnavailable
+from providers.base import EventKind, InputNotFound, InputOptions, InputRequest, LiveInput, Phase, ProviderUnavailable
 from providers.health import RefusalKind
 from providers.local.config import LocalConfig
-from providers.local.live.ports import PublishRequest
-from providers.local.live.refusals import MediaRefused
 from providers.local.ports import MemoryInputStore, StoredInput
 from providers.local.provider import LocalProvider
 from providers.local.storage.storage import StorageLimits
 from providers.local.transcoder.renditions import parse_renditions
 from service.concurrency.tasks import Tasks
+from tests.unit.providers.local.ingest.clients import Client
+from tests.waiting import until
 
 
 class Store(MemoryInputStore):
@@ -37,6 +37,18 @@ class Store(MemoryInputStore):
             self.made.set()
             await gate.wait()
         return changed
+
+
+HEVC_HEADER = bytes.fromhex("1c00000000")
+"""A keyframe with codec id 12, which encoders use for HEVC in plain FLV."""
+
+
+async def publish(live: LiveInput) -> Client:
+    """Return an encoder that publishes to the live input."""
+    client = await Client.to_input(live)
+    client.publish(live.stream_key)
+    assert (await client.hear())[-1][0] == "status"
+    return client
 
 
 @pytest.fixture
@@ -78,28 +90,34 @@ async def test_nothing_is_said_of_a_stream_before_what_a_restart_interrupted_is_
 async def test_a_delete_whose_answer_got_lost_ends_the_show_when_it_is_tried_again(
     provider: LocalProvider, store: Store
 ) -> None:
+    await provider.start()
     live = await provider.ensure_input(InputRequest("a" * 32, "channel", "Show"))
-    request = PublishRequest("live", live.stream_key, "192.0.2.1", False, "FMLE/3.0", lambda refusal: None)
-    await provider._broadcasts.admit(request)
+    encoder = await publish(live)
+    assert live.uid in provider.on_air()
     await store.delete(live.uid)
     with pytest.raises(InputNotFound):
         await provider.delete_input(live.uid)
-    assert provider._broadcasts.session(live.uid) is None
+    assert live.uid not in provider.on_air()
+    await encoder.hear_to_the_end()
+    await encoder.close()
 
 
 async def test_of_two_changes_at_once_a_broadcast_goes_by_the_newest(provider: LocalProvider, store: Store) -> None:
+    await provider.start()
     live = await provider.ensure_input(InputRequest("a" * 32, "channel", "Show"))
-    request = PublishRequest("live", live.stream_key, "192.0.2.1", False, "FMLE/3.0", lambda refusal: None)
-    await provider._broadcasts.admit(request)
+    encoder = await publish(live)
     gate = store.gate = asyncio.Event()
-    first = asyncio.ensure_future(provider.update_input(live.uid, InputOptions(reconnect_timeout=10)))
+    first = asyncio.ensure_future(provider.update_input(live.uid, InputOptions(reconnect_timeout=0)))
     await store.made.wait()
-    second = asyncio.ensure_future(provider.update_input(live.uid, InputOptions(reconnect_timeout=20)))
+    second = asyncio.ensure_future(provider.update_input(live.uid, InputOptions(reconnect_timeout=600)))
     await asyncio.sleep(0)
     gate.set()
     await asyncio.gather(first, second)
-    session = provider._broadcasts.session(live.uid)
-    assert session is not None and session.stored.options.reconnect_timeout == 20
+    events: list[EventKind] = []
+    provider.listen(lambda event: events.append(event.kind))
+    await encoder.close()
+    await until(lambda: EventKind.LOST in events)
+    assert provider.on_air() == {live.uid: Phase.RECONNECTING}
 
 
 @pytest.mark.parametrize("change", ["rotate_key", "enable"])
@@ -108,15 +126,17 @@ async def test_health_names_a_refused_encoder_until_the_owner_changes_the_input(
 ) -> None:
     await provider.start()
     live = await provider.ensure_input(InputRequest("b" * 32, "channel", "Lesson"))
-    refusal = MediaRefused(RefusalKind.CODEC, "HEVC is not supported here.")
-    provider._broadcasts.refusals.note(live.uid, refusal)
-    told = (await provider.health(live.uid)).refusal
+    encoder = await publish(live)
+    encoder.send(encoder.encoder.video(0, HEVC_HEADER))
+    await encoder.hear_to_the_end()
+    await encoder.close()
+    refusal = (await provider.health(live.uid)).refusal
 
     if change == "rotate_key":
         await provider.rotate_key(live.uid)
     else:
         await provider.set_enabled(live.uid, True)
 
-    assert told is not None
-    assert told.sentence == "HEVC is not supported here."
+    assert refusal is not None
+    assert (refusal.kind, "HEVC" in refusal.sentence) == (RefusalKind.CODEC, True)
     assert (await provider.health(live.uid)).refusal is None

@@ -6,6 +6,9 @@ import asyncio
 import ssl
 from dataclasses import dataclass, field
 
+from yarl import URL
+
+from providers.base import LiveInput
 from tests.unit.providers.local.rtmp.encoder import Answers, Encoder
 from tests.waiting import PATIENCE
 
@@ -23,6 +26,14 @@ class Client:
     async def connect(cls, port: int, context: ssl.SSLContext | None = None) -> Client:
         name = "localhost" if context else None
         return cls(*await asyncio.open_connection("127.0.0.1", port, ssl=context, server_hostname=name))
+
+    @classmethod
+    async def to_input(cls, live: LiveInput) -> Client:
+        """Connect to the RTMP port of a local live input."""
+        assert live.rtmp_url is not None
+        port = URL(live.rtmp_url).port
+        assert port is not None
+        return await cls.connect(port)
 
     def send(self, data: bytes) -> None:
         self.writer.write(data)
