@@ -5,39 +5,26 @@ from __future__ import annotations
 import re
 from datetime import datetime
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
 
-from providers.base import Spawn
 from providers.local.manifest import dash, hls
 from providers.local.packager.events import TrackKind
 from providers.local.storage.broadcast import Broadcast
 from providers.local.storage.disk import DiskBackend
 from providers.local.storage.storage import Storage, StorageLimits
-from tests.unit.providers.local.live.test_registry import Stage
+from tests.unit.providers.local.live.live_server import LiveServer
 from tests.unit.providers.local.packager.tags import stream
-
-
-@pytest.fixture
-async def stage(tmp_path: Path, spawn: Spawn) -> Stage:
-    return Stage(tmp_path, spawn)
-
-
-@pytest.fixture
-def spawn(tasks: object) -> Spawn:
-    return tasks.spawn  # type: ignore[attr-defined, no-any-return]
-
 
 STEPS = [60.0, -60.0, 3600.0, -3600.0]
 
 
-async def show_for(stage: Stage, seconds: float) -> None:
+async def show_for(server: LiveServer, seconds: float) -> None:
     """Connect an encoder, send so many seconds and disconnect; the clock advances by the time taken."""
-    publication = await stage.connect()
-    stage.send(publication, stream(seconds))
+    publication = await server.connect()
+    server.send(publication, stream(seconds))
     publication.ended("closed")
-    stage.after(seconds)
+    server.after(seconds)
 
 
 def listed_times(broadcast: Broadcast) -> dict[TrackKind, list[float]]:
@@ -65,42 +52,42 @@ def assert_joinable(broadcast: Broadcast, since: float = 20.0) -> None:
 
 
 @pytest.mark.parametrize("step", STEPS)
-async def test_the_next_encoder_gets_the_time_of_a_system_clock_that_was_set(stage: Stage, step: float) -> None:
-    await stage.add_input()
-    await show_for(stage, 4.0)
-    before, stage.clock_step = listed_times(stage.running), step
+async def test_the_next_encoder_gets_the_time_of_a_system_clock_that_was_set(server: LiveServer, step: float) -> None:
+    await server.add_input()
+    await show_for(server, 4.0)
+    before, server.clock_step = listed_times(server.running), step
 
-    connected = stage.now + step
-    await show_for(stage, 4.0)
+    connected = server.now + step
+    await show_for(server, 4.0)
 
     assert before[TrackKind.VIDEO]
-    for kind, times in listed_times(stage.running).items():
+    for kind, times in listed_times(server.running).items():
         earlier, later = times[: len(before[kind])], times[len(before[kind]) :]
         assert earlier == before[kind]
         assert later[0] == pytest.approx(connected, abs=0.1)
-    assert_joinable(stage.running)
-    listed = {kind: track.segments for (_, kind), track in stage.running.tracks.items()}
+    assert_joinable(server.running)
+    listed = {kind: track.segments for (_, kind), track in server.running.tracks.items()}
     assert all(one.program_time < two.program_time for each in listed.values() for one, two in pairwise(each))
 
 
 @pytest.mark.parametrize("step", [60.0, *(-each for each in STEPS if each > 0)])
-async def test_a_broadcast_goes_on_after_a_restart_with_another_system_clock(stage: Stage, step: float) -> None:
-    await stage.add_input(reconnect_timeout=600)
-    await show_for(stage, 4.0)
-    stage.clock_step = step
-    await stage.restart()
-    assert_joinable(stage.running, since=max(0.0, step) + 20)
+async def test_a_broadcast_goes_on_after_a_restart_with_another_system_clock(server: LiveServer, step: float) -> None:
+    await server.add_input(reconnect_timeout=600)
+    await show_for(server, 4.0)
+    server.clock_step = step
+    await server.restart()
+    assert_joinable(server.running, since=max(0.0, step) + 20)
 
-    connected = stage.now + step
-    await show_for(stage, 4.0)
+    connected = server.now + step
+    await show_for(server, 4.0)
 
-    assert_joinable(stage.running)
-    listed = listed_times(stage.running)
+    assert_joinable(server.running)
+    listed = listed_times(server.running)
     assert [times[-1] for times in listed.values()] == [pytest.approx(connected, abs=4.0)] * 2
-    uid = stage.running.info.uid
-    stage.after(600)
-    stage.storage.close()
-    recording = await Storage(DiskBackend(stage.folder, sync=False), StorageLimits(min_free=0)).open(uid)
+    uid = server.running.info.uid
+    server.after(600)
+    server.storage.close()
+    recording = await Storage(DiskBackend(server.folder, sync=False), StorageLimits(min_free=0)).open(uid)
     assert recording is not None
     written = hls.vod_playlist(recording.view(live=False).primary, "")
     kept = {track.kind: track.wall_time(track.segments[-1]) for track in recording.view(live=False).tracks}
