@@ -14,9 +14,9 @@ def without_defaults(schema: dict[str, Any]) -> None:
 
 
 class Answer(BaseModel):
-    """A response with exactly the declared members."""
+    """A response with exactly the declared members. Its serializer is built at the first use, so that the service starts sooner."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
 
 class Detail(Answer):

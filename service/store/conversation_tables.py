@@ -24,7 +24,7 @@ from sqlalchemy import (
     false,
 )
 
-from service.store.tables import UtcDateTime, channels, metadata, organizations, users
+from service.store.tables import UtcDateTime, channels, metadata, organizations, partial_index, users
 
 members = Table(
     "members",
@@ -67,13 +67,12 @@ PRIVATE = members.c.is_private.is_(True)
 for _at in ("channel_created_at", "channel_latest_at"):
     Index(f"ix_members_joined_by_{_at}", members.c.user_id, members.c[_at], members.c.channel_id)
     for _kind, _few in (("direct", DIRECT), ("private", PRIVATE)):
-        Index(
+        partial_index(
             f"ix_members_{_kind}_by_{_at}",
             members.c.user_id,
             members.c[_at],
             members.c.channel_id,
-            sqlite_where=_few,
-            postgresql_where=_few,
+            where=_few,
         )
 
 messages = Table(

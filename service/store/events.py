@@ -33,7 +33,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from service.domain.events.event import Action, Audience, Event, Head, NewEvent, Scope
 from service.store.connections import Connections
 from service.store.statements import insertion
-from service.store.tables import UtcDateTime, metadata
+from service.store.tables import UtcDateTime, metadata, partial_index
 
 event_heads = Table(
     "event_heads",
@@ -60,14 +60,8 @@ events = Table(
     Index("ix_events_created_at", "created_at"),
 )
 
-_HAS_SOURCE = events.c.source.is_not(None)
-Index(
-    "uq_events_source",
-    events.c.organization_id,
-    events.c.source,
-    unique=True,
-    sqlite_where=_HAS_SOURCE,
-    postgresql_where=_HAS_SOURCE,
+partial_index(
+    "uq_events_source", events.c.organization_id, events.c.source, where=events.c.source.is_not(None), unique=True
 )
 
 

@@ -28,7 +28,7 @@ from service.domain.paging import PageRequest
 from service.domain.streams.sessions import RunningSession, StreamSession
 from service.store.connections import Connections
 from service.store.statements import insert_new, insertion, paged, values_of
-from service.store.tables import UtcDateTime, live_inputs, metadata, retired_inputs
+from service.store.tables import UtcDateTime, live_inputs, metadata, partial_index, retired_inputs
 from service.store.tables import channels as channels_table
 
 VISITORS_AT_ONCE = 2_000
@@ -47,12 +47,11 @@ stream_sessions = Table(
     Column("unique_viewers", Integer, nullable=False),
     Index(None, "channel_id", "started_at", "id"),
 )
-Index(
+partial_index(
     "uq_stream_sessions_running",
     stream_sessions.c.channel_id,
+    where=stream_sessions.c.stopped_at.is_(None),
     unique=True,
-    sqlite_where=stream_sessions.c.stopped_at.is_(None),
-    postgresql_where=stream_sessions.c.stopped_at.is_(None),
 )
 
 stream_session_visitors = Table(

@@ -11,8 +11,6 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-import ffmpeg
-
 from providers.local.transcoder.renditions import Rendition
 
 PROGRAM = ("ffmpeg", "-hide_banner", "-nostdin", "-loglevel", "warning")
@@ -48,8 +46,15 @@ class Fit(StrEnum):
     FILL = "fill"
 
 
+def _graphs() -> Any:
+    """Return ffmpeg-python, imported at the first use: it adds 60 ms to the start of a service that may never need it."""
+    import ffmpeg
+
+    return ffmpeg
+
+
 def _compile(*outputs: Any) -> list[str]:
-    return [str(word) for word in ffmpeg.merge_outputs(*outputs).compile(cmd=list(PROGRAM))]
+    return [str(word) for word in _graphs().merge_outputs(*outputs).compile(cmd=list(PROGRAM))]
 
 
 def _scaled(video: Any, height: int) -> Any:
@@ -70,7 +75,7 @@ def ladder_arguments(renditions: Sequence[Rendition], pipes: Sequence[int], *, a
         pipes: The file descriptors to write to, one for each rendition.
         audio: Whether the first rendition carries audio, as AAC-LC in stereo; otherwise there is none.
     """
-    source = ffmpeg.input("pipe:0", format="flv", analyzeduration=AUDIO_PROBE if audio else VIDEO_PROBE, **LOW_DELAY)
+    source = _graphs().input("pipe:0", format="flv", analyzeduration=AUDIO_PROBE if audio else VIDEO_PROBE, **LOW_DELAY)
     # split works with one output too; without a filter ffmpeg-python would map the stream twice
     copies = source["v:0"].filter_multi_output("split", len(renditions))
     outputs = []
@@ -80,7 +85,7 @@ def ladder_arguments(renditions: Sequence[Rendition], pipes: Sequence[int], *, a
         if audio and index == 0:
             streams.append(source["a:0"])
             options |= _audio_options(rendition)
-        outputs.append(ffmpeg.output(*streams, f"pipe:{pipe}", format="flv", flush_packets=1, **options))
+        outputs.append(_graphs().output(*streams, f"pipe:{pipe}", format="flv", flush_packets=1, **options))
     return _compile(*outputs)
 
 
@@ -113,10 +118,10 @@ def thumbnail_arguments(media: str, width: int, height: int, fit: Fit) -> list[s
 
     `media` is a path, or `pipe:0` for fMP4. With Fit.CLIP one side may be smaller.
     """
-    source = ffmpeg.input(media, skip_frame="nokey", threads=1)
+    source = _graphs().input(media, skip_frame="nokey", threads=1)
     image = _fitted(source["v:0"], width, height, fit)
     options = {"frames:v": 1, "c:v": "mjpeg", "q:v": 5, "threads": 1}
-    return _compile(ffmpeg.output(image, "pipe:1", format="image2pipe", **options))
+    return _compile(_graphs().output(image, "pipe:1", format="image2pipe", **options))
 
 
 def _fitted(video: Any, width: int, height: int, fit: Fit) -> Any:
@@ -155,8 +160,8 @@ def test_pattern_arguments(
         duration: Seconds until it ends; None for no end.
     """
     length = {} if duration is None else {"t": duration}
-    video = ffmpeg.input(f"testsrc2=size={size[0]}x{size[1]}:rate={rate}", format="lavfi", re=None, **length)
-    tone = ffmpeg.input(f"sine=frequency=440:sample_rate={AUDIO_RATE}", format="lavfi", re=None, **length)
+    video = _graphs().input(f"testsrc2=size={size[0]}x{size[1]}:rate={rate}", format="lavfi", re=None, **length)
+    tone = _graphs().input(f"sine=frequency=440:sample_rate={AUDIO_RATE}", format="lavfi", re=None, **length)
     options: dict[str, Any] = {
         "c:v": "libx264",
         "preset": "ultrafast",
@@ -172,7 +177,7 @@ def test_pattern_arguments(
         "b:a": 96_000,
         "ac": 2,
     }
-    return _compile(ffmpeg.output(_with_time_code(video.video, size[1]), tone.audio, url, format="flv", **options))
+    return _compile(_graphs().output(_with_time_code(video.video, size[1]), tone.audio, url, format="flv", **options))
 
 
 def _with_time_code(video: Any, height: int) -> Any:
