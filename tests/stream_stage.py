@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
 from providers.base import InputRequest
@@ -18,22 +17,10 @@ from service.domain.status.board import BoardLimits, StatusBoard
 from service.domain.status.watched import Watched
 from service.viewers.memory import MemoryViewers
 from service.viewers.port import ViewerWindow
+from tests.clock import Clock
 
 UNHURRIED = BoardLimits(refresh_every=3600.0)
 """Nothing happens on the timer: whatever changes does so on an event."""
-
-
-@dataclass
-class Clock:
-    """Unix ms, as the test says."""
-
-    now_ms: int = 1_795_000_000_000
-
-    def __call__(self) -> int:
-        return self.now_ms
-
-    def moment(self) -> datetime:
-        return datetime.fromtimestamp(self.now_ms / 1000, UTC)
 
 
 @dataclass
@@ -69,7 +56,7 @@ class Stage:
     ) -> None:
         self.clock = clock or Clock()
         self.channels = Channels()
-        self.provider = MemoryProvider(clock=self.clock.moment)
+        self.provider = MemoryProvider(clock=self.clock.now)
         self.viewers = viewers or MemoryViewers(digest_key=b"key")
         self.board = StatusBoard(self.channels, self.provider, self.viewers, tasks.spawn, self.clock, limits)
         self.public = PublicStream(

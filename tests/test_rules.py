@@ -116,6 +116,7 @@ def test_the_domain_knows_only_ports() -> None:
         "providers.base",
         "providers.concurrency",
         "providers.health",
+        "service.clock",
         "service.concurrency",
         "service.domain",
         "service.viewers.port",
@@ -155,7 +156,7 @@ def test_drivers_do_not_know_the_api_or_each_other(driver: str) -> None:
 
 
 def test_the_api_knows_only_http_the_domain_and_ports() -> None:
-    allowed = "service.api service.http service.domain service.concurrency".split()
+    allowed = "service.api service.clock service.http service.domain service.concurrency".split()
     ports = "providers.base providers.health providers.negotiation".split()
     wrong = {}
     for path in sources("service/api"):

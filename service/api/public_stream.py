@@ -15,7 +15,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache, partial
 from typing import Any
@@ -27,6 +27,7 @@ from aiohttp.typedefs import Handler
 from providers.negotiation import has_current
 from service.api.public_schemas import PATH, PREFIX, STATUS, VIEWER_COUNT
 from service.api.visitor_identity import Counting, VisitorOf, named_visitor
+from service.clock import Clock
 from service.domain.audience.new_visitors import NewVisitors
 from service.domain.errors import DomainError, NotFound, Throttled
 from service.domain.guess_limits import Guesses
@@ -51,7 +52,7 @@ _HEARTBEAT = ("Cache-Control", "no-store")
 class PublicStream:
     """Answers the polls from the board.
 
-    `clock`: Unix ms. `trusted_proxies` are the networks whose X-Forwarded-For is trusted.
+    `trusted_proxies` are the networks whose X-Forwarded-For is trusted.
     """
 
     def __init__(
@@ -59,7 +60,7 @@ class PublicStream:
         board: StatusBoard,
         new_visitors: NewVisitors,
         *,
-        clock: Callable[[], int],
+        clock: Clock,
         visitor_of: VisitorOf = lambda organization, bearer: None,
         trusted_proxies: Networks = (),
         guesses: Guesses | None = None,
@@ -140,7 +141,7 @@ class PublicStream:
             return Counting.NOT_WATCHABLE
         if not takes:
             return Counting.COUNTED
-        now = self._clock()
+        now = self._clock.unix_ms()
         is_new = not self._new_visitors.knows(uid, visitor, now)
         if is_new:
             address = client_address(peer, headers.get("x-forwarded-for", ""), self.trusted_proxies)

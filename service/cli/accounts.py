@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Coroutine
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from service.cli.arguments import as_name, as_optional_name, as_url, as_uuid, command
 from service.cli.running import begin, with_store
+from service.clock import SystemClock
 
 if TYPE_CHECKING:
     from service.domain.accounts import Accounts
@@ -91,7 +91,7 @@ def _user_create(given: argparse.Namespace) -> int:
         from service.domain.directory import Directory, NewUser
 
         new = NewUser(given.full_name, given.id, given.email, given.avatar_url, given.bot)
-        print((await Directory(store.directory, _now).create(given.org, new)).id)
+        print((await Directory(store.directory, SystemClock()).create(given.org, new)).id)
 
     return with_store(begin(quiet=True), create)
 
@@ -110,10 +110,6 @@ def _with_accounts(work: Callable[[Accounts], Coroutine[Any, Any, None]]) -> int
     async def run(store: Store) -> None:
         from service.domain.accounts import Accounts
 
-        await work(Accounts(store.accounts, store.accounts, _now))
+        await work(Accounts(store.accounts, store.accounts, SystemClock()))
 
     return with_store(begin(quiet=True), run)
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from service.cli.arguments import as_uuid, command
 from service.cli.running import begin, with_store
+from service.clock import SystemClock
 
 if TYPE_CHECKING:
     from service.store.repository import Store
@@ -26,7 +26,7 @@ def _appoint(given: argparse.Namespace) -> int:
     async def appoint(store: Store) -> None:
         from service.domain.conversation.members import Members
 
-        members = Members(store.members, store.directory, lambda: datetime.now(UTC))
+        members = Members(store.members, store.directory, SystemClock())
         await members.appoint(given.org, given.channel, given.user)
 
     return with_store(begin(quiet=True), appoint)

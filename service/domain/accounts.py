@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -13,6 +11,7 @@ from uuid import UUID, uuid4
 
 from cachetools import TLRUCache
 
+from service.clock import Clock
 from service.domain.entities import Organization, Token, User
 from service.domain.errors import NotAuthenticated, NotFound
 from service.domain.ports import AccountStore, SecretStore
@@ -78,15 +77,14 @@ class Accounts:
         self,
         store: AccountStore,
         secret_store: SecretStore,
-        clock: Callable[[], datetime],
-        monotonic: Callable[[], float] = time.monotonic,
+        clock: Clock,
         cache_size: int = CACHE_SIZE,
     ) -> None:
         self._store = store
         self._secrets = secret_store
         self._clock = clock
         self._cache: TLRUCache[str, tuple[Identity, float]] = TLRUCache(
-            cache_size, ttu=lambda digest, kept, now: now + kept[1], timer=monotonic
+            cache_size, ttu=lambda digest, kept, now: now + kept[1], timer=clock.monotonic
         )
         self._signing_secret: str | None = None
 
@@ -98,7 +96,7 @@ class Accounts:
         Raises:
             Conflict: The user belongs to another organization.
         """
-        now = self._clock()
+        now = self._clock.now()
         organization = Organization(organization_id, organization_name or str(organization_id), now)
         await self._store.add_user(organization, _new_user(user_id, organization_id, full_name, now))
 
@@ -116,7 +114,7 @@ class Accounts:
         Raises:
             Conflict: The user belongs to another organization.
         """
-        now = self._clock()
+        now = self._clock.now()
         secret = secrets.token_hex(TOKEN_LENGTH // 2)
         organization = Organization(organization_id, organization_name or str(organization_id), now)
         user = None if user_id is None else _new_user(user_id, organization_id, full_name, now)
@@ -134,7 +132,7 @@ class Accounts:
         Raises:
             NotFound: There is no such token.
         """
-        if not await self._store.revoke_token(token_id, self._clock()):
+        if not await self._store.revoke_token(token_id, self._clock.now()):
             raise NotFound("There is no such token.")
         self._cache.clear()
 
@@ -152,7 +150,7 @@ class Accounts:
             raise NotFound("There is no such user in that organization.")
         import jwt  # imported late: it loads cryptography, 8 MiB, which a process without access tokens does not need
 
-        now = self._clock()
+        now = self._clock.now()
         claims = {
             "iss": "conference",
             "aud": AUDIENCE,
@@ -191,12 +189,12 @@ class Accounts:
         return await self._identity(token.organization_id, token.user_id)
 
     async def _by_bearer(self, encoded: str) -> tuple[Identity, float]:
-        claims = _claims(encoded, await self._secret(), self._clock())
+        claims = _claims(encoded, await self._secret(), self._clock.now())
         try:
             organization_id, user_id = UUID(claims["organization_id"]), UUID(claims["user_id"])
         except (KeyError, ValueError, TypeError, AttributeError):
             raise NotAuthenticated("Invalid token.") from None
-        left = float(claims["exp"]) - self._clock().timestamp()
+        left = float(claims["exp"]) - self._clock.now().timestamp()
         return await self._identity(organization_id, user_id), left
 
     async def _identity(self, organization_id: UUID, user_id: UUID | None) -> Identity:

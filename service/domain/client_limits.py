@@ -6,9 +6,9 @@ Buckets are kept for authenticated clients only: a user, with any of their token
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 
+from service.clock import Clock
 from service.concurrency.token_bucket import TokenBuckets
 from service.domain.accounts import Authenticator, Identity
 from service.domain.errors import Throttled
@@ -24,9 +24,9 @@ class ClientLimits:
 
 
 class LimitedClients:
-    """An Authenticator with a rate limit. `clock`: Unix ms."""
+    """An Authenticator with a rate limit."""
 
-    def __init__(self, accounts: Authenticator, limits: ClientLimits, clock: Callable[[], int]) -> None:
+    def __init__(self, accounts: Authenticator, limits: ClientLimits, clock: Clock) -> None:
         self._accounts = accounts
         self._clock = clock
         self._buckets = TokenBuckets(limits.burst, limits.per_second, limits.most)
@@ -40,7 +40,7 @@ class LimitedClients:
         """
         identity = await self._accounts.authenticate(header)
         caller = identity.user_id or identity.organization.id
-        wait = self._buckets.acquire(caller, self._clock())
+        wait = self._buckets.acquire(caller, self._clock.unix_ms())
         if wait > 0:
             raise Throttled(math.ceil(wait))
         return identity

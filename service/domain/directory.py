@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 from uuid import UUID, uuid4
 
+from service.clock import Clock
 from service.domain.entities import Organization, User
 from service.domain.errors import Conflict
 from service.domain.ports import DirectoryStore
@@ -26,7 +25,7 @@ class NewUser:
 class Directory:
     """Creates users."""
 
-    def __init__(self, store: DirectoryStore, clock: Callable[[], datetime]) -> None:
+    def __init__(self, store: DirectoryStore, clock: Clock) -> None:
         self._store = store
         self._clock = clock
 
@@ -37,7 +36,7 @@ class Directory:
             Conflict: There is a user with that id.
             Unavailable: The store does not answer.
         """
-        now = self._clock()
+        now = self._clock.now()
         first_name, _, last_name = new.full_name.strip().partition(" ")
         user = User(
             id=new.id or uuid4(),

@@ -7,9 +7,9 @@ Only wrong ones are counted. So a client with valid ids and tokens is never refu
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 
+from service.clock import Clock
 from service.concurrency.token_bucket import AddressTokenBuckets
 from service.domain.errors import Throttled
 
@@ -25,9 +25,9 @@ class GuessLimits:
 
 
 class Guesses:
-    """Counts wrong guesses. `clock`: Unix ms."""
+    """Counts wrong guesses."""
 
-    def __init__(self, clock: Callable[[], int], limits: GuessLimits | None = None) -> None:
+    def __init__(self, clock: Clock, limits: GuessLimits | None = None) -> None:
         limits = limits or GuessLimits()
         self._clock = clock
         self._buckets = AddressTokenBuckets(limits.burst, limits.per_second, limits.max_addresses)
@@ -38,6 +38,6 @@ class Guesses:
         Raises:
             Throttled: Too many. It replaces the error that the guess would have caused.
         """
-        wait = self._buckets.acquire(address, self._clock())
+        wait = self._buckets.acquire(address, self._clock.unix_ms())
         if wait > 0:
             raise Throttled(math.ceil(wait))

@@ -8,7 +8,7 @@ property, because their numbers are given out before the commit.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from itertools import groupby
 from typing import Any
@@ -30,6 +30,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from service.clock import Clock
 from service.domain.events.event import Action, Audience, Event, Head, NewEvent, Scope
 from service.store.connections import Connections
 from service.store.statements import insertion
@@ -110,9 +111,7 @@ class StoredEvents:
         return await self._database.write(change)
 
 
-async def append(
-    connection: AsyncConnection, new: Iterable[NewEvent], clock: Callable[[], datetime]
-) -> list[tuple[UUID, int]]:
+async def append(connection: AsyncConnection, new: Iterable[NewEvent], clock: Clock) -> list[tuple[UUID, int]]:
     """Append events, as the last statements of a transaction. Return each organization's last id."""
     by_organization = sorted(
         new, key=lambda event: event.organization_id
@@ -125,9 +124,7 @@ async def append(
     return heads
 
 
-async def _append(
-    connection: AsyncConnection, organization_id: UUID, new: list[NewEvent], clock: Callable[[], datetime]
-) -> int | None:
+async def _append(connection: AsyncConnection, organization_id: UUID, new: list[NewEvent], clock: Clock) -> int | None:
     head = insertion(connection, event_heads).values(organization_id=organization_id, first_id=1, last_id=len(new))
     grown = head.on_conflict_do_update(
         index_elements=[event_heads.c.organization_id], set_={"last_id": event_heads.c.last_id + len(new)}
@@ -140,7 +137,7 @@ async def _append(
             if event.source in known:
                 continue
             known.add(event.source)
-        rows.append(_row(event, id_, clock()))
+        rows.append(_row(event, id_, clock.now()))
     if not rows:
         return None
     await connection.execute(events.insert(), rows)

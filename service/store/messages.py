@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, RowMapping, Select, and_, case, false, or_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from service.clock import Clock
 from service.domain.entities import Entry, Message, MessageType, NewMessage
 from service.domain.errors import Conflict
 from service.domain.paging import PageRequest
@@ -48,14 +49,14 @@ class StoredMessages:
     async def entry(self, organization_id: UUID, channel_id: UUID, user_id: UUID | None) -> Entry | None:
         return await self._channels.entry(organization_id, channel_id, user_id)
 
-    async def post(self, new: NewMessage, clock: Callable[[], datetime]) -> tuple[Message, bool] | None:
+    async def post(self, new: NewMessage, clock: Clock) -> tuple[Message, bool] | None:
         async def change(connection: AsyncConnection) -> tuple[Message, bool] | None:
             channel = (await connection.execute(locked(new.channel_id))).mappings().one_or_none()
             if channel is None:
                 return None
             made = not await _was_sent_before(connection, new)
             if made:
-                await _add(connection, new, max(clock(), channel["latest_message_created_at"] + TICK))
+                await _add(connection, new, max(clock.now(), channel["latest_message_created_at"] + TICK))
             message = await _find(connection, new.channel_id, new.id)
             return None if message is None else (message, made)
 

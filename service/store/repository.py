@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from service.clock import Clock, SystemClock
 from service.domain.events.changes import Change, Describe
 from service.domain.events.event import NewEvent
 from service.domain.events.ports import CommitListener
@@ -68,14 +68,12 @@ class Store(Stores):
     Implements `domain.events.ports.Transactions`.
     """
 
-    def __init__(
-        self, url: str, describe: Describe | None = None, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
-    ) -> None:
+    def __init__(self, url: str, describe: Describe | None = None, clock: Clock | None = None) -> None:
         """Open nothing yet. `describe` gives changes their form in the log (`service.api.changes.describe`)."""
         self.database = Database(url)
         super().__init__(self.database)
         self._describe = describe or _without_form
-        self._clock = clock
+        self._clock = clock or SystemClock()
         self._listeners: list[CommitListener] = []
 
     def on_commit(self, listener: CommitListener) -> None:

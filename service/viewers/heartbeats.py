@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
 from dataclasses import dataclass
 
+from service.clock import Clock
 from service.viewers.port import WINDOW_MS
 
 Heartbeat = tuple[str, bytes]
@@ -23,9 +23,9 @@ class HeartbeatLimits:
 
 
 class Heartbeats:
-    """`clock`: Unix ms, the one of the heartbeats. `send_all`: what was sent may be lost, so the next `drain` returns all of it."""
+    """`clock`: the clock of the heartbeats. `send_all`: what was sent may be lost, so the next `drain` returns all of it."""
 
-    def __init__(self, clock: Callable[[], int], limits: HeartbeatLimits | None = None) -> None:
+    def __init__(self, clock: Clock, limits: HeartbeatLimits | None = None) -> None:
         self._clock = clock
         self._limits = limits or HeartbeatLimits()
         self._held: dict[Heartbeat, int] = {}
@@ -58,7 +58,7 @@ class Heartbeats:
 
     def _read_clock(self) -> int:
         """Return the time. If the clock was set back, move the remembered heartbeats back, too, or they would stay too long."""
-        now, before = self._clock(), self._last_time
+        now, before = self._clock.unix_ms(), self._last_time
         self._last_time = now
         if now < before:
             for beat, at in self._remembered.items():

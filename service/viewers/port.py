@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from typing import Protocol
 
 WINDOW_MS = 120_000
 """A visitor counts for this long after the last heartbeat: at now - 120.000 s it still counts, a millisecond later it does not."""
-
-
-def unix_ms() -> int:
-    """Return the time of heartbeats and counts: Unix time in ms."""
-    return time.time_ns() // 1_000_000
 
 
 @dataclass(frozen=True, slots=True)

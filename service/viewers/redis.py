@@ -28,10 +28,11 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from providers.base import Spawn
+from service.clock import Clock, SystemClock
 from service.domain.errors import Unavailable
 from service.viewers.digest import visitor_digest
 from service.viewers.heartbeats import HeartbeatLimits, Heartbeats
-from service.viewers.port import ViewerCount, unix_ms
+from service.viewers.port import ViewerCount
 from service.viewers.sorted_sets import SortedSetLimits, SortedSets, redis_time
 
 log = structlog.get_logger(__name__)
@@ -83,7 +84,7 @@ class RedisViewers:
         *,
         spawn: Spawn,
         digest_key: bytes,
-        clock: Callable[[], int] = unix_ms,
+        clock: Clock | None = None,
         time_source: Callable[[aioredis.Redis], Awaitable[int]] = redis_time,
         limits: RedisLimits | None = None,
     ) -> None:
@@ -100,9 +101,9 @@ class RedisViewers:
         )
         self._redis = aioredis.Redis(connection_pool=self._pool)
         self._key = digest_key
-        self._clock = clock
-        self._sets = SortedSets(self._redis, clock, time_source, limits.sets)
-        self._beats = Heartbeats(clock, limits.heartbeats)
+        self._clock = clock or SystemClock()
+        self._sets = SortedSets(self._redis, self._clock, time_source, limits.sets)
+        self._beats = Heartbeats(self._clock, limits.heartbeats)
         self._asks: deque[_CountRequest] = deque()
         self._last: LRUCache[str, ViewerCount] = LRUCache(limits.max_last_counts)
         self._unavailable = False
@@ -134,7 +135,7 @@ class RedisViewers:
         return ViewerCount(0, now_ms, degraded=True) if last is None else ViewerCount(last.value, last.as_of_ms, True)
 
     async def visitors(self, stream_uid: str, since_ms: int) -> set[bytes]:
-        flushed = await self.count(stream_uid, self._clock())
+        flushed = await self.count(stream_uid, self._clock.unix_ms())
         if flushed.degraded:
             raise Unavailable("Redis does not answer.")
         try:

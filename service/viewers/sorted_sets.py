@@ -12,6 +12,7 @@ from typing import Any, cast
 
 from redis import asyncio as aioredis
 
+from service.clock import Clock
 from service.viewers.heartbeats import Heartbeat
 from service.viewers.port import WINDOW_MS
 
@@ -47,12 +48,12 @@ async def redis_time(client: aioredis.Redis) -> int:
 
 
 class SortedSets:
-    """Times that come in and go out are by `clock` (Unix ms); in Redis they are by the clock that `time_source` reads."""
+    """Times that come in and go out are by `clock`, in Unix ms; in Redis they are by the clock that `time_source` reads."""
 
     def __init__(
         self,
         client: aioredis.Redis,
-        clock: Callable[[], int],
+        clock: Clock,
         time_source: Callable[[aioredis.Redis], Awaitable[int]],
         limits: SortedSetLimits | None = None,
     ) -> None:
@@ -66,11 +67,11 @@ class SortedSets:
 
     async def compare_clocks(self) -> None:
         """Measure the offset of Redis' clock. A difference smaller than the round trip changes nothing."""
-        before = self._clock()
+        before = self._clock.unix_ms()
         if self._offset_ms is not None and abs(before - self._offset_at_ms) < self._limits.clock_every_ms:
             return
         theirs = await self._time_source(self._redis)
-        after = self._clock()
+        after = self._clock.unix_ms()
         offset = theirs - (before + after) // 2
         if self._offset_ms is None or abs(offset - self._offset_ms) > after - before + 1:
             self._offset_ms = offset
@@ -90,7 +91,7 @@ class SortedSets:
             for stream_uid, arguments in part:
                 pipeline.execute_command("ZADD", _key(stream_uid), "GT", *arguments)
         streams = list(dict.fromkeys(stream_uid for (stream_uid, _), _ in batch))
-        expired = f"({self._clock() + offset - WINDOW_MS - TRIM_MARGIN_MS}"
+        expired = f"({self._clock.unix_ms() + offset - WINDOW_MS - TRIM_MARGIN_MS}"
         for stream_uid in streams:
             self._trim(pipeline, stream_uid, expired)
         for stream_uid, now_ms in asked:

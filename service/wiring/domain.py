@@ -9,7 +9,6 @@ import math
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 
 from providers.base import Provider, Spawn
 from service import VERSION
@@ -17,6 +16,7 @@ from service.api.health import Readiness
 from service.api.public_stream import PublicStream
 from service.api.public_stream import routes as public_routes
 from service.api.stream_events import StreamEvents
+from service.clock import Clock, SystemClock
 from service.domain.accounts import Accounts
 from service.domain.audience.log import AudienceLog
 from service.domain.audience.new_visitors import NewVisitorLimits, NewVisitors
@@ -41,7 +41,7 @@ from service.domain.streams.streams import Streams
 from service.http.client_address import Networks
 from service.outgoing.client import OutgoingClient, OutgoingPolicy
 from service.store import Store
-from service.viewers.port import ViewerWindow, unix_ms
+from service.viewers.port import ViewerWindow
 from service.wiring.api import ApiDependencies
 
 NEW_VISITOR_BURST_SECONDS = 100
@@ -58,6 +58,7 @@ class Ports:
     signer: MeetingSigner
     spawn: Spawn
     bus: EventBus
+    clock: Clock = field(default_factory=SystemClock)
     trusted_proxies: Networks = ()
     new_visitors_per_minute: float = 3_000
     """New visitors per address."""
@@ -87,22 +88,22 @@ async def assembled(ports: Ports) -> AsyncIterator[Conference]:
 
     The caller starts and stops the rest in order: `keeper.start()` once the provider runs, `events.aclose()` before HTTP stops.
     """
-    store, provider = ports.store, ports.provider
+    store, provider, clock = ports.store, ports.provider, ports.clock
     async with AsyncExitStack() as stack:
         store.on_commit(ports.bus.publish)
-        streams = Streams(provider, store.channels, store.claims, now)
-        channels = Channels(store.channels, now, store.directory)
-        board = StatusBoard(streams, provider, ports.viewers, ports.spawn, unix_ms)
+        streams = Streams(provider, store.channels, store.claims, clock)
+        channels = Channels(store.channels, clock, store.directory)
+        board = StatusBoard(streams, provider, ports.viewers, ports.spawn, clock)
         stack.push_async_callback(board.aclose)
         audience = AudienceLog()
-        keeper = SessionKeeper(store.sessions, provider, board, ports.viewers, ports.spawn, now, audience)
+        keeper = SessionKeeper(store.sessions, provider, board, ports.viewers, ports.spawn, clock, audience)
         stack.push_async_callback(keeper.aclose)
         purge = Purge(store.purge, streams.end_abandoned, ports.spawn)
         stack.push_async_callback(purge.aclose)
         queries = StreamQueries(provider, store.claims, board)
         public_info = PublicStreamInfo(provider, store.channels, store.claims, queries)
         visitors = await Visitors(
-            store.accounts, store.accounts, now, VisitorLimits(*_new_visitor_bucket(ports))
+            store.accounts, store.accounts, clock, VisitorLimits(*_new_visitor_bucket(ports))
         ).open()
 
         channels.on_delete(streams.end)
@@ -113,26 +114,26 @@ async def assembled(ports: Ports) -> AsyncIterator[Conference]:
         streams.listen(public_info.changed)
         provider.listen(keeper.handle_event)
 
-        accounts = Accounts(store.accounts, store.accounts, now)
+        accounts = Accounts(store.accounts, store.accounts, clock)
         joined = JoinedChannels(store.members)
-        meetings = Meetings(store.presence, store.accounts, ports.signer, now)
-        guesses = Guesses(unix_ms, ports.guess_limits)
+        meetings = Meetings(store.presence, store.accounts, ports.signer, clock)
+        guesses = Guesses(clock, ports.guess_limits)
         public = _public_stream(ports, board, visitors, guesses)
         events = StreamEvents(board, public)
         api = ApiDependencies(
-            authenticator=LimitedClients(accounts, _client_limits(ports), unix_ms),
+            authenticator=LimitedClients(accounts, _client_limits(ports), clock),
             channels=channels,
             streams=streams,
             queries=queries,
             health=StreamDiagnostics(streams, audience),
             public_info=public_info,
-            members=Members(store.members, store.directory, now),
-            messages=Messages(store.messages, store, now, meetings.note_call),
+            members=Members(store.members, store.directory, clock),
+            messages=Messages(store.messages, store, clock, meetings.note_call),
             joined=joined,
-            directs=DirectChannels(store.directs, joined, store.directory, now),
+            directs=DirectChannels(store.directs, joined, store.directory, clock),
             readiness=Readiness({"store": store.check, "viewers": ports.viewers.check, "provider": provider.check}),
             visitors=visitors,
-            sessions=Sessions(store.sessions, keeper, now),
+            sessions=Sessions(store.sessions, keeper, clock),
             meetings=meetings,
             trusted_proxies=ports.trusted_proxies,
             guesses=guesses,
@@ -146,7 +147,7 @@ def _public_stream(ports: Ports, board: StatusBoard, visitors: Visitors, guesses
     return PublicStream(
         board,
         NewVisitors(NewVisitorLimits(*_new_visitor_bucket(ports))),
-        clock=unix_ms,
+        clock=ports.clock,
         visitor_of=visitors.visitor_of,
         trusted_proxies=ports.trusted_proxies,
         guesses=guesses,
@@ -161,8 +162,3 @@ def _new_visitor_bucket(ports: Ports) -> tuple[float, float]:
 
 def _client_limits(ports: Ports) -> ClientLimits:
     return ClientLimits(burst=ports.requests_per_minute, per_second=ports.requests_per_minute / 60)
-
-
-def now() -> datetime:
-    """Return the current time in UTC: the clock of stored data."""
-    return datetime.now(UTC)

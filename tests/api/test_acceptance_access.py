@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
 from service.domain.accounts import Accounts
-from service.wiring.domain import now
 from tests.api.conftest import Api
 from tests.api.people import Person, new_user, words
+from tests.clock import Clock
 
 ME = "/api/v5/users/me"
 
@@ -37,7 +37,7 @@ async def test_check_02_without_a_token_or_with_a_wrong_one_it_is_a_401(api: Api
 async def test_check_03_an_access_token_opens_until_it_expires(api: Api) -> None:
     status, user, _ = await me(api, f"Bearer {await api.accounts.issue_bearer(api.organization, api.user)}")
     assert (status, user["id"]) == (200, str(api.user))
-    long_ago = Accounts(api.store.accounts, api.store.accounts, lambda: now() - timedelta(hours=2))
+    long_ago = Accounts(api.store.accounts, api.store.accounts, Clock(datetime.now(UTC) - timedelta(hours=2)))
     expired = await long_ago.issue_bearer(api.organization, api.user, lifetime=3600)
     assert await me(api, f"Bearer {expired}") == (401, {"detail": "Token has expired."}, "Token")
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
 
-from service.wiring.domain import unix_ms
 from tests.api.conftest import Api
 from tests.api.people import TIME
+from tests.clock import Clock
 from tests.waiting import until
 
 INPUT_MEMBERS = {
@@ -104,7 +105,7 @@ async def test_check_27_two_visitors_one_of_whom_polls_twice_are_two_viewers_for
     assert watched is not None
     await until(lambda: watched.snapshot.viewers.value == 2)
     assert await asked(api, count) == (200, {"viewer_count": 2})
-    monkeypatch.setattr(api.board, "_clock", lambda: unix_ms() + 121_000)
+    monkeypatch.setattr(api.board, "_clock", Clock(datetime.now(UTC) + timedelta(seconds=121)))
     api.board.changed(api.organization, UUID(channel))
     await until(lambda: watched.snapshot.viewers.value == 0)
     assert await asked(api, count) == (200, {"viewer_count": 0})

@@ -25,7 +25,7 @@ async def fake() -> AsyncIterator[FakeHand]:
 @pytest.fixture
 async def provider(fake: FakeHand, tasks: Tasks) -> AsyncIterator[CloudflareProvider]:
     config = CloudflareConfig(fake.config.account_id, fake.config.api_token, fake.base_url)
-    cloudflare = CloudflareProvider(config, tasks.spawn, clock=fake.clock)
+    cloudflare = CloudflareProvider(config, tasks.spawn, clock=fake.clock.now)
     await cloudflare.start()
     yield cloudflare
     await cloudflare.aclose()

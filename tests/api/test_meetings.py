@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -12,8 +12,8 @@ import pytest
 from service.domain.accounts import Identity
 from service.domain.conversation.meetings import LEASE, CallKind, Guest, Meetings
 from service.domain.paging import PageRequest
-from service.wiring.domain import now
 from tests.api.conftest import MEETING_SIGNER, Api
+from tests.clock import Clock
 
 
 def claims(token: str) -> dict[str, Any]:
@@ -113,22 +113,22 @@ async def test_a_channel_with_somebody_in_its_call_is_listed_until_the_last_one_
     assert await conferences(api) == [item(channel, 2, True)]
     found = await api.store.channels.channel(api.organization, UUID(channel))
     assert found is not None
-    await meetings.note_call(found, api.user, CallKind.LEAVE, now())
+    await meetings.note_call(found, api.user, CallKind.LEAVE, datetime.now(UTC))
     assert await conferences(api) == [item(channel, 1, False)]
     assert await conferences(api, user) == [item(channel, 1, True)]
-    await meetings.note_call(found, user, CallKind.LEAVE, now())
+    await meetings.note_call(found, user, CallKind.LEAVE, datetime.now(UTC))
     assert await conferences(api) == []
 
 
 def meetings_of(api: Api, ahead: timedelta = timedelta(0)) -> Meetings:
-    return Meetings(api.store.presence, api.store.accounts, MEETING_SIGNER, lambda: now() + ahead)
+    return Meetings(api.store.presence, api.store.accounts, MEETING_SIGNER, Clock(datetime.now(UTC) + ahead))
 
 
 async def test_the_newest_word_counts_whatever_order_they_arrive_in(api: Api) -> None:
     channel = await api.channel()
     found = await api.store.channels.channel(api.organization, UUID(channel))
     assert found is not None
-    meetings, begin = meetings_of(api), now() - timedelta(minutes=1)
+    meetings, begin = meetings_of(api), datetime.now(UTC) - timedelta(minutes=1)
     await meetings.note_call(found, api.user, CallKind.LEAVE, begin + timedelta(seconds=2))
     await meetings.note_call(found, api.user, CallKind.REQUEST, begin)
     assert await conferences(api) == []
@@ -154,7 +154,7 @@ async def test_what_ended_long_ago_is_dropped(api: Api) -> None:
     caller = await api.accounts.authenticate(f"Token {api.token}")
     await ask(api, str(first.id), {})
     await meetings_of(api, timedelta(days=2)).issue(second, caller, None, Guest())
-    await meetings_of(api).note_call(first, api.user, CallKind.REQUEST, now() - timedelta(minutes=1))
+    await meetings_of(api).note_call(first, api.user, CallKind.REQUEST, datetime.now(UTC) - timedelta(minutes=1))
     assert item(str(first.id), 1, True) in await conferences(api)  # an older word counts: the newer one is gone
 
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
 from service.domain.accounts import Accounts
-from service.wiring.domain import now
 from tests.api.conftest import Api
 from tests.api.people import Person, new_user, words
+from tests.clock import Clock
 
 OTHERS_BUSINESS = {
     "replace_channel", "change_channel", "delete_channel",
@@ -105,7 +105,7 @@ async def revoked(api: Api) -> str:
 
 
 async def expired(api: Api) -> str:
-    long_ago = Accounts(api.store.accounts, api.store.accounts, lambda: now() - timedelta(hours=2))
+    long_ago = Accounts(api.store.accounts, api.store.accounts, Clock(datetime.now(UTC) - timedelta(hours=2)))
     return f"Bearer {await long_ago.issue_bearer(api.organization, api.user, lifetime=3600)}"
 
 

@@ -135,7 +135,7 @@ async def test_an_identity_that_is_none_is_answered_and_told_that_it_does_not_co
     answer = await response.json()
     assert (response.status, answer["counted"], answer["not_counted_because"]) == (200, False, reason)
     assert response.headers["Cache-Control"] == "no-store"
-    assert (await site.stage.viewers.count(site.stage.uid, site.stage.clock())).value == 0
+    assert (await site.stage.viewers.count(site.stage.uid, site.stage.clock.unix_ms())).value == 0
 
 
 @pytest.mark.parametrize("headers", [{}, {"Authorization": "Token 0123"}, {"Authorization": "Basic YTpi"}])
@@ -196,7 +196,7 @@ async def test_head_says_what_get_would_and_counts_nobody(site: Site) -> None:
     site.stage.go_live()
     await warm(site)
     head = await site.ask(site.stage.path() + "?visitor_id=ann", "HEAD")
-    assert (await site.stage.viewers.count(site.stage.uid, site.stage.clock())).value == 0
+    assert (await site.stage.viewers.count(site.stage.uid, site.stage.clock.unix_ms())).value == 0
     assert head.headers["ETag"] == (await site.ask(site.stage.path() + "?visitor_id=ann")).headers["ETag"]
 
 
@@ -213,7 +213,7 @@ async def test_asking_for_the_count_does_not_make_a_viewer(site: Site) -> None:
     site.stage.go_live()
     await warm(site)
     await site.ask(site.stage.path("stream_viewer_count") + "?visitor_id=ann")
-    assert (await site.stage.viewers.count(site.stage.uid, site.stage.clock())).value == 0
+    assert (await site.stage.viewers.count(site.stage.uid, site.stage.clock.unix_ms())).value == 0
 
 
 async def test_an_unknown_channel_is_404_in_the_contracts_shape(site: Site) -> None:
@@ -343,17 +343,17 @@ async def test_says_so_when_what_it_rests_on_is_away(site: Site) -> None:
     await until(lambda: watched.snapshot.status.degraded)
     answer = await site.status()
     assert (answer["is_watchable"], answer["degraded"]) == (True, True)
-    assert StreamStatus.model_validate(answer).as_of == site.stage.clock.moment()
+    assert StreamStatus.model_validate(answer).as_of == site.stage.clock.now()
 
 
 async def test_a_count_that_stands_still_says_since_when(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     async def last_good(uid: str, now_ms: int) -> ViewerCount:
-        return ViewerCount(7, site.stage.clock() - 5_000, degraded=True)
+        return ViewerCount(7, site.stage.clock.unix_ms() - 5_000, degraded=True)
 
     monkeypatch.setattr(site.stage.viewers, "count", last_good)
     site.stage.go_live()
     await warm(site)
-    since = site.stage.clock.moment() - timedelta(seconds=5)
+    since = site.stage.clock.now() - timedelta(seconds=5)
     status = StreamStatus.model_validate(await site.status())
     count = StreamViewerCount.model_validate(await (await site.ask(site.stage.path("stream_viewer_count"))).json())
     assert (status.viewer_count, status.degraded, status.viewer_count_as_of) == (7, True, since)

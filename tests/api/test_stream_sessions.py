@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -11,7 +12,6 @@ import pytest
 from service.api.changes import describe
 from service.domain.streams.sessions import open_session
 from service.store import Store
-from service.wiring.domain import now
 from tests.api.conftest import Api
 
 
@@ -24,7 +24,8 @@ async def test_many_starts_at_once_from_several_processes_give_one_session(api: 
     stores = [Store(database_url, describe) for _ in range(4)]
     try:
         elsewhere = (
-            open_session(each.sessions, api.organization, UUID(channel), now(), by_encoder=True) for each in stores
+            open_session(each.sessions, api.organization, UUID(channel), datetime.now(UTC), by_encoder=True)
+            for each in stores
         )
         answers = asyncio.gather(*(act(api, channel, "start") for _ in range(30)))
         others = await asyncio.gather(*elsewhere)

@@ -11,9 +11,9 @@ import pytest
 from providers.base import DEFAULT_RECONNECT_TIMEOUT, Playback, ProviderUnavailable
 from providers.memory import MemoryProvider
 from service.api.changes import describe
+from service.clock import SystemClock
 from service.domain.streams.streams import NO_INPUT, Streams
 from service.store import Store
-from service.wiring.domain import now
 from tests.api.conftest import Api
 
 MEMBERS = {
@@ -40,7 +40,7 @@ async def test_processes_that_race_for_the_claim_get_one_input(api: Api, databas
     try:
         found = await stores[0].channels.channel(api.organization, UUID(channel))
         assert found is not None
-        processes = [Streams(api.provider, each.channels, each.claims, now) for each in stores]
+        processes = [Streams(api.provider, each.channels, each.claims, SystemClock()) for each in stores]
         answers = await asyncio.gather(*(process.ensure(found) for process in processes for _ in range(10)))
     finally:
         for each in stores:

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from service.viewers.port import unix_ms
+from service.clock import SystemClock
 from tests.api.conftest import Api
 from tests.waiting import until
 
@@ -76,7 +76,7 @@ async def test_a_visitors_token_makes_him_a_viewer_and_nothing_more(api: Api) ->
     await poll(headers=headers)
     await poll(headers=headers, params={"visitor_id": "ignored beside the token"})
     await poll(params={"visitor_id": visitor["visitor_id"]})  # the same visitor, by id alone
-    assert (await viewers.count(live["stream_uid"], unix_ms())).value == 1
+    assert (await viewers.count(live["stream_uid"], SystemClock().unix_ms())).value == 1
     async with api.client.get(f"{api.base}/channels", headers=headers) as response:
         assert response.status == 401
 
@@ -94,4 +94,4 @@ async def test_a_token_of_another_organization_does_not_count(api: Api) -> None:
             assert (response.status, response.headers["Cache-Control"]) == (200, "no-store")
             answer = await response.json()
             assert (answer["counted"], answer["not_counted_because"]) == (False, "invalid_token")
-    assert (await api.board._viewers.count(live["stream_uid"], unix_ms())).value == 0
+    assert (await api.board._viewers.count(live["stream_uid"], SystemClock().unix_ms())).value == 0

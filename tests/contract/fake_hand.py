@@ -12,7 +12,7 @@ from aiohttp import web
 
 from providers.cloudflare.fake.config import FakeConfig
 from providers.cloudflare.fake.server import make_app
-from tests.contract.clock import MovableClock
+from tests.clock import Clock
 from tests.serving import serving
 
 
@@ -39,7 +39,7 @@ class Answer:
 class FakeHand:
     origin: str
     config: FakeConfig
-    clock: MovableClock
+    clock: Clock
     http: aiohttp.ClientSession
 
     @property
@@ -110,7 +110,7 @@ class FakeHand:
 
 @asynccontextmanager
 async def fake_cloudflare(config: FakeConfig | None = None) -> AsyncIterator[FakeHand]:
-    config, clock = config or FakeConfig(), MovableClock()
+    config, clock = config or FakeConfig(), Clock()
     async with serving(make_app(config, clock)) as origin, aiohttp.ClientSession() as http:
         yield FakeHand(origin, config, clock, http)
 

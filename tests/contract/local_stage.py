@@ -17,7 +17,7 @@ from providers.local.tls import context as tls
 from providers.local.tls.authority import ensure_local_certificate
 from providers.local.transcoder.renditions import parse_renditions
 from service.concurrency.tasks import Tasks
-from tests.contract.clock import MovableClock
+from tests.clock import Clock
 from tests.unit.providers.local.ingest.clients import Client
 from tests.unit.providers.local.packager.tags import stream
 from tests.waiting import PATIENCE
@@ -26,7 +26,7 @@ from tests.waiting import PATIENCE
 class LocalStage:
     """Publishes over plain RTMP: headers and one second at once, then a second for every `watchable`."""
 
-    def __init__(self, provider: LocalProvider, clock: MovableClock) -> None:
+    def __init__(self, provider: LocalProvider, clock: Clock) -> None:
         self.local = provider
         self.provider: Provider = provider
         self.clock = clock
@@ -84,7 +84,7 @@ class LocalStage:
 
 @asynccontextmanager
 async def local_stage(tasks: Tasks) -> AsyncIterator[LocalStage]:
-    clock = MovableClock()
+    clock = Clock()
     with tempfile.TemporaryDirectory() as home:
         files = ensure_local_certificate(Path(home) / "tls", ["localhost"])
         config = LocalConfig(
@@ -98,8 +98,9 @@ async def local_stage(tasks: Tasks) -> AsyncIterator[LocalStage]:
             renditions=parse_renditions("source"),
             max_transcodes=0,
         )
-        seconds = lambda: clock().timestamp()  # noqa: E731
-        provider = LocalProvider(config, MemoryInputStore(), tasks.spawn, clock=seconds, monotonic=seconds)
+        provider = LocalProvider(
+            config, MemoryInputStore(), tasks.spawn, clock=clock.monotonic, monotonic=clock.monotonic
+        )
         await provider.start()
         stage = LocalStage(provider, clock)
         yield stage

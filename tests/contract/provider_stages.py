@@ -19,7 +19,7 @@ from providers.cloudflare.config import CloudflareConfig
 from providers.cloudflare.provider import CloudflareProvider
 from providers.memory import MemoryProvider
 from service.concurrency.tasks import Tasks
-from tests.contract.clock import MovableClock
+from tests.clock import Clock
 from tests.contract.fake_hand import FakeHand, fake_cloudflare
 from tests.contract.local_stage import local_stage
 from tests.serving import serving
@@ -54,8 +54,8 @@ class MemoryStage:
     """The in-memory twin, driven by its own controls."""
 
     def __init__(self) -> None:
-        self.clock = MovableClock()
-        self.memory = MemoryProvider(clock=self.clock)
+        self.clock = Clock()
+        self.memory = MemoryProvider(clock=self.clock.now)
         self.provider: Provider = self.memory
 
     async def connect(self, live: LiveInput) -> bool:
@@ -154,7 +154,7 @@ async def cloudflare_stage(tasks: Tasks) -> AsyncIterator[Stage]:
             base_url=fake.base_url,
             live_webhook_secret="secret of the destination",
         )
-        provider = CloudflareProvider(config, tasks.spawn, clock=fake.clock)
+        provider = CloudflareProvider(config, tasks.spawn, clock=fake.clock.now)
         app = web.Application()
         app.add_routes(webhooks.routes(provider))
         async with serving(app) as origin:

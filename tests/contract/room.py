@@ -12,6 +12,7 @@ from service.domain.conversation.messages import Draft
 from service.domain.entities import Channel, ChannelType, Message, MessageType, NewMessage, Organization, User
 from service.domain.paging import PageAnchor, PageRequest, cut
 from service.store import Store
+from tests.clock import Clock
 
 START = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 T = TypeVar("T")
@@ -50,7 +51,7 @@ class Room:
         return replace(new, **more)
 
     async def says(self, author: UUID, text: str = "Hello", at: datetime = START, **more: Any) -> Message:
-        posted = await self.store.messages.post(self.message(author, text, **more), lambda: at)
+        posted = await self.store.messages.post(self.message(author, text, **more), Clock(at))
         assert posted is not None
         return posted[0]
 

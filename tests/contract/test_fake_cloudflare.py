@@ -360,7 +360,7 @@ async def test_a_private_stream_needs_a_token_of_this_account(fake: FakeHand) ->
     """Check 24."""
     live = await fake.create(recording={"mode": "automatic", "requireSignedURLs": True})
     await fake.go_live(live)
-    now = int(fake.clock().timestamp())
+    now = int(fake.clock.now().timestamp())
 
     async def served(name: str) -> int:
         return (await fake.deliver(f"/{name}/manifest/video.m3u8")).status
@@ -382,7 +382,7 @@ async def test_an_own_signing_key_works_until_it_is_revoked(fake: FakeHand) -> N
     live = await fake.create(recording={"mode": "automatic", "requireSignedURLs": True})
     await fake.go_live(live)
     key = (await fake.api("POST", "/keys")).result
-    now = int(fake.clock().timestamp())
+    now = int(fake.clock.now().timestamp())
     claims = {"sub": live["uid"], "kid": key["id"], "exp": now + 60, "nbf": now - 60}
     token = jwt.encode(claims, base64.b64decode(key["pem"]), "RS256", headers={"kid": key["id"]})
     path = f"/{token}/manifest/video.m3u8"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import random
 from dataclasses import replace
-from functools import partial
 from uuid import UUID, uuid4
 
 import pytest
@@ -16,6 +15,7 @@ from service.domain.errors import Conflict
 from service.domain.paging import PageAnchor, PageRequest
 from service.store import Store
 from service.store.database import POOL_SIZE
+from tests.clock import Clock
 from tests.contract.room import START, Room, channel_of, every_page, later, new_room
 
 
@@ -50,7 +50,7 @@ async def test_a_body_comes_back_with_its_keys_in_order(store: Store) -> None:
 async def test_a_retry_sent_many_times_at_once_is_one_message(store: Store) -> None:
     room = await new_room(store)
     new = room.message(room.people[0])
-    posted = await asyncio.gather(*(store.messages.post(new, partial(later, number)) for number in range(20)))
+    posted = await asyncio.gather(*(store.messages.post(new, Clock(later(number))) for number in range(20)))
     assert sorted(each[1] for each in posted if each is not None) == [False] * 19 + [True]
     assert len({each[0].created_at for each in posted if each is not None}) == 1
     assert await room.unread(room.people[1]) == (1, 0)
@@ -61,7 +61,7 @@ async def test_of_different_messages_under_one_id_sent_at_once_one_counts(store:
     taken = uuid4()
     rivals = [room.message(room.people[0], f"Number {number}", id=taken) for number in range(10)]
     results = await asyncio.gather(
-        *(store.messages.post(each, lambda: START) for each in rivals), return_exceptions=True
+        *(store.messages.post(each, Clock(START)) for each in rivals), return_exceptions=True
     )
     assert [isinstance(each, Conflict) for each in results].count(True) == 9
     assert len(await all_of(room)) == 1
@@ -73,7 +73,7 @@ async def test_an_id_taken_in_another_channel_makes_no_difference(store: Store) 
     await store.channels.add_channel(other)
     here = room.message(room.people[0], notify_users=(room.people[1],))
     there = replace(here, channel_id=other.id, body={"version": 1})
-    posted = await asyncio.gather(*(store.messages.post(each, lambda: START) for each in (here, there)))
+    posted = await asyncio.gather(*(store.messages.post(each, Clock(START)) for each in (here, there)))
     assert [each is not None and each[1] for each in posted] == [True, True]
     assert await store.messages.delete(other.id, here.id, later(1))
     kept = await store.messages.message(room.id, here.id)
@@ -147,7 +147,7 @@ async def test_what_is_not_there_is_neither_found_edited_nor_deleted(store: Stor
 async def test_a_deleted_channel_takes_no_message(store: Store) -> None:
     room = await new_room(store)
     await store.channels.remove_channel(room.id, START)
-    assert await store.messages.post(room.message(room.people[0]), lambda: START) is None
+    assert await store.messages.post(room.message(room.people[0]), Clock(START)) is None
 
 
 class Storm:
@@ -172,7 +172,7 @@ class Storm:
             meant = tuple(self.dice.sample(self.room.people, 2)) if self.dice.random() < 0.5 else ()
             new = self.room.message(who, notify_users=meant, notify_channel=self.dice.random() < 0.2)
             self.sent[new.id] = new
-            posted = await self.room.store.messages.post(new, lambda: START)
+            posted = await self.room.store.messages.post(new, Clock(START))
             assert posted is not None
             self.stored.append(posted[0])
             return

@@ -24,6 +24,7 @@ from service.store import migrate as migrating
 from service.store.conversation_tables import members
 from service.store.database import Database
 from service.store.migrate import migrate
+from tests.clock import Clock
 
 ORGANIZATION, ADA, CHANNEL, OWNERLESS, PRIVATE = (f"{number:032x}" for number in range(1, 6))
 AT = "2026-01-02 03:04:05.678901"
@@ -151,9 +152,8 @@ async def test_what_the_first_schema_held_is_listed_by_the_newest(upgraded: Stor
 
 async def test_people_of_the_first_schema_speak_and_read_in_the_newest(upgraded: Store) -> None:
     organization, ada, channel = UUID(ORGANIZATION), UUID(ADA), UUID(CHANNEL)
-    now = datetime(2026, 11, 1, tzinfo=UTC)
     new = NewMessage(uuid4(), channel, organization, ada, MessageType.USER, {"version": 3}, "", (), True)
-    assert await upgraded.messages.post(new, lambda: now) is not None
+    assert await upgraded.messages.post(new, Clock(datetime(2026, 11, 1, tzinfo=UTC))) is not None
     member = await upgraded.members.member(channel, ada)
     assert member is not None and (member.is_admin, member.unread_message_count) == (True, 0)
     entry = await upgraded.channels.entry(organization, channel, ada)

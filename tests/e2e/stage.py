@@ -8,12 +8,12 @@ import subprocess
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 
+from service.clock import SystemClock
 from service.domain.accounts import Accounts
 from service.store import Store
 from tests.e2e.server import ROOT, Server
@@ -113,7 +113,7 @@ class Service:
         """Create a token for this organization and user, as `python -m service token create` does."""
         store = Store(self.server.database_url)
         try:
-            accounts = Accounts(store.accounts, store.accounts, lambda: datetime.now(UTC))
+            accounts = Accounts(store.accounts, store.accounts, SystemClock())
             issued = await accounts.create_token(uuid.UUID(self.organization), uuid.UUID(self.user))
         finally:
             await store.aclose()

@@ -65,7 +65,7 @@ async def connect(request: web.Request) -> web.Response:
     """Connect an encoder with a key; 403 with the reason when it is refused."""
     world, live, body = request.app[WORLD], _live(request), await _read(request, Connect)
     try:
-        world.outbox += broadcast.connect(live, body.stream_key, world.clock(), body.protocol)
+        world.outbox += broadcast.connect(live, body.stream_key, world.clock.now(), body.protocol)
     except broadcast.Refused as refused:
         return web.json_response({"detail": str(refused)}, status=403)
     return web.json_response({"connected": True})
@@ -74,21 +74,21 @@ async def connect(request: web.Request) -> web.Response:
 async def drop(request: web.Request) -> web.Response:
     """Disconnect the encoder; the reconnect window begins."""
     world, body = request.app[WORLD], await _read(request, Drop)
-    world.outbox += broadcast.drop(_live(request), world.clock(), body.reason)
+    world.outbox += broadcast.drop(_live(request), world.clock.now(), body.reason)
     return web.json_response({})
 
 
 async def end(request: web.Request) -> web.Response:
     """Disconnect the encoder and end the broadcast at once."""
     world = request.app[WORLD]
-    world.outbox += broadcast.end(world.state, _live(request), world.clock(), world.switches)
+    world.outbox += broadcast.end(world.state, _live(request), world.clock.now(), world.switches)
     return web.json_response({})
 
 
 async def error(request: web.Request) -> web.Response:
     """Report an error in the encoder's GOP or codec."""
     world, live, body = request.app[WORLD], _live(request), await _read(request, Trouble)
-    world.outbox += broadcast.errored(live, world.clock(), body.code, body.message)
+    world.outbox += broadcast.errored(live, world.clock.now(), body.code, body.message)
     return web.json_response({})
 
 
@@ -105,14 +105,14 @@ async def video_error(request: web.Request) -> web.Response:
     if video is None:
         raise web.HTTPNotFound
     video.state = "error"
-    world.outbox.append(broadcast.Notice("video", video.uid, world.clock()))
+    world.outbox.append(broadcast.Notice("video", video.uid, world.clock.now()))
     return web.json_response({})
 
 
 async def advance(request: web.Request) -> web.Response:
     world, body = request.app[WORLD], await _read(request, Advance)
     world.clock.advance(body.seconds)
-    return web.json_response({"now": shapes.timestamp(world.clock())})
+    return web.json_response({"now": shapes.timestamp(world.clock.now())})
 
 
 async def add_fault(request: web.Request) -> web.Response:

@@ -86,7 +86,7 @@ async def guard_api(request: web.Request, handler: Handler) -> web.StreamRespons
     if not request.path.startswith(API_PREFIX):
         return await handler(request)
     world = request.app[WORLD]
-    wait = world.rate.take(world.clock().timestamp(), world.config.rate_limit)
+    wait = world.rate.take(world.clock.now().timestamp(), world.config.rate_limit)
     answer: web.StreamResponse
     try:
         if wait:
@@ -106,7 +106,7 @@ async def guard_api(request: web.Request, handler: Handler) -> web.StreamRespons
 
 
 def _add_headers(answer: web.StreamResponse, world: World, wait: float) -> None:
-    window_ends = world.rate.began + RATE_WINDOW - world.clock().timestamp()
+    window_ends = world.rate.began + RATE_WINDOW - world.clock.now().timestamp()
     left = max(0, world.config.rate_limit - world.rate.used)
     answer.headers["Ratelimit"] = f'"default";r={left};t={max(0, round(window_ends))}'
     answer.headers["Ratelimit-Policy"] = f'"default";q={world.config.rate_limit};w={RATE_WINDOW}'

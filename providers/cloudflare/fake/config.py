@@ -22,7 +22,7 @@ MAX_BODY = 256 * 1024
 class Clock(Protocol):
     """The fake's time; moved by `/__admin/advance`."""
 
-    def __call__(self) -> datetime: ...
+    def now(self) -> datetime: ...
 
     def advance(self, seconds: float) -> None: ...
 
@@ -33,7 +33,7 @@ class OffsetClock:
     def __init__(self) -> None:
         self._offset = timedelta()
 
-    def __call__(self) -> datetime:
+    def now(self) -> datetime:
         return datetime.now(UTC) + self._offset
 
     def advance(self, seconds: float) -> None:

@@ -118,7 +118,7 @@ def _target(request: web.Request) -> Target:
     signed = "." in uid
     if signed:
         try:
-            uid = signing.verify(world, uid, world.clock())
+            uid = signing.verify(world, uid, world.clock.now())
         except PermissionError as refused:
             raise web.HTTPUnauthorized(text=str(refused)) from None
     live, video = world.state.inputs.get(uid), world.state.videos.get(uid)

@@ -63,7 +63,7 @@ async def create(request: web.Request) -> web.Response:
     key = request.headers.get("Idempotency-Key")
     if key is not None and (known := _made_before(world, key)) is not None:
         return _show(world, known)
-    now = world.clock()
+    now = world.clock.now()
     live = Input(created=now, modified=now)
     _apply(world, live, body)
     world.state.inputs[live.uid] = live
@@ -96,7 +96,7 @@ async def update(request: web.Request) -> web.Response:
 async def delete(request: web.Request) -> web.Response:
     world = request.app[WORLD]
     live = world.input(request.match_info["uid"])
-    world.outbox += broadcast.end(world.state, live, world.clock(), world.switches)
+    world.outbox += broadcast.end(world.state, live, world.clock.now(), world.switches)
     del world.state.inputs[live.uid]
     return web.Response()
 
@@ -112,8 +112,8 @@ async def disable(request: web.Request) -> web.Response:
 async def rotate_keys(request: web.Request) -> web.Response:
     world = request.app[WORLD]
     live = world.input(request.match_info["uid"])
-    live.secrets, live.keys_rotated = Secrets(), world.clock()
-    world.outbox += broadcast.drop(live, world.clock())
+    live.secrets, live.keys_rotated = Secrets(), world.clock.now()
+    world.outbox += broadcast.drop(live, world.clock.now())
     return _changed(world, live)
 
 
@@ -138,7 +138,7 @@ def _made_before(world: World, key: str) -> Input | None:
     if not key or len(key.encode()) > MAX_IDEMPOTENCY_KEY:
         raise ApiError(400, 10005, f"Idempotency-Key: 1 to {MAX_IDEMPOTENCY_KEY} bytes")
     known = world.state.requests.get(key)
-    if known is None or world.clock() >= known.made + IDEMPOTENCY_LIFE:
+    if known is None or world.clock.now() >= known.made + IDEMPOTENCY_LIFE:
         return None
     if known.uid not in world.state.inputs:
         raise ApiError(409, 10409, "Conflict: the live input made with this Idempotency-Key was deleted")
@@ -185,11 +185,11 @@ def _declines(world: World, seconds: int | None) -> bool:
 def _set_enabled(world: World, live: Input, on: bool) -> None:
     live.enabled = on
     if not on:
-        world.outbox += broadcast.end(world.state, live, world.clock(), world.switches)
+        world.outbox += broadcast.end(world.state, live, world.clock.now(), world.switches)
 
 
 def _changed(world: World, live: Input) -> web.Response:
-    live.modified = world.clock()
+    live.modified = world.clock.now()
     return _show(world, live)
 
 

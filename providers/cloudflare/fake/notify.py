@@ -79,7 +79,7 @@ async def _send_video(world: World, notice: Notice) -> None:
     if video is None or webhook is None:
         return
     body = json.dumps(shapes.video(video, world.base)).encode()
-    signature = sign(webhook.secret, body, int(world.clock().timestamp()))
+    signature = sign(webhook.secret, body, int(world.clock.now().timestamp()))
     await _post(world, webhook.url, body, {"Webhook-Signature": signature})
 
 

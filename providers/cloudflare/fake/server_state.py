@@ -70,7 +70,7 @@ class World:
 
     def settle(self) -> None:
         """Apply time-based changes."""
-        self.outbox += broadcast.settle(self.state, self.clock(), self.switches)
+        self.outbox += broadcast.settle(self.state, self.clock.now(), self.switches)
 
     def input(self, uid: str) -> Input:
         """Return the live input. Raise ApiError 404 10003, also for malformed ids."""

@@ -84,7 +84,7 @@ async def create_token(request: web.Request) -> web.Response:
     world, uid = request.app[WORLD], request.match_info["uid"]
     if uid not in world.state.inputs:
         world.video(uid)
-    body, now = await read(request, TokenBody), int(world.clock().timestamp())
+    body, now = await read(request, TokenBody), int(world.clock.now().timestamp())
     expires = now + HOUR if body.exp is None else body.exp
     if expires > now + MAX_LIFE:
         raise ApiError(400, 10005, "exp: at most 24 hours ahead")
@@ -122,7 +122,7 @@ def verify(world: World, token: str, now: datetime) -> str:
 async def set_webhook(request: web.Request) -> web.Response:
     world = request.app[WORLD]
     body = await read(request, WebhookBody)
-    world.state.webhook = Webhook(url=body.notificationUrl, modified=world.clock())
+    world.state.webhook = Webhook(url=body.notificationUrl, modified=world.clock.now())
     return answer(_webhook(world))
 
 
@@ -162,7 +162,7 @@ async def _new_key(world: World) -> SigningKey:
     pem = private.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     ).decode()
-    return SigningKey(pem=pem, created=world.clock())
+    return SigningKey(pem=pem, created=world.clock.now())
 
 
 def _payload(claims: dict[str, Any]) -> bytes:

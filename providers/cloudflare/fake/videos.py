@@ -72,7 +72,7 @@ async def edit(request: web.Request) -> web.Response:
     for sent in change.model_fields_set:
         setattr(video, names[sent], getattr(change, sent))
     video.name = str(video.meta.get("name", video.name))
-    video.modified = world.clock()
+    video.modified = world.clock.now()
     return answer(shapes.video(video, world.base))
 
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 import hashlib
 import math
 import secrets
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -20,6 +19,7 @@ from uuid import UUID
 
 from cachetools import LRUCache
 
+from service.clock import Clock
 from service.concurrency.token_bucket import IPV6_SITE, AddressTokenBuckets
 from service.domain.errors import NotFound, Throttled
 from service.domain.ports import AccountStore, SecretStore
@@ -75,7 +75,7 @@ class Visitors:
         self,
         accounts: AccountStore,
         secret_store: SecretStore,
-        clock: Callable[[], datetime],
+        clock: Clock,
         limits: VisitorLimits | None = None,
     ) -> None:
         limits = limits or VisitorLimits()
@@ -114,7 +114,7 @@ class Visitors:
             NotFound: There is no such organization.
             Unavailable: The store does not answer.
         """
-        now = self._clock()
+        now = self._clock.now()
         wait = self._buckets.acquire(address, int(now.timestamp() * 1000))
         if wait > 0:
             raise Throttled(math.ceil(wait))
@@ -136,7 +136,7 @@ class Visitors:
                 del self._remembered[next(iter(self._remembered))]
             self._remembered[token] = known
         home, visitor_id, expires = known
-        if self._clock().timestamp() >= expires:
+        if self._clock.now().timestamp() >= expires:
             self._remembered.pop(token, None)
             return None
         return visitor_id if home == organization_id else None

@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 
 import structlog
 
+from service.clock import Clock
 from service.domain.access import enter, only_admin, only_admin_or_organization
 from service.domain.accounts import Identity
 from service.domain.conversation.channel_pages import page_of_channels
@@ -61,7 +62,7 @@ async def require_known(directory: DirectoryStore, organization_id: UUID, wanted
 class Channels:
     """Creates, finds, lists, changes and deletes channels. Every method may raise Unavailable."""
 
-    def __init__(self, store: ChannelStore, clock: Callable[[], datetime], directory: DirectoryStore) -> None:
+    def __init__(self, store: ChannelStore, clock: Clock, directory: DirectoryStore) -> None:
         self._store = store
         self._clock = clock
         self._directory = directory
@@ -87,7 +88,7 @@ class Channels:
             raise Invalid({"members": [NO_MEMBER]})
         if new.members:
             await require_known(self._directory, organization_id, new.members, "members")
-        now = self._clock()
+        now = self._clock.now()
         member_ids = dict.fromkeys(each for each in (creator_id, *new.members) if each is not None)
         channel = Channel(
             id=uuid4(),
@@ -154,7 +155,7 @@ class Channels:
         changed = dict(values)
         if "is_private" in changed:
             changed["type"] = _type(entry.channel.type, changed["is_private"])
-        if changed and not await self._store.change_channel(channel_id, changed, self._clock()):
+        if changed and not await self._store.change_channel(channel_id, changed, self._clock.now()):
             raise NotFound
         return await self.get(caller.organization.id, channel_id)
 
@@ -162,7 +163,7 @@ class Channels:
         """Delete a channel and end its stream; its recordings are kept. Raise NotFound, or Forbidden if the client is no admin."""
         entry = await enter(self._store, caller, channel_id)
         only_admin(entry)
-        if not await self._store.remove_channel(channel_id, self._clock()):
+        if not await self._store.remove_channel(channel_id, self._clock.now()):
             raise NotFound
         for listener in self._delete_listeners:
             try:

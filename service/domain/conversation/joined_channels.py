@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from uuid import UUID, uuid4
 
+from service.clock import Clock
 from service.domain.access import only_self
 from service.domain.accounts import Identity
 from service.domain.conversation.channel_pages import page_of_channels
@@ -66,7 +67,7 @@ class DirectChannels:
         store: DirectStore,
         joined: JoinedChannels,
         directory: DirectoryStore,
-        clock: Callable[[], datetime],
+        clock: Clock,
     ) -> None:
         self._store = store
         self._joined = joined
@@ -80,7 +81,7 @@ class DirectChannels:
         if len(people) == 1:
             raise Invalid({"members": [NO_OTHER_MEMBER]})
         await require_known(self._directory, caller.organization.id, tuple(dict.fromkeys(others)), "members")
-        new = _channel(caller.organization.id, user_id, len(people), self._clock())
+        new = _channel(caller.organization.id, user_id, len(people), self._clock.now())
         key = direct_key(caller.organization.id, people)
         channel_id, made = await self._store.open_direct(new, key, people)
         return (await self._joined.get(caller, user_id, channel_id)).channel, made

@@ -11,13 +11,13 @@ latest event counts, in any order of arrival. Presence is a lease, because a dev
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Protocol
 from uuid import UUID, uuid4
 
+from service.clock import Clock
 from service.domain.accounts import Identity
 from service.domain.entities import Channel, User
 from service.domain.errors import Forbidden
@@ -137,9 +137,7 @@ class PresenceStore(Protocol):
 class Meetings:
     """Issues meeting tokens and records presence in calls. Every method may raise Unavailable."""
 
-    def __init__(
-        self, store: PresenceStore, users: UserStore, signer: MeetingSigner, clock: Callable[[], datetime]
-    ) -> None:
+    def __init__(self, store: PresenceStore, users: UserStore, signer: MeetingSigner, clock: Clock) -> None:
         self._store = store
         self._users = users
         self._signer = signer
@@ -157,7 +155,7 @@ class Meetings:
         if group is not None and group != channel.organization_id:
             raise Forbidden
         person = _person(caller.user, guest)
-        now = self._clock()
+        now = self._clock.now()
         claims = {
             "room": str(channel.id),
             "iat": now,
@@ -181,12 +179,12 @@ class Meetings:
         if user is None or user.organization_id != organization_id:
             raise Forbidden
         viewer_id = user_id if caller.user is None else caller.user.id
-        found = await self._store.active(organization_id, user_id, viewer_id, self._clock(), request)
+        found = await self._store.active(organization_id, user_id, viewer_id, self._clock.now(), request)
         return cut(found, request, lambda each: PageAnchor(each.channel_created_at, str(each.channel_id)))
 
     async def _note(self, channel: Channel, participant: str, at: datetime, leaves_at: datetime) -> None:
         presence = Presence(channel.id, participant, channel.organization_id, at, leaves_at)
-        await self._store.note(presence, self._clock() - KEPT_FOR)
+        await self._store.note(presence, self._clock.now() - KEPT_FOR)
 
 
 def _person(user: User | None, guest: Guest) -> dict[str, str]:

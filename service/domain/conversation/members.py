@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
 from uuid import UUID
 
+from service.clock import Clock
 from service.domain.access import enter, only_admin, only_self
 from service.domain.accounts import Identity
 from service.domain.conversation.channels import require_known
@@ -26,7 +25,7 @@ PUBLIC_ONLY = "Members can be added to public channels only."
 class Members:
     """Every method may raise NotFound (the client may not see the channel, or the user is not a member) and Unavailable."""
 
-    def __init__(self, store: MemberStore, directory: DirectoryStore, clock: Callable[[], datetime]) -> None:
+    def __init__(self, store: MemberStore, directory: DirectoryStore, clock: Clock) -> None:
         self._store = store
         self._directory = directory
         self._clock = clock
@@ -37,7 +36,7 @@ class Members:
         if entry.channel.is_private or entry.is_direct:
             raise Invalid({"member_id": [PUBLIC_ONLY]})
         await require_known(self._directory, caller.organization.id, (user_id,), "member_id")
-        added = await self._store.add_member(channel_id, user_id, self._clock())
+        added = await self._store.add_member(channel_id, user_id, self._clock.now())
         if added is None:
             raise NotFound
         return added
@@ -70,7 +69,7 @@ class Members:
             only_admin(entry)
         if not changes.sees and changes.is_admin is None:
             return member
-        return _found(await self._store.change_member(channel_id, user_id, changes, self._clock()))
+        return _found(await self._store.change_member(channel_id, user_id, changes, self._clock.now()))
 
     async def remove(self, caller: Identity, channel_id: UUID, user_id: UUID) -> None:
         """Remove a member, as an admin or as that user. Raise Forbidden (always in direct channels) or Conflict (only admin)."""
@@ -96,7 +95,7 @@ class Members:
         if entry.is_direct:
             raise Invalid({"channel": [NO_ADMINS]})
         await require_known(self._directory, organization_id, (user_id,), "user")
-        now = self._clock()
+        now = self._clock.now()
         if await self._store.add_member(channel_id, user_id, now) is None:
             raise NotFound
         return _found(await self._store.change_member(channel_id, user_id, MemberChanges(is_admin=True), now))
@@ -114,7 +113,7 @@ class Members:
         settings = await self.settings(caller, channel_id, user_id)
         if mode is None:
             return settings
-        return _found(await self._store.set_mode(channel_id, user_id, mode, self._clock())).settings
+        return _found(await self._store.set_mode(channel_id, user_id, mode, self._clock.now())).settings
 
 
 def _found(member: Member | None) -> Member:

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
+from service.clock import Clock
 from service.domain.access import enter, only_admin, person
 from service.domain.accounts import Identity
 from service.domain.conversation.meetings import CallKind
@@ -56,7 +57,7 @@ class Messages:
         self,
         store: MessageStore,
         transactions: Transactions,
-        clock: Callable[[], datetime],
+        clock: Clock,
         calls: CallListener | None = None,
     ) -> None:
         """Create it. `calls` is called for each new message of type call_request or call_leave."""
@@ -115,7 +116,7 @@ class Messages:
             raise Forbidden
         _bounded(body)
         async with self._transactions.transaction() as tx:
-            edited = await tx.messages.edit(channel_id, message_id, body, self._clock())
+            edited = await tx.messages.edit(channel_id, message_id, body, self._clock.now())
             if edited is None:
                 raise NotFound
             tx.record(MessageChanged(entry.channel, edited, ("body", "is_edited", "updated_at")))
@@ -127,7 +128,7 @@ class Messages:
         if caller.user is None or message.author.id != caller.user.id:
             only_admin(entry)
         async with self._transactions.transaction() as tx:
-            if not await tx.messages.delete(channel_id, message_id, self._clock()):
+            if not await tx.messages.delete(channel_id, message_id, self._clock.now()):
                 raise NotFound
             emptied = await tx.messages.message(channel_id, message_id)
             if emptied is not None and message.type is not MessageType.DELETED:

@@ -5,12 +5,13 @@ Methods that change a channel, its members or its messages return None if the ch
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
 
+from service.clock import Clock
 from service.domain.entities import Channel, Joined, Member, Message, NewMessage, NotifyMode
 from service.domain.paging import PageRequest
 from service.domain.ports import EntryStore
@@ -85,7 +86,7 @@ class DirectStore(Protocol):
 class MessageStore(EntryStore, Protocol):
     """Messages. Within a channel, the `created_at` of each message is later than that of the one before."""
 
-    async def post(self, new: NewMessage, clock: Callable[[], datetime]) -> tuple[Message, bool] | None:
+    async def post(self, new: NewMessage, clock: Clock) -> tuple[Message, bool] | None:
         """Store a message as the channel's latest, and count it as unread for the other members, in one transaction.
 
         Args:

@@ -10,15 +10,15 @@ The first visitor of a channel waits for it to load, and so do all that arrive m
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from uuid import UUID
 
 from cachetools import TTLCache
 
 from providers.base import InputNotFound, InputState, Provider, ProviderEvent, Spawn
+from service.clock import Clock
 from service.domain.errors import DomainError, NotFound, Unavailable
 from service.domain.identifiers import read_uuid
 from service.domain.ports import LiveSummary, StreamLookup
@@ -59,7 +59,7 @@ class BoardLimits:
 
 
 class StatusBoard:
-    """Holds and refreshes the status of watched channels. `clock`: Unix ms, the clock of the viewer window."""
+    """Holds and refreshes the status of watched channels. `clock`: the clock of the viewer window."""
 
     def __init__(
         self,
@@ -67,7 +67,7 @@ class StatusBoard:
         provider: Provider,
         viewers: ViewerWindow,
         spawn: Spawn,
-        clock: Callable[[], int],
+        clock: Clock,
         limits: BoardLimits | None = None,
     ) -> None:
         self._streams = streams
@@ -125,7 +125,7 @@ class StatusBoard:
         """
         if watched.input_uid is None or not watched.snapshot.status.is_watchable:
             return
-        self._viewers.seen(watched.input_uid, visitor_id, self._clock())
+        self._viewers.seen(watched.input_uid, visitor_id, self._clock.unix_ms())
         if new_visitor and not watched.recount:
             watched.recount = True
             self._loop.call_later(self._limits.recount_after, watched.wake.set)
@@ -173,8 +173,8 @@ class StatusBoard:
     def _load(self, key: Key) -> Watched:
         if len(self._loading) >= self._limits.max_loading:
             raise Unavailable("Too many streams are being loaded.", retry_after=1.0)
-        now = self._now()
-        unknown = Snapshot(status_of(never_streamed(now), None, now), ViewerCount(0, self._clock()))
+        now = self._clock.now()
+        unknown = Snapshot(status_of(never_streamed(now), None, now), ViewerCount(0, self._clock.unix_ms()))
         watched = self._loading[key] = Watched(key, self._loop.create_future(), unknown)
         watched.task = self._spawn(self._keep(watched), name=f"status of channel {key[1]}")
         return watched
@@ -286,28 +286,25 @@ class StatusBoard:
 
     async def _state(self, watched: Watched) -> InputState:
         if watched.input_uid is None:
-            return never_streamed(self._now())
+            return never_streamed(self._clock.now())
         try:
             with provider_errors():
                 return await self._provider.state(watched.input_uid)
         except InputNotFound:
             watched.reload_due = 0.0
             await self._streams.input_lost(watched.input_uid)
-            return never_streamed(self._now())
-
-    def _now(self) -> datetime:
-        return datetime.fromtimestamp(self._clock() / 1000, UTC)
+            return never_streamed(self._clock.now())
 
     def _publish_last_known(self, watched: Watched) -> None:
         """Publish the last state as degraded. A live input that has just replaced another one has no last state."""
-        state = watched.state or never_streamed(self._now())
+        state = watched.state or never_streamed(self._clock.now())
         self._publish(watched, replace(state, degraded=True))
 
     def _publish(self, watched: Watched, state: InputState) -> None:
         """Publish the state at once, before the count is known. While there is nothing to watch, the count is 0."""
         watched.state = state
-        status = status_of(state, watched.snapshot.status, self._now())
-        viewers = watched.snapshot.viewers if status.is_watchable else ViewerCount(0, self._clock())
+        status = status_of(state, watched.snapshot.status, self._clock.now())
+        viewers = watched.snapshot.viewers if status.is_watchable else ViewerCount(0, self._clock.unix_ms())
         watched.publish(Snapshot(status, viewers))
 
     async def _count(self, watched: Watched) -> None:
@@ -317,7 +314,7 @@ class StatusBoard:
             return  # there is nothing to watch, and `_publish` has set the count to 0
         try:
             async with watched.until_changed():
-                viewers = await self._viewers.count(uid, self._clock())
+                viewers = await self._viewers.count(uid, self._clock.unix_ms())
         except TimeoutError:
             return
         watched.publish(Snapshot(watched.snapshot.status, viewers))

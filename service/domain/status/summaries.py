@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 
 from cachetools import TTLCache
 
 from providers.base import InputNotFound, Phase, Provider, ProviderError, Spawn
 from providers.concurrency import SingleFlight
+from service.clock import Clock
 from service.domain.errors import Unavailable
 from service.domain.ports import LiveSummary
 from service.viewers.port import ViewerWindow
@@ -33,7 +34,7 @@ _Answer = LiveSummary | Unavailable
 class Summaries:
     """Reads each stream once for all clients that ask at the same time."""
 
-    def __init__(self, provider: Provider, viewers: ViewerWindow, spawn: Spawn, clock: Callable[[], int]) -> None:
+    def __init__(self, provider: Provider, viewers: ViewerWindow, spawn: Spawn, clock: Clock) -> None:
         self._provider = provider
         self._viewers = viewers
         self._spawn = spawn
@@ -106,5 +107,5 @@ class Summaries:
             return LiveSummary(Phase.OFFLINE, 0, lost=True)
         if not state.is_watchable:
             return LiveSummary(state.phase, 0)  # the same rule as the status board's
-        viewers = await self._viewers.count(uid, self._clock())
+        viewers = await self._viewers.count(uid, self._clock.unix_ms())
         return LiveSummary(state.phase, viewers.value, counted=not viewers.degraded)

@@ -12,7 +12,6 @@ session are stored. When the session ends, only their number is kept.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -20,6 +19,7 @@ from uuid import UUID
 import structlog
 
 from providers.base import EventKind, InputNotFound, Phase, Provider, ProviderEvent, ProviderUnavailable, Spawn
+from service.clock import Clock
 from service.domain.audience.log import AudienceLog
 from service.domain.errors import Unavailable
 from service.domain.ports import StateView
@@ -66,7 +66,7 @@ class SessionKeeper:
         states: StateView,
         viewers: ViewerWindow,
         spawn: Spawn,
-        clock: Callable[[], datetime],
+        clock: Clock,
         audience: AudienceLog | None = None,
     ) -> None:
         self._store = store
@@ -167,7 +167,7 @@ class SessionKeeper:
 
     async def _sample_session(self, running: RunningSession, visitors: bool) -> None:
         session, uid = running.session, running.input_uid
-        asked = self._clock()  # before the count, which describes this moment or a later one
+        asked = self._clock.now()  # before the count, which describes this moment or a later one
         with suppress(Unavailable):
             if uid is None:  # not created yet, or deleted with its channel
                 await self._close_if_old(session, None)
@@ -177,7 +177,7 @@ class SessionKeeper:
                 await self._close_if_over(session, uid)
             elif summary.state in SHOWN:
                 if summary.counted:
-                    self._audience.note(uid, self._clock(), summary.viewer_count)
+                    self._audience.note(uid, self._clock.now(), summary.viewer_count)
                 if visitors:
                     await self._note_visitors(session, uid)
                 # The last good count of an outage may be another broadcast's.
@@ -200,13 +200,13 @@ class SessionKeeper:
 
     async def _close_if_old(self, session: StreamSession, uid: str | None) -> None:
         patience = ABANDONED_AFTER if session.by_encoder else UNUSED_AFTER
-        if self._clock() >= session.started_at + patience:
-            await self.finish(session, uid, self._clock())
+        if self._clock.now() >= session.started_at + patience:
+            await self.finish(session, uid, self._clock.now())
 
     async def _note_visitors(self, session: StreamSession, uid: str) -> None:
         """Store the session's visitors that are still in the window. If Redis is unavailable, this is left to the next sample."""
-        now_ms = _unix_ms(self._clock())
-        since_ms = max(_unix_ms(session.started_at), now_ms - WINDOW_MS)
+        now_ms = self._clock.unix_ms()
+        since_ms = max(int(session.started_at.timestamp() * 1000), now_ms - WINDOW_MS)
         try:
             present = await self._viewers.visitors(uid, since_ms)
         except Unavailable:
@@ -227,7 +227,3 @@ class SessionKeeper:
     def _forget(self, session_id: UUID) -> None:
         self._noted.pop(session_id, None)
         self._peaks.pop(session_id, None)
-
-
-def _unix_ms(at: datetime) -> int:
-    return int(at.timestamp() * 1000)

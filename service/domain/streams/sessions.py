@@ -9,13 +9,14 @@ A session is started and stopped over the API, and also when an encoder connects
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 from uuid import UUID, uuid4
 
 from providers.base import Recording
+from service.clock import Clock
 from service.domain.entities import Channel
 from service.domain.errors import Unavailable
 from service.domain.paging import Page, PageAnchor, PageRequest, cut
@@ -102,20 +103,20 @@ class SessionCloser(Protocol):
 class Sessions:
     """Starts, stops and lists stream sessions. Every method may raise Unavailable."""
 
-    def __init__(self, store: SessionStore, closer: SessionCloser, clock: Callable[[], datetime]) -> None:
+    def __init__(self, store: SessionStore, closer: SessionCloser, clock: Clock) -> None:
         self._store = store
         self._closer = closer
         self._clock = clock
 
     async def start(self, channel: Channel) -> StreamSession:
         """Return the channel's running session, started if there is none."""
-        return await open_session(self._store, channel.organization_id, channel.id, self._clock(), by_encoder=False)
+        return await open_session(self._store, channel.organization_id, channel.id, self._clock.now(), by_encoder=False)
 
     async def stop(self, channel: Channel, input_uid: str | None) -> None:
         """End the channel's running session, if there is one. `input_uid`: the channel's live input."""
         running = await self._store.running_session(channel.id)
         if running is not None:
-            await self._closer.finish(running, input_uid, self._clock())
+            await self._closer.finish(running, input_uid, self._clock.now())
 
     async def list(self, channel: Channel, request: PageRequest) -> Page[StreamSession]:
         """List the channel's sessions, newest first."""

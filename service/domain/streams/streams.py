@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, fields, replace
-from datetime import datetime
 from typing import TypeVar
 from uuid import UUID, uuid4
 
@@ -27,6 +26,7 @@ from providers.base import (
 )
 from providers.concurrency import SingleFlight
 from providers.health import InputHealth
+from service.clock import Clock
 from service.domain.entities import Channel, ClaimedInput
 from service.domain.errors import DomainError, NotFound, Unavailable
 from service.domain.ports import ChannelStore, ClaimStore, StreamListener, StreamRef
@@ -93,7 +93,7 @@ class Streams:
         provider: Provider,
         channels: ChannelStore,
         claims: ClaimStore,
-        clock: Callable[[], datetime],
+        clock: Clock,
     ) -> None:
         self._provider = provider
         self._channels = channels
@@ -170,7 +170,7 @@ class Streams:
     async def input_lost(self, uid: str) -> None:
         """Remove an input that the provider no longer has. While the store is unavailable, this is left to the next call."""
         try:
-            owner = await self._claims.lose_input(self._provider.name, uid, uuid4().hex, self._clock())
+            owner = await self._claims.lose_input(self._provider.name, uid, uuid4().hex, self._clock.now())
         except Unavailable:
             return
         if owner is not None:
@@ -196,7 +196,7 @@ class Streams:
             if uid is not None:
                 with suppress(InputNotFound), provider_errors(claim.organization_id):
                     await self._provider.delete_input(uid)
-            await self._claims.retire_claim(claim, uid, self._clock())
+            await self._claims.retire_claim(claim, uid, self._clock.now())
 
         await self._flights.run(channel_id, work, share=False)
 
@@ -249,7 +249,7 @@ class Streams:
 
     async def _begin_again(self, channel: Channel, claim: ClaimedInput) -> ClaimedInput:
         """Start the claim's next generation after its input was deleted at the provider. Of concurrent calls, one succeeds."""
-        if await self._claims.renew_claim(claim, self._provider.name, uuid4().hex, self._clock()):
+        if await self._claims.renew_claim(claim, self._provider.name, uuid4().hex, self._clock.now()):
             log.info("live input created again", channel=str(channel.id), generation=claim.generation + 1)
         return await self._present_claim(channel)
 
@@ -304,5 +304,5 @@ class Streams:
             generation=1,
             uid=None,
             options=InputOptions(),
-            created_at=self._clock(),
+            created_at=self._clock.now(),
         )

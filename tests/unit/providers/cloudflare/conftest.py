@@ -45,7 +45,7 @@ async def make(fake: FakeHand, tasks: Tasks, waits: list[float]) -> AsyncIterato
                 "base_url": fake.base_url,
             }
             config = CloudflareConfig(**(known | settings))
-            provider = CloudflareProvider(config, tasks.spawn, clock=fake.clock, monotonic=monotonic, sleep=sleep)
+            provider = CloudflareProvider(config, tasks.spawn, clock=fake.clock.now, monotonic=monotonic, sleep=sleep)
             close.push_async_callback(provider.aclose)
             return provider
 

@@ -49,7 +49,7 @@ async def test_while_only_the_api_is_away_the_delivery_host_still_tells_who_can_
     await fake.advance(600)
     state = await provider.state(live.uid)
     assert (state.phase, state.degraded) == (Phase.LIVE, True)
-    assert state.as_of == fake.clock()
+    assert state.as_of == fake.clock.now()
 
 
 async def test_what_is_no_answer_of_the_delivery_host_ends_no_broadcast(

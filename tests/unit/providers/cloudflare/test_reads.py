@@ -20,7 +20,7 @@ from providers.base import (
 from providers.cloudflare.budget import Priority
 from providers.cloudflare.provider import CloudflareProvider
 from providers.cloudflare.reads import MAX_STALE, Reads
-from tests.contract.clock import MovableClock
+from tests.clock import Clock
 from tests.contract.fake_hand import FakeHand
 from tests.unit.providers.cloudflare.hand import API, MANY, OLD, REQUEST, Make, api_requests
 
@@ -53,13 +53,13 @@ def source() -> Source:
 
 
 @pytest.fixture
-def clock() -> MovableClock:
-    return MovableClock()
+def clock() -> Clock:
+    return Clock()
 
 
 @pytest.fixture
-def reads(clock: MovableClock) -> Reads[str, str]:
-    return Reads(clock, 2)
+def reads(clock: Clock) -> Reads[str, str]:
+    return Reads(clock.now, 2)
 
 
 async def test_a_hundred_clients_share_one_request(reads: Reads[str, str], source: Source) -> None:
@@ -78,7 +78,7 @@ async def test_the_others_go_on_when_the_client_that_asked_leaves(reads: Reads[s
 
 
 async def test_a_read_in_the_first_minute_only_uses_what_the_budget_can_spare(
-    reads: Reads[str, str], source: Source, clock: MovableClock
+    reads: Reads[str, str], source: Source, clock: Clock
 ) -> None:
     for _ in range(3):
         await reads.get("input", source)
@@ -89,22 +89,22 @@ async def test_a_read_in_the_first_minute_only_uses_what_the_budget_can_spare(
 
 
 async def test_without_budget_an_answer_of_the_last_minute_is_current_and_an_older_one_is_marked(
-    reads: Reads[str, str], source: Source, clock: MovableClock
+    reads: Reads[str, str], source: Source, clock: Clock
 ) -> None:
     await reads.get("input", source)
     source.failure = BUSY
     clock.advance(50)
     assert (await reads.get("input", source)).as_of is None
-    known_at = clock()
+    known_at = clock.now()
     clock.advance(20)
     marked = await reads.get("input", source)
     assert marked.value == "first" and marked.as_of is not None and marked.as_of < known_at
 
 
 async def test_in_an_outage_the_old_answer_is_marked_at_once(
-    reads: Reads[str, str], source: Source, clock: MovableClock
+    reads: Reads[str, str], source: Source, clock: Clock
 ) -> None:
-    known_at = clock()
+    known_at = clock.now()
     await reads.get("input", source)
     source.failure = ProviderUnavailable("away")
     clock.advance(4)
@@ -114,9 +114,7 @@ async def test_in_an_outage_the_old_answer_is_marked_at_once(
         await reads.get("input", source)
 
 
-async def test_an_outage_is_asked_about_once_in_a_while(
-    reads: Reads[str, str], source: Source, clock: MovableClock
-) -> None:
+async def test_an_outage_is_asked_about_once_in_a_while(reads: Reads[str, str], source: Source, clock: Clock) -> None:
     source.failure = ProviderUnavailable("away")
     for _ in range(5):
         with pytest.raises(ProviderUnavailable):
@@ -127,7 +125,7 @@ async def test_an_outage_is_asked_about_once_in_a_while(
     assert (await reads.get("input", source)).value == "first"
 
 
-async def test_what_is_gone_is_not_served_again(reads: Reads[str, str], source: Source, clock: MovableClock) -> None:
+async def test_what_is_gone_is_not_served_again(reads: Reads[str, str], source: Source, clock: Clock) -> None:
     await reads.get("input", source)
     clock.advance(5)
     source.failure = InputNotFound("input")
@@ -139,7 +137,7 @@ async def test_what_is_gone_is_not_served_again(reads: Reads[str, str], source: 
 
 
 async def test_a_read_that_began_before_a_write_does_not_undo_it(
-    reads: Reads[str, str], source: Source, clock: MovableClock
+    reads: Reads[str, str], source: Source, clock: Clock
 ) -> None:
     source.gate.clear()
     reading = asyncio.ensure_future(reads.get("input", source))
@@ -152,7 +150,7 @@ async def test_a_read_that_began_before_a_write_does_not_undo_it(
 
 
 async def test_a_read_that_began_before_a_change_is_read_again(
-    reads: Reads[str, str], source: Source, clock: MovableClock
+    reads: Reads[str, str], source: Source, clock: Clock
 ) -> None:
     await reads.get("input", source)
     clock.advance(5)

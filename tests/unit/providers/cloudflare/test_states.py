@@ -10,7 +10,7 @@ import pytest
 from providers.base import InputNotFound, Phase, ProviderUnavailable
 from providers.cloudflare import mapping
 from providers.cloudflare.states import StateLimits, States
-from tests.contract.clock import MovableClock
+from tests.clock import Clock
 
 UID = "c" * 32
 LIVE = {"isInput": True, "videoUID": "e" * 32, "live": True}
@@ -51,17 +51,17 @@ def hosts() -> Hosts:
 
 
 @pytest.fixture
-def clock() -> MovableClock:
-    return MovableClock()
+def clock() -> Clock:
+    return Clock()
 
 
 @pytest.fixture
-def known(hosts: Hosts, clock: MovableClock) -> States:
-    return States(hosts, clock)
+def known(hosts: Hosts, clock: Clock) -> States:
+    return States(hosts, clock.now)
 
 
 async def test_a_webhook_that_comes_while_the_api_is_read_is_followed_by_another_read(
-    known: States, hosts: Hosts, clock: MovableClock
+    known: States, hosts: Hosts, clock: Clock
 ) -> None:
     await known.state(UID)
     clock.advance(20)
@@ -77,7 +77,7 @@ async def test_a_webhook_that_comes_while_the_api_is_read_is_followed_by_another
 
 
 async def test_a_read_that_was_given_up_leaves_the_webhook_to_the_next(
-    known: States, hosts: Hosts, clock: MovableClock
+    known: States, hosts: Hosts, clock: Clock
 ) -> None:
     await known.state(UID)
     hosts.encoder = "disconnected"
@@ -92,7 +92,7 @@ async def test_a_read_that_was_given_up_leaves_the_webhook_to_the_next(
     assert (await known.state(UID)).phase is Phase.RECONNECTING
 
 
-async def test_a_clock_that_is_set_back_freezes_no_state(known: States, hosts: Hosts, clock: MovableClock) -> None:
+async def test_a_clock_that_is_set_back_freezes_no_state(known: States, hosts: Hosts, clock: Clock) -> None:
     await known.state(UID)
     clock.advance(-3600)
     hosts.encoder, hosts.lifecycle = "disconnected", IDLE
@@ -100,9 +100,9 @@ async def test_a_clock_that_is_set_back_freezes_no_state(known: States, hosts: H
 
 
 async def test_an_api_that_takes_a_request_and_never_answers_hides_nothing_that_can_be_watched(
-    hosts: Hosts, clock: MovableClock
+    hosts: Hosts, clock: Clock
 ) -> None:
-    known = States(hosts, clock, StateLimits(api_timeout=0.01))
+    known = States(hosts, clock.now, StateLimits(api_timeout=0.01))
     hosts.encoder, hosts.lifecycle = "disconnected", IDLE
     assert not (await known.state(UID)).is_watchable
     hosts.gate.clear()
@@ -112,9 +112,9 @@ async def test_an_api_that_takes_a_request_and_never_answers_hides_nothing_that_
 
 
 async def test_a_connection_the_delivery_host_contradicts_is_not_told_as_certain(
-    hosts: Hosts, clock: MovableClock
+    hosts: Hosts, clock: Clock
 ) -> None:
-    known = States(hosts, clock, StateLimits(api_timeout=0.01))
+    known = States(hosts, clock.now, StateLimits(api_timeout=0.01))
     assert not (await known.state(UID)).degraded
     hosts.gate.clear()
     hosts.lifecycle = {**LIVE, "status": "disconnected"}
@@ -131,9 +131,7 @@ async def test_a_word_of_no_known_kind_is_an_unknown_word(known: States, hosts: 
 # When the API cannot be asked, the delivery host's newer word counts.
 
 
-async def test_a_stream_begun_while_the_api_cannot_be_asked_is_live(
-    known: States, hosts: Hosts, clock: MovableClock
-) -> None:
+async def test_a_stream_begun_while_the_api_cannot_be_asked_is_live(known: States, hosts: Hosts, clock: Clock) -> None:
     hosts.encoder, hosts.lifecycle = "disconnected", IDLE
     assert (await known.state(UID)).phase is Phase.OFFLINE
     hosts.away, hosts.lifecycle = True, LIVE
@@ -148,7 +146,7 @@ async def test_a_stream_begun_while_the_api_cannot_be_asked_is_live(
 
 
 async def test_a_stream_that_ended_while_the_api_cannot_be_asked_is_not_about_to_start(
-    known: States, hosts: Hosts, clock: MovableClock
+    known: States, hosts: Hosts, clock: Clock
 ) -> None:
     assert (await known.state(UID)).phase is Phase.LIVE
     hosts.away, hosts.lifecycle = True, IDLE
@@ -158,7 +156,7 @@ async def test_a_stream_that_ended_while_the_api_cannot_be_asked_is_not_about_to
 
 
 async def test_an_encoder_the_delivery_host_misses_is_lost_while_the_api_cannot_be_asked(
-    known: States, hosts: Hosts, clock: MovableClock
+    known: States, hosts: Hosts, clock: Clock
 ) -> None:
     assert (await known.state(UID)).phase is Phase.LIVE
     hosts.away, hosts.lifecycle = True, {**LIVE, "status": "disconnected"}
@@ -167,9 +165,7 @@ async def test_an_encoder_the_delivery_host_misses_is_lost_while_the_api_cannot_
     assert (state.phase, state.is_connected, state.is_watchable) == (Phase.RECONNECTING, False, True)
 
 
-async def test_a_hold_stays_a_hold_while_the_api_cannot_be_asked(
-    known: States, hosts: Hosts, clock: MovableClock
-) -> None:
+async def test_a_hold_stays_a_hold_while_the_api_cannot_be_asked(known: States, hosts: Hosts, clock: Clock) -> None:
     await known.state(UID)
     hosts.encoder = "disconnected"
     known.wake(UID)
@@ -181,7 +177,7 @@ async def test_a_hold_stays_a_hold_while_the_api_cannot_be_asked(
 
 
 async def test_an_input_the_delivery_host_no_longer_knows_is_looked_up_at_once(
-    known: States, hosts: Hosts, clock: MovableClock
+    known: States, hosts: Hosts, clock: Clock
 ) -> None:
     hosts.encoder, hosts.lifecycle = "disconnected", IDLE
     await known.state(UID)

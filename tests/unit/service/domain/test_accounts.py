@@ -10,17 +10,17 @@ import pytest
 from service.domain.accounts import CACHE_SECONDS, Accounts, token_digest
 from service.domain.errors import Conflict, NotAuthenticated, NotFound
 from service.store import Store
-from tests.contract.clock import MovableClock
+from tests.clock import Clock
 
 
 @pytest.fixture
-def clock() -> MovableClock:
-    return MovableClock()
+def clock() -> Clock:
+    return Clock()
 
 
 @pytest.fixture
-def accounts(store: Store, clock: MovableClock) -> Accounts:
-    return Accounts(store.accounts, store.accounts, clock, clock.monotonic)
+def accounts(store: Store, clock: Clock) -> Accounts:
+    return Accounts(store.accounts, store.accounts, clock)
 
 
 async def test_a_token_is_forty_random_characters_and_stored_as_a_digest(accounts: Accounts) -> None:
@@ -49,12 +49,12 @@ async def test_a_user_belongs_to_one_organization(accounts: Accounts) -> None:
 
 
 async def test_a_token_revoked_elsewhere_is_believed_for_a_few_seconds_at_most(
-    accounts: Accounts, store: Store, clock: MovableClock
+    accounts: Accounts, store: Store, clock: Clock
 ) -> None:
     issued = await accounts.create_token(uuid4(), uuid4())
     header = f"Token {issued.secret}"
     await accounts.authenticate(header)
-    elsewhere = Accounts(store.accounts, store.accounts, clock, clock.monotonic)
+    elsewhere = Accounts(store.accounts, store.accounts, clock)
     await elsewhere.revoke_token(issued.token.id)
     clock.advance(CACHE_SECONDS - 0.001)
     await accounts.authenticate(header)
@@ -63,9 +63,7 @@ async def test_a_token_revoked_elsewhere_is_believed_for_a_few_seconds_at_most(
         await accounts.authenticate(header)
 
 
-async def test_an_access_token_is_not_believed_a_moment_longer_than_it_lives(
-    accounts: Accounts, clock: MovableClock
-) -> None:
+async def test_an_access_token_is_not_believed_a_moment_longer_than_it_lives(accounts: Accounts, clock: Clock) -> None:
     organization, user = uuid4(), uuid4()
     await accounts.create_token(organization, user)
     bearer = f"Bearer {await accounts.issue_bearer(organization, user, lifetime=10)}"
@@ -76,11 +74,11 @@ async def test_an_access_token_is_not_believed_a_moment_longer_than_it_lives(
         await accounts.authenticate(bearer)
 
 
-async def test_another_process_knows_the_access_tokens(accounts: Accounts, store: Store, clock: MovableClock) -> None:
+async def test_another_process_knows_the_access_tokens(accounts: Accounts, store: Store, clock: Clock) -> None:
     organization, user = uuid4(), uuid4()
     await accounts.create_token(organization, user)
     bearer = await accounts.issue_bearer(organization, user)
-    elsewhere = Accounts(store.accounts, store.accounts, clock, clock.monotonic)
+    elsewhere = Accounts(store.accounts, store.accounts, clock)
     identity = await elsewhere.authenticate(f"Bearer {bearer}")
     assert identity.user is not None and identity.user.id == user
 
@@ -99,13 +97,13 @@ async def test_a_lifetime_out_of_range_is_refused(accounts: Accounts, lifetime: 
         await accounts.issue_bearer(uuid4(), uuid4(), lifetime=lifetime)
 
 
-async def test_no_more_tokens_are_remembered_than_the_limit(store: Store, clock: MovableClock) -> None:
-    accounts = Accounts(store.accounts, store.accounts, clock, clock.monotonic, cache_size=3)
+async def test_no_more_tokens_are_remembered_than_the_limit(store: Store, clock: Clock) -> None:
+    accounts = Accounts(store.accounts, store.accounts, clock, cache_size=3)
     issued = [await accounts.create_token(uuid4(), uuid4()) for _ in range(4)]
     for each in issued:
         await accounts.authenticate(f"Token {each.secret}")
     for each in issued:
-        await store.accounts.revoke_token(each.token.id, clock())
+        await store.accounts.revoke_token(each.token.id, clock.now())
     for each in issued[1:]:
         await accounts.authenticate(f"Token {each.secret}")
     with pytest.raises(NotAuthenticated):

@@ -10,7 +10,7 @@ from service.domain.accounts import Accounts
 from service.domain.client_limits import ClientLimits, LimitedClients
 from service.domain.errors import NotAuthenticated, Throttled
 from service.store import Store
-from tests.contract.clock import MovableClock
+from tests.clock import Clock
 
 LIMITS = ClientLimits(burst=3, per_second=0.5)
 
@@ -19,9 +19,9 @@ class Callers:
     """A limited service and the people who call it."""
 
     def __init__(self, store: Store, limits: ClientLimits = LIMITS) -> None:
-        self.clock = MovableClock()
-        self.accounts = Accounts(store.accounts, store.accounts, self.clock, self.clock.monotonic)
-        self.limited = LimitedClients(self.accounts, limits, lambda: int(self.clock.monotonic() * 1000))
+        self.clock = Clock()
+        self.accounts = Accounts(store.accounts, store.accounts, self.clock)
+        self.limited = LimitedClients(self.accounts, limits, self.clock)
         self.organization = uuid4()
 
     async def header(self, user: UUID | None) -> str:

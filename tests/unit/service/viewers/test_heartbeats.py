@@ -6,14 +6,15 @@ import pytest
 
 from service.viewers.heartbeats import HeartbeatLimits, Heartbeats
 from service.viewers.port import WINDOW_MS
+from tests.clock import Clock
 
 ANN, BOB = ("stream", b"ann"), ("stream", b"bob")
-NOW = 1_000_000
+NOW = Clock().unix_ms()
 
 
 @pytest.fixture
 def beats() -> Heartbeats:
-    return Heartbeats(lambda: NOW)
+    return Heartbeats(Clock())
 
 
 def test_the_newest_heartbeat_of_a_visitor_is_sent_once(beats: Heartbeats) -> None:
@@ -34,24 +35,24 @@ def test_after_a_break_the_whole_window_is_sent_again_and_nothing_older(beats: H
 
 
 def test_a_clock_that_is_set_back_keeps_nobody_young() -> None:
-    now = NOW
-    beats = Heartbeats(lambda: now)
-    beats.add(ANN, now)
+    clock = Clock()
+    beats = Heartbeats(clock)
+    beats.add(ANN, clock.unix_ms())
     beats.drain()
-    now -= 3_600_000
-    beats.add(BOB, now)
+    clock.set_back(3_600)
+    beats.add(BOB, clock.unix_ms())
     beats.drain()
-    now += WINDOW_MS + 1
+    clock.advance((WINDOW_MS + 1) / 1000)
     beats.send_all = True
     assert beats.drain() == []
 
 
 def test_a_heartbeat_from_before_the_clock_was_set_back_is_one_of_now() -> None:
-    now = NOW
-    beats = Heartbeats(lambda: now)
-    beats.add(ANN, now)
-    now -= 3_600_000
-    assert beats.drain() == [(ANN, now)]
+    clock = Clock()
+    beats = Heartbeats(clock)
+    beats.add(ANN, clock.unix_ms())
+    clock.set_back(3_600)
+    assert beats.drain() == [(ANN, clock.unix_ms())]
 
 
 def test_too_many_held_ones_are_remembered_and_then_all_are_sent() -> None:

@@ -16,16 +16,9 @@ from service.domain.audience import visitors as module
 from service.domain.audience.visitors import TOKEN_LIFETIME, VisitorLimits, Visitors, show_expiry
 from service.domain.errors import NotAuthenticated, NotFound, Throttled
 from service.store import Store
+from tests.clock import Clock
 
 HERE = "192.0.2.1"
-
-
-@dataclass
-class Clock:
-    at: datetime = datetime(2026, 1, 1, tzinfo=UTC)
-
-    def __call__(self) -> datetime:
-        return self.at
 
 
 @dataclass

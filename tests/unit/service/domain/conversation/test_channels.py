@@ -11,14 +11,14 @@ from service.domain.entities import ChannelType
 from service.domain.errors import Forbidden, Invalid, NotFound, Unavailable
 from service.domain.paging import PageRequest
 from service.store import Store
-from tests.contract.clock import MovableClock
+from tests.clock import Clock
 from tests.contract.room import new_people, new_room
 from tests.unit.service.domain.callers import caller
 
 
 @pytest.fixture
 def channels(store: Store) -> Channels:
-    return Channels(store.channels, MovableClock(), store.directory)
+    return Channels(store.channels, Clock(), store.directory)
 
 
 async def test_who_makes_a_channel_is_in_it_and_its_admin_whom_he_names_is_in_it(

@@ -14,7 +14,7 @@ from service.domain.entities import ChannelType
 from service.domain.errors import Forbidden, Invalid, NotFound
 from service.domain.paging import PageRequest
 from service.store import Store
-from tests.contract.clock import MovableClock
+from tests.clock import Clock
 from tests.contract.room import new_people, new_room
 from tests.unit.service.domain.callers import caller
 
@@ -26,7 +26,7 @@ def joined(store: Store) -> JoinedChannels:
 
 @pytest.fixture
 def directs(store: Store, joined: JoinedChannels) -> DirectChannels:
-    return DirectChannels(store.directs, joined, store.directory, MovableClock())
+    return DirectChannels(store.directs, joined, store.directory, Clock())
 
 
 @given(st.lists(st.uuids(), min_size=1), st.randoms(use_true_random=False))

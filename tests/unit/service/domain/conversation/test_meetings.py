@@ -13,7 +13,7 @@ from service.domain.conversation.meetings import LEASE, TOKEN_LIFETIME, CallKind
 from service.domain.errors import Forbidden
 from service.domain.paging import PageRequest
 from service.store import Store
-from tests.contract.clock import MovableClock
+from tests.clock import Clock
 from tests.contract.room import Room, new_people, new_room
 from tests.unit.service.domain.callers import caller
 
@@ -22,12 +22,12 @@ SIGNER = MeetingSigner("our-app", "jitsi", "meet.example.com", SECRET)
 
 
 @pytest.fixture
-def clock() -> MovableClock:
-    return MovableClock()
+def clock() -> Clock:
+    return Clock()
 
 
 @pytest.fixture
-def meetings(store: Store, clock: MovableClock) -> Meetings:
+def meetings(store: Store, clock: Clock) -> Meetings:
     return Meetings(store.presence, store.accounts, SIGNER, clock)
 
 
@@ -43,7 +43,7 @@ async def in_call(meetings: Meetings, room: Room) -> list[tuple[int, bool]]:
 
 
 async def test_a_users_token_is_for_that_user_whoever_he_says_he_is(
-    store: Store, meetings: Meetings, clock: MovableClock
+    store: Store, meetings: Meetings, clock: Clock
 ) -> None:
     room = await new_room(store)
     guest = Guest(id="somebody-else", name="Countess", email="ada@example.com")
@@ -51,7 +51,7 @@ async def test_a_users_token_is_for_that_user_whoever_he_says_he_is(
     told = claims(issued.access_token)
     assert told["context"]["user"] == {"id": str(room.people[0]), "name": "Countess", "email": "ada@example.com"}
     assert (told["room"], told["iss"], told["sub"]) == (str(room.id), "our-app", "meet.example.com")
-    assert told["exp"] == int(clock.now.timestamp()) + TOKEN_LIFETIME == told["iat"] + issued.expires_in
+    assert told["exp"] == int(clock.now().timestamp()) + TOKEN_LIFETIME == told["iat"] + issued.expires_in
     assert issued.access_token not in repr(issued)
 
 
@@ -74,13 +74,13 @@ async def test_a_group_is_the_organization_or_refused(store: Store, meetings: Me
 
 
 async def test_who_has_a_token_is_in_the_call_until_he_leaves_or_his_lease_ends(
-    store: Store, meetings: Meetings, clock: MovableClock
+    store: Store, meetings: Meetings, clock: Clock
 ) -> None:
     room = await new_room(store)
     await meetings.issue(room.channel, await caller(room, 0), None, Guest())
-    await meetings.note_call(room.channel, room.people[1], CallKind.REQUEST, clock.now)
+    await meetings.note_call(room.channel, room.people[1], CallKind.REQUEST, clock.now())
     assert await in_call(meetings, room) == [(2, True)]
-    await meetings.note_call(room.channel, room.people[0], CallKind.LEAVE, clock.now + timedelta(seconds=1))
+    await meetings.note_call(room.channel, room.people[0], CallKind.LEAVE, clock.now() + timedelta(seconds=1))
     clock.advance(2)
     assert await in_call(meetings, room) == [(1, False)]
     clock.advance(LEASE.total_seconds())

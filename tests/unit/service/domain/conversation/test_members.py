@@ -12,7 +12,7 @@ from service.domain.entities import ChannelType, NotifyMode
 from service.domain.errors import Conflict, Forbidden, Invalid, NotFound
 from service.domain.paging import PageRequest
 from service.store import Store
-from tests.contract.clock import MovableClock
+from tests.clock import Clock
 from tests.contract.room import new_people, new_room
 from tests.unit.service.domain.callers import caller
 
@@ -21,7 +21,7 @@ DIRECT = {"type": ChannelType.DIRECT, "is_private": True}
 
 @pytest.fixture
 def members(store: Store) -> Members:
-    return Members(store.members, store.directory, MovableClock())
+    return Members(store.members, store.directory, Clock())
 
 
 async def test_anybody_of_the_organization_joins_a_public_channel(store: Store, members: Members) -> None:
@@ -78,11 +78,11 @@ async def test_a_member_sent_back_as_he_is_changes_nothing(store: Store, members
 async def test_what_somebody_has_seen_only_he_can_say(store: Store, members: Members) -> None:
     room = await new_room(store)
     await room.says(room.people[0])
-    seen = MemberChanges(sees=True, last_seen_at=MovableClock().now)
+    seen = MemberChanges(sees=True, last_seen_at=Clock().now())
     with pytest.raises(Forbidden):
         await members.change(await caller(room, 0), room.id, room.people[1], seen)
     changed = await members.change(await caller(room, 1), room.id, room.people[1], seen)
-    assert (changed.unread_message_count, changed.last_seen_at) == (0, MovableClock().now)
+    assert (changed.unread_message_count, changed.last_seen_at) == (0, Clock().now())
 
 
 async def test_a_member_leaves_and_only_an_admin_sends_others_away(store: Store, members: Members) -> None:

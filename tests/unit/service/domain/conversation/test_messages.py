@@ -13,7 +13,7 @@ from service.domain.entities import Channel, ChannelType, MessageType
 from service.domain.errors import Conflict, Forbidden, Invalid, NotFound
 from service.domain.paging import PageRequest
 from service.store import Store
-from tests.contract.clock import MovableClock
+from tests.clock import Clock
 from tests.contract.room import new_people, new_room
 from tests.unit.service.domain.callers import caller
 
@@ -22,7 +22,7 @@ HELLO = Draft({"version": 3, "chunks": [{"type": "text", "text": "Hello"}]})
 
 @pytest.fixture
 def messages(store: Store) -> Messages:
-    return Messages(store.messages, store, MovableClock())
+    return Messages(store.messages, store, Clock())
 
 
 async def test_a_message_comes_back_as_it_was_sent(store: Store, messages: Messages) -> None:
@@ -107,7 +107,7 @@ async def test_calls_are_told_of_once_for_each_message(store: Store) -> None:
     async def listen(channel: Channel, user: UUID, kind: CallKind, _at: datetime) -> None:
         heard.append((channel.id, user, kind))
 
-    messages = Messages(store.messages, store, MovableClock(), listen)
+    messages = Messages(store.messages, store, Clock(), listen)
     room = await new_room(store)
     ada = await caller(room, 0)
     request = Draft(HELLO.body, MessageType.CALL_REQUEST, id=uuid4())

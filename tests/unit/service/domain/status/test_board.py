@@ -16,8 +16,9 @@ from service.domain.status.board import BoardLimits
 from service.domain.status.watched import Watched
 from service.viewers.port import ViewerCount
 from service.viewers.redis import RedisViewers
+from tests.clock import Clock
 from tests.servers import RedisServer
-from tests.stream_stage import UNHURRIED, Clock, Stage
+from tests.stream_stage import UNHURRIED, Stage
 from tests.waiting import until
 
 HURRIED = BoardLimits(refresh_every=0.01, reload_every=0.0)
@@ -110,7 +111,7 @@ async def test_a_clock_that_is_set_back_hides_no_channel(tasks: Tasks) -> None:
     made = uuid4()
     with pytest.raises(NotFound):
         await stage.watch(made)
-    stage.clock.now_ms -= 3_600_000
+    stage.clock.set_back(3_600)
     stage.channels.inputs[stage.organization, made] = None
     assert state(await stage.watch(made)) is Phase.OFFLINE
 
@@ -153,7 +154,7 @@ async def test_the_countdown_runs_on_the_timer(tasks: Tasks) -> None:
     stage = await Stage(tasks, HURRIED).open()
     stage.provider.connect(stage.uid)
     watched = await stage.watch()
-    stage.clock.now_ms += 10_000
+    stage.clock.advance(10)
     await until(lambda: watched.snapshot.status.seconds_until_watchable == 20)
 
 
@@ -176,7 +177,7 @@ async def test_a_heartbeat_before_there_is_something_to_watch_does_not_count(tas
     stage.provider.connect(stage.uid)
     watched = await stage.watch()
     stage.board.heartbeat(watched, "ann", new_visitor=True)
-    assert (await stage.viewers.count(stage.uid, stage.clock())).value == 0
+    assert (await stage.viewers.count(stage.uid, stage.clock.unix_ms())).value == 0
 
 
 async def test_the_count_is_0_in_the_very_status_that_says_the_broadcast_has_ended(tasks: Tasks) -> None:
@@ -197,7 +198,7 @@ async def test_the_count_is_0_in_the_very_status_that_says_the_broadcast_has_end
 async def test_a_stream_that_is_not_on_the_board_has_no_viewers_after_its_end_either(tasks: Tasks) -> None:
     stage = await Stage(tasks).open()
     stage.go_live()
-    stage.viewers.seen(stage.uid, "ann", stage.clock())
+    stage.viewers.seen(stage.uid, "ann", stage.clock.unix_ms())
     stage.provider.end(stage.uid)
     assert (await stage.board.states([stage.uid]))[stage.uid].viewer_count == 0
 
@@ -208,7 +209,7 @@ async def test_visitors_who_left_are_gone_two_minutes_later(tasks: Tasks) -> Non
     watched = await stage.watch()
     stage.board.heartbeat(watched, "ann")
     await until(lambda: watched.snapshot.viewers.value == 1)
-    stage.clock.now_ms += 120_001
+    stage.clock.advance(120.001)
     await until(lambda: watched.snapshot.viewers.value == 0)
 
 
@@ -218,7 +219,7 @@ async def test_the_count_stands_still_while_redis_is_away_and_is_exact_when_it_i
     clock = Clock()
 
     async def shared_time(_: object) -> int:
-        return clock()
+        return clock.unix_ms()
 
     viewers = RedisViewers(redis_server.url, spawn=tasks.spawn, digest_key=b"key", clock=clock, time_source=shared_time)
     stage = await Stage(tasks, HURRIED, viewers=viewers, clock=clock).open()
@@ -233,7 +234,7 @@ async def test_the_count_stands_still_while_redis_is_away_and_is_exact_when_it_i
     assert (watched.snapshot.viewers.value, watched.snapshot.status.is_watchable) == (1, True)
 
     redis_server.start()
-    await until(lambda: watched.snapshot.viewers == ViewerCount(2, clock()))
+    await until(lambda: watched.snapshot.viewers == ViewerCount(2, clock.unix_ms()))
     await stage.board.aclose()
     await viewers.aclose()
 
@@ -371,7 +372,7 @@ async def test_a_channel_somebody_listens_to_is_asked_for(tasks: Tasks) -> None:
 async def test_summaries_of_many_streams_ask_once_for_each(tasks: Tasks) -> None:
     stage = await Stage(tasks).open()
     stage.go_live()
-    stage.viewers.seen(stage.uid, "ann", stage.clock())
+    stage.viewers.seen(stage.uid, "ann", stage.clock.unix_ms())
     answers = await asyncio.gather(*(stage.board.states([stage.uid, "unknown"]) for _ in range(10)))
     summary = answers[0]
     assert (summary[stage.uid].state, summary[stage.uid].viewer_count) == (Phase.LIVE, 1)

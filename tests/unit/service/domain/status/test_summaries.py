@@ -14,6 +14,7 @@ from service.domain.ports import LiveSummary
 from service.domain.status import summaries as summarizing
 from service.domain.status.summaries import AT_ONCE, Summaries
 from service.viewers.memory import MemoryViewers
+from tests.clock import Clock
 from tests.waiting import until
 
 
@@ -54,7 +55,7 @@ def viewers() -> MemoryViewers:
 
 @pytest.fixture
 def summaries(provider: Gated, viewers: MemoryViewers, tasks: Tasks) -> Summaries:
-    return Summaries(provider, viewers, tasks.spawn, lambda: 1_000)
+    return Summaries(provider, viewers, tasks.spawn, Clock())
 
 
 async def made(provider: MemoryProvider, count: int) -> list[str]:
@@ -68,7 +69,7 @@ async def test_each_stream_has_its_state_and_its_viewers(
     quiet, live = await made(provider, 2)
     provider.connect(live)
     provider.make_watchable(live)
-    viewers.seen(live, "somebody", 1_000)
+    viewers.seen(live, "somebody", Clock().unix_ms())
     answers = await summaries.of([quiet, live, quiet, "unknown"])
     nothing = LiveSummary(Phase.OFFLINE, 0)
     lost = LiveSummary(Phase.OFFLINE, 0, lost=True)

@@ -13,7 +13,7 @@ from service.domain.streams.public_info import PublicStreamInfo
 from service.domain.streams.queries import StreamQueries
 from service.domain.streams.streams import Streams
 from service.store import Store
-from tests.contract.clock import MovableClock
+from tests.clock import Clock
 from tests.contract.room import Room, new_room
 
 
@@ -21,8 +21,8 @@ class Stage:
     """A showcase, and the streams it shows."""
 
     def __init__(self, store: Store) -> None:
-        self.clock = MovableClock()
-        self.provider = MemoryProvider(clock=self.clock)
+        self.clock = Clock()
+        self.provider = MemoryProvider(clock=self.clock.now)
         self.streams = Streams(self.provider, store.channels, store.claims, self.clock)
         queries = StreamQueries(self.provider, store.claims, self)
         self.showcase = PublicStreamInfo(self.provider, store.channels, store.claims, queries)

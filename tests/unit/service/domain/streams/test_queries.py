@@ -19,7 +19,7 @@ from service.domain.streams.queries import StreamQueries
 from service.domain.streams.streams import Streams
 from service.store import Store
 from service.viewers.memory import MemoryViewers
-from tests.contract.clock import MovableClock
+from tests.clock import Clock
 from tests.contract.room import START, Room, channel_of, new_people, new_room
 from tests.unit.service.domain.callers import caller
 
@@ -28,11 +28,11 @@ class Stage:
     """Streams of one organization, and their queries."""
 
     def __init__(self, store: Store, tasks: Tasks) -> None:
-        self.clock = MovableClock()
-        self.provider = MemoryProvider(clock=self.clock)
+        self.clock = Clock()
+        self.provider = MemoryProvider(clock=self.clock.now)
         self.store = store
         self.streams = Streams(self.provider, store.channels, store.claims, self.clock)
-        self._summaries = Summaries(self.provider, MemoryViewers(digest_key=bytes(16)), tasks.spawn, lambda: 0)
+        self._summaries = Summaries(self.provider, MemoryViewers(digest_key=bytes(16)), tasks.spawn, self.clock)
         self.queries = StreamQueries(self.provider, store.claims, self)
         self.states = self._summaries.of
 
@@ -172,7 +172,7 @@ async def test_a_recording_of_a_deleted_private_channel_stays_with_its_members(s
     assert (found[0].uid, found[1]) == (recorded, room.id)
     with pytest.raises(NotFound):
         await stage.queries.recording(await caller(room, stranger), recorded)
-    await store.channels.remove_channel(room.id, stage.clock.now + timedelta(1))
+    await store.channels.remove_channel(room.id, stage.clock.now() + timedelta(1))
     while await store.purge.purge_messages(10):
         pass
     for who in (1, None):

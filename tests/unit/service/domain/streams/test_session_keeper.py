@@ -25,7 +25,8 @@ from service.domain.streams.streams import Streams
 from service.store import Store
 from service.viewers.memory import MemoryViewers
 from service.viewers.port import WINDOW_MS, ViewerCount
-from tests.stream_stage import UNHURRIED, Clock
+from tests.clock import Clock
+from tests.stream_stage import UNHURRIED
 
 
 @dataclass
@@ -44,14 +45,14 @@ class Stage:
     def keeper(self, *, listen: bool = True, audience: AudienceLog | None = None) -> SessionKeeper:
         """As a process of its own has it."""
         made = SessionKeeper(
-            self.store.sessions, self.provider, self.board, self.viewers, self.tasks.spawn, self.clock.moment, audience
+            self.store.sessions, self.provider, self.board, self.viewers, self.tasks.spawn, self.clock, audience
         )
         if listen:
             self.provider.listen(made.handle_event)
         return made
 
     def sessions(self, keeper: SessionKeeper) -> Sessions:
-        return Sessions(self.store.sessions, keeper, self.clock.moment)
+        return Sessions(self.store.sessions, keeper, self.clock)
 
     async def all(self) -> list[StreamSession]:
         return await self.store.sessions.sessions(self.channel.id, PageRequest(100))
@@ -66,10 +67,10 @@ class Stage:
 
     def watch(self, *visitors: str) -> None:
         for visitor in visitors:
-            self.viewers.seen(self.uid, visitor, self.clock())
+            self.viewers.seen(self.uid, visitor, self.clock.unix_ms())
 
     def pass_time(self, seconds: float) -> None:
-        self.clock.now_ms += int(seconds * 1000)
+        self.clock.advance(seconds)
 
 
 @pytest.fixture
@@ -78,14 +79,12 @@ async def stage(migrated_sqlite: str, tasks: Tasks, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(module, "RETRY_AFTER", 0.01)
     monkeypatch.setattr("service.domain.status.summaries.FRESH_FOR", 0.0)
     store, clock = Store(migrated_sqlite), Clock()
-    provider, viewers = MemoryProvider(clock=clock.moment), MemoryViewers(digest_key=b"key")
-    streams = Streams(provider, store.channels, store.claims, clock.moment)
+    provider, viewers = MemoryProvider(clock=clock.now), MemoryViewers(digest_key=b"key")
+    streams = Streams(provider, store.channels, store.claims, clock)
     board = StatusBoard(streams, provider, viewers, tasks.spawn, clock, UNHURRIED)
     organization: UUID = uuid4()
-    await Accounts(store.accounts, store.accounts, clock.moment).create_token(organization, None)
-    channel = await Channels(store.channels, clock.moment, store.directory).create(
-        organization, None, NewChannel("News")
-    )
+    await Accounts(store.accounts, store.accounts, clock).create_token(organization, None)
+    channel = await Channels(store.channels, clock, store.directory).create(organization, None, NewChannel("News"))
     made = await streams.ensure(channel)
     yield Stage(store, provider, viewers, board, tasks, clock, channel, made.input.uid)
     await board.aclose()
@@ -95,7 +94,7 @@ async def stage(migrated_sqlite: str, tasks: Tasks, monkeypatch: pytest.MonkeyPa
 async def test_an_encoder_opens_a_session_and_its_broadcasts_end_closes_it(stage: Stage) -> None:
     keeper = stage.keeper()
     keeper.start()
-    began = stage.clock.moment()
+    began = stage.clock.now()
     stage.go_live()
     stage.pass_time(60)
     stage.provider.drop(stage.uid)
@@ -103,7 +102,7 @@ async def test_an_encoder_opens_a_session_and_its_broadcasts_end_closes_it(stage
     await keeper.settled()
     assert (await stage.only()).stopped_at is None  # a drop within the reconnect window changes nothing
     stage.pass_time(60)
-    ended = stage.clock.moment()
+    ended = stage.clock.now()
     stage.provider.end(stage.uid)
     await keeper.settled()
     session = await stage.only()
@@ -142,7 +141,7 @@ async def test_an_end_nobody_heard_of_closes_the_session_all_the_same(stage: Sta
     await keeper.settled()
     await keeper.aclose()
     stage.pass_time(30)
-    ended = stage.clock.moment()
+    ended = stage.clock.now()
     stage.provider.end(stage.uid)
     stage.pass_time(30)
     await stage.keeper(listen=False).sample(visitors=False)
@@ -165,12 +164,12 @@ async def test_a_session_whose_encoder_never_comes_is_closed_after_a_day(stage: 
     await stage.sessions(keeper).start(stage.channel)
     stage.pass_time(UNUSED_AFTER.total_seconds())
     await keeper.sample(visitors=True)
-    assert (await stage.only()).stopped_at == stage.clock.moment()
+    assert (await stage.only()).stopped_at == stage.clock.now()
 
 
 async def test_a_session_whose_live_input_is_gone_is_closed(stage: Stage) -> None:
     keeper = stage.keeper()
-    await open_session(stage.store.sessions, uuid4(), uuid4(), stage.clock.moment(), by_encoder=True)
+    await open_session(stage.store.sessions, uuid4(), uuid4(), stage.clock.now(), by_encoder=True)
     await keeper.sample(visitors=True)
     assert len(await stage.store.sessions.running_sessions(10)) == 1
     stage.pass_time(ABANDONED_AFTER.total_seconds())
@@ -254,7 +253,7 @@ async def test_every_look_at_a_shown_stream_is_logged_with_its_viewers(stage: St
     stage.watch("ann", "bob")
     await keeper.settled()
     await keeper.sample(visitors=False)
-    assert audience.at(stage.uid, [stage.clock.moment()]) == [2]
+    assert audience.at(stage.uid, [stage.clock.now()]) == [2]
 
 
 async def test_what_nobody_could_count_is_no_sample(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -268,7 +267,7 @@ async def test_what_nobody_could_count_is_no_sample(stage: Stage, monkeypatch: p
     stage.go_live()
     await keeper.settled()
     await keeper.sample(visitors=False)
-    assert audience.at(stage.uid, [stage.clock.moment()]) == [None]
+    assert audience.at(stage.uid, [stage.clock.now()]) == [None]
 
 
 async def test_stopping_counts_who_came_last(stage: Stage) -> None:

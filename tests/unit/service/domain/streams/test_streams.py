@@ -10,6 +10,7 @@ import pytest
 
 from providers.base import InputNotFound, InputOptions, InputRequest, LatencyMode, LiveInput
 from providers.memory import MemoryProvider
+from service.clock import SystemClock
 from service.domain.conversation.channels import Channels, NewChannel
 from service.domain.entities import Channel
 from service.domain.errors import Invalid, NotFound, Unavailable
@@ -47,10 +48,6 @@ class Treacherous(MemoryProvider):
         return await super().get_input(uid)
 
 
-def now() -> datetime:
-    return datetime.now(UTC)
-
-
 @pytest.fixture
 def provider() -> Treacherous:
     return Treacherous()
@@ -58,7 +55,7 @@ def provider() -> Treacherous:
 
 @pytest.fixture
 def streams(store: Store, provider: Treacherous) -> Streams:
-    return Streams(provider, store.channels, store.claims, now)
+    return Streams(provider, store.channels, store.claims, SystemClock())
 
 
 @pytest.fixture
@@ -66,8 +63,8 @@ async def channel(store: Store) -> Channel:
     from service.domain.accounts import Accounts
 
     organization = uuid4()
-    await Accounts(store.accounts, store.accounts, now).create_token(organization, uuid4())
-    return await Channels(store.channels, now, store.directory).create(organization, None, NewChannel("News"))
+    await Accounts(store.accounts, store.accounts, SystemClock()).create_token(organization, uuid4())
+    return await Channels(store.channels, SystemClock(), store.directory).create(organization, None, NewChannel("News"))
 
 
 async def test_a_death_between_answer_and_commit_leaves_no_second_input(
@@ -78,7 +75,7 @@ async def test_a_death_between_answer_and_commit_leaves_no_second_input(
         await streams.ensure(channel)
     claim = await store.claims.claimed(channel.id)
     assert claim is not None and claim.uid is None
-    after_restart = Streams(provider, store.channels, store.claims, now)
+    after_restart = Streams(provider, store.channels, store.claims, SystemClock())
     ensured = await after_restart.ensure(channel)
     assert ensured.created
     assert len(provider._books.inputs) == 1
@@ -103,7 +100,7 @@ async def test_a_channel_goes_over_to_another_provider_with_its_claim(
     other = Treacherous()
     other.name = "other"
     other.deaths = 1
-    moved = Streams(other, store.channels, store.claims, now)
+    moved = Streams(other, store.channels, store.claims, SystemClock())
     with pytest.raises(Died):
         await moved.ensure(channel)
     assert await moved.reconcile() == 1
@@ -265,7 +262,7 @@ async def test_a_deleted_channel_has_no_stream_even_before_its_input_has_ended(
     streams: Streams, store: Store, channel: Channel
 ) -> None:
     await streams.ensure(channel)
-    await store.channels.remove_channel(channel.id, now())
+    await store.channels.remove_channel(channel.id, datetime.now(UTC))
     assert await streams.find_stream(channel.organization_id, channel.id) is None
 
 
@@ -276,7 +273,7 @@ async def test_a_deleted_channel_whose_order_the_provider_knows_nothing_of_is_do
     provider.deaths = 1
     with pytest.raises(Died):
         await streams.ensure(channel)
-    await store.channels.remove_channel(channel.id, now())
+    await store.channels.remove_channel(channel.id, datetime.now(UTC))
 
     async def vanished(request: InputRequest) -> LiveInput:
         raise InputNotFound(request.request_id)
