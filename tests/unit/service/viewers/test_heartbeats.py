@@ -56,7 +56,7 @@ def test_a_heartbeat_from_before_the_clock_was_set_back_is_one_of_now() -> None:
 
 
 def test_too_many_held_ones_are_remembered_and_then_all_are_sent() -> None:
-    beats = Heartbeats(lambda: NOW, HeartbeatLimits(max_held=2))
+    beats = Heartbeats(Clock(), HeartbeatLimits(max_held=2))
     for heartbeat in (ANN, BOB):
         beats.add(heartbeat, NOW)
     assert beats.drain() == [(ANN, NOW), (BOB, NOW)]
