@@ -111,9 +111,7 @@ async def test_an_api_that_takes_a_request_and_never_answers_hides_nothing_that_
     assert (await known.state(UID)).is_watchable
 
 
-async def test_a_connection_the_delivery_host_contradicts_is_not_told_as_certain(
-    hosts: Hosts, clock: Clock
-) -> None:
+async def test_a_connection_the_delivery_host_contradicts_is_not_told_as_certain(hosts: Hosts, clock: Clock) -> None:
     known = States(hosts, clock.now, StateLimits(api_timeout=0.01))
     assert not (await known.state(UID)).degraded
     hosts.gate.clear()
