@@ -106,11 +106,15 @@ class Browser:
         for name in permissions:
             await self._post("permissions", descriptor={"name": name}, state="granted")
 
-    async def network(self, *, offline: bool) -> None:
-        """Take the browser off the network, or put it back."""
+    async def network(self, *, offline: bool = False, latency: int = 0, throughput: int = -1) -> None:
+        """Emulate a network: none, or one with `latency` ms and `throughput` bytes/s each way; by default the real one."""
         await self._devtools("Network.enable")
         await self._devtools(
-            "Network.emulateNetworkConditions", offline=offline, latency=0, downloadThroughput=-1, uploadThroughput=-1
+            "Network.emulateNetworkConditions",
+            offline=offline,
+            latency=latency,
+            downloadThroughput=throughput,
+            uploadThroughput=throughput,
         )
 
     async def screenshot(self, file: Path) -> None:
