@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from providers.local.packager.cutting import PART_TARGET_LOW_LATENCY
 from providers.local.transcoder.renditions import MAX_RENDITIONS, RENDITIONS
 from service.logs import clean_text
 from service.setting_rules import (
@@ -150,6 +151,9 @@ class Settings(BaseSettings):
     max_transcodes: Annotated[
         int, Field(ge=0, le=MAX_TRANSCODES_LIMIT), Rule(f"a number from 0 to {MAX_TRANSCODES_LIMIT}")
     ] = 2
+    low_latency_part_seconds: Annotated[
+        float, Field(ge=0.2, le=1.0), Rule("a number of seconds from 0.2 to 1.0, like 0.5")
+    ] = PART_TARGET_LOW_LATENCY
     new_visitors_per_address: Annotated[
         int, Field(ge=1, le=1_000_000), Rule("a number of visitors per minute from 1 to 1000000")
     ] = 3000

@@ -35,6 +35,7 @@ class MediaPlaylist:
     part_target: float | None = None
     hint: dict[str, str] | None = None
     reports: list[dict[str, str]] = field(default_factory=list)
+    skipped: int = 0
 
 
 def attributes(text: str) -> dict[str, str]:
@@ -52,7 +53,7 @@ def read_media(text: str) -> MediaPlaylist:
     assert lines[0] == "#EXTM3U"
     playlist = MediaPlaylist()
     seen: set[str] = set()
-    discontinuity = 0
+    discontinuity = version = 0
     current_map = ""
     dated: datetime | None = None
     duration: float | None = None
@@ -73,7 +74,8 @@ def read_media(text: str) -> MediaPlaylist:
         seen.add(tag)
         match tag:
             case "#EXT-X-VERSION":
-                assert int(value) >= 6, "EXT-X-MAP needs version 6"
+                version = int(value)
+                assert version >= 6, "EXT-X-MAP needs version 6"
             case "#EXT-X-TARGETDURATION":
                 playlist.target_duration = int(value)
             case "#EXT-X-MEDIA-SEQUENCE":
@@ -89,6 +91,11 @@ def read_media(text: str) -> MediaPlaylist:
                 playlist.control = attributes(value)
             case "#EXT-X-PART-INF":
                 playlist.part_target = float(attributes(value)["PART-TARGET"])
+            case "#EXT-X-SKIP":
+                assert version >= 9, "EXT-X-SKIP needs version 9"
+                assert not playlist.segments and not playlist.open_parts, "skipped segments are the first ones"
+                playlist.skipped = int(attributes(value)["SKIPPED-SEGMENTS"])
+                assert playlist.skipped > 0
             case "#EXT-X-DISCONTINUITY":
                 discontinuity += 1
                 current_map = ""
@@ -115,7 +122,7 @@ def read_media(text: str) -> MediaPlaylist:
                 assert current_map, f"a segment without a map: {line}"
                 playlist.segments.append(
                     Segment(
-                        playlist.sequence + len(playlist.segments),
+                        playlist.sequence + playlist.skipped + len(playlist.segments),
                         discontinuity,
                         line,
                         duration,
@@ -164,6 +171,28 @@ def check_parts_are_full(playlist: MediaPlaylist) -> None:
         for part, after in pairwise(parts):
             assert playlist.part_target is not None
             assert float(part["DURATION"]) >= 0.85 * playlist.part_target - 1e-3 or after.get("INDEPENDENT") == "YES"
+
+
+def check_delta(full: MediaPlaylist, delta: MediaPlaylist) -> None:
+    """Assert that a player with an earlier playlist gets the same from a delta update as from the whole (§6.2.5.1)."""
+    until = float(full.control["CAN-SKIP-UNTIL"])
+    assert until >= 6 * full.target_duration, "the least skip boundary (§4.4.3.8)"
+    assert (delta.sequence, delta.discontinuity) == (full.sequence, full.discontinuity)
+    assert (delta.control, delta.hint, delta.reports) == (full.control, full.hint, full.reports)
+    kept = full.segments[delta.skipped :]
+    assert [(each.sequence, each.uri, each.duration, each.map, each.dated, each.parts) for each in delta.segments] == [
+        (each.sequence, each.uri, each.duration, each.map, each.dated, each.parts) for each in kept
+    ]
+    assert delta.open_parts == full.open_parts
+    opened = sum(float(part["DURATION"]) for part in full.open_parts)
+    if delta.skipped:
+        assert sum(each.duration for each in kept) + opened >= until - 1e-3, (
+            "more was skipped than lies before the boundary"
+        )
+        before = full.segments[delta.skipped - 1].discontinuity
+        assert [each.discontinuity + before - full.discontinuity for each in delta.segments] == [
+            each.discontinuity for each in kept
+        ]
 
 
 def check_reload(before: MediaPlaylist, after: MediaPlaylist) -> None:

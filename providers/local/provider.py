@@ -95,6 +95,7 @@ class LocalProvider:
             self._tell,
             clock=clock,
             monotonic=monotonic,
+            low_part_target=config.low_latency_part_seconds,
         )
         self._ingest = IngestServer(self._broadcasts, spawn, config.ingest_limits)
         self._library = Library(self._broadcasts, self._storage, Thumbnails())

@@ -120,6 +120,7 @@ def _local_config(settings: Settings, http_port: int, context: ssl.SSLContext) -
         tls=context,
         renditions=parse_renditions(",".join(settings.renditions)),
         max_transcodes=settings.max_transcodes,
+        low_latency_part_seconds=settings.low_latency_part_seconds,
     )
 
 

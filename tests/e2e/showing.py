@@ -57,7 +57,9 @@ class Showing:
     def packager(self) -> Packager:
         """Return a packager that continues where the broadcast is."""
         assert self.running is not None
-        settings = PackagerSettings(part_target=self.part_target, low_latency=self.running.low_latency)
+        settings = PackagerSettings(
+            part_target=self.part_target, low_latency=self.running.info.latency_mode is LatencyMode.LOW
+        )
         return Packager(settings, self.running.resume("source"))
 
     def feed(self, packager: Packager, tag: FlvTag, arrived: float) -> None:

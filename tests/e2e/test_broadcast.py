@@ -107,8 +107,12 @@ async def test_a_show_from_the_first_push_to_its_recording(live: Service) -> Non
         assert (await picture.read())[:3] == b"\xff\xd8\xff"
 
 
-@pytest.mark.parametrize("latency_mode", ["standard", "reduced", "low"])
-async def test_every_latency_mode_becomes_watchable_and_plays(live: Service, latency_mode: str) -> None:
+@pytest.mark.parametrize(
+    ("latency_mode", "hold_back"),
+    [("standard", "4.500"), ("reduced", "2.400"), ("low", "1.002")],
+    ids=lambda value: value,
+)
+async def test_every_latency_mode_becomes_watchable_and_plays(live: Service, latency_mode: str, hold_back: str) -> None:
     channel, stream = await live.channel(latency_mode=latency_mode)
     assert stream["latency_mode"] == latency_mode
 
@@ -122,7 +126,8 @@ async def test_every_latency_mode_becomes_watchable_and_plays(live: Service, lat
     media = next(line for line in multivariant.splitlines() if not line.startswith("#"))
     async with live.http.get(stream["view_url"].rsplit("/", 1)[0] + "/" + media) as answer:
         playlist = await answer.text()
-    assert ("#EXT-X-PART:" in playlist) == (latency_mode == "low")
+    assert "#EXT-X-PART:" in playlist
+    assert f"PART-HOLD-BACK={hold_back}" in playlist
     assert "#EXT-X-ENDLIST" not in playlist
 
 

@@ -23,7 +23,7 @@ from providers.local.storage.broadcast import Broadcast
 from providers.local.storage.disk import DiskBackend
 from providers.local.storage.storage import Storage, StorageLimits
 from tests.simulated_packager import EPOCH, SimulatedPackager, info
-from tests.strict_playlist import MediaPlaylist, check_parts_are_full, check_reload, read_media
+from tests.strict_playlist import MediaPlaylist, check_delta, check_parts_are_full, check_reload, read_media
 from tests.unit.providers.local.packager.tags import audio_header, frame, sounds, video_header
 
 STEPS = st.lists(
@@ -79,7 +79,11 @@ def test_no_playlist_promises_less_than_a_segment_or_a_part_is_long(tags: list[F
 
 def load(broadcast: Broadcast) -> dict[str, MediaPlaylist]:
     view = broadcast.view(live=True)
-    return {track.name: read_media(hls.live_playlist(view, track, "../segments/")) for track in view.tracks}
+    found = {track.name: read_media(hls.live_playlist(view, track, "../segments/")) for track in view.tracks}
+    if not view.ended:
+        for track in view.tracks:
+            check_delta(found[track.name], read_media(hls.live_playlist(view, track, "../segments/", delta=True)))
+    return found
 
 
 @settings(max_examples=60, deadline=None)

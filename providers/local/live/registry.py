@@ -22,7 +22,7 @@ from providers.local.live.ports import Publication, PublishRequest
 from providers.local.live.refusal_history import RefusalHistory
 from providers.local.live.refusals import PublishRefused, Refusal
 from providers.local.live.session import CHECK_INTERVAL, SHORTEST_SHOWN, LiveSession
-from providers.local.live.stored_broadcasts import PART_TARGET, StoredBroadcasts
+from providers.local.live.stored_broadcasts import StoredBroadcasts
 from providers.local.live.transcoding import Transcoding
 from providers.local.packager import cutting
 from providers.local.ports import InputStore, StoredInput
@@ -55,6 +55,7 @@ class BroadcastRegistry:
         *,
         clock: Callable[[], float],
         monotonic: Callable[[], float],
+        low_part_target: float = cutting.PART_TARGET_LOW_LATENCY,
     ) -> None:
         self._storage = storage
         self._inputs = inputs
@@ -64,7 +65,7 @@ class BroadcastRegistry:
         self._clock = clock
         self._monotonic = monotonic
         self._sessions: dict[str, LiveSession] = {}
-        self._stored = StoredBroadcasts(storage, recordings, self._recording_ready, clock)
+        self._stored = StoredBroadcasts(storage, recordings, self._recording_ready, clock, low_part_target)
         self._changes = 0
         self.refusals = RefusalHistory(clock, monotonic)
         self._space = DiskGuard(storage, monotonic)
@@ -136,8 +137,10 @@ class BroadcastRegistry:
         if (session := self._sessions.get(stored.uid)) is not None:
             broadcast.clock = session.program_clock
             broadcast.wall_clock = self._clock
-        low = mode is LatencyMode.LOW
-        settings = cutting.PackagerSettings(SEGMENT_TARGET[mode], PART_TARGET[mode], low_latency=low)
+        buffers_little = mode is not LatencyMode.STANDARD
+        settings = cutting.PackagerSettings(
+            SEGMENT_TARGET[mode], broadcast.info.part_target, low_latency=buffers_little
+        )
         return build_pipeline(stored.uid, broadcast, settings, self._transcoding)
 
     def recording(self, uid: str) -> RecordingState | None:

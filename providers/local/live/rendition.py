@@ -26,8 +26,8 @@ class SegmentSink(Protocol):
     def promise(self, target_duration: int, part_target: float) -> None:
         """Declare the longest segment (whole seconds) and the longest part (seconds). Raises StorageError."""
 
-    def drop_open(self, rendition: str) -> None:
-        """Drop the segments of a rendition that are open. Raises StorageError."""
+    def close_open(self, rendition: str) -> None:
+        """Close the segments of a rendition that are open, with their listed parts. Raises StorageError."""
 
     def resume(self, rendition: str, *, joins: bool = True) -> Resume:
         """Return where the rendition's next packager continues; `joins` the others' newest period, or begins one for all."""
@@ -93,9 +93,9 @@ class RenditionWriter:
         self.packager = None
 
     def discard(self) -> None:
-        """Drop what is open."""
+        """Drop what the packager holds. What it has written is listed."""
         self.packager = None
-        self._storage.drop_open(self.rendition)
+        self._storage.close_open(self.rendition)
 
     def _store(self, packager: Packager, events: Sequence[PackagerEvent]) -> None:
         if packager.target_duration:

@@ -21,16 +21,17 @@ log = structlog.get_logger(__name__)
 
 PART_TARGET = {
     LatencyMode.STANDARD: cutting.PART_TARGET,
-    LatencyMode.REDUCED: cutting.PART_TARGET,
+    LatencyMode.REDUCED: cutting.PART_TARGET_REDUCED_LATENCY,
     LatencyMode.LOW: cutting.PART_TARGET_LOW_LATENCY,
 }
-"""Seconds. Outside `low` parts are not listed; they only bound what a kill -9 can lose."""
+"""Seconds. That of `low` is the default of a setting. A kill -9 loses at most one part."""
 
 
 class StoredBroadcasts:
     """At most one running broadcast for each live input.
 
-    `ready` is called with every recording that is made; `clock` gives Unix time in seconds.
+    `ready` is called with every recording that is made; `clock` gives Unix time in seconds;
+    `low_part_target` is the duration of parts in `low`, in seconds.
     """
 
     def __init__(
@@ -39,8 +40,10 @@ class StoredBroadcasts:
         recordings: RecordingCatalog,
         ready: Callable[[StoredRecording], None],
         clock: Callable[[], float],
+        low_part_target: float,
     ) -> None:
         self._storage = storage
+        self._part_target = {**PART_TARGET, LatencyMode.LOW: low_part_target}
         self._recordings = recordings
         self._ready = ready
         self._clock = clock
@@ -132,5 +135,5 @@ class StoredBroadcasts:
             name=stored.name,
             created=datetime.fromtimestamp(self._clock(), UTC),
             latency_mode=mode,
-            part_target=PART_TARGET[mode],
+            part_target=self._part_target[mode],
         )

@@ -19,15 +19,22 @@ from providers.local.manifest.views import (
     segment_name,
     utc,
 )
+from providers.options import LatencyMode
 
-VERSION = 6
-"""EXT-X-MAP outside I-frame playlists needs version 6 (§8)."""
+VERSION, DELTA_VERSION = 6, 9
+"""EXT-X-MAP outside I-frame playlists needs version 6, EXT-X-SKIP version 9 (§8)."""
 
 HOLD_BACK_TARGETS = 3
 """HOLD-BACK in target durations: the minimum (RFC 8216bis §4.4.3.8)."""
 
-MIN_PART_HOLD_BACK = 1.0
-"""Seconds. Three short parts are too little for a real network (measured: 1.2 to 1.4 s glass to glass)."""
+PART_HOLD_BACK = {LatencyMode.STANDARD: 4.5, LatencyMode.REDUCED: 2.4, LatencyMode.LOW: 1.0}
+"""Seconds a player stays behind the live edge, but at least MIN_PARTS_HELD_BACK parts. It decides the latency."""
+
+MIN_PARTS_HELD_BACK = 3
+"""What RFC 8216bis §4.4.3.8 recommends."""
+
+SKIP_TARGETS = 6
+"""CAN-SKIP-UNTIL in target durations: the minimum (RFC 8216bis §4.4.3.8)."""
 
 PART_LISTED_TARGETS = 3
 """Target durations from the end in which parts are listed (RFC 8216bis §4.4.4.9)."""
@@ -73,17 +80,26 @@ def _stream_inf(track: TrackView, audio: TrackView | None) -> str:
     return "#EXT-X-STREAM-INF:" + ",".join(attributes)
 
 
-def live_playlist(view: BroadcastView, track: TrackView, segments: str) -> str:
+def live_playlist(view: BroadcastView, track: TrackView, segments: str, *, delta: bool = False) -> str:
     """Return the live playlist of `track`; `segments` is the relative URL of the folder of its media.
+
+    A `delta` update replaces the segments before the skip boundary by EXT-X-SKIP (RFC 8216bis §6.2.5.1). Without such segments, or
+    after the end of the broadcast, it is the whole playlist.
 
     It has EXT-X-ENDLIST only after the end of the broadcast: players then stop reloading (RFC 8216 §6.3.4). Every segment has its
     program time: shaka-player derives missing ones from earlier segments, and loses its position where program time jumps.
     """
-    low = view.part_target is not None and not view.ended
-    lines = [*_head(track, view.target_duration), *_server_control(view, low)]
-    first_with_parts = _first_with_parts(view, track) if low else None
-    discontinuity: int | None = None
-    for segment in track.segments:
+    skipped = _skipped(view, track) if delta and not view.ended else 0
+    lines = [*_head(track, view.target_duration, DELTA_VERSION if skipped else VERSION), *_server_control(view)]
+    if skipped:
+        lines.append(f"#EXT-X-SKIP:SKIPPED-SEGMENTS={skipped}")
+        changes = track.segments[skipped].discontinuity - track.segments[skipped - 1].discontinuity
+        lines += ["#EXT-X-DISCONTINUITY"] * changes
+    first_with_parts = _first_with_parts(view, track) if view.part_target else None
+    discontinuity: int | None = (
+        None  # after a skip EXT-X-MAP is repeated, so that no player takes that of a later period
+    )
+    for segment in track.segments[skipped:]:
         lines += _boundary(track, segments, segment.discontinuity, discontinuity)
         lines.append(_program_time(track, segment))
         discontinuity = segment.discontinuity
@@ -93,7 +109,7 @@ def live_playlist(view: BroadcastView, track: TrackView, segments: str) -> str:
         lines += _segment(track, segments, segment, track.seconds(segment))
     if view.ended:
         lines.append("#EXT-X-ENDLIST")
-    elif low:
+    elif view.part_target:
         lines += _edge(view, track, segments, discontinuity)
     return "\n".join(lines) + "\n"
 
@@ -113,8 +129,8 @@ def vod_playlist(track: TrackView, segments: str) -> str:
     return "\n".join([*lines, "#EXT-X-ENDLIST"]) + "\n"
 
 
-def _head(track: TrackView, target_duration: int) -> list[str]:
-    lines = ["#EXTM3U", f"#EXT-X-VERSION:{VERSION}", f"#EXT-X-TARGETDURATION:{target_duration}"]
+def _head(track: TrackView, target_duration: int, version: int = VERSION) -> list[str]:
+    lines = ["#EXTM3U", f"#EXT-X-VERSION:{version}", f"#EXT-X-TARGETDURATION:{target_duration}"]
     if track.segments:
         lines.append(f"#EXT-X-MEDIA-SEQUENCE:{track.segments[0].sequence}")
         lines.append(f"#EXT-X-DISCONTINUITY-SEQUENCE:{track.segments[0].discontinuity}")
@@ -123,15 +139,29 @@ def _head(track: TrackView, target_duration: int) -> list[str]:
     return lines
 
 
-def _server_control(view: BroadcastView, low: bool) -> list[str]:
+def _server_control(view: BroadcastView) -> list[str]:
     hold_back = f"HOLD-BACK={HOLD_BACK_TARGETS * view.target_duration:.1f}"
-    if not low or view.part_target is None:
+    if view.part_target is None:
         return [f"#EXT-X-SERVER-CONTROL:{hold_back}"]
-    part_hold_back = max(3 * view.part_target, MIN_PART_HOLD_BACK)
+    part_hold_back = max(MIN_PARTS_HELD_BACK * view.part_target, PART_HOLD_BACK[view.latency_mode])
+    skip = f"CAN-SKIP-UNTIL={SKIP_TARGETS * view.target_duration:.1f}"
     return [
-        f"#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,{hold_back},PART-HOLD-BACK={part_hold_back:.3f}",
+        f"#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,{skip},{hold_back},PART-HOLD-BACK={part_hold_back:.3f}",
         f"#EXT-X-PART-INF:PART-TARGET={view.part_target:.5f}",
     ]
+
+
+def _skipped(view: BroadcastView, track: TrackView) -> int:
+    """Return how many segments at the start of the playlist lie before the skip boundary (RFC 8216bis §4.4.3.8)."""
+    left = float(SKIP_TARGETS * view.target_duration)
+    if track.open is not None:
+        timescale = track.inits[track.open.discontinuity].timescale
+        left -= sum(_part_seconds(view, part, timescale) for part in track.open.parts)
+    for at in range(len(track.segments) - 1, -1, -1):
+        if left <= 0:
+            return min(at + 1, len(track.segments) - 1)
+        left -= track.seconds(track.segments[at])
+    return 0
 
 
 def _boundary(track: TrackView, segments: str, discontinuity: int, before: int | None) -> Iterator[str]:
@@ -167,12 +197,16 @@ def _parts(
     view: BroadcastView, track: TrackView, segments: str, sequence: int, discontinuity: int, parts: Sequence[PartView]
 ) -> Iterator[str]:
     timescale = track.inits[discontinuity].timescale
-    # A frame may be longer than PART-TARGET, which no part may exceed (RFC 8216bis §4.4.3.7). The EXTINF has the whole.
-    longest = float("inf") if view.part_target is None else view.part_target
     for index, part in enumerate(parts):
         mark = ",INDEPENDENT=YES" if part.independent else ""
         uri = f"{segments}{part_name(track.name, sequence, index)}"
-        yield f'#EXT-X-PART:DURATION={min(part.duration / timescale, longest):.6f},URI="{uri}"{mark}'
+        yield f'#EXT-X-PART:DURATION={_part_seconds(view, part, timescale):.6f},URI="{uri}"{mark}'
+
+
+def _part_seconds(view: BroadcastView, part: PartView, timescale: int) -> float:
+    """Return the listed duration. A frame may be longer than PART-TARGET, which no part may exceed (RFC 8216bis §4.4.3.7)."""
+    seconds = part.duration / timescale
+    return seconds if view.part_target is None else min(seconds, view.part_target)
 
 
 def _edge(view: BroadcastView, track: TrackView, segments: str, discontinuity: int | None) -> Iterator[str]:

@@ -25,8 +25,16 @@ class Directive:
     part: int | None = None
 
 
+def skips(query: Mapping[str, str]) -> bool:
+    """Return whether a query requests a delta update (§6.2.5.1). Raises BadDirective."""
+    value = query.get("_HLS_skip")
+    if value not in (None, "YES", "v2"):
+        raise BadDirective("_HLS_skip must be YES or v2")
+    return value is not None
+
+
 def parse(query: Mapping[str, str]) -> Directive | None:
-    """Return the delivery directive of a query; None if there is none. Raises BadDirective."""
+    """Return the blocking request of a query; None if there is none. Raises BadDirective."""
     msn, part = query.get("_HLS_msn"), query.get("_HLS_part")
     if msn is None:
         if part is not None:

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from itertools import pairwise
 
 from providers.local.packager.events import TrackKind
+from providers.options import LatencyMode
 
 MIN_LIVE_SEGMENTS = 6
 """Minimum number of segments in a live playlist: twice the three that players hold back."""
@@ -128,7 +129,7 @@ class TrackView:
 class BroadcastView:
     """A broadcast with the tracks that have at least one segment; the best rendition first.
 
-    `target_duration` is in whole seconds; `part_target`, in seconds, is None unless parts are to be listed.
+    `target_duration` is in whole seconds; `part_target`, in seconds, is None unless it is live: only then parts are listed.
     """
 
     uid: str
@@ -137,6 +138,7 @@ class BroadcastView:
     part_target: float | None
     ended: bool
     tracks: Sequence[TrackView]
+    latency_mode: LatencyMode = LatencyMode.STANDARD
 
     @property
     def videos(self) -> list[TrackView]:

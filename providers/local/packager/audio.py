@@ -7,7 +7,7 @@ from math import ceil
 from providers.local.codecs.aac import AacConfig
 from providers.local.mp4.fragments import audio_fragment
 from providers.local.mp4.writer import audio_init
-from providers.local.packager.cutting import PackagerSettings, SegmentRule
+from providers.local.packager.cutting import SegmentRule
 from providers.local.packager.events import TrackInit, TrackKind
 from providers.local.packager.track import Emit, TrackWriter
 
@@ -45,8 +45,8 @@ class AudioTrack(TrackWriter):
     `alone`: there is no video, so segments end by time.
     """
 
-    def __init__(self, settings: PackagerSettings, rule: SegmentRule, sequence: int, emit: Emit) -> None:
-        super().__init__(TrackKind.AUDIO, settings, rule, sequence, emit)
+    def __init__(self, rule: SegmentRule, sequence: int, emit: Emit) -> None:
+        super().__init__(TrackKind.AUDIO, rule, sequence, emit)
         self.alone = True
         self._silence = b""
         self._frame = 1

@@ -23,6 +23,7 @@ MAX_FIRST_SEGMENT = 12.0
 """Seconds after which the first segment ends without a keyframe. OBS by default sends one every 8.33 or 10.4 s."""
 
 PART_TARGET = 1.0
+PART_TARGET_REDUCED_LATENCY = 0.8
 PART_TARGET_LOW_LATENCY = 0.334
 MIN_PART_SHARE = 0.85
 """The shortest part as a share of the target, except before a keyframe or at a segment's end (RFC 8216bis 4.4.4.9)."""
@@ -46,7 +47,7 @@ class PackagerSettings:
         segment_target: The wanted duration of segments; 0 ends a segment at every keyframe.
         part_target: The wanted duration of parts.
         max_segment: The longest first segment. Later ones are limited by the target duration.
-        low_latency: Parts are listed in playlists, so they must keep to the announced part target.
+        low_latency: Players buffer little, so a paused track is filled soon.
         lone_pause: How long the only track of a stream may pause within one period.
     """
 
@@ -101,8 +102,7 @@ class SegmentRule:
         if not self.target_duration:
             longest = max(duration - NEARLY, self._settings.segment_target)
             self.target_duration = max(MIN_TARGET_DURATION, ceil(longest))
-            if self._settings.low_latency:
-                self.part_target = part_target_for(self.part_target, intervals)
+            self.part_target = part_target_for(self.part_target, intervals)
             for listener in self._listeners:
                 listener()
 

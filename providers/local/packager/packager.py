@@ -48,8 +48,8 @@ class Packager:
     def __init__(self, settings: PackagerSettings, resume: Resume = FRESH) -> None:
         self._events: list[PackagerEvent] = []
         self._rule = SegmentRule(settings, resume.target_duration, resume.part_target)
-        self._video = video.VideoTrack(settings, self._rule, resume.video_sequence, self._events.append)
-        self._audio = audio.AudioTrack(settings, self._rule, resume.audio_sequence, self._events.append)
+        self._video = video.VideoTrack(self._rule, resume.video_sequence, self._events.append)
+        self._audio = audio.AudioTrack(self._rule, resume.audio_sequence, self._events.append)
         self._lone_pause_ms = round(settings.lone_pause * 1000)
         self._timeline = Timeline(lone_pause_ms=self._lone_pause_ms)
         self._period: Period | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from math import ceil
 
-from providers.local.packager.cutting import MIN_PART_SHARE, PackagerSettings, SegmentRule
+from providers.local.packager.cutting import MIN_PART_SHARE, SegmentRule
 from providers.local.packager.events import PackagerEvent, Part, SegmentEnd, TrackInit, TrackKind
 
 MAX_PART_SIZE = 16 * 1024 * 1024
@@ -27,11 +27,8 @@ class TrackWriter:
     Subclasses turn samples into a fragment.
     """
 
-    def __init__(
-        self, kind: TrackKind, settings: PackagerSettings, rule: SegmentRule, sequence: int, emit: Emit
-    ) -> None:
+    def __init__(self, kind: TrackKind, rule: SegmentRule, sequence: int, emit: Emit) -> None:
         self._kind = kind
-        self._low_latency = settings.low_latency
         self._rule = rule
         self._emit = emit
         rule.when_fixed(self._measure)
@@ -139,11 +136,11 @@ class TrackWriter:
     def _make_room(self, duration: int) -> None:
         """Close the open part if a sample of `duration` ticks would make it longer than the target.
 
-        In low latency a part that is still too short gets the sample anyway: a short part inside a segment is not allowed
+        A part that is still too short gets the sample anyway: a short part inside a segment is not allowed
         (RFC 8216bis 4.4.4.9), while a long frame stalls players in any case.
         """
         length = self.end - self.part_start
-        if length + duration > self._part_ticks and (not self._low_latency or length >= self._least_ticks):
+        if length + duration > self._part_ticks and length >= self._least_ticks:
             self.end_part()
 
     def _independent(self) -> bool:

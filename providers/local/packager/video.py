@@ -9,7 +9,7 @@ from providers.local.codecs.avc import AvcConfig, parameter_sets
 from providers.local.mp4.boxes import OTHER_SAMPLE, SYNC_SAMPLE
 from providers.local.mp4.fragments import video_fragment
 from providers.local.mp4.writer import video_init
-from providers.local.packager.cutting import PackagerSettings, SegmentRule
+from providers.local.packager.cutting import SegmentRule
 from providers.local.packager.events import TrackInit, TrackKind
 from providers.local.packager.last_gop import Frame, LastGop, one_tick_each
 from providers.local.packager.track import Emit, TrackWriter
@@ -54,8 +54,8 @@ class VideoTrack(TrackWriter):
     `repeating`: the last frame is being repeated. `references_lost`: the decoder lacks the references of the encoder's next frame.
     """
 
-    def __init__(self, settings: PackagerSettings, rule: SegmentRule, sequence: int, emit: Emit) -> None:
-        super().__init__(TrackKind.VIDEO, settings, rule, sequence, emit)
+    def __init__(self, rule: SegmentRule, sequence: int, emit: Emit) -> None:
+        super().__init__(TrackKind.VIDEO, rule, sequence, emit)
         self._waiting: Frame | None = None
         self._last_duration = FIRST_DURATION
         self._fields: list[int] = []

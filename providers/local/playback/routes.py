@@ -152,6 +152,7 @@ class _Playback:
         if track is None or not track.segments:
             return problem(404, "No such playlist.")
         try:
+            delta = reload.skips(request.query) and _blocks(broadcast)
             directive = reload.parse(request.query) if _blocks(broadcast) else None
             if directive is not None:
                 reload.check(directive, track.edge, broadcast.part_target)
@@ -162,14 +163,14 @@ class _Playback:
             if not await self._wait(broadcast, track, lambda: reload.satisfied(wanted, track.edge)):
                 return problem(503, "The stream is paused. Retry in a second.", {hdrs.RETRY_AFTER: "1"})
             age = BLOCKED_TARGETS * broadcast.target_duration
-        return answers.document(request, self._live_playlist(broadcast, track), max_age(age))
+        return answers.document(request, self._live_playlist(broadcast, track, delta=delta), max_age(age))
 
-    def _live_playlist(self, broadcast: Broadcast, track: StoredTrack) -> Document:
+    def _live_playlist(self, broadcast: Broadcast, track: StoredTrack, *, delta: bool) -> Document:
         def render() -> str:
             view = broadcast.view(live=True)
-            return hls.live_playlist(view, track.view(live=True), "../segments/")
+            return hls.live_playlist(view, track.view(live=True), "../segments/", delta=delta)
 
-        name = f"live/{track.name}"
+        name = f"live/{track.name}{'/delta' if delta else ''}"
         return self._documents.find(broadcast, name) or self._documents.render(broadcast, name, answers.HLS, render)
 
     async def _find(self, uid: str) -> Broadcast | None:
@@ -264,8 +265,8 @@ def _recording_text(recording: Broadcast, name: str) -> tuple[Callable[[], str] 
 
 
 def _blocks(broadcast: Broadcast) -> bool:
-    """Whether delivery directives count: only low-latency playlists say CAN-BLOCK-RELOAD (RFC 8216bis §6.2.5)."""
-    return broadcast.low_latency and not broadcast.ended
+    """Whether delivery directives count: only live playlists say CAN-BLOCK-RELOAD (RFC 8216bis §6.2.5)."""
+    return not broadcast.ended
 
 
 def _is_hinted(track: StoredTrack, sequence: int, index: int) -> bool:

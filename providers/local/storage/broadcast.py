@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 
-from providers.base import LatencyMode
 from providers.local.manifest.views import RENDITION_NAME, BroadcastView
 from providers.local.packager.events import PackagerEvent, Part, Resume, SegmentEnd, TrackInit, TrackKind
 from providers.local.storage import index
@@ -43,7 +42,6 @@ class Broadcast:
 
     Attributes:
         version: Number of changes that playlists show.
-        low_latency: Whether playlists list parts.
         recording: Whether new media is kept after it leaves the live window.
         clock: Returns the Unix time, in seconds, of program time and of the MPD.
         wall_clock: Returns the system clock's Unix time, in seconds, which may be set while the broadcast runs.
@@ -58,7 +56,6 @@ class Broadcast:
         self.lost_at: float | None = None
         self.last_write = info.created.timestamp()
         self.version = 0
-        self.low_latency = info.latency_mode is LatencyMode.LOW
         self.ended = index is None
         self.clock: Callable[[], float] = time.time
         self.wall_clock: Callable[[], float] = time.time
@@ -97,8 +94,7 @@ class Broadcast:
         except StorageError:
             self._failed = True
             raise
-        if self.low_latency or not isinstance(event, Part):
-            self.version += 1
+        self.version += 1
         self.last_write = time.time()
 
     @property
@@ -116,17 +112,11 @@ class Broadcast:
             self._end_open(track)
         self._failed = False
 
-    def drop_open(self, rendition: str) -> None:
-        """Drop the open segments of a rendition. In low-latency mode their parts were listed, so they are closed instead.
-
-        Raises:
-            StorageError: A segment could not be closed.
-        """
+    def close_open(self, rendition: str) -> None:
+        """Close the open segments of a rendition: their parts were listed. Raises StorageError."""
         for (name, _), track in self.tracks.items():
-            if name == rendition and self.low_latency:
+            if name == rendition:
                 self._end_open(track)
-            elif name == rendition:
-                track.drop_open()
 
     def _begin_period(self, track: StoredTrack, event: TrackInit) -> None:
         self._end_open(track)
@@ -349,8 +339,9 @@ class Broadcast:
             uid=self.info.uid,
             created=self.info.created,
             target_duration=self.target_duration,
-            part_target=self.part_target if self.low_latency else None,
+            part_target=self.part_target if live and not self.ended else None,
             ended=self.ended,
+            latency_mode=self.info.latency_mode,
             tracks=[track for track in tracks if track.segments],
         )
 

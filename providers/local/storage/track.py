@@ -130,15 +130,6 @@ class StoredTrack:
             )
         )
 
-    def drop_open(self) -> None:
-        """Drop the open segment and its file. None of its parts may have been listed."""
-        if self._open is None:
-            return
-        name = segment_name(self.name, self._open.sequence)
-        self.release()
-        with suppress(OSError):  # a later segment of this number overwrites it
-            self._files.delete(name)
-
     # State
 
     def timescale(self, discontinuity: int) -> int:

@@ -3,100 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
-from aiohttp import ClientSession, web
-from aiohttp.test_utils import TestClient, TestServer
+from aiohttp import ClientSession
 from yarl import URL
 
 from providers.base import LatencyMode
 from providers.local.manifest import hls
 from providers.local.packager.events import Part
-from providers.local.playback import PlaybackLimits, ThumbnailNotReady, routes
-from providers.local.storage.broadcast import Broadcast
-from providers.local.storage.disk import DiskBackend
-from providers.local.storage.memory import MemoryBackend
-from providers.local.storage.port import StorageBackend
-from providers.local.storage.storage import Storage, StorageLimits
-from tests.simulated_packager import INPUT, UID, SimulatedPackager, info
+from providers.local.playback import PlaybackLimits
+from tests.simulated_packager import INPUT, UID
 from tests.strict_playlist import read_media, read_multivariant
-
-Client = TestClient[web.Request, web.Application]
-
-
-class Library:
-    """One broadcast on a real storage."""
-
-    def __init__(self, backend: StorageBackend) -> None:
-        self.storage = Storage(backend, StorageLimits(min_free=0))
-        self.broadcast: Broadcast | None = None
-        self.packager = SimulatedPackager()
-        self.busy = False
-
-    def begin(self, mode: LatencyMode = LatencyMode.STANDARD) -> Broadcast:
-        self.broadcast = self.storage.begin(info(mode=mode))
-        return self.broadcast
-
-    def push(self, count: int = 1) -> None:
-        for _ in range(count):
-            for event in self.packager.segment():
-                self.running.write("source", event)
-
-    def push_part(self) -> Part:
-        """Write the first part of the next video segment."""
-        part = next(event for event in self.packager.segment() if isinstance(event, Part))
-        self.running.write("source", part)
-        return part
-
-    @property
-    def running(self) -> Broadcast:
-        assert self.broadcast is not None
-        return self.broadcast
-
-    def finish(self) -> None:
-        self.running.finish(self.packager.wall)
-        self.broadcast = None
-
-    def find_live(self, input_uid: str) -> Broadcast | None:
-        return self.broadcast if input_uid == INPUT else None
-
-    def find_broadcast(self, uid: str) -> Broadcast | None:
-        return self.broadcast if uid == UID else None
-
-    async def find_recording(self, uid: str) -> Broadcast | None:
-        return await self.storage.open(uid)
-
-    async def thumbnail(self, uid: str, width: int | None, height: int | None, fit: str) -> bytes | None:
-        if self.busy:
-            raise ThumbnailNotReady(9.5)
-        return f"{width}x{height} {fit}".encode() if uid == UID else None
-
-
-@pytest.fixture(params=["disk", "memory"])
-def library(request: pytest.FixtureRequest, tmp_path: Path) -> Library:
-    return Library(DiskBackend(tmp_path, sync=False) if request.param == "disk" else MemoryBackend())
-
-
-@pytest.fixture
-def limits() -> PlaybackLimits:
-    """Return the limits of the routes. A test overrides them with `parametrize`."""
-    return PlaybackLimits()
-
-
-@pytest.fixture
-async def client(library: Library, limits: PlaybackLimits) -> AsyncIterator[Client]:
-    app = web.Application()
-    app.add_routes(routes(library, limits))
-    async with TestClient(TestServer(app)) as client:
-        yield client
-
-
-async def text(client: Client, path: str) -> str:
-    answer = await client.get(path)
-    assert answer.status == 200, path
-    return await answer.text()
+from tests.unit.providers.local.playback.library import Client, Library, text
 
 
 async def test_an_idle_input_is_not_found_and_may_be_asked_again_in_a_second(client: Client) -> None:
@@ -247,6 +165,7 @@ async def test_a_part_is_served_as_long_as_its_segment(client: Client, library: 
     "query",
     [
         "_HLS_part=1",
+        "_HLS_skip=yes",
         "_HLS_msn=x",
         "_HLS_msn=-1",
         "_HLS_msn=9",
@@ -260,10 +179,12 @@ async def test_absurd_blocking_requests_are_refused(client: Client, library: Lib
     assert (await client.get(f"/{UID}/live/source-video.m3u8?{query}")).status == 400
 
 
-async def test_outside_low_latency_the_directives_are_ignored(client: Client, library: Library) -> None:
+async def test_after_the_end_the_directives_are_ignored(client: Client, library: Library) -> None:
     library.begin()
     library.push(3)
-    await text(client, f"/{UID}/live/source-video.m3u8?_HLS_msn=999")
+    library.finish()
+    playlist = read_media(await text(client, f"/{UID}/live/source-video.m3u8?_HLS_msn=999&_HLS_skip=YES"))
+    assert (playlist.ended, playlist.skipped) == (True, 0)
 
 
 @pytest.mark.parametrize(
