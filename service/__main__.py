@@ -19,7 +19,8 @@ from service.cli.accounts import token_commands, user_commands
 from service.cli.arguments import as_port, command
 from service.cli.backups import backup_commands
 from service.cli.channels import channel_commands
-from service.cli.running import FAILURE, LOCKS_HELD, begin, reporting, run, say, with_store
+from service.cli.running import FAILURE, begin, reporting, run, say, with_store
+from service.handover import LOCKS_HELD
 from service.settings import ProviderName, SettingsError
 
 if TYPE_CHECKING:

@@ -16,9 +16,9 @@ from datetime import UTC, datetime
 
 from providers.local.tls.context import CertificateFiles
 from service import VERSION
-from service.cli.running import LOCKS_HELD
 from service.concurrency.tasks import Tasks
 from service.exclusive import exclusive_use, own_provider
+from service.handover import LOCKS_HELD
 from service.settings import ProviderName, Settings
 from service.store.database import Database
 from service.store.schema import has_newest_schema

@@ -11,12 +11,12 @@ from providers.memory import MemoryProvider
 from service.api.public_stream import PublicStream
 from service.concurrency.tasks import Tasks
 from service.domain.audience.new_visitors import NewVisitorLimits, NewVisitors
+from service.domain.audience.viewer_window import ViewerWindow
 from service.domain.errors import Unavailable
 from service.domain.ports import StreamRef
 from service.domain.status.board import BoardLimits, StatusBoard
 from service.domain.status.watched import Watched
 from service.viewers.memory import MemoryViewers
-from service.viewers.port import ViewerWindow
 from tests.clock import Clock
 
 UNHURRIED = BoardLimits(refresh_every=3600.0)

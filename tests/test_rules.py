@@ -119,15 +119,41 @@ def test_the_domain_knows_only_ports() -> None:
         "service.clock",
         "service.concurrency",
         "service.domain",
-        "service.viewers.port",
     }
     wrong = {}
     for path in sources("service/domain"):
         known = [each for each in imported(path, "service", "providers") if each not in {"service", "providers"}]
-        beyond = [each for each in known if not any(each == good or each.startswith(f"{good}.") for good in allowed)]
-        if beyond := [each for each in beyond if each != "service.viewers"]:
+        if beyond := [each for each in known if not any(f"{each}.".startswith(f"{good}.") for good in allowed)]:
             wrong[name_of(path)] = beyond
     assert wrong == {}
+
+
+def room(module: str) -> str:
+    """Return the folder of the service or of the local provider that a module is in, or the module."""
+    parts = module.split(".")
+    return ".".join(parts[: 3 if parts[:2] == ["providers", "local"] else 2])
+
+
+def in_circles(arrows: dict[str, set[str]]) -> set[str]:
+    """Return the nodes that are left when those without arrows are taken away, again and again."""
+    left = dict(arrows)
+    while free := [node for node, targets in left.items() if not targets & left.keys()]:
+        for node in free:
+            del left[node]
+    return set(left)
+
+
+@pytest.mark.parametrize("folder", ["service", "providers"])
+def test_rooms_import_each_other_in_one_direction(folder: str) -> None:
+    """No folder, nor a file beside the folders, imports what imports it."""
+    modules = {name_of(path).removesuffix(".py").replace("/", "."): path for path in sources(folder)}
+    arrows: dict[str, set[str]] = {}
+    for module, path in modules.items():
+        if path.name == "__init__.py":
+            continue  # the face of a folder
+        known = {each for each in imports(path) if each in modules or f"{each}.__init__" in modules}
+        arrows.setdefault(room(module), set()).update({room(each) for each in known} - {room(module), "service"})
+    assert in_circles(arrows) == set()
 
 
 def test_the_domain_does_no_input_or_output() -> None:

@@ -20,8 +20,8 @@ from service.backup.contents import (
 )
 from service.backup.copying import check_database, copy_file, copy_tree
 from service.backup.progress import Progress
-from service.cli.running import RESTORE_UNFINISHED
 from service.exclusive import exclusive_use, sqlite_file
+from service.handover import RESTORE_UNFINISHED
 from service.settings import Settings
 from service.store.migrate import known_revisions
 

@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from service import logs, settings
+from service.handover import RESTORE_UNFINISHED
 from service.settings import Settings, SettingsError
 
 if TYPE_CHECKING:
@@ -19,14 +20,8 @@ T = TypeVar("T")
 
 FAILURE = 1
 
-RESTORE_UNFINISHED = "restore-unfinished"
-"""A file in the data directory for as long as a restore runs: nothing else must start on half of the data."""
-
 UMASK = 0o077
 """New files can be read by their owner only, also those of Redis and ffmpeg: there are signing keys and stream keys in them."""
-
-LOCKS_HELD = "--locks-held"
-"""The option with which `serve` starts `prepare`: it holds the locks itself."""
 
 
 def begin(*, quiet: bool = False, restoring: bool = False) -> Settings:

@@ -1,4 +1,4 @@
-"""Ports of the domain, besides the provider (`providers.base`) and the viewer window (`service.viewers.port`).
+"""Ports of the domain, besides the provider (`providers.base`) and the viewer window (`service.domain.audience.viewer_window`).
 
 Every store method may raise `errors.Unavailable`. `service/store` implements the stores; `tests/contract/test_store.py` runs on
 both databases. Times are aware datetimes.

@@ -6,7 +6,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 
 from service.clock import Clock
-from service.viewers.port import WINDOW_MS
+from service.domain.audience.viewer_window import WINDOW_MS
 
 Heartbeat = tuple[str, bytes]
 """Stream uid and visitor digest."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass
 
+from service.domain.audience.viewer_window import WINDOW_MS, ViewerCount
 from service.viewers.digest import visitor_digest
-from service.viewers.port import WINDOW_MS, ViewerCount
 
 
 @dataclass(frozen=True, slots=True)

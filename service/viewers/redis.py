@@ -29,10 +29,10 @@ from redis.exceptions import RedisError
 
 from providers.base import Spawn
 from service.clock import Clock, SystemClock
+from service.domain.audience.viewer_window import ViewerCount
 from service.domain.errors import Unavailable
 from service.viewers.digest import visitor_digest
 from service.viewers.heartbeats import HeartbeatLimits, Heartbeats
-from service.viewers.port import ViewerCount
 from service.viewers.sorted_sets import SortedSetLimits, SortedSets, redis_time
 
 log = structlog.get_logger(__name__)
@@ -72,7 +72,7 @@ class _CountRequest:
 
 
 class RedisViewers:
-    """`service.viewers.port.ViewerWindow` on one Redis.
+    """`service.domain.audience.viewer_window.ViewerWindow` on one Redis.
 
     `digest_key`: up to 64 secret bytes, the same on every machine. `clock` must be the source of all `now_ms`.
     `time_source` reads the clock that all machines share; tests pass their own.

@@ -13,8 +13,8 @@ from typing import Any, cast
 from redis import asyncio as aioredis
 
 from service.clock import Clock
+from service.domain.audience.viewer_window import WINDOW_MS
 from service.viewers.heartbeats import Heartbeat
-from service.viewers.port import WINDOW_MS
 
 TRIM_MARGIN_MS = 10_000
 """A visitor is removed this long after the window, so that a count requested just before misses none."""

@@ -20,6 +20,7 @@ from service.clock import Clock, SystemClock
 from service.domain.accounts import Accounts
 from service.domain.audience.log import AudienceLog
 from service.domain.audience.new_visitors import NewVisitorLimits, NewVisitors
+from service.domain.audience.viewer_window import ViewerWindow
 from service.domain.audience.visitors import VisitorLimits, Visitors
 from service.domain.client_limits import ClientLimits, LimitedClients
 from service.domain.conversation.channels import Channels
@@ -41,7 +42,6 @@ from service.domain.streams.streams import Streams
 from service.http.client_address import Networks
 from service.outgoing.client import OutgoingClient, OutgoingPolicy
 from service.store import Store
-from service.viewers.port import ViewerWindow
 from service.wiring.api import ApiDependencies
 
 NEW_VISITOR_BURST_SECONDS = 100

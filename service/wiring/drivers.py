@@ -19,6 +19,7 @@ from providers.local.tls import context as tls
 from providers.local.transcoder.facts import probe_ffmpeg
 from providers.local.transcoder.renditions import parse_renditions
 from service.api.changes import describe
+from service.domain.audience.viewer_window import ViewerWindow
 from service.domain.events.ports import EventBus
 from service.events.bus import MemoryBus
 from service.events.redis_bus import RedisBus
@@ -29,7 +30,6 @@ from service.redis_child import installed as redis_is_installed
 from service.settings import ProviderName, Settings
 from service.store import Store
 from service.viewers.memory import MemoryViewers
-from service.viewers.port import ViewerWindow
 from service.viewers.redis import RedisViewers
 
 log = structlog.get_logger(__name__)

@@ -16,10 +16,10 @@ from service.api.public_schemas import StreamStatus, StreamViewerCount
 from service.api.public_stream import routes
 from service.concurrency.tasks import Tasks
 from service.domain.audience.new_visitors import NewVisitorLimits
+from service.domain.audience.viewer_window import ViewerCount
 from service.http.express.fast_path import FastPath
 from service.http.middleware import Figures, envelope
 from service.http.wire import WireReply
-from service.viewers.port import ViewerCount
 from tests.stream_stage import Stage
 from tests.waiting import until
 

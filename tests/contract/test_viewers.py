@@ -1,4 +1,4 @@
-"""What a viewer window promises (service/viewers/port.py), on every implementation; Redis is a real one."""
+"""What a viewer window promises (service/domain/audience/viewer_window.py), on every implementation; Redis is a real one."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from redis import asyncio as aioredis
 
 from service.clock import SystemClock
 from service.concurrency.tasks import Tasks
+from service.domain.audience.viewer_window import WINDOW_MS, ViewerCount, ViewerWindow
 from service.viewers.digest import visitor_digest
 from service.viewers.memory import MemoryViewers
-from service.viewers.port import WINDOW_MS, ViewerCount, ViewerWindow
 from service.viewers.redis import RedisViewers
 from tests.clock import Clock
 

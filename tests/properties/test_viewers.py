@@ -7,8 +7,8 @@ import asyncio
 from hypothesis import given
 from hypothesis import strategies as st
 
+from service.domain.audience.viewer_window import WINDOW_MS
 from service.viewers.memory import MemoryViewers
-from service.viewers.port import WINDOW_MS
 
 STREAMS = st.sampled_from(["one", "two"])
 VISITORS = st.sampled_from([f"visitor {number}" for number in range(6)])

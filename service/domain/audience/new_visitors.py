@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from service.concurrency.token_bucket import IPV6_SITE, AddressTokenBuckets
-from service.viewers.port import WINDOW_MS
+from service.domain.audience.viewer_window import WINDOW_MS
 
 
 @dataclass(frozen=True, slots=True)

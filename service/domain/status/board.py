@@ -19,6 +19,7 @@ from cachetools import TTLCache
 
 from providers.base import InputNotFound, InputState, Provider, ProviderEvent, Spawn
 from service.clock import Clock
+from service.domain.audience.viewer_window import ViewerCount, ViewerWindow
 from service.domain.errors import DomainError, NotFound, Unavailable
 from service.domain.identifiers import read_uuid
 from service.domain.ports import LiveSummary, StreamLookup
@@ -27,7 +28,6 @@ from service.domain.status.refresh_schedule import RefreshSchedule
 from service.domain.status.stream_status import never_streamed, status_of
 from service.domain.status.summaries import Summaries
 from service.domain.status.watched import Key, Snapshot, Watched
-from service.viewers.port import ViewerCount, ViewerWindow
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,9 @@ from cachetools import TTLCache
 from providers.base import InputNotFound, Phase, Provider, ProviderError, Spawn
 from providers.concurrency import SingleFlight
 from service.clock import Clock
+from service.domain.audience.viewer_window import ViewerWindow
 from service.domain.errors import Unavailable
 from service.domain.ports import LiveSummary
-from service.viewers.port import ViewerWindow
 
 AT_ONCE = 10
 """Streams read at the same time."""

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from providers.base import InputState
+from service.domain.audience.viewer_window import ViewerCount
 from service.domain.errors import DomainError
 from service.domain.ports import LiveSummary
 from service.domain.status.change_notifier import ChangeNotifier
 from service.domain.status.stream_status import StreamStatus
-from service.viewers.port import ViewerCount
 
 
 @dataclass(slots=True, eq=False)

@@ -21,10 +21,10 @@ import structlog
 from providers.base import EventKind, InputNotFound, Phase, Provider, ProviderEvent, ProviderUnavailable, Spawn
 from service.clock import Clock
 from service.domain.audience.log import AudienceLog
+from service.domain.audience.viewer_window import WINDOW_MS, ViewerWindow
 from service.domain.errors import Unavailable
 from service.domain.ports import StateView
 from service.domain.streams.sessions import RunningSession, SessionStore, StreamSession, open_session
-from service.viewers.port import WINDOW_MS, ViewerWindow
 
 log = structlog.get_logger(__name__)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from service.domain.audience.viewer_window import WINDOW_MS
 from service.viewers.heartbeats import HeartbeatLimits, Heartbeats
-from service.viewers.port import WINDOW_MS
 from tests.clock import Clock
 
 ANN, BOB = ("stream", b"ann"), ("stream", b"bob")

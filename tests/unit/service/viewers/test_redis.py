@@ -11,9 +11,9 @@ from redis import asyncio as aioredis
 
 from service.clock import SystemClock
 from service.concurrency.tasks import Tasks
+from service.domain.audience.viewer_window import WINDOW_MS, ViewerCount
 from service.domain.errors import Unavailable
 from service.viewers.heartbeats import HeartbeatLimits
-from service.viewers.port import WINDOW_MS, ViewerCount
 from service.viewers.redis import RedisLimits, RedisViewers
 from service.viewers.sorted_sets import EXPIRE_MS, TRIM_MARGIN_MS, SortedSetLimits
 from tests import servers

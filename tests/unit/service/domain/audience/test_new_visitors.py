@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from service.domain.audience.new_visitors import NewVisitorLimits, NewVisitors
-from service.viewers.port import WINDOW_MS
+from service.domain.audience.viewer_window import WINDOW_MS
 
 LIMITS = NewVisitorLimits(burst=3, per_second=2)
 

@@ -10,11 +10,11 @@ import pytest
 
 from providers.base import InputState, Phase
 from service.concurrency.tasks import Tasks
+from service.domain.audience.viewer_window import ViewerCount
 from service.domain.errors import NotFound, Unavailable
 from service.domain.ports import StreamRef
 from service.domain.status.board import BoardLimits
 from service.domain.status.watched import Watched
-from service.viewers.port import ViewerCount
 from service.viewers.redis import RedisViewers
 from tests.clock import Clock
 from tests.servers import RedisServer

@@ -13,6 +13,7 @@ from providers.memory import MemoryProvider
 from service.concurrency.tasks import Tasks
 from service.domain.accounts import Accounts
 from service.domain.audience.log import AudienceLog
+from service.domain.audience.viewer_window import WINDOW_MS, ViewerCount
 from service.domain.conversation.channels import Channels, NewChannel
 from service.domain.entities import Channel
 from service.domain.errors import Unavailable
@@ -24,7 +25,6 @@ from service.domain.streams.sessions import Sessions, StreamSession, open_sessio
 from service.domain.streams.streams import Streams
 from service.store import Store
 from service.viewers.memory import MemoryViewers
-from service.viewers.port import WINDOW_MS, ViewerCount
 from tests.clock import Clock
 from tests.stream_stage import UNHURRIED
 
