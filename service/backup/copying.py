@@ -25,7 +25,7 @@ Copied = Callable[[int], None]
 """Called with the size of each file that was copied."""
 
 
-def copy_database(source: Path, target: Path, progress: Progress) -> str:
+def copy_database(source: Path, target: Path, progress: Progress, pages: int = PAGES_AT_ONCE) -> str:
     """Copy a SQLite database as of one moment, also while it is written to. Return its schema revision.
 
     The copy is one file, with everything that is still in the source's write-ahead log. Errors: BackupRefused.
@@ -42,7 +42,7 @@ def copy_database(source: Path, target: Path, progress: Progress) -> str:
             size = reader.execute("PRAGMA page_size").fetchone()[0]
             reader.backup(
                 copy,
-                pages=PAGES_AT_ONCE,
+                pages=pages,
                 progress=lambda _, left, total: progress.show("database", (total - left) * size, total * size),
             )
             copy.execute("PRAGMA journal_mode = DELETE")

@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
-from typing import TypeVar
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import structlog
 from sqlalchemy import URL, Connection
@@ -19,18 +20,6 @@ from service.store.sqlite import WRITES, Workers, sqlite_engine
 from service.store.urls import driver_url
 
 log = structlog.get_logger(__name__)
-
-POOL_SIZE = 10
-"""Connections of one process. Further requests wait for POOL_TIMEOUT at most."""
-
-POOL_TIMEOUT = 5.0
-"""Seconds a request waits for a connection before the store counts as busy."""
-
-POOL = {"pool_size": POOL_SIZE, "max_overflow": 0, "pool_timeout": POOL_TIMEOUT, "hide_parameters": True}
-"""Pool options of both databases. Parameters are hidden, because they include stream keys, and exceptions are logged."""
-
-WRITE_TURN_TIMEOUT = 10.0
-"""Seconds a write to SQLite waits for earlier writes before the store counts as busy."""
 
 RETRY_AFTER = 2.0
 """Seconds after which a client may ask again when the store is unavailable or busy."""
@@ -46,10 +35,28 @@ T = TypeVar("T")
 _in_transaction: ContextVar[bool] = ContextVar("in_transaction", default=False)
 
 
+@dataclass(frozen=True, slots=True)
+class DatabaseLimits:
+    """Counts, and times in seconds."""
+
+    pool_size: int = 10
+    """Connections of one process. Further requests wait for `pool_timeout` at most."""
+    pool_timeout: float = 5.0
+    """Time a request waits for a connection before the store counts as busy."""
+    write_turn_timeout: float = 10.0
+    """Time a write to SQLite waits for earlier writes before the store counts as busy."""
+
+    def pool(self) -> dict[str, Any]:
+        """Return the pool options of both databases. Parameters are hidden: they include stream keys, and errors are logged."""
+        size, wait = self.pool_size, self.pool_timeout
+        return {"pool_size": size, "max_overflow": 0, "pool_timeout": wait, "hide_parameters": True}
+
+
 class Database:
     """A pool of connections, used through `read` and `write` only."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, limits: DatabaseLimits | None = None) -> None:
+        self._limits = limits or DatabaseLimits()
         where = driver_url(url)
         self.dialect = where.get_backend_name()
         self._trouble: str | None = None
@@ -107,13 +114,13 @@ class Database:
     async def _turn(self) -> AsyncIterator[None]:
         """Wait for earlier writes to SQLite, which has one writer at a time and serves waiting ones in no order.
 
-        Writers wait without a connection of the pool, so that reads continue. Raise Unavailable after WRITE_TURN_TIMEOUT.
+        Writers wait without a connection of the pool, so that reads continue. Raise Unavailable after `write_turn_timeout`.
         """
         if self.dialect != "sqlite":
             yield
             return
         try:
-            async with asyncio.timeout(WRITE_TURN_TIMEOUT):
+            async with asyncio.timeout(self._limits.write_turn_timeout):
                 await self._turns.acquire()  # first in, first out
         except TimeoutError as late:
             raise self._lost(late, BUSY) from late
@@ -134,7 +141,7 @@ class Database:
 
     def _sqlite_engine(self, where: URL) -> AsyncEngine:
         try:
-            return sqlite_engine(where, self._workers, **POOL)
+            return sqlite_engine(where, self._workers, **self._limits.pool())
         except OSError as refused:
             log.warning("store not created", reason=type(refused).__name__)
             raise _unavailable() from refused
@@ -143,7 +150,7 @@ class Database:
         from service.store import postgresql
 
         self._absences += postgresql.ERRORS
-        return postgresql.postgresql_engine(where, **POOL)
+        return postgresql.postgresql_engine(where, **self._limits.pool())
 
     @asynccontextmanager
     async def _translated(self) -> AsyncIterator[None]:

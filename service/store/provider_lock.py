@@ -3,9 +3,9 @@
     acquire ─▶ held ──(connection lost)──▶ acquired again as soon as the server answers
                  └── another process holds it by then ──▶ LockHeld, and the service stops
 
-The lock belongs to a connection of its own, on which the holder sends a query every HEARTBEAT. PostgreSQL releases it at once
+The lock belongs to a connection of its own, on which the holder sends a query every `heartbeat`. PostgreSQL releases it at once
 when the holder's process dies. When the holder's machine dies, the connection may seem open for hours: a process that wants the
-lock disconnects a holder that was silent for STALE_AFTER.
+lock disconnects a holder that was silent for `stale_after`.
 """
 
 from __future__ import annotations
@@ -32,21 +32,6 @@ LOCK_CLASS = 7_091_936
 
 LOCAL_PROVIDER = 1
 
-HEARTBEAT = 2.0
-"""Seconds between two heartbeats of the holder."""
-
-STALE_AFTER = 10.0
-"""Seconds without a heartbeat after which a holder counts as dead."""
-
-POLL_EVERY = 0.5
-"""Seconds between two checks of a holder, and between two attempts to acquire the lock again."""
-
-RETURN_GRACE = 3.0
-"""Seconds after a start of PostgreSQL in which only the previous holder may acquire the lock."""
-
-ANSWER_TIMEOUT = 5.0
-"""Seconds one statement may take."""
-
 MAX_APPLICATION_NAME = 63
 """The longest application_name of PostgreSQL, in bytes."""
 
@@ -72,6 +57,22 @@ ADVICE = "stop that process first, because one service alone carries the streams
 
 
 @dataclass(frozen=True, slots=True)
+class LockLimits:
+    """Times in seconds."""
+
+    heartbeat: float = 2.0
+    """Interval of the holder's heartbeats."""
+    stale_after: float = 10.0
+    """Time without a heartbeat after which a holder counts as dead."""
+    poll_every: float = 0.5
+    """Time between two checks of a holder, and between two attempts to acquire the lock again."""
+    return_grace: float = 3.0
+    """Time after a start of PostgreSQL in which only the previous holder may acquire the lock."""
+    answer_timeout: float = 5.0
+    """Time one statement may take."""
+
+
+@dataclass(frozen=True, slots=True)
 class _Seen:
     """The holder's connection as PostgreSQL describes it."""
 
@@ -90,7 +91,8 @@ class _Seen:
 class ProviderLock:
     """The advisory lock of provider `local`."""
 
-    def __init__(self, url: str, spawn: Spawn) -> None:
+    def __init__(self, url: str, spawn: Spawn, limits: LockLimits | None = None) -> None:
+        self._limits = limits or LockLimits()
         self._url = url
         self._spawn = spawn
         self._connection: Any = None
@@ -119,7 +121,7 @@ class ProviderLock:
 
     async def _keep(self) -> None:
         while True:
-            await asyncio.sleep(HEARTBEAT)
+            await asyncio.sleep(self._limits.heartbeat)
             try:
                 if await self._ask("SELECT pg_is_in_recovery()"):
                     raise Unavailable("PostgreSQL is a standby.")
@@ -133,7 +135,7 @@ class ProviderLock:
             try:
                 return await self._acquire(first=False)
             except Unavailable:
-                await asyncio.sleep(POLL_EVERY)
+                await asyncio.sleep(self._limits.poll_every)
 
     async def _acquire(self, *, first: bool) -> None:
         await self._connect()
@@ -152,18 +154,18 @@ class ProviderLock:
                         raise LockHeld(WHAT, seen.holder, ADVICE)
                 else:
                     before = seen
-                await asyncio.sleep(POLL_EVERY)
+                await asyncio.sleep(self._limits.poll_every)
         except BaseException:
             await self._disconnect()
             raise
 
     async def _leave_to_former_holder(self) -> None:
         up = float(await self._ask("SELECT extract(epoch FROM clock_timestamp() - pg_postmaster_start_time())"))
-        if up < RETURN_GRACE:
-            await asyncio.sleep(RETURN_GRACE - up)
+        if up < self._limits.return_grace:
+            await asyncio.sleep(self._limits.return_grace - up)
 
     async def _find_holder(self) -> _Seen | None:
-        rows = await self._fetch(FIND_HOLDER, LOCK_CLASS, LOCAL_PROVIDER, STALE_AFTER)
+        rows = await self._fetch(FIND_HOLDER, LOCK_CLASS, LOCAL_PROVIDER, self._limits.stale_after)
         if not rows:
             return None  # it has just released the lock
         return _Seen.of(*rows[0])
@@ -175,7 +177,7 @@ class ProviderLock:
 
         await self._disconnect()
         try:
-            self._connection = await postgresql.connect(driver_url(self._url), ANSWER_TIMEOUT)
+            self._connection = await postgresql.connect(driver_url(self._url), self._limits.answer_timeout)
             name = f"conference pid={os.getpid()} host={socket.gethostname()}"[:MAX_APPLICATION_NAME]
             await self._ask("SELECT set_config('application_name', $1, false)", name)
             for setting in SETTINGS:

@@ -14,7 +14,7 @@ from service.domain.entities import Message, MessageType, NewMessage
 from service.domain.errors import Conflict
 from service.domain.paging import PageAnchor, PageRequest
 from service.store import Store
-from service.store.database import POOL_SIZE
+from service.store.database import DatabaseLimits
 from tests.clock import Clock
 from tests.contract.room import START, Room, channel_of, every_page, later, new_room
 
@@ -159,7 +159,7 @@ class Storm:
         self.sent: dict[UUID, NewMessage] = {}
         self.stored: list[Message] = []
         # As many as there are connections: on a slow machine, a client that waits too long for one would get Unavailable.
-        self.turns = asyncio.Semaphore(POOL_SIZE)
+        self.turns = asyncio.Semaphore(DatabaseLimits().pool_size)
 
     async def act(self) -> None:
         async with self.turns:

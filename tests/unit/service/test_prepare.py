@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from service import prepare as module
 from service.prepare import is_prepared, prepare
 from service.settings import ProviderName, Settings
 from service.store.database import Database
@@ -41,19 +42,23 @@ async def test_a_new_directory_is_not(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "change", ["another name", "a damaged key", "a certificate due for renewal", "a new version", "an older schema"]
 )
-async def test_what_changed_since_is_noticed(settings: Settings, change: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_what_changed_since_is_noticed(settings: Settings, change: str) -> None:
     note = settings.tls_dir / "prepared.json"
+
+    def write(**changes: str) -> None:
+        note.write_text(json.dumps(json.loads(note.read_text()) | changes))
+
     if change == "another name":
         settings = settings.model_copy(update={"public_rtmp_host": "live.example.com"})
     elif change == "a damaged key":
         (settings.tls_dir / "server.key").write_text("damaged")
     elif change == "a certificate due for renewal":
-        due = (datetime.now(UTC) - timedelta(seconds=1)).isoformat()
-        note.write_text(json.dumps(json.loads(note.read_text()) | {"renew_from": due}))
+        write(renew_from=(datetime.now(UTC) - timedelta(seconds=1)).isoformat())
     elif change == "a new version":
-        monkeypatch.setattr(module, "VERSION", "99.0")
+        write(version="0.0")
     else:
-        monkeypatch.setattr("service.store.schema.newest_revision", lambda: "9999")
+        with closing(sqlite3.connect(settings.data_dir / "conference.db")) as database, database:
+            database.execute("UPDATE alembic_version SET version_num = '0001'")
     assert not await prepared(settings)
 
 

@@ -7,6 +7,7 @@ import os
 import shutil
 import sqlite3
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from providers.local.storage.recordings import RECORDING_FILE
 from providers.local.storage.storage import Storage, StorageLimits
 from providers.lock import ExclusiveLock, LockHeld
 from service.backup import BackupRefused, back_up, copying, restore
+from service.backup.progress import Progress
 from service.settings import Settings
 from tests.simulated_packager import EPOCH, SimulatedPackager, info
 
@@ -44,6 +46,13 @@ def settings(tmp_path: Path, migrated_sqlite: str) -> Settings:
     return Settings(data_dir=data)
 
 
+@dataclass
+class Usage:
+    """Stands in for `shutil.disk_usage`."""
+
+    free: int
+
+
 def elsewhere(tmp_path: Path) -> Settings:
     return Settings(data_dir=tmp_path / "elsewhere")
 
@@ -70,21 +79,18 @@ def test_what_stands_only_in_the_write_ahead_log_is_in_the_backup(settings: Sett
     ]  # fmt: skip
 
 
-def test_writes_meanwhile_neither_wait_nor_end_up_in_half(
-    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(copying, "PAGES_AT_ONCE", 1)
+def test_writes_meanwhile_neither_wait_nor_end_up_in_half(settings: Settings, tmp_path: Path) -> None:
     with closing(sqlite3.connect(settings.data_dir / "conference.db", isolation_level=None, timeout=0)) as service:
         service.execute("PRAGMA journal_mode = WAL")
         written = iter(range(1_000))
 
-        def write(*_: object) -> None:
-            insert(service, f"meanwhile-{next(written)}")
+        class WritingProgress(Progress):
+            def show(self, *_: object) -> None:
+                insert(service, f"meanwhile-{next(written)}")
 
-        monkeypatch.setattr("service.backup.progress.Progress.show", write)
-        back_up(settings, tmp_path / "backup", recordings=False)
+        copying.copy_database(settings.data_dir / "conference.db", tmp_path / "copy.db", WritingProgress(), pages=1)
     assert next(written) > 10
-    assert rows(tmp_path / "backup" / "conference.db") == []
+    assert rows(tmp_path / "copy.db") == []
 
 
 async def test_a_restored_service_has_all_of_it_and_the_running_broadcast_is_recovered(
@@ -172,7 +178,7 @@ def test_a_backup_that_fails_leaves_nothing_and_the_next_one_is_not_disturbed(
 def test_a_disk_with_too_little_space_is_refused_before_anything_is_copied(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("service.backup.contents.SPARE", 1 << 60)
+    monkeypatch.setattr("shutil.disk_usage", lambda _: Usage(free=1 << 20))  # a fact of the machine
     with pytest.raises(BackupRefused, match="Too little space"):
         back_up(settings, tmp_path / "backup", recordings=True)
     assert not (tmp_path / "backup.partial").exists()

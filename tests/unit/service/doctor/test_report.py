@@ -10,7 +10,7 @@ from service.settings import Settings
 
 
 async def test_a_broken_check_is_a_finding_and_the_report_goes_on(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    settings: Settings, capsys: pytest.CaptureFixture[str]
 ) -> None:
     async def broken(_: Settings) -> list[Finding]:
         raise RuntimeError("hunter2")
@@ -18,8 +18,7 @@ async def test_a_broken_check_is_a_finding_and_the_report_goes_on(
     async def fine(_: Settings) -> list[Finding]:
         return [Finding(Level.OK, "second", "all well", "nothing\nat all")]
 
-    monkeypatch.setattr(doctor, "CHECKS", {"first": broken, "second": fine})
-    assert await doctor.examine(settings) == 1
+    assert await doctor.examine(settings, {"first": broken, "second": fine}) == 1
     assert capsys.readouterr().out.splitlines() == [
         "fail  first        could not be checked: RuntimeError",
         "ok    second       all well",

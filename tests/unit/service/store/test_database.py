@@ -18,9 +18,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from structlog.testing import capture_logs
 
 from service.domain.errors import Unavailable
-from service.store import database as database_module
-from service.store.database import POOL_SIZE, Database
+from service.store.database import Database, DatabaseLimits
 from tests.servers import PostgresServer
+
+LIMITS = DatabaseLimits()
 
 
 async def one(connection: AsyncConnection) -> int:
@@ -108,7 +109,8 @@ async def test_a_connection_that_is_in_use_is_closed_with_the_store(
     reading = asyncio.create_task(database.read(slow))
     await begun.wait()
     await database.aclose()
-    assert [each._connection for each in made] == [None]
+    with pytest.raises(ValueError, match="no active connection"):
+        await made[0].execute("SELECT 1")
     go_on.set()
     with pytest.raises(Unavailable):
         await reading
@@ -120,9 +122,15 @@ async def written(connection: AsyncConnection, number: int) -> None:
 
 
 @pytest.fixture
-async def sqlite(tmp_path: Path) -> AsyncIterator[Database]:
+def limits() -> DatabaseLimits:
+    """Return the limits of `sqlite`. A test overrides them with `parametrize`."""
+    return LIMITS
+
+
+@pytest.fixture
+async def sqlite(tmp_path: Path, limits: DatabaseLimits) -> AsyncIterator[Database]:
     """Yield a file with one table."""
-    database = Database(f"sqlite:///{tmp_path / 'store.db'}")
+    database = Database(f"sqlite:///{tmp_path / 'store.db'}", limits)
 
     async def prepare(connection: AsyncConnection) -> None:
         await connection.execute(text("CREATE TABLE written (number int)"))
@@ -149,19 +157,19 @@ async def test_writers_that_wait_leave_connections_to_readers(sqlite: Database) 
         begun.set()
         await go_on.wait()
 
-    writers = [asyncio.create_task(sqlite.write(slow)) for _ in range(3 * POOL_SIZE)]
+    writers = [asyncio.create_task(sqlite.write(slow)) for _ in range(3 * LIMITS.pool_size)]
     await begun.wait()
-    assert await asyncio.gather(*(sqlite.read(one) for _ in range(POOL_SIZE - 1))) == [1] * (POOL_SIZE - 1)
+    assert await asyncio.gather(*(sqlite.read(one) for _ in range(LIMITS.pool_size - 1))) == [1] * (
+        LIMITS.pool_size - 1
+    )
     writers[1].cancel()  # whose turn would be next
     go_on.set()
     outcomes = await asyncio.gather(*writers, return_exceptions=True)
     assert [type(each).__name__ for each in outcomes if each is not None] == ["CancelledError"]
 
 
-async def test_a_writer_that_waits_too_long_hears_that_the_store_is_busy(
-    sqlite: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(database_module, "WRITE_TURN_TIMEOUT", 0.05)
+@pytest.mark.parametrize("limits", [DatabaseLimits(write_turn_timeout=0.05)], ids=["a short wait"])
+async def test_a_writer_that_waits_too_long_gets_the_error_that_the_store_is_busy(sqlite: Database) -> None:
     begun, go_on = asyncio.Event(), asyncio.Event()
 
     async def slow(connection: AsyncConnection) -> None:
@@ -186,7 +194,7 @@ async def test_a_file_that_another_process_writes_to_is_busy(
     async def impatient(connection: AsyncConnection) -> None:
         await connection.execute(text("PRAGMA busy_timeout = 10"))
 
-    for _ in range(POOL_SIZE):
+    for _ in range(LIMITS.pool_size):
         await sqlite.read(impatient)
     with closing(sqlite3.connect(tmp_path / "store.db", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 from structlog.testing import capture_logs
@@ -14,20 +17,24 @@ from structlog.testing import capture_logs
 from providers.lock import LockHeld
 from service.concurrency.tasks import Tasks
 from service.domain.errors import Unavailable
-from service.store import provider_lock
-from service.store.provider_lock import ProviderLock
+from service.store.provider_lock import LockLimits, ProviderLock
 from tests.servers import PostgresServer
 from tests.waiting import PATIENCE, until
 
-Make = Callable[[], ProviderLock]
+Make = Callable[..., ProviderLock]
+"""Returns a lock with these limits changed."""
+
+LIMITS = LockLimits(heartbeat=0.2, poll_every=0.1, return_grace=0.0)
 
 HOLD = """
-import asyncio, sys
+import asyncio, os, sys
+from providers.lock import LockHeld
 from service.store.provider_lock import ProviderLock
 from service.concurrency.tasks import Tasks
 
 async def hold():
-    await ProviderLock(sys.argv[1], Tasks().spawn).acquire()
+    tasks = Tasks(on_failure=lambda failure: os._exit(7 if isinstance(failure, LockHeld) else 1))
+    await ProviderLock(sys.argv[1], tasks.spawn).acquire()
     print("held", flush=True)
     await asyncio.sleep(600)
 
@@ -40,19 +47,29 @@ def failures() -> list[BaseException]:
     return []
 
 
+@asynccontextmanager
+async def holder(postgres_url: str) -> AsyncIterator[subprocess.Popen[bytes]]:
+    """Yield another process that holds the lock."""
+    process = await asyncio.to_thread(
+        subprocess.Popen, [sys.executable, "-c", HOLD, postgres_url], stdout=subprocess.PIPE
+    )
+    try:
+        assert process.stdout is not None
+        assert await asyncio.to_thread(process.stdout.readline) == b"held\n"
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
 @pytest.fixture
-async def make(
-    postgres_url: str, failures: list[BaseException], monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[Make]:
-    """Locks on one database, with less patience than in earnest."""
-    monkeypatch.setattr(provider_lock, "HEARTBEAT", 0.2)
-    monkeypatch.setattr(provider_lock, "POLL_EVERY", 0.1)
-    monkeypatch.setattr(provider_lock, "RETURN_GRACE", 0.0)
+async def make(postgres_url: str, failures: list[BaseException]) -> AsyncIterator[Make]:
+    """Locks on one database, with shorter times than in production."""
     owner = Tasks(on_failure=failures.append)
     made: list[ProviderLock] = []
 
-    def lock() -> ProviderLock:
-        made.append(ProviderLock(postgres_url, owner.spawn))
+    def lock(**limits: float) -> ProviderLock:
+        made.append(ProviderLock(postgres_url, owner.spawn, replace(LIMITS, **limits)))
         return made[-1]
 
     yield lock
@@ -78,50 +95,26 @@ async def test_it_is_free_after_it_was_closed(make: Make) -> None:
 
 
 async def test_a_killed_process_blocks_nobody(make: Make, postgres_url: str) -> None:
-    process = await asyncio.to_thread(
-        subprocess.Popen, [sys.executable, "-c", HOLD, postgres_url], stdout=subprocess.PIPE
-    )
-    try:
-        assert process.stdout is not None
-        assert await asyncio.to_thread(process.stdout.readline) == b"held\n"
+    async with holder(postgres_url) as process:
         with pytest.raises(LockHeld, match=f"process {process.pid} "):
             await make().acquire()
-    finally:
-        process.kill()
-        process.communicate()
     await make().acquire()
 
 
-async def test_a_connection_that_is_only_half_open_is_ended(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As after the holder's machine lost its power: nothing is heard of it, and nothing closes its connection."""
-    monkeypatch.setattr(provider_lock, "STALE_AFTER", 1.0)
-    silent = make()
-    await silent.acquire()
-    assert silent._keeper is not None
-    silent._keeper.cancel()
+async def test_a_connection_that_is_only_half_open_is_ended(make: Make) -> None:
+    """As after the holder's machine lost its power: it sends nothing, and nothing closes its connection."""
+    await make(heartbeat=3_600.0).acquire()
     with capture_logs() as logs:
-        await make().acquire()
+        await make(stale_after=1.0).acquire()
     assert "provider lock taken from a silent connection" in [each["event"] for each in logs]
 
 
-async def test_a_process_that_was_taken_for_dead_stops(
-    make: Make, failures: list[BaseException], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    frozen, resumed = make(), asyncio.Event()
-    await frozen.acquire()
-    ask = frozen._ask
-
-    async def asleep(query: str, *arguments: object) -> object:
-        await resumed.wait()
-        return await ask(query, *arguments)
-
-    monkeypatch.setattr(frozen, "_ask", asleep)
-    monkeypatch.setattr(provider_lock, "STALE_AFTER", 1.0)
-    await make().acquire()
-    monkeypatch.setattr(provider_lock, "STALE_AFTER", PATIENCE)
-    resumed.set()
-    await until(lambda: len(failures) == 1)
-    assert isinstance(failures[0], LockHeld)
+async def test_a_process_that_was_taken_for_dead_stops(make: Make, postgres_url: str) -> None:
+    async with holder(postgres_url) as frozen:
+        frozen.send_signal(signal.SIGSTOP)
+        await make(stale_after=3.0).acquire()
+        frozen.send_signal(signal.SIGCONT)
+        assert await asyncio.to_thread(frozen.wait, PATIENCE) == 7
 
 
 async def test_after_a_restart_of_postgresql_the_holder_has_it_again(
