@@ -16,7 +16,7 @@ from service.http.schemas import Answer
 log = structlog.get_logger(__name__)
 
 CHECK_TIMEOUT = 2.0
-"""Seconds a readiness check may take."""
+"""Seconds a readiness check may take by default."""
 
 TAG = "Operations"
 NO_STORE = {"Cache-Control": "no-store"}
@@ -38,29 +38,29 @@ class Ready(Answer):
 class Readiness:
     """Readiness checks by name. `draining` is set during shutdown, so that load balancers stop sending requests."""
 
-    def __init__(self, checks: Mapping[str, Check]) -> None:
+    def __init__(self, checks: Mapping[str, Check], check_timeout: float = CHECK_TIMEOUT) -> None:
+        self._check_timeout = check_timeout
         self._checks = dict(checks)
         self.draining = False
 
     async def ask(self) -> Ready:
-        """Run all checks at the same time, each within CHECK_TIMEOUT."""
-        outcomes = await asyncio.gather(*(_outcome(name, check) for name, check in self._checks.items()))
+        """Run all checks at the same time, each within `check_timeout`."""
+        outcomes = await asyncio.gather(*(self._outcome(name, check) for name, check in self._checks.items()))
         checks = dict(zip(self._checks, outcomes, strict=True))
         if self.draining:
             return Ready(status="draining", checks=checks)
         return Ready(status="ready" if all(each == "ok" for each in outcomes) else "unready", checks=checks)
 
-
-async def _outcome(name: str, check: Check) -> str:
-    try:
-        async with asyncio.timeout(CHECK_TIMEOUT):
-            await check()
-    except TimeoutError:
-        return "no answer"
-    except Exception as failure:
-        log.warning("not ready", part=name, reason=type(failure).__name__)
-        return "unavailable"
-    return "ok"
+    async def _outcome(self, name: str, check: Check) -> str:
+        try:
+            async with asyncio.timeout(self._check_timeout):
+                await check()
+        except TimeoutError:
+            return "no answer"
+        except Exception as failure:
+            log.warning("not ready", part=name, reason=type(failure).__name__)
+            return "unavailable"
+        return "ok"
 
 
 def operations(readiness: Readiness) -> list[Operation]:

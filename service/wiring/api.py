@@ -47,7 +47,7 @@ from service.domain.streams.queries import StreamQueries
 from service.domain.streams.sessions import Sessions
 from service.domain.streams.streams import Streams
 from service.http import docs, web_files
-from service.http.binding import MAX_BODY, bind
+from service.http.binding import BodyLimits, bind
 from service.http.client_address import Networks
 from service.http.middleware import Figures, envelope
 from service.http.openapi import document
@@ -82,14 +82,15 @@ class ApiDependencies:
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
     public_routes: Sequence[web.AbstractRouteDef] = ()
     guesses: Guesses | None = None
+    body: BodyLimits = field(default_factory=BodyLimits)
 
 
 def build_app(deps: ApiDependencies) -> web.Application:
     """Return the application, ready for an `AppRunner`. It opens and closes nothing itself."""
     around = envelope(Figures(deps.registry), deps.guesses, deps.trusted_proxies)
-    app = web.Application(middlewares=[around], client_max_size=MAX_BODY)
+    app = web.Application(middlewares=[around], client_max_size=deps.body.max_size)
     app.add_routes(deps.public_routes)
-    app.add_routes(bind(_operations(deps), deps.authenticator, deps.origin))
+    app.add_routes(bind(_operations(deps), deps.authenticator, deps.origin, deps.body))
     app.add_routes(docs.routes(described(deps)))
     app.add_routes(web_files.routes())
     app.add_routes(index.routes())

@@ -21,6 +21,7 @@ from service.domain.status.board import StatusBoard
 from service.domain.streams.session_keeper import SessionKeeper
 from service.domain.streams.streams import Streams
 from service.events.bus import MemoryBus
+from service.http.binding import BodyLimits
 from service.store import Store
 from service.viewers.memory import MemoryViewers
 from service.wiring.api import build_app
@@ -118,12 +119,20 @@ async def conference(
 
 
 @pytest.fixture
-async def api(conference: Conference, store: Store, provider: MemoryProvider) -> AsyncIterator[Api]:
+def body_limits() -> BodyLimits:
+    """Return the limits of request bodies. A test overrides them with `parametrize`."""
+    return BodyLimits()
+
+
+@pytest.fixture
+async def api(
+    conference: Conference, store: Store, provider: MemoryProvider, body_limits: BodyLimits
+) -> AsyncIterator[Api]:
     organization, user = uuid4(), uuid4()
     issued = await conference.accounts.create_token(
         organization, user, organization_name="Acme", full_name="Ada Byron Lovelace"
     )
-    async with TestClient(TestServer(build_app(conference.api))) as client:
+    async with TestClient(TestServer(build_app(replace(conference.api, body=body_limits)))) as client:
         yield Api(
             client,
             store,

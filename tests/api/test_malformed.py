@@ -16,7 +16,7 @@ from prometheus_client import CollectorRegistry
 
 from service.concurrency.tasks import Tasks
 from service.domain.accounts import Identity
-from service.http.binding import bind
+from service.http.binding import BodyLimits, bind
 from service.http.held_connections import HeldLimits
 from service.http.middleware import Figures, envelope
 from service.http.operation import Call, Nothing, Reply, operation
@@ -57,7 +57,7 @@ async def outermost(request: web.Request, handler: Handler) -> web.StreamRespons
 @pytest.fixture
 async def port(tasks: Tasks) -> AsyncIterator[int]:
     app = web.Application(middlewares=[outermost, envelope(Figures(CollectorRegistry()))])
-    app.add_routes(bind([echo], Nobody(), Origin()))
+    app.add_routes(bind([echo], Nobody(), Origin(), BodyLimits()))
 
     async with serving(app, lambda *_: None, "127.0.0.1", 0, spawn=tasks.spawn) as bound:
         yield bound

@@ -16,10 +16,10 @@ from structlog.testing import capture_logs
 from yarl import URL
 
 from providers.memory import MemoryProvider
+from service.api.health import Readiness
 from service.concurrency.tasks import Tasks
 from service.events.bus import MemoryBus
-from service.http import binding
-from service.http.binding import MAX_BODY
+from service.http.binding import BodyLimits
 from service.http.middleware import Figures, envelope
 from service.http.origin import Origin
 from service.store import Store
@@ -93,7 +93,7 @@ async def test_errors_carry_cors_headers_too(api: Api) -> None:
         (b'{"name": "\xed\xa0\xbd"}', "application/json", 400),
         (b'{"name": NaN}', "application/json", 400),
         (b"[" * 30_000, "application/json", 400),
-        (b'{"name": "' + b"x" * MAX_BODY + b'"}', "application/json", 413),
+        (b'{"name": "' + b"x" * BodyLimits().max_size + b'"}', "application/json", 413),
     ],
 )
 async def test_a_body_is_read_as_json_or_refused(api: Api, raw: bytes, content_type: str, status: int) -> None:
@@ -228,10 +228,12 @@ async def test_health_readiness_and_draining(api: Api) -> None:
     assert (await api.get("/readyz"))[1]["status"] == "draining"
 
 
-async def test_a_check_that_hangs_is_not_waited_for(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("service.api.health.CHECK_TIMEOUT", 0.01)
-    api.readiness._checks["redis"] = asyncio.Event().wait  # type: ignore[assignment]
-    assert (await api.get("/readyz"))[1]["checks"]["redis"] == "no answer"
+async def test_a_check_that_hangs_is_not_waited_for() -> None:
+    async def hanging() -> None:
+        await asyncio.Event().wait()
+
+    answer = await Readiness({"redis": hanging}, check_timeout=0.01).ask()
+    assert (answer.status, answer.checks) == ("unready", {"redis": "no answer"})
 
 
 async def test_metrics_name_routes_not_paths(api: Api) -> None:
@@ -330,8 +332,8 @@ async def test_half_an_emoji_and_a_byte_order_mark_are_json(api: Api, raw: bytes
         assert (response.status, (await response.json())["name"]) == (201, name)
 
 
-async def test_a_body_that_does_not_arrive_is_a_408(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(binding, "BODY_TIMEOUT", 0.05)
+@pytest.mark.parametrize("body_limits", [BodyLimits(timeout=0.05)], ids=["a short timeout"])
+async def test_a_body_that_does_not_arrive_is_a_408(api: Api) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", api.client.port)
     writer.write(
         f"POST {api.base}/channels HTTP/1.1\r\nHost: a\r\nAuthorization: Token {api.token}\r\n"

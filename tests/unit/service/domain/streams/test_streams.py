@@ -78,7 +78,7 @@ async def test_a_death_between_answer_and_commit_leaves_no_second_input(
     after_restart = Streams(provider, store.channels, store.claims, SystemClock())
     ensured = await after_restart.ensure(channel)
     assert ensured.created
-    assert len(provider._books.inputs) == 1
+    assert len(provider.input_uids) == 1
 
 
 async def test_claims_without_an_answer_are_answered_at_start(
@@ -89,7 +89,7 @@ async def test_claims_without_an_answer_are_answered_at_start(
         await streams.ensure(channel)
     assert await streams.reconcile() == 1
     assert await streams.reconcile() == 0
-    assert (await streams.get(channel)).uid in provider._books.inputs
+    assert (await streams.get(channel)).uid in provider.input_uids
     assert not (await streams.ensure(channel)).created
 
 
@@ -125,7 +125,7 @@ async def test_an_input_deleted_before_its_answer_was_stored_is_made_anew(
     provider.deaths = 1
     with pytest.raises(Died):
         await streams.ensure(channel)
-    (lost,) = provider._books.inputs
+    (lost,) = provider.input_uids
     await provider.delete_input(lost)
     ensured = await streams.ensure(channel)
     assert ensured.created and ensured.input.uid != lost
