@@ -13,7 +13,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NewType, Protocol
 
 from providers.errors import InputGone as InputGone
 from providers.errors import InputNotFound as InputNotFound
@@ -32,6 +32,9 @@ from providers.options import LatencyMode as LatencyMode
 
 if TYPE_CHECKING:
     from aiohttp.web import AbstractRouteDef
+
+InputUid = NewType("InputUid", str)
+"""Identifies a live input: what `ensure_input` returns, the store keeps, playback addresses and viewer windows are named after."""
 
 MAX_PAGE = 100
 """The most recordings one `recordings` call returns."""
@@ -88,7 +91,7 @@ class LiveInput:
     is its last good answer: the moment of that answer. `recording` as in `InputHealth`; it comes and goes while the input stays.
     """
 
-    uid: str
+    uid: InputUid
     rtmps_url: str
     stream_key: str = field(repr=False)
     playback: Playback
@@ -131,7 +134,7 @@ class Recording:
     """
 
     uid: str
-    input_uid: str
+    input_uid: InputUid
     name: str
     created: datetime
     modified: datetime
@@ -164,7 +167,7 @@ class ProviderEvent:
     """An event of a live input. It is a wake-up: read the state for the current values."""
 
     kind: EventKind
-    input_uid: str
+    input_uid: InputUid
     at: datetime
     recording_uid: str | None = None
 
@@ -263,7 +266,7 @@ class Provider(Protocol):
             OptionRefused: An insisted option is not supported, or a value is out of the port's range.
         """
 
-    async def get_input(self, uid: str) -> LiveInput:
+    async def get_input(self, uid: InputUid) -> LiveInput:
         """Return a live input.
 
         A provider on another host may answer from a cache, for about a minute, and longer while it is unavailable (`as_of`).
@@ -272,7 +275,7 @@ class Provider(Protocol):
             InputNotFound: No live input has this uid.
         """
 
-    async def update_input(self, uid: str, options: InputOptions) -> LiveInput:
+    async def update_input(self, uid: InputUid, options: InputOptions) -> LiveInput:
         """Store the options.
 
         Args:
@@ -287,7 +290,7 @@ class Provider(Protocol):
             OptionRefused: An option is not supported; nothing has been changed.
         """
 
-    async def set_enabled(self, uid: str, enabled: bool) -> LiveInput:
+    async def set_enabled(self, uid: InputUid, enabled: bool) -> LiveInput:
         """Allow or forbid publishing.
 
         Args:
@@ -301,7 +304,7 @@ class Provider(Protocol):
             InputNotFound: No live input has this uid.
         """
 
-    async def rotate_key(self, uid: str, overlap: int = 0) -> LiveInput:
+    async def rotate_key(self, uid: InputUid, overlap: int = 0) -> LiveInput:
         """Give the input a new stream key.
 
         Args:
@@ -317,21 +320,21 @@ class Provider(Protocol):
             OptionRefused: For "overlap", when the provider cannot keep two keys.
         """
 
-    async def delete_input(self, uid: str) -> None:
+    async def delete_input(self, uid: InputUid) -> None:
         """End a running broadcast and delete the input. Its recordings stay.
 
         Raises:
             InputNotFound: No live input has this uid.
         """
 
-    async def state(self, uid: str) -> InputState:
+    async def state(self, uid: InputUid) -> InputState:
         """Return the state of a live input.
 
         Raises:
             InputNotFound: No live input has this uid.
         """
 
-    def on_air(self) -> Mapping[str, Phase] | None:
+    def on_air(self) -> Mapping[InputUid, Phase] | None:
         """Return the phases of all inputs that are on air, without waiting.
 
         A provider that carries broadcasts in its own process knows only those, here as in `state`: it reports the broadcasts of
@@ -341,7 +344,7 @@ class Provider(Protocol):
             The phase of each input in a phase of `ON_AIR`, by uid. None where the provider can only be asked for one at a time.
         """
 
-    async def health(self, uid: str) -> InputHealth:
+    async def health(self, uid: InputUid) -> InputHealth:
         """Return what arrives on the input, as far as the provider measures it.
 
         Raises:
@@ -349,7 +352,7 @@ class Provider(Protocol):
         """
 
     async def recordings(
-        self, input_uid: str, *, after: RecordingPosition | None = None, limit: int = 25
+        self, input_uid: InputUid, *, after: RecordingPosition | None = None, limit: int = 25
     ) -> RecordingList:
         """Return finished recordings of an input, newest first (by created, then uid).
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import aiohttp
 
-from providers.base import InputNotFound, ProviderBusy, ProviderUnavailable
+from providers.base import InputNotFound, InputUid, ProviderBusy, ProviderUnavailable
 from providers.cloudflare import mapping
 from providers.cloudflare.budget import Budget, Priority
 from providers.cloudflare.client import Client, Refused
@@ -42,7 +42,7 @@ class Account:
     ) -> None:
         self._config = config
         self._clock = clock
-        self.inputs: Reads[str, mapping.Shape] = Reads(clock, MAX_INPUTS)
+        self.inputs: Reads[InputUid, mapping.Shape] = Reads(clock, MAX_INPUTS)
         self._monotonic = monotonic
         self._sleep = sleep
         self._http: aiohttp.ClientSession | None = None
@@ -129,11 +129,11 @@ class Account:
             raise ProviderUnavailable("the Cloudflare provider is not running")
         return await self._client.deliver(self.customer_url + path)
 
-    async def input_shape(self, uid: str, *, polling: bool = False) -> mapping.Shape:
+    async def input_shape(self, uid: InputUid, *, polling: bool = False) -> mapping.Shape:
         """Return Cloudflare's representation of a live input, read now. Errors: InputNotFound."""
         return await self.of_input(uid, "GET", priority=Priority.POLL if polling else Priority.READ)
 
-    async def read_input(self, uid: str) -> Answer[mapping.Shape]:
+    async def read_input(self, uid: InputUid) -> Answer[mapping.Shape]:
         """Return Cloudflare's representation of a live input, cached or read now. Errors: InputNotFound."""
         require_uid(uid)
         return await self.inputs.get(uid, lambda priority: self.of_input(uid, "GET", priority=priority))
@@ -176,15 +176,15 @@ class Account:
         listed = mapping.listed(await self.call("GET", "/live_inputs"))
         uid = listed[0].get("uid") if listed and self._customer_url is None else None
         if mapping.is_uid(uid):
-            await self.of_input(str(uid), "GET")
+            await self.of_input(InputUid(str(uid)), "GET")
 
-    async def find(self, request_id: str) -> str | None:
+    async def find(self, request_id: str) -> InputUid | None:
         """Return the uid of the input whose `meta` names this request, or None."""
         listed = mapping.listed(await self.call("GET", "/live_inputs"))
         uids = (each.get("uid") for each in listed if mapping.request_id(each) == request_id)
-        return next((str(uid) for uid in uids if mapping.is_uid(uid)), None)
+        return next((InputUid(str(uid)) for uid in uids if mapping.is_uid(uid)), None)
 
-    async def of_input(self, uid: str, method: str, action: str = "", **options: Any) -> mapping.Shape:
+    async def of_input(self, uid: InputUid, method: str, action: str = "", **options: Any) -> mapping.Shape:
         """Send a request on one live input and return its new representation. Errors: InputNotFound."""
         require_uid(uid)
         reads, asked_at = method == "GET", self._clock()
@@ -210,7 +210,7 @@ class Account:
         self.inputs.put(shape["uid"], shape)
         return shape
 
-    async def delete(self, uid: str) -> None:
+    async def delete(self, uid: InputUid) -> None:
         """Delete the live input. Errors: InputNotFound."""
         require_uid(uid)
         try:
@@ -225,7 +225,7 @@ class Account:
             self.inputs.drop(uid)  # after the request: a read during it may have stored the input again
 
     async def ready_videos(
-        self, input_uid: str, before: datetime | None, priority: Priority = Priority.READ
+        self, input_uid: InputUid, before: datetime | None, priority: Priority = Priority.READ
     ) -> list[mapping.Shape]:
         """Return at most `list_page` ready videos of an input, newest first, none newer than `before`."""
         params = {"live_input_id": input_uid, "status": "ready", "limit": str(self._config.list_page)}

@@ -14,6 +14,7 @@ from typing import Any
 from providers.base import (
     InputOptions,
     InputRequest,
+    InputUid,
     LatencyMode,
     LiveInput,
     OptionRefused,
@@ -147,7 +148,7 @@ def live_input(shape: object, playback_base: str) -> LiveInput:
     if not (is_uid(uid) and isinstance(url, str) and isinstance(key, str) and key and created is not None):
         raise ProviderUnavailable("Cloudflare answered with something that is not a live input")
     return LiveInput(
-        uid=str(uid),
+        uid=InputUid(str(uid)),
         rtmps_url=url,
         stream_key=key,
         playback=playback(str(uid), playback_base),
@@ -220,7 +221,7 @@ def recording(shape: Shape, playback_base: str) -> Recording | None:
     name, size = _part(shape, "meta").get("name"), _part(shape, "input")
     return Recording(
         uid=str(uid),
-        input_uid=str(input_uid),
+        input_uid=InputUid(str(input_uid)),
         name=name if isinstance(name, str) else "",
         created=created,
         modified=moment(shape.get("modified")) or created,

@@ -26,6 +26,7 @@ from providers.base import (
     InputOptions,
     InputRequest,
     InputState,
+    InputUid,
     LiveInput,
     OptionRefused,
     Playback,
@@ -73,7 +74,7 @@ class _VideoPage:
     full: bool
 
 
-_PageKey = tuple[str, datetime | None]
+_PageKey = tuple[InputUid, datetime | None]
 """An input's uid, and the moment before which its videos are listed."""
 
 
@@ -167,17 +168,17 @@ class CloudflareProvider:
         return self._input(await self._orders.ensure(request))
 
     @_in_time
-    async def get_input(self, uid: str) -> LiveInput:
+    async def get_input(self, uid: InputUid) -> LiveInput:
         answer = await self._account.read_input(uid)
         return replace(self._input(answer.value), as_of=answer.as_of)
 
     @_in_time
-    async def update_input(self, uid: str, options: InputOptions) -> LiveInput:
+    async def update_input(self, uid: InputUid, options: InputOptions) -> LiveInput:
         require_options(options)
         return self._input(await self._orders.change(uid, options))
 
     @_in_time
-    async def set_enabled(self, uid: str, enabled: bool) -> LiveInput:
+    async def set_enabled(self, uid: InputUid, enabled: bool) -> LiveInput:
         with self._waking_on_failure(uid):
             try:
                 shape = await self._account.of_input(uid, "POST", "/enable" if enabled else "/disable")
@@ -191,7 +192,7 @@ class CloudflareProvider:
         return self._input(shape)
 
     @_in_time
-    async def rotate_key(self, uid: str, overlap: int = 0) -> LiveInput:
+    async def rotate_key(self, uid: InputUid, overlap: int = 0) -> LiveInput:
         if overlap:
             raise OptionRefused("overlap", "Cloudflare stops the old key at once: leave this out.")
         with self._waking_on_failure(uid):
@@ -200,24 +201,24 @@ class CloudflareProvider:
         return self._input(shape)
 
     @_in_time
-    async def delete_input(self, uid: str) -> None:
+    async def delete_input(self, uid: InputUid) -> None:
         await self._account.delete(uid)
         self.states.ended(uid)
 
-    async def state(self, uid: str) -> InputState:
+    async def state(self, uid: InputUid) -> InputState:
         require_uid(uid)
         return await self.states.state(uid)
 
     def on_air(self) -> None:
         """None: Cloudflare lists no states, and only requested inputs are followed here."""
 
-    async def health(self, uid: str) -> InputHealth:
+    async def health(self, uid: InputUid) -> InputHealth:
         """Return only whether an encoder is connected: Cloudflare publishes no measurements."""
         return InputHealth(measured=False, connected=(await self.state(uid)).is_connected)
 
     @_in_time
     async def recordings(
-        self, input_uid: str, *, after: RecordingPosition | None = None, limit: int = 25
+        self, input_uid: InputUid, *, after: RecordingPosition | None = None, limit: int = 25
     ) -> RecordingList:
         if not mapping.is_uid(input_uid):
             return RecordingList()
@@ -247,13 +248,13 @@ class CloudflareProvider:
             raise RecordingNotFound(uid)
         return replace(answer.value, as_of=answer.as_of)
 
-    def recording_changed(self, input_uid: str, uid: str) -> None:
+    def recording_changed(self, input_uid: InputUid, uid: str) -> None:
         """Mark the cached recordings of this input as out of date."""
         self._pages.expire(lambda key: key[0] == input_uid)
         self._recordings.expire(lambda key: key == uid)
         self.states.recorded(input_uid, uid)
 
-    def input_changed(self, uid: str, trouble: str | None = None) -> None:
+    def input_changed(self, uid: InputUid, trouble: str | None = None) -> None:
         """Refresh this input. `trouble`: the error that Cloudflare reports for its encoder."""
         self._account.inputs.expire(lambda key: key == uid)
         if trouble is None:
@@ -268,7 +269,7 @@ class CloudflareProvider:
     # Inside.
 
     @contextmanager
-    def _waking_on_failure(self, uid: str) -> Iterator[None]:
+    def _waking_on_failure(self, uid: InputUid) -> Iterator[None]:
         """Refresh the input if the answer to a change is lost: the encoder may have been disconnected anyway."""
         try:
             yield
@@ -281,7 +282,7 @@ class CloudflareProvider:
         self._rtmps_url = live.rtmps_url
         return live
 
-    async def _page(self, input_uid: str, before: datetime | None) -> Answer[_VideoPage]:
+    async def _page(self, input_uid: InputUid, before: datetime | None) -> Answer[_VideoPage]:
         async def ask(priority: Priority) -> _VideoPage:
             shapes = await self._account.ready_videos(input_uid, before, priority)
             mapped = (mapping.recording(each, self._account.customer_url) for each in shapes)

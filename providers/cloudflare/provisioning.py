@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from providers.base import InputGone, InputOptions, InputRequest, OptionRefused, ProviderUnavailable
+from providers.base import InputGone, InputOptions, InputRequest, InputUid, OptionRefused, ProviderUnavailable
 from providers.cloudflare import mapping
 from providers.cloudflare.account import Account
 from providers.cloudflare.client import Refused
@@ -28,7 +28,7 @@ class Orders:
         """Return Cloudflare's representation of the input for this request. Errors: InputGone, OptionRefused."""
         return await self._flights.run(request.request_id, lambda: self._find_or_make(request), share=True)
 
-    async def change(self, uid: str, options: InputOptions) -> mapping.Shape:
+    async def change(self, uid: InputUid, options: InputOptions) -> mapping.Shape:
         """Store the options; those that change are required. Errors: InputNotFound, OptionRefused."""
         current = await self._account.of_input(uid, "GET")
         held = mapping.options(current)
@@ -58,7 +58,7 @@ class Orders:
                 await self._sleep(0.25 * round_)
         raise AssertionError("the last round returns or raises")
 
-    async def _adopt(self, uid: str, request: InputRequest) -> mapping.Shape:
+    async def _adopt(self, uid: InputUid, request: InputRequest) -> mapping.Shape:
         """Return the input that was created for this request; settle its options now if that was interrupted."""
         shape = await self._account.of_input(uid, "GET")
         return await self._make(request, shape) if mapping.is_unsettled(shape) else shape

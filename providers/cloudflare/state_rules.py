@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from providers.base import ON_AIR, EventKind, InputState, Phase
+from providers.base import ON_AIR, EventKind, InputState, InputUid, Phase
 from providers.cloudflare.freshness import TRANSITIONS, Freshness, Trigger
 from providers.cloudflare.mapping import Connection
 from providers.cloudflare.mapping import connection as connection_of
@@ -48,7 +48,7 @@ class Tracked:
     when `video_uid` last changed. `is_input` says whether the delivery host knew the input when it was last asked.
     """
 
-    uid: str
+    uid: InputUid
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     connection: Connection | None = None
     connection_read: datetime | None = None

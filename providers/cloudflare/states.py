@@ -20,6 +20,7 @@ from providers.base import (
     EventListener,
     InputNotFound,
     InputState,
+    InputUid,
     ProviderError,
     ProviderEvent,
     ProviderUnavailable,
@@ -77,7 +78,7 @@ class Source(Protocol):
     async def deliver(self, path: str) -> tuple[int, Any]:
         """Return status and JSON of a GET on the delivery host. Errors: ProviderUnavailable."""
 
-    async def input_shape(self, uid: str, *, polling: bool = False) -> mapping.Shape:
+    async def input_shape(self, uid: InputUid, *, polling: bool = False) -> mapping.Shape:
         """Return the live input. Errors: InputNotFound, ProviderUnavailable."""
 
     async def video(self, uid: str, *, polling: bool = False) -> mapping.Shape | None:
@@ -91,14 +92,14 @@ class States:
         self._limits = limits or StateLimits()
         self._source = source
         self._clock = clock
-        self._tracked: LRUCache[str, Tracked] = LRUCache(self._limits.max_tracked)
-        self._followed: set[str] = set()
+        self._tracked: LRUCache[InputUid, Tracked] = LRUCache(self._limits.max_tracked)
+        self._followed: set[InputUid] = set()
         self._told: LRUCache[str, None] = LRUCache(self._limits.max_reported)
-        self._gone: LRUCache[str, datetime] = LRUCache(self._limits.max_tracked)
+        self._gone: LRUCache[InputUid, datetime] = LRUCache(self._limits.max_tracked)
         self._news = asyncio.Event()
         self.listeners: list[EventListener] = []
 
-    async def state(self, uid: str) -> InputState:
+    async def state(self, uid: InputUid) -> InputState:
         """Return the state of a live input. Errors: InputNotFound, ProviderUnavailable."""
         now = self._clock()
         gone_at = self._gone.get(uid)
@@ -120,31 +121,31 @@ class States:
                 raise ProviderUnavailable("Cloudflare has not reported the state yet.")
             return tracked.answer
 
-    def wake(self, uid: str) -> None:
+    def wake(self, uid: InputUid) -> None:
         """Have the API read again soon: the input may have changed."""
         self._gone.pop(uid, None)
         self._track(uid).move(Trigger.CHANGED)
         self._follow(uid)
 
-    def sent_away(self, uid: str, reason: str) -> None:
+    def sent_away(self, uid: InputUid, reason: str) -> None:
         """Record that our own change disconnects the encoder: it explains a loss that follows."""
         tracked = self._track(uid)
         if tracked.answer is not None and tracked.answer.is_connected:
             tracked.sent_away = SentAway(reason, self._clock())
         self.wake(uid)
 
-    def trouble(self, uid: str, code: str) -> None:
+    def trouble(self, uid: InputUid, code: str) -> None:
         """Record an error of the encoder; it is shown as the reason until the next connection."""
         self._track(uid).trouble = code
         self.wake(uid)
 
-    def recorded(self, uid: str, video_uid: str) -> None:
+    def recorded(self, uid: InputUid, video_uid: str) -> None:
         """Check whether a changed video of this input is ready."""
         if video_uid not in self._told:
             self._track(uid).recordings.setdefault(video_uid, self._clock())
             self._follow(uid)
 
-    def ended(self, uid: str) -> None:
+    def ended(self, uid: InputUid) -> None:
         """End a deleted input's broadcast and drop the input; only its recording is still awaited."""
         self._gone[uid] = self._clock()
         gone = self._tracked.pop(uid, None)
@@ -177,7 +178,7 @@ class States:
         for start in range(0, len(uids), size):
             await asyncio.gather(*(self._look_after(uid) for uid in uids[start : start + size]))
 
-    async def _look_after(self, uid: str) -> None:
+    async def _look_after(self, uid: InputUid) -> None:
         tracked = self._track(uid)
         try:
             await self.state(uid)
@@ -242,7 +243,7 @@ class States:
         tracked.move(Trigger.ANSWERED)
         tracked.connection, tracked.connection_read = mapping.connection(shape.get("status")), now
 
-    async def _input_shape(self, uid: str) -> mapping.Shape:
+    async def _input_shape(self, uid: InputUid) -> mapping.Shape:
         try:
             async with asyncio.timeout(self._limits.api_timeout):
                 return await self._source.input_shape(uid, polling=True)
@@ -281,7 +282,7 @@ class States:
             if ready or shape is None or self._clock() - since >= self._limits.recording_wait:
                 tracked.recordings.pop(video_uid, None)
 
-    def _track(self, uid: str) -> Tracked:
+    def _track(self, uid: InputUid) -> Tracked:
         tracked = self._tracked.get(uid)
         if tracked is None:
             if len(self._tracked) >= self._limits.max_tracked:
@@ -290,13 +291,13 @@ class States:
             tracked = self._tracked[uid] = Tracked(uid)
         return tracked
 
-    def _follow(self, uid: str, *, soon: bool = True) -> None:
+    def _follow(self, uid: InputUid, *, soon: bool = True) -> None:
         if len(self._followed) < self._limits.max_followed:
             self._followed.add(uid)
         if soon:
             self._news.set()
 
-    def _tell(self, kind: EventKind, uid: str, recording_uid: str | None = None) -> None:
+    def _tell(self, kind: EventKind, uid: InputUid, recording_uid: str | None = None) -> None:
         event = ProviderEvent(kind, uid, self._clock(), recording_uid)
         for listener in self.listeners:
             listener(event)

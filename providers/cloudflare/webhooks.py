@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import structlog
 from aiohttp import web
 
-from providers.base import ProviderError
+from providers.base import InputUid, ProviderError
 from providers.cloudflare import mapping
 from providers.cloudflare.config import CloudflareConfig
 
@@ -50,10 +50,10 @@ class WebhookReceiver(Protocol):
     async def webhook_secret(self, *, again: bool = False) -> str | None:
         """Return the secret of the Stream webhook; `again` reads it again if that is due."""
 
-    def input_changed(self, uid: str, trouble: str | None = None) -> None:
+    def input_changed(self, uid: InputUid, trouble: str | None = None) -> None:
         """Read the state of the input again."""
 
-    def recording_changed(self, input_uid: str, uid: str) -> None:
+    def recording_changed(self, input_uid: InputUid, uid: str) -> None:
         """Read the recording of the input again."""
 
 
@@ -119,7 +119,7 @@ def _take_live(receiver: WebhookReceiver, secret: str, body: bytes) -> None:
         raise _Rejected(400, "data: event_type and input_id are needed.")
     code = _trouble(data) if event == "live_input.errored" else None
     log.info("cloudflare live input event received", event_type=event[:40], input=uid, trouble=code)
-    receiver.input_changed(str(uid), code)
+    receiver.input_changed(InputUid(str(uid)), code)
 
 
 async def _take_video(receiver: WebhookReceiver, header: str, body: bytes) -> None:
@@ -130,7 +130,7 @@ async def _take_video(receiver: WebhookReceiver, header: str, body: bytes) -> No
     if not mapping.is_uid(uid):
         raise _Rejected(400, "uid: a video's uid is needed.")
     if mapping.is_uid(input_uid):  # an uploaded video is not ours
-        receiver.recording_changed(str(input_uid), str(uid))
+        receiver.recording_changed(InputUid(str(input_uid)), str(uid))
 
 
 async def _is_signed(receiver: WebhookReceiver, header: str, body: bytes) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from functools import partial
 
+from providers.base import InputUid
 from providers.local.live.registry import BroadcastRegistry
 from providers.local.manifest.views import SegmentView, init_name, segment_name
 from providers.local.packager.events import TrackKind
@@ -32,9 +33,9 @@ class Library:
         self._storage = storage
         self._thumbnails = thumbnails
 
-    def find_live(self, input_uid: str) -> Broadcast | None:
-        """Return the running broadcast of a live input; None if there is none."""
-        return self._broadcasts.of_input(input_uid)
+    def find_live(self, uid: str) -> Broadcast | None:
+        """Return the running broadcast of the live input with this uid; None if there is none."""
+        return self._broadcasts.of_input(InputUid(uid))
 
     def find_broadcast(self, uid: str) -> Broadcast | None:
         """Return the running broadcast with this uid; None if there is none."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol
 
-from providers.base import InputGone, InputOptions
+from providers.base import InputGone, InputOptions, InputUid
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class StoredInput:
     one, which works until `old_key_until`; both None when only one key works.
     """
 
-    uid: str
+    uid: InputUid
     request_id: str
     owner: str
     name: str
@@ -51,7 +51,7 @@ class InputStore(Protocol):
         Errors: providers.base.InputGone when the one stored for this request_id was deleted.
         """
 
-    async def get(self, uid: str) -> StoredInput | None:
+    async def get(self, uid: InputUid) -> StoredInput | None:
         """Return the input, or None if it does not exist or is deleted."""
 
     async def by_key(self, stream_key: str) -> StoredInput | None:
@@ -62,7 +62,7 @@ class InputStore(Protocol):
 
     async def change(
         self,
-        uid: str,
+        uid: InputUid,
         *,
         options: InputOptions | None = None,
         enabled: bool | None = None,
@@ -75,7 +75,7 @@ class InputStore(Protocol):
         With a `stream_key` the present one becomes the old one if `old_key_until` is given; any older one is forgotten.
         """
 
-    async def delete(self, uid: str) -> bool:
+    async def delete(self, uid: InputUid) -> bool:
         """Delete the input except for its request_id (see `add`); return False if there was none."""
 
 
@@ -88,8 +88,8 @@ class MemoryInputStore:
     """The in-memory twin of the input store."""
 
     def __init__(self) -> None:
-        self._inputs: dict[str, StoredInput] = {}
-        self._by_request: dict[str, str] = {}
+        self._inputs: dict[InputUid, StoredInput] = {}
+        self._by_request: dict[str, InputUid] = {}
 
     async def add(self, new: StoredInput) -> StoredInput:
         known = self._by_request.get(new.request_id)
@@ -101,7 +101,7 @@ class MemoryInputStore:
             raise InputGone(new.request_id)
         return self._inputs[known]
 
-    async def get(self, uid: str) -> StoredInput | None:
+    async def get(self, uid: InputUid) -> StoredInput | None:
         return self._inputs.get(uid)
 
     async def by_key(self, stream_key: str) -> StoredInput | None:
@@ -111,7 +111,7 @@ class MemoryInputStore:
 
     async def change(
         self,
-        uid: str,
+        uid: InputUid,
         *,
         options: InputOptions | None = None,
         enabled: bool | None = None,
@@ -134,5 +134,5 @@ class MemoryInputStore:
         )
         return self._inputs[uid]
 
-    async def delete(self, uid: str) -> bool:
+    async def delete(self, uid: InputUid) -> bool:
         return self._inputs.pop(uid, None) is not None

@@ -19,6 +19,7 @@ from providers.base import (
     InputOptions,
     InputRequest,
     InputState,
+    InputUid,
     LiveInput,
     Phase,
     Playback,
@@ -74,7 +75,7 @@ class LocalProvider:
         self._spawn = spawn
         self._clock = clock
         self._listeners: list[EventListener] = []
-        self._known: set[str] = set()
+        self._known: set[InputUid] = set()
         self._addresses = Addresses(config)
         self._watch: asyncio.Task[None] | None = None
         self._recovered = False
@@ -169,7 +170,7 @@ class LocalProvider:
         require_options(request.options)
         stored = await self._inputs.add(
             StoredInput(
-                uid=uuid4().hex,
+                uid=InputUid(uuid4().hex),
                 request_id=request.request_id,
                 owner=request.owner,
                 name=request.name,
@@ -180,16 +181,16 @@ class LocalProvider:
         )
         return self._live_input(stored)
 
-    async def get_input(self, uid: str) -> LiveInput:
+    async def get_input(self, uid: InputUid) -> LiveInput:
         """Errors: InputNotFound."""
         return self._live_input(_found(await self._inputs.get(uid), uid))
 
-    async def update_input(self, uid: str, options: InputOptions) -> LiveInput:
+    async def update_input(self, uid: InputUid, options: InputOptions) -> LiveInput:
         """Store the options. The reconnect timeout applies at once, the latency mode from the next broadcast on."""
         require_options(options)
         return await self._change(uid, options=options)
 
-    async def set_enabled(self, uid: str, enabled: bool) -> LiveInput:
+    async def set_enabled(self, uid: InputUid, enabled: bool) -> LiveInput:
         """Allow or forbid publishing. Errors: InputNotFound."""
         live = await self._change(uid, enabled=enabled)
         self._broadcasts.refusals.forget(uid)
@@ -197,7 +198,7 @@ class LocalProvider:
             session.stop("disabled", Refusal.INPUT_DISABLED)
         return live
 
-    async def rotate_key(self, uid: str, overlap: int = 0) -> LiveInput:
+    async def rotate_key(self, uid: InputUid, overlap: int = 0) -> LiveInput:
         """Give the input a new key; the old one works for `overlap` seconds more. Errors: InputNotFound, OptionRefused."""
         require_overlap(overlap)
         until = datetime.fromtimestamp(
@@ -209,7 +210,7 @@ class LocalProvider:
             session.check()
         return live
 
-    async def delete_input(self, uid: str) -> None:
+    async def delete_input(self, uid: InputUid) -> None:
         """End a running broadcast and delete the input; its recordings stay. Errors: InputNotFound."""
         found = await self._inputs.delete(uid)
         self._known.discard(uid)
@@ -220,7 +221,7 @@ class LocalProvider:
         if not found:
             raise InputNotFound(uid)
 
-    async def _change(self, uid: str, **changes: Any) -> LiveInput:
+    async def _change(self, uid: InputUid, **changes: Any) -> LiveInput:
         """Call `InputStore.change`, one at a time: a session must get the newest options, not the last answer."""
         async with self._changing:
             stored = _found(await self._inputs.change(uid, **changes), uid)
@@ -235,7 +236,7 @@ class LocalProvider:
 
     # State
 
-    async def state(self, uid: str) -> InputState:
+    async def state(self, uid: InputUid) -> InputState:
         """Return the state of an input. Errors: InputNotFound. Ask the store only for an unknown input."""
         self._require_recovered()
         if (session := self._broadcasts.session(uid)) is not None:
@@ -253,12 +254,12 @@ class LocalProvider:
             recording=self._broadcasts.recording(uid),
         )
 
-    def on_air(self) -> Mapping[str, Phase]:
+    def on_air(self) -> Mapping[InputUid, Phase]:
         """Return the phase of every input that is on air."""
         self._require_recovered()
         return self._broadcasts.phases()
 
-    async def health(self, uid: str) -> InputHealth:
+    async def health(self, uid: InputUid) -> InputHealth:
         """Return what the running broadcast's encoder sends. Errors: InputNotFound."""
         self._require_recovered()
         refusal = self._broadcasts.refusals.of(uid)
@@ -269,7 +270,7 @@ class LocalProvider:
         return InputHealth(True, connected=False, refusal=refusal, recording=self._broadcasts.recording(uid))
 
     async def recordings(
-        self, input_uid: str, *, after: RecordingPosition | None = None, limit: int = 25
+        self, input_uid: InputUid, *, after: RecordingPosition | None = None, limit: int = 25
     ) -> RecordingList:
         """Return finished recordings, newest first."""
         self._require_recovered()
@@ -301,7 +302,7 @@ def _new_key() -> str:
     return secrets.token_hex(KEY_BYTES)
 
 
-def _found(stored: StoredInput | None, uid: str) -> StoredInput:
+def _found(stored: StoredInput | None, uid: InputUid) -> StoredInput:
     if stored is None:
         raise InputNotFound(uid)
     return stored

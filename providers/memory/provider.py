@@ -23,6 +23,7 @@ from providers.base import (
     InputOptions,
     InputRequest,
     InputState,
+    InputUid,
     LiveInput,
     Phase,
     Playback,
@@ -47,10 +48,10 @@ def _now() -> datetime:
 class _Books:
     """Live inputs by uid, and uids by request id. `on_air`: uids of inputs with a broadcast."""
 
-    inputs: dict[str, HeldInput] = field(default_factory=dict)
-    by_request: dict[str, str] = field(default_factory=dict)
+    inputs: dict[InputUid, HeldInput] = field(default_factory=dict)
+    by_request: dict[str, InputUid] = field(default_factory=dict)
     recordings: dict[str, Recording] = field(default_factory=dict)
-    on_air: set[str] = field(default_factory=set)
+    on_air: set[InputUid] = field(default_factory=set)
 
 
 class MemoryProvider:
@@ -76,7 +77,7 @@ class MemoryProvider:
 
     # What the test does to it.
 
-    def connect(self, uid: str, stream_key: str | None = None) -> bool:
+    def connect(self, uid: InputUid, stream_key: str | None = None) -> bool:
         """Connect an encoder with `stream_key` (None: the right one). Return False when it is refused."""
         held = self._settled(uid)
         given = held.live.stream_key if stream_key is None else stream_key
@@ -88,7 +89,7 @@ class MemoryProvider:
         self._tell(EventKind.CONNECTED, uid)
         return True
 
-    def make_watchable(self, uid: str) -> None:
+    def make_watchable(self, uid: InputUid) -> None:
         """Provide the first segment, so that players can play."""
         held = self._settled(uid)
         if held.phase is not Phase.CONNECTING:
@@ -97,7 +98,7 @@ class MemoryProvider:
         held.enter(Phase.LIVE, self._clock())
         self._tell(EventKind.WATCHABLE, uid)
 
-    def drop(self, uid: str, reason: str = "client_disconnect") -> None:
+    def drop(self, uid: InputUid, reason: str = "client_disconnect") -> None:
         """Disconnect the encoder; the broadcast ends `reconnect_timeout` seconds later."""
         held = self._settled(uid)
         if not held.publishing:
@@ -105,15 +106,15 @@ class MemoryProvider:
         held.enter(Phase.RECONNECTING, self._clock(), reason)
         self._tell(EventKind.LOST, uid)
 
-    def measure(self, uid: str, health: InputHealth | None) -> None:
+    def measure(self, uid: InputUid, health: InputHealth | None) -> None:
         """Set the input's health; None: nothing is known."""
         self._held(uid).measured = health
 
-    def stop_recording(self, uid: str) -> None:
+    def stop_recording(self, uid: InputUid) -> None:
         """Stop the recording, as on a nearly full disk; the broadcast goes on."""
         self._held(uid).recording_state = RecordingState.STOPPED_DISK_FULL
 
-    def end(self, uid: str, reason: str | None = None) -> Recording | None:
+    def end(self, uid: InputUid, reason: str | None = None) -> Recording | None:
         """End the broadcast; its recording, if it was watchable, is ready at once."""
         held = self._settled(uid)
         if not held.on_air:
@@ -139,7 +140,7 @@ class MemoryProvider:
         self._faults.refusals[option] = Refusal(rule, getattr(InputOptions(), option, 0) if takes is None else takes)
 
     @property
-    def input_uids(self) -> list[str]:
+    def input_uids(self) -> list[InputUid]:
         """Return every live input, oldest first, including orphans."""
         return list(self._books.inputs)
 
@@ -179,18 +180,18 @@ class MemoryProvider:
             raise InputGone(request.request_id)
         return self._books.inputs[uid].live
 
-    async def get_input(self, uid: str) -> LiveInput:
+    async def get_input(self, uid: InputUid) -> LiveInput:
         await self._called("get_input")
         held = self._held(uid)
         return replace(held.live, recording=held.recording_state if held.on_air else None)
 
-    async def update_input(self, uid: str, options: InputOptions) -> LiveInput:
+    async def update_input(self, uid: InputUid, options: InputOptions) -> LiveInput:
         await self._called("update_input")
         held = self._held(uid)
         held.live = replace(held.live, options=self._faults.judge(options, options.changed_from(held.live.options)))
         return held.live
 
-    async def set_enabled(self, uid: str, enabled: bool) -> LiveInput:
+    async def set_enabled(self, uid: InputUid, enabled: bool) -> LiveInput:
         await self._called("set_enabled")
         held = self._settled(uid)
         held.live = replace(held.live, enabled=enabled)
@@ -198,37 +199,37 @@ class MemoryProvider:
             self._end(held, "disabled")
         return held.live
 
-    async def rotate_key(self, uid: str, overlap: int = 0) -> LiveInput:
+    async def rotate_key(self, uid: InputUid, overlap: int = 0) -> LiveInput:
         await self._called("rotate_key")
         self._faults.judge_overlap(overlap)
         self._settled(uid).rotate(secrets.token_hex(self._key_bytes), self._clock(), overlap)
         return self._settled(uid).live
 
-    async def delete_input(self, uid: str) -> None:
+    async def delete_input(self, uid: InputUid) -> None:
         await self._called("delete_input")
         held = self._settled(uid)
         if held.on_air:
             self._end(held, "deleted")
         del self._books.inputs[uid]
 
-    async def state(self, uid: str) -> InputState:
+    async def state(self, uid: InputUid) -> InputState:
         self.calls["state"] += 1
         await asyncio.sleep(0)
         self._faults.strike(asked_for_state=True)
         return self._settled(uid).state(self._clock(), degraded=self._faults.outage is not None)
 
-    def on_air(self) -> Mapping[str, Phase]:
+    def on_air(self) -> Mapping[InputUid, Phase]:
         self.calls["on_air"] += 1
         self._faults.strike(asked_for_state=True)
         settled = {uid: self._settled(uid) for uid in list(self._books.on_air)}
         return {uid: held.phase for uid, held in settled.items() if held.on_air}
 
-    async def health(self, uid: str) -> InputHealth:
+    async def health(self, uid: InputUid) -> InputHealth:
         await self._called("health")
         return self._settled(uid).health()
 
     async def recordings(
-        self, input_uid: str, *, after: RecordingPosition | None = None, limit: int = 25
+        self, input_uid: InputUid, *, after: RecordingPosition | None = None, limit: int = 25
     ) -> RecordingList:
         await self._called("recordings")
         if input_uid in self._books.inputs:
@@ -256,7 +257,7 @@ class MemoryProvider:
 
     def _make(self, request: InputRequest) -> LiveInput:
         options = self._faults.judge(request.options, request.insisted)
-        uid = secrets.token_hex(16)
+        uid = InputUid(secrets.token_hex(16))
         live = LiveInput(
             uid=uid,
             rtmps_url=self.rtmps_url,
@@ -269,13 +270,13 @@ class MemoryProvider:
         self._books.inputs[uid] = HeldInput(live, request.name)
         return live
 
-    def _held(self, uid: str) -> HeldInput:
+    def _held(self, uid: InputUid) -> HeldInput:
         try:
             return self._books.inputs[uid]
         except KeyError:
             raise InputNotFound(uid) from None
 
-    def _settled(self, uid: str) -> HeldInput:
+    def _settled(self, uid: InputUid) -> HeldInput:
         """Return the input after time-based changes: an expired key, an expired reconnect window."""
         held = self._held(uid)
         if held.has_stale_encoder(self._clock()):
@@ -298,7 +299,7 @@ class MemoryProvider:
         self._tell(EventKind.RECORDING_READY, held.live.uid, uid)
         return recording
 
-    def _tell(self, kind: EventKind, uid: str, recording_uid: str | None = None) -> None:
+    def _tell(self, kind: EventKind, uid: InputUid, recording_uid: str | None = None) -> None:
         event = ProviderEvent(kind, uid, self._clock(), recording_uid)
         for listener in self._listeners:
             listener(event)

@@ -9,7 +9,7 @@ from enum import IntEnum, StrEnum
 from typing import Any
 from uuid import UUID
 
-from providers.base import InputOptions
+from providers.base import InputOptions, InputUid
 
 
 class ChannelType(IntEnum):
@@ -233,7 +233,7 @@ class ClaimedInput:
     provider: str
     request_id: str
     generation: int
-    uid: str | None
+    uid: InputUid | None
     options: InputOptions
     created_at: datetime
     lost: bool = False
@@ -245,5 +245,5 @@ class OwnedStream:
 
     channel_id: UUID
     channel_name: str
-    uid: str
+    uid: InputUid
     created_at: datetime

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
 
-from providers.base import InputOptions, Phase
+from providers.base import InputOptions, InputUid, Phase
 from service.domain.entities import Channel, ClaimedInput, Entry, Organization, OwnedStream, Token, User
 from service.domain.paging import PageRequest
 
@@ -23,7 +23,7 @@ class StreamRef:
 
     organization_id: UUID
     channel_id: UUID
-    input_uid: str | None
+    input_uid: InputUid | None
 
 
 class StreamLookup(Protocol):
@@ -43,7 +43,7 @@ class StreamLookup(Protocol):
             Unavailable: The store does not answer.
         """
 
-    async def input_lost(self, uid: str) -> None:
+    async def input_lost(self, uid: InputUid) -> None:
         """Record that the provider no longer has this live input. Its channel has none until a client requests another one."""
 
 
@@ -63,7 +63,7 @@ class LiveSummary:
 class StateView(Protocol):
     """The states of many streams."""
 
-    async def states(self, uids: Sequence[str]) -> dict[str, LiveSummary]:
+    async def states(self, uids: Sequence[InputUid]) -> dict[InputUid, LiveSummary]:
         """Return a summary for each uid. Unknown streams are offline.
 
         Raises:
@@ -230,7 +230,7 @@ class ClaimStore(Protocol):
         """Return the channel's live input, or None if there is no such channel. The same for a deleted one."""
 
     async def commit_claim(
-        self, channel_id: UUID, request_id: str, uid: str, options: InputOptions, created: datetime
+        self, channel_id: UUID, request_id: str, uid: InputUid, options: InputOptions, created: datetime
     ) -> bool:
         """Store the provider's result for a claim.
 
@@ -258,14 +258,14 @@ class ClaimStore(Protocol):
             False if the claim is no longer as in `before`.
         """
 
-    async def lose_input(self, provider: str, uid: str, request_id: str, at: datetime) -> tuple[UUID, UUID] | None:
+    async def lose_input(self, provider: str, uid: InputUid, request_id: str, at: datetime) -> tuple[UUID, UUID] | None:
         """Mark a live input as lost at the provider. Its claim gets a new request id and has no result until it is requested again.
 
         Returns:
             The organization and the channel of the input; None if it belongs to none, or was retired before.
         """
 
-    async def note_options(self, channel_id: UUID, uid: str, options: InputOptions) -> None:
+    async def note_options(self, channel_id: UUID, uid: InputUid, options: InputOptions) -> None:
         """Store the input's effective options, for when it has to be created again."""
 
     async def pending_claims(self, provider: str, limit: int) -> list[ClaimedInput]:
@@ -274,10 +274,10 @@ class ClaimStore(Protocol):
     async def abandoned_claims(self, provider: str, limit: int) -> list[ClaimedInput]:
         """Return up to `limit` claims of channels that were deleted before their live input."""
 
-    async def retire_claim(self, claim: ClaimedInput, uid: str | None, at: datetime) -> None:
+    async def retire_claim(self, claim: ClaimedInput, uid: InputUid | None, at: datetime) -> None:
         """Delete a claim, and keep `uid` as a retired input of its channel."""
 
-    async def channel_of_input(self, organization_id: UUID, uid: str, user_id: UUID | None) -> UUID | None:
+    async def channel_of_input(self, organization_id: UUID, uid: InputUid, user_id: UUID | None) -> UUID | None:
         """Return the channel that has, or had, this input, if the user may see its recordings.
 
         They are visible like the channel. After a private channel was deleted, its last members and the organization itself (a
@@ -287,7 +287,7 @@ class ClaimStore(Protocol):
             None if there is no such channel in the organization, or the user may not see its recordings.
         """
 
-    async def input_uids(self, channel_id: UUID, limit: int) -> list[str]:
+    async def input_uids(self, channel_id: UUID, limit: int) -> list[InputUid]:
         """Return up to `limit` inputs of the channel: the current one first, then the retired ones, latest first."""
 
     async def owned_streams(
@@ -296,7 +296,7 @@ class ClaimStore(Protocol):
         search: str,
         request: PageRequest,
         user_id: UUID | None = None,
-        uids: Collection[str] | None = None,
+        uids: Collection[InputUid] | None = None,
     ) -> list[OwnedStream]:
         """Return live inputs of channels that the user may see, newest first.
 

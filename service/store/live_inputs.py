@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import CursorResult, RowMapping, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from providers.base import InputOptions
+from providers.base import InputOptions, InputUid
 from service.domain.entities import ClaimedInput, OwnedStream
 from service.domain.paging import PageRequest
 from service.domain.ports import StreamRef
@@ -66,7 +66,7 @@ class StoredClaims:
         return await self._database.read(query)
 
     async def commit_claim(
-        self, channel_id: UUID, request_id: str, uid: str, options: InputOptions, created: datetime
+        self, channel_id: UUID, request_id: str, uid: InputUid, options: InputOptions, created: datetime
     ) -> bool:
         async def change(connection: AsyncConnection) -> bool:
             done = await connection.execute(
@@ -108,7 +108,7 @@ class StoredClaims:
 
         return await self._database.write(change)
 
-    async def lose_input(self, provider: str, uid: str, request_id: str, at: datetime) -> tuple[UUID, UUID] | None:
+    async def lose_input(self, provider: str, uid: InputUid, request_id: str, at: datetime) -> tuple[UUID, UUID] | None:
         here = live_inputs.c.uid == uid, live_inputs.c.provider == provider
         owner = select(live_inputs.c.organization_id, live_inputs.c.channel_id).where(*here)
 
@@ -128,7 +128,7 @@ class StoredClaims:
 
         return await self._database.write(change)
 
-    async def note_options(self, channel_id: UUID, uid: str, options: InputOptions) -> None:
+    async def note_options(self, channel_id: UUID, uid: InputUid, options: InputOptions) -> None:
         async def change(connection: AsyncConnection) -> None:
             await connection.execute(
                 update(live_inputs)
@@ -164,7 +164,7 @@ class StoredClaims:
 
         return await self._database.read(query)
 
-    async def retire_claim(self, claim: ClaimedInput, uid: str | None, at: datetime) -> None:
+    async def retire_claim(self, claim: ClaimedInput, uid: InputUid | None, at: datetime) -> None:
         async def change(connection: AsyncConnection) -> None:
             here = live_inputs.c.channel_id == claim.channel_id, live_inputs.c.request_id == claim.request_id
             await connection.execute(live_inputs.delete().where(*here))
@@ -173,7 +173,7 @@ class StoredClaims:
 
         await self._database.write(change)
 
-    async def channel_of_input(self, organization_id: UUID, uid: str, user_id: UUID | None) -> UUID | None:
+    async def channel_of_input(self, organization_id: UUID, uid: InputUid, user_id: UUID | None) -> UUID | None:
         present = select(live_inputs.c.channel_id).where(live_inputs.c.uid == uid)
         retired = select(retired_inputs.c.channel_id).where(retired_inputs.c.uid == uid)
         wanted = select(channels.c.id).where(
@@ -187,7 +187,7 @@ class StoredClaims:
 
         return await self._database.read(query)
 
-    async def input_uids(self, channel_id: UUID, limit: int) -> list[str]:
+    async def input_uids(self, channel_id: UUID, limit: int) -> list[InputUid]:
         present = select(live_inputs.c.uid).where(
             live_inputs.c.channel_id == channel_id, live_inputs.c.uid.is_not(None)
         )
@@ -198,7 +198,7 @@ class StoredClaims:
             .limit(limit)
         )
 
-        async def query(connection: AsyncConnection) -> list[str]:
+        async def query(connection: AsyncConnection) -> list[InputUid]:
             uids = [*(await connection.execute(present)).scalars(), *(await connection.execute(retired)).scalars()]
             return uids[:limit]
 
@@ -210,7 +210,7 @@ class StoredClaims:
         search: str,
         request: PageRequest,
         user_id: UUID | None = None,
-        uids: Collection[str] | None = None,
+        uids: Collection[InputUid] | None = None,
     ) -> list[OwnedStream]:
         if uids is not None and not uids:
             return []
@@ -242,7 +242,7 @@ class StoredClaims:
         return await self._database.read(query)
 
 
-async def _retire(connection: AsyncConnection, uid: str, channel_id: UUID, provider: str, at: datetime) -> None:
+async def _retire(connection: AsyncConnection, uid: InputUid, channel_id: UUID, provider: str, at: datetime) -> None:
     row = {"uid": uid, "channel_id": channel_id, "provider": provider, "retired_at": at}
     await connection.execute(insert_new(connection, retired_inputs, row))
 

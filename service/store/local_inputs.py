@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, RowMapping, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from providers.base import InputGone, InputOptions
+from providers.base import InputGone, InputOptions, InputUid
 from providers.local.ports import StoredInput, key_digest
 from service.store.connections import Connections
 from service.store.options import options_from, options_row
@@ -37,7 +37,7 @@ class StoredInputs:
             raise InputGone(new.request_id)
         return _input(row)
 
-    async def get(self, uid: str) -> StoredInput | None:
+    async def get(self, uid: InputUid) -> StoredInput | None:
         return await self._find(local_inputs.c.uid == uid)
 
     async def by_key(self, stream_key: str) -> StoredInput | None:
@@ -51,7 +51,7 @@ class StoredInputs:
 
     async def change(
         self,
-        uid: str,
+        uid: InputUid,
         *,
         options: InputOptions | None = None,
         enabled: bool | None = None,
@@ -78,7 +78,7 @@ class StoredInputs:
 
         return await self._database.write(change)
 
-    async def delete(self, uid: str) -> bool:
+    async def delete(self, uid: InputUid) -> bool:
         async def change(connection: AsyncConnection) -> bool:
             done = await connection.execute(
                 update(local_inputs)

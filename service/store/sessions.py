@@ -24,6 +24,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from providers.base import InputUid
 from service.domain.paging import PageRequest
 from service.domain.streams.sessions import RunningSession, StreamSession
 from service.store.connections import Connections
@@ -106,7 +107,7 @@ class StoredSessions:
 
         return await self._database.read(query)
 
-    async def input_owner(self, input_uid: str) -> tuple[UUID, UUID] | None:
+    async def input_owner(self, input_uid: InputUid) -> tuple[UUID, UUID] | None:
         present = select(live_inputs.c.channel_id).where(live_inputs.c.uid == input_uid)
         retired = select(retired_inputs.c.channel_id).where(retired_inputs.c.uid == input_uid)
         wanted = select(channels_table.c.organization_id, channels_table.c.id).where(

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass
 
+from providers.base import InputUid
 from service.clock import Clock
 from service.domain.audience.viewer_window import WINDOW_MS
 
-Heartbeat = tuple[str, bytes]
+Heartbeat = tuple[InputUid, bytes]
 """Stream uid and visitor digest."""
 
 
@@ -50,7 +51,7 @@ class Heartbeats:
         self.send_all = False
         return list(self._remembered.items())
 
-    def forget(self, stream_uid: str) -> None:
+    def forget(self, stream_uid: InputUid) -> None:
         """Drop the heartbeats of a stream."""
         self._held = {beat: at for beat, at in self._held.items() if beat[0] != stream_uid}
         for beat in [beat for beat in self._remembered if beat[0] == stream_uid]:

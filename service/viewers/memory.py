@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass
 
+from providers.base import InputUid
 from service.domain.audience.viewer_window import WINDOW_MS, ViewerCount
 from service.viewers.digest import visitor_digest
 
@@ -64,10 +65,10 @@ class MemoryViewers:
     def __init__(self, *, digest_key: bytes, limits: MemoryLimits | None = None) -> None:
         self._key = digest_key
         self._limits = limits or MemoryLimits()
-        self._windows: OrderedDict[str, _Window] = OrderedDict()
+        self._windows: OrderedDict[InputUid, _Window] = OrderedDict()
         self._visitors = 0
 
-    def seen(self, stream_uid: str, visitor_id: str, now_ms: int) -> None:
+    def seen(self, stream_uid: InputUid, visitor_id: str, now_ms: int) -> None:
         window = self._windows.get(stream_uid)
         if window is None:
             window = self._windows[stream_uid] = _Window()
@@ -89,7 +90,7 @@ class MemoryViewers:
         if not oldest.seen:
             del self._windows[uid]
 
-    async def count(self, stream_uid: str, now_ms: int) -> ViewerCount:
+    async def count(self, stream_uid: InputUid, now_ms: int) -> ViewerCount:
         window = self._windows.get(stream_uid)
         if window is None:
             return ViewerCount(0, now_ms)
@@ -98,11 +99,11 @@ class MemoryViewers:
             del self._windows[stream_uid]
         return ViewerCount(len(window.seen), now_ms)
 
-    async def visitors(self, stream_uid: str, since_ms: int) -> set[bytes]:
+    async def visitors(self, stream_uid: InputUid, since_ms: int) -> set[bytes]:
         window = self._windows.get(stream_uid)
         return set() if window is None else {visitor for visitor, at in window.seen.items() if at >= since_ms}
 
-    async def forget(self, stream_uid: str) -> None:
+    async def forget(self, stream_uid: InputUid) -> None:
         window = self._windows.pop(stream_uid, None)
         if window is not None:
             self._visitors -= len(window.seen)

@@ -27,7 +27,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
-from providers.base import Spawn
+from providers.base import InputUid, Spawn
 from service.clock import Clock, SystemClock
 from service.domain.audience.viewer_window import ViewerCount
 from service.domain.errors import Unavailable
@@ -66,7 +66,7 @@ class RedisLimits:
 class _CountRequest:
     """A pending call of `count`."""
 
-    stream_uid: str
+    stream_uid: InputUid
     now_ms: int
     answer: asyncio.Future[ViewerCount]
 
@@ -105,7 +105,7 @@ class RedisViewers:
         self._sets = SortedSets(self._redis, self._clock, time_source, limits.sets)
         self._beats = Heartbeats(self._clock, limits.heartbeats)
         self._asks: deque[_CountRequest] = deque()
-        self._last: LRUCache[str, ViewerCount] = LRUCache(limits.max_last_counts)
+        self._last: LRUCache[InputUid, ViewerCount] = LRUCache(limits.max_last_counts)
         self._unavailable = False
         self._closed = False
         self._work = asyncio.Event()
@@ -114,11 +114,11 @@ class RedisViewers:
 
     # Called by the API and the status board.
 
-    def seen(self, stream_uid: str, visitor_id: str, now_ms: int) -> None:
+    def seen(self, stream_uid: InputUid, visitor_id: str, now_ms: int) -> None:
         self._beats.add((stream_uid, visitor_digest(visitor_id, self._key)), now_ms)
         self._work.set()
 
-    async def count(self, stream_uid: str, now_ms: int) -> ViewerCount:
+    async def count(self, stream_uid: InputUid, now_ms: int) -> ViewerCount:
         if self._unavailable or self._closed:
             return self._last_good(stream_uid, now_ms)
         ask = _CountRequest(stream_uid, now_ms, asyncio.get_running_loop().create_future())
@@ -130,11 +130,11 @@ class RedisViewers:
         except TimeoutError:
             return self._last_good(stream_uid, now_ms)
 
-    def _last_good(self, stream_uid: str, now_ms: int) -> ViewerCount:
+    def _last_good(self, stream_uid: InputUid, now_ms: int) -> ViewerCount:
         last = self._last.get(stream_uid)
         return ViewerCount(0, now_ms, degraded=True) if last is None else ViewerCount(last.value, last.as_of_ms, True)
 
-    async def visitors(self, stream_uid: str, since_ms: int) -> set[bytes]:
+    async def visitors(self, stream_uid: InputUid, since_ms: int) -> set[bytes]:
         flushed = await self.count(stream_uid, self._clock.unix_ms())
         if flushed.degraded:
             raise Unavailable("Redis does not answer.")
@@ -143,7 +143,7 @@ class RedisViewers:
         except _FAILURES as failure:
             raise Unavailable("Redis does not answer.") from failure
 
-    async def forget(self, stream_uid: str) -> None:
+    async def forget(self, stream_uid: InputUid) -> None:
         """Drop the stream's window. While Redis is unavailable, its set expires after EXPIRE_MS."""
         async with self._in_use:
             self._beats.forget(stream_uid)

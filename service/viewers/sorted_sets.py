@@ -12,6 +12,7 @@ from typing import Any, cast
 
 from redis import asyncio as aioredis
 
+from providers.base import InputUid
 from service.clock import Clock
 from service.domain.audience.viewer_window import WINDOW_MS
 from service.viewers.heartbeats import Heartbeat
@@ -63,7 +64,7 @@ class SortedSets:
         self._time_source = time_source
         self._offset_ms: int | None = None
         self._offset_at_ms = 0
-        self._trim_to: dict[str, float | str] = {}
+        self._trim_to: dict[InputUid, float | str] = {}
 
     async def compare_clocks(self) -> None:
         """Measure the offset of Redis' clock. A difference smaller than the round trip changes nothing."""
@@ -77,7 +78,7 @@ class SortedSets:
             self._offset_ms = offset
         self._offset_at_ms = after
 
-    async def exchange(self, batch: list[tuple[Heartbeat, int]], asked: Sequence[tuple[str, int]]) -> list[int]:
+    async def exchange(self, batch: list[tuple[Heartbeat, int]], asked: Sequence[tuple[InputUid, int]]) -> list[int]:
         """Send heartbeats, trim their streams, and count. One pipeline unless there are very many.
 
         `asked`: the streams and times to count for. Counts are returned in this order.
@@ -106,7 +107,7 @@ class SortedSets:
             self._trim_to[stream_uid] = next_cut[0][1] if next_cut else expired
         return [int(value) for value in counts]
 
-    async def members(self, stream_uid: str, since_ms: int) -> set[bytes]:
+    async def members(self, stream_uid: InputUid, since_ms: int) -> set[bytes]:
         """Return the visitors seen since then. ZSCAN returns every member that is present from its start to its end."""
         score = since_ms + (self._offset_ms or 0)
         found: set[bytes] = set()
@@ -118,12 +119,12 @@ class SortedSets:
             if cursor == 0:
                 return found
 
-    async def forget(self, stream_uid: str) -> None:
+    async def forget(self, stream_uid: InputUid) -> None:
         """Delete the stream's set."""
         self._trim_to.pop(stream_uid, None)
         await self._redis.delete(_key(stream_uid))
 
-    def _trim(self, pipeline: Any, stream_uid: str, expired: str) -> None:
+    def _trim(self, pipeline: Any, stream_uid: InputUid, expired: str) -> None:
         """Trim the set. The score of the next trim is read now: trimming by score spares visitors who have come back since."""
         if len(self._trim_to) > self._limits.max_cuts:
             self._trim_to.clear()
@@ -135,13 +136,15 @@ class SortedSets:
         pipeline.pexpire(key, EXPIRE_MS)
 
 
-def _key(stream_uid: str) -> str:
+def _key(stream_uid: InputUid) -> str:
     return f"viewers:{{{stream_uid}}}"
 
 
-def _chunks(batch: Iterable[tuple[Heartbeat, int]], offset: int, size: int) -> Iterable[tuple[str, list[int | bytes]]]:
+def _chunks(
+    batch: Iterable[tuple[Heartbeat, int]], offset: int, size: int
+) -> Iterable[tuple[InputUid, list[int | bytes]]]:
     """Yield at most `size` heartbeats of a stream, as the arguments of one ZADD: score, member, score, member, …"""
-    by_stream: dict[str, list[int | bytes]] = {}
+    by_stream: dict[InputUid, list[int | bytes]] = {}
     for (stream_uid, visitor), at in batch:
         arguments = by_stream.setdefault(stream_uid, [])
         arguments += (at + offset, visitor)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 
 import structlog
 
+from providers.base import InputUid
 from providers.local.storage.broadcast import Broadcast
 from providers.local.storage.errors import StorageError, StorageFull
 from providers.local.storage.storage import SpaceLevel, Storage
@@ -29,7 +30,7 @@ class DiskGuard:
         self._next_check = 0.0
         self._can_begin, self._can_begin_until = True, 0.0
 
-    def has_space(self, running: Mapping[str, Broadcast]) -> bool:
+    def has_space(self, running: Mapping[InputUid, Broadcast]) -> bool:
         """Check the free space once per SPACE_INTERVAL, and stop the recordings when there is little.
 
         Args:
@@ -66,7 +67,7 @@ class DiskGuard:
                 log.error("free space unknown", problem=problem.strerror)
         return self._can_begin
 
-    def _stop_recording(self, uid: str, broadcast: Broadcast) -> None:
+    def _stop_recording(self, uid: InputUid, broadcast: Broadcast) -> None:
         if not broadcast.recording:
             return
         try:

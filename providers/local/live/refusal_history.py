@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from math import ceil
 
+from providers.base import InputUid
 from providers.health import EncoderRefusal, RefusalKind
 from providers.local.live.refusals import MediaRefused, PublishRefused, Refusal
 
@@ -50,9 +51,9 @@ class RefusalHistory:
         self._limits = limits or RefusalLimits()
         self._clock = clock
         self._monotonic = monotonic
-        self._known: dict[str, _Remembered] = {}
+        self._known: dict[InputUid, _Remembered] = {}
 
-    def note(self, input_uid: str, refusal: MediaRefused) -> None:
+    def note(self, input_uid: InputUid, refusal: MediaRefused) -> None:
         """Remember that an encoder of this input was refused for what it sends."""
         before, now = self._known.pop(input_uid, None), self._monotonic()
         times = 1 if before is None or now - before.since >= self._limits.forgotten_after else before.times + 1
@@ -63,7 +64,7 @@ class RefusalHistory:
         if len(self._known) > self._limits.max_remembered:
             del self._known[next(iter(self._known))]
 
-    def check(self, input_uid: str) -> None:
+    def check(self, input_uid: InputUid) -> None:
         """Raise PublishRefused with the last refusal's sentence until its time is over."""
         known = self._known.get(input_uid)
         if known is None or (left := known.until - self._monotonic()) <= 0:
@@ -71,17 +72,17 @@ class RefusalHistory:
         again = f"The server accepts a changed encoder in {ceil(left)} s."
         raise PublishRefused(known.refusal, f"{known.shown.sentence} {again}")
 
-    def runs(self, input_uid: str, seconds: float) -> None:
+    def runs(self, input_uid: InputUid, seconds: float) -> None:
         """Note that the input's encoder has sent media for `seconds` without being refused."""
         known = self._known.get(input_uid)
         if known is not None and seconds >= ACCEPTED_AFTER[known.shown.kind]:
             del self._known[input_uid]
 
-    def forget(self, input_uid: str) -> None:
+    def forget(self, input_uid: InputUid) -> None:
         """Forget the input's refusals: the owner changed the key or enabled the input."""
         self._known.pop(input_uid, None)
 
-    def of(self, input_uid: str) -> EncoderRefusal | None:
+    def of(self, input_uid: InputUid) -> EncoderRefusal | None:
         """Return the last refusal of the input, until an encoder is accepted."""
         known = self._known.get(input_uid)
         return None if known is None else known.shown

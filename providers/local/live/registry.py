@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 import structlog
 
-from providers.base import EventKind, LatencyMode, Phase, ProviderEvent, Spawn
+from providers.base import EventKind, InputUid, LatencyMode, Phase, ProviderEvent, Spawn
 from providers.health import RecordingState
 from providers.local.live.admission import require_open, require_target
 from providers.local.live.context import SessionContext
@@ -64,7 +64,7 @@ class BroadcastRegistry:
         self._notify = notify
         self._clock = clock
         self._monotonic = monotonic
-        self._sessions: dict[str, LiveSession] = {}
+        self._sessions: dict[InputUid, LiveSession] = {}
         self._stored = StoredBroadcasts(storage, recordings, self._recording_ready, clock, low_part_target)
         self._changes = 0
         self.refusals = RefusalHistory(clock, monotonic)
@@ -143,7 +143,7 @@ class BroadcastRegistry:
         )
         return build_pipeline(stored.uid, broadcast, settings, self._transcoding)
 
-    def recording(self, uid: str) -> RecordingState | None:
+    def recording(self, uid: InputUid) -> RecordingState | None:
         """Return the state of this input's recording; None when nothing is on air and a broadcast could begin."""
         broadcast = self.of_input(uid)
         if broadcast is not None:
@@ -152,7 +152,7 @@ class BroadcastRegistry:
 
     # Events of the sessions
 
-    def _report(self, kind: EventKind, input_uid: str, recording_uid: str | None = None) -> None:
+    def _report(self, kind: EventKind, input_uid: InputUid, recording_uid: str | None = None) -> None:
         at = self._clock()
         self._stored.note(kind, input_uid, at)
         self._notify(ProviderEvent(kind, input_uid, datetime.fromtimestamp(at, UTC), recording_uid))
@@ -160,7 +160,7 @@ class BroadcastRegistry:
     def _recording_ready(self, recording: StoredRecording) -> None:
         self._report(EventKind.RECORDING_READY, recording.input_uid, recording.uid)
 
-    def _finished(self, uid: str) -> None:
+    def _finished(self, uid: InputUid) -> None:
         """Make the recording of a broadcast that is over, and remember its keyframe interval."""
         session = self._sessions.pop(uid)
         if session.keyframe_interval != session.stored.keyframe_interval:
@@ -171,7 +171,7 @@ class BroadcastRegistry:
         if broadcast is not None:
             self._stored.record(broadcast)
 
-    async def _learn(self, uid: str, keyframe_interval: float | None) -> None:
+    async def _learn(self, uid: InputUid, keyframe_interval: float | None) -> None:
         try:
             await self._inputs.change(uid, keyframe_interval=keyframe_interval)
         # It only makes the next countdown better: an unavailable store must not stop the service.
@@ -264,15 +264,15 @@ class BroadcastRegistry:
 
     # Queries
 
-    def session(self, input_uid: str) -> LiveSession | None:
+    def session(self, input_uid: InputUid) -> LiveSession | None:
         """Return the running session of an input."""
         return self._sessions.get(input_uid)
 
-    def phases(self) -> dict[str, Phase]:
+    def phases(self) -> dict[InputUid, Phase]:
         """Return the phase of every running session, by input uid."""
         return {uid: session.phase for uid, session in self._sessions.items()}
 
-    def of_input(self, input_uid: str) -> Broadcast | None:
+    def of_input(self, input_uid: InputUid) -> Broadcast | None:
         """Return the running broadcast of an input."""
         return self._stored.running.get(input_uid)
 

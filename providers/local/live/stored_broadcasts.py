@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import structlog
 
-from providers.base import EventKind, LatencyMode
+from providers.base import EventKind, InputUid, LatencyMode
 from providers.local.packager import cutting
 from providers.local.ports import StoredInput
 from providers.local.storage.broadcast import Broadcast
@@ -47,10 +47,10 @@ class StoredBroadcasts:
         self._recordings = recordings
         self._ready = ready
         self._clock = clock
-        self._running: dict[str, Broadcast] = {}
+        self._running: dict[InputUid, Broadcast] = {}
 
     @property
-    def running(self) -> Mapping[str, Broadcast]:
+    def running(self) -> Mapping[InputUid, Broadcast]:
         """The running broadcasts, by input uid."""
         return self._running
 
@@ -72,7 +72,7 @@ class StoredBroadcasts:
         """Continue a broadcast that a restart of the service interrupted."""
         self._running[broadcast.info.input_uid] = broadcast
 
-    def note(self, kind: EventKind, input_uid: str, at: float) -> None:
+    def note(self, kind: EventKind, input_uid: InputUid, at: float) -> None:
         """Store when the input's encoder was lost and when it came back."""
         broadcast = self._running.get(input_uid)
         if broadcast is None:
@@ -85,16 +85,16 @@ class StoredBroadcasts:
         except StorageError as problem:
             log.error("storage failed", input=input_uid, problem=str(problem))
 
-    def pop(self, input_uid: str) -> Broadcast | None:
+    def pop(self, input_uid: InputUid) -> Broadcast | None:
         """Return the input's broadcast, which no longer counts as running."""
         return self._running.pop(input_uid, None)
 
-    def finish(self, input_uid: str) -> None:
+    def finish(self, input_uid: InputUid) -> None:
         """End the input's broadcast, if one runs, and make its recording."""
         if (broadcast := self.pop(input_uid)) is not None:
             self.record(broadcast)
 
-    def discard(self, input_uid: str) -> None:
+    def discard(self, input_uid: InputUid) -> None:
         """Drop a broadcast that was never watchable; the next encoder begins another one."""
         if (broadcast := self.pop(input_uid)) is not None:
             self.drop(broadcast)

@@ -18,8 +18,8 @@ class ThumbnailNotReady(Exception):
 class PlaybackSource(Protocol):
     """Broadcasts, recordings and thumbnails by uid."""
 
-    def find_live(self, input_uid: str) -> Broadcast | None:
-        """Return the running broadcast of a live input; None if there is none."""
+    def find_live(self, uid: str) -> Broadcast | None:
+        """Return the running broadcast of the live input with this uid; None if there is none."""
 
     def find_broadcast(self, uid: str) -> Broadcast | None:
         """Return the running broadcast with this uid; None if there is none."""

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from providers.base import LatencyMode
+from providers.base import InputUid, LatencyMode
 from providers.local.manifest.views import RENDITION_NAME, InitView, SegmentView
 from providers.local.packager.events import TrackKind
 
@@ -36,7 +36,7 @@ class BroadcastInfo:
     """
 
     uid: str
-    input_uid: str
+    input_uid: InputUid
     name: str
     created: datetime
     latency_mode: LatencyMode = LatencyMode.STANDARD

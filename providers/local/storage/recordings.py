@@ -13,7 +13,7 @@ from typing import Any
 
 import structlog
 
-from providers.base import MAX_PAGE, RecordingNotFound, RecordingPosition
+from providers.base import MAX_PAGE, InputUid, RecordingNotFound, RecordingPosition
 from providers.local.storage.port import StorageBackend
 
 log = structlog.get_logger(__name__)
@@ -28,7 +28,7 @@ class StoredRecording:
     """The description of a finished broadcast. `size` in bytes, `duration` in seconds, `width` and `height` 0 without video."""
 
     uid: str
-    input_uid: str
+    input_uid: InputUid
     name: str
     created: datetime
     modified: datetime
@@ -82,7 +82,7 @@ class RecordingCatalog:
 
     def __init__(self) -> None:
         self._by_uid: dict[str, StoredRecording] = {}
-        self._keys: dict[str, list[Key]] = {}
+        self._keys: dict[InputUid, list[Key]] = {}
 
     def add(self, recording: StoredRecording) -> None:
         """Add a recording, or replace the one with its uid."""
@@ -106,7 +106,9 @@ class RecordingCatalog:
             raise RecordingNotFound(uid)
         return recording
 
-    def page(self, input_uid: str, *, after: RecordingPosition | None = None, limit: int = 25) -> list[StoredRecording]:
+    def page(
+        self, input_uid: InputUid, *, after: RecordingPosition | None = None, limit: int = 25
+    ) -> list[StoredRecording]:
         """Return recordings of an input, newest first (created, then uid): at most `limit` (1..MAX_PAGE) after `after`."""
         keys = self._keys.get(input_uid, [])
         end = len(keys) if after is None else bisect_left(keys, (after.created, after.uid))

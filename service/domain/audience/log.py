@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 
 from cachetools import LRUCache
 
+from providers.base import InputUid
+
 SAMPLES_KEPT = 150
 """Samples kept per stream: five minutes, one every two seconds."""
 
@@ -21,14 +23,14 @@ class AudienceLog:
     """The latest counts of each stream, in memory."""
 
     def __init__(self) -> None:
-        self._seen: LRUCache[str, deque[tuple[datetime, int]]] = LRUCache(STREAMS_KEPT)
+        self._seen: LRUCache[InputUid, deque[tuple[datetime, int]]] = LRUCache(STREAMS_KEPT)
 
-    def note(self, input_uid: str, at: datetime, viewers: int) -> None:
+    def note(self, input_uid: InputUid, at: datetime, viewers: int) -> None:
         """Add a sample."""
         samples = self._seen.setdefault(input_uid, deque(maxlen=SAMPLES_KEPT))
         samples.append((at, viewers))
 
-    def at(self, input_uid: str, moments: list[datetime]) -> list[int | None]:
+    def at(self, input_uid: InputUid, moments: list[datetime]) -> list[int | None]:
         """Return the viewer count at each of these times, which are in order; None where no sample is near."""
         samples = list(self._seen.get(input_uid, ()))
         found: list[int | None] = []

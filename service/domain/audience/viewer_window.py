@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from providers.base import InputUid
+
 WINDOW_MS = 120_000
 """A visitor counts for this long after the last heartbeat: at now - 120.000 s it still counts, a millisecond later it does not."""
 
@@ -21,7 +23,7 @@ class ViewerCount:
 class ViewerWindow(Protocol):
     """Heartbeats in, counts out. Times are Unix time in ms, passed in."""
 
-    def seen(self, stream_uid: str, visitor_id: str, now_ms: int) -> None:
+    def seen(self, stream_uid: InputUid, visitor_id: str, now_ms: int) -> None:
         """Record a heartbeat. It is coalesced in the process and flushed soon, so this never waits and never fails.
 
         Args:
@@ -30,7 +32,7 @@ class ViewerWindow(Protocol):
             now_ms: The time of the heartbeat, in ms.
         """
 
-    async def count(self, stream_uid: str, now_ms: int) -> ViewerCount:
+    async def count(self, stream_uid: InputUid, now_ms: int) -> ViewerCount:
         """Count the visitors of the window that ends at `now_ms`.
 
         Args:
@@ -42,7 +44,7 @@ class ViewerWindow(Protocol):
             count, marked as degraded.
         """
 
-    async def visitors(self, stream_uid: str, since_ms: int) -> set[bytes]:
+    async def visitors(self, stream_uid: InputUid, since_ms: int) -> set[bytes]:
         """Read the visitors whose latest heartbeat is not older than `since_ms`.
 
         Args:
@@ -56,7 +58,7 @@ class ViewerWindow(Protocol):
             Unavailable: Redis does not answer.
         """
 
-    async def forget(self, stream_uid: str) -> None:
+    async def forget(self, stream_uid: InputUid) -> None:
         """Delete the window of a stream whose live input was deleted."""
 
     async def check(self) -> None:

@@ -17,7 +17,7 @@ from uuid import UUID
 
 from cachetools import TTLCache
 
-from providers.base import InputNotFound, InputState, Provider, ProviderEvent, Spawn
+from providers.base import InputNotFound, InputState, InputUid, Provider, ProviderEvent, Spawn
 from service.clock import Clock
 from service.domain.audience.viewer_window import ViewerCount, ViewerWindow
 from service.domain.errors import DomainError, NotFound, Unavailable
@@ -79,7 +79,7 @@ class StatusBoard:
         self._watched: dict[Key, Watched] = {}
         self._loading: dict[Key, Watched] = {}
         self._unknown: TTLCache[Key, None] = TTLCache(self._limits.max_unknown, self._limits.unknown_for)
-        self._by_uid: dict[str, Watched] = {}
+        self._by_uid: dict[InputUid, Watched] = {}
         self._slots = asyncio.Semaphore(self._limits.loads_at_once)
         self._summaries = Summaries(provider, viewers, spawn, clock)
         self._loop = asyncio.get_running_loop()
@@ -130,7 +130,7 @@ class StatusBoard:
             watched.recount = True
             self._loop.call_later(self._limits.recount_after, watched.wake.set)
 
-    async def states(self, uids: Sequence[str]) -> dict[str, LiveSummary]:
+    async def states(self, uids: Sequence[InputUid]) -> dict[InputUid, LiveSummary]:
         """See `service.domain.ports.StateView`. Channels that are not on the board are read now."""
         known = {
             uid: watched.snapshot.summary()
@@ -236,7 +236,7 @@ class StatusBoard:
         self._set_input(watched, None)
         watched.notifier.close()
 
-    def _set_input(self, watched: Watched, input_uid: str | None) -> None:
+    def _set_input(self, watched: Watched, input_uid: InputUid | None) -> None:
         if watched.input_uid == input_uid:
             return
         if watched.input_uid is not None:

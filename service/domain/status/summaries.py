@@ -8,7 +8,7 @@ from functools import partial
 
 from cachetools import TTLCache
 
-from providers.base import InputNotFound, Phase, Provider, ProviderError, Spawn
+from providers.base import InputNotFound, InputUid, Phase, Provider, ProviderError, Spawn
 from providers.concurrency import SingleFlight
 from service.clock import Clock
 from service.domain.audience.viewer_window import ViewerWindow
@@ -39,12 +39,12 @@ class Summaries:
         self._viewers = viewers
         self._spawn = spawn
         self._clock = clock
-        self._kept: TTLCache[str, _Answer] = TTLCache(MAX_KEPT, FRESH_FOR)
-        self._flights: SingleFlight[str, _Answer] = SingleFlight()
+        self._kept: TTLCache[InputUid, _Answer] = TTLCache(MAX_KEPT, FRESH_FOR)
+        self._flights: SingleFlight[InputUid, _Answer] = SingleFlight()
         self._tasks: set[asyncio.Task[None]] = set()
         self._slots = asyncio.Semaphore(AT_ONCE)
 
-    async def of(self, uids: Sequence[str]) -> dict[str, LiveSummary]:
+    async def of(self, uids: Sequence[InputUid]) -> dict[InputUid, LiveSummary]:
         """Return a summary for each uid.
 
         Raises:
@@ -75,7 +75,7 @@ class Summaries:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _read_each(self, waiting: Iterator[str], answers: dict[str, _Answer]) -> None:
+    async def _read_each(self, waiting: Iterator[InputUid], answers: dict[InputUid, _Answer]) -> None:
         """Read one stream after the other until none is left in `waiting`, which several tasks share.
 
         After a failure the rest fails, too: a list that waits out TIMEOUT for each stream helps no client.
@@ -86,7 +86,7 @@ class Summaries:
                 for unread in waiting:
                     answers[unread] = self._kept[unread] = answer
 
-    async def _read(self, uid: str) -> _Answer:
+    async def _read(self, uid: InputUid) -> _Answer:
         answer = self._kept.get(uid)  # it may have been read since this list was asked for
         if answer is not None:
             return answer
@@ -100,7 +100,7 @@ class Summaries:
         self._kept[uid] = answer
         return answer
 
-    async def _ask(self, uid: str) -> LiveSummary:
+    async def _ask(self, uid: InputUid) -> LiveSummary:
         try:
             state = await self._provider.state(uid)
         except InputNotFound:

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from providers.base import InputState
+from providers.base import InputState, InputUid
 from service.domain.audience.viewer_window import ViewerCount
 from service.domain.errors import DomainError
 from service.domain.ports import LiveSummary
@@ -58,7 +58,7 @@ class Watched:
         self.loaded = loaded
         self.snapshot = snapshot
         self.state: InputState | None = None
-        self.input_uid: str | None = None
+        self.input_uid: InputUid | None = None
         self.asked = True
         self.unasked = 0
         self.wake = asyncio.Event()

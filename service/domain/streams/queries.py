@@ -11,6 +11,7 @@ from uuid import UUID
 from providers.base import (
     MAX_PAGE,
     ON_AIR,
+    InputUid,
     Phase,
     Provider,
     Recording,
@@ -84,7 +85,7 @@ class StreamQueries:
         page = await owned(request)
         return Page(await self._listed(page.items, phases or {}), page.next, page.previous)
 
-    def _all_in(self, states: Set[Phase]) -> dict[str, Phase] | None:
+    def _all_in(self, states: Set[Phase]) -> dict[InputUid, Phase] | None:
         """Return all inputs in these states, by uid; None if the provider does not know them, or there are too many."""
         if not states <= ON_AIR:
             return None
@@ -120,7 +121,7 @@ class StreamQueries:
             return Page(page_found.items, next=page_found.next, previous=onward)
         return Page(page_found.items, next=onward, previous=page_found.previous)
 
-    async def _listed(self, streams: list[OwnedStream], phases: Mapping[str, Phase]) -> list[ListedStream]:
+    async def _listed(self, streams: list[OwnedStream], phases: Mapping[InputUid, Phase]) -> list[ListedStream]:
         """Add the summaries. `phases`: current ones from the provider, by uid; a summary may be a second old."""
         with provider_errors():
             summaries = await self._states.states([each.uid for each in streams])
@@ -159,7 +160,9 @@ class StreamQueries:
             raise NotFound
         return recording, channel_id
 
-    async def _recordings_after(self, uids: list[str], after: RecordingPosition | None, limit: int) -> RecordingList:
+    async def _recordings_after(
+        self, uids: list[InputUid], after: RecordingPosition | None, limit: int
+    ) -> RecordingList:
         """Return the newest `limit` (up to MAX_PAGE + 1) recordings of these inputs after a position."""
         pages: list[RecordingList] = []
         for uid in uids:
@@ -170,7 +173,7 @@ class StreamQueries:
         newest = heapq.nlargest(limit, (each for page in pages for each in page), key=_age)
         return RecordingList(newest, _oldest(pages))
 
-    async def _recordings_before(self, uids: list[str], anchor: PageAnchor, limit: int) -> RecordingList:
+    async def _recordings_before(self, uids: list[InputUid], anchor: PageAnchor, limit: int) -> RecordingList:
         """Return `limit` recordings just before an anchor, nearest first. Providers page forward only: all newer ones are read."""
         newer: list[Recording] = []
         pages: list[RecordingList] = []

@@ -18,7 +18,16 @@ from uuid import UUID
 
 import structlog
 
-from providers.base import EventKind, InputNotFound, Phase, Provider, ProviderEvent, ProviderUnavailable, Spawn
+from providers.base import (
+    EventKind,
+    InputNotFound,
+    InputUid,
+    Phase,
+    Provider,
+    ProviderEvent,
+    ProviderUnavailable,
+    Spawn,
+)
 from service.clock import Clock
 from service.domain.audience.log import AudienceLog
 from service.domain.audience.viewer_window import WINDOW_MS, ViewerWindow
@@ -107,7 +116,7 @@ class SessionKeeper:
         """Return when all events so far have been handled."""
         await self._events.join()
 
-    async def finish(self, session: StreamSession, input_uid: str | None, at: datetime) -> None:
+    async def finish(self, session: StreamSession, input_uid: InputUid | None, at: datetime) -> None:
         """Count the audience for the last time, then close the session.
 
         Raises:
@@ -185,7 +194,7 @@ class SessionKeeper:
                     # Before that the board's count still holds visitors of what came before the session.
                     await self._note_peak(session, summary.viewer_count)
 
-    async def _close_if_over(self, session: StreamSession, uid: str) -> None:
+    async def _close_if_over(self, session: StreamSession, uid: InputUid) -> None:
         """Close a session whose end was missed: the service was not running, or the provider was unavailable."""
         try:
             state = await self._provider.state(uid)
@@ -198,12 +207,12 @@ class SessionKeeper:
         else:
             await self._close_if_old(session, uid)
 
-    async def _close_if_old(self, session: StreamSession, uid: str | None) -> None:
+    async def _close_if_old(self, session: StreamSession, uid: InputUid | None) -> None:
         patience = ABANDONED_AFTER if session.by_encoder else UNUSED_AFTER
         if self._clock.now() >= session.started_at + patience:
             await self.finish(session, uid, self._clock.now())
 
-    async def _note_visitors(self, session: StreamSession, uid: str) -> None:
+    async def _note_visitors(self, session: StreamSession, uid: InputUid) -> None:
         """Store the session's visitors that are still in the window. If Redis is unavailable, this is left to the next sample."""
         now_ms = self._clock.unix_ms()
         since_ms = max(int(session.started_at.timestamp() * 1000), now_ms - WINDOW_MS)

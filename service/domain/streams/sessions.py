@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 from uuid import UUID, uuid4
 
-from providers.base import Recording
+from providers.base import InputUid, Recording
 from service.clock import Clock
 from service.domain.entities import Channel
 from service.domain.errors import Unavailable
@@ -50,7 +50,7 @@ class RunningSession:
     """A running session and the uid of its channel's live input; None while it has none."""
 
     session: StreamSession
-    input_uid: str | None
+    input_uid: InputUid | None
 
 
 class SessionStore(Protocol):
@@ -72,7 +72,7 @@ class SessionStore(Protocol):
     async def running_sessions(self, limit: int) -> list[RunningSession]:
         """Return up to `limit` running sessions, oldest first."""
 
-    async def input_owner(self, input_uid: str) -> tuple[UUID, UUID] | None:
+    async def input_owner(self, input_uid: InputUid) -> tuple[UUID, UUID] | None:
         """Return the organization and the channel of a live input, current or retired; None if it is unknown."""
 
     async def note_audience(self, session_id: UUID, viewers: int, visitors: Collection[bytes]) -> None:
@@ -96,7 +96,7 @@ class SessionStore(Protocol):
 class SessionCloser(Protocol):
     """Ends sessions."""
 
-    async def finish(self, session: StreamSession, input_uid: str | None, at: datetime) -> None:
+    async def finish(self, session: StreamSession, input_uid: InputUid | None, at: datetime) -> None:
         """Count the audience for the last time, then close the session."""
 
 
@@ -112,7 +112,7 @@ class Sessions:
         """Return the channel's running session, started if there is none."""
         return await open_session(self._store, channel.organization_id, channel.id, self._clock.now(), by_encoder=False)
 
-    async def stop(self, channel: Channel, input_uid: str | None) -> None:
+    async def stop(self, channel: Channel, input_uid: InputUid | None) -> None:
         """End the channel's running session, if there is one. `input_uid`: the channel's live input."""
         running = await self._store.running_session(channel.id)
         if running is not None:

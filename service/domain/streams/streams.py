@@ -20,6 +20,7 @@ from providers.base import (
     InputNotFound,
     InputOptions,
     InputRequest,
+    InputUid,
     LatencyMode,
     LiveInput,
     Provider,
@@ -147,15 +148,15 @@ class Streams:
         log.info("live input enabled or disabled", channel=str(channel.id), enabled=enabled)
         return live_input
 
-    async def health(self, channel: Channel) -> tuple[str, InputHealth]:
+    async def health(self, channel: Channel) -> tuple[InputUid, InputHealth]:
         """Return the uid of the channel's live input and the health of its incoming stream. Raise NotFound if there is none."""
 
-        async def ask(uid: str) -> tuple[str, InputHealth]:
+        async def ask(uid: InputUid) -> tuple[InputUid, InputHealth]:
             return uid, await self._provider.health(uid)
 
         return await self._of(channel, ask)
 
-    async def _of(self, channel: Channel, ask: Callable[[str], Awaitable[T]]) -> T:
+    async def _of(self, channel: Channel, ask: Callable[[InputUid], Awaitable[T]]) -> T:
         """Call the provider with the uid of the channel's live input. Raise NotFound or Invalid."""
         claim = await self._claims.claimed(channel.id)
         if claim is None or claim.uid is None:
@@ -167,7 +168,7 @@ class Streams:
             await self.input_lost(claim.uid)
             raise NotFound(NO_INPUT) from None
 
-    async def input_lost(self, uid: str) -> None:
+    async def input_lost(self, uid: InputUid) -> None:
         """Remove an input that the provider no longer has. While the store is unavailable, this is left to the next call."""
         try:
             owner = await self._claims.lose_input(self._provider.name, uid, uuid4().hex, self._clock.now())
