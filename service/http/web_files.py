@@ -1,4 +1,4 @@
-"""Static files of service/web: /player.js and its modules, which any page may embed."""
+"""Static files of service/web: /player.js, which any page may embed, and the other pages' modules and styles."""
 
 from __future__ import annotations
 
@@ -11,14 +11,10 @@ from importlib import resources
 from aiohttp import web
 
 from providers.negotiation import accepts_gzip, has_current
+from service.http.bundle import bundle
 
-PLAYER = (
-    "player.js",
-    *(
-        f"player/{name}.js"
-        for name in ("countdown", "feed", "frame", "look", "playback", "progress", "source", "visitor")
-    ),
-)
+PLAYER = ("player.js",)
+"""With its modules in `player/` (`bundle`)."""
 PICKER = (
     "picker.js",
     *(f"picker/{name}.js" for name in ("card", "control", "directory", "frame", "keys", "look", "pace", "view")),
@@ -94,8 +90,14 @@ class PackedFile:
 @cache
 def _packed(name: str) -> Packed:
     """Return a compressed file of `service/web`."""
-    content = resources.files("service.web").joinpath(*VENDORED.get(name, name).split("/")).read_bytes()
+    if name in PLAYER:
+        return pack(bundle(name, lambda path: _read(path).decode()).encode())
+    content = _read(VENDORED.get(name, name))
     return pack(content.join(AS_MODULE) if name in VENDORED else content)
+
+
+def _read(name: str) -> bytes:
+    return resources.files("service.web").joinpath(*name.split("/")).read_bytes()
 
 
 def routes() -> list[web.RouteDef]:

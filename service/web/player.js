@@ -8,7 +8,7 @@ import { Countdown } from "./player/countdown.js";
 import { Feed } from "./player/feed.js";
 import { Frame, nameOf, VIEWS } from "./player/frame.js";
 import { sheet } from "./player/look.js";
-import { Playback } from "./player/playback.js";
+import { Playback, prepare } from "./player/playback.js";
 import { Progress } from "./player/progress.js";
 import { Source } from "./player/source.js";
 import { VisitorToken, visitorId } from "./player/visitor.js";
@@ -30,6 +30,8 @@ const LIVE_AGAIN_SECONDS = 2;
 const DRAIN_MS = 15_000;
 /** If playback ended this long ago and the stream is still watchable, a new broadcast has begun. */
 const NEXT_BROADCAST_MS = 2_000;
+/** Pixels of the thumbnail that is shown until the first frame. */
+const POSTER_HEIGHT = 270;
 
 class LiveStream extends HTMLElement {
   static observedAttributes = ["org", "channel", "src", "server"];
@@ -130,6 +132,7 @@ class LiveStream extends HTMLElement {
     this.#feed.start();
     this.#timer = setInterval(() => this.#tick(), TICK_MS);
     this.#source.learn();
+    prepare(this.#video);
   }
 
   /** The visitor to count. */
@@ -197,6 +200,11 @@ class LiveStream extends HTMLElement {
     return this.getAttribute("src") || this.#source?.answer?.view_url;
   }
 
+  get #livePoster() {
+    const thumbnail = this.#source?.answer?.thumbnail;
+    return thumbnail && `${thumbnail}?height=${POSTER_HEIGHT}`;
+  }
+
   /** Choose the view from the current state. Called after every event and every TICK_MS. */
   #decide() {
     const status = this.#status;
@@ -231,6 +239,7 @@ class LiveStream extends HTMLElement {
     if (!this.#isJoined && this.#progress.hasMoved) {
       this.#isJoined = true;
       if (this.#isBehind) this.#goToEdge();
+      else this.#playback?.join();
     }
     this.#playback?.keepUp();
   }
@@ -261,7 +270,7 @@ class LiveStream extends HTMLElement {
       isWaiting: view === "live" && !this.#isHeld && this.#video.readyState < HTMLMediaElement.HAVE_CURRENT_DATA,
       seconds,
       slateUrl: this.#source?.answer?.slate_image_url,
-      poster: recording?.thumbnail,
+      poster: view === "live" ? this.#livePoster : recording?.thumbnail,
       canReplay: Boolean(offers && recording && !this.hasAttribute("no-recording")),
       canUnmute: Boolean(this.#isSilenced && plays),
       canGoLive: this.#canGoLive(view),
@@ -358,3 +367,5 @@ class LiveStream extends HTMLElement {
 }
 
 customElements.define("live-stream", LiveStream);
+
+export { Playback };

@@ -109,7 +109,7 @@ async def test_a_show_from_the_first_push_to_its_recording(live: Service) -> Non
 
 @pytest.mark.parametrize(
     ("latency_mode", "hold_back"),
-    [("standard", "4.500"), ("reduced", "2.400"), ("low", "1.002")],
+    [("standard", "4.000"), ("reduced", "2.400"), ("low", "1.002")],
     ids=lambda value: value,
 )
 async def test_every_latency_mode_becomes_watchable_and_plays(live: Service, latency_mode: str, hold_back: str) -> None:

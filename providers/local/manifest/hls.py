@@ -27,7 +27,7 @@ VERSION, DELTA_VERSION = 6, 9
 HOLD_BACK_TARGETS = 3
 """HOLD-BACK in target durations: the minimum (RFC 8216bis §4.4.3.8)."""
 
-PART_HOLD_BACK = {LatencyMode.STANDARD: 4.5, LatencyMode.REDUCED: 2.4, LatencyMode.LOW: 1.0}
+PART_HOLD_BACK = {LatencyMode.STANDARD: 4.0, LatencyMode.REDUCED: 2.4, LatencyMode.LOW: 1.0}
 """Seconds a player stays behind the live edge, but at least MIN_PARTS_HELD_BACK parts. It decides the latency."""
 
 MIN_PARTS_HELD_BACK = 3

@@ -59,7 +59,8 @@ export class Frame {
 
   /**
    * Update the view. `view`: a key of VIEWS; `plays`: whether the video element has something to play; `isWaiting`: no frame has
-   * arrived yet; `seconds`: of the countdown, or null; `slateUrl`; `poster`: the background after the end; `canReplay`, `canUnmute`,
+   * arrived yet; `seconds`: of the countdown, or null; `slateUrl`; `poster`: the background after the end and until the first
+   * frame; `canReplay`, `canUnmute`,
    * `canGoLive`; `badge`: `{ text, tone }`, or null.
    */
   show({ view, plays, isWaiting, seconds, slateUrl, poster, canReplay, canUnmute, canGoLive, badge }) {
@@ -72,7 +73,7 @@ export class Frame {
     slate.hidden = !slated;
     unmute.hidden = !canUnmute;
     golive.hidden = !canGoLive;
-    this.#showMessage(now, { plays, isWaiting, seconds, poster: now.offers && poster, canReplay, slated });
+    this.#showMessage(now, { plays, isWaiting, seconds, poster: (now.offers || isWaiting) && poster, canReplay, slated });
     this.#showBadge(badge);
   }
 

@@ -1,20 +1,17 @@
-/** Plays an HLS address in a video element: natively in Apple's browsers, otherwise with hls.js, which is loaded on first use. */
+/** Plays an HLS address in a video element: natively in Apple's browsers, otherwise with hls.js. */
 
-const HLS_MODULE = new URL("../vendor/hls-1.7.4.mjs", import.meta.url).href;
+import { Pace } from "./pace.js";
+
+/** All modules of the player are served as one, /player.js. */
+const HLS_MODULE = new URL("./vendor/hls-1.7.4.mjs", import.meta.url).href;
 const HLS_TYPE = "application/vnd.apple.mpegurl";
 const FIRST_RETRY_MS = 1_000;
 const LAST_RETRY_MS = 8_000;
 
 /** The assumed target latency of native playback, which does not report it: the largest that browsers choose. */
 const NATIVE_LATENCY_SECONDS = 10;
-/** Playback rates for catching up in low latency, by the delay in seconds above which they apply. */
-const CATCH_UP = [
-  { above: 2, rate: 1.1 },
-  { above: 0.5, rate: 1.05 },
-];
-/** Catching up ends below this delay, or with less than this much buffered. */
-const CAUGHT_UP_SECONDS = 0.1;
-const LEAST_BUFFER_SECONDS = 1;
+/** Playback that starts further behind its target seeks to it. */
+const JOIN_SECONDS = 0.5;
 
 /** A restarting server is unavailable for seconds, so retry for longer than the defaults of hls.js. */
 const RETRIES = { maxNumRetry: 12, retryDelayMs: 500, maxRetryDelayMs: 4_000 };
@@ -45,8 +42,14 @@ function playsNatively(video) {
   return able && (navigator.vendor.startsWith("Apple") || !(globalThis.ManagedMediaSource || globalThis.MediaSource));
 }
 
+/** Load hls.js before it is needed. */
+export function prepare(video) {
+  if (!playsNatively(video)) loadHls().catch(() => {}); // loaded again when it is needed
+}
+
 export class Playback {
   #video;
+  #pace;
   #url;
   #hls = null;
   #stopped = false;
@@ -61,6 +64,8 @@ export class Playback {
     this.#video = video;
     this.#url = this.#address = url;
     const { signal } = this.#listeners;
+    this.#pace = new Pace(video, signal);
+    addEventListener("online", () => this.#hls?.startLoad(-1, true), { signal }); // instead of after the next delay
     video.addEventListener("playing", () => (this.#retryMs = FIRST_RETRY_MS), { signal });
     if (playsNatively(video)) {
       video.addEventListener("error", () => this.#again(), { signal });
@@ -80,7 +85,7 @@ export class Playback {
     return this.#hls && this.#answeredAt;
   }
 
-  /** Seconds behind the live edge in excess of the target latency; 0 without a live edge. */
+  /** Seconds behind the live edge in excess of the target latency (negative: closer to it); 0 without a live edge. */
   get behind() {
     const video = this.#video;
     if (!this.#hls) {
@@ -92,7 +97,7 @@ export class Playback {
     if (!details?.live) return 0;
     // A playlist that has not advanced for longer than this does not advance now: its encoder is disconnected.
     const edge = details.edge + Math.min(details.age, details.targetduration);
-    return Math.max(0, edge - video.currentTime - this.#hls.targetLatency);
+    return edge - video.currentTime - this.#hls.targetLatency - this.#pace.margin;
   }
 
   /** Seek to the live edge. */
@@ -100,20 +105,25 @@ export class Playback {
     const video = this.#video;
     const { seekable } = video;
     const native = seekable.length ? seekable.end(seekable.length - 1) : null;
-    const to = this.#hls ? this.#hls.liveSyncPosition : native;
+    const to = this.#hls ? this.#hls.liveSyncPosition - this.#pace.margin : native;
     if (to !== null && to > video.currentTime) video.currentTime = to;
+    this.#pace.reset();
   }
 
-  /** In low latency, play faster while too far behind. Called periodically. */
-  keepUp() {
+  /** Seek to the live edge if playback has started too far behind, because loading took long. Called once playback has started. */
+  join() {
+    if (this.#part && this.behind > JOIN_SECONDS) this.goLive();
+  }
+
+  /** The duration in seconds of the stream's parts; 0 without parts. */
+  get #part() {
     const details = this.#hls?.latestLevelDetails;
-    const video = this.#video;
-    const isOurs = CATCH_UP.some(({ rate }) => rate === video.playbackRate);
-    if (!isOurs && video.playbackRate !== 1) return; // the visitor chose this rate
-    const behind = details?.live && details.partTarget ? this.behind : 0;
-    const wanted = CATCH_UP.find(({ above }) => behind > above)?.rate ?? (isOurs && behind > CAUGHT_UP_SECONDS ? CATCH_UP.at(-1).rate : 1);
-    const rate = this.#buffered() > LEAST_BUFFER_SECONDS ? wanted : 1;
-    if (video.playbackRate !== rate) video.playbackRate = rate;
+    return (details?.live && details.partTarget) || 0;
+  }
+
+  /** Keep to the target latency. Called periodically. */
+  keepUp() {
+    if (this.#hls && this.#pace.update(this.behind, this.#part, this.#buffered())) this.goLive();
   }
 
   #buffered() {
@@ -174,6 +184,7 @@ export class Playback {
         enableWorker: false, // fMP4 passes through, and a worker would need blob: in a page's Content-Security-Policy
         backBufferLength: 30,
         liveDurationInfinity: true,
+        liveSyncOnStallIncrease: 0, // see Pace
         manifestLoadPolicy: policy(5_000),
         playlistLoadPolicy: policy(5_000),
         fragLoadPolicy: policy(10_000),

@@ -9,7 +9,7 @@ import { bytes, dateTime, duration } from "./format.js";
 import { icon } from "./icons.js";
 import { panel } from "./panel.js";
 import { poll } from "./poll.js";
-import { Playback } from "../player/playback.js";
+import { Playback } from "../player.js";
 
 const EVERY_MS = 20_000;
 const PAGE_SIZE = 6;
