@@ -23,7 +23,7 @@ MAX_FIRST_SEGMENT = 12.0
 """Seconds after which the first segment ends without a keyframe. OBS by default sends one every 8.33 or 10.4 s."""
 
 PART_TARGET = 1.0
-PART_TARGET_REDUCED_LATENCY = 0.667
+PART_TARGET_REDUCED_LATENCY = 0.684
 PART_TARGET_LOW_LATENCY = 0.334
 MIN_PART_SHARE = 0.85
 """The shortest part as a share of the target, except before a keyframe or at a segment's end (RFC 8216bis 4.4.4.9)."""
