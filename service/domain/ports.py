@@ -305,7 +305,7 @@ class ClaimStore(Protocol):
             search: A part of the channel's name, in any case.
             request: The page.
             user_id: The user; None sees public channels only.
-            uids: Only these inputs, `streams.queries.MAX_ON_AIR` at most. None: all.
+            uids: Only these inputs, `QueryLimits.max_on_air` at most. None: all.
 
         Returns:
             Up to `request.size` + 1 streams, nearest to the anchor first (see `paging.cut`).

@@ -20,14 +20,14 @@ from service.domain.audience.viewer_window import ViewerCount
 from service.http.express.fast_path import FastPath
 from service.http.middleware import Figures, envelope
 from service.http.wire import WireReply
-from tests.stream_stage import Stage
+from tests.stage import PublicStage
 from tests.waiting import until
 
 
 class Site:
     """The stage behind HTTP. With a fast path, `fast` counts what it answered."""
 
-    def __init__(self, stage: Stage, base: str, session: ClientSession) -> None:
+    def __init__(self, stage: PublicStage, base: str, session: ClientSession) -> None:
         self.stage = stage
         self.fast: list[WireReply] = []
         self._base = base
@@ -49,7 +49,7 @@ class Site:
 
 @pytest.fixture(params=["express", "aiohttp"])
 async def site(request: pytest.FixtureRequest, tasks: Tasks) -> AsyncIterator[Site]:
-    stage = await Stage(tasks, new_visitors=NewVisitorLimits(burst=20, per_second=1)).open()
+    stage = await PublicStage(tasks, new_visitors=NewVisitorLimits(burst=20, per_second=1)).open()
     app = web.Application(middlewares=[envelope(Figures(CollectorRegistry()))])
     app.add_routes(routes(stage.public, stage.board))
     runner = web.AppRunner(app)

@@ -21,7 +21,7 @@ from service.concurrency.tasks import Tasks
 from service.domain.audience.new_visitors import NewVisitorLimits
 from service.http.express.fast_path import FastPath
 from service.http.middleware import Figures, envelope
-from tests.stream_stage import Stage
+from tests.stage import PublicStage
 from tests.waiting import PATIENCE, until
 
 
@@ -55,7 +55,7 @@ class Events:
 class Site:
     """The stage behind HTTP, with the fast path in front as in the service."""
 
-    def __init__(self, stage: Stage, events: StreamEvents, base: str, session: ClientSession) -> None:
+    def __init__(self, stage: PublicStage, events: StreamEvents, base: str, session: ClientSession) -> None:
         self.stage = stage
         self.events = events
         self.base = base
@@ -78,7 +78,7 @@ class Site:
 async def serving(
     tasks: Tasks, limits: EventLimits, new_visitors: NewVisitorLimits | None = None
 ) -> AsyncIterator[Site]:
-    stage = await Stage(tasks, new_visitors=new_visitors).open()
+    stage = await PublicStage(tasks, new_visitors=new_visitors).open()
     events = StreamEvents(stage.board, stage.public, limits)
     app = web.Application(middlewares=[envelope(Figures(CollectorRegistry()))])
     app.add_routes([*routes(stage.public, stage.board), *events.routes()])

@@ -20,7 +20,7 @@ from service.domain.status.board import BoardLimits
 from service.http.middleware import Figures, envelope
 from service.http.server import serving
 from service.http.wire import WireReply
-from tests.stream_stage import Stage
+from tests.stage import PublicStage
 from tests.waiting import PATIENCE
 
 TOLD = (
@@ -151,7 +151,7 @@ conversations = st.lists(st.one_of(polls, polls, polls, others), min_size=1, max
 class Site:
     """The stage behind one server, with or without a fast path."""
 
-    def __init__(self, stage: Stage, port: int, fast: list[WireReply]) -> None:
+    def __init__(self, stage: PublicStage, port: int, fast: list[WireReply]) -> None:
         self.fast = fast
         self._port = port
         live, cold = str(stage.channel), str(uuid4())
@@ -207,7 +207,7 @@ async def _response(reader: asyncio.StreamReader, method: str) -> tuple[int, dic
 async def site(*, express: bool) -> AsyncIterator[Site]:
     tasks = Tasks()
     still = BoardLimits(refresh_every=3600.0, recount_after=3600.0)  # nothing changes while they talk
-    stage = await Stage(tasks, still, new_visitors=NewVisitorLimits(burst=2, per_second=1)).open()
+    stage = await PublicStage(tasks, still, new_visitors=NewVisitorLimits(burst=2, per_second=1)).open()
     stage.go_live()
     await stage.watch()
     app = web.Application(middlewares=[envelope(Figures(CollectorRegistry()))])

@@ -36,12 +36,6 @@ TOKEN_LIFETIME = 1800
 MAX_TOKEN = 1024
 """The longest visitor token accepted, in characters. Real ones have about 350."""
 
-MAX_REMEMBERED = 50_000
-"""Visitor tokens whose visitor is remembered (about 750 bytes each). Over the limit, the oldest is dropped and verified again."""
-
-MAX_ORGANIZATIONS = 10_000
-"""Organizations known to exist."""
-
 ID_SECRET = "visitor-id"  # noqa: S105 - the name of a secret, not one
 TOKEN_SECRET = "visitor-token-signing"  # noqa: S105 - the name of a secret, not one
 AUDIENCE = "conference-visitor"
@@ -61,11 +55,16 @@ class VisitorIdentity:
 
 @dataclass(frozen=True, slots=True)
 class VisitorLimits:
-    """Visitors that one address may create: `burst` at once, then `per_second`."""
+    """Visitors that one address may create: `burst` at once, then `per_second`. The sizes bound the memory."""
 
     burst: float = 5_000
     per_second: float = 50
     max_addresses: int = 50_000
+    max_remembered: int = 50_000
+    """Visitor tokens whose visitor is remembered (about 750 bytes each). Over the limit, the oldest is dropped and verified
+    again."""
+    max_organizations: int = 10_000
+    """Organizations known to exist."""
 
 
 class Visitors:
@@ -78,18 +77,23 @@ class Visitors:
         clock: Clock,
         limits: VisitorLimits | None = None,
     ) -> None:
-        limits = limits or VisitorLimits()
+        self._limits = limits = limits or VisitorLimits()
         self._accounts = accounts
         self._secrets = secret_store
         self._clock = clock
         self._buckets = AddressTokenBuckets(
             limits.burst, limits.per_second, limits.max_addresses, ipv6_prefix=IPV6_SITE
         )
-        self._organizations: LRUCache[UUID, None] = LRUCache(MAX_ORGANIZATIONS)
+        self._organizations: LRUCache[UUID, None] = LRUCache(limits.max_organizations)
         self._id_key = b""
         self._signing_secret = ""
         # A plain dict, first in, first out: a look-up in a cache of cachetools takes four times as long, at every poll.
         self._remembered: dict[str, tuple[str, str, float]] = {}
+
+    @property
+    def remembered(self) -> int:
+        """The number of visitor tokens that need no verification."""
+        return len(self._remembered)
 
     async def open(self) -> Visitors:
         """Read the installation's secrets, created if there are none.
@@ -132,7 +136,7 @@ class Visitors:
             known = self._read(token)
             if known is None:
                 return None
-            while len(self._remembered) >= MAX_REMEMBERED:
+            while len(self._remembered) >= self._limits.max_remembered:
                 del self._remembered[next(iter(self._remembered))]
             self._remembered[token] = known
         home, visitor_id, expires = known

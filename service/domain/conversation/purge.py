@@ -3,7 +3,7 @@
     a channel is deleted ─▶ wake ─▶ one task: end streams; purge a batch, pause, purge a batch, … until nothing is left; wait
 
 Batches are small, so that new messages do not wait for them. What a stop or an outage leaves over is purged at the next start, or
-SWEEP_EVERY seconds later.
+`sweep_every` seconds later.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
 
@@ -21,14 +22,17 @@ from service.domain.errors import Unavailable
 
 log = structlog.get_logger(__name__)
 
-BATCH = 500
-"""Messages purged in one transaction."""
 
-PAUSE = 0.05
-"""Seconds between two batches, for other writers: SQLite has one at a time."""
+@dataclass(frozen=True, slots=True)
+class PurgeLimits:
+    """Counts, and times in seconds."""
 
-SWEEP_EVERY = 60.0
-"""Seconds between two purges without a deletion."""
+    batch: int = 500
+    """Messages purged in one transaction."""
+    pause: float = 0.05
+    """Time between two batches, for other writers: SQLite has one at a time."""
+    sweep_every: float = 60.0
+    """Time between two purges without a deletion."""
 
 
 class PurgeStore(Protocol):
@@ -45,7 +49,14 @@ class PurgeStore(Protocol):
 class Purge:
     """Register `channel_deleted` at the channels, then call `start`."""
 
-    def __init__(self, store: PurgeStore, end_streams: Callable[[], Awaitable[int]], spawn: Spawn) -> None:
+    def __init__(
+        self,
+        store: PurgeStore,
+        end_streams: Callable[[], Awaitable[int]],
+        spawn: Spawn,
+        limits: PurgeLimits | None = None,
+    ) -> None:
+        self._limits = limits or PurgeLimits()
         self._store = store
         self._end_streams = end_streams
         self._spawn = spawn
@@ -69,9 +80,9 @@ class Purge:
     async def sweep(self) -> None:
         """Purge all messages of deleted channels. Raise Unavailable if the store does not answer."""
         batches = 0
-        while await self._store.purge_messages(BATCH):
+        while await self._store.purge_messages(self._limits.batch):
             batches += 1
-            await asyncio.sleep(PAUSE)
+            await asyncio.sleep(self._limits.pause)
         if batches:
             log.info("messages of deleted channels purged", batches=batches)
 
@@ -81,7 +92,7 @@ class Purge:
             with suppress(Unavailable):
                 await self.sweep()
             with suppress(TimeoutError):
-                async with asyncio.timeout(SWEEP_EVERY):
+                async with asyncio.timeout(self._limits.sweep_every):
                     await self._wanted.wait()
             with suppress(Unavailable):
                 await self._end_streams()

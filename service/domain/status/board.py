@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from uuid import UUID
 
 from cachetools import TTLCache
@@ -26,7 +26,7 @@ from service.domain.ports import LiveSummary, StreamLookup
 from service.domain.provider_errors import provider_errors
 from service.domain.status.refresh_schedule import RefreshSchedule
 from service.domain.status.stream_status import never_streamed, status_of
-from service.domain.status.summaries import Summaries
+from service.domain.status.summaries import Summaries, SummaryLimits
 from service.domain.status.watched import Key, Snapshot, Watched
 
 
@@ -56,6 +56,8 @@ class BoardLimits:
     """How long a channel that does not exist is not looked up again."""
     max_unknown: int = 10_000
     """Missing channels remembered."""
+    summaries: SummaryLimits = field(default_factory=SummaryLimits)
+    """Of streams that are not on the board."""
 
 
 class StatusBoard:
@@ -81,7 +83,7 @@ class StatusBoard:
         self._unknown: TTLCache[Key, None] = TTLCache(self._limits.max_unknown, self._limits.unknown_for)
         self._by_uid: dict[InputUid, Watched] = {}
         self._slots = asyncio.Semaphore(self._limits.loads_at_once)
-        self._summaries = Summaries(provider, viewers, spawn, clock)
+        self._summaries = Summaries(provider, viewers, spawn, clock, self._limits.summaries)
         self._loop = asyncio.get_running_loop()
         self._schedule = RefreshSchedule(self._limits.refresh_every, self._limits.refresh_together, self._loop.time())
         provider.listen(self._handle_event)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 
 from cachetools import TTLCache
@@ -15,34 +16,43 @@ from service.domain.audience.viewer_window import ViewerWindow
 from service.domain.errors import Unavailable
 from service.domain.ports import LiveSummary
 
-AT_ONCE = 10
-"""Streams read at the same time."""
-
-FRESH_FOR = 1.0
-"""Seconds a summary, or the failure to get one, is served again."""
-
-MAX_KEPT = 10_000
-"""Summaries kept."""
-
-TIMEOUT = 5.0
-"""Seconds for one stream's summary."""
-
-
 _Answer = LiveSummary | Unavailable
+
+
+@dataclass(frozen=True, slots=True)
+class SummaryLimits:
+    """Counts, and times in seconds."""
+
+    at_once: int = 10
+    """Streams read at the same time."""
+    fresh_for: float = 1.0
+    """Time for which a summary, or the failure to get one, is served again."""
+    max_kept: int = 10_000
+    """Summaries kept."""
+    timeout: float = 5.0
+    """Time for one stream's summary."""
 
 
 class Summaries:
     """Reads each stream once for all clients that ask at the same time."""
 
-    def __init__(self, provider: Provider, viewers: ViewerWindow, spawn: Spawn, clock: Clock) -> None:
+    def __init__(
+        self,
+        provider: Provider,
+        viewers: ViewerWindow,
+        spawn: Spawn,
+        clock: Clock,
+        limits: SummaryLimits | None = None,
+    ) -> None:
+        self._limits = limits or SummaryLimits()
         self._provider = provider
         self._viewers = viewers
         self._spawn = spawn
         self._clock = clock
-        self._kept: TTLCache[InputUid, _Answer] = TTLCache(MAX_KEPT, FRESH_FOR)
+        self._kept: TTLCache[InputUid, _Answer] = TTLCache(self._limits.max_kept, self._limits.fresh_for)
         self._flights: SingleFlight[InputUid, _Answer] = SingleFlight()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._slots = asyncio.Semaphore(AT_ONCE)
+        self._slots = asyncio.Semaphore(self._limits.at_once)
 
     async def of(self, uids: Sequence[InputUid]) -> dict[InputUid, LiveSummary]:
         """Return a summary for each uid.
@@ -56,7 +66,7 @@ class Summaries:
         # A few tasks for many streams: a task for each costs more than most of the answers.
         tasks = [
             self._spawn(self._read_each(waiting, answers), name="stream summaries")
-            for _ in range(min(AT_ONCE, len(missing)))
+            for _ in range(min(self._limits.at_once, len(missing)))
         ]
         self._tasks.update(tasks)
         for task in tasks:
@@ -78,7 +88,7 @@ class Summaries:
     async def _read_each(self, waiting: Iterator[InputUid], answers: dict[InputUid, _Answer]) -> None:
         """Read one stream after the other until none is left in `waiting`, which several tasks share.
 
-        After a failure the rest fails, too: a list that waits out TIMEOUT for each stream helps no client.
+        After a failure the rest fails, too: a list that waits out `timeout` for each stream helps no client.
         """
         for uid in waiting:
             answers[uid] = answer = await self._flights.run(uid, partial(self._read, uid), share=True)
@@ -91,7 +101,7 @@ class Summaries:
         if answer is not None:
             return answer
         try:
-            async with self._slots, asyncio.timeout(TIMEOUT):
+            async with self._slots, asyncio.timeout(self._limits.timeout):
                 answer = await self._ask(uid)
         except (ProviderError, TimeoutError):
             answer = Unavailable("The live stream provider does not answer.")

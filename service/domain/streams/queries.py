@@ -26,18 +26,20 @@ from service.domain.paging import Page, PageAnchor, PageRequest, cut
 from service.domain.ports import ClaimStore, LiveSummary, StateView
 from service.domain.provider_errors import provider_errors
 
-MAX_INPUTS = 20
-"""The most inputs of one channel, current and retired, whose recordings are listed."""
 
-MAX_ON_AIR = 1_000
-"""The most inputs on the air that are looked up by uid, over all organizations: more than one machine carries. Else lists scan."""
+@dataclass(frozen=True, slots=True)
+class QueryLimits:
+    """Counts."""
 
-SCANS = (100, 200)
-"""Batch sizes when a list that is filtered by state has to scan: a small batch, enough for a common state, then one large batch.
-A page scans no more."""
-
-MAX_SCAN = 50
-"""The most batches of MAX_PAGE recordings read to find the page before an anchor."""
+    max_inputs: int = 20
+    """Inputs of one channel, current and retired, whose recordings are listed."""
+    max_on_air: int = 1_000
+    """Inputs on the air that are looked up by uid, over all organizations: more than one machine carries. Else lists scan."""
+    scans: tuple[int, ...] = (100, 200)
+    """Batch sizes when a list that is filtered by state has to scan: a small batch, enough for a common state, then one large
+    batch. A page scans no more."""
+    max_scan: int = 50
+    """Batches of MAX_PAGE recordings read to find the page before an anchor."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,10 @@ class ListedStream:
 class StreamQueries:
     """Lists streams and recordings. Every method may raise Unavailable."""
 
-    def __init__(self, provider: Provider, claims: ClaimStore, states: StateView) -> None:
+    def __init__(
+        self, provider: Provider, claims: ClaimStore, states: StateView, limits: QueryLimits | None = None
+    ) -> None:
+        self._limits = limits or QueryLimits()
         self._provider = provider
         self._claims = claims
         self._states = states
@@ -71,7 +76,7 @@ class StreamQueries:
         """List the organization's live inputs, newest first: those of public channels and of the user's channels.
 
         `states`: only streams in one of these; empty: all. They are found by uid if the provider knows which they are. If not, a
-        page may be short although there are more, because no more than SCANS streams are read for it.
+        page may be short although there are more, because no more than `scans` streams are read for it.
         """
         phases = self._all_in(states) if states else None
         uids = None if phases is None else phases.keys()
@@ -94,14 +99,14 @@ class StreamQueries:
         if phases is None:
             return None
         found = {uid: phase for uid, phase in phases.items() if phase in states}
-        return found if len(found) <= MAX_ON_AIR else None
+        return found if len(found) <= self._limits.max_on_air else None
 
     async def _scan(
         self, owned: Callable[[PageRequest], Awaitable[Page[OwnedStream]]], request: PageRequest, states: Set[Phase]
     ) -> Page[ListedStream]:
         found: list[ListedStream] = []
         onward = request.anchor
-        for size in SCANS:
+        for size in self._limits.scans:
             page = await owned(PageRequest(size, onward))
             with provider_errors():
                 summaries = await self._states.states([each.uid for each in page.items])
@@ -135,7 +140,7 @@ class StreamQueries:
 
     async def recordings(self, channel: Channel, request: PageRequest) -> Page[Recording]:
         """List the channel's recordings of all its inputs, newest first. Unknown channels have none."""
-        uids = await self._claims.input_uids(channel.id, MAX_INPUTS)
+        uids = await self._claims.input_uids(channel.id, self._limits.max_inputs)
         with provider_errors(channel.organization_id):
             if request.backward and request.anchor is not None:
                 found = await self._recordings_before(uids, request.anchor, request.size + 1)
@@ -178,7 +183,7 @@ class StreamQueries:
         newer: list[Recording] = []
         pages: list[RecordingList] = []
         after: RecordingPosition | None = None
-        for _ in range(MAX_SCAN):
+        for _ in range(self._limits.max_scan):
             page = await self._recordings_after(uids, after, MAX_PAGE)
             pages.append(page)
             passed = [each for each in page if _age(each) > (anchor.at, anchor.id)]

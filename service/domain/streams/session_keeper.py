@@ -1,11 +1,11 @@
 """Opens and closes stream sessions on the provider's events, and counts their audience.
 
     provider event ─▶ queue ─▶ one task, in order: connected opens, ended closes; waits while the store is unavailable
-    every SAMPLE_EVERY ─▶ running sessions ─▶ the board's count (peak), the viewer window's visitors (unique), a missed end
+    every `sample_every` ─▶ running sessions ─▶ the board's count (peak), the viewer window's visitors (unique), a missed end
 
 **Unique viewers are exact.** The viewer window keeps each visitor for two minutes after the last heartbeat, and is read several
 times in that time, so no visitor is missed. The digests are stored under the key (session, visitor), so that each counts once,
-also over restarts of the service and of Redis, and with any number of processes. Polls are not affected. At most MAX_VISITORS per
+also over restarts of the service and of Redis, and with any number of processes. Polls are not affected. At most `max_visitors` per
 session are stored. When the session ends, only their number is kept.
 """
 
@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -37,32 +38,30 @@ from service.domain.streams.sessions import RunningSession, SessionStore, Stream
 
 log = structlog.get_logger(__name__)
 
-SAMPLE_EVERY = 2.0
-"""Seconds between two samples of the running sessions."""
-
-AUDIENCE_EVERY = 7
-"""The visitors are read in every so many samples: far more often than they leave the window."""
-
-MAX_RUNNING = 1_000
-"""Running sessions that are sampled, oldest first."""
-
-MAX_EVENTS = 10_000
-"""Events that wait while the store is unavailable. Over the limit, new ones are dropped."""
-
-RETRY_AFTER = 2.0
-"""Seconds until an event is handled again after the store was unavailable."""
-
-MAX_VISITORS = 1_000_000
-"""Distinct visitors per session (about 100 bytes each while it runs). Later ones do not count as `unique_viewers`."""
-
-ABANDONED_AFTER = timedelta(seconds=60)
-"""A session started by an encoder is closed if nothing is on the air this long after its start: its end was missed."""
-
-UNUSED_AFTER = timedelta(days=1)
-"""How long a session that was started over the API waits for its encoder."""
-
 OFF_AIR = frozenset({Phase.OFFLINE, Phase.ENDED})
 SHOWN = frozenset({Phase.LIVE, Phase.RECONNECTING})
+
+
+@dataclass(frozen=True, slots=True)
+class KeeperLimits:
+    """Counts, and times in seconds unless they are a timedelta."""
+
+    sample_every: float = 2.0
+    """Time between two samples of the running sessions."""
+    audience_every: int = 7
+    """The visitors are read in every so many samples: far more often than they leave the window."""
+    max_running: int = 1_000
+    """Running sessions that are sampled, oldest first."""
+    max_events: int = 10_000
+    """Events that wait while the store is unavailable. Over the limit, new ones are dropped."""
+    retry_after: float = 2.0
+    """Time until an event is handled again after the store was unavailable."""
+    max_visitors: int = 1_000_000
+    """Distinct visitors per session (about 100 bytes each while it runs). Later ones do not count as `unique_viewers`."""
+    abandoned_after: timedelta = timedelta(seconds=60)
+    """A session started by an encoder is closed if nothing is on the air this long after its start: its end was missed."""
+    unused_after: timedelta = timedelta(days=1)
+    """How long a session that was started over the API waits for its encoder."""
 
 
 class SessionKeeper:
@@ -77,7 +76,9 @@ class SessionKeeper:
         spawn: Spawn,
         clock: Clock,
         audience: AudienceLog | None = None,
+        limits: KeeperLimits | None = None,
     ) -> None:
+        self._limits = limits or KeeperLimits()
         self._store = store
         self._provider = provider
         self._states = states
@@ -85,7 +86,7 @@ class SessionKeeper:
         self._spawn = spawn
         self._clock = clock
         self._audience = audience or AudienceLog()
-        self._events: asyncio.Queue[ProviderEvent] = asyncio.Queue(MAX_EVENTS)
+        self._events: asyncio.Queue[ProviderEvent] = asyncio.Queue(self._limits.max_events)
         self._noted: dict[UUID, set[bytes]] = {}
         self._peaks: dict[UUID, int] = {}
         self._tasks: list[asyncio.Task[None]] = []
@@ -138,7 +139,7 @@ class SessionKeeper:
                     await self._handle(event)
                     break
                 except Unavailable:
-                    await asyncio.sleep(RETRY_AFTER)
+                    await asyncio.sleep(self._limits.retry_after)
             self._events.task_done()
 
     async def _handle(self, event: ProviderEvent) -> None:
@@ -159,9 +160,9 @@ class SessionKeeper:
         looks = 0
         while True:
             with suppress(Unavailable):
-                await self.sample(visitors=looks % AUDIENCE_EVERY == 0)
+                await self.sample(visitors=looks % self._limits.audience_every == 0)
             looks += 1
-            await asyncio.sleep(SAMPLE_EVERY)
+            await asyncio.sleep(self._limits.sample_every)
 
     async def sample(self, *, visitors: bool) -> None:
         """Sample all running sessions, and read their visitors if requested.
@@ -169,7 +170,7 @@ class SessionKeeper:
         Raises:
             Unavailable: The store does not answer.
         """
-        running = await self._store.running_sessions(MAX_RUNNING)
+        running = await self._store.running_sessions(self._limits.max_running)
         for gone in self._peaks.keys() - {each.session.id for each in running}:
             self._forget(gone)
         await asyncio.gather(*(self._sample_session(each, visitors) for each in running))
@@ -208,7 +209,7 @@ class SessionKeeper:
             await self._close_if_old(session, uid)
 
     async def _close_if_old(self, session: StreamSession, uid: InputUid | None) -> None:
-        patience = ABANDONED_AFTER if session.by_encoder else UNUSED_AFTER
+        patience = self._limits.abandoned_after if session.by_encoder else self._limits.unused_after
         if self._clock.now() >= session.started_at + patience:
             await self.finish(session, uid, self._clock.now())
 
@@ -221,7 +222,7 @@ class SessionKeeper:
         except Unavailable:
             return
         noted = self._noted.setdefault(session.id, set())
-        fresh = list(present - noted)[: max(0, MAX_VISITORS - len(noted))]
+        fresh = list(present - noted)[: max(0, self._limits.max_visitors - len(noted))]
         peak = max(len(present), self._peaks.get(session.id, 0))
         if fresh or peak > self._peaks.get(session.id, -1):
             await self._store.note_audience(session.id, peak, fresh)

@@ -12,7 +12,6 @@ import jwt
 import pytest
 
 from service.domain.accounts import Accounts
-from service.domain.audience import visitors as module
 from service.domain.audience.visitors import TOKEN_LIFETIME, VisitorLimits, Visitors, show_expiry
 from service.domain.errors import NotAuthenticated, NotFound, Throttled
 from service.store import Store
@@ -119,13 +118,12 @@ async def test_an_address_brings_a_burst_of_visitors_and_no_more(world: World) -
     await visitors.identify(world.organization, None, "192.0.2.2")
 
 
-async def test_what_is_remembered_is_bounded(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MAX_REMEMBERED", 3)
-    visitors = await world.visitors()
+async def test_what_is_remembered_is_bounded(world: World) -> None:
+    visitors = await world.visitors(VisitorLimits(max_remembered=3))
     met = [await visitors.identify(world.organization, None, HERE) for _ in range(5)]
     for each in met * 2:
         assert visitors.visitor_of(str(world.organization), each.access_token) == each.visitor_id
-    assert len(visitors._remembered) == 3
+    assert visitors.remembered == 3
 
 
 def test_the_expiry_has_milliseconds() -> None:

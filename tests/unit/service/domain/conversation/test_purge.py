@@ -5,11 +5,8 @@ from __future__ import annotations
 import asyncio
 from uuid import uuid4
 
-import pytest
-
 from service.concurrency.tasks import Tasks
-from service.domain.conversation import purge as sweeping
-from service.domain.conversation.purge import BATCH, Purge
+from service.domain.conversation.purge import Purge, PurgeLimits
 from service.domain.errors import Unavailable
 
 
@@ -48,7 +45,7 @@ async def test_it_takes_up_what_is_left_from_before_in_batches(tasks: Tasks) -> 
     sweeper = Purge(store, store.end_streams, tasks.spawn)
     sweeper.start()
     await store.idle.wait()
-    assert store.asked == [BATCH] * 4
+    assert store.asked == [PurgeLimits().batch] * 4
 
 
 async def test_a_deleted_channel_wakes_it(tasks: Tasks) -> None:
@@ -63,11 +60,10 @@ async def test_a_deleted_channel_wakes_it(tasks: Tasks) -> None:
     assert store.batches == 0
 
 
-async def test_it_tries_again_when_the_store_was_away(tasks: Tasks, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sweeping, "SWEEP_EVERY", 0.01)
+async def test_it_tries_again_when_the_store_was_away(tasks: Tasks) -> None:
     store = Waiting(batches=1)
     store.away = True
-    sweeper = Purge(store, store.end_streams, tasks.spawn)
+    sweeper = Purge(store, store.end_streams, tasks.spawn, PurgeLimits(sweep_every=0.01))
     sweeper.start()
     await store.refused.wait()
     store.away = False
@@ -85,11 +81,10 @@ async def test_it_ends_the_streams_of_deleted_channels_but_not_before_everything
     await store.ended.wait()
 
 
-async def test_streams_that_could_not_be_ended_are_ended_later(tasks: Tasks, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sweeping, "SWEEP_EVERY", 0.01)
+async def test_streams_that_could_not_be_ended_are_ended_later(tasks: Tasks) -> None:
     store = Waiting()
     store.away = True
-    sweeper = Purge(store, store.end_streams, tasks.spawn)
+    sweeper = Purge(store, store.end_streams, tasks.spawn, PurgeLimits(sweep_every=0.01))
     sweeper.start()
     await store.refused.wait()
     store.away = False

@@ -18,7 +18,7 @@ from service.domain.status.watched import Watched
 from service.viewers.redis import RedisViewers
 from tests.clock import Clock
 from tests.servers import RedisServer
-from tests.stream_stage import UNHURRIED, Stage
+from tests.stage import UNHURRIED, PublicStage
 from tests.waiting import until
 
 HURRIED = BoardLimits(refresh_every=0.01, reload_every=0.0)
@@ -29,26 +29,26 @@ def state(watched: Watched) -> Phase:
 
 
 async def test_a_channel_that_never_streamed_is_offline(tasks: Tasks) -> None:
-    stage = await Stage(tasks).open()
+    stage = await PublicStage(tasks).open()
     status = (await stage.watch(stage.silent)).snapshot.status
     assert (status.is_connected, status.is_watchable, status.seconds_until_watchable) == (False, False, 0)
 
 
 @pytest.mark.parametrize("spelling", ["00000000-0000-0000-0000-000000000000", "x", "", "0" * 32])
 async def test_an_unknown_channel_is_not_found(tasks: Tasks, spelling: str) -> None:
-    stage = await Stage(tasks).open()
+    stage = await PublicStage(tasks).open()
     with pytest.raises(NotFound):
         await stage.board.watch(str(stage.organization), spelling)
 
 
 async def test_a_channel_of_another_organization_is_not_found(tasks: Tasks) -> None:
-    stage = await Stage(tasks).open()
+    stage = await PublicStage(tasks).open()
     with pytest.raises(NotFound):
         await stage.board.watch(str(uuid4()), str(stage.channel))
 
 
 async def test_an_unknown_channel_is_not_looked_for_again_at_once(tasks: Tasks) -> None:
-    stage = await Stage(tasks).open()
+    stage = await PublicStage(tasks).open()
     unknown = uuid4()
     for _ in range(5):
         with pytest.raises(NotFound):
@@ -57,7 +57,7 @@ async def test_an_unknown_channel_is_not_looked_for_again_at_once(tasks: Tasks) 
 
 
 async def test_a_channel_made_meanwhile_is_found_when_the_board_is_told(tasks: Tasks) -> None:
-    stage = await Stage(tasks).open()
+    stage = await PublicStage(tasks).open()
     made = uuid4()
     with pytest.raises(NotFound):
         await stage.watch(made)
@@ -67,7 +67,7 @@ async def test_a_channel_made_meanwhile_is_found_when_the_board_is_told(tasks: T
 
 
 async def test_a_channel_made_while_it_is_looked_for_is_found_by_the_next_who_asks(tasks: Tasks) -> None:
-    stage = await Stage(tasks).open()
+    stage = await PublicStage(tasks).open()
     made = uuid4()
     find = stage.channels.find_stream
 
@@ -84,7 +84,7 @@ async def test_a_channel_made_while_it_is_looked_for_is_found_by_the_next_who_as
 
 
 async def test_a_live_input_made_while_its_channel_comes_on_the_board_is_taken_up(tasks: Tasks) -> None:
-    stage = await Stage(tasks).open()
+    stage = await PublicStage(tasks).open()
     stage.go_live()
     entered, let_go = asyncio.Event(), asyncio.Event()
 
@@ -107,7 +107,7 @@ async def test_a_live_input_made_while_its_channel_comes_on_the_board_is_taken_u
 
 
 async def test_a_clock_that_is_set_back_hides_no_channel(tasks: Tasks) -> None:
-    stage = await Stage(tasks, replace(UNHURRIED, unknown_for=0.0)).open()
+    stage = await PublicStage(tasks, replace(UNHURRIED, unknown_for=0.0)).open()
     made = uuid4()
     with pytest.raises(NotFound):
         await stage.watch(made)
@@ -117,13 +117,13 @@ async def test_a_clock_that_is_set_back_hides_no_channel(tasks: Tasks) -> None:
 
 
 async def test_a_crowd_that_arrives_together_causes_one_look_up(tasks: Tasks) -> None:
-    stage = await Stage(tasks).open()
+    stage = await PublicStage(tasks).open()
     await asyncio.gather(*(stage.watch() for _ in range(100)))
     assert (stage.channels.asked, stage.provider.calls["state"]) == (1, 1)
 
 
 async def test_a_watched_channel_is_found_without_waiting_and_without_asking(tasks: Tasks) -> None:
-    stage = await Stage(tasks).open()
+    stage = await PublicStage(tasks).open()
     watched = await stage.watch()
     found = [stage.board.find(str(stage.organization), str(stage.channel)) for _ in range(100)]
     assert found == [watched] * 100
@@ -131,7 +131,7 @@ async def test_a_watched_channel_is_found_without_waiting_and_without_asking(tas
 
 
 async def test_it_flips_on_the_event_and_not_on_the_timer(tasks: Tasks) -> None:
-    stage = await Stage(tasks).open()
+    stage = await PublicStage(tasks).open()
     watched = await stage.watch()
     stage.provider.connect(stage.uid)
     await until(lambda: watched.snapshot.status.is_connected)
@@ -142,7 +142,7 @@ async def test_it_flips_on_the_event_and_not_on_the_timer(tasks: Tasks) -> None:
 
 
 async def test_a_drop_is_a_pause(tasks: Tasks) -> None:
-    stage = await Stage(tasks).open()
+    stage = await PublicStage(tasks).open()
     stage.go_live()
     watched = await stage.watch()
     stage.provider.drop(stage.uid)
@@ -151,7 +151,7 @@ async def test_a_drop_is_a_pause(tasks: Tasks) -> None:
 
 
 async def test_the_countdown_runs_on_the_timer(tasks: Tasks) -> None:
-    stage = await Stage(tasks, HURRIED).open()
+    stage = await PublicStage(tasks, HURRIED).open()
     stage.provider.connect(stage.uid)
     watched = await stage.watch()
     stage.clock.advance(10)
@@ -159,12 +159,12 @@ async def test_the_countdown_runs_on_the_timer(tasks: Tasks) -> None:
 
 
 async def test_channels_that_came_one_after_another_are_looked_at_in_the_same_moment(tasks: Tasks) -> None:
-    stage = await Stage(tasks).open()
+    stage = await PublicStage(tasks).open()
     assert (await stage.watch(stage.silent)).due == (await stage.watch()).due
 
 
 async def test_a_heartbeat_counts_while_the_stream_is_watchable(tasks: Tasks) -> None:
-    stage = await Stage(tasks).open()
+    stage = await PublicStage(tasks).open()
     stage.go_live()
     watched = await stage.watch()
     for visitor in ("ann", "bob", "ann"):
@@ -173,7 +173,7 @@ async def test_a_heartbeat_counts_while_the_stream_is_watchable(tasks: Tasks) ->
 
 
 async def test_a_heartbeat_before_there_is_something_to_watch_does_not_count(tasks: Tasks) -> None:
-    stage = await Stage(tasks).open()
+    stage = await PublicStage(tasks).open()
     stage.provider.connect(stage.uid)
     watched = await stage.watch()
     stage.board.heartbeat(watched, "ann", new_visitor=True)
@@ -181,7 +181,7 @@ async def test_a_heartbeat_before_there_is_something_to_watch_does_not_count(tas
 
 
 async def test_the_count_is_0_in_the_very_status_that_says_the_broadcast_has_ended(tasks: Tasks) -> None:
-    stage = await Stage(tasks).open()
+    stage = await PublicStage(tasks).open()
     stage.go_live()
     watched = await stage.watch()
     stage.board.heartbeat(watched, "ann", new_visitor=True)
@@ -196,7 +196,7 @@ async def test_the_count_is_0_in_the_very_status_that_says_the_broadcast_has_end
 
 
 async def test_a_stream_that_is_not_on_the_board_has_no_viewers_after_its_end_either(tasks: Tasks) -> None:
-    stage = await Stage(tasks).open()
+    stage = await PublicStage(tasks).open()
     stage.go_live()
     stage.viewers.seen(stage.uid, "ann", stage.clock.unix_ms())
     stage.provider.end(stage.uid)
@@ -204,7 +204,7 @@ async def test_a_stream_that_is_not_on_the_board_has_no_viewers_after_its_end_ei
 
 
 async def test_visitors_who_left_are_gone_two_minutes_later(tasks: Tasks) -> None:
-    stage = await Stage(tasks, HURRIED).open()
+    stage = await PublicStage(tasks, HURRIED).open()
     stage.go_live()
     watched = await stage.watch()
     stage.board.heartbeat(watched, "ann")
@@ -222,7 +222,7 @@ async def test_the_count_stands_still_while_redis_is_away_and_is_exact_when_it_i
         return clock.unix_ms()
 
     viewers = RedisViewers(redis_server.url, spawn=tasks.spawn, digest_key=b"key", clock=clock, time_source=shared_time)
-    stage = await Stage(tasks, HURRIED, viewers=viewers, clock=clock).open()
+    stage = await PublicStage(tasks, HURRIED, viewers=viewers, clock=clock).open()
     stage.go_live()
     watched = await stage.watch()
     stage.board.heartbeat(watched, "ann")
@@ -240,7 +240,7 @@ async def test_the_count_stands_still_while_redis_is_away_and_is_exact_when_it_i
 
 
 async def test_newcomers_do_not_make_it_ask_the_provider(tasks: Tasks) -> None:
-    stage = await Stage(tasks).open()
+    stage = await PublicStage(tasks).open()
     stage.go_live()
     watched = await stage.watch()
     asked = stage.provider.calls["state"]
@@ -250,7 +250,7 @@ async def test_newcomers_do_not_make_it_ask_the_provider(tasks: Tasks) -> None:
 
 
 async def test_the_last_good_answer_stands_while_the_provider_is_away(tasks: Tasks) -> None:
-    stage = await Stage(tasks, HURRIED).open()
+    stage = await PublicStage(tasks, HURRIED).open()
     stage.go_live()
     watched = await stage.watch()
     stage.provider.fail()
@@ -261,7 +261,7 @@ async def test_the_last_good_answer_stands_while_the_provider_is_away(tasks: Tas
 
 
 async def test_the_last_good_answer_stands_while_the_store_is_away(tasks: Tasks) -> None:
-    stage = await Stage(tasks, HURRIED).open()
+    stage = await PublicStage(tasks, HURRIED).open()
     watched = await stage.watch()
     stage.channels.away = True
     stage.go_live()
@@ -269,7 +269,7 @@ async def test_the_last_good_answer_stands_while_the_store_is_away(tasks: Tasks)
 
 
 async def test_what_was_said_of_an_input_is_not_said_of_the_one_in_its_place(tasks: Tasks) -> None:
-    stage = await Stage(tasks, HURRIED).open()
+    stage = await PublicStage(tasks, HURRIED).open()
     stage.go_live()
     watched = await stage.watch()
     stage.provider.fail()
@@ -280,7 +280,7 @@ async def test_what_was_said_of_an_input_is_not_said_of_the_one_in_its_place(tas
 
 
 async def test_a_count_that_takes_long_holds_up_no_flip(tasks: Tasks) -> None:
-    stage = await Stage(tasks, HURRIED).open()
+    stage = await PublicStage(tasks, HURRIED).open()
     stage.go_live()
     watched = await stage.watch()
     counting: list[str] = []
@@ -297,7 +297,7 @@ async def test_a_count_that_takes_long_holds_up_no_flip(tasks: Tasks) -> None:
 
 @pytest.mark.parametrize("part", ["store", "provider"])
 async def test_without_a_last_good_answer_it_is_unavailable(tasks: Tasks, part: str) -> None:
-    stage = await Stage(tasks).open()
+    stage = await PublicStage(tasks).open()
     stage.channels.away = part == "store"
     if part == "provider":
         stage.provider.fail()
@@ -306,14 +306,14 @@ async def test_without_a_last_good_answer_it_is_unavailable(tasks: Tasks, part: 
 
 
 async def test_a_visitor_waits_for_a_first_answer_only_so_long(tasks: Tasks) -> None:
-    stage = await Stage(tasks, replace(UNHURRIED, load_timeout=0.02)).open()
+    stage = await PublicStage(tasks, replace(UNHURRIED, load_timeout=0.02)).open()
     stage.channels.find_stream = lambda *_: asyncio.sleep(3600)  # type: ignore[method-assign,assignment]
     with pytest.raises(Unavailable):
         await stage.watch()
 
 
 async def test_a_new_live_input_is_taken_up(tasks: Tasks) -> None:
-    stage = await Stage(tasks).open()
+    stage = await PublicStage(tasks).open()
     watched = await stage.watch(stage.silent)
     stage.go_live()
     stage.channels.inputs[stage.organization, stage.silent] = stage.uid
@@ -322,7 +322,7 @@ async def test_a_new_live_input_is_taken_up(tasks: Tasks) -> None:
 
 
 async def test_an_input_deleted_at_the_provider_is_offline(tasks: Tasks) -> None:
-    stage = await Stage(tasks, HURRIED).open()
+    stage = await PublicStage(tasks, HURRIED).open()
     stage.go_live()
     watched = await stage.watch()
     await stage.provider.delete_input(stage.uid)
@@ -330,7 +330,7 @@ async def test_an_input_deleted_at_the_provider_is_offline(tasks: Tasks) -> None
 
 
 async def test_a_deleted_channel_leaves_the_board(tasks: Tasks) -> None:
-    stage = await Stage(tasks, HURRIED).open()
+    stage = await PublicStage(tasks, HURRIED).open()
     await stage.watch()
     del stage.channels.inputs[stage.organization, stage.channel]
     await until(lambda: stage.board.find(str(stage.organization), str(stage.channel)) is None)
@@ -339,7 +339,7 @@ async def test_a_deleted_channel_leaves_the_board(tasks: Tasks) -> None:
 
 
 async def test_a_channel_nobody_asks_for_leaves_the_board(tasks: Tasks) -> None:
-    stage = await Stage(tasks, replace(HURRIED, unasked_refreshes=2)).open()
+    stage = await PublicStage(tasks, replace(HURRIED, unasked_refreshes=2)).open()
     watched = await stage.watch()
     assert watched.task is not None
     await asyncio.wait_for(watched.task, 10)
@@ -347,7 +347,7 @@ async def test_a_channel_nobody_asks_for_leaves_the_board(tasks: Tasks) -> None:
 
 
 async def test_the_board_is_bounded_and_the_least_asked_for_channel_goes(tasks: Tasks) -> None:
-    stage = await Stage(tasks, replace(HURRIED, max_watched=2)).open()
+    stage = await PublicStage(tasks, replace(HURRIED, max_watched=2)).open()
     others = [uuid4() for _ in range(2)]
     for other in others:
         stage.channels.inputs[stage.organization, other] = None
@@ -360,7 +360,7 @@ async def test_the_board_is_bounded_and_the_least_asked_for_channel_goes(tasks: 
 
 
 async def test_a_channel_somebody_listens_to_is_asked_for(tasks: Tasks) -> None:
-    stage = await Stage(tasks, replace(HURRIED, unasked_refreshes=2)).open()
+    stage = await PublicStage(tasks, replace(HURRIED, unasked_refreshes=2)).open()
     watched = await stage.watch()
     watched.notifier.listen(lambda: None)
     looks = stage.channels.asked
@@ -370,7 +370,7 @@ async def test_a_channel_somebody_listens_to_is_asked_for(tasks: Tasks) -> None:
 
 
 async def test_summaries_of_many_streams_ask_once_for_each(tasks: Tasks) -> None:
-    stage = await Stage(tasks).open()
+    stage = await PublicStage(tasks).open()
     stage.go_live()
     stage.viewers.seen(stage.uid, "ann", stage.clock.unix_ms())
     answers = await asyncio.gather(*(stage.board.states([stage.uid, "unknown"]) for _ in range(10)))
@@ -381,14 +381,14 @@ async def test_summaries_of_many_streams_ask_once_for_each(tasks: Tasks) -> None
 
 
 async def test_summaries_say_so_when_the_provider_is_away(tasks: Tasks) -> None:
-    stage = await Stage(tasks).open()
+    stage = await PublicStage(tasks).open()
     stage.provider.fail()
     with pytest.raises(Unavailable):
         await stage.board.states([stage.uid])
 
 
 async def test_closes_twice_and_leaves_no_task(tasks: Tasks) -> None:
-    stage = await Stage(tasks).open()
+    stage = await PublicStage(tasks).open()
     watched = await stage.watch()
     await stage.board.aclose()
     await stage.board.aclose()

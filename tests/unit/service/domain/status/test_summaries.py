@@ -11,11 +11,12 @@ from providers.memory import MemoryProvider
 from service.concurrency.tasks import Tasks
 from service.domain.errors import Unavailable
 from service.domain.ports import LiveSummary
-from service.domain.status import summaries as summarizing
-from service.domain.status.summaries import AT_ONCE, Summaries
+from service.domain.status.summaries import Summaries, SummaryLimits
 from service.viewers.memory import MemoryViewers
 from tests.clock import Clock
 from tests.waiting import until
+
+LIMITS = SummaryLimits()
 
 
 class Gated(MemoryProvider):
@@ -54,8 +55,14 @@ def viewers() -> MemoryViewers:
 
 
 @pytest.fixture
-def summaries(provider: Gated, viewers: MemoryViewers, tasks: Tasks) -> Summaries:
-    return Summaries(provider, viewers, tasks.spawn, Clock())
+def limits() -> SummaryLimits:
+    """Return the limits of `summaries`. A test overrides them with `parametrize`."""
+    return LIMITS
+
+
+@pytest.fixture
+def summaries(provider: Gated, viewers: MemoryViewers, tasks: Tasks, limits: SummaryLimits) -> Summaries:
+    return Summaries(provider, viewers, tasks.spawn, Clock(), limits)
 
 
 async def made(provider: MemoryProvider, count: int) -> list[str]:
@@ -87,17 +94,17 @@ async def test_a_stream_is_asked_about_once_whoever_wants_to_know_meanwhile(
 
 
 async def test_only_a_few_are_asked_about_at_the_same_time(summaries: Summaries, provider: Gated) -> None:
-    uids = await made(provider, 3 * AT_ONCE)
+    uids = await made(provider, 3 * LIMITS.at_once)
     provider.gate.clear()
     wanted = asyncio.gather(*(summaries.of(uids[start::2]) for start in (0, 1)))
-    await until(lambda: provider.inside == AT_ONCE)
+    await until(lambda: provider.inside == LIMITS.at_once)
     provider.gate.set()
     await wanted
-    assert (provider.most, provider.calls["state"]) == (AT_ONCE, 3 * AT_ONCE)
+    assert (provider.most, provider.calls["state"]) == (LIMITS.at_once, 3 * LIMITS.at_once)
 
 
 async def test_a_provider_that_is_away_is_unavailable_to_all_who_asked(summaries: Summaries, provider: Gated) -> None:
-    uids = await made(provider, AT_ONCE + 1)
+    uids = await made(provider, LIMITS.at_once + 1)
     provider.fail()
     refused = await asyncio.gather(*(summaries.of(uids) for _ in range(2)), return_exceptions=True)
     assert all(isinstance(each, Unavailable) for each in refused)
@@ -106,21 +113,19 @@ async def test_a_provider_that_is_away_is_unavailable_to_all_who_asked(summaries
 async def test_a_store_that_goes_away_under_the_provider_is_unavailable_and_ends_nothing_else(
     summaries: Summaries, provider: Gated
 ) -> None:
-    uids = await made(provider, AT_ONCE + 1)
+    uids = await made(provider, LIMITS.at_once + 1)
     provider.store_away = True
     with pytest.raises(Unavailable, match="store"):
         await summaries.of(uids)
 
 
-async def test_after_one_without_an_answer_the_others_are_not_waited_for(
-    summaries: Summaries, provider: Gated, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(summarizing, "TIMEOUT", 0.01)
-    uids = await made(provider, 10 * AT_ONCE)
+@pytest.mark.parametrize("limits", [SummaryLimits(timeout=0.01)], ids=["a short timeout"])
+async def test_after_one_without_an_answer_the_others_are_not_waited_for(summaries: Summaries, provider: Gated) -> None:
+    uids = await made(provider, 10 * LIMITS.at_once)
     provider.gate.clear()
     with pytest.raises(Unavailable):
         await summaries.of(uids)
-    assert provider.entered <= 2 * AT_ONCE
+    assert provider.entered <= 2 * LIMITS.at_once
 
 
 async def test_who_gives_up_leaves_the_others_their_answer(summaries: Summaries, provider: Gated) -> None:
@@ -134,10 +139,10 @@ async def test_who_gives_up_leaves_the_others_their_answer(summaries: Summaries,
 
 
 async def test_closing_ends_what_is_under_way(summaries: Summaries, provider: Gated) -> None:
-    uids = await made(provider, AT_ONCE + 5)
+    uids = await made(provider, LIMITS.at_once + 5)
     provider.gate.clear()
     wanted = asyncio.ensure_future(summaries.of(uids))
-    await until(lambda: provider.inside == AT_ONCE)
+    await until(lambda: provider.inside == LIMITS.at_once)
     await summaries.aclose()
     with pytest.raises(asyncio.CancelledError):
         await wanted

@@ -7,81 +7,46 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from providers.base import Phase
-from providers.memory import MemoryProvider
-from service.concurrency.tasks import Tasks
-from service.domain.entities import Channel
+from providers.base import InputUid, Phase
 from service.domain.errors import NotFound, Unavailable
 from service.domain.paging import Page, PageAnchor, PageRequest
-from service.domain.status.summaries import Summaries
-from service.domain.streams import queries as cataloguing
-from service.domain.streams.queries import StreamQueries
-from service.domain.streams.streams import Streams
+from service.domain.streams.queries import QueryLimits
 from service.store import Store
-from service.viewers.memory import MemoryViewers
-from tests.clock import Clock
 from tests.contract.room import START, Room, channel_of, new_people, new_room
+from tests.stage import StoredStage
 from tests.unit.service.domain.callers import caller
 
 
-class Stage:
-    """Streams of one organization, and their queries."""
-
-    def __init__(self, store: Store, tasks: Tasks) -> None:
-        self.clock = Clock()
-        self.provider = MemoryProvider(clock=self.clock.now)
-        self.store = store
-        self.streams = Streams(self.provider, store.channels, store.claims, self.clock)
-        self._summaries = Summaries(self.provider, MemoryViewers(digest_key=bytes(16)), tasks.spawn, self.clock)
-        self.queries = StreamQueries(self.provider, store.claims, self)
-        self.states = self._summaries.of
-
-    async def input(self, channel: Channel) -> str:
-        self.clock.advance(60)
-        return (await self.streams.ensure(channel)).input.uid
-
-    def broadcast(self, uid: str) -> str:
-        """Return the uid of its recording."""
-        self.provider.connect(uid)
-        self.provider.make_watchable(uid)
-        self.clock.advance(60)
-        recording = self.provider.end(uid)
-        assert recording is not None
-        return recording.uid
-
-    async def channels(self, room: Room, count: int) -> list[str]:
-        """Create channels with an input each; return the inputs' uids."""
-        uids = []
-        for number in range(count):
-            channel = channel_of(room.organization_id, name=f"Channel {number}")
-            await self.store.channels.add_channel(channel)
-            uids.append(await self.input(channel))
-        return uids
+async def new_channels(stage: StoredStage, room: Room, count: int) -> list[InputUid]:
+    """Create channels with an input each; return the inputs' uids."""
+    uids = []
+    for number in range(count):
+        channel = channel_of(room.organization_id, name=f"Channel {number}")
+        await stage.store.channels.add_channel(channel)
+        uids.append(await stage.input(channel))
+    return uids
 
 
-@pytest.fixture
-def stage(store: Store, tasks: Tasks) -> Stage:
-    return Stage(store, tasks)
-
-
-async def test_streams_are_listed_newest_first_and_found_by_a_part_of_the_name(store: Store, stage: Stage) -> None:
+async def test_streams_are_listed_newest_first_and_found_by_a_part_of_the_name(
+    store: Store, stage: StoredStage
+) -> None:
     room = await new_room(store)
-    uids = await stage.channels(room, 3)
+    uids = await new_channels(stage, room, 3)
     page = await stage.queries.streams(room.organization_id, PageRequest(9))
     assert [each.stream.uid for each in page.items] == uids[::-1]
     found = await stage.queries.streams(room.organization_id, PageRequest(9), search="NEL 1")
     assert [each.stream.uid for each in found.items] == [uids[1]]
 
 
+@pytest.mark.parametrize("query_limits", [QueryLimits(scans=(1,))], ids=["a scan would find next to nothing"])
 @pytest.mark.parametrize("backward", [False, True])
 async def test_pages_of_what_is_on_air_are_full_however_rare_it_is(
-    store: Store, stage: Stage, monkeypatch: pytest.MonkeyPatch, backward: bool
+    store: Store, stage: StoredStage, backward: bool
 ) -> None:
-    monkeypatch.setattr(cataloguing, "SCANS", (1,))  # a scan would find next to nothing
     room, elsewhere = await new_room(store), await new_room(store)
-    uids = await stage.channels(room, 12)
+    uids = await new_channels(stage, room, 12)
     on_air = [uids[number] for number in (0, 3, 4, 8, 10)]
-    for uid in (*on_air, uids[6], *await stage.channels(elsewhere, 1)):
+    for uid in (*on_air, uids[6], *await new_channels(stage, elsewhere, 1)):
         stage.provider.connect(uid)
     stage.provider.make_watchable(uids[6])
     start = PageAnchor(START, str(UUID(int=0)), backward=True) if backward else None
@@ -99,34 +64,30 @@ async def test_pages_of_what_is_on_air_are_full_however_rare_it_is(
 
 
 async def test_a_stream_is_listed_in_the_state_it_has_now_though_it_was_just_asked_about(
-    store: Store, stage: Stage
+    store: Store, stage: StoredStage
 ) -> None:
     room = await new_room(store)
-    (uid,) = await stage.channels(room, 1)
+    (uid,) = await new_channels(stage, room, 1)
     (before,) = (await stage.queries.streams(room.organization_id, PageRequest(9))).items
     stage.provider.connect(uid)
     (after,) = (await stage.queries.streams(room.organization_id, PageRequest(9), states={Phase.CONNECTING})).items
     assert (before.summary.state, after.summary.state) == (Phase.OFFLINE, Phase.CONNECTING)
 
 
-async def test_more_on_air_than_can_be_named_are_scanned_for(
-    store: Store, stage: Stage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(cataloguing, "MAX_ON_AIR", 2)
+@pytest.mark.parametrize("query_limits", [QueryLimits(max_on_air=2)], ids=["two by uid"])
+async def test_more_on_air_than_can_be_named_are_scanned_for(store: Store, stage: StoredStage) -> None:
     room = await new_room(store)
-    uids = await stage.channels(room, 3)
+    uids = await new_channels(stage, room, 3)
     for uid in uids:
         stage.provider.connect(uid)
     page = await stage.queries.streams(room.organization_id, PageRequest(9), states={Phase.CONNECTING})
     assert [each.stream.uid for each in page.items] == uids[::-1]
 
 
-async def test_a_list_by_a_state_at_rest_goes_on_where_its_scan_ended(
-    store: Store, stage: Stage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(cataloguing, "SCANS", (1, 3))
+@pytest.mark.parametrize("query_limits", [QueryLimits(scans=(1, 3))], ids=["small scans"])
+async def test_a_list_by_a_state_at_rest_goes_on_where_its_scan_ended(store: Store, stage: StoredStage) -> None:
     room = await new_room(store)
-    uids = await stage.channels(room, 7)
+    uids = await new_channels(stage, room, 7)
     stage.broadcast(uids[0])  # the oldest: only the second page's scan comes to it
     pages: list[Page[object]] = []
     request = PageRequest(5)
@@ -139,16 +100,16 @@ async def test_a_list_by_a_state_at_rest_goes_on_where_its_scan_ended(
     assert [len(each.items) for each in pages] == [0, 1]
 
 
-async def test_an_outage_of_the_provider_is_ours(store: Store, stage: Stage) -> None:
+async def test_an_outage_of_the_provider_is_ours(store: Store, stage: StoredStage) -> None:
     room = await new_room(store)
-    await stage.channels(room, 1)
+    await new_channels(stage, room, 1)
     stage.provider.fail()
     for states in (frozenset[Phase](), {Phase.LIVE}, {Phase.OFFLINE}, {Phase.LIVE, Phase.OFFLINE}):
         with pytest.raises(Unavailable):
             await stage.queries.streams(room.organization_id, PageRequest(9), states=states)
 
 
-async def test_recordings_of_every_input_a_channel_had_page_both_ways(store: Store, stage: Stage) -> None:
+async def test_recordings_of_every_input_a_channel_had_page_both_ways(store: Store, stage: StoredStage) -> None:
     room = await new_room(store)
     recorded = []
     for _ in range(2):
@@ -164,7 +125,9 @@ async def test_recordings_of_every_input_a_channel_had_page_both_ways(store: Sto
     assert [each.uid for each in back.items] == [each.uid for each in first.items]
 
 
-async def test_a_recording_of_a_deleted_private_channel_stays_with_its_members(store: Store, stage: Stage) -> None:
+async def test_a_recording_of_a_deleted_private_channel_stays_with_its_members(
+    store: Store, stage: StoredStage
+) -> None:
     room = await new_room(store, is_private=True)
     _, (stranger,) = await new_people(store, 1, room.organization_id)
     recorded = stage.broadcast(await stage.input(room.channel))
@@ -181,7 +144,7 @@ async def test_a_recording_of_a_deleted_private_channel_stays_with_its_members(s
         await stage.queries.recording(await caller(room, stranger), recorded)
 
 
-async def test_a_recording_of_another_organization_is_not_there(store: Store, stage: Stage) -> None:
+async def test_a_recording_of_another_organization_is_not_there(store: Store, stage: StoredStage) -> None:
     room, other = await new_room(store), await new_room(store)
     recorded = stage.broadcast(await stage.input(other.channel))
     for uid in (recorded, uuid4().hex):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from contextlib import aclosing
+from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID, uuid4
 
 import pytest
 
-from providers.memory import MemoryProvider
 from service.concurrency.tasks import Tasks
 from service.domain.accounts import Accounts
 from service.domain.audience.log import AudienceLog
@@ -18,90 +18,57 @@ from service.domain.conversation.channels import Channels, NewChannel
 from service.domain.entities import Channel
 from service.domain.errors import Unavailable
 from service.domain.paging import PageRequest
-from service.domain.status.board import StatusBoard
-from service.domain.streams import session_keeper as module
-from service.domain.streams.session_keeper import ABANDONED_AFTER, UNUSED_AFTER, SessionKeeper
+from service.domain.status.summaries import SummaryLimits
+from service.domain.streams.session_keeper import KeeperLimits, SessionKeeper
 from service.domain.streams.sessions import Sessions, StreamSession, open_session
-from service.domain.streams.streams import Streams
 from service.store import Store
-from service.viewers.memory import MemoryViewers
-from tests.clock import Clock
-from tests.stream_stage import UNHURRIED
+from tests.stage import UNHURRIED, StoredStage
+
+LIMITS = KeeperLimits(sample_every=3600.0, retry_after=0.01)
+"""What happens on a timer is done by `sample`."""
 
 
-@dataclass
-class Stage:
-    """A channel with a live input; what happens on a timer is done by `sample`."""
+class KeeperStage(StoredStage):
+    """A channel with a live input, whose sessions are kept."""
 
-    store: Store
-    provider: MemoryProvider
-    viewers: MemoryViewers
-    board: StatusBoard
-    tasks: Tasks
-    clock: Clock
     channel: Channel
-    uid: str
 
-    def keeper(self, *, listen: bool = True, audience: AudienceLog | None = None) -> SessionKeeper:
-        """As a process of its own has it."""
-        made = SessionKeeper(
-            self.store.sessions, self.provider, self.board, self.viewers, self.tasks.spawn, self.clock, audience
-        )
-        if listen:
-            self.provider.listen(made.handle_event)
-        return made
+    def keeper(
+        self, limits: KeeperLimits | None = None, *, listen: bool = True, audience: AudienceLog | None = None
+    ) -> SessionKeeper:
+        return super().keeper(limits or LIMITS, listen=listen, audience=audience)
 
     def sessions(self, keeper: SessionKeeper) -> Sessions:
         return Sessions(self.store.sessions, keeper, self.clock)
 
-    async def all(self) -> list[StreamSession]:
-        return await self.store.sessions.sessions(self.channel.id, PageRequest(100))
-
     async def only(self) -> StreamSession:
-        (session,) = await self.all()
+        (session,) = await self.store.sessions.sessions(self.channel.id, PageRequest(100))
         return session
-
-    def go_live(self) -> None:
-        self.provider.connect(self.uid)
-        self.provider.make_watchable(self.uid)
-
-    def watch(self, *visitors: str) -> None:
-        for visitor in visitors:
-            self.viewers.seen(self.uid, visitor, self.clock.unix_ms())
-
-    def pass_time(self, seconds: float) -> None:
-        self.clock.advance(seconds)
 
 
 @pytest.fixture
-async def stage(migrated_sqlite: str, tasks: Tasks, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Stage]:
-    monkeypatch.setattr(module, "SAMPLE_EVERY", 3600.0)
-    monkeypatch.setattr(module, "RETRY_AFTER", 0.01)
-    monkeypatch.setattr("service.domain.status.summaries.FRESH_FOR", 0.0)
-    store, clock = Store(migrated_sqlite), Clock()
-    provider, viewers = MemoryProvider(clock=clock.now), MemoryViewers(digest_key=b"key")
-    streams = Streams(provider, store.channels, store.claims, clock)
-    board = StatusBoard(streams, provider, viewers, tasks.spawn, clock, UNHURRIED)
-    organization: UUID = uuid4()
-    await Accounts(store.accounts, store.accounts, clock).create_token(organization, None)
-    channel = await Channels(store.channels, clock, store.directory).create(organization, None, NewChannel("News"))
-    made = await streams.ensure(channel)
-    yield Stage(store, provider, viewers, board, tasks, clock, channel, made.input.uid)
-    await board.aclose()
-    await store.aclose()
+async def stage(store: Store, tasks: Tasks) -> AsyncIterator[KeeperStage]:
+    board = replace(UNHURRIED, summaries=SummaryLimits(fresh_for=0.0))
+    async with aclosing(KeeperStage(store, tasks, board)) as stage:
+        organization = uuid4()
+        await Accounts(store.accounts, store.accounts, stage.clock).create_token(organization, None)
+        channels = Channels(store.channels, stage.clock, store.directory)
+        stage.channel = await channels.create(organization, None, NewChannel("News"))
+        stage.uid = (await stage.streams.ensure(stage.channel)).input.uid
+        yield stage
 
 
-async def test_an_encoder_opens_a_session_and_its_broadcasts_end_closes_it(stage: Stage) -> None:
+async def test_an_encoder_opens_a_session_and_its_broadcasts_end_closes_it(stage: KeeperStage) -> None:
     keeper = stage.keeper()
     keeper.start()
     began = stage.clock.now()
     stage.go_live()
-    stage.pass_time(60)
+    stage.clock.advance(60)
     stage.provider.drop(stage.uid)
     stage.provider.connect(stage.uid)
     await keeper.settled()
     assert (await stage.only()).stopped_at is None  # a drop within the reconnect window changes nothing
-    stage.pass_time(60)
+    stage.clock.advance(60)
     ended = stage.clock.now()
     stage.provider.end(stage.uid)
     await keeper.settled()
@@ -109,75 +76,75 @@ async def test_an_encoder_opens_a_session_and_its_broadcasts_end_closes_it(stage
     assert (session.by_encoder, session.started_at, session.stopped_at) == (True, began, ended)
 
 
-async def test_an_encoder_that_comes_into_a_started_session_does_not_open_another(stage: Stage) -> None:
+async def test_an_encoder_that_comes_into_a_started_session_does_not_open_another(stage: KeeperStage) -> None:
     keeper = stage.keeper()
     keeper.start()
     started = await stage.sessions(keeper).start(stage.channel)
-    stage.pass_time(1)
+    stage.clock.advance(1)
     stage.go_live()
     await keeper.settled()
     assert (await stage.only()).id == started.id
 
 
-async def test_a_session_goes_on_over_a_restart(stage: Stage) -> None:
+async def test_a_session_goes_on_over_a_restart(stage: KeeperStage) -> None:
     keeper = stage.keeper()
     keeper.start()
     stage.go_live()
-    stage.watch("ann")
+    stage.heartbeat("ann")
     await keeper.settled()
     await keeper.sample(visitors=True)
     await keeper.aclose()
     again = stage.keeper(listen=False)
-    stage.watch("ann", "bob")
+    stage.heartbeat("ann", "bob")
     await again.sample(visitors=True)
     session = await stage.only()
     assert (session.stopped_at, session.unique_viewers, session.peak_viewers) == (None, 2, 2)
 
 
-async def test_an_end_nobody_heard_of_closes_the_session_all_the_same(stage: Stage) -> None:
+async def test_an_end_nobody_heard_of_closes_the_session_all_the_same(stage: KeeperStage) -> None:
     keeper = stage.keeper()
     keeper.start()
     stage.go_live()
     await keeper.settled()
     await keeper.aclose()
-    stage.pass_time(30)
+    stage.clock.advance(30)
     ended = stage.clock.now()
     stage.provider.end(stage.uid)
-    stage.pass_time(30)
+    stage.clock.advance(30)
     await stage.keeper(listen=False).sample(visitors=False)
     assert (await stage.only()).stopped_at == ended
 
 
-async def test_a_session_started_before_its_encoder_is_left_open(stage: Stage) -> None:
+async def test_a_session_started_before_its_encoder_is_left_open(stage: KeeperStage) -> None:
     keeper = stage.keeper()
     stage.go_live()
     stage.provider.end(stage.uid)
-    stage.pass_time(1)
+    stage.clock.advance(1)
     await stage.sessions(keeper).start(stage.channel)
-    stage.pass_time(2 * ABANDONED_AFTER / timedelta(seconds=1))
+    stage.clock.advance(2 * LIMITS.abandoned_after / timedelta(seconds=1))
     await keeper.sample(visitors=True)
     assert (await stage.only()).stopped_at is None
 
 
-async def test_a_session_whose_encoder_never_comes_is_closed_after_a_day(stage: Stage) -> None:
+async def test_a_session_whose_encoder_never_comes_is_closed_after_a_day(stage: KeeperStage) -> None:
     keeper = stage.keeper()
     await stage.sessions(keeper).start(stage.channel)
-    stage.pass_time(UNUSED_AFTER.total_seconds())
+    stage.clock.advance(LIMITS.unused_after.total_seconds())
     await keeper.sample(visitors=True)
     assert (await stage.only()).stopped_at == stage.clock.now()
 
 
-async def test_a_session_whose_live_input_is_gone_is_closed(stage: Stage) -> None:
+async def test_a_session_whose_live_input_is_gone_is_closed(stage: KeeperStage) -> None:
     keeper = stage.keeper()
     await open_session(stage.store.sessions, uuid4(), uuid4(), stage.clock.now(), by_encoder=True)
     await keeper.sample(visitors=True)
     assert len(await stage.store.sessions.running_sessions(10)) == 1
-    stage.pass_time(ABANDONED_AFTER.total_seconds())
+    stage.clock.advance(LIMITS.abandoned_after.total_seconds())
     await keeper.sample(visitors=True)
     assert await stage.store.sessions.running_sessions(10) == []
 
 
-async def test_an_event_waits_for_the_store_to_come_back(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_event_waits_for_the_store_to_come_back(stage: KeeperStage, monkeypatch: pytest.MonkeyPatch) -> None:
     keeper, failures = stage.keeper(), [Unavailable("away"), Unavailable("away")]
     really = stage.store.sessions.input_owner
 
@@ -193,43 +160,43 @@ async def test_an_event_waits_for_the_store_to_come_back(stage: Stage, monkeypat
     assert (await stage.only()).stopped_at is None
 
 
-async def test_unique_viewers_are_counted_once_however_long_they_stay(stage: Stage) -> None:
+async def test_unique_viewers_are_counted_once_however_long_they_stay(stage: KeeperStage) -> None:
     keeper = stage.keeper()
     keeper.start()
-    stage.watch("earlier")
-    stage.pass_time(1)
+    stage.heartbeat("earlier")
+    stage.clock.advance(1)
     stage.go_live()
     await keeper.settled()
     for crowd in (("ann", "bob"), ("bob", "cat"), ("ann",)):
-        stage.watch(*crowd)
-        stage.pass_time(100)
+        stage.heartbeat(*crowd)
+        stage.clock.advance(100)
         await keeper.sample(visitors=True)
-    stage.watch("last")
+    stage.heartbeat("last")
     stage.provider.end(stage.uid)
     await keeper.settled()
     assert (await stage.only()).unique_viewers == 4
 
 
-async def test_the_peak_is_the_most_at_once_within_the_session(stage: Stage) -> None:
+async def test_the_peak_is_the_most_at_once_within_the_session(stage: KeeperStage) -> None:
     keeper = stage.keeper()
     keeper.start()
-    stage.watch("a", "b", "c", "d")  # of a broadcast before: they do not count, though the window still has them
-    stage.pass_time(1)
+    stage.heartbeat("a", "b", "c", "d")  # of a broadcast before: they do not count, though the window still has them
+    stage.clock.advance(1)
     stage.go_live()
-    stage.watch("ann", "bob")
+    stage.heartbeat("ann", "bob")
     await keeper.settled()
     await keeper.sample(visitors=True)
     assert (await stage.only()).peak_viewers == 2
-    stage.pass_time(WINDOW_MS / 1000 + 1)
-    stage.watch("ann", "bob", "cat")
+    stage.clock.advance(WINDOW_MS / 1000 + 1)
+    stage.heartbeat("ann", "bob", "cat")
     await keeper.sample(visitors=False)
-    stage.pass_time(WINDOW_MS / 1000 + 1)
-    stage.watch("ann")
+    stage.clock.advance(WINDOW_MS / 1000 + 1)
+    stage.heartbeat("ann")
     await keeper.sample(visitors=True)
     assert (await stage.only()).peak_viewers == 3
 
 
-async def test_the_last_good_count_of_an_outage_is_no_peak(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_last_good_count_of_an_outage_is_no_peak(stage: KeeperStage, monkeypatch: pytest.MonkeyPatch) -> None:
     """It may be the count of another broadcast, long before."""
 
     async def away(_uid: str, now_ms: int) -> ViewerCount:
@@ -240,23 +207,23 @@ async def test_the_last_good_count_of_an_outage_is_no_peak(stage: Stage, monkeyp
     keeper.start()
     stage.go_live()
     await keeper.settled()
-    stage.pass_time(WINDOW_MS / 1000 + 1)
+    stage.clock.advance(WINDOW_MS / 1000 + 1)
     await keeper.sample(visitors=False)
     assert (await stage.only()).peak_viewers == 0
 
 
-async def test_every_look_at_a_shown_stream_is_logged_with_its_viewers(stage: Stage) -> None:
+async def test_every_look_at_a_shown_stream_is_logged_with_its_viewers(stage: KeeperStage) -> None:
     audience = AudienceLog()
     keeper = stage.keeper(audience=audience)
     keeper.start()
     stage.go_live()
-    stage.watch("ann", "bob")
+    stage.heartbeat("ann", "bob")
     await keeper.settled()
     await keeper.sample(visitors=False)
     assert audience.at(stage.uid, [stage.clock.now()]) == [2]
 
 
-async def test_what_nobody_could_count_is_no_sample(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_what_nobody_could_count_is_no_sample(stage: KeeperStage, monkeypatch: pytest.MonkeyPatch) -> None:
     async def away(_uid: str, now_ms: int) -> ViewerCount:
         return ViewerCount(0, now_ms, degraded=True)
 
@@ -270,27 +237,24 @@ async def test_what_nobody_could_count_is_no_sample(stage: Stage, monkeypatch: p
     assert audience.at(stage.uid, [stage.clock.now()]) == [None]
 
 
-async def test_stopping_counts_who_came_last(stage: Stage) -> None:
+async def test_stopping_counts_who_came_last(stage: KeeperStage) -> None:
     keeper = stage.keeper()
     keeper.start()
     stage.go_live()
     await keeper.settled()
-    stage.watch("ann")
+    stage.heartbeat("ann")
     await stage.sessions(keeper).stop(stage.channel, stage.uid)
     session = await stage.only()
     assert session.stopped_at is not None
     assert (session.unique_viewers, session.peak_viewers) == (1, 1)
 
 
-async def test_visitors_beyond_the_limit_are_no_longer_told_apart(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "MAX_VISITORS", 2)
-    keeper = stage.keeper()
+async def test_visitors_beyond_the_limit_are_no_longer_told_apart(stage: KeeperStage) -> None:
+    keeper = stage.keeper(replace(LIMITS, max_visitors=2))
     keeper.start()
     stage.go_live()
     await keeper.settled()
-    stage.watch("ann", "bob", "cat")
+    stage.heartbeat("ann", "bob", "cat")
     await keeper.sample(visitors=True)
     session = await stage.only()
     assert (session.unique_viewers, session.peak_viewers) == (2, 3)
