@@ -119,6 +119,7 @@ async def _serve(built: Built, settings: Settings, port: int, tasks: Tasks, stac
     )
     stack.push_async_callback(provider.aclose)  # again, because it stops before HTTP does
     stack.push_async_callback(conference.events.aclose)
+    stack.push_async_callback(conference.realtime.aclose)
     if not provider.accepts_encoders:
         await provider.start()
     conference.keeper.start()

@@ -15,6 +15,7 @@ from service.api import (
     meetings,
     members,
     message_schemas,
+    messagerouter,
     notifications,
     public_player,
     public_schemas,
@@ -27,6 +28,7 @@ from service.api import (
 )
 
 _HOST = "https://live.example.com"
+_SOCKET = "wss://live.example.com/api/v5/messagerouter/socket"
 _ORGANIZATION = "7f1c2d64-8a3b-4a57-9f0e-2f6a6f0c9b11"
 _CHANNEL = "3b9e5c02-6d1f-4c8e-8e57-0f4f8c1d2a90"
 _ADA = "c2d4a1b8-51e0-4a3f-9d3b-7b0a5e6f1c22"
@@ -192,11 +194,20 @@ _PEOPLE: dict[type[BaseModel], Any] = {
         "visitor_id": _VISITOR,
         "visitor_secret_id": _SECRET,
         "organization_id": _ORGANIZATION,
-        "socket_url": None,
+        "socket_url": _SOCKET,
         "access_token": _JWT,
         "expires_at": "2026-11-28T14:30:00.000Z",
         "expires_in": 1800,
         "minimal_bar_version": 3,
+    },
+}
+
+_REALTIME: dict[type[BaseModel], Any] = {
+    messagerouter.MessageRouterAnswer: {
+        "url": _SOCKET,
+        "permission_token": _JWT,
+        "expires_at": "2026-11-28T15:00:00.000000Z",
+        "expires_in": 3600,
     },
 }
 
@@ -314,5 +325,5 @@ _FOR_PLAYERS: dict[type[BaseModel], Any] = {
     health.Ready: {"status": "ready", "checks": {"store": "ok", "viewers": "ok", "provider": "ok"}},
 }
 
-EXAMPLES: Mapping[type[BaseModel], Any] = {**_PEOPLE, **_CONVERSATION, **_STREAMS, **_FOR_PLAYERS}
+EXAMPLES: Mapping[type[BaseModel], Any] = {**_PEOPLE, **_CONVERSATION, **_STREAMS, **_FOR_PLAYERS, **_REALTIME}
 """By model: of every request body and every answer."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from service.api.realtime.description import REALTIME
 from service.http.openapi import Introduction
 
 TITLE = "Live-stream conference"
@@ -169,7 +170,7 @@ Deleting a channel ends its stream and deletes its messages in the background. I
 `call_request`, until `call_leave` or for two hours.
 """
 
-INTRODUCTION = CONVENTIONS + STREAMS + CONVERSATION
+INTRODUCTION = CONVENTIONS + STREAMS + CONVERSATION + REALTIME
 """All sections, in the order of the document."""
 
 LICENSE = {"name": "MIT", "identifier": "MIT"}
@@ -184,6 +185,7 @@ TAGS = {
     "Messages": "The messages of a channel.",
     "Streams": "A channel's live input, its health, its sessions and its recordings.",
     "Meetings": "Tokens for a channel's video meeting, and running meetings.",
+    "Real-time": "The address of the WebSocket that sends changes.",
     "Public": "For players and visitors: no credentials.",
     "Operations": "For the operator: liveness and readiness.",
 }

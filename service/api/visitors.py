@@ -7,6 +7,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
+from service.api.messagerouter import socket_url
 from service.domain.audience.visitors import SECRET_LENGTH, TOKEN_LIFETIME, VisitorIdentity, Visitors, show_expiry
 from service.http.client_address import Networks, client_address
 from service.http.operation import Call, Nothing, Operation, Reply, operation
@@ -30,7 +31,7 @@ class VisitorAnswer(Answer):
     visitor_id: str = Field(description="32 hex digits. Public, and different in every organization.")
     visitor_secret_id: str = Field(repr=False, description="50 hex digits. Store it for the next visit.")
     organization_id: UUID
-    socket_url: str | None
+    socket_url: str = Field(description="Address of the real-time API's WebSocket.")
     access_token: str = Field(repr=False, description="Send it as `Authorization: Bearer …` with every public request.")
     expires_at: str = Field(json_schema_extra={"format": "date-time"})
     expires_in: int = Field(description="Seconds.")
@@ -54,17 +55,17 @@ def operations(visitors: Visitors, trusted_proxies: Networks = ()) -> list[Opera
         forwarded = ", ".join(call.request.headers.getall("X-Forwarded-For", []))
         address = client_address(call.request.remote or "", forwarded, trusted_proxies)
         identity = await visitors.identify(call.path["organization_id"], call.body.visitor_secret_id, address)
-        return Reply(_visitor(identity), headers={"Cache-Control": "no-store"})
+        return Reply(_visitor(identity, call.origin), headers={"Cache-Control": "no-store"})
 
     return [authenticate_visitor]
 
 
-def _visitor(identity: VisitorIdentity) -> VisitorAnswer:
+def _visitor(identity: VisitorIdentity, origin: str) -> VisitorAnswer:
     return VisitorAnswer(
         visitor_id=identity.visitor_id,
         visitor_secret_id=identity.secret,
         organization_id=identity.organization_id,
-        socket_url=None,
+        socket_url=socket_url(origin),
         access_token=identity.access_token,
         expires_at=show_expiry(identity.expires_at),
         expires_in=TOKEN_LIFETIME,

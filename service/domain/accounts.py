@@ -160,7 +160,7 @@ class Accounts:
             "organization_id": str(organization_id),
             "user_id": str(user_id),
         }
-        return jwt.encode(claims, await self._secret(), algorithm=ALGORITHM)
+        return jwt.encode(claims, await self.signing_secret(), algorithm=ALGORITHM)
 
     async def authenticate(self, header: str | None) -> Identity:
         """Return the identity of a client.
@@ -169,7 +169,7 @@ class Accounts:
             NotAuthenticated: The header is missing or malformed, or the token is not valid.
             Unavailable: The store does not answer.
         """
-        scheme, credentials = _split(header)
+        scheme, credentials = split_header(header)
         remembered = token_digest(f"{scheme} {credentials}")
         known = self._cache.get(remembered)
         if known is not None:
@@ -186,18 +186,23 @@ class Accounts:
         token = await self._store.token_by_digest(token_digest(secret))
         if token is None or token.revoked_at is not None:
             raise NotAuthenticated("Invalid token.")
-        return await self._identity(token.organization_id, token.user_id)
+        return await self.identify(token.organization_id, token.user_id)
 
     async def _by_bearer(self, encoded: str) -> tuple[Identity, float]:
-        claims = _claims(encoded, await self._secret(), self._clock.now())
+        claims = _claims(encoded, await self.signing_secret(), self._clock.now())
         try:
             organization_id, user_id = UUID(claims["organization_id"]), UUID(claims["user_id"])
         except (KeyError, ValueError, TypeError, AttributeError):
             raise NotAuthenticated("Invalid token.") from None
         left = float(claims["exp"]) - self._clock.now().timestamp()
-        return await self._identity(organization_id, user_id), left
+        return await self.identify(organization_id, user_id), left
 
-    async def _identity(self, organization_id: UUID, user_id: UUID | None) -> Identity:
+    async def identify(self, organization_id: UUID, user_id: UUID | None) -> Identity:
+        """Return the identity of a user, or of an organization itself.
+
+        Raises:
+            NotAuthenticated: The user is deleted, or there is none.
+        """
         organization = await self._store.organization(organization_id)
         if organization is None:
             raise NotAuthenticated("Invalid token.")
@@ -208,13 +213,14 @@ class Accounts:
             raise NotAuthenticated("User inactive or deleted.")
         return Identity(organization, user)
 
-    async def _secret(self) -> str:
+    async def signing_secret(self) -> str:
+        """Return the secret that signs access tokens, created if there is none."""
         if self._signing_secret is None:
             self._signing_secret = await self._secrets.secret(SIGNING_SECRET, secrets.token_hex(32))
         return self._signing_secret
 
 
-def _split(header: str | None) -> tuple[str, str]:
+def split_header(header: str | None) -> tuple[str, str]:
     """Return the scheme (lower case) and the credentials. Raise NotAuthenticated with the texts of the Pub API."""
     words = (header or "").split()
     if not words or words[0].lower() not in ("token", "bearer"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -12,7 +13,7 @@ from service.domain.entities import Organization, Token, User
 from service.domain.errors import Conflict
 from service.store import tables
 from service.store.connections import Connections
-from service.store.statements import insert_new, values_of
+from service.store.statements import batches, insert_new, values_of
 
 
 class StoredAccounts:
@@ -71,6 +72,22 @@ class StoredAccounts:
             return (await connection.execute(select(tables.tokens.c.id).where(known))).first() is not None
 
         return await self._database.write(change)
+
+    async def standing(self, digests: Collection[str], user_ids: Collection[UUID]) -> tuple[set[str], set[UUID]]:
+        tokens, users = tables.tokens.c, tables.users.c
+
+        async def query(connection: AsyncConnection) -> tuple[set[str], set[UUID]]:
+            valid: set[str] = set()
+            for some in batches(digests):
+                wanted = select(tokens.digest).where(tokens.digest.in_(some), tokens.revoked_at.is_(None))
+                valid |= set((await connection.execute(wanted)).scalars())
+            active: set[UUID] = set()
+            for these in batches(user_ids):
+                known = select(users.id).where(users.id.in_(these), users.deleted_at.is_(None))
+                active |= set((await connection.execute(known)).scalars())
+            return valid, active
+
+        return await self._database.read(query)
 
     async def secret(self, name: str, proposal: str) -> str:
         async def query(connection: AsyncConnection) -> str | None:

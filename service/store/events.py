@@ -72,8 +72,12 @@ class StoredEvents:
     def __init__(self, database: Connections) -> None:
         self._database = database
 
-    async def events(self, organization_id: UUID, after: int, limit: int) -> list[Event]:
-        here = (events.c.organization_id == organization_id, events.c.id > after)
+    async def events(
+        self, organization_id: UUID, after: int, limit: int, channels: Collection[str] = ()
+    ) -> list[Event]:
+        here = [events.c.organization_id == organization_id, events.c.id > after]
+        if channels:
+            here.append(events.c.channel.in_(channels))
         wanted = select(events).where(*here).order_by(events.c.id).limit(limit)
 
         async def query(connection: AsyncConnection) -> list[Event]:

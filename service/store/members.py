@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, FromClause, Select, and_, func, select, update
+from sqlalchemy import ColumnElement, FromClause, Select, and_, func, select, union, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.domain.conversation.ports import MemberChanges
@@ -16,9 +17,9 @@ from service.domain.paging import PageRequest
 from service.store.channel_pages import places
 from service.store.channels import StoredChannels, listed, locked, on_page, shown, with_latest
 from service.store.connections import Connections
-from service.store.conversation_tables import DIRECT, members, mentions, messages
+from service.store.conversation_tables import DIRECT, former_members, members, mentions, messages
 from service.store.rows import MEMBER_COLUMNS, member_from, member_row
-from service.store.statements import insert_new, paged
+from service.store.statements import batches, insert_new, paged
 from service.store.tables import channels, users
 
 
@@ -44,6 +45,27 @@ class StoredMembers:
 
     async def entry(self, organization_id: UUID, channel_id: UUID, user_id: UUID | None) -> Entry | None:
         return await self._channels.entry(organization_id, channel_id, user_id)
+
+    async def readers(self, channel_id: UUID) -> frozenset[UUID]:
+        """Return the members, also of a deleted private channel (`domain.events.ports.ReaderStore`)."""
+        either = [
+            select(table.c.user_id).where(table.c.channel_id == channel_id) for table in (members, former_members)
+        ]
+
+        async def query(connection: AsyncConnection) -> frozenset[UUID]:
+            return frozenset((await connection.execute(union(*either))).scalars())
+
+        return await self._database.read(query)
+
+    async def members_among(self, channel_id: UUID, user_ids: Collection[UUID]) -> list[Member]:
+        async def query(connection: AsyncConnection) -> list[Member]:
+            found: list[Member] = []
+            for some in batches(user_ids):
+                here = (members.c.channel_id == channel_id, members.c.user_id.in_(some))
+                found += [member_from(row) for row in (await connection.execute(_people().where(*here))).mappings()]
+            return found
+
+        return await self._database.read(query)
 
     async def add_member(self, channel_id: UUID, user_id: UUID, at: datetime) -> tuple[Member, bool] | None:
         async def change(connection: AsyncConnection) -> tuple[Member, bool] | None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator
 from dataclasses import fields
-from typing import Any
+from itertools import islice
+from typing import Any, TypeVar
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Insert, Select, Table, literal, tuple_
@@ -11,6 +13,18 @@ from sqlalchemy.dialects import sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.domain.paging import PageRequest
+
+BATCH = 500
+"""Values in one IN list."""
+
+T = TypeVar("T")
+
+
+def batches(values: Collection[T]) -> Iterator[list[T]]:
+    """Return the values in lists of at most BATCH."""
+    rest = iter(values)
+    while some := list(islice(rest, BATCH)):
+        yield some
 
 
 def insertion(connection: AsyncConnection, table: Table) -> Any:

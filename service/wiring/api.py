@@ -17,6 +17,7 @@ from service.api import (
     joined,
     meetings,
     members,
+    messagerouter,
     messages,
     notifications,
     public_player,
@@ -35,6 +36,7 @@ from service.api.health import Readiness
 from service.api.introduction import introduction
 from service.domain.accounts import Authenticator
 from service.domain.audience.visitors import Visitors
+from service.domain.connection_access import ConnectionAccess
 from service.domain.conversation.channels import Channels
 from service.domain.conversation.joined_channels import DirectChannels, JoinedChannels
 from service.domain.conversation.meetings import Meetings
@@ -76,6 +78,7 @@ class ApiDependencies:
     visitors: Visitors
     sessions: Sessions
     meetings: Meetings
+    access: ConnectionAccess
     trusted_proxies: Networks = ()
     version: str = "0"
     origin: Origin = field(default_factory=Origin)
@@ -120,6 +123,7 @@ def _operations(deps: ApiDependencies) -> list[Operation]:
         *stream_health.operations(deps.channels, deps.health),
         *stream_sessions.operations(deps.channels, deps.streams, deps.sessions),
         *meetings.operations(deps.channels, deps.meetings),
+        *messagerouter.operations(deps.access),
         *visitors.operations(deps.visitors, deps.trusted_proxies),
         *public_player.operations(deps.public_info),
         *health.operations(deps.readiness),

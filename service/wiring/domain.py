@@ -15,6 +15,8 @@ from service import VERSION
 from service.api.health import Readiness
 from service.api.public_stream import PublicStream
 from service.api.public_stream import routes as public_routes
+from service.api.realtime.paths import Permissions
+from service.api.realtime.sockets import Realtime, RealtimePorts
 from service.api.stream_events import StreamEvents
 from service.clock import Clock, SystemClock
 from service.domain.accounts import Accounts
@@ -23,6 +25,7 @@ from service.domain.audience.new_visitors import NewVisitorLimits, NewVisitors
 from service.domain.audience.viewer_window import ViewerWindow
 from service.domain.audience.visitors import VisitorLimits, Visitors
 from service.domain.client_limits import ClientLimits, LimitedClients
+from service.domain.connection_access import ConnectionAccess
 from service.domain.conversation.channels import Channels
 from service.domain.conversation.joined_channels import DirectChannels, JoinedChannels
 from service.domain.conversation.meetings import Meetings, MeetingSigner
@@ -39,6 +42,7 @@ from service.domain.streams.queries import StreamQueries
 from service.domain.streams.session_keeper import SessionKeeper
 from service.domain.streams.sessions import Sessions
 from service.domain.streams.streams import Streams
+from service.events.tails import Tails
 from service.http.client_address import Networks
 from service.outgoing.client import OutgoingClient, OutgoingPolicy
 from service.store import Store
@@ -80,13 +84,15 @@ class Conference:
     keeper: SessionKeeper
     public: PublicStream
     events: StreamEvents
+    realtime: Realtime
 
 
 @asynccontextmanager
 async def assembled(ports: Ports) -> AsyncIterator[Conference]:
     """Build the domain; stop the board and the session keeper at the end. Errors: Unavailable.
 
-    The caller starts and stops the rest in order: `keeper.start()` once the provider runs, `events.aclose()` before HTTP stops.
+    The caller starts and stops the rest in order: `keeper.start()` once the provider runs, `events.aclose()` and
+    `realtime.aclose()` before HTTP stops.
     """
     store, provider, clock = ports.store, ports.provider, ports.clock
     async with AsyncExitStack() as stack:
@@ -120,27 +126,48 @@ async def assembled(ports: Ports) -> AsyncIterator[Conference]:
         guesses = Guesses(clock, ports.guess_limits)
         public = _public_stream(ports, board, visitors, guesses)
         events = StreamEvents(board, public)
+        authenticator = LimitedClients(accounts, _client_limits(ports), clock)
+        access = ConnectionAccess(authenticator, accounts, store.accounts, clock)
+        members = Members(store.members, store.directory, clock)
+        messages = Messages(store.messages, store, clock, meetings.note_call)
+        tails = Tails(store.events, ports.spawn)
+        stack.push_async_callback(tails.aclose)
+        ports.bus.listen(tails.wake)
+        realtime = Realtime(
+            RealtimePorts(
+                feed=tails,
+                log=store.events,
+                readers=store.members,
+                access=access,
+                permissions=Permissions(channels, members, messages, joined, meetings),
+                guesses=guesses,
+                spawn=ports.spawn,
+                clock=clock,
+                trusted_proxies=ports.trusted_proxies,
+            )
+        )
         api = ApiDependencies(
-            authenticator=LimitedClients(accounts, _client_limits(ports), clock),
+            authenticator=authenticator,
             channels=channels,
             streams=streams,
             queries=queries,
             health=StreamDiagnostics(streams, audience),
             public_info=public_info,
-            members=Members(store.members, store.directory, clock),
-            messages=Messages(store.messages, store, clock, meetings.note_call),
+            members=members,
+            messages=messages,
             joined=joined,
             directs=DirectChannels(store.directs, joined, store.directory, clock),
             readiness=Readiness({"store": store.check, "viewers": ports.viewers.check, "provider": provider.check}),
             visitors=visitors,
             sessions=Sessions(store.sessions, keeper, clock),
             meetings=meetings,
+            access=access,
             trusted_proxies=ports.trusted_proxies,
             guesses=guesses,
             version=VERSION,
-            public_routes=[*public_routes(public, board), *events.routes()],
+            public_routes=[*public_routes(public, board), *events.routes(), *realtime.routes()],
         )
-        yield Conference(api, accounts, audience, board, keeper, public, events)
+        yield Conference(api, accounts, audience, board, keeper, public, events, realtime)
 
 
 def _public_stream(ports: Ports, board: StatusBoard, visitors: Visitors, guesses: Guesses) -> PublicStream:

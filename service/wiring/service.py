@@ -56,6 +56,7 @@ async def build(settings: Settings, port: int, spawn: Spawn, stack: AsyncExitSta
         outgoing=open_outgoing(settings, stack),
     )
     conference = await stack.enter_async_context(assembled(ports))
+    registry.register(conference.realtime.figures)
     api = replace(
         conference.api,
         origin=Origin(settings.public_url, settings.trusted_proxies),

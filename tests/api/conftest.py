@@ -148,6 +148,7 @@ async def api(
             issued.secret,
         )
         await conference.events.aclose()
+        await conference.realtime.aclose()
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import pytest
 
+from service.api.realtime.sockets import SOCKET
 from service.clock import SystemClock
 from tests.api.conftest import Api
 from tests.waiting import until
@@ -33,7 +34,8 @@ async def test_a_new_visitor_gets_an_identity_without_credentials(api: Api) -> N
     assert re.fullmatch("[0-9a-f]{50}", visitor["visitor_secret_id"])
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", visitor["expires_at"])
     assert (visitor["organization_id"], visitor["expires_in"]) == (str(api.organization), 1800)
-    assert (visitor["socket_url"], visitor["minimal_bar_version"]) == (None, 3)
+    socket = str(api.client.make_url(SOCKET)).replace("http", "ws", 1)
+    assert (visitor["socket_url"], visitor["minimal_bar_version"]) == (socket, 3)
 
 
 async def test_a_returning_visitor_is_the_same_one(api: Api) -> None:

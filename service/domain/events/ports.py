@@ -9,9 +9,10 @@ from typing import Protocol
 from uuid import UUID
 
 from service.domain.conversation.ports import MemberStore, MessageStore
+from service.domain.entities import Member
 from service.domain.events.changes import Change
 from service.domain.events.event import Event, Head, NewEvent
-from service.domain.ports import ChannelStore, ClaimStore
+from service.domain.ports import ChannelStore, ClaimStore, EntryStore
 
 
 class Transaction(Protocol):
@@ -54,8 +55,10 @@ class Transactions(Protocol):
 class EventLog(Protocol):
     """The log. Every method may raise `errors.Unavailable`."""
 
-    async def events(self, organization_id: UUID, after: int, limit: int) -> list[Event]:
-        """Return up to `limit` events with an id above `after`, in order.
+    async def events(
+        self, organization_id: UUID, after: int, limit: int, channels: Collection[str] = ()
+    ) -> list[Event]:
+        """Return up to `limit` events with an id above `after`, in order; only those of `channels`, if any are named.
 
         No event with a smaller id appears later, in spite of concurrent writers.
         """
@@ -79,3 +82,41 @@ class EventBus(Protocol):
 
     def listen(self, listener: CommitListener) -> None:
         """Call `listener` from now on, for the commits of this node and of the others."""
+
+
+class ReaderStore(EntryStore, Protocol):
+    """Who may read the events of a channel."""
+
+    async def readers(self, channel_id: UUID) -> frozenset[UUID]:
+        """Return the channel's members; those of a deleted private channel as it was deleted. Errors: `errors.Unavailable`."""
+
+    async def members_among(self, channel_id: UUID, user_ids: Collection[UUID]) -> list[Member]:
+        """Return the members of the channel among these users. Errors: `errors.Unavailable`."""
+
+
+class EventReader(Protocol):
+    """Receives the events of an organization as they are committed, in order."""
+
+    async def receive(self, event: Event) -> None:
+        """Receive an event. The next one follows when this returns.
+
+        Raises:
+            Unavailable: It could not be received now. It is handed out again, also to the readers that have received it.
+        """
+
+    def missed(self) -> None:
+        """Note that events were purged before they could be read."""
+
+
+class EventFeed(Protocol):
+    """New events, read once for all readers in this process."""
+
+    async def follow(self, organization_id: UUID, reader: EventReader) -> int:
+        """Begin to call `reader`. Return the id of the last event before the first one that it receives.
+
+        Raises:
+            Unavailable: The log cannot be read.
+        """
+
+    def leave(self, organization_id: UUID, reader: EventReader) -> None:
+        """Call `reader` no more."""

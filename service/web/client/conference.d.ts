@@ -104,6 +104,9 @@ export type MessageEdit = { body: Content };
 
 export type MessagePage = { next: string | null; previous: string | null; results: MessageAnswer[] };
 
+/** Where to connect, and with which token. */
+export type MessageRouterAnswer = { url: string; permission_token: string; expires_at: string; expires_in: number };
+
 /** Names as in the Pub API. */
 export type MessageType = "user" | "call_request" | "call_leave" | "reporting" | "system_message" | "deleted";
 
@@ -180,7 +183,7 @@ export type StreamViewerCount = { viewer_count: number; as_of?: string | null; c
 export type VideoAnswer = { codec: string; profile: string | null; level: string | null; width: number | null; height: number | null; fps: number | null; bitrate_kbps: number | null; keyframe_interval_seconds: number | null; b_frames: boolean | null };
 
 /** A visitor's identity. Keep the secret private: it identifies the visitor. */
-export type VisitorAnswer = { visitor_id: string; visitor_secret_id: string; organization_id: string; socket_url: string | null; access_token: string; expires_at: string; expires_in: number; minimal_bar_version: number };
+export type VisitorAnswer = { visitor_id: string; visitor_secret_id: string; organization_id: string; socket_url: string; access_token: string; expires_at: string; expires_in: number; minimal_bar_version: number };
 
 /** A returning visitor sends its secret; a new visitor sends none, or null. */
 export type VisitorBody = { visitor_secret_id?: string | null };
@@ -226,6 +229,8 @@ export interface Operations {
   getMember: { path: { organization_id: string; channel_id: string; member_id: string; }; answer: MemberAnswer };
   /** Retrieve a message */
   getMessage: { path: { organization_id: string; channel_id: string; message_id: string; }; answer: MessageAnswer };
+  /** Address and token of the real-time API */
+  getMessageRouter: { answer: MessageRouterAnswer };
   /** Check readiness */
   getReadiness: { answer: Ready };
   /** Retrieve a recording */

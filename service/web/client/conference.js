@@ -21,6 +21,7 @@ export const OPERATIONS = {
   getMe: ["GET", "/api/v5/users/me"],
   getMember: ["GET", "/api/pub/v1/orgs/{organization_id}/channels/{channel_id}/members/{member_id}"],
   getMessage: ["GET", "/api/pub/v1/orgs/{organization_id}/channels/{channel_id}/messages/{message_id}"],
+  getMessageRouter: ["GET", "/api/v5/messagerouter"],
   getReadiness: ["GET", "/readyz"],
   getRecording: ["GET", "/api/pub/v1/orgs/{organization_id}/conference/recorded_streams/{recording_uid}"],
   getSettings: ["GET", "/api/pub/v1/orgs/{organization_id}/channels/{channel_id}/members/{member_id}/notification_settings"],

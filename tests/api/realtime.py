@@ -1,0 +1,72 @@
+"""A client of the real-time API."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from aiohttp import ClientWebSocketResponse, WSMsgType
+
+from service.api.realtime.sockets import SOCKET
+from tests.waiting import PATIENCE
+
+CHANGES = {"added", "changed", "removed"}
+
+
+@dataclass
+class SocketClient:
+    """A connection. Position messages are skipped."""
+
+    websocket: ClientWebSocketResponse
+
+    async def send(self, message: Any) -> None:
+        await self.websocket.send_str(message if isinstance(message, str) else json.dumps(message))
+
+    async def receive(self) -> Any:
+        """Return the next message; None once the connection is closed."""
+        while True:
+            async with asyncio.timeout(PATIENCE):
+                message = await self.websocket.receive()
+            if message.type is not WSMsgType.TEXT:
+                return None
+            told = json.loads(message.data)
+            if not (isinstance(told, dict) and told.get("action") == "position"):
+                return told
+
+    async def subscribe(self, channel: str, token: str | None = None, **more: Any) -> Any:
+        """Subscribe, and return the answer."""
+        request = {"action": "subscribe", "channel": channel, **more}
+        await self.send(request if token is None else {**request, "token": token})
+        return await self.receive()
+
+    async def subscribed(self, channel: str, token: str | None = None, **more: Any) -> int:
+        """Subscribe, and return the id after which changes follow."""
+        answer = await self.subscribe(channel, token, **more)
+        assert answer["action"] == "subscribed", answer
+        return int(answer["id"])
+
+    async def change(self) -> Any:
+        """Return the next message, which must be a change."""
+        told = await self.receive()
+        assert told is not None and told["action"] in CHANGES, told
+        return told
+
+    async def changes(self, count: int) -> list[Any]:
+        return [await self.change() for _ in range(count)]
+
+
+@asynccontextmanager
+async def socket_of(session: Any, path: str = SOCKET) -> AsyncIterator[SocketClient]:
+    """Connect with a session of aiohttp, or a test client of it."""
+    async with session.ws_connect(path) as websocket:
+        yield SocketClient(websocket)
+
+
+async def quiet(client: SocketClient, channel: str, token: str) -> None:
+    """Check that nothing was sent before the answer to one more request."""
+    answer = await client.subscribe(channel, token, ref="quiet")
+    assert answer.get("ref") == "quiet", answer

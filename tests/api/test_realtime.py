@@ -1,0 +1,89 @@
+"""The real-time API: subscribe to a path, receive its changes, resume."""
+
+from __future__ import annotations
+
+from service.api.realtime.sockets import SOCKET
+from tests.api.conftest import Api
+from tests.api.people import Person
+from tests.api.realtime import quiet, socket_of
+
+
+async def test_a_message_arrives_as_a_change_of_the_channels_messages(api: Api, ada: Person) -> None:
+    channel = await ada.channel()
+    path = f"{api.base}/channels/{channel}/messages"
+    async with socket_of(api.client) as socket:
+        start = await socket.subscribed(path, f"Token {ada.token}")
+        message = await ada.say(channel, "Grüße")
+        change = await socket.change()
+        assert list(change) == ["channel", "action", "resource_id", "resource", "id"]
+        assert change["id"] > start
+        assert (change["channel"], change["action"], change["resource_id"]) == (path, "added", message["id"])
+        assert change["resource"] == message
+        await ada.patch(f"{path}/{message['id']}", {"body": message["body"]})
+        edited = await socket.change()
+        assert edited["action"] == "changed" and edited["id"] > change["id"]
+        assert set(edited["resource"]) == {"id", "body", "is_edited", "updated_at"}
+
+
+async def test_a_resource_has_its_own_channel(api: Api, ada: Person) -> None:
+    channel = await ada.channel()
+    first, second = await ada.say(channel), await ada.say(channel)
+    path = f"{api.base}/channels/{channel}/messages/{second['id']}"
+    async with socket_of(api.client) as socket:
+        await socket.subscribed(path, ada.token)
+        for message in (first, second):
+            await ada.delete(f"channels/{channel}/messages/{message['id']}")
+        change = await socket.change()
+        assert (change["channel"], change["resource_id"]) == (path, second["id"])
+        assert change["resource"]["type"] == "deleted"
+        await quiet(socket, path, ada.token)
+
+
+async def test_since_replays_what_was_missed_and_goes_on(api: Api, ada: Person) -> None:
+    channel = await ada.channel()
+    path = f"{api.base}/channels/{channel}/messages"
+    async with socket_of(api.client) as socket:
+        since = await socket.subscribed(path, ada.token)
+    missed = [await ada.say(channel, str(number)) for number in range(5)]
+    async with socket_of(api.client) as socket:
+        assert await socket.subscribed(path, ada.token, since=since) == since
+        assert [each["resource_id"] for each in await socket.changes(5)] == [each["id"] for each in missed]
+        more = await ada.say(channel)
+        assert (await socket.change())["resource_id"] == more["id"]
+
+
+async def test_the_form_of_2015_is_understood(api: Api, ada: Person) -> None:
+    channel = await ada.channel()
+    path = f"{api.base}/channels/{channel}/messages"
+    async with socket_of(api.client) as socket:
+        await socket.send(["sub", [path, "wrong"], {"query": 1}])
+        refusal = await socket.receive()
+        assert refusal[:2] == ["__qr__", [[]]] and refusal[2]["query"] == 1 and refusal[2]["fail"] is True
+        await socket.send(["sub", [path, ada.token], {"query": 123}])
+        name, answer, options = await socket.receive()
+        assert (name, answer, options["query"]) == ("__qr__", [[]], 123) and "fail" not in options
+        message = await ada.say(channel)
+        name, (where, change) = await socket.receive()
+        assert (name, where, change["action"], change["resourceId"]) == ("changed", path, "added", message["id"])
+        assert change["resource"] == message
+
+
+async def test_messagerouter_gives_the_address_and_a_token(api: Api, ada: Person) -> None:
+    channel = await ada.channel()
+    router = await ada.seen("/api/v5/messagerouter")
+    assert list(router) == ["url", "permission_token", "expires_at", "expires_in"]
+    assert router["url"] == str(api.client.make_url(SOCKET)).replace("http", "ws", 1)
+    async with api.client.session.ws_connect(router["url"]) as websocket:
+        await websocket.send_json(
+            {"action": "subscribe", "channel": f"{api.base}/channels/{channel}", "token": router["permission_token"]}
+        )
+        assert (await websocket.receive_json())["action"] == "subscribed"
+    refused = {"Authorization": f"Bearer {router['permission_token']}"}
+    async with api.client.get("/api/v5/users/me", headers=refused) as response:
+        assert response.status == 401
+
+
+async def test_a_request_without_upgrade_says_what_this_is(api: Api) -> None:
+    async with api.client.get(SOCKET) as response:
+        assert response.status == 426 and response.headers["Upgrade"] == "websocket"
+        assert "WebSocket" in (await response.json())["detail"]

@@ -1,0 +1,132 @@
+"""Who may subscribe, and when a subscription ends: exactly as for a GET of the path, at every time."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import update
+
+from service.api.realtime.paths import COVERED, NOTIFICATIONS
+from service.store import tables
+from service.wiring.domain import Conference
+from tests.api.conftest import Api
+from tests.api.people import Person, new_user
+from tests.api.realtime import quiet, socket_of
+
+NO_GET = {NOTIFICATIONS}
+"""Covered paths that are events only."""
+
+
+async def test_each_path_is_permitted_as_its_get_is(api: Api, ada: Person, bob: Person) -> None:
+    stranger = await new_user(api, organization=uuid4())
+    open_channel, closed = await ada.channel(), await ada.channel(is_private=True)
+    direct = await ada.direct(bob)
+    people = {"ada": ada.token, "bob": bob.token, "stranger": stranger.token}
+    own = await api.accounts.create_token(api.organization, None)
+    people |= {"organization": own.secret, "wrong": "wrong"}
+    paths = []
+    for channel in (open_channel, closed, direct, str(uuid4())):
+        await ada.post(f"channels/{channel}/conference/create_stream")
+        _, said = await ada.post(f"channels/{channel}/messages", {"body": {"version": 3}})
+        names = {
+            "organization_id": str(api.organization),
+            "channel_id": channel,
+            "joined_id": channel,
+            "message_id": (said or {}).get("id") or str(uuid4()),
+        }
+        for user in (ada.id, bob.id):
+            paths += [each.format(**names, member_id=user, user_id=user) for each in COVERED if each not in NO_GET]
+    async with socket_of(api.client) as socket:
+        for path in dict.fromkeys(paths):
+            for name, token in people.items():
+                answer = await socket.subscribe(path, token)
+                status = 200 if answer["action"] == "subscribed" else answer["status"]
+                headers = {"Authorization": f"Token {token}"}
+                async with api.client.get(path, headers=headers) as response:
+                    body = await response.json()
+                    if path.endswith(("create_stream", "stream_health")) and body == {"detail": "There is no stream."}:
+                        assert status == 200
+                        continue
+                    assert (path, name, status) == (path, name, response.status)
+                    if status != 200:
+                        assert answer["error"] == body
+
+
+async def test_a_revoked_token_ends_its_subscriptions(api: Api, ada: Person) -> None:
+    channel = await ada.channel()
+    path = f"{api.base}/channels/{channel}/messages"
+    issued = await api.accounts.create_token(api.organization, api.user)
+    async with api.client.get("/api/v5/messagerouter", headers={"Authorization": f"Token {issued.secret}"}) as response:
+        permission = (await response.json())["permission_token"]
+    async with socket_of(api.client) as socket:
+        await socket.subscribed(path, issued.secret)
+        await socket.subscribed(f"{api.base}/channels", permission)
+        await socket.subscribed(f"{api.base}/channels/{channel}", ada.token)
+        await api.accounts.revoke_token(issued.token.id)
+        ended = [await socket.receive(), await socket.receive()]
+        assert {each["channel"] for each in ended} == {path, f"{api.base}/channels"}
+        assert {(each["action"], each["status"]) for each in ended} == {("unsubscribed", 401)}
+        refused = await socket.subscribe(path, permission)
+        assert (refused["status"], refused["error"]) == (401, {"detail": "Invalid token."})
+        await quiet(socket, path, ada.token)
+
+
+async def test_a_deleted_user_receives_nothing_more(api: Api, ada: Person, bob: Person) -> None:
+    path = f"{api.base}/channels"
+    async with socket_of(api.client) as socket:
+        await socket.subscribed(path, bob.token)
+        gone = (
+            update(tables.users).where(tables.users.c.id == UUID(bob.id)).values(deleted_at=tables.users.c.created_at)
+        )
+        await api.store.database.write(lambda connection: connection.execute(gone))
+        ended = await socket.receive()
+        assert (ended["action"], ended["error"]) == ("unsubscribed", {"detail": "User inactive or deleted."})
+
+
+async def test_an_access_token_ends_when_it_expires(api: Api, ada: Person) -> None:
+    path = f"{api.base}/channels"
+    bearer = await api.accounts.issue_bearer(api.organization, api.user, lifetime=2)
+    async with socket_of(api.client) as socket:
+        await socket.subscribed(path, f"Bearer {bearer}")
+        ended = await socket.receive()
+        assert (ended["status"], ended["error"]) == (401, {"detail": "Token has expired."})
+
+
+async def test_a_subscription_goes_on_with_a_new_token(api: Api, ada: Person) -> None:
+    channel = await ada.channel()
+    path = f"{api.base}/channels/{channel}/messages"
+    bearer = await api.accounts.issue_bearer(api.organization, api.user, lifetime=2)
+    async with socket_of(api.client) as socket:
+        await socket.subscribed(path, bearer)
+        await socket.subscribed(path, ada.token)
+        await asyncio.sleep(6)
+        said = await ada.say(channel)
+        assert (await socket.change())["resource_id"] == said["id"]
+
+
+async def test_visitors_subscribe_to_public_paths_only(api: Api, ada: Person) -> None:
+    channel = await ada.channel(is_private=True)
+    async with api.client.post(f"/api/v5/public/orgs/{api.organization}/auth") as response:
+        visitor: Any = await response.json()
+    async with api.client.session.ws_connect(visitor["socket_url"]) as websocket:
+        for token in (visitor["access_token"], "expired", None):
+            await websocket.send_json(
+                {"action": "subscribe", "channel": f"{api.public(channel)}/stream_status", "token": token}
+            )
+            assert (await websocket.receive_json())["action"] == "subscribed"
+        request = {"action": "subscribe", "channel": f"{api.base}/channels", "token": visitor["access_token"]}
+        await websocket.send_json(request)
+        assert (await websocket.receive_json())["status"] == 401
+        await websocket.send_json({"action": "subscribe", "channel": f"{api.base}/channels"})
+        answer = await websocket.receive_json()
+        assert answer["error"] == {"detail": "Authentication credentials were not provided."}
+
+
+async def test_wrong_tokens_are_limited_by_address(api: Api, ada: Person, conference: Conference) -> None:
+    path = f"{api.base}/channels"
+    async with socket_of(api.client) as socket:
+        statuses = [(await socket.subscribe(path, "wrong"))["status"] for _ in range(220)]
+        assert set(statuses) == {401, 429} and statuses[199] == 401
+        assert (await socket.subscribe(path, ada.token))["action"] == "subscribed"
