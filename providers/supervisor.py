@@ -273,7 +273,7 @@ class Supervisor(Generic[P]):
     async def _run(self, process: P) -> RunOver:
         self._move(ProcessState.RUNNING)
         over = RunOver("cancelled", graceful=False)
-        watches = (self._watch_orders(), self._watch_exit(process), self._watch_output(), self._work.feed(process))
+        watches = (self._watch_requests(), self._watch_exit(process), self._watch_output(), self._work.feed(process))
         try:
             async with asyncio.TaskGroup() as group:
                 for watch in watches:
@@ -300,7 +300,7 @@ class Supervisor(Generic[P]):
         report = self._log.info if over.graceful else self._log.warning
         report("process ended", reason=over.reason, code=code, last_lines=process.log[-LOG_LINES:])
 
-    async def _watch_orders(self) -> None:
+    async def _watch_requests(self) -> None:
         await self._ordered.wait()
         raise RunOver(self._wanted.value)
 
@@ -326,10 +326,10 @@ class Supervisor(Generic[P]):
         done = False
         try:
             async with asyncio.TaskGroup() as group:
-                orders = group.create_task(self._watch_orders())
+                requests = group.create_task(self._watch_requests())
                 await awaited
                 done = self._wanted is not Wanted.CLOSE
-                orders.cancel()
+                requests.cancel()
         except* RunOver:
             done = False
         return done

@@ -15,7 +15,7 @@ from service.setting_urls import checked_origin_url
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class SettingRule:
     """The rule for a value; completes the sentence "CONFERENCE_X must be …"."""
 
     text: str
@@ -67,14 +67,14 @@ def lower(value: object) -> object:
     return value.lower() if isinstance(value, str) else value
 
 
-def origin(example: str) -> Rule:
-    return Rule(f"an http or https URL without a query, like {example}")
+def origin(example: str) -> SettingRule:
+    return SettingRule(f"an http or https URL without a query, like {example}")
 
 
-Port = Annotated[int, Field(ge=0, le=65535), Rule("a port from 0 to 65535 (0: any free one)")]
-Host = Annotated[str, AfterValidator(host), Rule("a host name or an IP address, without a port")]
+Port = Annotated[int, Field(ge=0, le=65535), SettingRule("a port from 0 to 65535 (0: any free one)")]
+Host = Annotated[str, AfterValidator(host), SettingRule("a host name or an IP address, without a port")]
 PublicUrl = Annotated[str, AfterValidator(checked_origin_url), origin("https://live.example.com")]
 
 
 JITSI_NAME = r"^[!#-\[\]-~]{1,256}$"
-JITSI_RULE = Rule("a text of at most 256 characters without blanks, quotes and backslashes")
+JITSI_RULE = SettingRule("a text of at most 256 characters without blanks, quotes and backslashes")

@@ -28,7 +28,7 @@ from service.setting_rules import (
     Host,
     Port,
     PublicUrl,
-    Rule,
+    SettingRule,
     comma_list,
     known_renditions,
     lower,
@@ -101,7 +101,7 @@ class Settings(BaseSettings):
         int | None,
         Field(ge=0, le=65535),
         BeforeValidator(port_or_off),
-        Rule('a port from 0 to 65535 (0: any free one), or "off" for no plain RTMP'),
+        SettingRule('a port from 0 to 65535 (0: any free one), or "off" for no plain RTMP'),
     ] = 1935
     rtmps_port: Port = 1936
     public_url: PublicUrl | None = None
@@ -110,15 +110,15 @@ class Settings(BaseSettings):
         tuple[IPv4Network | IPv6Network, ...],
         NoDecode,
         BeforeValidator(comma_list),
-        Rule("a comma-separated list of IP addresses or networks, like 10.0.0.0/8,::1"),
+        SettingRule("a comma-separated list of IP addresses or networks, like 10.0.0.0/8,::1"),
     ] = ()
     data_dir: Annotated[
-        Path, AfterValidator(lambda path: path.expanduser().absolute()), Rule("the path of a directory")
+        Path, AfterValidator(lambda path: path.expanduser().absolute()), SettingRule("the path of a directory")
     ] = Field(default=Path("data"), validate_default=True)
     database_url: Annotated[
         str,
         AfterValidator(checked_database_url),
-        Rule(
+        SettingRule(
             "a database URL like sqlite:////var/lib/conference/conference.db or postgresql://user:password@host/name, "
             "with no options but host, port, passfile, sslmode and target_session_attrs"
         ),
@@ -127,51 +127,53 @@ class Settings(BaseSettings):
         Annotated[
             str,
             AfterValidator(checked_redis_url),
-            Rule(
+            SettingRule(
                 "a Redis URL: redis://host:6379/0, rediss://… or unix:///path/of/the.sock, "
                 "with no options but db, client_name and, for rediss, ssl_*"
             ),
         ]
         | None
     ) = Field(default=None, repr=False)
-    provider: Annotated[ProviderName, BeforeValidator(lower), Rule("local or cloudflare")] = ProviderName.LOCAL
-    tls_cert: Annotated[Path, AfterValidator(readable_file), Rule("a readable file (PEM, the whole chain)")] | None = (
-        None
-    )
-    tls_key: Annotated[Path, AfterValidator(readable_file), Rule("a readable file (PEM, the private key)")] | None = (
-        None
-    )
+    provider: Annotated[ProviderName, BeforeValidator(lower), SettingRule("local or cloudflare")] = ProviderName.LOCAL
+    tls_cert: (
+        Annotated[Path, AfterValidator(readable_file), SettingRule("a readable file (PEM, the whole chain)")] | None
+    ) = None
+    tls_key: (
+        Annotated[Path, AfterValidator(readable_file), SettingRule("a readable file (PEM, the private key)")] | None
+    ) = None
     renditions: Annotated[
         tuple[str, ...],
         NoDecode,
         BeforeValidator(comma_list),
         AfterValidator(known_renditions),
-        Rule(f"a comma-separated list out of {', '.join(RENDITIONS)}, at most {MAX_RENDITIONS} and each once"),
+        SettingRule(f"a comma-separated list out of {', '.join(RENDITIONS)}, at most {MAX_RENDITIONS} and each once"),
     ] = ("source",)
     max_transcodes: Annotated[
-        int, Field(ge=0, le=MAX_TRANSCODES_LIMIT), Rule(f"a number from 0 to {MAX_TRANSCODES_LIMIT}")
+        int, Field(ge=0, le=MAX_TRANSCODES_LIMIT), SettingRule(f"a number from 0 to {MAX_TRANSCODES_LIMIT}")
     ] = 2
     low_latency_part_seconds: Annotated[
-        float, Field(ge=0.2, le=1.0), Rule("a number of seconds from 0.2 to 1.0, like 0.5")
+        float, Field(ge=0.2, le=1.0), SettingRule("a number of seconds from 0.2 to 1.0, like 0.5")
     ] = PART_TARGET_LOW_LATENCY
     new_visitors_per_address: Annotated[
-        int, Field(ge=1, le=1_000_000), Rule("a number of visitors per minute from 1 to 1000000")
+        int, Field(ge=1, le=1_000_000), SettingRule("a number of visitors per minute from 1 to 1000000")
     ] = 3000
     requests_per_caller: Annotated[
-        int, Field(ge=1, le=1_000_000), Rule("a number of requests per minute from 1 to 1000000")
+        int, Field(ge=1, le=1_000_000), SettingRule("a number of requests per minute from 1 to 1000000")
     ] = 6000
     hsts_max_age: Annotated[
-        int, Field(ge=0, le=MAX_HSTS_AGE), Rule(f"a number of seconds from 0 to {MAX_HSTS_AGE} (0: no such header)")
+        int,
+        Field(ge=0, le=MAX_HSTS_AGE),
+        SettingRule(f"a number of seconds from 0 to {MAX_HSTS_AGE} (0: no such header)"),
     ] = 0
     outgoing_networks: Annotated[
         tuple[IPv4Network | IPv6Network, ...],
         NoDecode,
         BeforeValidator(comma_list),
-        Rule("a comma-separated list of IP addresses or networks, like 10.20.0.0/16,::1"),
+        SettingRule("a comma-separated list of IP addresses or networks, like 10.20.0.0/16,::1"),
     ] = ()
-    outgoing_http: Annotated[bool, Rule("true or false")] = False
+    outgoing_http: Annotated[bool, SettingRule("true or false")] = False
     cloudflare_account_id: Annotated[
-        str, Field(pattern=r"^[0-9A-Za-z_-]{1,64}$"), Rule("the account id as the dashboard shows it (letters and digits)")
+        str, Field(pattern=r"^[0-9A-Za-z_-]{1,64}$"), SettingRule("the account id as the dashboard shows it (letters and digits)")
     ] | None = None  # fmt: skip
     cloudflare_api_token: SecretStr | None = None
     cloudflare_base_url: Annotated[
@@ -187,18 +189,18 @@ class Settings(BaseSettings):
     cloudflare_webhook_secret: SecretStr | None = None
     jitsi_app_id: Annotated[str, Field(pattern=JITSI_NAME), JITSI_RULE] = "jitsi"
     jitsi_app_secret: Annotated[
-        SecretStr, Field(min_length=MIN_JITSI_SECRET), Rule(f"a secret of at least {MIN_JITSI_SECRET} characters")
+        SecretStr, Field(min_length=MIN_JITSI_SECRET), SettingRule(f"a secret of at least {MIN_JITSI_SECRET} characters")
     ] | None = None  # fmt: skip
     jitsi_private_key: Annotated[
-        Path, AfterValidator(rsa_key), Rule("a readable file (PEM, an RSA private key without a password)")
+        Path, AfterValidator(rsa_key), SettingRule("a readable file (PEM, an RSA private key without a password)")
     ] | None = None  # fmt: skip
     jitsi_key_id: Annotated[str, Field(pattern=JITSI_NAME), JITSI_RULE] | None = None
     jitsi_domain: Annotated[str, Field(pattern=JITSI_NAME), JITSI_RULE] = "*"
     jitsi_audience: Annotated[str, Field(pattern=JITSI_NAME), JITSI_RULE] = Field(
         default_factory=lambda data: str(data.get("jitsi_app_id", "jitsi"))
     )
-    log_level: Annotated[LogLevel, BeforeValidator(lower), Rule("debug, info, warning or error")] = LogLevel.INFO
-    log_format: Annotated[LogFormat, BeforeValidator(lower), Rule("auto, json or console")] = LogFormat.AUTO
+    log_level: Annotated[LogLevel, BeforeValidator(lower), SettingRule("debug, info, warning or error")] = LogLevel.INFO
+    log_format: Annotated[LogFormat, BeforeValidator(lower), SettingRule("auto, json or console")] = LogFormat.AUTO
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -313,7 +315,7 @@ def _sentences(error: ValidationError) -> Iterator[str]:
 def _rule_of(name: str) -> tuple[str, bool]:
     """Return the rule of a setting and whether its value is secret (URLs may hold a password)."""
     field = Settings.model_fields[name]
-    rules = [part.text for part in _metadata(field.annotation, field.metadata) if isinstance(part, Rule)]
+    rules = [part.text for part in _metadata(field.annotation, field.metadata) if isinstance(part, SettingRule)]
     return (rules[0] if rules else "a text"), not field.repr or "SecretStr" in str(field.annotation)
 
 

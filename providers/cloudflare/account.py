@@ -13,7 +13,7 @@ import aiohttp
 from providers.base import InputNotFound, InputUid, ProviderBusy, ProviderUnavailable
 from providers.cloudflare import mapping
 from providers.cloudflare.budget import Budget, Priority
-from providers.cloudflare.client import Client, Refused
+from providers.cloudflare.client import Client, RequestRefused
 from providers.cloudflare.config import CloudflareConfig
 from providers.cloudflare.reads import Answer, Reads
 
@@ -106,7 +106,7 @@ class Account:
             raise ProviderUnavailable("the Cloudflare provider is not running")
         try:
             result = await self._client.call(method, path, **options)
-        except Refused:
+        except RequestRefused:
             self._answered()
             raise
         except ProviderBusy:
@@ -148,7 +148,7 @@ class Account:
             priority = Priority.POLL
         try:
             shape = await self.call("GET", f"/{uid}", priority=priority)
-        except Refused as refused:
+        except RequestRefused as refused:
             if refused.status != 404:
                 raise
             return None
@@ -165,7 +165,7 @@ class Account:
         self._secret_asked = self._monotonic()
         try:
             webhook = await self.call("GET", "/webhook")
-        except Refused:
+        except RequestRefused:
             return None
         secret = webhook.get("secret") if isinstance(webhook, dict) else None
         self._secret = secret if isinstance(secret, str) and secret else None
@@ -190,7 +190,7 @@ class Account:
         reads, asked_at = method == "GET", self._clock()
         try:
             shape = _live_input(await self.call(method, f"/live_inputs/{uid}{action}", **options))
-        except Refused as refused:
+        except RequestRefused as refused:
             if refused.status != 404:
                 raise
             if not action:  # a router that does not know the action answers alike
@@ -215,7 +215,7 @@ class Account:
         require_uid(uid)
         try:
             await self.call("DELETE", f"/live_inputs/{uid}")
-        except Refused as refused:
+        except RequestRefused as refused:
             # On a second attempt the first one, whose answer got lost, has done it.
             if refused.status != 404:
                 raise

@@ -88,7 +88,7 @@ class Budget:
         self._blocked_until = 0.0
         self._used: LRUCache[str, tuple[float, float]] = LRUCache(MAX_TENANTS)
 
-    def take(self, priority: Priority = Priority.WRITE, tenant: str | None = None) -> Refusal | None:
+    def acquire(self, priority: Priority = Priority.WRITE, tenant: str | None = None) -> Refusal | None:
         """Consume one token and return None, or return a refusal and consume nothing."""
         now = self._clock()
         if now < self._blocked_until:

@@ -5,7 +5,7 @@ Errors::
     providers.base.ProviderError
     ├── ProviderUnavailable   no usable answer, or refused credentials
     │   └── ProviderBusy      no budget left, or Cloudflare blocks us: nothing was sent
-    └── Refused               Cloudflare said no (4xx); carries status, codes, attempt
+    └── RequestRefused               Cloudflare said no (4xx); carries status, codes, attempt
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ FIRST_BACKOFF = 0.25
 RETRY_AFTER_429 = 300.0
 """Seconds, when a 429 does not say: what Cloudflare blocks for."""
 
-BUDGET_PATIENCE = {Priority.WRITE: 5.0, Priority.READ: 1.0, Priority.POLL: 0.0, Priority.RENEW: 0.0}
+MAX_BUDGET_WAIT = {Priority.WRITE: 5.0, Priority.READ: 1.0, Priority.POLL: 0.0, Priority.RENEW: 0.0}
 """Seconds a request waits in line for the budget before it is refused."""
 
 BUSY_LOG_EVERY = 60.0
@@ -49,7 +49,7 @@ CHUNK = 64 * 1024
 _RATE_LIMIT = re.compile(r"r=(\d{1,9});t=(\d{1,9})")
 
 
-class Refused(ProviderError):
+class RequestRefused(ProviderError):
     """A 4xx. `codes` are the numbers in its envelope (often empty); `attempt` counts from 1."""
 
     def __init__(self, status: int, codes: tuple[int, ...], message: str, attempt: int) -> None:
@@ -142,13 +142,13 @@ class Client:
         return answer.status, answer.body
 
     async def _spend(self, priority: Priority) -> None:
-        """Wait for a token of the budget. Errors: ProviderBusy, when that takes longer than BUDGET_PATIENCE."""
-        patience = BUDGET_PATIENCE[priority]
-        while (refusal := self._budget.take(priority, acting_for.get())) is not None:
+        """Wait for a token of the budget. Errors: ProviderBusy, when that takes longer than MAX_BUDGET_WAIT."""
+        left = MAX_BUDGET_WAIT[priority]
+        while (refusal := self._budget.acquire(priority, acting_for.get())) is not None:
             wait = max(MIN_BUDGET_WAIT, refusal.wait)
-            if wait > patience:
+            if wait > left:
                 raise self._busy(refusal, priority)
-            patience -= wait
+            left -= wait
             await self._sleep(wait)
 
     def _busy(self, refusal: Refusal, priority: Priority) -> ProviderBusy:
@@ -249,7 +249,7 @@ def _result(answer: _Answer, attempt: int, request: str) -> Any:
         return body.get("result") if isinstance(body, dict) else None
     if answer.status in {401, 403}:
         raise ProviderUnavailable(f"Cloudflare refused our API token: HTTP {answer.status}", retry_after=60.0)
-    raise Refused(answer.status, _codes(body), _message(body) or request, attempt)
+    raise RequestRefused(answer.status, _codes(body), _message(body) or request, attempt)
 
 
 def _errors(body: Any) -> list[dict[str, Any]]:

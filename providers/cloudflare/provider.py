@@ -42,9 +42,9 @@ from providers.base import (
 from providers.cloudflare import mapping, webhooks
 from providers.cloudflare.account import Account, require_uid
 from providers.cloudflare.budget import Priority
-from providers.cloudflare.client import Refused
+from providers.cloudflare.client import RequestRefused
 from providers.cloudflare.config import RTMPS_URL, STOP_TIMEOUT, CloudflareConfig
-from providers.cloudflare.provisioning import Orders
+from providers.cloudflare.provisioning import Provisioning
 from providers.cloudflare.reads import Answer, Reads
 from providers.cloudflare.states import States
 from providers.health import InputHealth
@@ -119,7 +119,7 @@ class CloudflareProvider:
         self._open = AsyncExitStack()
         self._rtmps_url = RTMPS_URL
         self._account = Account(config, clock, monotonic, sleep)
-        self._orders = Orders(self._account, sleep)
+        self._provisioning = Provisioning(self._account, sleep)
         self._pages: Reads[_PageKey, _VideoPage] = Reads(clock, MAX_RECORDINGS, lambda page: len(page.recordings) + 1)
         self._recordings: Reads[str, Recording | None] = Reads(clock, MAX_SINGLE_RECORDINGS)
         self.states = States(self._account, clock)
@@ -165,7 +165,7 @@ class CloudflareProvider:
     async def ensure_input(self, request: InputRequest) -> LiveInput:
         """See the port. InputGone is raised for the six hours Cloudflare remembers a request; after that a new input is created."""
         require_options(request.options)
-        return self._input(await self._orders.ensure(request))
+        return self._input(await self._provisioning.ensure(request))
 
     @_in_time
     async def get_input(self, uid: InputUid) -> LiveInput:
@@ -175,20 +175,20 @@ class CloudflareProvider:
     @_in_time
     async def update_input(self, uid: InputUid, options: InputOptions) -> LiveInput:
         require_options(options)
-        return self._input(await self._orders.change(uid, options))
+        return self._input(await self._provisioning.change(uid, options))
 
     @_in_time
     async def set_enabled(self, uid: InputUid, enabled: bool) -> LiveInput:
         with self._waking_on_failure(uid):
             try:
                 shape = await self._account.of_input(uid, "POST", "/enable" if enabled else "/disable")
-            except (InputNotFound, Refused):
+            except (InputNotFound, RequestRefused):
                 # In no SDK: where the router does not know it, the documented way says whether the input is there.
                 shape = await self._account.of_input(uid, "PUT", body={"enabled": enabled})
         if enabled:
             self.states.wake(uid)
         else:
-            self.states.sent_away(uid, "disabled")
+            self.states.closed_by_us(uid, "disabled")
         return self._input(shape)
 
     @_in_time
@@ -197,7 +197,7 @@ class CloudflareProvider:
             raise OptionRefused("overlap", "Cloudflare stops the old key at once: leave this out.")
         with self._waking_on_failure(uid):
             shape = await self._account.of_input(uid, "POST", "/rotate_keys", idempotent=False)
-        self.states.sent_away(uid, "key_rotated")
+        self.states.closed_by_us(uid, "key_rotated")
         return self._input(shape)
 
     @_in_time
@@ -254,13 +254,13 @@ class CloudflareProvider:
         self._recordings.expire(lambda key: key == uid)
         self.states.recorded(input_uid, uid)
 
-    def input_changed(self, uid: InputUid, trouble: str | None = None) -> None:
-        """Refresh this input. `trouble`: the error that Cloudflare reports for its encoder."""
+    def input_changed(self, uid: InputUid, encoder_error: str | None = None) -> None:
+        """Refresh this input. `encoder_error`: the error that Cloudflare reports for its encoder."""
         self._account.inputs.expire(lambda key: key == uid)
-        if trouble is None:
+        if encoder_error is None:
             self.states.wake(uid)
         else:
-            self.states.trouble(uid, trouble)
+            self.states.encoder_error(uid, encoder_error)
 
     async def webhook_secret(self, *, again: bool = False) -> str | None:
         """Return the secret that signs the Stream webhook (`Account.webhook_secret`)."""

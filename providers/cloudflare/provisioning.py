@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from providers.base import InputGone, InputOptions, InputRequest, InputUid, OptionRefused, ProviderUnavailable
 from providers.cloudflare import mapping
 from providers.cloudflare.account import Account
-from providers.cloudflare.client import Refused
+from providers.cloudflare.client import RequestRefused
 from providers.cloudflare.config import MAX_BACKOFF
 from providers.cloudflare.option_negotiation import RequestedOptions
 from providers.concurrency import SingleFlight
@@ -16,7 +16,7 @@ CREATE_ROUNDS = 3
 """Times a create whose answer got lost is looked for and sent again."""
 
 
-class Orders:
+class Provisioning:
     """Creates and updates live inputs, one at a time per request id. Every method may raise ProviderUnavailable."""
 
     def __init__(self, account: Account, sleep: Callable[[float], Awaitable[None]]) -> None:
@@ -87,7 +87,7 @@ class Orders:
             return await self._account.create(
                 mapping.create_body(request, options), mapping.create_key(request, options)
             )
-        except Refused as refused:
+        except RequestRefused as refused:
             if refused.status == 409:
                 raise InputGone(request.request_id) from None
             raise
@@ -99,7 +99,7 @@ async def _agree(requested: RequestedOptions, ask: Callable[[InputOptions], Awai
         try:
             shape = await ask(requested.options)
             mapping.read_back(requested.options, shape)
-        except Refused as refused:
+        except RequestRefused as refused:
             option = mapping.refused_option(refused.message)
             if option is None:
                 raise

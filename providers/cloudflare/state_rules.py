@@ -19,7 +19,7 @@ from providers.health import RecordingState
 TIME_TO_WATCHABLE = 30.0
 """Seconds from connected to playable, as Cloudflare documents ("wait thirty seconds")."""
 
-SENT_AWAY_WITHIN = timedelta(seconds=60)
+CLOSED_BY_US_WITHIN = timedelta(seconds=60)
 """An encoder lost this soon after we had it cut off was lost for that."""
 
 PHASES: dict[tuple[bool, bool], Phase] = {
@@ -33,7 +33,7 @@ PHASES: dict[tuple[bool, bool], Phase] = {
 
 
 @dataclass(frozen=True, slots=True)
-class SentAway:
+class ClosedByUs:
     """We made Cloudflare cut the encoder off, for this reason; Cloudflare calls that a disconnect of the client's."""
 
     reason: str
@@ -58,8 +58,8 @@ class Tracked:
     answer: InputState | None = None
     asked: datetime | None = None
     freshness: Freshness = Freshness.OUTDATED
-    trouble: str | None = None
-    sent_away: SentAway | None = None
+    encoder_error: str | None = None
+    closed_by_us: ClosedByUs | None = None
     recordings: dict[str, datetime] = field(default_factory=dict)
 
     def move(self, trigger: Trigger) -> None:
@@ -98,7 +98,7 @@ def overruled(tracked: Tracked, connection: Connection, video_uid: str | None, h
 
 
 def compose(
-    before: InputState | None, connection: Connection, video_uid: str | None, trouble: str | None, now: datetime
+    before: InputState | None, connection: Connection, video_uid: str | None, encoder_error: str | None, now: datetime
 ) -> InputState:
     """Return the state from the two facts. An unknown connection status keeps the phase, else playability decides."""
     watchable = video_uid is not None
@@ -123,17 +123,21 @@ def compose(
         seconds_until_watchable=max(1.0, TIME_TO_WATCHABLE - waited) if phase is Phase.STARTING else 0.0,
         as_of=now,
         since=None if phase is Phase.OFFLINE else since,
-        reason=trouble if phase is Phase.STARTING and trouble else connection.reason,
+        reason=encoder_error if phase is Phase.STARTING and encoder_error else connection.reason,
         recording=RecordingState.ON if phase in ON_AIR else None,
     )
 
 
-def explained(connection: Connection, sent_away: SentAway | None, now: datetime) -> Connection:
+def explained(connection: Connection, closed_by_us: ClosedByUs | None, now: datetime) -> Connection:
     """Return the connection with our own reason for its loss, if we caused it."""
-    if sent_away is None or connection.connected is not False:
+    if closed_by_us is None or connection.connected is not False:
         return connection
     lost_at = connection.since or now
-    return replace(connection, reason=sent_away.reason) if lost_at - sent_away.at < SENT_AWAY_WITHIN else connection
+    return (
+        replace(connection, reason=closed_by_us.reason)
+        if lost_at - closed_by_us.at < CLOSED_BY_US_WITHIN
+        else connection
+    )
 
 
 def happened(before: InputState | None, after: InputState, *, other_video: bool) -> list[EventKind]:

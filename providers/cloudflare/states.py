@@ -28,7 +28,7 @@ from providers.base import (
 from providers.cloudflare import mapping
 from providers.cloudflare.freshness import Freshness, Trigger
 from providers.cloudflare.state_rules import (
-    SentAway,
+    ClosedByUs,
     Tracked,
     compose,
     contradicts,
@@ -94,9 +94,9 @@ class States:
         self._clock = clock
         self._tracked: LRUCache[InputUid, Tracked] = LRUCache(self._limits.max_tracked)
         self._followed: set[InputUid] = set()
-        self._told: LRUCache[str, None] = LRUCache(self._limits.max_reported)
+        self._reported: LRUCache[str, None] = LRUCache(self._limits.max_reported)
         self._gone: LRUCache[InputUid, datetime] = LRUCache(self._limits.max_tracked)
-        self._news = asyncio.Event()
+        self._wake_up = asyncio.Event()
         self.listeners: list[EventListener] = []
 
     async def state(self, uid: InputUid) -> InputState:
@@ -127,21 +127,21 @@ class States:
         self._track(uid).move(Trigger.CHANGED)
         self._follow(uid)
 
-    def sent_away(self, uid: InputUid, reason: str) -> None:
+    def closed_by_us(self, uid: InputUid, reason: str) -> None:
         """Record that our own change disconnects the encoder: it explains a loss that follows."""
         tracked = self._track(uid)
         if tracked.answer is not None and tracked.answer.is_connected:
-            tracked.sent_away = SentAway(reason, self._clock())
+            tracked.closed_by_us = ClosedByUs(reason, self._clock())
         self.wake(uid)
 
-    def trouble(self, uid: InputUid, code: str) -> None:
+    def encoder_error(self, uid: InputUid, code: str) -> None:
         """Record an error of the encoder; it is shown as the reason until the next connection."""
-        self._track(uid).trouble = code
+        self._track(uid).encoder_error = code
         self.wake(uid)
 
     def recorded(self, uid: InputUid, video_uid: str) -> None:
         """Check whether a changed video of this input is ready."""
-        if video_uid not in self._told:
+        if video_uid not in self._reported:
             self._track(uid).recordings.setdefault(video_uid, self._clock())
             self._follow(uid)
 
@@ -152,7 +152,7 @@ class States:
         if gone is None:
             return
         if gone.on_air:
-            self._tell(EventKind.ENDED, uid)
+            self._notify(EventKind.ENDED, uid)
         if gone.video_uid is not None:
             gone.recordings.setdefault(gone.video_uid, self._clock())
         self._followed.discard(uid)
@@ -165,20 +165,20 @@ class States:
         while True:
             try:
                 async with asyncio.timeout(self._limits.follow_interval):
-                    await self._news.wait()
+                    await self._wake_up.wait()
             except TimeoutError:
                 pass
-            self._news.clear()
-            await self.look_around()
+            self._wake_up.clear()
+            await self.poll_followed()
 
-    async def look_around(self) -> None:
+    async def poll_followed(self) -> None:
         """Poll every followed input once."""
         uids = sorted(self._followed)
         size = self._limits.followed_at_once
         for start in range(0, len(uids), size):
-            await asyncio.gather(*(self._look_after(uid) for uid in uids[start : start + size]))
+            await asyncio.gather(*(self._poll(uid) for uid in uids[start : start + size]))
 
-    async def _look_after(self, uid: InputUid) -> None:
+    async def _poll(self, uid: InputUid) -> None:
         tracked = self._track(uid)
         try:
             await self.state(uid)
@@ -187,7 +187,7 @@ class States:
             tracked.freshness = Freshness.CURRENT  # there is nothing to read
         except ProviderError:
             return  # the next look comes by itself
-        await self._look_for_recordings(tracked)
+        await self._find_recordings(tracked)
         if not tracked.on_air and not tracked.recordings and not tracked.freshness.is_outdated:
             self._followed.discard(uid)
 
@@ -211,12 +211,12 @@ class States:
             vanished = tracked.is_input and status == 404
             if vanished or contradicts(tracked, video_uid, hint):
                 tracked.move(Trigger.CHANGED)
-            if self._has_news(tracked, video_uid, status, now):
+            if self._has_changed(tracked, video_uid, status, now):
                 await self._read_connection(tracked, now)
         tracked.is_input = status != 404
         self._settle(tracked, video_uid, hint, now)
 
-    def _has_news(self, tracked: Tracked, video_uid: str | None, status: int, now: datetime) -> bool:
+    def _has_changed(self, tracked: Tracked, video_uid: str | None, status: int, now: datetime) -> bool:
         """Return whether the API can know more than we do; its answer costs a request of the budget."""
         if tracked.freshness.is_outdated or tracked.connection is None or tracked.connection_read is None:
             return True
@@ -253,12 +253,12 @@ class States:
     def _settle(self, tracked: Tracked, video_uid: str | None, hint: bool | None, now: datetime) -> None:
         before, connection = tracked.answer, tracked.connection or mapping.Connection(None)
         if before is not None and connection.connected and not before.is_connected:
-            tracked.trouble = tracked.sent_away = None
+            tracked.encoder_error = tracked.closed_by_us = None
         if tracked.video_uid != video_uid:
             tracked.video_changed = now
-        connection = explained(overruled(tracked, connection, video_uid, hint), tracked.sent_away, now)
+        connection = explained(overruled(tracked, connection, video_uid, hint), tracked.closed_by_us, now)
         after = replace(
-            compose(before, connection, video_uid, tracked.trouble, now), degraded=tracked.freshness.is_degraded
+            compose(before, connection, video_uid, tracked.encoder_error, now), degraded=tracked.freshness.is_degraded
         )
         other_video = None not in (tracked.video_uid, video_uid) and tracked.video_uid != video_uid
         if tracked.video_uid is not None and tracked.video_uid != video_uid:
@@ -267,18 +267,18 @@ class States:
         if tracked.on_air or tracked.recordings:
             self._follow(tracked.uid, soon=False)
         for kind in happened(before, after, other_video=other_video):
-            self._tell(kind, tracked.uid)
+            self._notify(kind, tracked.uid)
 
-    async def _look_for_recordings(self, tracked: Tracked) -> None:
+    async def _find_recordings(self, tracked: Tracked) -> None:
         for video_uid, since in list(tracked.recordings.items()):
             try:
                 shape = await self._source.video(video_uid, polling=True)
             except ProviderError:
                 return
             ready = shape is not None and mapping.is_ready(shape)
-            if ready and video_uid not in self._told:
-                self._told[video_uid] = None
-                self._tell(EventKind.RECORDING_READY, tracked.uid, video_uid)
+            if ready and video_uid not in self._reported:
+                self._reported[video_uid] = None
+                self._notify(EventKind.RECORDING_READY, tracked.uid, video_uid)
             if ready or shape is None or self._clock() - since >= self._limits.recording_wait:
                 tracked.recordings.pop(video_uid, None)
 
@@ -295,9 +295,9 @@ class States:
         if len(self._followed) < self._limits.max_followed:
             self._followed.add(uid)
         if soon:
-            self._news.set()
+            self._wake_up.set()
 
-    def _tell(self, kind: EventKind, uid: InputUid, recording_uid: str | None = None) -> None:
+    def _notify(self, kind: EventKind, uid: InputUid, recording_uid: str | None = None) -> None:
         event = ProviderEvent(kind, uid, self._clock(), recording_uid)
         for listener in self.listeners:
             listener(event)

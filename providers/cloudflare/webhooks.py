@@ -26,7 +26,7 @@ TOLERANCE = timedelta(minutes=5)
 """How far a signature's time may be off. Cloudflare leaves it to us; this is the customary value."""
 
 _SIGNATURE = re.compile(r"time=(\d{1,12}),sig1=([0-9a-f]{64})")
-_TROUBLE = re.compile(r"ERR_[A-Z_]{1,60}")
+_ERROR_CODE = re.compile(r"ERR_[A-Z_]{1,60}")
 
 
 class _Rejected(Exception):
@@ -50,7 +50,7 @@ class WebhookReceiver(Protocol):
     async def webhook_secret(self, *, again: bool = False) -> str | None:
         """Return the secret of the Stream webhook; `again` reads it again if that is due."""
 
-    def input_changed(self, uid: InputUid, trouble: str | None = None) -> None:
+    def input_changed(self, uid: InputUid, encoder_error: str | None = None) -> None:
         """Read the state of the input again."""
 
     def recording_changed(self, input_uid: InputUid, uid: str) -> None:
@@ -64,11 +64,11 @@ def routes(receiver: WebhookReceiver) -> list[web.RouteDef]:
     """
 
     async def live(request: web.Request) -> web.Response:
-        _take_live(receiver, request.headers.get("cf-webhook-auth", ""), await _body(request))
+        _handle_live(receiver, request.headers.get("cf-webhook-auth", ""), await _body(request))
         return web.Response(status=204)
 
     async def video(request: web.Request) -> web.Response:
-        await _take_video(receiver, request.headers.get("Webhook-Signature", ""), await _body(request))
+        await _handle_video(receiver, request.headers.get("Webhook-Signature", ""), await _body(request))
         return web.Response(status=204)
 
     return [
@@ -107,7 +107,7 @@ async def _body(request: web.Request) -> bytes:
     return bytes(raw)
 
 
-def _take_live(receiver: WebhookReceiver, secret: str, body: bytes) -> None:
+def _handle_live(receiver: WebhookReceiver, secret: str, body: bytes) -> None:
     expected = receiver.config.live_webhook_secret
     if not expected or not hmac.compare_digest(secret.encode(errors="surrogateescape"), expected.encode()):
         raise _Rejected(401, "The secret is missing or wrong.")
@@ -117,12 +117,12 @@ def _take_live(receiver: WebhookReceiver, secret: str, body: bytes) -> None:
     event, uid = data["event_type"], data.get("input_id")
     if not isinstance(event, str) or not mapping.is_uid(uid):
         raise _Rejected(400, "data: event_type and input_id are needed.")
-    code = _trouble(data) if event == "live_input.errored" else None
-    log.info("cloudflare live input event received", event_type=event[:40], input=uid, trouble=code)
+    code = _encoder_error(data) if event == "live_input.errored" else None
+    log.info("cloudflare live input event received", event_type=event[:40], input=uid, encoder_error=code)
     receiver.input_changed(InputUid(str(uid)), code)
 
 
-async def _take_video(receiver: WebhookReceiver, header: str, body: bytes) -> None:
+async def _handle_video(receiver: WebhookReceiver, header: str, body: bytes) -> None:
     if not await _is_signed(receiver, header, body):
         raise _Rejected(401, "The signature is missing, wrong or too old.")
     video = _object(body)
@@ -147,12 +147,12 @@ async def _is_signed(receiver: WebhookReceiver, header: str, body: bytes) -> boo
     return False
 
 
-def _trouble(data: dict[str, Any]) -> str | None:
+def _encoder_error(data: dict[str, Any]) -> str | None:
     """Return the code of an errored event in our notation: ERR_GOP_OUT_OF_RANGE is gop_out_of_range."""
     errored = data.get("live_input_errored")
     error = errored.get("error") if isinstance(errored, dict) else None
     code = error.get("code") if isinstance(error, dict) else None
-    return code[4:].lower() if isinstance(code, str) and _TROUBLE.fullmatch(code) else None
+    return code[4:].lower() if isinstance(code, str) and _ERROR_CODE.fullmatch(code) else None
 
 
 def _object(body: bytes) -> dict[str, Any]:

@@ -93,7 +93,7 @@ class LocalProvider:
             inputs,
             self._transcoding,
             spawn,
-            self._tell,
+            self._notify,
             clock=clock,
             monotonic=monotonic,
             low_part_target=config.low_latency_part_seconds,
@@ -289,7 +289,7 @@ class LocalProvider:
 
     # Who listens, what is measured
 
-    def _tell(self, event: ProviderEvent) -> None:
+    def _notify(self, event: ProviderEvent) -> None:
         for listener in self._listeners:
             listener(event)
 

@@ -20,10 +20,10 @@ class Outage:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Refusal of every value of an option but the one it `takes`."""
+    """Refusal of every value of an option but the `accepted` one."""
 
     rule: str
-    takes: Any
+    accepted: Any
 
 
 @dataclass(slots=True)
@@ -33,23 +33,23 @@ class Faults:
     outage: Outage | None = None
     refusals: dict[str, Refusal] = field(default_factory=dict)
 
-    def strike(self, *, asked_for_state: bool = False) -> None:
+    def raise_outage(self, *, asked_for_state: bool = False) -> None:
         """Raise the failure, while there is an outage."""
         if self.outage is not None and not (asked_for_state and self.outage.answers_state):
             raise self.outage.failure()
 
-    def judge(self, options: InputOptions, insisted: frozenset[str]) -> InputOptions:
+    def check_options(self, options: InputOptions, insisted: frozenset[str]) -> InputOptions:
         """Return the effective options for the requested ones. Errors: OptionRefused."""
         require_options(options)
         for option, refusal in self.refusals.items():
-            if option == "overlap" or getattr(options, option) == refusal.takes:
+            if option == "overlap" or getattr(options, option) == refusal.accepted:
                 continue
             if option in insisted:
                 raise OptionRefused(option, refusal.rule)
-            options = replace(options, **{option: refusal.takes})
+            options = replace(options, **{option: refusal.accepted})
         return options
 
-    def judge_overlap(self, seconds: int) -> None:
+    def check_overlap(self, seconds: int) -> None:
         """Check the overlap of stream keys. Errors: OptionRefused."""
         require_overlap(seconds)
         if seconds and "overlap" in self.refusals:

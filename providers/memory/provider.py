@@ -45,7 +45,7 @@ def _now() -> datetime:
 
 
 @dataclass(slots=True)
-class _Books:
+class _Data:
     """Live inputs by uid, and uids by request id. `on_air`: uids of inputs with a broadcast."""
 
     inputs: dict[InputUid, HeldInput] = field(default_factory=dict)
@@ -70,7 +70,7 @@ class MemoryProvider:
         self._clock = clock
         self._playback_url = playback_url
         self._key_bytes = key_bytes
-        self._books = _Books()
+        self._data = _Data()
         self._listeners: list[EventListener] = []
         self._faults = Faults()
         self.calls: Counter[str] = Counter()
@@ -85,8 +85,8 @@ class MemoryProvider:
             return False
         held.encoder_key = given
         held.enter(Phase.CONNECTING if held.watchable_since is None else Phase.LIVE, self._clock())
-        self._books.on_air.add(uid)
-        self._tell(EventKind.CONNECTED, uid)
+        self._data.on_air.add(uid)
+        self._notify(EventKind.CONNECTED, uid)
         return True
 
     def make_watchable(self, uid: InputUid) -> None:
@@ -96,7 +96,7 @@ class MemoryProvider:
             raise ValueError(f"nothing becomes watchable while {held.phase}")
         held.watchable_since = self._clock()
         held.enter(Phase.LIVE, self._clock())
-        self._tell(EventKind.WATCHABLE, uid)
+        self._notify(EventKind.WATCHABLE, uid)
 
     def drop(self, uid: InputUid, reason: str = "client_disconnect") -> None:
         """Disconnect the encoder; the broadcast ends `reconnect_timeout` seconds later."""
@@ -104,7 +104,7 @@ class MemoryProvider:
         if not held.publishing:
             raise ValueError(f"no encoder to lose while {held.phase}")
         held.enter(Phase.RECONNECTING, self._clock(), reason)
-        self._tell(EventKind.LOST, uid)
+        self._notify(EventKind.LOST, uid)
 
     def measure(self, uid: InputUid, health: InputHealth | None) -> None:
         """Set the input's health; None: nothing is known."""
@@ -135,14 +135,16 @@ class MemoryProvider:
         """Undo `fail` and `raise_provider_error`."""
         self._faults.outage = None
 
-    def refuse(self, option: str, rule: str, *, takes: Any = None) -> None:
-        """Decline every value of this option except `takes` (None: the default)."""
-        self._faults.refusals[option] = Refusal(rule, getattr(InputOptions(), option, 0) if takes is None else takes)
+    def refuse(self, option: str, rule: str, *, accepted: Any = None) -> None:
+        """Decline every value of this option except `accepted` (None: the default)."""
+        self._faults.refusals[option] = Refusal(
+            rule, getattr(InputOptions(), option, 0) if accepted is None else accepted
+        )
 
     @property
     def input_uids(self) -> list[InputUid]:
         """Return every live input, oldest first, including orphans."""
-        return list(self._books.inputs)
+        return list(self._data.inputs)
 
     # The port.
 
@@ -173,12 +175,12 @@ class MemoryProvider:
 
     async def ensure_input(self, request: InputRequest) -> LiveInput:
         await self._called("ensure_input")
-        uid = self._books.by_request.get(request.request_id)
+        uid = self._data.by_request.get(request.request_id)
         if uid is None:
             return self._make(request)
-        if uid not in self._books.inputs:
+        if uid not in self._data.inputs:
             raise InputGone(request.request_id)
-        return self._books.inputs[uid].live
+        return self._data.inputs[uid].live
 
     async def get_input(self, uid: InputUid) -> LiveInput:
         await self._called("get_input")
@@ -188,7 +190,9 @@ class MemoryProvider:
     async def update_input(self, uid: InputUid, options: InputOptions) -> LiveInput:
         await self._called("update_input")
         held = self._held(uid)
-        held.live = replace(held.live, options=self._faults.judge(options, options.changed_from(held.live.options)))
+        held.live = replace(
+            held.live, options=self._faults.check_options(options, options.changed_from(held.live.options))
+        )
         return held.live
 
     async def set_enabled(self, uid: InputUid, enabled: bool) -> LiveInput:
@@ -201,7 +205,7 @@ class MemoryProvider:
 
     async def rotate_key(self, uid: InputUid, overlap: int = 0) -> LiveInput:
         await self._called("rotate_key")
-        self._faults.judge_overlap(overlap)
+        self._faults.check_overlap(overlap)
         self._settled(uid).rotate(secrets.token_hex(self._key_bytes), self._clock(), overlap)
         return self._settled(uid).live
 
@@ -210,18 +214,18 @@ class MemoryProvider:
         held = self._settled(uid)
         if held.on_air:
             self._end(held, "deleted")
-        del self._books.inputs[uid]
+        del self._data.inputs[uid]
 
     async def state(self, uid: InputUid) -> InputState:
         self.calls["state"] += 1
         await asyncio.sleep(0)
-        self._faults.strike(asked_for_state=True)
+        self._faults.raise_outage(asked_for_state=True)
         return self._settled(uid).state(self._clock(), degraded=self._faults.outage is not None)
 
     def on_air(self) -> Mapping[InputUid, Phase]:
         self.calls["on_air"] += 1
-        self._faults.strike(asked_for_state=True)
-        settled = {uid: self._settled(uid) for uid in list(self._books.on_air)}
+        self._faults.raise_outage(asked_for_state=True)
+        settled = {uid: self._settled(uid) for uid in list(self._data.on_air)}
         return {uid: held.phase for uid, held in settled.items() if held.on_air}
 
     async def health(self, uid: InputUid) -> InputHealth:
@@ -232,9 +236,9 @@ class MemoryProvider:
         self, input_uid: InputUid, *, after: RecordingPosition | None = None, limit: int = 25
     ) -> RecordingList:
         await self._called("recordings")
-        if input_uid in self._books.inputs:
+        if input_uid in self._data.inputs:
             self._settled(input_uid)
-        theirs = (each for each in self._books.recordings.values() if each.input_uid == input_uid)
+        theirs = (each for each in self._data.recordings.values() if each.input_uid == input_uid)
         newest_first = sorted(theirs, key=lambda each: (each.created, each.uid), reverse=True)
         if after is not None:
             newest_first = [each for each in newest_first if (each.created, each.uid) < (after.created, after.uid)]
@@ -243,7 +247,7 @@ class MemoryProvider:
     async def recording(self, uid: str) -> Recording:
         await self._called("recording")
         try:
-            return self._books.recordings[uid]
+            return self._data.recordings[uid]
         except KeyError:
             raise RecordingNotFound(uid) from None
 
@@ -253,10 +257,10 @@ class MemoryProvider:
         """Count the call and yield to the event loop once, as a real one does, so that races show."""
         self.calls[method] += 1
         await asyncio.sleep(0)
-        self._faults.strike()
+        self._faults.raise_outage()
 
     def _make(self, request: InputRequest) -> LiveInput:
-        options = self._faults.judge(request.options, request.insisted)
+        options = self._faults.check_options(request.options, request.insisted)
         uid = InputUid(secrets.token_hex(16))
         live = LiveInput(
             uid=uid,
@@ -266,13 +270,13 @@ class MemoryProvider:
             options=options,
             created=self._clock(),
         )
-        self._books.by_request[request.request_id] = uid
-        self._books.inputs[uid] = HeldInput(live, request.name)
+        self._data.by_request[request.request_id] = uid
+        self._data.inputs[uid] = HeldInput(live, request.name)
         return live
 
     def _held(self, uid: InputUid) -> HeldInput:
         try:
-            return self._books.inputs[uid]
+            return self._data.inputs[uid]
         except KeyError:
             raise InputNotFound(uid) from None
 
@@ -281,7 +285,7 @@ class MemoryProvider:
         held = self._held(uid)
         if held.has_stale_encoder(self._clock()):
             held.enter(Phase.RECONNECTING, self._clock(), "key_rotated")
-            self._tell(EventKind.LOST, uid)
+            self._notify(EventKind.LOST, uid)
         if held.has_waited_enough(self._clock()):
             self._end(held, held.reason)
         return held
@@ -290,16 +294,16 @@ class MemoryProvider:
         began, held.watchable_since = held.watchable_since, None
         held.recording_state = RecordingState.ON
         held.enter(Phase.ENDED, self._clock(), reason)
-        self._books.on_air.discard(held.live.uid)
-        self._tell(EventKind.ENDED, held.live.uid)
+        self._data.on_air.discard(held.live.uid)
+        self._notify(EventKind.ENDED, held.live.uid)
         if began is None:
             return None
         uid = secrets.token_hex(16)
-        recording = self._books.recordings[uid] = held.recording(uid, self.playback(uid), began, self._clock())
-        self._tell(EventKind.RECORDING_READY, held.live.uid, uid)
+        recording = self._data.recordings[uid] = held.recording(uid, self.playback(uid), began, self._clock())
+        self._notify(EventKind.RECORDING_READY, held.live.uid, uid)
         return recording
 
-    def _tell(self, kind: EventKind, uid: InputUid, recording_uid: str | None = None) -> None:
+    def _notify(self, kind: EventKind, uid: InputUid, recording_uid: str | None = None) -> None:
         event = ProviderEvent(kind, uid, self._clock(), recording_uid)
         for listener in self._listeners:
             listener(event)

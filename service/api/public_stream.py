@@ -126,23 +126,23 @@ class PublicStream:
         if route != STATUS:
             counting = None if visitor is None and counting is None else Counting.NOT_COUNTED_HERE
         elif visitor is not None:
-            counting = self.heartbeat(watched, visitor, headers, peer, takes=method == "GET")
+            counting = self.heartbeat(watched, visitor, headers, peer, count=method == "GET")
         reply = _rendered(watched.snapshot, route, counting)
         if has_current(headers.get("if-none-match"), reply.headers[0][1]):
             return WireReply(route, 304, reply.headers[:-1])
         return reply
 
     def heartbeat(
-        self, watched: Watched, visitor: str, headers: Mapping[str, str], peer: str, *, takes: bool = True
+        self, watched: Watched, visitor: str, headers: Mapping[str, str], peer: str, *, count: bool = True
     ) -> Counting:
-        """Count the visitor if the stream is watchable. `takes` False: only check whether it is. Errors: Throttled."""
+        """Count the visitor if the stream is watchable. `count` False: only check whether it is. Errors: Throttled."""
         uid = watched.input_uid
         if uid is None or not watched.snapshot.status.is_watchable:
             return Counting.NOT_WATCHABLE
-        if not takes:
+        if not count:
             return Counting.COUNTED
         now = self._clock.unix_ms()
-        is_new = not self._new_visitors.knows(uid, visitor, now)
+        is_new = not self._new_visitors.is_known(uid, visitor, now)
         if is_new:
             address = client_address(peer, headers.get("x-forwarded-for", ""), self.trusted_proxies)
             wait = self._new_visitors.admit(uid, visitor, address, now)

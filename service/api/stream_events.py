@@ -138,14 +138,14 @@ class StreamEvents:
     async def _follow(self, response: web.StreamResponse, watcher: _Watcher, wake: asyncio.Event) -> None:
         """Send the current status and every change until the client disconnects, the channel is removed or the service stops."""
         watched = watcher.watched
-        told = ""
+        sent = ""
         while not (self._closing or watched.notifier.closed):
             wake.clear()
             watched.asked = True
             identity, event = status_event(watched.snapshot, watcher.count())
-            if identity != told:
+            if identity != sent:
                 await self._write(response, event)
-                told = identity
+                sent = identity
             try:
                 async with asyncio.timeout(watcher.due_in()):
                     await wake.wait()
@@ -189,7 +189,7 @@ class _Watcher:
         if self._visitor is None:
             return self._counting
         due = self._now() - self._counted >= self._every
-        counting = self._public.heartbeat(self.watched, self._visitor, self._headers, self._peer, takes=due)
+        counting = self._public.heartbeat(self.watched, self._visitor, self._headers, self._peer, count=due)
         if due and counting is Counting.COUNTED:
             self._counted = self._now()
         return counting

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 
 from service.doctor.certificate import check_certificate
-from service.doctor.finding import Finding, Level
+from service.doctor.check_result import CheckResult, Level
 from service.doctor.machine import check_disk, check_ffmpeg, check_files, check_ports
 from service.doctor.provider import check_provider
 from service.doctor.stores import check_database, check_redis
@@ -18,7 +18,7 @@ from service.settings import Settings
 CHECK_TIMEOUT = 45.0
 """Seconds one check may take; ffmpeg on a cold disk is the slowest."""
 
-Check = Callable[[Settings], Awaitable[list[Finding]]]
+Check = Callable[[Settings], Awaitable[list[CheckResult]]]
 
 CHECKS: dict[str, Check] = {
     "ffmpeg": check_ffmpeg,
@@ -36,18 +36,18 @@ async def examine(settings: Settings, checks: Mapping[str, Check] = CHECKS) -> i
     """Print the report. Return 0 when nothing fails, else 1."""
     failed = False
     for subject, check in checks.items():
-        for finding in await _bounded(subject, check, settings):
-            print(finding, flush=True)
-            failed = failed or finding.level is Level.FAIL
+        for result in await _bounded(subject, check, settings):
+            print(result, flush=True)
+            failed = failed or result.level is Level.FAIL
     return 1 if failed else 0
 
 
-async def _bounded(subject: str, check: Check, settings: Settings) -> list[Finding]:
-    """Run a check; a failure of the check is a finding and does not stop the report."""
+async def _bounded(subject: str, check: Check, settings: Settings) -> list[CheckResult]:
+    """Run a check; a failure of the check is a result and does not stop the report."""
     try:
         async with asyncio.timeout(CHECK_TIMEOUT):
             return await check(settings)
     except TimeoutError:
-        return [Finding(Level.FAIL, subject, f"no answer within {CHECK_TIMEOUT:.0f} s")]
+        return [CheckResult(Level.FAIL, subject, f"no answer within {CHECK_TIMEOUT:.0f} s")]
     except Exception as error:
-        return [Finding(Level.FAIL, subject, f"could not be checked: {type(error).__name__}")]
+        return [CheckResult(Level.FAIL, subject, f"could not be checked: {type(error).__name__}")]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from service.doctor.finding import Finding, Level
+from service.doctor.check_result import CheckResult, Level
 from service.settings import ProviderName, Settings
 
 EXPIRES_SOON = timedelta(days=21)
@@ -17,7 +17,7 @@ Debian:  sudo cp ca.pem /usr/local/share/ca-certificates/conference.crt && sudo 
 Or set a certificate of a public authority: CONFERENCE_TLS_CERT (the whole chain) and CONFERENCE_TLS_KEY"""
 
 
-async def check_certificate(settings: Settings) -> list[Finding]:
+async def check_certificate(settings: Settings) -> list[CheckResult]:
     if settings.provider is not ProviderName.LOCAL:
         return []
     from providers.local.tls.authority import describe
@@ -27,28 +27,34 @@ async def check_certificate(settings: Settings) -> list[Finding]:
     certificate = settings.tls_cert or local / "server.pem"
     if not certificate.exists():
         return [
-            Finding(Level.OK, "certificate", f"a local authority and a certificate are made in {local} on first start")
+            CheckResult(
+                Level.OK, "certificate", f"a local authority and a certificate are made in {local} on first start"
+            )
         ]
     try:
         server_context(certificate, settings.tls_key or local / "server.key")
         facts = describe(certificate)
     except CertificateUnusable as error:
         return [
-            Finding(Level.FAIL, "certificate", str(error), "Set CONFERENCE_TLS_CERT and CONFERENCE_TLS_KEY to a pair")
+            CheckResult(
+                Level.FAIL, "certificate", str(error), "Set CONFERENCE_TLS_CERT and CONFERENCE_TLS_KEY to a pair"
+            )
         ]
     seen = f"for {', '.join(facts.names) or 'no host name'}, signed by {facts.issuer}, until {facts.expires:%Y-%m-%d}"
     left = facts.expires - datetime.now(UTC)
     host = settings.rtmp_public_host().strip("[]")
     if left < timedelta(0):
-        return [Finding(Level.FAIL, "certificate", f"{seen}: it has expired", "Renew it, then send the service SIGHUP")]
+        return [
+            CheckResult(Level.FAIL, "certificate", f"{seen}: it has expired", "Renew it, then send the service SIGHUP")
+        ]
     if settings.tls_cert is None:
-        return [Finding(Level.OK, "certificate", seen, TRUST_ADVICE.format(authority=local / "ca.pem"))]
+        return [CheckResult(Level.OK, "certificate", seen, TRUST_ADVICE.format(authority=local / "ca.pem"))]
     if not any(covers(name, host) for name in facts.names):
         advice = f"Encoders connect to {host}: set CONFERENCE_PUBLIC_RTMP_HOST to a name of the certificate"
-        return [Finding(Level.WARN, "certificate", seen, advice)]
+        return [CheckResult(Level.WARN, "certificate", seen, advice)]
     if left < EXPIRES_SOON:
-        return [Finding(Level.WARN, "certificate", seen, "Renew it soon, then send the service SIGHUP")]
-    return [Finding(Level.OK, "certificate", seen)]
+        return [CheckResult(Level.WARN, "certificate", seen, "Renew it soon, then send the service SIGHUP")]
+    return [CheckResult(Level.OK, "certificate", seen)]
 
 
 def covers(name: str, host: str) -> bool:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from service.doctor.finding import ANSWER_TIMEOUT, Finding, Level
+from service.doctor.check_result import ANSWER_TIMEOUT, CheckResult, Level
 from service.settings import ProviderName, Settings
 
 
-async def check_provider(settings: Settings) -> list[Finding]:
+async def check_provider(settings: Settings) -> list[CheckResult]:
     if settings.provider is ProviderName.LOCAL:
-        return [Finding(Level.OK, "provider", f"local, renditions: {', '.join(settings.renditions)}")]
+        return [CheckResult(Level.OK, "provider", f"local, renditions: {', '.join(settings.renditions)}")]
     import aiohttp
 
     token = settings.cloudflare_api_token
@@ -21,10 +21,10 @@ async def check_provider(settings: Settings) -> list[Finding]:
                 status = answer.status
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
         seen = f"cloudflare does not answer: {type(error).__name__}"
-        return [Finding(Level.FAIL, "provider", seen, "Check the network and CONFERENCE_CLOUDFLARE_BASE_URL")]
+        return [CheckResult(Level.FAIL, "provider", seen, "Check the network and CONFERENCE_CLOUDFLARE_BASE_URL")]
     if status == 200:
-        return [Finding(Level.OK, "provider", "cloudflare accepts the account and the token")]
+        return [CheckResult(Level.OK, "provider", "cloudflare accepts the account and the token")]
     advice = (
         "Make a token with the permission Stream:Edit for this account (CONFERENCE_CLOUDFLARE_API_TOKEN, _ACCOUNT_ID)"
     )
-    return [Finding(Level.FAIL, "provider", f"cloudflare answers {status}", advice)]
+    return [CheckResult(Level.FAIL, "provider", f"cloudflare answers {status}", advice)]

@@ -42,8 +42,8 @@ def provider_errors(organization_id: UUID | None = None) -> Iterator[None]:
         raise Unavailable(str(busy), retry_after=busy.retry_after) from busy
     except OptionRefused as refused:
         raise Invalid({refused.option: [refused.rule]}) from refused
-    except ProviderUnavailable as away:
-        raise Unavailable("The stream provider does not answer.", max(OUTAGE_RETRY, away.retry_after)) from away
+    except ProviderUnavailable as failure:
+        raise Unavailable("The stream provider does not answer.", max(OUTAGE_RETRY, failure.retry_after)) from failure
     except (InputNotFound, InputGone, RecordingNotFound):
         raise
     except ProviderError as failure:

@@ -31,7 +31,7 @@ EVERYWHERE = {**CORS, **SAFETY}
 Next = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-class Figures:
+class RequestMetrics:
     """Request metrics: count and duration by route and status."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
@@ -54,7 +54,7 @@ GUESSABLE = ("/api/pub/public/", "/watch/")
 """Prefixes of public paths that contain a channel id."""
 
 
-def envelope(figures: Figures, guesses: Guesses | None = None, trusted_proxies: Networks = ()) -> Middleware:
+def envelope(metrics: RequestMetrics, guesses: Guesses | None = None, trusted_proxies: Networks = ()) -> Middleware:
     """Return the middleware: request id, CORS, metrics, error responses and the limit on wrong guesses."""
 
     @web.middleware
@@ -70,7 +70,7 @@ def envelope(figures: Figures, guesses: Guesses | None = None, trusted_proxies: 
             response.headers[REQUEST_ID_HEADER] = request_id
             for name, value in EVERYWHERE.items():
                 response.headers.setdefault(name, value)
-        figures.note(request, response.status, time.perf_counter() - began)
+        metrics.note(request, response.status, time.perf_counter() - began)
         return response
 
     return around

@@ -59,7 +59,7 @@ class Database:
         self._limits = limits or DatabaseLimits()
         where = driver_url(url)
         self.dialect = where.get_backend_name()
-        self._trouble: str | None = None
+        self._outage: str | None = None
         self._turns = asyncio.Lock()
         self._workers = Workers()
         self._closed = False
@@ -172,14 +172,14 @@ class Database:
             if _is_lost(failed):
                 raise self._lost(failed, UNAVAILABLE) from failed
             raise
-        if self._trouble is not None:
-            self._trouble = None
+        if self._outage is not None:
+            self._outage = None
             log.info("store available again")
 
     def _lost(self, cause: BaseException, detail: str) -> Unavailable:
         """Return the error to raise, logged once: thousands of requests may fail meanwhile."""
-        if self._trouble != detail:
-            self._trouble = detail
+        if self._outage != detail:
+            self._outage = detail
             orig = getattr(cause, "orig", None) or cause  # SQLAlchemy's driver error, which wraps asyncpg's own
             event = "store busy" if detail is BUSY else "store unavailable"
             log.warning(event, reason=type(orig.__cause__ or orig).__name__)

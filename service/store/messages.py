@@ -140,8 +140,8 @@ async def _add(connection: AsyncConnection, new: NewMessage, at: datetime) -> No
     await connection.execute(update(channels).where(channels.c.id == new.channel_id).values(latest))
     meant = true() if new.notify_channel else members.c.user_id.in_(named)
     await _count(connection, new.channel_id, new.author_id, at, meant, 1)
-    everybody = update(members).where(members.c.channel_id == new.channel_id)
-    await connection.execute(everybody.values(channel_latest_at=at))
+    all_members = update(members).where(members.c.channel_id == new.channel_id)
+    await connection.execute(all_members.values(channel_latest_at=at))
 
 
 async def _named(connection: AsyncConnection, new: NewMessage) -> list[UUID]:

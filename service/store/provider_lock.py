@@ -78,14 +78,16 @@ class _Seen:
 
     backend: int
     holder: Holder | None
-    heard: datetime | None
+    heartbeat_at: datetime | None
     silent: bool
 
     @classmethod
-    def of(cls, backend: int, name: str, since: datetime | None, heard: datetime | None, silent: bool | None) -> _Seen:
+    def of(
+        cls, backend: int, name: str, since: datetime | None, heartbeat_at: datetime | None, silent: bool | None
+    ) -> _Seen:
         found = _NAME.search(name)
         holder = Holder(int(found[1]), found[2], f"{since:%Y-%m-%dT%H:%M:%SZ}") if found and since else None
-        return cls(backend, holder, heard, bool(silent))
+        return cls(backend, holder, heartbeat_at, bool(silent))
 
 
 class ProviderLock:
@@ -150,7 +152,7 @@ class ProviderLock:
                     log.warning("provider lock taken from a silent connection", holder=str(seen.holder))
                     await self._ask("SELECT pg_terminate_backend($1)", seen.backend)
                 elif seen is not None and before is not None and seen.backend == before.backend:
-                    if seen.heard != before.heard or seen.heard is None:
+                    if seen.heartbeat_at != before.heartbeat_at or seen.heartbeat_at is None:
                         raise LockHeld(WHAT, seen.holder, ADVICE)
                 else:
                     before = seen

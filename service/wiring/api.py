@@ -51,7 +51,7 @@ from service.domain.streams.streams import Streams
 from service.http import docs, web_files
 from service.http.binding import BodyLimits, bind
 from service.http.client_address import Networks
-from service.http.middleware import Figures, envelope
+from service.http.middleware import RequestMetrics, envelope
 from service.http.openapi import document
 from service.http.operation import Operation
 from service.http.origin import Origin
@@ -90,7 +90,7 @@ class ApiDependencies:
 
 def build_app(deps: ApiDependencies) -> web.Application:
     """Return the application, ready for an `AppRunner`. It opens and closes nothing itself."""
-    around = envelope(Figures(deps.registry), deps.guesses, deps.trusted_proxies)
+    around = envelope(RequestMetrics(deps.registry), deps.guesses, deps.trusted_proxies)
     app = web.Application(middlewares=[around], client_max_size=deps.body.max_size)
     app.add_routes(deps.public_routes)
     app.add_routes(bind(_operations(deps), deps.authenticator, deps.origin, deps.body))

@@ -18,7 +18,7 @@ from service.concurrency.tasks import Tasks
 from service.domain.accounts import Identity
 from service.http.binding import BodyLimits, bind
 from service.http.held_connections import HeldLimits
-from service.http.middleware import Figures, envelope
+from service.http.middleware import RequestMetrics, envelope
 from service.http.operation import Call, Nothing, Reply, operation
 from service.http.origin import Origin
 from service.http.schemas import Answer
@@ -56,7 +56,7 @@ async def outermost(request: web.Request, handler: Handler) -> web.StreamRespons
 
 @pytest.fixture
 async def port(tasks: Tasks) -> AsyncIterator[int]:
-    app = web.Application(middlewares=[outermost, envelope(Figures(CollectorRegistry()))])
+    app = web.Application(middlewares=[outermost, envelope(RequestMetrics(CollectorRegistry()))])
     app.add_routes(bind([echo], Nobody(), Origin(), BodyLimits()))
 
     async with serving(app, lambda *_: None, "127.0.0.1", 0, spawn=tasks.spawn) as bound:
@@ -222,7 +222,7 @@ async def test_a_busy_server_closes_the_connection_that_was_idle_longest(tasks: 
 
 
 async def test_both_ways_of_answering_add_the_headers_of_the_installation(tasks: Tasks) -> None:
-    app = web.Application(middlewares=[envelope(Figures(CollectorRegistry()))])
+    app = web.Application(middlewares=[envelope(RequestMetrics(CollectorRegistry()))])
 
     def fast(_method: str, target: str, _headers: Mapping[str, str], _peer: str) -> WireReply | None:
         return WireReply("fast", 200, (), b"body") if target == "/fast" else None
@@ -259,7 +259,7 @@ async def test_both_ways_of_answering_add_the_headers_of_the_installation(tasks:
 async def test_refused_requests_get_the_headers_of_the_installation(
     tasks: Tasks, request_bytes: bytes, status: bytes
 ) -> None:
-    app = web.Application(middlewares=[envelope(Figures(CollectorRegistry()))])
+    app = web.Application(middlewares=[envelope(RequestMetrics(CollectorRegistry()))])
     headers = transport_security(3600)
     async with serving(app, lambda *_: None, "127.0.0.1", 0, spawn=tasks.spawn, headers=headers) as bound:
         reader, writer = await asyncio.open_connection("127.0.0.1", bound)

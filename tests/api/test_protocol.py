@@ -20,7 +20,7 @@ from service.api.health import Readiness
 from service.concurrency.tasks import Tasks
 from service.events.bus import MemoryBus
 from service.http.binding import BodyLimits
-from service.http.middleware import Figures, envelope
+from service.http.middleware import RequestMetrics, envelope
 from service.http.origin import Origin
 from service.store import Store
 from service.viewers.memory import MemoryViewers
@@ -60,7 +60,7 @@ async def test_a_route_that_answers_preflights_itself_is_let_to() -> None:
     async def preflight(request: web.Request) -> web.Response:
         return web.Response(status=204, headers={"Access-Control-Allow-Headers": "range"})
 
-    app = web.Application(middlewares=[envelope(Figures(CollectorRegistry()))])
+    app = web.Application(middlewares=[envelope(RequestMetrics(CollectorRegistry()))])
     app.router.add_options("/media", preflight)
     async with TestClient(TestServer(app)) as client:
         assert (await client.options("/media")).headers["Access-Control-Allow-Headers"] == "range"
@@ -172,7 +172,7 @@ async def test_an_unforeseen_error_is_a_500_without_details(aiohttp_client) -> N
     async def broken(_request: web.Request) -> web.Response:
         raise ZeroDivisionError("the secret reason")
 
-    app = web.Application(middlewares=[envelope(Figures(CollectorRegistry()))])
+    app = web.Application(middlewares=[envelope(RequestMetrics(CollectorRegistry()))])
     app.router.add_get("/", broken)
     client = await aiohttp_client(app)
     async with client.get("/") as response:

@@ -18,7 +18,7 @@ from service.concurrency.tasks import Tasks
 from service.domain.audience.new_visitors import NewVisitorLimits
 from service.domain.audience.viewer_window import ViewerCount
 from service.http.express.fast_path import FastPath
-from service.http.middleware import Figures, envelope
+from service.http.middleware import RequestMetrics, envelope
 from service.http.wire import WireReply
 from tests.stage import PublicStage
 from tests.waiting import until
@@ -50,7 +50,7 @@ class Site:
 @pytest.fixture(params=["express", "aiohttp"])
 async def site(request: pytest.FixtureRequest, tasks: Tasks) -> AsyncIterator[Site]:
     stage = await PublicStage(tasks, new_visitors=NewVisitorLimits(burst=20, per_second=1)).open()
-    app = web.Application(middlewares=[envelope(Figures(CollectorRegistry()))])
+    app = web.Application(middlewares=[envelope(RequestMetrics(CollectorRegistry()))])
     app.add_routes(routes(stage.public, stage.board))
     runner = web.AppRunner(app)
     await runner.setup()

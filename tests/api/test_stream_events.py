@@ -20,7 +20,7 @@ from service.api.stream_events import EventLimits, StreamEvents
 from service.concurrency.tasks import Tasks
 from service.domain.audience.new_visitors import NewVisitorLimits
 from service.http.express.fast_path import FastPath
-from service.http.middleware import Figures, envelope
+from service.http.middleware import RequestMetrics, envelope
 from tests.stage import PublicStage
 from tests.waiting import PATIENCE, until
 
@@ -80,7 +80,7 @@ async def serving(
 ) -> AsyncIterator[Site]:
     stage = await PublicStage(tasks, new_visitors=new_visitors).open()
     events = StreamEvents(stage.board, stage.public, limits)
-    app = web.Application(middlewares=[envelope(Figures(CollectorRegistry()))])
+    app = web.Application(middlewares=[envelope(RequestMetrics(CollectorRegistry()))])
     app.add_routes([*routes(stage.public, stage.board), *events.routes()])
     runner = web.AppRunner(app)
     await runner.setup()

@@ -92,7 +92,7 @@ async def test_a_bad_option_is_named_and_nothing_is_made(api: Api, body: object,
 
 
 async def test_a_provider_that_declines_our_default_is_no_error_of_the_callers(api: Api) -> None:
-    api.provider.refuse("reconnect_timeout", "must be 180 seconds", takes=180)
+    api.provider.refuse("reconnect_timeout", "must be 180 seconds", accepted=180)
     path = api.conference(await api.channel()) + "/create_stream"
     status, made = await api.post(path)
     assert (status, made["reconnect_timeout"]) == (201, 180)

@@ -81,7 +81,7 @@ class MemoryStage:
         self.clock.advance(seconds)
 
     async def take_only(self, reconnect_timeout: int) -> bool:
-        self.memory.refuse("reconnect_timeout", "another one", takes=reconnect_timeout)
+        self.memory.refuse("reconnect_timeout", "another one", accepted=reconnect_timeout)
         return True
 
 

@@ -17,7 +17,7 @@ from service.api.public_stream import routes
 from service.concurrency.tasks import Tasks
 from service.domain.audience.new_visitors import NewVisitorLimits
 from service.domain.status.board import BoardLimits
-from service.http.middleware import Figures, envelope
+from service.http.middleware import RequestMetrics, envelope
 from service.http.server import serving
 from service.http.wire import WireReply
 from tests.stage import PublicStage
@@ -210,7 +210,7 @@ async def site(*, express: bool) -> AsyncIterator[Site]:
     stage = await PublicStage(tasks, still, new_visitors=NewVisitorLimits(burst=2, per_second=1)).open()
     stage.go_live()
     await stage.watch()
-    app = web.Application(middlewares=[envelope(Figures(CollectorRegistry()))])
+    app = web.Application(middlewares=[envelope(RequestMetrics(CollectorRegistry()))])
     app.add_routes(routes(stage.public, stage.board))
     answer = stage.public.answer if express else lambda *_: None
     fast: list[WireReply] = []

@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field, ValidationError
 from providers.cloudflare.fake import broadcast, notify, shapes
 from providers.cloudflare.fake.config import Switches
 from providers.cloudflare.fake.faults import Fault
-from providers.cloudflare.fake.server_state import WORLD, World
+from providers.cloudflare.fake.server_state import SERVER, ServerState
 from providers.cloudflare.fake.state import Input
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -25,7 +25,7 @@ class Drop(BaseModel):
     reason: str = "client_disconnect"
 
 
-class Trouble(BaseModel):
+class EncoderError(BaseModel):
     code: str = "ERR_GOP_OUT_OF_RANGE"
     message: str = "The GOP is out of range"
 
@@ -63,32 +63,32 @@ def routes() -> list[web.RouteDef]:
 
 async def connect(request: web.Request) -> web.Response:
     """Connect an encoder with a key; 403 with the reason when it is refused."""
-    world, live, body = request.app[WORLD], _live(request), await _read(request, Connect)
+    server, live, body = request.app[SERVER], _live(request), await _read(request, Connect)
     try:
-        world.outbox += broadcast.connect(live, body.stream_key, world.clock.now(), body.protocol)
-    except broadcast.Refused as refused:
+        server.outbox += broadcast.connect(live, body.stream_key, server.clock.now(), body.protocol)
+    except broadcast.PublishRefused as refused:
         return web.json_response({"detail": str(refused)}, status=403)
     return web.json_response({"connected": True})
 
 
 async def drop(request: web.Request) -> web.Response:
     """Disconnect the encoder; the reconnect window begins."""
-    world, body = request.app[WORLD], await _read(request, Drop)
-    world.outbox += broadcast.drop(_live(request), world.clock.now(), body.reason)
+    server, body = request.app[SERVER], await _read(request, Drop)
+    server.outbox += broadcast.drop(_live(request), server.clock.now(), body.reason)
     return web.json_response({})
 
 
 async def end(request: web.Request) -> web.Response:
     """Disconnect the encoder and end the broadcast at once."""
-    world = request.app[WORLD]
-    world.outbox += broadcast.end(world.state, _live(request), world.clock.now(), world.switches)
+    server = request.app[SERVER]
+    server.outbox += broadcast.end(server.state, _live(request), server.clock.now(), server.switches)
     return web.json_response({})
 
 
 async def error(request: web.Request) -> web.Response:
     """Report an error in the encoder's GOP or codec."""
-    world, live, body = request.app[WORLD], _live(request), await _read(request, Trouble)
-    world.outbox += broadcast.errored(live, world.clock.now(), body.code, body.message)
+    server, live, body = request.app[SERVER], _live(request), await _read(request, EncoderError)
+    server.outbox += broadcast.errored(live, server.clock.now(), body.code, body.message)
     return web.json_response({})
 
 
@@ -100,53 +100,53 @@ async def viewers(request: web.Request) -> web.Response:
 
 async def video_error(request: web.Request) -> web.Response:
     """Fail the processing of a recording; the video webhook is sent for that, too."""
-    world = request.app[WORLD]
-    video = world.state.videos.get(request.match_info["uid"])
+    server = request.app[SERVER]
+    video = server.state.videos.get(request.match_info["uid"])
     if video is None:
         raise web.HTTPNotFound
     video.state = "error"
-    world.outbox.append(broadcast.Notice("video", video.uid, world.clock.now()))
+    server.outbox.append(broadcast.Notice("video", video.uid, server.clock.now()))
     return web.json_response({})
 
 
 async def advance(request: web.Request) -> web.Response:
-    world, body = request.app[WORLD], await _read(request, Advance)
-    world.clock.advance(body.seconds)
-    return web.json_response({"now": shapes.timestamp(world.clock.now())})
+    server, body = request.app[SERVER], await _read(request, Advance)
+    server.clock.advance(body.seconds)
+    return web.json_response({"now": shapes.timestamp(server.clock.now())})
 
 
 async def add_fault(request: web.Request) -> web.Response:
-    request.app[WORLD].faults.add(await _read(request, Fault))
+    request.app[SERVER].faults.add(await _read(request, Fault))
     return web.json_response({}, status=201)
 
 
 async def clear_faults(request: web.Request) -> web.Response:
-    request.app[WORLD].faults.clear()
+    request.app[SERVER].faults.clear()
     return web.json_response({})
 
 
 async def switch(request: web.Request) -> web.Response:
     """Change the switches that are sent; return all."""
-    world, change = request.app[WORLD], await _read(request, Switches)
-    world.switches = world.switches.model_copy(update=change.model_dump(exclude_unset=True))
-    return web.json_response(world.switches.model_dump())
+    server, change = request.app[SERVER], await _read(request, Switches)
+    server.switches = server.switches.model_copy(update=change.model_dump(exclude_unset=True))
+    return web.json_response(server.switches.model_dump())
 
 
 async def set_destination(request: web.Request) -> web.Response:
     """Save where live events go, send the test POST and return the receiver's status."""
-    world, body = request.app[WORLD], await _read(request, Destination)
-    world.live_webhook = (body.url, body.secret)
-    return web.json_response({"status": await notify.send_test(world)})
+    server, body = request.app[SERVER], await _read(request, Destination)
+    server.live_webhook = (body.url, body.secret)
+    return web.json_response({"status": await notify.send_test(server)})
 
 
 async def requests(request: web.Request) -> web.Response:
     """List the request lines received, oldest first."""
-    return web.json_response(list(request.app[WORLD].requests))
+    return web.json_response(list(request.app[SERVER].requests))
 
 
 def _live(request: web.Request) -> Input:
-    world: World = request.app[WORLD]
-    live = world.state.inputs.get(request.match_info["uid"])
+    server: ServerState = request.app[SERVER]
+    live = server.state.inputs.get(request.match_info["uid"])
     if live is None:
         raise web.HTTPNotFound
     return live

@@ -13,7 +13,7 @@ from providers.cloudflare.fake import notify
 from providers.cloudflare.fake.config import RATE_WINDOW
 from providers.cloudflare.fake.envelope import refusal
 from providers.cloudflare.fake.faults import Fault
-from providers.cloudflare.fake.server_state import WORLD, ApiError, World
+from providers.cloudflare.fake.server_state import SERVER, ApiError, ServerState
 
 API_PREFIX = "/client/v4"
 ADMIN_PREFIX = "/__admin"
@@ -24,31 +24,33 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 @web.middleware
 async def keep_time(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Apply time-based changes before and after the request; then store the state and send webhooks."""
-    world = request.app[WORLD]
-    world.base = world.config.public_url or f"{request.scheme}://{request.host}/customer-{world.config.customer_code}"
-    world.settle()
+    server = request.app[SERVER]
+    server.base = (
+        server.config.public_url or f"{request.scheme}://{request.host}/customer-{server.config.customer_code}"
+    )
+    server.settle()
     try:
         return await handler(request)
     finally:
-        world.settle()
+        server.settle()
         if request.method != "GET":
-            world.state.save(world.config.state_file)
-        await notify.flush(world)
+            server.state.save(server.config.state_file)
+        await notify.flush(server)
 
 
 @web.middleware
 async def inject_faults(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Inject a requested fault, except on the admin path."""
-    world = request.app[WORLD]
+    server = request.app[SERVER]
     if request.path.startswith(ADMIN_PREFIX):
         return await handler(request)
     line = f"{request.method} {request.path}"
-    world.requests.append(line)
-    fault = world.faults.take(line)
-    return await handler(request) if fault is None else await _strike(fault, request, handler)
+    server.requests.append(line)
+    fault = server.faults.pop(line)
+    return await handler(request) if fault is None else await _inject(fault, request, handler)
 
 
-async def _strike(fault: Fault, request: web.Request, handler: Handler) -> web.StreamResponse:
+async def _inject(fault: Fault, request: web.Request, handler: Handler) -> web.StreamResponse:
     match fault.kind:
         case "status" | "no_code":
             answer = refusal(ApiError(fault.status, 10001, "Fault on order"), code=fault.kind == "status")
@@ -85,13 +87,13 @@ async def guard_api(request: web.Request, handler: Handler) -> web.StreamRespons
     """Check credentials and the rate limit below the API prefix; put every error in the envelope."""
     if not request.path.startswith(API_PREFIX):
         return await handler(request)
-    world = request.app[WORLD]
-    wait = world.rate.take(world.clock.now().timestamp(), world.config.rate_limit)
+    server = request.app[SERVER]
+    wait = server.rate.admit(server.clock.now().timestamp(), server.config.rate_limit)
     answer: web.StreamResponse
     try:
         if wait:
             raise ApiError(429, 971, "Please wait and consider throttling your request speed")
-        _authenticate(request, world)
+        _authenticate(request, server)
         answer = await handler(request)
     except ApiError as error:
         answer = refusal(error)
@@ -101,21 +103,21 @@ async def guard_api(request: web.Request, handler: Handler) -> web.StreamRespons
         )
     except web.HTTPMethodNotAllowed:
         answer = refusal(ApiError(405, 10405, "Method not allowed for this authentication scheme"))
-    _add_headers(answer, world, wait)
+    _add_headers(answer, server, wait)
     return answer
 
 
-def _add_headers(answer: web.StreamResponse, world: World, wait: float) -> None:
-    window_ends = world.rate.began + RATE_WINDOW - world.clock.now().timestamp()
-    left = max(0, world.config.rate_limit - world.rate.used)
+def _add_headers(answer: web.StreamResponse, server: ServerState, wait: float) -> None:
+    window_ends = server.rate.began + RATE_WINDOW - server.clock.now().timestamp()
+    left = max(0, server.config.rate_limit - server.rate.used)
     answer.headers["Ratelimit"] = f'"default";r={left};t={max(0, round(window_ends))}'
-    answer.headers["Ratelimit-Policy"] = f'"default";q={world.config.rate_limit};w={RATE_WINDOW}'
-    answer.headers["cf-ray"] = f"{next(world.rays):016x}-FAK"
+    answer.headers["Ratelimit-Policy"] = f'"default";q={server.config.rate_limit};w={RATE_WINDOW}'
+    answer.headers["cf-ray"] = f"{next(server.rays):016x}-FAK"
     if wait:
         answer.headers["retry-after"] = str(round(wait))
 
 
-def _authenticate(request: web.Request, world: World) -> None:
+def _authenticate(request: web.Request, server: ServerState) -> None:
     header = request.headers.get("Authorization")
     legacy = request.headers.get("X-Auth-Key")
     if header is None and (legacy is None or "X-Auth-Email" not in request.headers):
@@ -126,6 +128,6 @@ def _authenticate(request: web.Request, world: World) -> None:
         if scheme != "Bearer" or not token or " " in token:
             chain: list[dict[str, object]] = [{"code": 6111, "message": "Invalid format for Authorization header"}]
             raise ApiError(400, 6003, "Invalid request headers", chain)
-    right_account = request.path.startswith(f"{API_PREFIX}/accounts/{world.config.account_id}/")
-    if not right_account or not hmac.compare_digest(token.encode(), world.config.api_token.encode()):
-        raise ApiError(world.switches.wrong_token_status, 10000, "Authentication error")
+    right_account = request.path.startswith(f"{API_PREFIX}/accounts/{server.config.account_id}/")
+    if not right_account or not hmac.compare_digest(token.encode(), server.config.api_token.encode()):
+        raise ApiError(server.switches.wrong_token_status, 10000, "Authentication error")

@@ -24,18 +24,18 @@ class Notice:
     error: dict[str, Any] | None = None
 
 
-class Refused(Exception):
+class PublishRefused(Exception):
     """The encoder's connection is refused."""
 
 
 def connect(live: Input, key: str, now: datetime, protocol: str = "rtmp") -> list[Notice]:
-    """Connect an encoder with `key`. Raise Refused."""
+    """Connect an encoder with `key`. Raise PublishRefused."""
     if not hmac.compare_digest(key, live.key(live.secrets.srt if protocol == "srt" else live.secrets.ingest)):
-        raise Refused("wrong key")
+        raise PublishRefused("wrong key")
     if not live.enabled:
-        raise Refused("disabled")
+        raise PublishRefused("disabled")
     if live.connected_at is not None:
-        raise Refused("busy")
+        raise PublishRefused("busy")
     live.connected_at, live.lost_at = now, None
     _enter(live, "connected", "connected", now, protocol)
     return [Notice("live_input.connected", live.uid, now)]

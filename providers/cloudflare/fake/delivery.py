@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from providers.cloudflare.fake import broadcast, signing
-from providers.cloudflare.fake.server_state import WORLD, World
+from providers.cloudflare.fake.server_state import SERVER, ServerState
 from providers.cloudflare.fake.state import Input, Video
 from providers.cloudflare.fake.thumbnails import jpeg
 
@@ -56,13 +56,13 @@ def routes() -> list[web.RouteDef]:
 
 
 async def lifecycle(request: web.Request) -> web.Response:
-    world, target = request.app[WORLD], _target(request)
+    server, target = request.app[SERVER], _target(request)
     if target.live is None:
         live = target.video is not None and target.video.state == "live-inprogress"
         return _json({"isInput": False, "videoUID": target.video and target.video.uid, "live": live})
     video_uid, live = target.live.video_uid, broadcast.is_live(target.live)
     status = target.live.statuses[0].state if target.live.statuses else "disconnected"
-    if not live and world.switches.idle_lifecycle == "unknown":
+    if not live and server.switches.idle_lifecycle == "unknown":
         video_uid, live, status = "unknown", True, "ready"
     return _json({"isInput": True, "videoUID": video_uid, "live": live, "status": status, "chunked": False})
 
@@ -75,9 +75,9 @@ async def views(request: web.Request) -> web.Response:
 
 
 async def manifest(request: web.Request) -> web.Response:
-    world, target = request.app[WORLD], _target(request)
+    server, target = request.app[SERVER], _target(request)
     _allow(target)
-    video = _playing(world, target)
+    video = _playing(server, target)
     if video is None:
         return web.Response(status=204, headers=_CORS)
     headers = dict(_CORS)
@@ -92,9 +92,9 @@ async def manifest(request: web.Request) -> web.Response:
 
 
 async def thumbnail(request: web.Request) -> web.Response:
-    world, target = request.app[WORLD], _target(request)
+    server, target = request.app[SERVER], _target(request)
     _allow(target)
-    if _playing(world, target) is None:
+    if _playing(server, target) is None:
         raise web.HTTPNotFound
     width = _pixels(request, "width", THUMBNAIL_WIDTH)
     height = _pixels(request, "height", width * 9 // 16)
@@ -114,14 +114,14 @@ def _json(body: dict[str, object]) -> web.Response:
 
 
 def _target(request: web.Request) -> Target:
-    world, uid = request.app[WORLD], request.match_info["id"]
+    server, uid = request.app[SERVER], request.match_info["id"]
     signed = "." in uid
     if signed:
         try:
-            uid = signing.verify(world, uid, world.clock.now())
+            uid = signing.verify(server, uid, server.clock.now())
         except PermissionError as refused:
             raise web.HTTPUnauthorized(text=str(refused)) from None
-    live, video = world.state.inputs.get(uid), world.state.videos.get(uid)
+    live, video = server.state.inputs.get(uid), server.state.videos.get(uid)
     if live is None and video is None:
         raise web.HTTPNotFound
     return Target(live, video, signed)
@@ -133,11 +133,11 @@ def _allow(target: Target) -> None:
         raise web.HTTPUnauthorized(text="a signed token is required")
 
 
-def _playing(world: World, target: Target) -> Video | None:
+def _playing(server: ServerState, target: Target) -> Video | None:
     """Return the video of a target, None for an input that is not live."""
     video = target.video
     if target.live is not None:
-        video = world.state.videos[target.live.video_uid] if target.live.video_uid else None
+        video = server.state.videos[target.live.video_uid] if target.live.video_uid else None
     if video is not None and video.state == "error":
         raise web.HTTPFailedDependency
     return video

@@ -40,7 +40,7 @@ class Faults:
     def clear(self) -> None:
         self._waiting.clear()
 
-    def take(self, request_line: str) -> Fault | None:
+    def pop(self, request_line: str) -> Fault | None:
         """Return the first fault that matches and count one use of it."""
         for fault in self._waiting:
             if fault.match in request_line:

@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 
 from providers.cloudflare.fake import broadcast, shapes
 from providers.cloudflare.fake.envelope import answer, read
-from providers.cloudflare.fake.server_state import WORLD, ApiError, World
+from providers.cloudflare.fake.server_state import SERVER, ApiError, ServerState
 from providers.cloudflare.fake.state import Input, Request, Secrets
 
 MAX_IDEMPOTENCY_KEY = 255
@@ -58,46 +58,46 @@ def routes() -> list[web.RouteDef]:
 
 
 async def create(request: web.Request) -> web.Response:
-    world = request.app[WORLD]
+    server = request.app[SERVER]
     body = await read(request, InputBody)
     key = request.headers.get("Idempotency-Key")
-    if key is not None and (known := _made_before(world, key)) is not None:
-        return _show(world, known)
-    now = world.clock.now()
+    if key is not None and (known := _made_before(server, key)) is not None:
+        return _result(server, known)
+    now = server.clock.now()
     live = Input(created=now, modified=now)
-    _apply(world, live, body)
-    world.state.inputs[live.uid] = live
+    _apply(server, live, body)
+    server.state.inputs[live.uid] = live
     if key is not None:
-        world.state.requests[key] = Request(uid=live.uid, made=now)
-    return _show(world, live)
+        server.state.requests[key] = Request(uid=live.uid, made=now)
+    return _result(server, live)
 
 
 async def list_all(request: web.Request) -> web.Response:
-    world = request.app[WORLD]
-    newest_first = sorted(world.state.inputs.values(), key=lambda each: each.created, reverse=True)
+    server = request.app[SERVER]
+    newest_first = sorted(server.state.inputs.values(), key=lambda each: each.created, reverse=True)
     listed = [shapes.listed_input(each) for each in newest_first[:LIST_RANGE]]
-    if world.switches.list_shape == "array" and request.query.get("include_counts") != "true":
+    if server.switches.list_shape == "array" and request.query.get("include_counts") != "true":
         return answer(listed)
     return answer({"liveInputs": listed, "range": len(listed), "total": len(newest_first)})
 
 
 async def get(request: web.Request) -> web.Response:
-    world = request.app[WORLD]
-    return _show(world, world.input(request.match_info["uid"]))
+    server = request.app[SERVER]
+    return _result(server, server.input(request.match_info["uid"]))
 
 
 async def update(request: web.Request) -> web.Response:
-    world = request.app[WORLD]
-    live = world.input(request.match_info["uid"])
-    _apply(world, live, await read(request, InputBody))
-    return _changed(world, live)
+    server = request.app[SERVER]
+    live = server.input(request.match_info["uid"])
+    _apply(server, live, await read(request, InputBody))
+    return _changed(server, live)
 
 
 async def delete(request: web.Request) -> web.Response:
-    world = request.app[WORLD]
-    live = world.input(request.match_info["uid"])
-    world.outbox += broadcast.end(world.state, live, world.clock.now(), world.switches)
-    del world.state.inputs[live.uid]
+    server = request.app[SERVER]
+    live = server.input(request.match_info["uid"])
+    server.outbox += broadcast.end(server.state, live, server.clock.now(), server.switches)
+    del server.state.inputs[live.uid]
     return web.Response()
 
 
@@ -110,48 +110,48 @@ async def disable(request: web.Request) -> web.Response:
 
 
 async def rotate_keys(request: web.Request) -> web.Response:
-    world = request.app[WORLD]
-    live = world.input(request.match_info["uid"])
-    live.secrets, live.keys_rotated = Secrets(), world.clock.now()
-    world.outbox += broadcast.drop(live, world.clock.now())
-    return _changed(world, live)
+    server = request.app[SERVER]
+    live = server.input(request.match_info["uid"])
+    live.secrets, live.keys_rotated = Secrets(), server.clock.now()
+    server.outbox += broadcast.drop(live, server.clock.now())
+    return _changed(server, live)
 
 
 async def videos(request: web.Request) -> web.Response:
-    world = request.app[WORLD]
-    live = world.input(request.match_info["uid"])
-    theirs = [each for each in world.state.videos.values() if each.input_uid == live.uid]
+    server = request.app[SERVER]
+    live = server.input(request.match_info["uid"])
+    theirs = [each for each in server.state.videos.values() if each.input_uid == live.uid]
     theirs.sort(key=lambda each: (each.state == "live-inprogress", each.created), reverse=True)
-    return answer([shapes.video(each, world.base) for each in theirs])
+    return answer([shapes.video(each, server.base) for each in theirs])
 
 
 def _switch(request: web.Request, on: bool) -> web.Response:
-    world = request.app[WORLD]
-    if not world.switches.enable_routes:
+    server = request.app[SERVER]
+    if not server.switches.enable_routes:
         raise web.HTTPNotFound
-    live = world.input(request.match_info["uid"])
-    _set_enabled(world, live, on)
-    return _changed(world, live)
+    live = server.input(request.match_info["uid"])
+    _set_enabled(server, live, on)
+    return _changed(server, live)
 
 
-def _made_before(world: World, key: str) -> Input | None:
+def _made_before(server: ServerState, key: str) -> Input | None:
     if not key or len(key.encode()) > MAX_IDEMPOTENCY_KEY:
         raise ApiError(400, 10005, f"Idempotency-Key: 1 to {MAX_IDEMPOTENCY_KEY} bytes")
-    known = world.state.requests.get(key)
-    if known is None or world.clock.now() >= known.made + IDEMPOTENCY_LIFE:
+    known = server.state.requests.get(key)
+    if known is None or server.clock.now() >= known.made + IDEMPOTENCY_LIFE:
         return None
-    if known.uid not in world.state.inputs:
+    if known.uid not in server.state.inputs:
         raise ApiError(409, 10409, "Conflict: the live input made with this Idempotency-Key was deleted")
-    return world.state.inputs[known.uid]
+    return server.state.inputs[known.uid]
 
 
-def _apply(world: World, live: Input, body: InputBody) -> None:
+def _apply(server: ServerState, live: Input, body: InputBody) -> None:
     sent = body.model_fields_set
     days = body.deleteRecordingAfterDays
     if days is not None and days not in RETENTION_DAYS:
         raise ApiError(400, 10060, "deleteRecordingAfterDays must be between 30 and 1096")
-    declined = _declines(world, body.recording.timeoutSeconds)
-    if declined and world.switches.declined_timeout == "error":
+    declined = _declines(server, body.recording.timeoutSeconds)
+    if declined and server.switches.declined_timeout == "error":
         raise ApiError(400, 10005, "recording.timeoutSeconds is not a value this account accepts")
     if "meta" in sent:
         live.meta = body.meta
@@ -174,24 +174,24 @@ def _apply(world: World, live: Input, body: InputBody) -> None:
             }
         )
     if "enabled" in sent:
-        _set_enabled(world, live, body.enabled)
+        _set_enabled(server, live, body.enabled)
 
 
-def _declines(world: World, seconds: int | None) -> bool:
-    accepted = world.switches.accepted_timeouts
+def _declines(server: ServerState, seconds: int | None) -> bool:
+    accepted = server.switches.accepted_timeouts
     return bool(seconds) and accepted is not None and seconds not in accepted
 
 
-def _set_enabled(world: World, live: Input, on: bool) -> None:
+def _set_enabled(server: ServerState, live: Input, on: bool) -> None:
     live.enabled = on
     if not on:
-        world.outbox += broadcast.end(world.state, live, world.clock.now(), world.switches)
+        server.outbox += broadcast.end(server.state, live, server.clock.now(), server.switches)
 
 
-def _changed(world: World, live: Input) -> web.Response:
-    live.modified = world.clock.now()
-    return _show(world, live)
+def _changed(server: ServerState, live: Input) -> web.Response:
+    live.modified = server.clock.now()
+    return _result(server, live)
 
 
-def _show(world: World, live: Input) -> web.Response:
-    return answer(shapes.live_input(live, world.base, world.switches))
+def _result(server: ServerState, live: Input) -> web.Response:
+    return answer(shapes.live_input(live, server.base, server.switches))

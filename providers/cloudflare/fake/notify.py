@@ -12,7 +12,7 @@ import structlog
 
 from providers.cloudflare.fake import shapes
 from providers.cloudflare.fake.broadcast import Notice
-from providers.cloudflare.fake.server_state import World
+from providers.cloudflare.fake.server_state import ServerState
 
 log = structlog.get_logger(__name__)
 
@@ -20,16 +20,16 @@ SEND_TIMEOUT = aiohttp.ClientTimeout(total=2)
 """A receiver that is slower loses the webhook."""
 
 
-async def flush(world: World) -> None:
+async def flush(server: ServerState) -> None:
     """Send pending webhooks."""
-    notices, world.outbox[:] = list(world.outbox), []
+    notices, server.outbox[:] = list(server.outbox), []
     for notice in notices:
-        await (_send_video(world, notice) if notice.event == "video" else _send_live(world, notice))
+        await (_send_video(server, notice) if notice.event == "video" else _send_live(server, notice))
 
 
-async def send_test(world: World) -> int | None:
+async def send_test(server: ServerState) -> int | None:
     """Send the test POST for a new notification destination. Return the receiver's status, None without an answer."""
-    return await _post_live(world, {"text": "Hello World! This is a test message sent from the fake."})
+    return await _post_live(server, {"text": "Hello World! This is a test message sent from the fake."})
 
 
 def sign(secret: str, body: bytes, unix_seconds: int) -> str:
@@ -38,7 +38,7 @@ def sign(secret: str, body: bytes, unix_seconds: int) -> str:
     return f"time={unix_seconds},sig1={digest}"
 
 
-async def _send_live(world: World, notice: Notice) -> None:
+async def _send_live(server: ServerState, notice: Notice) -> None:
     at = shapes.timestamp(notice.at).replace("Z", "000Z")
     data: dict[str, Any] = {
         "notification_name": "Stream Live Input",
@@ -55,40 +55,40 @@ async def _send_live(world: World, notice: Notice) -> None:
         f"Updated at: {at}",
     )
     await _post_live(
-        world,
+        server,
         {
             "name": "Live webhook",
             "text": "\n".join(lines),
             "data": data,
             "ts": int(notice.at.timestamp()),
-            "account_id": world.config.account_id,
+            "account_id": server.config.account_id,
             "alert_type": "stream_live_notifications",
         },
     )
 
 
-async def _post_live(world: World, body: dict[str, Any]) -> int | None:
-    if world.live_webhook is None:
+async def _post_live(server: ServerState, body: dict[str, Any]) -> int | None:
+    if server.live_webhook is None:
         return None
-    url, secret = world.live_webhook
-    return await _post(world, url, json.dumps(body).encode(), {"cf-webhook-auth": secret})
+    url, secret = server.live_webhook
+    return await _post(server, url, json.dumps(body).encode(), {"cf-webhook-auth": secret})
 
 
-async def _send_video(world: World, notice: Notice) -> None:
-    video, webhook = world.state.videos.get(notice.uid), world.state.webhook
+async def _send_video(server: ServerState, notice: Notice) -> None:
+    video, webhook = server.state.videos.get(notice.uid), server.state.webhook
     if video is None or webhook is None:
         return
-    body = json.dumps(shapes.video(video, world.base)).encode()
-    signature = sign(webhook.secret, body, int(world.clock.now().timestamp()))
-    await _post(world, webhook.url, body, {"Webhook-Signature": signature})
+    body = json.dumps(shapes.video(video, server.base)).encode()
+    signature = sign(webhook.secret, body, int(server.clock.now().timestamp()))
+    await _post(server, webhook.url, body, {"Webhook-Signature": signature})
 
 
-async def _post(world: World, url: str, body: bytes, headers: dict[str, str]) -> int | None:
-    if world.http is None:
+async def _post(server: ServerState, url: str, body: bytes, headers: dict[str, str]) -> int | None:
+    if server.http is None:
         return None
     headers = {"Content-Type": "application/json", **headers}
     try:
-        async with world.http.post(url, data=body, headers=headers, timeout=SEND_TIMEOUT) as answer:
+        async with server.http.post(url, data=body, headers=headers, timeout=SEND_TIMEOUT) as answer:
             return answer.status
     except (aiohttp.ClientError, TimeoutError) as failure:
         log.warning("webhook not delivered", url=url, failure=type(failure).__name__)

@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 
 from providers.cloudflare.fake import shapes
 from providers.cloudflare.fake.envelope import answer, read
-from providers.cloudflare.fake.server_state import NOT_FOUND, WORLD, ApiError
+from providers.cloudflare.fake.server_state import NOT_FOUND, SERVER, ApiError
 from providers.cloudflare.fake.state import Input, Output
 
 MAX_OUTPUTS = 50
@@ -59,7 +59,7 @@ async def delete(request: web.Request) -> web.Response:
 
 
 def _live(request: web.Request) -> Input:
-    return request.app[WORLD].input(request.match_info["uid"])
+    return request.app[SERVER].input(request.match_info["uid"])
 
 
 def _output(request: web.Request) -> Output:

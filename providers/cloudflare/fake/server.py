@@ -10,10 +10,9 @@ from pathlib import Path
 import structlog
 from aiohttp import ClientSession, web
 
-from providers.cloudflare.fake import admin, delivery, inputs, notify, outputs, signing, videos
-from providers.cloudflare.fake import auth as gate
+from providers.cloudflare.fake import admin, auth, delivery, inputs, notify, outputs, signing, videos
 from providers.cloudflare.fake.config import MAX_BODY, Clock, FakeConfig, OffsetClock
-from providers.cloudflare.fake.server_state import WORLD, World
+from providers.cloudflare.fake.server_state import SERVER, ServerState
 from providers.cloudflare.fake.state import State
 
 log = structlog.get_logger(__name__)
@@ -28,16 +27,16 @@ STOP_TIMEOUT = 2.0
 def make_app(config: FakeConfig | None = None, clock: Clock | None = None) -> web.Application:
     """Return the fake as an application. Its state advances only with requests; `serve` adds periodic updates."""
     config = config or FakeConfig()
-    world = World(config, clock or OffsetClock(), State.load(config.state_file), config.switches.model_copy())
+    server = ServerState(config, clock or OffsetClock(), State.load(config.state_file), config.switches.model_copy())
     if config.live_webhook_url is not None:
-        world.live_webhook = (config.live_webhook_url, config.live_webhook_secret)
-    app = web.Application(middlewares=[gate.keep_time, gate.inject_faults, gate.guard_api], client_max_size=MAX_BODY)
-    app[WORLD] = world
+        server.live_webhook = (config.live_webhook_url, config.live_webhook_secret)
+    app = web.Application(middlewares=[auth.keep_time, auth.inject_faults, auth.guard_api], client_max_size=MAX_BODY)
+    app[SERVER] = server
     # Fixed paths of /stream before /stream/{video}.
-    api = f"{gate.API_PREFIX}/accounts/{config.account_id}"
+    api = f"{auth.API_PREFIX}/accounts/{config.account_id}"
     app.add_routes(_below(api, [*inputs.routes(), *outputs.routes(), *signing.routes(), *videos.routes()]))
     app.add_routes(_below(f"/customer-{config.customer_code}", delivery.routes()))
-    app.add_routes(_below(gate.ADMIN_PREFIX, admin.routes()))
+    app.add_routes(_below(auth.ADMIN_PREFIX, admin.routes()))
     app.cleanup_ctx.append(_webhook_client)
     return app
 
@@ -55,27 +54,27 @@ async def serve(
         origin = "http://{}:{}".format(*runner.addresses[0][:2])
         log.info(
             "the fake Cloudflare listens",
-            base_url=f"{origin}{gate.API_PREFIX}",
+            base_url=f"{origin}{auth.API_PREFIX}",
             customer_url=f"{origin}/customer-{config.customer_code}",
             account_id=config.account_id,
         )
-        await _tick(app[WORLD])
+        await _tick(app[SERVER])
     finally:
         await runner.cleanup()
 
 
-async def _tick(world: World) -> None:
+async def _tick(server: ServerState) -> None:
     while True:
         await asyncio.sleep(TICK)
-        world.settle()
-        if world.outbox:
-            world.state.save(world.config.state_file)
-            await notify.flush(world)
+        server.settle()
+        if server.outbox:
+            server.state.save(server.config.state_file)
+            await notify.flush(server)
 
 
 async def _webhook_client(app: web.Application) -> AsyncIterator[None]:
     async with ClientSession() as http:
-        app[WORLD].http = http
+        app[SERVER].http = http
         yield
 
 

@@ -38,7 +38,7 @@ class RateWindow:
     used: int = 0
     blocked_until: float = 0.0
 
-    def take(self, now: float, limit: int) -> float:
+    def admit(self, now: float, limit: int) -> float:
         """Count one request. Return the seconds to wait when it is refused, else 0."""
         if now < self.blocked_until:
             return self.blocked_until - now
@@ -52,7 +52,7 @@ class RateWindow:
 
 
 @dataclass(slots=True)
-class World:
+class ServerState:
     """One fake account."""
 
     config: FakeConfig
@@ -87,4 +87,4 @@ class World:
             raise ApiError(404, 10003, NOT_FOUND) from None
 
 
-WORLD = web.AppKey("world", World)
+SERVER = web.AppKey("server", ServerState)

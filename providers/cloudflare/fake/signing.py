@@ -16,7 +16,7 @@ from pydantic import AliasChoices, BaseModel, Field
 
 from providers.cloudflare.fake import shapes
 from providers.cloudflare.fake.envelope import answer, read
-from providers.cloudflare.fake.server_state import NOT_FOUND, WORLD, ApiError, World
+from providers.cloudflare.fake.server_state import NOT_FOUND, SERVER, ApiError, ServerState
 from providers.cloudflare.fake.state import SigningKey, Webhook
 
 HOUR = 3600
@@ -58,9 +58,9 @@ def routes() -> list[web.RouteDef]:
 
 
 async def create_key(request: web.Request) -> web.Response:
-    world = request.app[WORLD]
-    key = await _new_key(world)
-    world.state.keys[key.id] = key
+    server = request.app[SERVER]
+    key = await _new_key(server)
+    server.state.keys[key.id] = key
     private = serialization.load_pem_private_key(key.pem.encode(), None)
     jwk = jwt.algorithms.RSAAlgorithm.to_jwk(private)  # type: ignore[arg-type]
     shape = {"id": key.id, "created": shapes.timestamp(key.created), "pem": _b64(key.pem), "jwk": _b64(jwk)}
@@ -68,29 +68,29 @@ async def create_key(request: web.Request) -> web.Response:
 
 
 async def list_keys(request: web.Request) -> web.Response:
-    keys = request.app[WORLD].state.keys.values()
+    keys = request.app[SERVER].state.keys.values()
     return answer(
         [{"id": each.id, "created": shapes.timestamp(each.created)} for each in keys if each.id != ACCOUNT_KEY]
     )
 
 
 async def delete_key(request: web.Request) -> web.Response:
-    if request.app[WORLD].state.keys.pop(request.match_info["key"], None) is None:
+    if request.app[SERVER].state.keys.pop(request.match_info["key"], None) is None:
         raise ApiError(404, 10003, NOT_FOUND)
     return answer("Revoked")
 
 
 async def create_token(request: web.Request) -> web.Response:
-    world, uid = request.app[WORLD], request.match_info["uid"]
-    if uid not in world.state.inputs:
-        world.video(uid)
-    body, now = await read(request, TokenBody), int(world.clock.now().timestamp())
+    server, uid = request.app[SERVER], request.match_info["uid"]
+    if uid not in server.state.inputs:
+        server.video(uid)
+    body, now = await read(request, TokenBody), int(server.clock.now().timestamp())
     expires = now + HOUR if body.exp is None else body.exp
     if expires > now + MAX_LIFE:
         raise ApiError(400, 10005, "exp: at most 24 hours ahead")
     if (body.id is None) != (body.pem is None):
         raise ApiError(400, 10005, "id and pem belong together")
-    key = await _account_key(world)
+    key = await _account_key(server)
     key_id, pem = (key.id, key.pem) if body.id is None else (body.id, _unpack(body.pem or ""))
     claims: dict[str, Any] = {"sub": uid, "kid": key_id, "exp": str(expires), "nbf": str(body.nbf or now - HOUR)}
     if body.accessRules:
@@ -104,10 +104,10 @@ async def create_token(request: web.Request) -> web.Response:
     return answer({"token": token})
 
 
-def verify(world: World, token: str, now: datetime) -> str:
+def verify(server: ServerState, token: str, now: datetime) -> str:
     """Return the uid a token gives access to. Raise PermissionError."""
     try:
-        key = world.state.keys[str(jwt.get_unverified_header(token)["kid"])]
+        key = server.state.keys[str(jwt.get_unverified_header(token)["kid"])]
         public = serialization.load_pem_private_key(key.pem.encode(), None).public_key()
         options: Any = {"verify_exp": False, "verify_nbf": False, "verify_iat": False}
         claims = jwt.decode(token, public, algorithms=["RS256"], options=options)  # type: ignore[arg-type]
@@ -120,25 +120,25 @@ def verify(world: World, token: str, now: datetime) -> str:
 
 
 async def set_webhook(request: web.Request) -> web.Response:
-    world = request.app[WORLD]
+    server = request.app[SERVER]
     body = await read(request, WebhookBody)
-    world.state.webhook = Webhook(url=body.notificationUrl, modified=world.clock.now())
-    return answer(_webhook(world))
+    server.state.webhook = Webhook(url=body.notificationUrl, modified=server.clock.now())
+    return answer(_webhook(server))
 
 
 async def get_webhook(request: web.Request) -> web.Response:
-    return answer(_webhook(request.app[WORLD]))
+    return answer(_webhook(request.app[SERVER]))
 
 
 async def delete_webhook(request: web.Request) -> web.Response:
-    world = request.app[WORLD]
-    _webhook(world)
-    world.state.webhook = None
+    server = request.app[SERVER]
+    _webhook(server)
+    server.state.webhook = None
     return answer("")
 
 
-def _webhook(world: World) -> dict[str, str]:
-    webhook = world.state.webhook
+def _webhook(server: ServerState) -> dict[str, str]:
+    webhook = server.state.webhook
     if webhook is None:
         raise ApiError(404, 10003, NOT_FOUND)
     modified = shapes.timestamp(webhook.modified)
@@ -150,19 +150,19 @@ def _blocked(rules: list[dict[str, Any]]) -> bool:
     return next((rule.get("action") == "block" for rule in rules if rule.get("type") == "any"), False)
 
 
-async def _account_key(world: World) -> SigningKey:
-    if ACCOUNT_KEY not in world.state.keys:
-        key = await _new_key(world)
-        world.state.keys[ACCOUNT_KEY] = key.model_copy(update={"id": ACCOUNT_KEY})
-    return world.state.keys[ACCOUNT_KEY]
+async def _account_key(server: ServerState) -> SigningKey:
+    if ACCOUNT_KEY not in server.state.keys:
+        key = await _new_key(server)
+        server.state.keys[ACCOUNT_KEY] = key.model_copy(update={"id": ACCOUNT_KEY})
+    return server.state.keys[ACCOUNT_KEY]
 
 
-async def _new_key(world: World) -> SigningKey:
+async def _new_key(server: ServerState) -> SigningKey:
     private = await asyncio.to_thread(rsa.generate_private_key, 65537, 2048)
     pem = private.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     ).decode()
-    return SigningKey(pem=pem, created=world.clock.now())
+    return SigningKey(pem=pem, created=server.clock.now())
 
 
 def _payload(claims: dict[str, Any]) -> bytes:

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from providers.cloudflare.fake import shapes
 from providers.cloudflare.fake.envelope import answer, read
-from providers.cloudflare.fake.server_state import WORLD, ApiError, World
+from providers.cloudflare.fake.server_state import SERVER, ApiError, ServerState
 from providers.cloudflare.fake.state import Video
 
 MAX_LIMIT = 1000
@@ -42,10 +42,10 @@ def routes() -> list[web.RouteDef]:
 
 
 async def list_all(request: web.Request) -> web.Response:
-    world, query = request.app[WORLD], request.query
-    matching = [each for each in world.state.videos.values() if _matches(each, world, query)]
+    server, query = request.app[SERVER], request.query
+    matching = [each for each in server.state.videos.values() if _matches(each, server, query)]
     matching.sort(key=lambda each: (each.created, each.uid), reverse=query.get("asc") != "true")
-    listed = [shapes.video(each, world.base) for each in matching[: _limit(query)]]
+    listed = [shapes.video(each, server.base) for each in matching[: _limit(query)]]
     if query.get("include_counts") == "true":
         # Strings beside `result`, as the documentation's sample prints them.
         return answer(listed, total=str(len(matching)), range=str(len(listed)))
@@ -53,13 +53,13 @@ async def list_all(request: web.Request) -> web.Response:
 
 
 async def get(request: web.Request) -> web.Response:
-    world = request.app[WORLD]
-    return answer(shapes.video(world.video(request.match_info["video"]), world.base))
+    server = request.app[SERVER]
+    return answer(shapes.video(server.video(request.match_info["video"]), server.base))
 
 
 async def edit(request: web.Request) -> web.Response:
-    world = request.app[WORLD]
-    video, change = world.video(request.match_info["video"]), await read(request, VideoChange)
+    server = request.app[SERVER]
+    video, change = server.video(request.match_info["video"]), await read(request, VideoChange)
     names = {
         "allowedOrigins": "allowed_origins",
         "creator": "creator",
@@ -72,27 +72,27 @@ async def edit(request: web.Request) -> web.Response:
     for sent in change.model_fields_set:
         setattr(video, names[sent], getattr(change, sent))
     video.name = str(video.meta.get("name", video.name))
-    video.modified = world.clock.now()
-    return answer(shapes.video(video, world.base))
+    video.modified = server.clock.now()
+    return answer(shapes.video(video, server.base))
 
 
 async def delete(request: web.Request) -> web.Response:
-    world = request.app[WORLD]
-    video = world.video(request.match_info["video"])
+    server = request.app[SERVER]
+    video = server.video(request.match_info["video"])
     if video.state == "live-inprogress":
         raise ApiError(409, 10046, "The video is still recording")
-    del world.state.videos[video.uid]
+    del server.state.videos[video.uid]
     return web.Response()
 
 
 async def embed(request: web.Request) -> web.Response:
-    world = request.app[WORLD]
-    video = world.video(request.match_info["video"])
+    server = request.app[SERVER]
+    video = server.video(request.match_info["video"])
     return web.Response(text=f'<stream src="{video.uid}" controls></stream>', content_type="text/html")
 
 
 async def storage_usage(request: web.Request) -> web.Response:
-    videos = request.app[WORLD].state.videos.values()
+    videos = request.app[SERVER].state.videos.values()
     minutes = sum(max(0.0, each.duration) for each in videos) / 60
     return answer({"totalStorageMinutes": minutes, "totalStorageMinutesLimit": 1000, "videoCount": len(videos)})
 
@@ -104,7 +104,7 @@ def _limit(query: MultiMapping[str]) -> int:
     return min(int(raw), MAX_LIMIT)
 
 
-def _matches(video: Video, world: World, query: MultiMapping[str]) -> bool:
+def _matches(video: Video, server: ServerState, query: MultiMapping[str]) -> bool:
     """Return whether a video passes every filter that was sent; unknown parameters are ignored."""
     tests: dict[str, Callable[[str], bool]] = {
         "id": lambda ids: video.uid in ids.split(","),
@@ -117,7 +117,7 @@ def _matches(video: Video, world: World, query: MultiMapping[str]) -> bool:
         "type": lambda kind: (video.state == "live-inprogress") == (kind == "live"),
     }
     for name in ("before", "end"):
-        tests[name] = lambda at: _is_before(video, _moment(at), world.switches.before_inclusive)
+        tests[name] = lambda at: _is_before(video, _moment(at), server.switches.before_inclusive)
     for name in ("after", "start"):
         tests[name] = lambda at: video.created > _moment(at)
     return all(test(query[name]) for name, test in tests.items() if name in query)

@@ -95,7 +95,7 @@ def _parse_sps(nal: bytes) -> tuple[int, int, float]:
     bits.read(16)  # constraint flags, level_idc
     bits.unsigned()  # seq_parameter_set_id
     chroma_format = _read_chroma(bits) if profile in _PROFILES_WITH_CHROMA else 1
-    _skip_picture_order(bits)
+    _skip_pic_order_cnt(bits)
     width_in_mbs = bits.unsigned() + 1
     height_in_units = bits.unsigned() + 1
     frames_only = bits.flag()
@@ -133,7 +133,7 @@ def _skip_scaling_list(bits: BitReader, size: int) -> None:
         last = next_scale or last
 
 
-def _skip_picture_order(bits: BitReader) -> None:
+def _skip_pic_order_cnt(bits: BitReader) -> None:
     bits.unsigned()  # log2_max_frame_num_minus4
     order_type = bits.unsigned()
     if order_type == 0:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from providers.base import LatencyMode
 from providers.local.flv.tag import FlvTag
 from providers.local.live.context import Encoder
+from providers.local.live.live_session import LiveSession
 from providers.local.live.refusals import MediaRefused
-from providers.local.live.session import LiveSession
 
 COLLECT = {LatencyMode.STANDARD: 0.25, LatencyMode.REDUCED: 0.16, LatencyMode.LOW: 0.08}
 """Seconds of media the ingest may buffer before it hands it on: a quarter of a part, less in the modes with less delay.

@@ -17,11 +17,11 @@ from providers.local.live.admission import require_open, require_target
 from providers.local.live.context import SessionContext
 from providers.local.live.disk_guard import DiskGuard
 from providers.local.live.encoder_link import EncoderLink
+from providers.local.live.live_session import CHECK_INTERVAL, SHORTEST_SHOWN, LiveSession
 from providers.local.live.pipeline import Pipeline, build_pipeline
 from providers.local.live.ports import Publication, PublishRequest
 from providers.local.live.refusal_history import RefusalHistory
 from providers.local.live.refusals import PublishRefused, Refusal
-from providers.local.live.session import CHECK_INTERVAL, SHORTEST_SHOWN, LiveSession
 from providers.local.live.stored_broadcasts import StoredBroadcasts
 from providers.local.live.transcoding import Transcoding
 from providers.local.packager import cutting

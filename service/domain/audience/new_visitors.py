@@ -39,7 +39,7 @@ class NewVisitors:
             self._limits.burst, self._limits.per_second, self._limits.max_addresses, ipv6_prefix=IPV6_SITE
         )
 
-    def knows(self, stream: str, visitor_id: str, now_ms: int) -> bool:
+    def is_known(self, stream: str, visitor_id: str, now_ms: int) -> bool:
         """Return whether the visitor was admitted to this stream within the last window, and extend that by another one."""
         if now_ms - self._rotated_ms >= WINDOW_MS or len(self._recent) >= self._limits.max_known:
             self._rotate(now_ms)

@@ -106,7 +106,7 @@ class Channels:
             member_count=len(member_ids),
         )
         await self._store.add_channel(channel, member_ids)
-        self._tell(channel)
+        self._notify(channel)
         return channel
 
     async def get(self, organization_id: UUID, channel_id: UUID) -> Channel:
@@ -170,9 +170,9 @@ class Channels:
                 await listener(channel_id)
             except DomainError as failure:
                 log.warning("the stream of a deleted channel still runs", channel=str(channel_id), reason=str(failure))
-        self._tell(entry.channel)
+        self._notify(entry.channel)
 
-    def _tell(self, channel: Channel) -> None:
+    def _notify(self, channel: Channel) -> None:
         for listener in self._listeners:
             listener(channel.organization_id, channel.id)
 

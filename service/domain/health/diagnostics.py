@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from providers.health import InputHealth
+from service.domain.health.measurements import Measurements
 from service.domain.health.rules import RULES, Severity
-from service.domain.health.view import View
 
 WORST_FIRST = (Severity.ERROR, Severity.WARNING, Severity.INFO)
 
@@ -26,10 +26,10 @@ class HealthFinding:
 
 def findings(health: InputHealth) -> list[HealthFinding]:
     """Return the problems of the stream, worst first. Unknown values cause none."""
-    view = View(health)
+    measured = Measurements(health)
     found = [
-        HealthFinding(rule.code, rule.severity, rule.sentence.format(v=view), rule.advice.format(v=view))
+        HealthFinding(rule.code, rule.severity, rule.sentence.format(v=measured), rule.advice.format(v=measured))
         for rule in RULES
-        if rule.applies(view) and (health.passthrough or not rule.of_passthrough)
+        if rule.applies(measured) and (health.passthrough or not rule.of_passthrough)
     ]
     return sorted(found, key=lambda each: WORST_FIRST.index(each.severity))

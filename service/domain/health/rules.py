@@ -1,6 +1,6 @@
 """The table of diagnostics: what can be wrong with a stream, how to detect it, what viewers notice, and which OBS setting fixes it.
 
-Menu names are those of OBS Studio 30 and later. `diagnostics.py` applies the table; `view.py` defines the names used in it.
+Menu names are those of OBS Studio 30 and later. `diagnostics.py` applies the table; `measurements.py` defines the names used in it.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from providers.health import RecordingState, RefusalKind
-from service.domain.health.view import View
+from service.domain.health.measurements import Measurements
 
 
 class Severity(StrEnum):
@@ -26,11 +26,11 @@ INFO, WARNING, ERROR = Severity.INFO, Severity.WARNING, Severity.ERROR
 
 @dataclass(frozen=True, slots=True)
 class HealthRule:
-    """A row of the table. `sentence` and `advice` are format strings over the view `v`, such as `{v.fps:.0f}`."""
+    """A row of the table. `sentence` and `advice` are format strings over the measurements `v`, such as `{v.fps:.0f}`."""
 
     code: str
     severity: Severity
-    applies: Callable[[View], bool]
+    applies: Callable[[Measurements], bool]
     sentence: str
     advice: str
     of_passthrough: bool = False

@@ -8,7 +8,7 @@ from collections.abc import Callable
 MINOR_GAP = 0.5
 """Seconds between two wake-ups for minor changes, so that a thousand arriving visitors do not cause a thousand counts for each."""
 
-CROWD = 2_000
+MANY_LISTENERS = 2_000
 """Listeners from which the gap grows with their number: waking them takes time that new connections need, too."""
 
 MAX_MINOR_GAP = 1.0
@@ -17,7 +17,7 @@ MAX_MINOR_GAP = 1.0
 
 def minor_gap(listeners: int) -> float:
     """Return the seconds between two wake-ups of that many listeners for minor changes."""
-    return min(MAX_MINOR_GAP, MINOR_GAP * max(1.0, listeners / CROWD))
+    return min(MAX_MINOR_GAP, MINOR_GAP * max(1.0, listeners / MANY_LISTENERS))
 
 
 class ChangeNotifier:

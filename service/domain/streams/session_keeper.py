@@ -157,11 +157,11 @@ class SessionKeeper:
     # The audience.
 
     async def _sample_forever(self) -> None:
-        looks = 0
+        samples = 0
         while True:
             with suppress(Unavailable):
-                await self.sample(visitors=looks % self._limits.audience_every == 0)
-            looks += 1
+                await self.sample(visitors=samples % self._limits.audience_every == 0)
+            samples += 1
             await asyncio.sleep(self._limits.sample_every)
 
     async def sample(self, *, visitors: bool) -> None:
@@ -209,8 +209,8 @@ class SessionKeeper:
             await self._close_if_old(session, uid)
 
     async def _close_if_old(self, session: StreamSession, uid: InputUid | None) -> None:
-        patience = self._limits.abandoned_after if session.by_encoder else self._limits.unused_after
-        if self._clock.now() >= session.started_at + patience:
+        limit = self._limits.abandoned_after if session.by_encoder else self._limits.unused_after
+        if self._clock.now() >= session.started_at + limit:
             await self.finish(session, uid, self._clock.now())
 
     async def _note_visitors(self, session: StreamSession, uid: InputUid) -> None:

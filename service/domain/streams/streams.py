@@ -123,7 +123,7 @@ class Streams:
             nonlocal created
             live_input, created = await self._ensure(channel, changes)
             if created:
-                self._tell(channel.organization_id, channel.id)
+                self._notify(channel.organization_id, channel.id)
             return live_input
 
         with provider_errors(channel.organization_id):
@@ -176,7 +176,7 @@ class Streams:
             return
         if owner is not None:
             log.warning("live input deleted at the provider", channel=str(owner[1]), input=uid)
-            self._tell(*owner)
+            self._notify(*owner)
 
     async def end(self, channel_id: UUID) -> None:
         """Delete the live input of a deleted channel, and keep its recordings.
@@ -285,7 +285,7 @@ class Streams:
         await self._claims.note_options(channel.id, live_input.uid, live_input.options)
         return live_input
 
-    def _tell(self, organization_id: UUID, channel_id: UUID) -> None:
+    def _notify(self, organization_id: UUID, channel_id: UUID) -> None:
         for listener in self._listeners:
             listener(organization_id, channel_id)
 

@@ -32,28 +32,28 @@ def budget(clock: Monotonic) -> Budget:
 def exhaust(budget: Budget, priority: Priority, tenant: str | None = None) -> int:
     """Take as many as there are; how many there were."""
     taken = 0
-    while budget.take(priority, tenant) is None:
+    while budget.acquire(priority, tenant) is None:
         taken += 1
     return taken
 
 
 def test_a_burst_is_allowed_and_then_a_wait_is_returned(budget: Budget) -> None:
     assert exhaust(budget, Priority.WRITE) == BURST
-    refusal = budget.take()
+    refusal = budget.acquire()
     assert refusal is not None and 0 < refusal.wait <= 1 / RATE
 
 
 def test_after_the_wait_one_more_goes(budget: Budget, clock: Monotonic) -> None:
     exhaust(budget, Priority.WRITE)
-    refusal = budget.take()
+    refusal = budget.acquire()
     assert refusal is not None
     clock.now += refusal.wait + 1e-6
-    assert budget.take() is None
+    assert budget.acquire() is None
 
 
 def test_a_retry_after_the_given_wait_finds_more_than_one_token(budget: Budget, clock: Monotonic) -> None:
     exhaust(budget, Priority.WRITE)
-    refusal = budget.take()
+    refusal = budget.acquire()
     assert refusal is not None
     clock.now += refusal.retry_after
     assert exhaust(budget, Priority.WRITE) >= 5
@@ -77,8 +77,8 @@ def test_an_organization_that_takes_all_it_gets_leaves_the_viewers_of_all_their_
 ) -> None:
     polls = 0
     for _ in range(3000):
-        budget.take(priority, BUSY)
-        polls += budget.take(Priority.POLL) is None
+        budget.acquire(priority, BUSY)
+        polls += budget.acquire(Priority.POLL) is None
         clock.now += 0.1
     assert polls >= 300 * RATE / 3
 
@@ -89,21 +89,21 @@ def test_one_organization_that_takes_all_it_gets_leaves_fifteen_creates_to_anoth
     budget: Budget, clock: Monotonic, priority: Priority, seconds: int
 ) -> None:
     for _ in range(seconds * 10):
-        budget.take(priority, BUSY)
+        budget.acquire(priority, BUSY)
         clock.now += 0.1
     exhaust(budget, priority, BUSY)
     requests = 0
-    while budget.take(Priority.WRITE, QUIET) is None:
-        budget.take(priority, BUSY)
+    while budget.acquire(Priority.WRITE, QUIET) is None:
+        budget.acquire(priority, BUSY)
         requests += 1
     assert requests >= 2 * 15  # a create looks for the input first, then makes it
 
 
 def test_an_organization_above_its_share_is_told_so(budget: Budget) -> None:
     exhaust(budget, Priority.READ, BUSY)
-    refusal = budget.take(Priority.READ, BUSY)
+    refusal = budget.acquire(Priority.READ, BUSY)
     assert refusal is not None and refusal.above_share
-    assert budget.take(Priority.READ, QUIET) is None
+    assert budget.acquire(Priority.READ, QUIET) is None
 
 
 def test_the_reads_of_an_organization_leave_its_own_creates_some(budget: Budget) -> None:
@@ -121,28 +121,28 @@ def test_use_is_forgotten(budget: Budget, clock: Monotonic) -> None:
     exhaust(budget, Priority.READ, BUSY)
     clock.now += 600
     assert exhaust(budget, Priority.READ, QUIET) > 0
-    refusal = budget.take(Priority.READ, QUIET)
+    refusal = budget.acquire(Priority.READ, QUIET)
     assert refusal is not None and refusal.above_share
-    assert budget.take(Priority.READ, BUSY) is None
+    assert budget.acquire(Priority.READ, BUSY) is None
 
 
 def test_a_429_stops_everything_for_as_long_as_it_says(budget: Budget, clock: Monotonic) -> None:
     budget.block(7)
-    refusal = budget.take()
+    refusal = budget.acquire()
     assert refusal is not None and refusal.blocked and refusal.wait == 7
     clock.now += 7
-    assert budget.take() is None
+    assert budget.acquire() is None
 
 
 def test_what_other_processes_have_used_counts(budget: Budget, clock: Monotonic) -> None:
     budget.observe(remaining=100, seconds=60)
     assert exhaust(budget, Priority.READ) == 100 - FLOORS[Priority.READ]
     clock.now += 30  # nothing comes back before Cloudflare's window ends
-    refusal = budget.take(Priority.READ)
+    refusal = budget.acquire(Priority.READ)
     assert refusal is not None and refusal.wait == pytest.approx(30)
     assert exhaust(budget, Priority.WRITE) == FLOORS[Priority.READ]
     clock.now += 31
-    assert budget.take(Priority.READ) is None
+    assert budget.acquire(Priority.READ) is None
 
 
 @given(st.lists(st.floats(min_value=0, max_value=20), max_size=80))
@@ -151,7 +151,7 @@ def test_no_window_ever_sees_more_than_the_budget(pauses: list[float]) -> None:
     budget = Budget(clock)
     for pause in pauses:
         clock.now += pause
-        while budget.take() is None:
+        while budget.acquire() is None:
             sent.append(clock.now)
     for start in set(sent):
         assert sum(start <= at < start + WINDOW for at in sent) <= BUDGET

@@ -104,7 +104,7 @@ async def test_an_input_that_is_gone_is_asked_about_once_however_many_want_to_kn
     for _ in range(5):
         with pytest.raises(InputNotFound):
             await provider.state(live.uid)
-        await provider.states.look_around()
+        await provider.states.poll_followed()
     asked = (await fake.admin("/requests", "GET")).json[before:]
     assert len([line for line in asked if line.endswith(f"/live_inputs/{live.uid}")]) == 1
 

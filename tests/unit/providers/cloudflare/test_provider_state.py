@@ -123,5 +123,5 @@ async def test_the_recording_of_a_deleted_input_is_still_reported(
     assert told[-1].kind is EventKind.ENDED
     (recording,) = (await fake.api("GET", f"?live_input_id={live.uid}")).result
     await fake.advance(60)
-    await provider.states.look_around()
+    await provider.states.poll_followed()
     assert (told[-1].kind, told[-1].recording_uid) == (EventKind.RECORDING_READY, recording["uid"])

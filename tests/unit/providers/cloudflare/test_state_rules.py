@@ -8,7 +8,7 @@ import pytest
 
 from providers.base import EventKind, InputState, Phase
 from providers.cloudflare.mapping import Connection
-from providers.cloudflare.state_rules import SENT_AWAY_WITHIN, SentAway, compose, explained, happened
+from providers.cloudflare.state_rules import CLOSED_BY_US_WITHIN, ClosedByUs, compose, explained, happened
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 ON = Connection(True, NOW)
@@ -48,19 +48,19 @@ def test_the_countdown_falls_waits_at_one_and_minds_no_clock_that_is_ahead(waite
 
 
 def test_an_encoder_we_sent_away_did_not_leave_by_itself() -> None:
-    sent = SentAway("key_rotated", NOW - timedelta(seconds=3))
+    sent = ClosedByUs("key_rotated", NOW - timedelta(seconds=3))
     assert explained(OFF, sent, NOW).reason == "key_rotated"
     assert explained(Connection(False), sent, NOW).reason == "key_rotated"
 
 
 def test_one_that_stayed_on_and_left_later_did() -> None:
-    long_ago = SentAway("key_rotated", NOW - SENT_AWAY_WITHIN)
+    long_ago = ClosedByUs("key_rotated", NOW - CLOSED_BY_US_WITHIN)
     assert explained(OFF, long_ago, NOW) == OFF
 
 
 @pytest.mark.parametrize("connection", [ON, ODD])
 def test_who_is_not_known_to_be_gone_needs_no_reason(connection: Connection) -> None:
-    assert explained(connection, SentAway("disabled", NOW), NOW) == connection
+    assert explained(connection, ClosedByUs("disabled", NOW), NOW) == connection
 
 
 def test_trouble_with_the_encoder_is_the_reason_while_starting() -> None:

@@ -40,7 +40,7 @@ async def client(tasks: Tasks, woken: list[str], monkeypatch: pytest.MonkeyPatch
     config = CloudflareConfig("a" * 32, "token", live_webhook_secret=LIVE_SECRET, video_webhook_secret=SECRET)
     provider = CloudflareProvider(config, tasks.spawn, clock=lambda: SIGNED_AT)
     monkeypatch.setattr(provider.states, "wake", lambda uid: woken.append(uid))
-    monkeypatch.setattr(provider.states, "trouble", lambda uid, code: woken.append(f"{uid} {code}"))
+    monkeypatch.setattr(provider.states, "encoder_error", lambda uid, code: woken.append(f"{uid} {code}"))
     monkeypatch.setattr(provider.states, "recorded", lambda uid, video: woken.append(f"{uid} {video}"))
     app = web.Application()
     app.add_routes(routes(provider))

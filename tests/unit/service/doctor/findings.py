@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from service.doctor.finding import Finding, Level
+from service.doctor.check_result import CheckResult, Level
 from service.settings import Settings
 
 
@@ -12,6 +12,6 @@ def but(settings: Settings, **changes: Any) -> Settings:
     return settings.model_copy(update=changes)
 
 
-def told(findings: list[Finding]) -> tuple[Level, str]:
+def told(findings: list[CheckResult]) -> tuple[Level, str]:
     (finding,) = findings
     return finding.level, f"{finding.seen} | {finding.advice}"

@@ -8,7 +8,7 @@ import pytest
 
 from providers.local.tls.authority import ensure_local_certificate
 from service.doctor.certificate import check_certificate, covers
-from service.doctor.finding import Level
+from service.doctor.check_result import Level
 from service.settings import Settings
 from tests.unit.service.doctor.findings import but, told
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from service.doctor.finding import Level
+from service.doctor.check_result import Level
 from service.doctor.machine import FREE_FAIL, FREE_WARN, check_disk, check_ffmpeg, check_ports
 from service.settings import Settings
 from tests.unit.service.doctor.findings import but, told

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from service.doctor.finding import Level
+from service.doctor.check_result import Level
 from service.doctor.provider import check_provider
 from service.settings import ProviderName, Settings
 from tests import servers

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from service.doctor.finding import Level
+from service.doctor.check_result import Level
 from service.doctor.stores import check_database, check_redis
 from service.settings import Settings
 from service.store.migrate import migrate

@@ -12,11 +12,11 @@ from structlog.testing import capture_logs
 
 from providers.base import InputOptions, Phase
 from providers.local.flv.tag import FlvTag, TagKind
+from providers.local.live.live_session import FROZEN_AFTER
 from providers.local.live.pipeline import Pipeline
 from providers.local.live.refusal_history import RefusalLimits
 from providers.local.live.refusals import PublishRefused, Refusal
 from providers.local.live.registry import INTERRUPTION_LIMIT
-from providers.local.live.session import FROZEN_AFTER
 from providers.local.packager.events import TrackKind
 from providers.local.ports import StoredInput
 from providers.local.rtmp.events import publish_target

@@ -48,42 +48,42 @@ def test_an_ipv6_site_has_one_bucket(one: str, other: str, shared: bool) -> None
 
 def test_who_was_let_in_is_known_for_at_least_a_window() -> None:
     visitors = NewVisitors(LIMITS)
-    visitors.knows("stream", "ann", 0)
+    visitors.is_known("stream", "ann", 0)
     visitors.admit("stream", "ann", "192.0.2.1", 0)
-    assert visitors.knows("stream", "ann", WINDOW_MS)
+    assert visitors.is_known("stream", "ann", WINDOW_MS)
 
 
 def test_who_keeps_coming_stays_known() -> None:
     visitors = NewVisitors(LIMITS)
     visitors.admit("stream", "ann", "192.0.2.1", 0)
-    assert all(visitors.knows("stream", "ann", at) for at in range(0, 10 * WINDOW_MS, WINDOW_MS // 2))
+    assert all(visitors.is_known("stream", "ann", at) for at in range(0, 10 * WINDOW_MS, WINDOW_MS // 2))
 
 
 def test_who_stayed_away_is_new_again() -> None:
     visitors = NewVisitors(LIMITS)
     visitors.admit("stream", "ann", "192.0.2.1", 0)
-    assert not visitors.knows("stream", "ann", 3 * WINDOW_MS)
+    assert not visitors.is_known("stream", "ann", 3 * WINDOW_MS)
 
 
 def test_who_was_refused_is_not_known() -> None:
     visitors = NewVisitors(LIMITS)
     crowd(visitors, 3)
     visitors.admit("stream", "ann", "192.0.2.1", 0)
-    assert not visitors.knows("stream", "ann", 0)
+    assert not visitors.is_known("stream", "ann", 0)
 
 
 def test_a_visitor_of_one_stream_is_new_to_another() -> None:
     visitors = NewVisitors(LIMITS)
     visitors.admit("stream", "ann", "192.0.2.1", 0)
-    assert not visitors.knows("other", "ann", 0)
+    assert not visitors.is_known("other", "ann", 0)
 
 
 def test_what_is_known_is_bounded() -> None:
     visitors = NewVisitors(NewVisitorLimits(burst=100, max_known=10))
     for number in range(100):
-        visitors.knows("stream", str(number), 1)
+        visitors.is_known("stream", str(number), 1)
         visitors.admit("stream", str(number), "192.0.2.1", 1)
-    assert sum(visitors.knows("stream", str(number), 1) for number in range(100)) <= 20
+    assert sum(visitors.is_known("stream", str(number), 1) for number in range(100)) <= 20
 
 
 def test_the_buckets_are_bounded_and_the_longest_quiet_one_goes() -> None:

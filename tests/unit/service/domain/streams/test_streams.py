@@ -213,7 +213,7 @@ async def test_an_option_that_was_refused_does_not_stick_to_the_channel(
 async def test_a_default_the_provider_declines_gives_way_and_what_holds_is_told(
     streams: Streams, provider: Treacherous, channel: Channel
 ) -> None:
-    provider.refuse("reconnect_timeout", "only three minutes", takes=180)
+    provider.refuse("reconnect_timeout", "only three minutes", accepted=180)
     assert (await streams.ensure(channel)).input.options == InputOptions(reconnect_timeout=180)
     assert (await streams.get(channel)).options == InputOptions(reconnect_timeout=180)
 
@@ -221,7 +221,7 @@ async def test_a_default_the_provider_declines_gives_way_and_what_holds_is_told(
 async def test_what_was_sent_is_refused_by_name_where_the_provider_declines_it(
     streams: Streams, provider: Treacherous, channel: Channel
 ) -> None:
-    provider.refuse("reconnect_timeout", "only a minute", takes=60)
+    provider.refuse("reconnect_timeout", "only a minute", accepted=60)
     with pytest.raises(Invalid) as refused:
         await streams.ensure(channel, OptionChanges(reconnect_timeout=30))
     assert list(refused.value.fields) == ["reconnect_timeout"]

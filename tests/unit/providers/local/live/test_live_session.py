@@ -13,10 +13,10 @@ from providers.health import RecordingState, RefusalKind
 from providers.local.flv.tag import FlvTag, TagKind
 from providers.local.live.context import SessionContext
 from providers.local.live.encoder_link import EncoderLink
+from providers.local.live.live_session import FROZEN_AFTER, LiveSession
 from providers.local.live.pipeline import Pipeline
 from providers.local.live.ports import PublishRequest
 from providers.local.live.refusals import MediaRefused, PublishRefused, Refusal
-from providers.local.live.session import FROZEN_AFTER, LiveSession
 from providers.local.ports import StoredInput, key_digest
 
 TAG = FlvTag(TagKind.VIDEO, 0, b"")

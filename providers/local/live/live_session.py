@@ -123,7 +123,7 @@ class LiveSession:
             encoder.started_at = self._context.monotonic()
             self._enter(Trigger.MEDIA, reason=None)
         if self._state is _STARTING and encoder.pipeline.watchable:
-            self._show()
+            self._become_watchable()
 
     def refused(self, encoder: Encoder, refusal: MediaRefused) -> None:
         """Note that the encoder is refused for what it sends. It leaves next."""
@@ -150,7 +150,7 @@ class LiveSession:
             self._context.runs(now - encoder.started_at)
         self._monitor.poll(now, connected=self.connected)
         if self._state is _STARTING and encoder is not None and encoder.pipeline.watchable:
-            self._show()
+            self._become_watchable()
         if self._lost_at is not None and now - self._lost_at >= self.stored.options.reconnect_timeout:
             self._end(Trigger.EXPIRE, "reconnect_timeout", Refusal.RECONNECT_TIMEOUT)
 
@@ -233,7 +233,7 @@ class LiveSession:
         if self._state.phase is not before.phase:
             self._since = self._context.clock()
 
-    def _show(self) -> None:
+    def _become_watchable(self) -> None:
         self._enter(Trigger.WATCHABLE, reason=self.reason if self._state.lost else None)
         self._context.notify(EventKind.WATCHABLE)
 
@@ -274,7 +274,7 @@ class LiveSession:
             self._context.discard()
         elif pipeline.shown:
             # A broadcast shorter than one keyframe interval: its only segment closed when the encoder left.
-            self._show()
+            self._become_watchable()
 
     def _end(self, trigger: Trigger, reason: str, refusal: Refusal) -> None:
         if self._state is BroadcastState.ENDED:

@@ -1,4 +1,4 @@
-"""Findings of the doctor: ok, warn (the service runs, with limits) or fail (it does not start or does not work)."""
+"""Results of the doctor's checks: ok, warn (the service runs, with limits) or fail (it does not start or does not work)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ ANSWER_TIMEOUT = 5.0
 
 
 class Level(StrEnum):
-    """Severity of a finding."""
+    """Severity of a result."""
 
     OK = "ok"
     WARN = "warn"
@@ -18,7 +18,7 @@ class Level(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class CheckResult:
     """One line of the report: what was checked, the result, and what to do (empty: nothing)."""
 
     level: Level

@@ -32,7 +32,7 @@ FAST, FAST_FACTOR = 40.0, 1.5
 _LEVEL = re.compile(r"([1-9])\.([0-9])")
 
 
-class View:
+class Measurements:
     """One stream. Times in seconds, sizes in pixels, rates in kbit/s."""
 
     def __init__(self, health: InputHealth) -> None:
