@@ -136,7 +136,7 @@ def _of_all(channels: Channels) -> list[Operation]:
             call.path["organization_id"],
             call.query.ordering,
             page_request(call, by_uuid=True),
-            call.caller.user_id,
+            call.client.user_id,
             search=call.query.search,
         )
         return page_reply(ChannelPage, call, page, channel_answer)
@@ -148,7 +148,7 @@ def _of_all(channels: Channels) -> list[Operation]:
         With an organization token, the first user in `members` becomes the admin. Organization tokens administer a
         channel that has no admin.
         """
-        channel = await channels.create(call.path["organization_id"], call.caller.user_id, call.body.new())
+        channel = await channels.create(call.path["organization_id"], call.client.user_id, call.body.new())
         return Reply(channel_answer(channel), status=201)
 
     return [list_channels, create_channel]
@@ -158,7 +158,7 @@ def _of_one(channels: Channels) -> list[Operation]:
     @operation("GET", CHANNEL, answers={200: ChannelAnswer}, tag=TAG, summary="Retrieve a channel")
     async def get_channel(call: Call[Nothing, Nothing]) -> Reply:
         """Return a channel. 404 for a private or direct channel that the user is not a member of."""
-        return Reply(channel_answer(await channels.visible(call.caller, call.path["channel_id"])))
+        return Reply(channel_answer(await channels.visible(call.client, call.path["channel_id"])))
 
     @operation(
         "PUT",
@@ -174,7 +174,7 @@ def _of_one(channels: Channels) -> list[Operation]:
 
         `is_default_channel` is not changed. 409 if the default channel would become private.
         """
-        return Reply(channel_answer(await channels.change(call.caller, call.path["channel_id"], call.body.values())))
+        return Reply(channel_answer(await channels.change(call.client, call.path["channel_id"], call.body.values())))
 
     @operation(
         "PATCH",
@@ -190,12 +190,12 @@ def _of_one(channels: Channels) -> list[Operation]:
 
         409 if another channel is the organization's default, or if the default channel would become private.
         """
-        return Reply(channel_answer(await channels.change(call.caller, call.path["channel_id"], call.body.changes())))
+        return Reply(channel_answer(await channels.change(call.client, call.path["channel_id"], call.body.changes())))
 
     @operation("DELETE", CHANNEL, answers={204: None}, tag=TAG, summary="Delete a channel")
     async def delete_channel(call: Call[Nothing, Nothing]) -> Reply:
         """Delete a channel and end its stream. Requires an admin of the channel. Recordings are kept."""
-        await channels.delete(call.caller, call.path["channel_id"])
+        await channels.delete(call.client, call.path["channel_id"])
         return Reply(None, status=204)
 
     return [get_channel, replace_channel, change_channel, delete_channel]

@@ -131,7 +131,7 @@ def operations(channels: Channels, streams: Streams, queries: StreamQueries) -> 
     )
     async def ensure_stream(call: Call[Nothing, StreamBody]) -> Reply:
         """Create the live input of the channel, or return the existing one (200). The body is optional."""
-        channel = await channels.visible(call.caller, call.path["channel_id"])
+        channel = await channels.visible(call.client, call.path["channel_id"])
         ensured = await streams.ensure(channel, call.body.changes())
         status = 201 if ensured.created else 200
         return Reply(stream_answer(ensured.input), status, degraded(ensured.input.as_of))
@@ -146,7 +146,7 @@ def operations(channels: Channels, streams: Streams, queries: StreamQueries) -> 
     )
     async def get_stream(call: Call[Nothing, Nothing]) -> Reply:
         """Return the live input. 404 if it has not been created yet, or if it was deleted at the provider."""
-        channel = await channels.visible(call.caller, call.path["channel_id"])
+        channel = await channels.visible(call.client, call.path["channel_id"])
         live_input = await streams.get(channel)
         return Reply(stream_answer(live_input), headers=degraded(live_input.as_of))
 
@@ -165,7 +165,7 @@ def operations(channels: Channels, streams: Streams, queries: StreamQueries) -> 
             page_request(call, by_uuid=True),
             search=call.query.search,
             states=frozenset(call.query.state),
-            user_id=call.caller.user_id,
+            user_id=call.client.user_id,
         )
         return page_reply(ListedStreamPage, call, page, _listed)
 

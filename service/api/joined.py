@@ -61,7 +61,7 @@ def operations(joined: JoinedChannels, directs: DirectChannels) -> list[Operatio
         """Return the authenticated user's channels, including direct channels. 403 for another user's."""
         request = page_request(call, by_uuid=True)
         page = await joined.list(
-            call.caller, call.path["user_id"], call.query.ordering, request, active=call.query.active()
+            call.client, call.path["user_id"], call.query.ordering, request, active=call.query.active()
         )
         return page_reply(JoinedPage, call, page, _joined)
 
@@ -70,7 +70,7 @@ def operations(joined: JoinedChannels, directs: DirectChannels) -> list[Operatio
     )
     async def get_joined(call: Call[Nothing, Nothing]) -> Reply:
         """Return the channel with unread counts and notification settings. 404 if the user is not a member."""
-        return Reply(_joined(await joined.get(call.caller, call.path["user_id"], call.path["channel_id"])))
+        return Reply(_joined(await joined.get(call.client, call.path["user_id"], call.path["channel_id"])))
 
     @operation(
         "GET", DIRECT, query=OrderedQuery, answers={200: ChannelPage}, tag=TAG, summary="Direct channels of the user"
@@ -78,7 +78,7 @@ def operations(joined: JoinedChannels, directs: DirectChannels) -> list[Operatio
     async def list_direct(call: Call[OrderedQuery, Nothing]) -> Reply:
         """Return the authenticated user's direct channels. 403 for another user's."""
         request = page_request(call, by_uuid=True)
-        page = await joined.list(call.caller, call.path["user_id"], call.query.ordering, request, direct=True)
+        page = await joined.list(call.client, call.path["user_id"], call.query.ordering, request, direct=True)
         return page_reply(ChannelPage, call, page, _channel)
 
     @operation(
@@ -91,7 +91,7 @@ def operations(joined: JoinedChannels, directs: DirectChannels) -> list[Operatio
     )
     async def open_direct(call: Call[Nothing, DirectBody]) -> Reply:
         """Create the direct channel of these users, or return the existing one (200). Each set of users has one."""
-        channel, is_new = await directs.open(call.caller, call.path["user_id"], tuple(call.body.members))
+        channel, is_new = await directs.open(call.client, call.path["user_id"], tuple(call.body.members))
         return Reply(channel_answer(channel), status=201 if is_new else 200)
 
     @operation(
@@ -99,7 +99,7 @@ def operations(joined: JoinedChannels, directs: DirectChannels) -> list[Operatio
     )
     async def get_direct(call: Call[Nothing, Nothing]) -> Reply:
         """Return a direct channel. 404 if the channel is not direct or the user is not a member."""
-        found = await joined.get(call.caller, call.path["user_id"], call.path["channel_id"], direct=True)
+        found = await joined.get(call.client, call.path["user_id"], call.path["channel_id"], direct=True)
         return Reply(_channel(found))
 
     return [list_joined, get_joined, list_direct, open_direct, get_direct]

@@ -74,10 +74,10 @@ def operations(channels: Channels, meetings: Meetings) -> list[Operation]:
     )
     async def issue_meeting_token(call: Call[Nothing, MeetingBody]) -> Reply:
         """Return a meeting token. The body is optional: fields that are not sent come from the user directory."""
-        channel = await channels.visible(call.caller, call.path["channel_id"])
+        channel = await channels.visible(call.client, call.path["channel_id"])
         who = call.body.user
         guest = Guest(who.id, who.name, who.email, who.avatar)
-        token = await meetings.issue(channel, call.caller, call.body.group, guest)
+        token = await meetings.issue(channel, call.client, call.body.group, guest)
         return Reply(
             MeetingTokenAnswer(token_type="bearer", access_token=token.access_token, expires_in=token.expires_in)  # noqa: S106
         )
@@ -93,7 +93,7 @@ def operations(channels: Channels, meetings: Meetings) -> list[Operation]:
     async def list_active_conferences(call: Call[PageQuery, Nothing]) -> Reply:
         """Return the meetings that the authenticated user can see, newest channel first."""
         organization_id, user_id = call.path["organization_id"], call.path["user_id"]
-        page = await meetings.active(organization_id, user_id, call.caller, page_request(call, by_uuid=True))
+        page = await meetings.active(organization_id, user_id, call.client, page_request(call, by_uuid=True))
         return page_reply(ActiveConferencePage, call, page, _active)
 
     return [issue_meeting_token, list_active_conferences]

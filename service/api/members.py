@@ -71,7 +71,7 @@ def operations(members: Members) -> list[Operation]:
     async def list_members(call: Call[TimeQuery, Nothing]) -> Reply:
         """Return the members, by default the most recently joined first."""
         request = page_request(call, by_uuid=True)
-        page = await members.list(call.caller, call.path["channel_id"], call.query.ordering, request)
+        page = await members.list(call.client, call.path["channel_id"], call.query.ordering, request)
         return page_reply(MemberPage, call, page, _answer)
 
     @operation(
@@ -84,13 +84,13 @@ def operations(members: Members) -> list[Operation]:
     )
     async def add_member(call: Call[Nothing, JoinBody]) -> Reply:
         """Add a user, or return the existing member (200). 400 for private and direct channels: their members are fixed."""
-        member, is_new = await members.add(call.caller, call.path["channel_id"], call.body.member_id)
+        member, is_new = await members.add(call.client, call.path["channel_id"], call.body.member_id)
         return Reply(_answer(member), status=201 if is_new else 200)
 
     @operation("GET", MEMBER, answers={200: MemberAnswer}, tag=TAG, summary="Retrieve a member")
     async def get_member(call: Call[Nothing, Nothing]) -> Reply:
         """Return a member. `member_id` is a user id. 404 if the user is not a member of the channel."""
-        return Reply(_answer(await members.get(call.caller, *_named(call))))
+        return Reply(_answer(await members.get(call.client, *_named(call))))
 
     @operation(
         "PATCH",
@@ -106,7 +106,7 @@ def operations(members: Members) -> list[Operation]:
 
         `last_seen_at` determines the unread counts.
         """
-        return Reply(_answer(await members.change(call.caller, *_named(call), call.body.changes())))
+        return Reply(_answer(await members.change(call.client, *_named(call), call.body.changes())))
 
     @operation(
         "DELETE",
@@ -118,7 +118,7 @@ def operations(members: Members) -> list[Operation]:
     )
     async def remove_member(call: Call[Nothing, Nothing]) -> Reply:
         """Remove a member. Only admins can remove other members. 409 for the only admin, 403 for direct channels."""
-        await members.remove(call.caller, *_named(call))
+        await members.remove(call.client, *_named(call))
         return Reply(None, status=204)
 
     return [list_members, add_member, get_member, change_member, remove_member]

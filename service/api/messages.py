@@ -19,7 +19,7 @@ def operations(messages: Messages) -> list[Operation]:
     async def list_messages(call: Call[TimeQuery, Nothing]) -> Reply:
         """Return the messages, by default newest first. Messages sent while a client pages do not shift the pages."""
         request = page_request(call, by_uuid=True)
-        page = await messages.list(call.caller, call.path["channel_id"], call.query.ordering, request)
+        page = await messages.list(call.client, call.path["channel_id"], call.query.ordering, request)
         return page_reply(MessagePage, call, page, message_answer)
 
     @operation(
@@ -36,25 +36,25 @@ def operations(messages: Messages) -> list[Operation]:
 
         409 if the channel has another message with that id.
         """
-        message, is_new = await messages.post(call.caller, call.path["channel_id"], call.body.draft())
+        message, is_new = await messages.post(call.client, call.path["channel_id"], call.body.draft())
         return Reply(message_answer(message), status=201 if is_new else 200)
 
     @operation("GET", MESSAGE, answers={200: MessageAnswer}, tag=TAG, summary="Retrieve a message")
     async def get_message(call: Call[Nothing, Nothing]) -> Reply:
         """Return a message. A deleted message has the type `deleted` and an empty body."""
-        found = await messages.get(call.caller, call.path["channel_id"], call.path["message_id"])
+        found = await messages.get(call.client, call.path["channel_id"], call.path["message_id"])
         return Reply(message_answer(found))
 
     @operation("PATCH", MESSAGE, body=MessageEdit, answers={200: MessageAnswer}, tag=TAG, summary="Edit a message")
     async def edit_message(call: Call[Nothing, MessageEdit]) -> Reply:
         """Replace the body of a message. Requires its sender. 404 for a deleted message."""
-        edited = await messages.edit(call.caller, call.path["channel_id"], call.path["message_id"], call.body.content())
+        edited = await messages.edit(call.client, call.path["channel_id"], call.path["message_id"], call.body.content())
         return Reply(message_answer(edited))
 
     @operation("DELETE", MESSAGE, answers={204: None}, tag=TAG, summary="Delete a message")
     async def delete_message(call: Call[Nothing, Nothing]) -> Reply:
         """Delete a message. Requires its sender or an admin of the channel. The message remains, with the type `deleted`."""
-        await messages.delete(call.caller, call.path["channel_id"], call.path["message_id"])
+        await messages.delete(call.client, call.path["channel_id"], call.path["message_id"])
         return Reply(None, status=204)
 
     return [list_messages, send_message, get_message, edit_message, delete_message]

@@ -62,7 +62,7 @@ def operations(members: Members) -> list[Operation]:
     @operation("GET", PATH, answers={200: SettingsAnswer}, tag=TAG, summary="Retrieve notification settings")
     async def get_settings(call: Call[Nothing, Nothing]) -> Reply:
         """Return the authenticated user's settings. 403 for another user's."""
-        found = await members.settings(call.caller, call.path["channel_id"], call.path["member_id"])
+        found = await members.settings(call.client, call.path["channel_id"], call.path["member_id"])
         return Reply(settings_answer(found))
 
     @operation(
@@ -76,7 +76,7 @@ def operations(members: Members) -> list[Operation]:
     async def change_settings(call: Call[Nothing, SettingsBody]) -> Reply:
         """Change the authenticated user's settings. 403 for another user's."""
         mode = call.body.mode or call.body.muted
-        changed = await members.set_mode(call.caller, call.path["channel_id"], call.path["member_id"], mode)
+        changed = await members.set_mode(call.client, call.path["channel_id"], call.path["member_id"], mode)
         return Reply(settings_answer(changed))
 
     return [get_settings, change_settings]

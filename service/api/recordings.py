@@ -66,7 +66,7 @@ def operations(channels: Channels, queries: StreamQueries, sessions: Sessions) -
     )
     async def list_recordings(call: Call[PageQuery, Nothing]) -> Reply:
         """Return the recordings of ended broadcasts."""
-        channel = await channels.visible(call.caller, call.path["channel_id"])
+        channel = await channels.visible(call.client, call.path["channel_id"])
         page = await queries.recordings(channel, page_request(call, by_uuid=False))
         made_in = await sessions.of_recordings(channel.id, page.items)
         return page_reply(RecordingPage, call, page, lambda each: _recording(each, made_in.get(each.uid)))
@@ -84,7 +84,7 @@ def operations(channels: Channels, queries: StreamQueries, sessions: Sessions) -
 
         Recordings of a deleted private channel are visible only to its former members and to organization tokens.
         """
-        recording, channel_id = await queries.recording(call.caller, call.path["recording_uid"].hex)
+        recording, channel_id = await queries.recording(call.client, call.path["recording_uid"].hex)
         made_in = await sessions.of_recordings(channel_id, [recording])
         return Reply(_recording(recording, made_in.get(recording.uid)), headers=degraded(recording.as_of))
 

@@ -45,7 +45,7 @@ def operations(channels: Channels, streams: Streams) -> list[Operation]:
         The old key stops working after `overlap` seconds, by default at once. An encoder that still uses it is disconnected with
         the reason. The broadcast stays open for `reconnect_timeout` seconds. 404 if the channel has no live input yet.
         """
-        channel = await channels.controlled(call.caller, call.path["channel_id"])
+        channel = await channels.controlled(call.client, call.path["channel_id"])
         return Reply(stream_answer(await streams.rotate_key(channel, call.body.overlap)))
 
     @operation(
@@ -78,7 +78,7 @@ def operations(channels: Channels, streams: Streams) -> list[Operation]:
         return await set_enabled(call, False)
 
     async def set_enabled(call: Call[Nothing, Nothing], enabled: bool) -> Reply:
-        channel = await channels.controlled(call.caller, call.path["channel_id"])
+        channel = await channels.controlled(call.client, call.path["channel_id"])
         return Reply(stream_answer(await streams.set_enabled(channel, enabled)))
 
     return [rotate_key, enable_stream, disable_stream]

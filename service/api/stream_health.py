@@ -84,7 +84,7 @@ def operations(channels: Channels, desk: StreamDiagnostics) -> list[Operation]:
     )
     async def get_stream_health(call: Call[Nothing, Nothing]) -> Reply:
         """Return the health, measured at the server every two seconds. 404 if the channel has no live input yet."""
-        channel = await channels.visible(call.caller, call.path["channel_id"])
+        channel = await channels.visible(call.client, call.path["channel_id"])
         return Reply(_answer(await desk.of(channel)))
 
     return [get_stream_health]

@@ -66,7 +66,7 @@ def operations(channels: Channels, streams: Streams, sessions: Sessions) -> list
 
         A session also starts when an encoder connects, and stops when its broadcast ends.
         """
-        channel = await channels.visible(call.caller, call.path["channel_id"])
+        channel = await channels.visible(call.client, call.path["channel_id"])
         if call.body.action is Action.START:
             return Reply(SessionAnswer(stream_session_id=(await sessions.start(channel)).id))
         stream = await streams.find_stream(channel.organization_id, channel.id)
@@ -83,7 +83,7 @@ def operations(channels: Channels, streams: Streams, sessions: Sessions) -> list
     )
     async def list_stream_sessions(call: Call[PageQuery, Nothing]) -> Reply:
         """Return the sessions with their numbers of viewers."""
-        channel = await channels.visible(call.caller, call.path["channel_id"])
+        channel = await channels.visible(call.client, call.path["channel_id"])
         page = await sessions.list(channel, page_request(call, by_uuid=True))
         return page_reply(ListedSessionPage, call, page, _listed)
 

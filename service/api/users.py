@@ -64,19 +64,19 @@ def operations() -> list[Operation]:
     @operation("GET", "/api/v5/users/me", answers={200: Me}, tag="Users", summary="Retrieve the authenticated user")
     async def get_me(call: Call[Nothing, Nothing]) -> Reply:
         """Return the user of the token. 403 for an organization token, which has no user."""
-        if call.caller.user is None:
+        if call.client.user is None:
             raise Forbidden
-        return Reply(_me(call.caller, call.caller.user))
+        return Reply(_me(call.client, call.client.user))
 
     return [get_me]
 
 
-def _me(caller: Identity, user: User) -> Me:
+def _me(client: Identity, user: User) -> Me:
     return Me(
         id=user.id,
         email=user.email,
         organization_id=user.organization_id,
-        organization=OrganizationName(id=caller.organization.id, name=caller.organization.name),
+        organization=OrganizationName(id=client.organization.id, name=client.organization.name),
         first_name=user.first_name,
         last_name=user.last_name,
         full_name=user.full_name,

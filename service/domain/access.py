@@ -10,23 +10,23 @@ from service.domain.errors import Forbidden, NotFound
 from service.domain.ports import EntryStore
 
 
-async def enter(store: EntryStore, caller: Identity, channel_id: UUID) -> Entry:
+async def enter(store: EntryStore, client: Identity, channel_id: UUID) -> Entry:
     """Return the channel and the client's rights in it.
 
     Raises:
         NotFound: There is no such channel, or it is private or direct and the user is not a member.
     """
-    entry = await store.entry(caller.organization.id, channel_id, caller.user_id)
+    entry = await store.entry(client.organization.id, channel_id, client.user_id)
     if entry is None or not entry.is_visible:
         raise NotFound
     return entry
 
 
-def person(caller: Identity) -> User:
+def person(client: Identity) -> User:
     """Return the user. Raise Forbidden for a token of the organization itself, which acts for no user."""
-    if caller.user is None:
+    if client.user is None:
         raise Forbidden
-    return caller.user
+    return client.user
 
 
 def only_admin(entry: Entry) -> None:
@@ -38,18 +38,18 @@ def only_admin(entry: Entry) -> None:
         raise Forbidden
 
 
-def only_admin_or_organization(entry: Entry, caller: Identity) -> None:
+def only_admin_or_organization(entry: Entry, client: Identity) -> None:
     """Raise Forbidden unless the client is an admin of the channel or a token of the organization itself.
 
     In a direct channel, which has no admins, every member passes.
     """
-    if caller.user is not None and not entry.is_direct:
+    if client.user is not None and not entry.is_direct:
         only_admin(entry)
 
 
-def only_self(caller: Identity, user_id: UUID) -> User:
+def only_self(client: Identity, user_id: UUID) -> User:
     """Return the user. Raise Forbidden if the request is about another user."""
-    user = person(caller)
+    user = person(client)
     if user.id != user_id:
         raise Forbidden
     return user

@@ -39,8 +39,8 @@ class LimitedClients:
             NotAuthenticated, Unavailable: See `Authenticator`.
         """
         identity = await self._accounts.authenticate(header)
-        caller = identity.user_id or identity.organization.id
-        wait = self._buckets.acquire(caller, self._clock.unix_ms())
+        client = identity.user_id or identity.organization.id
+        wait = self._buckets.acquire(client, self._clock.unix_ms())
         if wait > 0:
             raise Throttled(math.ceil(wait))
         return identity

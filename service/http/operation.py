@@ -41,7 +41,7 @@ class Call(Generic[Q, B]):
     origin: str
 
     @property
-    def caller(self) -> Identity:
+    def client(self) -> Identity:
         """The authenticated client. Only for operations that are not public."""
         if self.identity is None:
             raise NotAuthenticated

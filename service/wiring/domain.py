@@ -91,7 +91,7 @@ class Conference:
 async def assembled(ports: Ports) -> AsyncIterator[Conference]:
     """Build the domain; stop the board and the session keeper at the end. Errors: Unavailable.
 
-    The caller starts and stops the rest in order: `keeper.start()` once the provider runs, `events.aclose()` and
+    `app.py` starts and stops the rest in order: `keeper.start()` once the provider runs, `events.aclose()` and
     `realtime.aclose()` before HTTP stops.
     """
     store, provider, clock = ports.store, ports.provider, ports.clock

@@ -116,14 +116,14 @@ class Channels:
             raise NotFound
         return channel
 
-    async def visible(self, caller: Identity, channel_id: UUID) -> Channel:
+    async def visible(self, client: Identity, channel_id: UUID) -> Channel:
         """Return a channel that the client may see. Raise NotFound for any other."""
-        return (await enter(self._store, caller, channel_id)).channel
+        return (await enter(self._store, client, channel_id)).channel
 
-    async def controlled(self, caller: Identity, channel_id: UUID) -> Channel:
+    async def controlled(self, client: Identity, channel_id: UUID) -> Channel:
         """Return a channel whose stream the client may control. Raise NotFound or Forbidden."""
-        entry = await enter(self._store, caller, channel_id)
-        only_admin_or_organization(entry, caller)
+        entry = await enter(self._store, client, channel_id)
+        only_admin_or_organization(entry, client)
         return entry.channel
 
     async def list(
@@ -142,7 +142,7 @@ class Channels:
 
         return await page_of_channels(ordering, request, ask, lambda channel: channel)
 
-    async def change(self, caller: Identity, channel_id: UUID, values: Mapping[str, Any]) -> Channel:
+    async def change(self, client: Identity, channel_id: UUID, values: Mapping[str, Any]) -> Channel:
         """Set fields of `NewChannel` (except for `members` and `type`), or `is_default_channel`.
 
         Raises:
@@ -150,18 +150,18 @@ class Channels:
             Forbidden: The client is not an admin.
             Conflict: The default channel would be private, or there would be two.
         """
-        entry = await enter(self._store, caller, channel_id)
+        entry = await enter(self._store, client, channel_id)
         only_admin(entry)
         changed = dict(values)
         if "is_private" in changed:
             changed["type"] = _type(entry.channel.type, changed["is_private"])
         if changed and not await self._store.change_channel(channel_id, changed, self._clock.now()):
             raise NotFound
-        return await self.get(caller.organization.id, channel_id)
+        return await self.get(client.organization.id, channel_id)
 
-    async def delete(self, caller: Identity, channel_id: UUID) -> None:
+    async def delete(self, client: Identity, channel_id: UUID) -> None:
         """Delete a channel and end its stream; its recordings are kept. Raise NotFound, or Forbidden if the client is no admin."""
-        entry = await enter(self._store, caller, channel_id)
+        entry = await enter(self._store, client, channel_id)
         only_admin(entry)
         if not await self._store.remove_channel(channel_id, self._clock.now()):
             raise NotFound

@@ -32,7 +32,7 @@ class JoinedChannels:
 
     async def list(
         self,
-        caller: Identity,
+        client: Identity,
         user_id: UUID,
         ordering: str,
         request: PageRequest,
@@ -41,7 +41,7 @@ class JoinedChannels:
         active: bool | None = None,
     ) -> Page[Joined]:
         """List the channels. `direct`: only direct ones. `active`: all channels are; False gives an empty page."""
-        only_self(caller, user_id)
+        only_self(client, user_id)
         if active is False:
             return Page([])
 
@@ -50,9 +50,9 @@ class JoinedChannels:
 
         return await page_of_channels(ordering, request, ask, lambda each: each.channel)
 
-    async def get(self, caller: Identity, user_id: UUID, channel_id: UUID, *, direct: bool = False) -> Joined:
+    async def get(self, client: Identity, user_id: UUID, channel_id: UUID, *, direct: bool = False) -> Joined:
         """Return a channel. Raise NotFound if the user is not a member."""
-        only_self(caller, user_id)
+        only_self(client, user_id)
         found = await self._store.joined_channel(user_id, channel_id)
         if found is None or (direct and found.channel.type is not ChannelType.DIRECT):
             raise NotFound
@@ -74,17 +74,17 @@ class DirectChannels:
         self._directory = directory
         self._clock = clock
 
-    async def open(self, caller: Identity, user_id: UUID, others: tuple[UUID, ...]) -> tuple[Channel, bool]:
+    async def open(self, client: Identity, user_id: UUID, others: tuple[UUID, ...]) -> tuple[Channel, bool]:
         """Return the channel of exactly these users, and whether it is new. Raise Forbidden, Invalid or Unavailable."""
-        only_self(caller, user_id)
+        only_self(client, user_id)
         people = frozenset(others) | {user_id}
         if len(people) == 1:
             raise Invalid({"members": [NO_OTHER_MEMBER]})
-        await require_known(self._directory, caller.organization.id, tuple(dict.fromkeys(others)), "members")
-        new = _channel(caller.organization.id, user_id, len(people), self._clock.now())
-        key = direct_key(caller.organization.id, people)
+        await require_known(self._directory, client.organization.id, tuple(dict.fromkeys(others)), "members")
+        new = _channel(client.organization.id, user_id, len(people), self._clock.now())
+        key = direct_key(client.organization.id, people)
         channel_id, made = await self._store.open_direct(new, key, people)
-        return (await self._joined.get(caller, user_id, channel_id)).channel, made
+        return (await self._joined.get(client, user_id, channel_id)).channel, made
 
 
 def direct_key(organization_id: UUID, people: Iterable[UUID]) -> str:

@@ -143,7 +143,7 @@ class Meetings:
         self._signer = signer
         self._clock = clock
 
-    async def issue(self, channel: Channel, caller: Identity, group: UUID | None, guest: Guest) -> MeetingToken:
+    async def issue(self, channel: Channel, client: Identity, group: UUID | None, guest: Guest) -> MeetingToken:
         """Issue a token for the channel's meeting. Its participant counts as present.
 
         A user's token is for that user, with any id and email in the request ignored. A token of the organization itself may be for
@@ -154,7 +154,7 @@ class Meetings:
         """
         if group is not None and group != channel.organization_id:
             raise Forbidden
-        person = _person(caller.user, guest)
+        person = _person(client.user, guest)
         now = self._clock.now()
         claims = {
             "room": str(channel.id),
@@ -172,13 +172,13 @@ class Meetings:
         await self._note(channel, str(user_id), at, at + LEASE if kind is CallKind.REQUEST else at)
 
     async def active(
-        self, organization_id: UUID, user_id: UUID, caller: Identity, request: PageRequest
+        self, organization_id: UUID, user_id: UUID, client: Identity, request: PageRequest
     ) -> Page[ActiveConference]:
         """List active calls that the client may see. Raise Forbidden if the user is not in the organization."""
         user = await self._users.user(user_id)
         if user is None or user.organization_id != organization_id:
             raise Forbidden
-        viewer_id = user_id if caller.user is None else caller.user.id
+        viewer_id = user_id if client.user is None else client.user.id
         found = await self._store.active(organization_id, user_id, viewer_id, self._clock.now(), request)
         return cut(found, request, lambda each: PageAnchor(each.channel_created_at, str(each.channel_id)))
 

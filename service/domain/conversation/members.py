@@ -30,27 +30,27 @@ class Members:
         self._directory = directory
         self._clock = clock
 
-    async def add(self, caller: Identity, channel_id: UUID, user_id: UUID) -> tuple[Member, bool]:
+    async def add(self, client: Identity, channel_id: UUID, user_id: UUID) -> tuple[Member, bool]:
         """Add a member. Return it and whether it is new. Raise Invalid if the channel is not public or the user is unknown."""
-        entry = await enter(self._store, caller, channel_id)
+        entry = await enter(self._store, client, channel_id)
         if entry.channel.is_private or entry.is_direct:
             raise Invalid({"member_id": [PUBLIC_ONLY]})
-        await require_known(self._directory, caller.organization.id, (user_id,), "member_id")
+        await require_known(self._directory, client.organization.id, (user_id,), "member_id")
         added = await self._store.add_member(channel_id, user_id, self._clock.now())
         if added is None:
             raise NotFound
         return added
 
-    async def list(self, caller: Identity, channel_id: UUID, ordering: str, request: PageRequest) -> Page[Member]:
-        await enter(self._store, caller, channel_id)
+    async def list(self, client: Identity, channel_id: UUID, ordering: str, request: PageRequest) -> Page[Member]:
+        await enter(self._store, client, channel_id)
         found = await self._store.members(channel_id, known_ordering(ordering, ORDERINGS, DEFAULT_ORDERING), request)
         return cut(found, request, lambda each: PageAnchor(each.created_at, str(each.id)))
 
-    async def get(self, caller: Identity, channel_id: UUID, user_id: UUID) -> Member:
-        await enter(self._store, caller, channel_id)
+    async def get(self, client: Identity, channel_id: UUID, user_id: UUID) -> Member:
+        await enter(self._store, client, channel_id)
         return _found(await self._store.member(channel_id, user_id))
 
-    async def change(self, caller: Identity, channel_id: UUID, user_id: UUID, changes: MemberChanges) -> Member:
+    async def change(self, client: Identity, channel_id: UUID, user_id: UUID, changes: MemberChanges) -> Member:
         """Change a member's read position (only that user can), or whether it is an admin (only admins can).
 
         `last_seen_at` may lie in the future, because clients' clocks differ.
@@ -59,10 +59,10 @@ class Members:
             Forbidden: The client may not change this.
             Conflict: The channel would have no admin.
         """
-        entry = await enter(self._store, caller, channel_id)
+        entry = await enter(self._store, client, channel_id)
         member = _found(await self._store.member(channel_id, user_id))
         if changes.sees:
-            only_self(caller, user_id)
+            only_self(client, user_id)
         if changes.is_admin == member.is_admin:
             changes = replace(changes, is_admin=None)  # clients send all members of the object back
         if changes.is_admin is not None:
@@ -71,13 +71,13 @@ class Members:
             return member
         return _found(await self._store.change_member(channel_id, user_id, changes, self._clock.now()))
 
-    async def remove(self, caller: Identity, channel_id: UUID, user_id: UUID) -> None:
+    async def remove(self, client: Identity, channel_id: UUID, user_id: UUID) -> None:
         """Remove a member, as an admin or as that user. Raise Forbidden (always in direct channels) or Conflict (only admin)."""
-        entry = await enter(self._store, caller, channel_id)
+        entry = await enter(self._store, client, channel_id)
         if entry.channel.type is ChannelType.DIRECT:
             raise Forbidden
         _found(await self._store.member(channel_id, user_id))
-        if caller.user is None or caller.user.id != user_id:
+        if client.user is None or client.user.id != user_id:
             only_admin(entry)
         if not await self._store.remove_member(channel_id, user_id):
             raise NotFound
@@ -100,17 +100,17 @@ class Members:
             raise NotFound
         return _found(await self._store.change_member(channel_id, user_id, MemberChanges(is_admin=True), now))
 
-    async def settings(self, caller: Identity, channel_id: UUID, user_id: UUID) -> NotificationSettings:
+    async def settings(self, client: Identity, channel_id: UUID, user_id: UUID) -> NotificationSettings:
         """Return the user's own settings. Raise Forbidden for those of another user."""
-        await enter(self._store, caller, channel_id)
-        only_self(caller, user_id)
+        await enter(self._store, client, channel_id)
+        only_self(client, user_id)
         return _found(await self._store.member(channel_id, user_id)).settings
 
     async def set_mode(
-        self, caller: Identity, channel_id: UUID, user_id: UUID, mode: NotifyMode | None
+        self, client: Identity, channel_id: UUID, user_id: UUID, mode: NotifyMode | None
     ) -> NotificationSettings:
         """Set the user's own mode; None changes nothing. Raise Forbidden for that of another user."""
-        settings = await self.settings(caller, channel_id, user_id)
+        settings = await self.settings(client, channel_id, user_id)
         if mode is None:
             return settings
         return _found(await self._store.set_mode(channel_id, user_id, mode, self._clock.now())).settings

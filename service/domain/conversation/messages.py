@@ -66,7 +66,7 @@ class Messages:
         self._clock = clock
         self._calls = calls
 
-    async def post(self, caller: Identity, channel_id: UUID, draft: Draft) -> tuple[Message, bool]:
+    async def post(self, client: Identity, channel_id: UUID, draft: Draft) -> tuple[Message, bool]:
         """Post a message. Return it and whether it is new. In a public channel, the author need not be a member.
 
         Raises:
@@ -74,15 +74,15 @@ class Messages:
             Conflict: The id belongs to another message.
             Forbidden: The channel is for announcements, and the client is not an admin.
         """
-        author = person(caller)
-        entry = await enter(self._store, caller, channel_id)
+        author = person(client)
+        entry = await enter(self._store, client, channel_id)
         if entry.channel.type is ChannelType.ANNOUNCEMENTS:
             only_admin(entry)
         _bounded(draft.body)
         new = NewMessage(
             id=draft.id or uuid4(),
             channel_id=channel_id,
-            organization_id=caller.organization.id,
+            organization_id=client.organization.id,
             author_id=author.id,
             type=draft.type,
             body=draft.body,
@@ -101,18 +101,18 @@ class Messages:
             await self._calls(entry.channel, author.id, CALLS[draft.type], message.created_at)
         return posted
 
-    async def list(self, caller: Identity, channel_id: UUID, ordering: str, request: PageRequest) -> Page[Message]:
-        await enter(self._store, caller, channel_id)
+    async def list(self, client: Identity, channel_id: UUID, ordering: str, request: PageRequest) -> Page[Message]:
+        await enter(self._store, client, channel_id)
         found = await self._store.messages(channel_id, known_ordering(ordering, ORDERINGS, DEFAULT_ORDERING), request)
         return cut(found, request, lambda each: PageAnchor(each.created_at, str(each.id)))
 
-    async def get(self, caller: Identity, channel_id: UUID, message_id: UUID) -> Message:
-        return (await self._found(caller, channel_id, message_id))[1]
+    async def get(self, client: Identity, channel_id: UUID, message_id: UUID) -> Message:
+        return (await self._found(client, channel_id, message_id))[1]
 
-    async def edit(self, caller: Identity, channel_id: UUID, message_id: UUID, body: Mapping[str, Any]) -> Message:
+    async def edit(self, client: Identity, channel_id: UUID, message_id: UUID, body: Mapping[str, Any]) -> Message:
         """Replace the body. Raise Forbidden for any user but the author, Invalid if it is too large, NotFound if it is deleted."""
-        entry, message = await self._found(caller, channel_id, message_id)
-        if message.author.id != person(caller).id:
+        entry, message = await self._found(client, channel_id, message_id)
+        if message.author.id != person(client).id:
             raise Forbidden
         _bounded(body)
         async with self._transactions.transaction() as tx:
@@ -122,10 +122,10 @@ class Messages:
             tx.record(MessageChanged(entry.channel, edited, ("body", "is_edited", "updated_at")))
         return edited
 
-    async def delete(self, caller: Identity, channel_id: UUID, message_id: UUID) -> None:
+    async def delete(self, client: Identity, channel_id: UUID, message_id: UUID) -> None:
         """Delete a message. Raise Forbidden for any user but the author and the channel's admins."""
-        entry, message = await self._found(caller, channel_id, message_id)
-        if caller.user is None or message.author.id != caller.user.id:
+        entry, message = await self._found(client, channel_id, message_id)
+        if client.user is None or message.author.id != client.user.id:
             only_admin(entry)
         async with self._transactions.transaction() as tx:
             if not await tx.messages.delete(channel_id, message_id, self._clock.now()):
@@ -135,8 +135,8 @@ class Messages:
                 # A deleted message can still be read, with that type and an empty body: it is changed, not removed.
                 tx.record(MessageChanged(entry.channel, emptied, ("type", "body", "updated_at")))
 
-    async def _found(self, caller: Identity, channel_id: UUID, message_id: UUID) -> tuple[Entry, Message]:
-        entry = await enter(self._store, caller, channel_id)
+    async def _found(self, client: Identity, channel_id: UUID, message_id: UUID) -> tuple[Entry, Message]:
+        entry = await enter(self._store, client, channel_id)
         message = await self._store.message(channel_id, message_id)
         if message is None:
             raise NotFound

@@ -149,18 +149,18 @@ class StreamQueries:
                 found = await self._recordings_after(uids, after, request.size + 1)
         return replace(cut(found, request, lambda each: PageAnchor(each.created, each.uid)), as_of=found.as_of)
 
-    async def recording(self, caller: Identity, uid: str) -> tuple[Recording, UUID]:
+    async def recording(self, client: Identity, uid: str) -> tuple[Recording, UUID]:
         """Return a recording and its channel. Former members of a deleted private channel may see its recordings.
 
         Raises:
             NotFound: There is no such recording, or the client may not see it.
         """
         try:
-            with provider_errors(caller.organization.id):
+            with provider_errors(client.organization.id):
                 recording = await self._provider.recording(uid)
         except RecordingNotFound:
             raise NotFound from None
-        channel_id = await self._claims.channel_of_input(caller.organization.id, recording.input_uid, caller.user_id)
+        channel_id = await self._claims.channel_of_input(client.organization.id, recording.input_uid, client.user_id)
         if channel_id is None:
             raise NotFound
         return recording, channel_id
