@@ -105,7 +105,7 @@ async def _serve(built: Built, settings: Settings, port: int, tasks: Tasks, stac
     if provider.accepts_encoders:
         # Before HTTP: an encoder that waits loses data, a player that waits polls again.
         await provider.start()
-    answer, on_reply = conference.public.answer, metrics.polls(api.registry)
+    answer, on_reply = conference.public.answer, metrics.PollMetrics(api.registry).note
     await stack.enter_async_context(
         serving(
             build_app(api),

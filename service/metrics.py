@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from functools import cache
+from collections.abc import Iterable
 
-from prometheus_client import CollectorRegistry, Counter
+from prometheus_client import CollectorRegistry
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
@@ -33,15 +32,22 @@ class ProviderMetrics(Collector):
             yield family
 
 
-def polls(registry: CollectorRegistry) -> Callable[[WireReply], None]:
-    """Return a function that counts a reply of the fast path."""
-    counter = Counter("conference_express_replies", "Polls answered.", ("route", "status"), registry=registry)
+class PollMetrics(Collector):
+    """Counts the replies of the fast path. A dictionary of numbers: prometheus_client's counter costs more than the rest of a poll
+    (0.9 µs, for a lock that one thread does not need)."""
 
-    @cache  # a label lookup costs more than the increment
-    def child(route: str, status: int) -> Counter:
-        return counter.labels(route, str(status))
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._replies: dict[tuple[str, int], int] = {}
+        registry.register(self)
 
-    def note(reply: WireReply) -> None:
-        child(reply.route, reply.status).inc()
+    def note(self, reply: WireReply) -> None:
+        """Count a reply."""
+        kind = (reply.route, reply.status)
+        self._replies[kind] = self._replies.get(kind, 0) + 1
 
-    return note
+    def collect(self) -> Iterable[Metric]:
+        """Yield the counter with its values now."""
+        replies = CounterMetricFamily("conference_express_replies", "Polls answered.", labels=("route", "status"))
+        for (route, status), count in self._replies.items():
+            replies.add_metric((route, str(status)), count)
+        yield replies

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from enum import StrEnum
 from urllib.parse import unquote_plus
@@ -14,6 +15,9 @@ MAX_VISITOR_ID = 128
 PARAMETER = "visitor_id"
 HEADERS = ("X-Visitor-Id", "X-Giosg-Visitor-Id")
 _IN_HEADERS = tuple((name, name.lower()) for name in HEADERS)
+
+_PLAIN_QUERY = re.compile(PARAMETER + r"=([A-Za-z0-9._~-]*)")
+"""The visitor id alone, in characters that are never escaped (RFC 3986 §2.3): the query of nearly every poll."""
 
 VisitorOf = Callable[[str, str], str | None]
 """The visitor id in a Bearer visitor token of that organization (its id in lower case), None for any other token."""
@@ -63,6 +67,8 @@ def _first(visitor: str | None, reason: Counting | None, name: str, given: str) 
 
 def _from_query(query: str) -> str | None:
     """Of a repeated parameter the last one counts, as everywhere in this API."""
+    if (plain := _PLAIN_QUERY.fullmatch(query)) is not None:
+        return plain[1]
     found = None
     for part in query.split("&"):
         name, _, value = part.partition("=")

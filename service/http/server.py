@@ -14,12 +14,12 @@ from typing import Any
 from aiohttp import web
 
 from providers.base import Spawn
+from service.http.aiohttp_connection import AiohttpConnection, last
 from service.http.cors import CORS
-from service.http.errors import error_response, internal_error, malformed
+from service.http.errors import error_response, malformed
 from service.http.express.fast_path import FastPath
 from service.http.express.limits import FastPathLimits
 from service.http.held_connections import HeldConnections, HeldLimits
-from service.http.middleware import EVERYWHERE
 from service.http.origin import HOST_HEADER
 from service.http.wire import Answer, WireReply
 
@@ -63,7 +63,7 @@ async def serving(
 
     def successor() -> asyncio.Protocol:
         no_log: Any = None  # accepted according to aiohttp's documentation, not its types
-        return _Protocol(
+        return AiohttpConnection(
             server,
             held,
             held_limits,
@@ -89,65 +89,6 @@ def transport_security(max_age: int) -> dict[str, str]:
     return {"Strict-Transport-Security": f"max-age={max_age}"} if max_age else {}
 
 
-class _Protocol(web.RequestHandler):
-    """aiohttp's protocol, which by itself answers malformed requests in plain text and quotes them, and waits for a first request
-    without a limit."""
-
-    __slots__ = ("_held", "_limits", "_more_headers", "_timer")
-
-    def __init__(
-        self,
-        server: web.Server,
-        held: HeldConnections,
-        limits: HeldLimits,
-        headers: Mapping[str, str],
-        *,
-        loop: asyncio.AbstractEventLoop,
-        **options: Any,
-    ) -> None:
-        super().__init__(server, loop=loop, max_headers=limits.max_headers, **options)
-        self._held = held
-        self._limits = limits
-        self._more_headers = headers
-        self._timer: asyncio.TimerHandle | None = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        super().connection_made(transport)
-        self._timer = asyncio.get_running_loop().call_later(self._limits.first_request, self.force_close)
-        self._held.enter(self)
-
-    def connection_lost(self, exc: BaseException | None) -> None:
-        self._held.leave(self)
-        self._stop_timer()
-        super().connection_lost(exc)
-
-    def begin_request(self) -> None:
-        """Mark the connection as busy and stop the timeout of its first request."""
-        self._stop_timer()
-        self._held.begin(self)
-
-    def end_request(self) -> None:
-        """Mark the connection as idle."""
-        self._held.end(self)
-
-    def _stop_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-
-    def handle_error(
-        self,
-        request: web.BaseRequest,
-        status: int = 500,
-        exc: BaseException | None = None,
-        message: str | None = None,
-    ) -> web.StreamResponse:
-        """Return the response to a malformed request or a failure outside the application. It closes the connection."""
-        super().handle_error(request, status, exc, message)  # logs what is our fault; fails if an answer has begun
-        answer = error_response(exc) if isinstance(exc, Exception) else None
-        return _last(answer or internal_error(), self._more_headers)
-
-
 def _expecting_nothing_odd(
     handler: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]], headers: Mapping[str, str]
 ) -> Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]:
@@ -156,7 +97,7 @@ def _expecting_nothing_odd(
 
     async def handle(request: web.BaseRequest) -> web.StreamResponse:
         connection = request.protocol
-        assert isinstance(connection, _Protocol)  # noqa: S101 (the only kind that is made here)
+        assert isinstance(connection, AiohttpConnection)  # noqa: S101 (the only kind that is made here)
         connection.begin_request()
         try:
             if request.version.major != 1:
@@ -172,7 +113,7 @@ def _expecting_nothing_odd(
             answer = error_response(error)
             if answer is None:
                 raise
-            return _last(answer, headers)
+            return last(answer, headers)
         finally:
             connection.end_request()
 
@@ -186,9 +127,3 @@ def _refusal(reason: str) -> WireReply:
     return WireReply(
         "unmatched", answer.status, (*CORS.items(), ("Connection", "close"), *answer.headers.items()), body
     )
-
-
-def _last(answer: web.Response, headers: Mapping[str, str]) -> web.Response:
-    answer.headers.update({**EVERYWHERE, **headers})
-    answer.force_close()
-    return answer

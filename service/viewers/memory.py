@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from providers.base import InputUid
 from service.domain.audience.viewer_window import WINDOW_MS, ViewerCount
-from service.viewers.digest import visitor_digest
+from service.viewers.digest import VisitorDigests
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class MemoryViewers:
     """The in-memory counterpart of `RedisViewers`. It is never degraded, and its counts end with the process."""
 
     def __init__(self, *, digest_key: bytes, limits: MemoryLimits | None = None) -> None:
-        self._key = digest_key
+        self._digests = VisitorDigests(digest_key)
         self._limits = limits or MemoryLimits()
         self._windows: OrderedDict[InputUid, _Window] = OrderedDict()
         self._visitors = 0
@@ -74,7 +74,7 @@ class MemoryViewers:
             window = self._windows[stream_uid] = _Window()
             self._shed_streams()
         self._windows.move_to_end(stream_uid)
-        self._visitors += window.add(visitor_digest(visitor_id, self._key), now_ms)
+        self._visitors += window.add(self._digests.of(visitor_id), now_ms)
         if self._visitors > self._limits.max_visitors:
             self._shed_visitors()
 

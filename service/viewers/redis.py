@@ -31,7 +31,7 @@ from providers.base import InputUid, Spawn
 from service.clock import Clock, SystemClock
 from service.domain.audience.viewer_window import ViewerCount
 from service.domain.errors import Unavailable
-from service.viewers.digest import visitor_digest
+from service.viewers.digest import VisitorDigests
 from service.viewers.heartbeats import HeartbeatLimits, Heartbeats
 from service.viewers.sorted_sets import SortedSetLimits, SortedSets, redis_time
 
@@ -100,7 +100,7 @@ class RedisViewers:
             redis_connect_func=self._connected,
         )
         self._redis = aioredis.Redis(connection_pool=self._pool)
-        self._key = digest_key
+        self._digests = VisitorDigests(digest_key)
         self._clock = clock or SystemClock()
         self._sets = SortedSets(self._redis, self._clock, time_source, limits.sets)
         self._beats = Heartbeats(self._clock, limits.heartbeats)
@@ -115,7 +115,7 @@ class RedisViewers:
     # Called by the API and the status board.
 
     def seen(self, stream_uid: InputUid, visitor_id: str, now_ms: int) -> None:
-        self._beats.add((stream_uid, visitor_digest(visitor_id, self._key)), now_ms)
+        self._beats.add((stream_uid, self._digests.of(visitor_id)), now_ms)
         self._work.set()
 
     async def count(self, stream_uid: InputUid, now_ms: int) -> ViewerCount:

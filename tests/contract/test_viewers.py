@@ -11,7 +11,7 @@ from redis import asyncio as aioredis
 from service.clock import SystemClock
 from service.concurrency.tasks import Tasks
 from service.domain.audience.viewer_window import WINDOW_MS, ViewerCount, ViewerWindow
-from service.viewers.digest import visitor_digest
+from service.viewers.digest import VisitorDigests
 from service.viewers.memory import MemoryViewers
 from service.viewers.redis import RedisViewers
 from tests.clock import Clock
@@ -51,8 +51,8 @@ async def test_names_the_visitors_since_a_moment(viewers: ViewerWindow, clock: C
     clock.advance(5)
     viewers.seen("stream", "bob", clock.unix_ms())
     viewers.seen("another stream", "cat", clock.unix_ms())
-    bob = {visitor_digest("bob", b"key")}
-    assert await viewers.visitors("stream", START_MS) == bob | {visitor_digest("ann", b"key")}
+    bob = {VisitorDigests(b"key").of("bob")}
+    assert await viewers.visitors("stream", START_MS) == bob | {VisitorDigests(b"key").of("ann")}
     assert await viewers.visitors("stream", START_MS + 1) == bob
     assert await viewers.visitors("nobody's stream", START_MS) == set()
 

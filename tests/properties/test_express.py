@@ -44,10 +44,13 @@ class Asked:
     target: str
     method: str = "GET"
     headers: tuple[str, ...] = ()
+    body: str = ""
 
     def wire(self, names: dict[str, str]) -> bytes:
         lines = [f"{self.method} {self.target.format(**names)} HTTP/1.1", "Host: x", *self.headers]
-        return "\r\n".join([*lines, "", ""]).encode("latin-1")
+        if self.body:
+            lines.append(f"Content-Length: {len(self.body)}")
+        return "\r\n".join([*lines, "", self.body]).encode("latin-1")
 
 
 CHANNELS = (
@@ -95,6 +98,7 @@ others = st.sampled_from(
         Asked("/elsewhere?x=1"),
         Asked("/api/pub/public/v1/orgs/{organization}/channels/{live}/conference/stream_statuses"),
         Asked("/api/pub/public/v1/orgs/{organization}/channels/{live}/conference/stream_status", "POST"),
+        Asked("/elsewhere", "PUT", body="GET / HTTP/1.1\r\n\r\n"),
         Asked("/api/pub/public/v1/orgs/{organization}/channels/{cold}/conference/stream_status", "HEAD"),
         Asked("/api/pub/public/v1/orgs/{organization}/channels/{live}/conference/stream_status", "OPTIONS"),
     )

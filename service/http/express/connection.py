@@ -33,8 +33,8 @@ class ConnectionOwner(Protocol):
     now: float
     closing: bool
 
-    def enter(self, connection: FastPathConnection) -> bool:
-        """Register a new connection; return False when there is no room."""
+    def enter(self, connection: FastPathConnection, *, served: bool = False) -> bool:
+        """Register a new connection, or one that was `served` before; return False when there is no room."""
 
     def served(self, connection: FastPathConnection) -> None:
         """Note that the first request of the connection has been answered."""
@@ -52,6 +52,19 @@ class ConnectionOwner(Protocol):
         """Return a new protocol of aiohttp for a connection that leaves the fast path."""
 
 
+class Borrower(asyncio.Protocol):
+    """A protocol of the next server that handles one request and then gives the connection back."""
+
+    __slots__ = ()
+
+    def borrow(self, data: bytes, length: int, give_back: Callable[[bytes], None]) -> None:
+        """Handle the request that is the first `length` bytes of `data` and of what follows.
+
+        Then call `give_back` with the bytes that arrived after it, unless the connection ends or is kept.
+        """
+        raise NotImplementedError
+
+
 class FastPathConnection(asyncio.Protocol):
     """One client on the fast path."""
 
@@ -60,6 +73,7 @@ class FastPathConnection(asyncio.Protocol):
         "_examined",
         "_handing_over",
         "_last",
+        "_next",
         "_owner",
         "_paused",
         "_peer",
@@ -78,6 +92,8 @@ class FastPathConnection(asyncio.Protocol):
         """Bytes at the beginning of the buffer that were examined: they contain no end of a head and no fault."""
         self._last: PlainRequest | None = None
         """The last request. Players repeat the same header lines, which are then parsed once."""
+        self._next: asyncio.Protocol | None = None
+        """aiohttp's protocol, once it has had the connection."""
         self._paused = False
         self._pending: asyncio.Task[None] | None = None
         self._handing_over = False
@@ -97,6 +113,12 @@ class FastPathConnection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if not self._buffer:
             self._seen = self._owner.now  # a head that trickles in does not extend its timeout
+            if self._pending is None and not self._handing_over and data.find(b"\r\n\r\n") == len(data) - 4:
+                reply = self._answer(data)  # one whole request, as nearly always
+                if isinstance(reply, WireReply):
+                    self._write(self._owner.wire(reply))
+                    self._owner.on_reply(reply)
+                    return
         self._buffer += data
         if self._pending is None and not self._handing_over:
             self._serve()
@@ -116,6 +138,8 @@ class FastPathConnection(asyncio.Protocol):
         if self._pending is not None:
             self._pending.cancel()
         self._owner.leave(self)
+        if self._next is not None:
+            self._next.connection_lost(exc)
 
     # Called by the fast path.
 
@@ -165,7 +189,7 @@ class FastPathConnection(asyncio.Protocol):
             start = end + 4
         self._buffer = buffer[start:]
         if answers:
-            self._write(b"".join(answers))
+            self._write(answers[0] if len(answers) == 1 else b"".join(answers))
         if later is not None and not self._transport.is_closing():
             self._transport.pause_reading()  # at most one more read comes in meanwhile
             self._pending = self._owner.spawn(self._finish(later, end + 4 - start), name="poll of a cold channel")
@@ -234,15 +258,35 @@ class FastPathConnection(asyncio.Protocol):
             return None  # aiohttp handles the request again and reports the failure
 
     def _hand_over(self) -> None:
-        """Give the connection and the unanswered bytes to aiohttp."""
+        """Let aiohttp handle the first unanswered request, and have the connection back after it if its length is known."""
         transport, rest = self._transport, self._buffer
         self._owner.leave(self)
         if transport.is_closing():
             return
-        successor = self._owner.next_protocol()
+        end = rest.find(b"\r\n\r\n")
+        length = None if end < 0 else self._owner.reader.length(rest[: end + 4])
+        successor, is_new = self._next, self._next is None
+        if successor is None:
+            successor = self._owner.next_protocol()
         transport.set_protocol(successor)
-        successor.connection_made(transport)
-        successor.data_received(rest)
+        if is_new:
+            successor.connection_made(transport)
+        if length is not None and isinstance(successor, Borrower):
+            self._next, self._buffer = successor, b""
+            successor.borrow(rest, length, self._go_on)
+        else:
+            successor.data_received(rest)
+
+    def _go_on(self, rest: bytes) -> None:
+        """Take the connection back, with the bytes that follow the request that aiohttp has answered."""
+        self._transport.set_protocol(self)
+        if not self._owner.enter(self, served=True):
+            self._transport.close()
+            return
+        self._handing_over, self._served, self._seen = False, True, self._owner.now
+        self._transport.resume_reading()  # aiohttp may have paused it while it read a body
+        if rest:
+            self.data_received(rest)
 
 
 def _has_whole_line_ends(buffer: bytes, start: int, examined: int) -> bool:

@@ -4,13 +4,11 @@ A poll needs little of what aiohttp does for a request, and a bare JSON route of
 So a small protocol stands in front of aiohttp's:
 
     socket ─▶ a complete, plain GET or OPTIONS that `answer` knows ─▶ the response's bytes, at once or when they are ready
+                 ├─ another request whose length is beyond doubt: aiohttp borrows the connection until it has answered it
                  └─ anything else: the connection is handed to aiohttp permanently, with every byte not answered yet
 
-Anything else is: other paths and methods, a body, HTTP/1.0, `Connection: close`, a header field that is repeated, folded or not
-ASCII (`request_reader.py`).
-
-Permanently: aiohttp does not report when it has answered all that it has read, and does not return what it has read ahead. A
-connection that carries only polls never leaves the fast path.
+Anything else is: malformed requests, HTTP/1.0, `Connection: close`, an upgrade, a transfer coding, `Expect`, a header field that is
+repeated, folded or not ASCII (`request_reader.py`).
 
 Wiring, with aiohttp's public interface only::
 
@@ -119,16 +117,22 @@ class FastPath:
         status, rest, more = reply.wire.partition(b"\r\n")
         return b"".join([status, self._headers, rest, more])
 
-    def enter(self, connection: FastPathConnection) -> bool:
-        """Register a new connection, if need be in the place of another; False when there is no room."""
+    def enter(self, connection: FastPathConnection, *, served: bool = False) -> bool:
+        """Register a connection, if need be in the place of another; False when there is no room.
+
+        `served`: a request of it has been answered before, by aiohttp.
+        """
         if self.closing:
             return False
         if len(self._connections) >= self.limits.max_connections and not self._make_room():
             return False
+        self._connections[connection] = None
+        if served:
+            return True
         if len(self._unserved) >= self.limits.max_unserved:
             oldest, _ = self._unserved.popitem(last=False)
             oldest.abort()
-        self._connections[connection] = self._unserved[connection] = None
+        self._unserved[connection] = None
         return True
 
     def served(self, connection: FastPathConnection) -> None:
