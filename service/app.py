@@ -123,6 +123,7 @@ async def _serve(built: Built, settings: Settings, port: int, tasks: Tasks, stac
     if not provider.accepts_encoders:
         await provider.start()
     conference.keeper.start()
+    conference.deliverer.start()
     if reconciled := await api.streams.reconcile():
         log.info("claims reconciled", count=reconciled)
 

@@ -9,6 +9,7 @@ from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamil
 from prometheus_client.registry import Collector
 
 from providers.base import MetricKind, Provider
+from service.domain.webhooks.deliverer import DeliveryCounts
 from service.http.wire import WireReply
 
 _FAMILIES: dict[MetricKind, type[GaugeMetricFamily] | type[CounterMetricFamily]] = {
@@ -30,6 +31,29 @@ class ProviderMetrics(Collector):
             for label, value in metric.samples.items():
                 family.add_metric([label] if metric.label else [], value)
             yield family
+
+
+class WebhookMetrics(Collector):
+    """The metrics of webhooks."""
+
+    def __init__(self, counts: DeliveryCounts) -> None:
+        self._counts = counts
+
+    def collect(self) -> Iterable[Metric]:
+        """Yield the metrics. The gauges are about all nodes, and read every few seconds."""
+        name = "conference_webhook_deliveries"
+        outcomes = CounterMetricFamily(name, "Attempts to deliver an event to a webhook.", labels=["status"])
+        for status, number in self._counts.outcomes.items():
+            outcomes.add_metric([status.value], number)
+        yield outcomes
+        if (figures := self._counts.figures) is not None:
+            lag = "Age of the oldest event that waits for its delivery to a webhook, in seconds."
+            yield GaugeMetricFamily("conference_webhook_lag_seconds", lag, figures.lag)
+            states = GaugeMetricFamily("conference_webhooks", "Webhooks by state.", labels=["state"])
+            working = figures.webhooks - figures.failing - figures.disabled
+            for state, number in (("working", working), ("failing", figures.failing), ("disabled", figures.disabled)):
+                states.add_metric([state], number)
+            yield states
 
 
 class PollMetrics(Collector):

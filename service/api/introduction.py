@@ -186,6 +186,7 @@ TAGS = {
     "Streams": "A channel's live input, its health, its sessions and its recordings.",
     "Meetings": "Tokens for a channel's video meeting, and running meetings.",
     "Real-time": "The address of the WebSocket that sends changes.",
+    "Webhooks": "Addresses of yours that receive the events of the organization, signed and in order.",
     "Public": "For players and visitors: no credentials.",
     "Operations": "For the operator: liveness and readiness.",
 }

@@ -1,4 +1,4 @@
-"""The commands for API users: `token create|list|revoke` and `user create|list`."""
+"""The commands for API users: `token create|list|revoke` and `user create|manager|list`."""
 
 from __future__ import annotations
 
@@ -45,6 +45,12 @@ def user_commands(parser: argparse.ArgumentParser) -> None:
     create.add_argument("--email", type=as_name)
     create.add_argument("--avatar-url", type=as_url, metavar="URL")
     create.add_argument("--bot", action="store_true", help="not a person")
+    create.add_argument(
+        "--manager", action="store_true", help="a manager of the organization, who manages its webhooks"
+    )
+    manager = command(commands, "manager", _user_manager, "make a user a manager of their organization")
+    manager.add_argument("id", type=as_uuid, metavar="ID")
+    manager.add_argument("--revoke", action="store_true", help="the user is no longer a manager")
     listing = command(
         commands, "list", _user_list, "print id, organization, kind, full name, email and avatar, tab-separated"
     )
@@ -90,10 +96,19 @@ def _user_create(given: argparse.Namespace) -> int:
     async def create(store: Store) -> None:
         from service.domain.directory import Directory, NewUser
 
-        new = NewUser(given.full_name, given.id, given.email, given.avatar_url, given.bot)
+        new = NewUser(given.full_name, given.id, given.email, given.avatar_url, given.bot, given.manager)
         print((await Directory(store.directory, SystemClock()).create(given.org, new)).id)
 
     return with_store(begin(quiet=True), create)
+
+
+def _user_manager(given: argparse.Namespace) -> int:
+    async def change(store: Store) -> None:
+        from service.domain.directory import Directory
+
+        await Directory(store.directory, SystemClock()).set_manager(given.id, not given.revoke)
+
+    return with_store(begin(quiet=True), change)
 
 
 def _user_list(given: argparse.Namespace) -> int:

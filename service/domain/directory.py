@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 
 from service.clock import Clock
 from service.domain.entities import Organization, User
-from service.domain.errors import Conflict
+from service.domain.errors import Conflict, NotFound
 from service.domain.ports import DirectoryStore
 
 
@@ -20,10 +20,11 @@ class NewUser:
     email: str | None = None
     avatar_url: str | None = None
     is_bot: bool = False
+    is_manager: bool = False
 
 
 class Directory:
-    """Creates users."""
+    """Creates users, and appoints managers of their organizations, who manage the webhooks."""
 
     def __init__(self, store: DirectoryStore, clock: Clock) -> None:
         self._store = store
@@ -49,7 +50,18 @@ class Directory:
             email=new.email,
             avatar_url=new.avatar_url,
             is_bot=new.is_bot,
+            is_manager=new.is_manager or None,
         )
         if not await self._store.add_user(Organization(organization_id, str(organization_id), now), user):
             raise Conflict(f"There is a user {user.id} already.")
         return user
+
+    async def set_manager(self, user_id: UUID, is_manager: bool) -> None:
+        """Make a user a manager of their organization, or no longer one.
+
+        Raises:
+            NotFound: There is no such user, or it is deleted.
+            Unavailable: The store does not answer.
+        """
+        if not await self._store.set_manager(user_id, is_manager, self._clock.now()):
+            raise NotFound("There is no such user.")

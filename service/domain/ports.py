@@ -145,6 +145,9 @@ class DirectoryStore(Protocol):
     async def users(self, organization_id: UUID | None = None) -> list[User]:
         """Return the users of the organization (None: of all) by full name, including deleted ones."""
 
+    async def set_manager(self, user_id: UUID, is_manager: bool, at: datetime) -> bool:
+        """Make a user a manager of their organization, or no longer one. Return False if there is none, or it is deleted."""
+
     async def unknown_users(self, organization_id: UUID, wanted: Collection[UUID]) -> set[UUID]:
         """Return those of `wanted` that are not users of the organization, or are deleted."""
 

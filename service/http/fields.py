@@ -46,6 +46,9 @@ HttpUrl = Annotated[str, Field(max_length=MAX_URL, pattern=URL_PATTERN)]
 TEXT_PATTERN = r"^[^\u0000]*$"
 """Any text without NUL, which PostgreSQL cannot store."""
 
+CHANNEL_PATTERN = r"^(/\*\*|(/([A-Za-z0-9._~-]+|\*))+(/\*\*)?/?)$"
+"""A pattern of paths: literal segments, `*` for any one, and `**` at the end for any rest."""
+
 FLAG_PATTERN = r"^([Tt][Rr][Uu][Ee]|[Ff][Aa][Ll][Ss][Ee])?$"
 """A boolean as a query parameter. Case-insensitive; an empty value means none."""
 
@@ -53,6 +56,7 @@ PATTERN_MESSAGES = {
     URL_PATTERN: "Enter a valid URL.",
     NAME_PATTERN: "This field may not be blank.",
     OPTIONAL_NAME_PATTERN: "This field may not be blank.",
+    CHANNEL_PATTERN: "Enter a path with segments of letters, digits and . _ ~ -, or * for any one; ** may end it.",
     FLAG_PATTERN: "Must be a valid boolean.",
 }
 """Error messages by pattern."""

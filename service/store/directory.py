@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.domain.entities import Organization, User
@@ -36,6 +37,18 @@ class StoredDirectory:
             return [User(**row) for row in (await connection.execute(wanted)).mappings()]
 
         return await self._database.read(query)
+
+    async def set_manager(self, user_id: UUID, is_manager: bool, at: datetime) -> bool:
+        changed = (
+            update(users)
+            .where(users.c.id == user_id, users.c.deleted_at.is_(None))
+            .values(is_manager=is_manager, updated_at=at)
+        )
+
+        async def change(connection: AsyncConnection) -> bool:
+            return (await connection.execute(changed)).rowcount == 1
+
+        return await self._database.write(change)
 
     async def unknown_users(self, organization_id: UUID, wanted: Collection[UUID]) -> set[UUID]:
         known = select(users.c.id).where(

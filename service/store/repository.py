@@ -26,6 +26,8 @@ from service.store.messages import StoredMessages
 from service.store.presence import StoredPresence
 from service.store.purge import StoredPurge
 from service.store.sessions import StoredSessions
+from service.store.webhook_queue import StoredQueue
+from service.store.webhooks import StoredWebhooks
 
 
 class Stores:
@@ -44,6 +46,8 @@ class Stores:
         self.presence = StoredPresence(connections)
         self.purge = StoredPurge(connections)
         self.events = StoredEvents(connections)
+        self.webhooks = StoredWebhooks(connections)
+        self.webhook_queue = StoredQueue(connections)
 
 
 class StoreTransaction(Stores):

@@ -30,10 +30,12 @@ from service.api import (
     users,
     visitors,
     watch,
+    webhooks,
 )
 from service.api.examples import EXAMPLES
 from service.api.health import Readiness
 from service.api.introduction import introduction
+from service.api.webhook_examples import WEBHOOK_EXAMPLES
 from service.domain.accounts import Authenticator
 from service.domain.audience.visitors import Visitors
 from service.domain.connection_access import ConnectionAccess
@@ -48,6 +50,7 @@ from service.domain.streams.public_info import PublicStreamInfo
 from service.domain.streams.queries import StreamQueries
 from service.domain.streams.sessions import Sessions
 from service.domain.streams.streams import Streams
+from service.domain.webhooks.webhooks import Webhooks
 from service.http import docs, web_files
 from service.http.binding import BodyLimits, bind
 from service.http.client_address import Networks
@@ -79,6 +82,7 @@ class ApiDependencies:
     sessions: Sessions
     meetings: Meetings
     access: ConnectionAccess
+    webhooks: Webhooks
     trusted_proxies: Networks = ()
     version: str = "0"
     origin: Origin = field(default_factory=Origin)
@@ -106,7 +110,7 @@ def build_app(deps: ApiDependencies) -> web.Application:
 def described(deps: ApiDependencies) -> dict[str, Any]:
     """Return the OpenAPI document of all operations."""
     operations = [*_operations(deps), *public_schemas.operations()]
-    return document(operations, EXAMPLES, introduction(deps.version))
+    return document(operations, {**EXAMPLES, **WEBHOOK_EXAMPLES}, introduction(deps.version))
 
 
 def _operations(deps: ApiDependencies) -> list[Operation]:
@@ -124,6 +128,7 @@ def _operations(deps: ApiDependencies) -> list[Operation]:
         *stream_sessions.operations(deps.channels, deps.streams, deps.sessions),
         *meetings.operations(deps.channels, deps.meetings),
         *messagerouter.operations(deps.access),
+        *webhooks.operations(deps.webhooks),
         *visitors.operations(deps.visitors, deps.trusted_proxies),
         *public_player.operations(deps.public_info),
         *health.operations(deps.readiness),

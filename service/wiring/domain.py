@@ -42,11 +42,15 @@ from service.domain.streams.queries import StreamQueries
 from service.domain.streams.session_keeper import SessionKeeper
 from service.domain.streams.sessions import Sessions
 from service.domain.streams.streams import Streams
+from service.domain.webhooks.deliverer import Deliverer
+from service.domain.webhooks.limits import DeliveryLimits
+from service.domain.webhooks.webhooks import Webhooks
 from service.events.tails import Tails
 from service.http.client_address import Networks
 from service.outgoing.client import OutgoingClient, OutgoingPolicy
 from service.store import Store
 from service.wiring.api import ApiDependencies
+from service.wiring.webhooks import make_deliverer
 
 NEW_VISITOR_BURST_SECONDS = 100
 """Burst of new visitors, in seconds of their rate: 5,000 visitors by default."""
@@ -71,6 +75,8 @@ class Ports:
     guess_limits: GuessLimits = field(default_factory=GuessLimits)
     outgoing: Outgoing = field(default_factory=lambda: OutgoingClient(OutgoingPolicy()))
     """Calls addresses that clients give."""
+    delivery_limits: DeliveryLimits = field(default_factory=DeliveryLimits)
+    """Of webhooks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,14 +91,15 @@ class Conference:
     public: PublicStream
     events: StreamEvents
     realtime: Realtime
+    deliverer: Deliverer
 
 
 @asynccontextmanager
 async def assembled(ports: Ports) -> AsyncIterator[Conference]:
     """Build the domain; stop the board and the session keeper at the end. Errors: Unavailable.
 
-    `app.py` starts and stops the rest in order: `keeper.start()` once the provider runs, `events.aclose()` and
-    `realtime.aclose()` before HTTP stops.
+    `app.py` starts and stops the rest in order: `keeper.start()` and `deliverer.start()` once the provider runs,
+    `events.aclose()` and `realtime.aclose()` before HTTP stops.
     """
     store, provider, clock = ports.store, ports.provider, ports.clock
     async with AsyncExitStack() as stack:
@@ -120,6 +127,9 @@ async def assembled(ports: Ports) -> AsyncIterator[Conference]:
         streams.listen(public_info.changed)
         provider.listen(keeper.handle_event)
 
+        deliverer = make_deliverer(store, ports.outgoing, ports.delivery_limits, clock, ports.spawn)
+        stack.push_async_callback(deliverer.aclose)
+        ports.bus.listen(deliverer.wake)
         accounts = Accounts(store.accounts, store.accounts, clock)
         joined = JoinedChannels(store.members)
         meetings = Meetings(store.presence, store.accounts, ports.signer, clock)
@@ -162,12 +172,13 @@ async def assembled(ports: Ports) -> AsyncIterator[Conference]:
             sessions=Sessions(store.sessions, keeper, clock),
             meetings=meetings,
             access=access,
+            webhooks=Webhooks(store.webhooks, store.events, ports.outgoing, clock, deliverer.wake_for),
             trusted_proxies=ports.trusted_proxies,
             guesses=guesses,
             version=VERSION,
             public_routes=[*public_routes(public, board), *events.routes(), *realtime.routes()],
         )
-        yield Conference(api, accounts, audience, board, keeper, public, events, realtime)
+        yield Conference(api, accounts, audience, board, keeper, public, events, realtime, deliverer)
 
 
 def _public_stream(ports: Ports, board: StatusBoard, visitors: Visitors, guesses: Guesses) -> PublicStream:

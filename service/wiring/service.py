@@ -57,6 +57,7 @@ async def build(settings: Settings, port: int, spawn: Spawn, stack: AsyncExitSta
     )
     conference = await stack.enter_async_context(assembled(ports))
     registry.register(conference.realtime.figures)
+    registry.register(metrics.WebhookMetrics(conference.deliverer.counts))
     api = replace(
         conference.api,
         origin=Origin(settings.public_url, settings.trusted_proxies),

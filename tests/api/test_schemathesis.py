@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,8 @@ CONFIG = """
 "path.user_id" = "{user}"
 "path.member_id" = "{user}"
 "path.message_id" = "{message}"
+"path.webhook_id" = "{webhook}"
+"path.delivery_id" = "{delivery}"
 
 [checks]
 # An unknown id in the path is a 404, and so is a bad cursor.
@@ -48,6 +51,15 @@ parameters = {{ "path.channel_id" = "{doomed}" }}
 include-operation-id = "remove_member"
 parameters = {{ "path.channel_id" = "{doomed}" }}
 
+[[operations]]
+include-operation-id = "delete_webhook"
+parameters = {{ "path.webhook_id" = "{doomed_webhook}" }}
+
+# Addresses that are not public, and events that do not exist yet: 400.
+[[operations]]
+include-tag = "Webhooks"
+checks.positive_data_acceptance.expected-statuses = ["2xx", 400, 404, 409]
+
 # Made-up users do not exist: 400.
 [[operations]]
 include-operation-id = "create_channel"
@@ -65,16 +77,27 @@ checks.positive_data_acceptance.expected-statuses = ["2xx", 400, 403, 404]
 
 @pytest.mark.timeout(300)
 async def test_schemathesis_finds_nothing(api: Api, tmp_path: Path) -> None:
+    await api.store.directory.set_manager(
+        api.user, True, datetime.now(UTC)
+    )  # before the token is first used, and cached
     channel = await api.channel()
     await api.post(api.conference(channel) + "/create_stream")
     ada = first(api)
     message = await ada.say(channel)
+    webhook, doomed = [
+        await ada.made("webhooks", {"endpoint_url": "https://hooks.example.com", "channel_subscriptions": []})
+        for _ in range(2)
+    ]
+    _, delivery = await ada.post(f"webhooks/{webhook['id']}/test")
     known = {
         "organization": api.organization,
         "user": ada.id,
         "channel": channel,
         "doomed": await ada.channel("Doomed"),
         "message": message["id"],
+        "webhook": webhook["id"],
+        "doomed_webhook": doomed["id"],
+        "delivery": delivery["id"],
     }
     config = tmp_path / "schemathesis.toml"
     config.write_text(CONFIG.format(**known, meeting_token=CONFERENCE + "/token"))

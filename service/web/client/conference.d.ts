@@ -38,11 +38,22 @@ export type Chunk = { type: string; [name: string]: unknown };
 /** Content of a message. Only `version` is required; unknown fields are kept. */
 export type Content = { version: number; chunks?: Chunk[]; [name: string]: unknown };
 
+/** One attempt to deliver an event. */
+export type DeliveryAnswer = { id: string; webhook_id: string; event_id: number | null; status: DeliveryStatus; retry_index: number; is_requested: boolean; created_at: string; next_attempt_at: string | null; started_at: string | null; duration: number | null; response_status: number | null; response_body: string; error: string | null };
+
+export type DeliveryPage = { next: string | null; previous: string | null; results: DeliveryAnswer[] };
+
+/** PENDING: not attempted yet. STARTED: the request is under way. */
+export type DeliveryStatus = "pending" | "started" | "successful" | "failed";
+
 /** An error in one sentence. */
 export type Detail = { detail: string };
 
 /** The users of the direct channel. The authenticated user is always included; order and repetition do not matter. */
 export type DirectBody = { members: string[] };
+
+/** The reason why a webhook is disabled. */
+export type Disabled = "client" | "failing" | "gone" | "owner_removed";
 
 /** Server-Sent Events; the data of each is a StreamStatus. */
 export type EventStream = string;
@@ -112,6 +123,9 @@ export type MessageType = "user" | "call_request" | "call_leave" | "reporting" |
 
 export type Meta = { name: string };
 
+/** The range of ids of events that were purged from the log before they could be delivered. */
+export type MissedAnswer = { first: number; last: number };
+
 /** When a member is notified: never, when mentioned, of every message. */
 export type NotifyMode = "muted" | "mentions" | "unmuted";
 
@@ -142,8 +156,14 @@ export type RecordingPage = { next: string | null; previous: string | null; resu
 /** What becomes of a live input's recording. */
 export type RecordingState = "on" | "stopped_disk_full" | "refused_disk_full";
 
+/** The place in the log from which events are delivered again. */
+export type ReplayBody = { since: number };
+
 /** Options of a key rotation. */
 export type RotationBody = { overlap?: number };
+
+/** A webhook with its secret, which is returned only now. */
+export type SecretWebhookAnswer = { id: string; organization_id: string; user_id: string | null; audience: WebhookAudience; endpoint_url: string; channel_subscriptions: SubscriptionAnswer[]; is_enabled: boolean; disabled_because: Disabled | null; created_at: string; updated_at: string; last_event_id: number; retry_index: number; next_attempt_at: string | null; missed_events: MissedAnswer | null; secret: string };
 
 /** The current session. */
 export type SessionAnswer = { stream_session_id: string | null };
@@ -179,6 +199,11 @@ export type StreamStatus = { is_connected: boolean; is_watchable: boolean; secon
 /** Number of viewers of a channel's stream. */
 export type StreamViewerCount = { viewer_count: number; as_of?: string | null; counted?: false | null; not_counted_because?: "invalid_token" | "empty_visitor_id" | "not_watchable" | "not_counted_here" | null };
 
+export type SubscriptionAnswer = { channel_pattern: string; is_additions_subscribed: boolean; is_changes_subscribed: boolean; is_removals_subscribed: boolean };
+
+/** The events that are delivered. The defaults subscribe to all changes of the paths. */
+export type SubscriptionBody = { channel_pattern: string; is_additions_subscribed?: boolean; is_changes_subscribed?: boolean; is_removals_subscribed?: boolean };
+
 /** Video of the stream. Unknown fields are null. */
 export type VideoAnswer = { codec: string; profile: string | null; level: string | null; width: number | null; height: number | null; fps: number | null; bitrate_kbps: number | null; keyframe_interval_seconds: number | null; b_frames: boolean | null };
 
@@ -187,6 +212,23 @@ export type VisitorAnswer = { visitor_id: string; visitor_secret_id: string; org
 
 /** A returning visitor sends its secret; a new visitor sends none, or null. */
 export type VisitorBody = { visitor_secret_id?: string | null };
+
+/** A webhook, without its secret. */
+export type WebhookAnswer = { id: string; organization_id: string; user_id: string | null; audience: WebhookAudience; endpoint_url: string; channel_subscriptions: SubscriptionAnswer[]; is_enabled: boolean; disabled_because: Disabled | null; created_at: string; updated_at: string; last_event_id: number; retry_index: number; next_attempt_at: string | null; missed_events: MissedAnswer | null };
+
+/** Whose view of the organization a webhook has. ORGANIZATION: what every user of the organization can read. USER: what the user that created it can read at the time of delivery; private and direct channels and notifications included. */
+export type WebhookAudience = "organization" | "user";
+
+/** The fields of a new webhook. Unknown fields are ignored. */
+export type WebhookBody = { endpoint_url: string; channel_subscriptions: SubscriptionBody[]; is_enabled?: boolean; audience?: WebhookAudience };
+
+/** The fields to change. Fields that are not sent keep their values. */
+export type WebhookChanges = { endpoint_url?: string; channel_subscriptions?: SubscriptionBody[]; is_enabled?: boolean };
+
+export type WebhookPage = { next: string | null; previous: string | null; results: WebhookAnswer[] };
+
+/** The new values of the webhook. Fields that are not sent are reset to their defaults. */
+export type WebhookReplacement = { endpoint_url: string; channel_subscriptions: SubscriptionBody[]; is_enabled?: boolean };
 
 export interface Operations {
   /** Add a member to a public channel */
@@ -201,12 +243,18 @@ export interface Operations {
   changeSettings: { path: { organization_id: string; channel_id: string; member_id: string; }; body?: SettingsBody; answer: SettingsAnswer };
   /** Start or stop the channel's stream session */
   changeStreamSession: { path: { organization_id: string; channel_id: string; }; body: SessionBody; answer: SessionAnswer };
+  /** Change a webhook */
+  changeWebhook: { path: { organization_id: string; webhook_id: string; }; body?: WebhookChanges; answer: WebhookAnswer };
   /** Create a channel */
   createChannel: { path: { organization_id: string; }; body: ChannelBody; answer: ChannelAnswer };
+  /** Create a webhook */
+  createWebhook: { path: { organization_id: string; }; body: WebhookBody; answer: SecretWebhookAnswer };
   /** Delete a channel */
   deleteChannel: { path: { organization_id: string; channel_id: string; }; answer: null };
   /** Delete a message */
   deleteMessage: { path: { organization_id: string; channel_id: string; message_id: string; }; answer: null };
+  /** Delete a webhook */
+  deleteWebhook: { path: { organization_id: string; webhook_id: string; }; answer: null };
   /** Disable the live input */
   disableStream: { path: { organization_id: string; channel_id: string; }; answer: StreamAnswer };
   /** Edit a message */
@@ -217,6 +265,8 @@ export interface Operations {
   ensureStream: { path: { organization_id: string; channel_id: string; }; body?: StreamBody; answer: StreamAnswer };
   /** Retrieve a channel */
   getChannel: { path: { organization_id: string; channel_id: string; }; answer: ChannelAnswer };
+  /** Retrieve a delivery */
+  getDelivery: { path: { organization_id: string; webhook_id: string; delivery_id: string; }; answer: DeliveryAnswer };
   /** Retrieve a direct channel */
   getDirect: { path: { organization_id: string; user_id: string; channel_id: string; }; answer: ChannelAnswer };
   /** Check liveness */
@@ -247,12 +297,16 @@ export interface Operations {
   getStreamStatus: { path: { organization_id: string; channel_id: string; }; query?: { visitor_id?: string; }; answer: StreamStatus };
   /** Viewers of a channel's stream */
   getStreamViewerCount: { path: { organization_id: string; channel_id: string; }; answer: StreamViewerCount };
+  /** Retrieve a webhook */
+  getWebhook: { path: { organization_id: string; webhook_id: string; }; answer: WebhookAnswer };
   /** Create a token to join the channel's meeting */
   issueMeetingToken: { path: { organization_id: string; channel_id: string; }; body?: MeetingBody; answer: MeetingTokenAnswer };
   /** Active meetings of the organization */
   listActiveConferences: { path: { organization_id: string; user_id: string; }; query?: { cursor?: string; page_size?: number; }; answer: ActiveConferencePage };
   /** Channels of the organization */
   listChannels: { path: { organization_id: string; }; query?: { cursor?: string; page_size?: number; search?: string; ordering?: string; }; answer: ChannelPage };
+  /** Deliveries of a webhook */
+  listDeliveries: { path: { organization_id: string; webhook_id: string; }; query?: { cursor?: string; page_size?: number; status?: DeliveryStatus; }; answer: DeliveryPage };
   /** Direct channels of the user */
   listDirect: { path: { organization_id: string; user_id: string; }; query?: { cursor?: string; page_size?: number; ordering?: string; }; answer: ChannelPage };
   /** Channels that the user has joined */
@@ -267,16 +321,28 @@ export interface Operations {
   listStreamSessions: { path: { organization_id: string; channel_id: string; }; query?: { cursor?: string; page_size?: number; }; answer: ListedSessionPage };
   /** Live inputs of the organization, newest first */
   listStreams: { path: { organization_id: string; }; query?: { cursor?: string; page_size?: number; search?: string; state?: "offline" | "connecting" | "starting" | "live" | "reconnecting" | "ended" | "" | ("offline" | "connecting" | "starting" | "live" | "reconnecting" | "ended" | "")[]; }; answer: ListedStreamPage };
+  /** Webhooks */
+  listWebhooks: { path: { organization_id: string; }; query?: { cursor?: string; page_size?: number; }; answer: WebhookPage };
   /** Open a direct channel */
   openDirect: { path: { organization_id: string; user_id: string; }; body: DirectBody; answer: ChannelAnswer };
   /** Leave a channel, or remove a member */
   removeMember: { path: { organization_id: string; channel_id: string; member_id: string; }; answer: null };
   /** Replace a channel */
   replaceChannel: { path: { organization_id: string; channel_id: string; }; body: ChannelReplacement; answer: ChannelAnswer };
+  /** Replace a webhook */
+  replaceWebhook: { path: { organization_id: string; webhook_id: string; }; body: WebhookReplacement; answer: WebhookAnswer };
+  /** Deliver events again */
+  replayWebhook: { path: { organization_id: string; webhook_id: string; }; body: ReplayBody; answer: WebhookAnswer };
+  /** Send an event again */
+  resendDelivery: { path: { organization_id: string; webhook_id: string; delivery_id: string; }; answer: DeliveryAnswer };
   /** Rotate the stream key */
   rotateKey: { path: { organization_id: string; channel_id: string; }; body?: RotationBody; answer: StreamAnswer };
+  /** Create a new secret */
+  rotateWebhookSecret: { path: { organization_id: string; webhook_id: string; }; answer: SecretWebhookAnswer };
   /** Send a message */
   sendMessage: { path: { organization_id: string; channel_id: string; }; body: MessageBody; answer: MessageAnswer };
+  /** Send a ping */
+  testWebhook: { path: { organization_id: string; webhook_id: string; }; answer: DeliveryAnswer };
 }
 
 export declare const OPERATIONS: { readonly [K in OperationName]: readonly [method: string, path: string] };

@@ -1,0 +1,115 @@
+"""Ports of webhooks. Every method may raise `errors.Unavailable`."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+from uuid import UUID
+
+from service.domain.paging import PageRequest
+from service.domain.webhooks.webhook import Delivery, DeliveryStatus, Disabled, Outcome, Webhook
+
+
+class WebhookStore(Protocol):
+    """Webhooks as clients manage them, and their deliveries as clients read them."""
+
+    async def add_webhook(self, webhook: Webhook, most: int) -> bool:
+        """Store a webhook with its cursor at the end of the log. Return False if the organization has `most` of them."""
+
+    async def webhooks(
+        self, organization_id: UUID, user_id: UUID | None, request: PageRequest, *, of_organization: bool
+    ) -> list[Webhook]:
+        """Return the webhooks of the user, and with `of_organization` those of the organization itself, oldest first."""
+
+    async def webhook(self, organization_id: UUID, webhook_id: UUID) -> Webhook | None:
+        """Return a webhook, or None."""
+
+    async def change_webhook(self, webhook_id: UUID, changes: Mapping[str, Any]) -> Webhook | None:
+        """Set attributes of `Webhook`. Return the webhook afterwards; None if there is none."""
+
+    async def delete_webhook(self, webhook_id: UUID) -> bool:
+        """Delete a webhook and its deliveries. Return False if there is none."""
+
+    async def add_delivery(self, delivery: Delivery, most: int) -> bool:
+        """Store a requested delivery. Return False if `most` of the webhook wait."""
+
+    async def deliveries(self, webhook_id: UUID, status: DeliveryStatus | None, request: PageRequest) -> list[Delivery]:
+        """Return deliveries, newest first."""
+
+    async def delivery(self, webhook_id: UUID, delivery_id: UUID) -> Delivery | None:
+        """Return a delivery, or None."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A webhook that is reserved for one deliverer until the lease expires. `owner_is_active`: its user is a manager still."""
+
+    webhook: Webhook
+    token: UUID
+    owner_is_active: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """All webhooks at one time. `lag` is the age of the oldest event that waits for a delivery, in seconds."""
+
+    webhooks: int
+    failing: int
+    disabled: int
+    lag: float
+
+
+class DeliveryQueue(Protocol):
+    """Webhooks with something to deliver. Methods with a lease return False if it was lost: to a deletion or another process."""
+
+    async def organizations(self) -> set[UUID]:
+        """Return the organizations with a webhook that is not disabled."""
+
+    async def lease(
+        self, now: datetime, until: datetime, limit: int, organization_ids: Collection[UUID] | None = None
+    ) -> list[Lease]:
+        """Reserve up to `limit` webhooks with work, those that waited longest first; optionally of some organizations only.
+
+        Work is: an event above the cursor that may be attempted now, or a requested delivery. What an expired lease has left
+        behind is repaired: its started event delivery has failed, its started requested delivery waits again.
+        """
+
+    async def requested(self, lease: Lease) -> Delivery | None:
+        """Return the requested delivery that waits longest."""
+
+    async def readable(self, user_id: UUID | None, channel_ids: Collection[UUID]) -> set[UUID]:
+        """Return those channels that the user (None: every user of the organization) can read now, or could when deleted."""
+
+    async def start(self, lease: Lease, delivery: Delivery, until: datetime) -> Delivery | None:
+        """Store that an attempt starts, and extend the lease. Return the delivery; its id may be that of a planned attempt."""
+
+    async def move(self, lease: Lease, cursor: int, until: datetime) -> bool:
+        """Set the cursor, end the attempts of the event before it, and extend the lease."""
+
+    async def miss(self, lease: Lease, first: int, last: int, until: datetime) -> bool:
+        """Set the cursor to `last`, and store that these events were purged before their delivery."""
+
+    async def finish_requested(self, lease: Lease, delivery: Delivery, outcome: Outcome) -> bool:
+        """Store the result of a requested delivery."""
+
+    async def succeed(self, lease: Lease, delivery: Delivery, outcome: Outcome) -> bool:
+        """Store the result of a successful event delivery: its event is the new cursor."""
+
+    async def fail(
+        self, lease: Lease, delivery: Delivery, outcome: Outcome, retry: Delivery | None, disabled: Disabled | None
+    ) -> bool:
+        """Store the result of a failed event delivery, and its next attempt or that the webhook is disabled."""
+
+    async def disable(self, lease: Lease, because: Disabled, at: datetime) -> bool:
+        """Disable the webhook."""
+
+    async def release(self, lease: Lease, at: datetime) -> None:
+        """End the lease, and repair what it leaves behind as `lease` does."""
+
+    async def figures(self, now: datetime) -> Figures:
+        """Return the figures of all webhooks."""
+
+    async def purge_deliveries(self, before: datetime, limit: int) -> int:
+        """Delete up to `limit` finished deliveries that are older, oldest first. Return their number."""

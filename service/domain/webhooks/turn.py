@@ -1,0 +1,263 @@
+"""A turn: what one webhook has to deliver, in order, until nothing is left, an attempt fails, or others should go first.
+
+    requested deliveries ─▶ a page of the log after the cursor ─▶ each event that is subscribed to and readable: one attempt
+
+Before and after each attempt the store is written, and no transaction is open in between. If the process dies, the lease expires,
+and the next turn repeats the attempt with the same `webhook-id`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import TypeVar
+from uuid import UUID, uuid4
+
+import structlog
+
+from service.clock import Clock
+from service.domain.errors import Unavailable
+from service.domain.events.event import Event, Scope
+from service.domain.events.ports import EventLog
+from service.domain.identifiers import UUID_FORM
+from service.domain.outgoing import Outgoing
+from service.domain.webhooks.attempt import GONE, attempt
+from service.domain.webhooks.limits import DeliveryLimits
+from service.domain.webhooks.ports import DeliveryQueue, Lease
+from service.domain.webhooks.signature import message_id, ping_id
+from service.domain.webhooks.webhook import Delivery, DeliveryStatus, Disabled, Outcome, Webhook
+
+log = structlog.get_logger(__name__)
+
+NOT_READABLE = "The event is no longer in the log, or the webhook's user can no longer read it."
+STORE_PAUSE = 0.5
+"""Seconds until a result is stored again after the store was unavailable."""
+
+T = TypeVar("T")
+
+
+class LeaseLost(Exception):
+    """The webhook was changed or deleted, or another process delivers for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Payloads:
+    """The bodies of requests, as JSON. The same event always has the same body."""
+
+    event: Callable[[Event], str]
+    ping: Callable[[Webhook, Delivery], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What all turns use. `note` counts an outcome; `disabled` records the event about a webhook."""
+
+    queue: DeliveryQueue
+    log: EventLog
+    outgoing: Outgoing
+    payloads: Payloads
+    limits: DeliveryLimits
+    clock: Clock
+    note: Callable[[Outcome], None]
+
+    def until(self) -> datetime:
+        return self.clock.now() + timedelta(seconds=self.limits.lease)
+
+
+class Turn:
+    """One turn of the webhook of a lease."""
+
+    def __init__(self, tools: Tools, lease: Lease) -> None:
+        self._tools = tools
+        self._lease = lease
+        self._webhook = lease.webhook
+        self._ends_at = tools.clock.now() + timedelta(seconds=tools.limits.turn)
+        self.cursor = lease.webhook.last_event_id
+        """Everything up to this event is done."""
+
+    async def run(self) -> None:
+        """Deliver until the end of the turn.
+
+        Raises:
+            LeaseLost: The webhook is no longer this turn's.
+            Unavailable: The store does not answer.
+        """
+        if not self._lease.owner_is_active:
+            await self._disable(Disabled.OWNER_REMOVED)
+            return
+        while self._has_time():
+            await self._deliver_requested()
+            if not self._may_deliver_events() or not await self._deliver_page():
+                return
+
+    def _has_time(self) -> bool:
+        return self._tools.clock.now() < self._ends_at
+
+    def _may_deliver_events(self) -> bool:
+        due = self._webhook.next_attempt_at
+        return self._webhook.disabled is None and (due is None or due <= self._tools.clock.now())
+
+    async def _deliver_page(self) -> bool:
+        """Deliver the next events. Return whether to go on."""
+        organization_id, limit = self._webhook.organization_id, self._tools.limits.page
+        head = (await self._tools.log.heads([organization_id]))[organization_id]
+        if head.first_id - 1 > self.cursor:
+            await self._miss(head.first_id - 1)
+        page = await self._tools.log.events(organization_id, self.cursor, limit)
+        readable = await self._readable(page)
+        stored = self.cursor
+        for event in page:
+            if event.id in readable and any(each.matches(event) for each in self._webhook.subscriptions):
+                if self.cursor != stored:
+                    await self._pass_by()
+                if not await self._deliver(event) or not self._has_time():
+                    return False
+                stored = event.id
+            self.cursor = event.id
+        if len(page) < limit:
+            self.cursor = max(self.cursor, head.last_id)  # numbers may be missing at the end
+        if self.cursor != stored:
+            await self._pass_by()
+        return len(page) == limit
+
+    async def _pass_by(self) -> None:
+        """Store the cursor, behind events that are not subscribed to."""
+        _held(await self._tools.queue.move(self._lease, self.cursor, self._tools.until()))
+        self._webhook = replace(self._webhook, retry_index=0, next_attempt_at=None)
+
+    async def _miss(self, last: int) -> None:
+        """Store that the events after the cursor were purged, and continue behind them."""
+        log.warning("webhook missed purged events", webhook=str(self._webhook.id), first=self.cursor + 1, last=last)
+        _held(await self._tools.queue.miss(self._lease, self.cursor + 1, last, self._tools.until()))
+        self.cursor = last
+        self._webhook = replace(self._webhook, retry_index=0, next_attempt_at=None)
+
+    async def _deliver(self, event: Event) -> bool:
+        """Attempt to deliver an event. Return whether it was successful."""
+        delivery = await self._started(event.id, self._webhook.retry_index)
+        body = self._tools.payloads.event(event)
+        outcome = await self._attempt(message_id(event.organization_id, event.id), body)
+        if outcome.status is DeliveryStatus.SUCCESSFUL:
+            _held(await self._stored(lambda: self._tools.queue.succeed(self._lease, delivery, outcome)))
+            self._webhook = replace(self._webhook, retry_index=0, next_attempt_at=None)
+            self.cursor = event.id
+            return True
+        retry, disabled = self._after_failure(delivery, outcome)
+        _held(await self._stored(lambda: self._tools.queue.fail(self._lease, delivery, outcome, retry, disabled)))
+        if disabled is not None:
+            log.warning("webhook disabled", webhook=str(self._webhook.id), because=disabled.value)
+        return False
+
+    def _after_failure(self, delivery: Delivery, outcome: Outcome) -> tuple[Delivery | None, Disabled | None]:
+        """Return the next attempt, or the reason why there is none."""
+        if outcome.response_status == GONE:
+            return None, Disabled.GONE
+        delays = self._tools.limits.retry_after
+        if delivery.retry_index >= len(delays):
+            return None, Disabled.FAILING
+        at = outcome.finished_at
+        return Delivery(
+            uuid4(),
+            delivery.webhook_id,
+            delivery.event_id,
+            retry_index=delivery.retry_index + 1,
+            is_requested=False,
+            created_at=at,
+            next_attempt_at=at + timedelta(seconds=delays[delivery.retry_index]),
+        ), None
+
+    async def _deliver_requested(self) -> None:
+        """Deliver what clients requested: one attempt each, whatever the state of the webhook."""
+        while self._has_time() and (delivery := await self._tools.queue.requested(self._lease)) is not None:
+            started = replace(delivery, status=DeliveryStatus.STARTED, started_at=self._tools.clock.now())
+            if await self._tools.queue.start(self._lease, started, self._tools.until()) is None:
+                raise LeaseLost
+            outcome = await self._outcome_of(delivery)
+            await self._stored(lambda: self._tools.queue.finish_requested(self._lease, started, outcome))  # noqa: B023
+
+    async def _outcome_of(self, requested: Delivery) -> Outcome:
+        if requested.event_id is None:
+            return await self._attempt(ping_id(requested.id), self._tools.payloads.ping(self._webhook, requested))
+        found = await self._tools.log.events(self._webhook.organization_id, requested.event_id - 1, 1)
+        if not found or found[0].id != requested.event_id or not await self._readable(found):
+            return Outcome(DeliveryStatus.FAILED, self._tools.clock.now(), 0.0, error=NOT_READABLE)
+        id_ = message_id(self._webhook.organization_id, requested.event_id)
+        return await self._attempt(id_, self._tools.payloads.event(found[0]))
+
+    async def _started(self, event_id: int, retry_index: int) -> Delivery:
+        now = self._tools.clock.now()
+        delivery = Delivery(
+            uuid4(),
+            self._webhook.id,
+            event_id,
+            retry_index,
+            is_requested=False,
+            created_at=now,
+            started_at=now,
+            status=DeliveryStatus.STARTED,
+        )
+        started = await self._tools.queue.start(self._lease, delivery, self._tools.until())
+        if started is None:
+            raise LeaseLost
+        return started
+
+    async def _attempt(self, id_: str, body: str) -> Outcome:
+        tools = self._tools
+        outcome = await attempt(tools.outgoing, self._webhook, id_, body, tools.limits.timeout, tools.clock)
+        tools.note(outcome)
+        return outcome
+
+    async def _stored(self, store: Callable[[], Awaitable[T]]) -> T:
+        """Store a result, again and again while the store is unavailable and the lease holds: else the request is repeated."""
+        until = self._tools.until()
+        while True:
+            try:
+                return await store()
+            except Unavailable:
+                if self._tools.clock.now() >= until:
+                    raise
+                await asyncio.sleep(STORE_PAUSE)
+
+    async def _disable(self, because: Disabled) -> None:
+        _held(await self._tools.queue.disable(self._lease, because, self._tools.clock.now()))
+        log.warning("webhook disabled", webhook=str(self._webhook.id), because=because.value)
+
+    async def _readable(self, page: Sequence[Event]) -> set[int]:
+        """Return the ids of the events that the webhook may see, by the rights of this moment."""
+        user_id = self._webhook.user_id
+        wanted = {each.id: channel for each in page if (channel := _channel_of(each)) is not None}
+        channels = await self._tools.queue.readable(user_id, set(wanted.values())) if wanted else set()
+        return {each.id for each in page if _is_readable(each, user_id, wanted.get(each.id), channels)}
+
+
+def _is_readable(event: Event, user_id: UUID | None, channel_id: UUID | None, channels: set[UUID]) -> bool:
+    """Return whether a webhook with the view of `user_id` may see an event of the channel, given the channels that it can read."""
+    if "{" in event.channel:  # the view of each user, such as their joined channels
+        return False
+    match event.audience.scope:
+        case Scope.PUBLIC:
+            return True
+        case Scope.ORGANIZATION:
+            return channel_id is None or channel_id in channels
+        case Scope.MEMBERS:
+            return channel_id in channels
+        case Scope.USER:
+            return user_id is not None and event.audience.subject == user_id
+
+
+def _channel_of(event: Event) -> UUID | None:
+    """Return the channel whose readers may see the event. A public channel may have become private since."""
+    if event.audience.scope is Scope.MEMBERS:
+        return event.audience.subject
+    if event.audience.scope is not Scope.ORGANIZATION:
+        return None
+    before, _, after = event.channel.partition("/channels/")
+    written = after.partition("/")[0] or (event.resource_id if f"{before}/channels" == event.channel else "")
+    return UUID(written) if UUID_FORM.fullmatch(written) else None
+
+
+def _held(held: bool) -> None:
+    if not held:
+        raise LeaseLost
