@@ -72,6 +72,11 @@ class RedisBus:
             spawn(self._repeated(self._receive), name="event bus receiver"),
         ]
 
+    @property
+    def waiting(self) -> int:
+        """The number of organizations whose message waits for Redis."""
+        return len(self._waiting)
+
     def publish(self, organization_id: UUID, last_id: int) -> None:
         self._here.publish(organization_id, last_id)
         if organization_id in self._waiting or len(self._waiting) < self._limits.max_waiting:

@@ -27,6 +27,7 @@ from service.viewers.memory import MemoryViewers
 from service.wiring.api import build_app
 from service.wiring.domain import Conference, Ports, assembled
 from tests.api.people import Person, first, new_user
+from tests.clock import RunningClock
 
 MEETING_SIGNER = MeetingSigner("our-app", "jitsi", "meet.example.com", "the secret shared with Jitsi, long enough")
 
@@ -39,6 +40,7 @@ class Api:
     store: Store
     accounts: Accounts
     provider: MemoryProvider
+    clock: RunningClock
     streams: Streams
     readiness: Readiness
     board: StatusBoard
@@ -99,8 +101,13 @@ async def store(database_url: str) -> AsyncIterator[Store]:
 
 
 @pytest.fixture
-def provider() -> MemoryProvider:
-    return MemoryProvider()
+def clock() -> RunningClock:
+    return RunningClock()
+
+
+@pytest.fixture
+def provider(clock: RunningClock) -> MemoryProvider:
+    return MemoryProvider(clock=clock.now)
 
 
 @pytest.fixture
@@ -110,10 +117,11 @@ def viewers() -> MemoryViewers:
 
 @pytest.fixture
 async def conference(
-    store: Store, provider: MemoryProvider, viewers: MemoryViewers, tasks: Tasks
+    store: Store, provider: MemoryProvider, viewers: MemoryViewers, clock: RunningClock, tasks: Tasks
 ) -> AsyncIterator[Conference]:
     """Yield the product over the store and the twins; its sessions are kept."""
-    async with assembled(Ports(store, viewers, provider, MEETING_SIGNER, tasks.spawn, MemoryBus())) as opened:
+    ports = Ports(store, viewers, provider, MEETING_SIGNER, tasks.spawn, MemoryBus(), clock)
+    async with assembled(ports) as opened:
         opened.keeper.start()
         yield opened
 
@@ -126,7 +134,7 @@ def body_limits() -> BodyLimits:
 
 @pytest.fixture
 async def api(
-    conference: Conference, store: Store, provider: MemoryProvider, body_limits: BodyLimits
+    conference: Conference, store: Store, provider: MemoryProvider, clock: RunningClock, body_limits: BodyLimits
 ) -> AsyncIterator[Api]:
     organization, user = uuid4(), uuid4()
     issued = await conference.accounts.create_token(
@@ -138,6 +146,7 @@ async def api(
             store,
             conference.accounts,
             provider,
+            clock,
             conference.api.streams,
             conference.api.readiness,
             conference.board,

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-import pytest
-
 from tests.api.conftest import Api
 from tests.api.people import TIME
-from tests.clock import Clock
 from tests.waiting import until
 
 INPUT_MEMBERS = {
@@ -92,9 +88,7 @@ async def test_check_26_the_status_needs_no_credentials(api: Api) -> None:
         await make_stream(api, channel)  # and once more, with a live input that receives nothing
 
 
-async def test_check_27_two_visitors_one_of_whom_polls_twice_are_two_viewers_for_two_minutes(
-    api: Api, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_check_27_two_visitors_one_of_whom_polls_twice_are_two_viewers_for_two_minutes(api: Api) -> None:
     channel = await api.channel()
     broadcast(api, (await make_stream(api, channel))["stream_uid"])
     status, count = api.public(channel) + "/stream_status", api.public(channel) + "/stream_viewer_count"
@@ -105,7 +99,7 @@ async def test_check_27_two_visitors_one_of_whom_polls_twice_are_two_viewers_for
     assert watched is not None
     await until(lambda: watched.snapshot.viewers.value == 2)
     assert await asked(api, count) == (200, {"viewer_count": 2})
-    monkeypatch.setattr(api.board, "_clock", Clock(datetime.now(UTC) + timedelta(seconds=121)))
+    api.clock.advance(121)
     api.board.changed(api.organization, UUID(channel))
     await until(lambda: watched.snapshot.viewers.value == 0)
     assert await asked(api, count) == (200, {"viewer_count": 0})

@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 
 from service.api.realtime.sockets import SOCKET
-from service.clock import SystemClock
+from service.viewers.memory import MemoryViewers
 from tests.api.conftest import Api
 from tests.waiting import until
 
@@ -57,7 +57,7 @@ async def test_an_unknown_organization_is_a_404(api: Api) -> None:
     assert await auth(api, {}, "acme") == (404, {"detail": "Not found."})
 
 
-async def test_a_visitors_token_makes_him_a_viewer_and_nothing_more(api: Api) -> None:
+async def test_a_visitors_token_makes_a_viewer_and_nothing_more(api: Api, viewers: MemoryViewers) -> None:
     channel = await api.channel()
     _, live = await api.post(api.conference(channel) + "/create_stream")
     api.provider.connect(live["stream_uid"])
@@ -65,7 +65,6 @@ async def test_a_visitors_token_makes_him_a_viewer_and_nothing_more(api: Api) ->
     _, visitor = await auth(api, {})
     headers = {"Authorization": f"Bearer {visitor['access_token']}"}
     path = f"/api/pub/public/v1/orgs/{api.organization}/channels/{channel}/conference/stream_status"
-    viewers = api.board._viewers
 
     async def poll(**more: Any) -> None:
         async with api.client.get(path, **more) as response:
@@ -78,12 +77,12 @@ async def test_a_visitors_token_makes_him_a_viewer_and_nothing_more(api: Api) ->
     await poll(headers=headers)
     await poll(headers=headers, params={"visitor_id": "ignored beside the token"})
     await poll(params={"visitor_id": visitor["visitor_id"]})  # the same visitor, by id alone
-    assert (await viewers.count(live["stream_uid"], SystemClock().unix_ms())).value == 1
+    assert (await viewers.count(live["stream_uid"], api.clock.unix_ms())).value == 1
     async with api.client.get(f"{api.base}/channels", headers=headers) as response:
         assert response.status == 401
 
 
-async def test_a_token_of_another_organization_does_not_count(api: Api) -> None:
+async def test_a_token_of_another_organization_does_not_count(api: Api, viewers: MemoryViewers) -> None:
     other = await api.accounts.create_token(uuid4(), None)
     _, visitor = await auth(api, {}, other.token.organization_id)
     channel = await api.channel()
@@ -96,4 +95,4 @@ async def test_a_token_of_another_organization_does_not_count(api: Api) -> None:
             assert (response.status, response.headers["Cache-Control"]) == (200, "no-store")
             answer = await response.json()
             assert (answer["counted"], answer["not_counted_because"]) == (False, "invalid_token")
-    assert (await api.board._viewers.count(live["stream_uid"], SystemClock().unix_ms())).value == 0
+    assert (await viewers.count(live["stream_uid"], api.clock.unix_ms())).value == 0

@@ -109,7 +109,7 @@ async def test_messages_are_bounded_while_redis_is_down(redis_server: RedisServe
     ear = Ear(bus)
     for _ in range(10):
         bus.publish(uuid4(), 1)
-    assert len(ear.heard) == 10 and len(bus._waiting) == 3
+    assert len(ear.heard) == 10 and bus.waiting == 3
     await bus.aclose()
 
 

@@ -19,6 +19,7 @@ from providers.local.transcoder.thumbnail import (
     ThumbnailFailed,
     Thumbnails,
 )
+from tests.clock import Clock
 from tests.e2e.clips import PICTURE, keyframes, probe, run_ffmpeg
 from tests.waiting import PATIENCE
 
@@ -75,12 +76,12 @@ async def test_many_requests_at_once_are_answered_by_one_run(segment: bytes) -> 
 
 
 async def test_a_thumbnail_is_made_anew_after_ten_seconds(segment: bytes) -> None:
-    now = 0.0
-    thumbnails = Thumbnails(clock=lambda: now)
+    clock = Clock()
+    thumbnails = Thumbnails(clock=clock.monotonic)
     first = await thumbnails.of("one", segment, 160, 90)
-    now = 9.9
+    clock.advance(9.9)
     assert await thumbnails.of("one", b"ignored", 160, 90) is first
-    now = 10.1
+    clock.advance(0.2)
     assert await thumbnails.of("one", segment, 160, 90) is not first
 
 

@@ -7,26 +7,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from providers.cloudflare.budget import BUDGET, BURST, FLOORS, RATE, WINDOW, Budget, Priority
+from tests.clock import Clock
 
 BUSY, QUIET = "busy organization", "quiet organization"
 
 
-class Monotonic:
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
 
 
 @pytest.fixture
-def clock() -> Monotonic:
-    return Monotonic()
-
-
-@pytest.fixture
-def budget(clock: Monotonic) -> Budget:
-    return Budget(clock)
+def budget(clock: Clock) -> Budget:
+    return Budget(clock.monotonic)
 
 
 def exhaust(budget: Budget, priority: Priority, tenant: str | None = None) -> int:
@@ -43,19 +36,19 @@ def test_a_burst_is_allowed_and_then_a_wait_is_returned(budget: Budget) -> None:
     assert refusal is not None and 0 < refusal.wait <= 1 / RATE
 
 
-def test_after_the_wait_one_more_goes(budget: Budget, clock: Monotonic) -> None:
+def test_after_the_wait_one_more_goes(budget: Budget, clock: Clock) -> None:
     exhaust(budget, Priority.WRITE)
     refusal = budget.acquire()
     assert refusal is not None
-    clock.now += refusal.wait + 1e-6
+    clock.advance(refusal.wait + 1e-6)
     assert budget.acquire() is None
 
 
-def test_a_retry_after_the_given_wait_finds_more_than_one_token(budget: Budget, clock: Monotonic) -> None:
+def test_a_retry_after_the_given_wait_finds_more_than_one_token(budget: Budget, clock: Clock) -> None:
     exhaust(budget, Priority.WRITE)
     refusal = budget.acquire()
     assert refusal is not None
-    clock.now += refusal.retry_after
+    clock.advance(refusal.retry_after)
     assert exhaust(budget, Priority.WRITE) >= 5
 
 
@@ -73,24 +66,24 @@ def test_what_is_less_important_leaves_tokens_for_what_is_more(
 
 @pytest.mark.parametrize("priority", [Priority.WRITE, Priority.READ])
 def test_an_organization_that_takes_all_it_gets_leaves_the_viewers_of_all_their_share(
-    budget: Budget, clock: Monotonic, priority: Priority
+    budget: Budget, clock: Clock, priority: Priority
 ) -> None:
     polls = 0
     for _ in range(3000):
         budget.acquire(priority, BUSY)
         polls += budget.acquire(Priority.POLL) is None
-        clock.now += 0.1
+        clock.advance(0.1)
     assert polls >= 300 * RATE / 3
 
 
 @pytest.mark.parametrize("priority", Priority)
 @pytest.mark.parametrize("seconds", [0, 60, 3600])
 def test_one_organization_that_takes_all_it_gets_leaves_fifteen_creates_to_another(
-    budget: Budget, clock: Monotonic, priority: Priority, seconds: int
+    budget: Budget, clock: Clock, priority: Priority, seconds: int
 ) -> None:
     for _ in range(seconds * 10):
         budget.acquire(priority, BUSY)
-        clock.now += 0.1
+        clock.advance(0.1)
     exhaust(budget, priority, BUSY)
     requests = 0
     while budget.acquire(Priority.WRITE, QUIET) is None:
@@ -111,47 +104,47 @@ def test_the_reads_of_an_organization_leave_its_own_creates_some(budget: Budget)
     assert exhaust(budget, Priority.WRITE, BUSY) >= 10
 
 
-def test_an_organization_alone_gets_the_whole_rate(budget: Budget, clock: Monotonic) -> None:
+def test_an_organization_alone_gets_the_whole_rate(budget: Budget, clock: Clock) -> None:
     exhaust(budget, Priority.READ, BUSY)
-    clock.now += 60
+    clock.advance(60)
     assert exhaust(budget, Priority.READ, BUSY) == pytest.approx(min(60 * RATE, BURST - 95), abs=2)
 
 
-def test_use_is_forgotten(budget: Budget, clock: Monotonic) -> None:
+def test_use_is_forgotten(budget: Budget, clock: Clock) -> None:
     exhaust(budget, Priority.READ, BUSY)
-    clock.now += 600
+    clock.advance(600)
     assert exhaust(budget, Priority.READ, QUIET) > 0
     refusal = budget.acquire(Priority.READ, QUIET)
     assert refusal is not None and refusal.above_share
     assert budget.acquire(Priority.READ, BUSY) is None
 
 
-def test_a_429_stops_everything_for_as_long_as_it_says(budget: Budget, clock: Monotonic) -> None:
+def test_a_429_stops_everything_for_as_long_as_it_says(budget: Budget, clock: Clock) -> None:
     budget.block(7)
     refusal = budget.acquire()
     assert refusal is not None and refusal.blocked and refusal.wait == 7
-    clock.now += 7
+    clock.advance(7)
     assert budget.acquire() is None
 
 
-def test_what_other_processes_have_used_counts(budget: Budget, clock: Monotonic) -> None:
+def test_what_other_processes_have_used_counts(budget: Budget, clock: Clock) -> None:
     budget.observe(remaining=100, seconds=60)
     assert exhaust(budget, Priority.READ) == 100 - FLOORS[Priority.READ]
-    clock.now += 30  # nothing comes back before Cloudflare's window ends
+    clock.advance(30)  # nothing comes back before Cloudflare's window ends
     refusal = budget.acquire(Priority.READ)
     assert refusal is not None and refusal.wait == pytest.approx(30)
     assert exhaust(budget, Priority.WRITE) == FLOORS[Priority.READ]
-    clock.now += 31
+    clock.advance(31)
     assert budget.acquire(Priority.READ) is None
 
 
 @given(st.lists(st.floats(min_value=0, max_value=20), max_size=80))
 def test_no_window_ever_sees_more_than_the_budget(pauses: list[float]) -> None:
-    clock, sent = Monotonic(), []
-    budget = Budget(clock)
+    clock, sent = Clock(), []
+    budget = Budget(clock.monotonic)
     for pause in pauses:
-        clock.now += pause
+        clock.advance(pause)
         while budget.acquire() is None:
-            sent.append(clock.now)
+            sent.append(clock.monotonic())
     for start in set(sent):
         assert sum(start <= at < start + WINDOW for at in sent) <= BUDGET

@@ -22,6 +22,7 @@ from providers.base import (
     RecordingPosition,
 )
 from providers.cloudflare.provider import CloudflareProvider
+from tests.clock import Clock
 from tests.contract.fake_hand import FakeHand
 from tests.unit.providers.cloudflare.hand import API, MANY, OLD, REQUEST, WISH, Make, api_requests, inputs, push
 
@@ -300,13 +301,13 @@ async def test_readiness_costs_little(fake: FakeHand, provider: CloudflareProvid
 async def test_an_outage_is_unreadiness_before_the_last_good_answer_is_old(
     fake: FakeHand, make: Make, live: LiveInput
 ) -> None:
-    now = [0.0]
-    provider = make(monotonic=lambda: now[0])
+    clock = Clock()
+    provider = make(monotonic=clock.monotonic)
     await provider.start()
     await provider.check()
     await fake.admin("/faults", kind="reset", times=MANY, match=API)
     await provider.check()
-    now[0] += 8
+    clock.advance(8)
     with pytest.raises(ProviderUnavailable):
         await provider.check()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from providers.health import HISTORY_STEP, Delivery, HealthPoint, InputHealth
 from providers.local.flv.tag import FlvTag, TagKind
 from providers.local.health.meter import HealthMeter
 from providers.local.health.monitor import POINTS, HealthMonitor
+from tests.clock import Clock
 from tests.unit.providers.local.packager.tags import (
     audio_header,
     frame,
@@ -36,17 +38,17 @@ def more(start: int, seconds: float) -> list[FlvTag]:
 class Watch:
     """A monitor, its clock, and the publishing encoder."""
 
-    now: float = 100.0
+    clock: Clock = field(default_factory=lambda: Clock(datetime.fromtimestamp(EPOCH + 100, UTC)))
     connected: bool = True
     monitor: HealthMonitor = field(init=False)
     meter: HealthMeter = field(init=False)
 
     def __post_init__(self) -> None:
-        self.monitor = HealthMonitor(lambda: EPOCH + self.now)
+        self.monitor = HealthMonitor(self.clock.unix)
         self.admit()
 
     def admit(self) -> None:
-        self.meter = self.monitor.admit("FMLE/3.0", self.now)
+        self.meter = self.monitor.admit("FMLE/3.0", self.clock.monotonic())
         self.connected = True
 
     def play(self, tags: Iterable[FlvTag], *, seconds: float, speed: float = 1.0) -> None:
@@ -56,8 +58,8 @@ class Watch:
         for poll in range(1, round(seconds / POLL) + 1):
             while left and left[0].timestamp - began < poll * POLL * 1000 * speed:
                 self.meter.count(left.pop(0))
-            self.now += POLL
-            self.monitor.poll(self.now, connected=self.connected)
+            self.clock.advance(POLL)
+            self.monitor.poll(self.clock.monotonic(), connected=self.connected)
 
     @property
     def health(self) -> InputHealth:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -22,6 +21,7 @@ from providers.local.storage.recordings import RecordingCatalog
 from providers.local.storage.storage import Storage, StorageLimits
 from providers.local.transcoder.renditions import parse_renditions
 from providers.local.transcoder.slots import TranscodeSlots
+from tests.clock import Clock
 
 INPUT = "cd" * 16
 KEY = "key"
@@ -60,8 +60,7 @@ class LiveServer:
         self.folder, self.spawn = folder, spawn
         self._limits = limits or StorageLimits(min_free=0)
         self._backend = backend or DiskBackend(folder, sync=False)
-        self.now = 1_790_000_000.0
-        self.clock_step = 0.0
+        self.clock = Clock()
         self.store = Store()
         self.events: list[ProviderEvent] = []
         self.recordings = RecordingCatalog()
@@ -80,8 +79,8 @@ class LiveServer:
             transcoding,
             self.spawn,
             self.events.append,
-            clock=lambda: self.now + self.clock_step,
-            monotonic=lambda: self.now,
+            clock=self.clock.unix,
+            monotonic=self.clock.monotonic,
         )
 
     async def add_input(self, uid: str = INPUT, key: str = KEY, **options: int) -> StoredInput:
@@ -92,7 +91,7 @@ class LiveServer:
             name="Lesson",
             stream_key=key,
             options=InputOptions(**options),
-            created=datetime.fromtimestamp(self.now, UTC),
+            created=self.clock.now(),
         )
         return await self.store.add(stored)
 
@@ -116,15 +115,19 @@ class LiveServer:
         publication.ended("refused")
         return refused.value.sentence
 
+    def move_to(self, moment: float) -> None:
+        """Let time pass until this moment (Unix seconds); files have times that are finer than the clock's."""
+        self.clock.advance(moment - self.clock.unix() + 1e-6)
+
     def after(self, seconds: float) -> None:
-        self.now += seconds
+        self.clock.advance(seconds)
         self.broadcasts.check()
 
     async def restart(self, *, takes: float = 0.0) -> None:
         """As after a kill -9: nothing said good-bye. The start `takes` seconds from recovery until it listens."""
         self.broadcasts = self.new_registry()
         await self.broadcasts.recover()
-        self.now += takes
+        self.clock.advance(takes)
         self.broadcasts.listening()
 
     @property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import cast
 
 import pytest
@@ -18,6 +18,7 @@ from providers.local.live.pipeline import Pipeline
 from providers.local.live.ports import PublishRequest
 from providers.local.live.refusals import MediaRefused, PublishRefused, Refusal
 from providers.local.ports import StoredInput, key_digest
+from tests.clock import Clock
 
 TAG = FlvTag(TagKind.VIDEO, 0, b"")
 
@@ -52,14 +53,13 @@ class ScriptedPipeline:
 
 
 @dataclass
-class World:
+class SessionDriver:
     """One session, its clock, and its notifications."""
 
     reconnect_timeout: int = 30
-    now: float = 1_000.0
-    clock_step: float = 0.0
+    clock: Clock = field(default_factory=Clock)
     pipelines: list[ScriptedPipeline] = field(default_factory=list)
-    told: list[EventKind] = field(default_factory=list)
+    events: list[EventKind] = field(default_factory=list)
     finished: list[LiveSession] = field(default_factory=list)
     closed: list[Refusal] = field(default_factory=list)
     discarded: int = 0
@@ -69,13 +69,13 @@ class World:
     def __post_init__(self) -> None:
         self.context = SessionContext(
             self._pipeline,
-            self.told.append,
+            self.events.append,
             lambda: self.finished.append(self.session),
             self._discard,
             self.refused.append,
             self.ran.append,
-            lambda: self.now + self.clock_step,
-            lambda: self.now,
+            self.clock.unix,
+            self.clock.monotonic,
             lambda: "audio+video",
             lambda: RecordingState.ON,
         )
@@ -119,370 +119,371 @@ class World:
         return link
 
     def after(self, seconds: float) -> None:
-        self.now += seconds
+        self.clock.advance(seconds)
         self.session.check()
 
     @property
-    def told_now(self) -> tuple[Phase, bool, bool]:
+    def shown(self) -> tuple[Phase, bool, bool]:
         state = self.session.state()
         return state.phase, state.is_connected, state.is_watchable
 
 
 def test_a_first_broadcast_goes_through_connecting_and_starting_to_live() -> None:
-    world = World()
+    driver = SessionDriver()
     seen = []
 
-    link = world.connect()
-    seen.append(world.told_now)
-    world.pipelines[0].started = True
+    link = driver.connect()
+    seen.append(driver.shown)
+    driver.pipelines[0].started = True
     link.media(TAG)
-    seen.append(world.told_now)
-    world.pipelines[0].watchable = True
+    seen.append(driver.shown)
+    driver.pipelines[0].watchable = True
     link.media(TAG)
-    seen.append(world.told_now)
+    seen.append(driver.shown)
 
     assert seen == [(Phase.CONNECTING, True, False), (Phase.STARTING, True, False), (Phase.LIVE, True, True)]
-    assert world.told == [EventKind.CONNECTED, EventKind.WATCHABLE]
+    assert driver.events == [EventKind.CONNECTED, EventKind.WATCHABLE]
 
 
 def test_an_encoder_whose_pipeline_cannot_be_closed_is_gone_all_the_same() -> None:
     """The status must not stay 'live' when the encoder has stopped sending."""
-    world = World()
-    link = world.go_live()
-    world.pipelines[0].fails = True
+    driver = SessionDriver()
+    link = driver.go_live()
+    driver.pipelines[0].fails = True
 
     with pytest.raises(RuntimeError):
         link.ended("closed")
 
-    assert world.told_now == (Phase.RECONNECTING, False, True)
-    world.after(30)
-    assert world.finished == [world.session]
+    assert driver.shown == (Phase.RECONNECTING, False, True)
+    driver.after(30)
+    assert driver.finished == [driver.session]
 
 
 def test_a_broadcast_whose_pipeline_cannot_be_closed_ends_all_the_same() -> None:
-    world = World()
-    world.go_live()
-    world.pipelines[0].fails = True
+    driver = SessionDriver()
+    driver.go_live()
+    driver.pipelines[0].fails = True
 
     with pytest.raises(RuntimeError):
-        world.session.stop("disabled", Refusal.INPUT_DISABLED)
+        driver.session.stop("disabled", Refusal.INPUT_DISABLED)
 
-    assert world.told_now == (Phase.ENDED, False, False)
-    assert world.finished == [world.session]
+    assert driver.shown == (Phase.ENDED, False, False)
+    assert driver.finished == [driver.session]
 
 
 def test_the_countdown_is_zero_only_when_a_player_can_play() -> None:
-    world = World()
-    link = world.connect()
-    world.pipelines[0].started = True
-    world.pipelines[0].media_seconds = 60.0
+    driver = SessionDriver()
+    link = driver.connect()
+    driver.pipelines[0].started = True
+    driver.pipelines[0].media_seconds = 60.0
     link.media(TAG)
 
-    assert world.session.state().seconds_until_watchable > 0
+    assert driver.session.state().seconds_until_watchable > 0
 
-    world.pipelines[0].watchable = True
+    driver.pipelines[0].watchable = True
     link.media(TAG)
 
-    assert world.session.state().seconds_until_watchable == 0
+    assert driver.session.state().seconds_until_watchable == 0
 
 
 def test_a_drop_is_a_pause_that_players_can_play_through() -> None:
-    world = World()
-    world.go_live().ended("closed")
+    driver = SessionDriver()
+    driver.go_live().ended("closed")
 
-    world.after(29.9)
+    driver.after(29.9)
 
-    assert world.told_now == (Phase.RECONNECTING, False, True)
-    assert world.session.state().reason == "encoder_closed"
-    assert world.finished == []
+    assert driver.shown == (Phase.RECONNECTING, False, True)
+    assert driver.session.state().reason == "encoder_closed"
+    assert driver.finished == []
 
 
 def test_an_encoder_that_comes_back_is_live_again_with_its_first_keyframe() -> None:
-    world = World()
-    world.go_live().ended("closed")
-    world.after(5)
+    driver = SessionDriver()
+    driver.go_live().ended("closed")
+    driver.after(5)
 
-    link = world.connect()
-    while_connected = world.told_now
-    world.pipelines[-1].started = True
+    link = driver.connect()
+    while_connected = driver.shown
+    driver.pipelines[-1].started = True
     link.media(TAG)
 
     assert while_connected == (Phase.RECONNECTING, True, True)
-    assert world.told_now == (Phase.LIVE, True, True)
-    world.after(3)
-    assert world.finished == []
+    assert driver.shown == (Phase.LIVE, True, True)
+    driver.after(3)
+    assert driver.finished == []
 
 
 def test_the_broadcast_ends_when_the_reconnect_window_has_passed() -> None:
-    world = World()
-    world.go_live().ended("closed")
+    driver = SessionDriver()
+    driver.go_live().ended("closed")
 
-    world.after(30)
+    driver.after(30)
 
-    assert world.told_now == (Phase.ENDED, False, False)
-    assert world.finished == [world.session]
+    assert driver.shown == (Phase.ENDED, False, False)
+    assert driver.finished == [driver.session]
 
 
 def test_without_a_reconnect_window_the_end_of_the_encoder_is_the_end_of_the_broadcast() -> None:
-    world = World(reconnect_timeout=0)
+    driver = SessionDriver(reconnect_timeout=0)
 
-    world.go_live().ended("unpublished")
+    driver.go_live().ended("unpublished")
 
-    assert world.session.phase is Phase.ENDED
+    assert driver.session.phase is Phase.ENDED
 
 
 def test_a_healthy_encoder_cannot_be_taken_over_and_the_second_is_told_why() -> None:
-    world = World()
-    link = world.go_live()
-    world.after(FROZEN_AFTER - 0.1)
+    driver = SessionDriver()
+    link = driver.go_live()
+    driver.after(FROZEN_AFTER - 0.1)
 
     with pytest.raises(PublishRefused, match="Another encoder is streaming to this key"):
-        world.connect()
+        driver.connect()
 
     link.media(TAG)
-    assert world.told_now == (Phase.LIVE, True, True)
+    assert driver.shown == (Phase.LIVE, True, True)
 
 
 def test_a_frozen_encoder_is_no_connection_and_frees_its_key() -> None:
-    world = World()
-    frozen = world.go_live()
-    world.after(FROZEN_AFTER)
-    while_frozen = world.told_now
+    driver = SessionDriver()
+    frozen = driver.go_live()
+    driver.after(FROZEN_AFTER)
+    while_frozen = driver.shown
 
-    world.connect()
+    driver.connect()
 
     assert while_frozen == (Phase.RECONNECTING, False, True)
-    assert world.closed == [Refusal.TAKEN_OVER]
-    assert world.pipelines[0].closed
+    assert driver.closed == [Refusal.TAKEN_OVER]
+    assert driver.pipelines[0].closed
     with pytest.raises(PublishRefused):
         frozen.media(TAG)
 
 
 def test_an_encoder_that_thaws_in_time_goes_on() -> None:
-    world = World()
-    link = world.go_live()
-    world.after(FROZEN_AFTER + 1)
+    driver = SessionDriver()
+    link = driver.go_live()
+    driver.after(FROZEN_AFTER + 1)
 
     link.media(TAG)
 
-    assert world.told_now == (Phase.LIVE, True, True)
-    world.after(FROZEN_AFTER - 0.1)
-    assert world.finished == []
+    assert driver.shown == (Phase.LIVE, True, True)
+    driver.after(FROZEN_AFTER - 0.1)
+    assert driver.finished == []
 
 
 def test_a_frozen_encoder_nobody_replaces_is_sent_away_at_the_end_of_the_window() -> None:
-    world = World(reconnect_timeout=10)
-    world.go_live()
-    world.after(FROZEN_AFTER)
+    driver = SessionDriver(reconnect_timeout=10)
+    driver.go_live()
+    driver.after(FROZEN_AFTER)
 
-    world.after(10)
+    driver.after(10)
 
-    assert world.session.phase is Phase.ENDED
-    assert len(world.closed) == 1
+    assert driver.session.phase is Phase.ENDED
+    assert len(driver.closed) == 1
 
 
 def test_the_end_of_a_replaced_encoders_connection_changes_nothing() -> None:
-    world = World()
-    frozen = world.go_live()
-    world.after(FROZEN_AFTER)
-    world.connect()
+    driver = SessionDriver()
+    frozen = driver.go_live()
+    driver.after(FROZEN_AFTER)
+    driver.connect()
 
     frozen.ended("closed")
 
-    assert world.session.connected
+    assert driver.session.connected
 
 
 def test_a_broadcast_shorter_than_a_keyframe_interval_can_be_watched_once_its_encoder_left() -> None:
-    world = World()
-    link = world.connect()
-    world.pipelines[0].started = world.pipelines[0].shown = True
-    world.pipelines[0].media_seconds = 1.5
+    driver = SessionDriver()
+    link = driver.connect()
+    driver.pipelines[0].started = driver.pipelines[0].shown = True
+    driver.pipelines[0].media_seconds = 1.5
     link.media(TAG)
 
     link.ended("unpublished")
 
-    assert world.told_now == (Phase.RECONNECTING, False, True)
-    assert world.told[-2:] == [EventKind.WATCHABLE, EventKind.LOST]
+    assert driver.shown == (Phase.RECONNECTING, False, True)
+    assert driver.events[-2:] == [EventKind.WATCHABLE, EventKind.LOST]
 
 
 CODEC = MediaRefused(RefusalKind.CODEC, "MP3 is not supported here.")
 
 
 def test_nothing_is_shown_of_an_encoder_that_was_refused_before_it_could_be_watched() -> None:
-    world = World()
-    link = world.connect()
-    world.pipelines[0].started = True
+    driver = SessionDriver()
+    link = driver.connect()
+    driver.pipelines[0].started = True
     link.media(TAG)
-    world.pipelines[0].shown = True  # as closing would make it
-    world.pipelines[0].media_seconds = 3.0
+    driver.pipelines[0].shown = True  # as closing would make it
+    driver.pipelines[0].media_seconds = 3.0
 
     link.refused(CODEC)
     link.ended("refused")
 
-    assert world.told_now == (Phase.RECONNECTING, False, False)
-    assert (world.session.state().reason, world.session.state().seconds_until_watchable) == ("encoder_refused", 0)
-    assert (world.pipelines[0].discarded, world.discarded) == (True, 1)
-    assert (world.refused, world.told) == ([CODEC], [EventKind.CONNECTED, EventKind.LOST])
+    assert driver.shown == (Phase.RECONNECTING, False, False)
+    assert (driver.session.state().reason, driver.session.state().seconds_until_watchable) == ("encoder_refused", 0)
+    assert (driver.pipelines[0].discarded, driver.discarded) == (True, 1)
+    assert (driver.refused, driver.events) == ([CODEC], [EventKind.CONNECTED, EventKind.LOST])
 
 
 def test_a_refused_encoder_takes_nothing_from_what_was_shown_before() -> None:
-    world = World()
-    world.go_live().ended("closed")
-    link = world.connect()
-    world.pipelines[-1].started = True
+    driver = SessionDriver()
+    driver.go_live().ended("closed")
+    link = driver.connect()
+    driver.pipelines[-1].started = True
     link.media(TAG)
 
     link.refused(CODEC)
     link.ended("refused")
 
-    assert world.told_now == (Phase.RECONNECTING, False, True)
-    assert (world.pipelines[-1].discarded, world.discarded) == (True, 0)
+    assert driver.shown == (Phase.RECONNECTING, False, True)
+    assert (driver.pipelines[-1].discarded, driver.discarded) == (True, 0)
 
 
 def test_what_was_watched_of_an_encoder_stays_when_it_is_refused() -> None:
-    world = World()
-    link = world.go_live()
+    driver = SessionDriver()
+    link = driver.go_live()
 
     link.refused(CODEC)
     link.ended("refused")
 
-    assert world.told_now == (Phase.RECONNECTING, False, True)
-    assert (world.pipelines[0].closed, world.pipelines[0].discarded, world.discarded) == (True, False, 0)
+    assert driver.shown == (Phase.RECONNECTING, False, True)
+    assert (driver.pipelines[0].closed, driver.pipelines[0].discarded, driver.discarded) == (True, False, 0)
 
 
 @pytest.mark.parametrize("end", ["encoder", "owner"])
 def test_less_than_a_second_that_could_not_be_watched_is_not_shown(end: str) -> None:
-    world = World()
-    link = world.connect()
-    world.pipelines[0].started = world.pipelines[0].shown = True
-    world.pipelines[0].media_seconds = 0.9
+    driver = SessionDriver()
+    link = driver.connect()
+    driver.pipelines[0].started = driver.pipelines[0].shown = True
+    driver.pipelines[0].media_seconds = 0.9
     link.media(TAG)
 
     if end == "encoder":
         link.ended("unpublished")
     else:
-        world.session.stop("disabled", Refusal.INPUT_DISABLED)
+        driver.session.stop("disabled", Refusal.INPUT_DISABLED)
 
-    assert not world.session.watchable
-    assert world.discarded == 1
-    assert EventKind.WATCHABLE not in world.told
+    assert not driver.session.watchable
+    assert driver.discarded == 1
+    assert EventKind.WATCHABLE not in driver.events
 
 
 def test_what_could_not_be_closed_properly_is_kept() -> None:
     """On a disk that fails, what was written before may still make a recording."""
-    world = World()
-    link = world.connect()
-    world.pipelines[0].started = True
-    world.pipelines[0].media_seconds = 5.0
+    driver = SessionDriver()
+    link = driver.connect()
+    driver.pipelines[0].started = True
+    driver.pipelines[0].media_seconds = 5.0
     link.media(TAG)
     link.ended("refused")
 
-    assert (world.discarded, world.session.watchable) == (0, False)
+    assert (driver.discarded, driver.session.watchable) == (0, False)
 
 
 def test_how_long_an_encoder_has_run_counts_from_its_first_media() -> None:
-    world = World()
-    link = world.connect()
-    world.after(3)
-    world.pipelines[0].started = True
+    driver = SessionDriver()
+    link = driver.connect()
+    driver.after(3)
+    driver.pipelines[0].started = True
     link.media(TAG)
-    world.after(2)
+    driver.after(2)
 
-    assert world.ran == [2]
+    assert driver.ran == [2]
 
 
 def test_the_owner_stops_a_broadcast_and_the_encoder_is_told() -> None:
-    world = World()
-    world.go_live()
+    driver = SessionDriver()
+    driver.go_live()
 
-    world.session.stop("disabled", Refusal.INPUT_DISABLED)
-    world.session.stop("disabled", Refusal.INPUT_DISABLED)
+    driver.session.stop("disabled", Refusal.INPUT_DISABLED)
+    driver.session.stop("disabled", Refusal.INPUT_DISABLED)
 
-    assert world.told_now == (Phase.ENDED, False, False)
-    assert world.closed == [Refusal.INPUT_DISABLED]
-    assert world.finished == [world.session]
+    assert driver.shown == (Phase.ENDED, False, False)
+    assert driver.closed == [Refusal.INPUT_DISABLED]
+    assert driver.finished == [driver.session]
 
 
 def test_a_rotated_key_sends_the_encoder_away_but_keeps_the_broadcast() -> None:
-    world = World()
-    world.go_live()
+    driver = SessionDriver()
+    driver.go_live()
 
-    world.session.drop_encoder(Refusal.KEY_CHANGED)
+    driver.session.drop_encoder(Refusal.KEY_CHANGED)
 
-    assert world.told_now == (Phase.RECONNECTING, False, True)
-    assert world.closed == [Refusal.KEY_CHANGED]
+    assert driver.shown == (Phase.RECONNECTING, False, True)
+    assert driver.closed == [Refusal.KEY_CHANGED]
 
 
 def test_an_old_key_keeps_its_encoder_for_the_overlap_and_no_longer() -> None:
-    world = World()
-    world.go_live()
-    until = datetime.fromtimestamp(world.now + 3, UTC)
-    old = key_digest(world.session.stored.stream_key)
-    world.session.stored = replace(world.session.stored, stream_key="new", old_key_digest=old, old_key_until=until)
+    driver = SessionDriver()
+    driver.go_live()
+    until = driver.clock.now() + timedelta(seconds=3)
+    old = key_digest(driver.session.stored.stream_key)
+    driver.session.stored = replace(driver.session.stored, stream_key="new", old_key_digest=old, old_key_until=until)
 
-    world.after(2.9)
-    before = world.told_now
-    world.after(0.2)
+    driver.after(2.9)
+    before = driver.shown
+    driver.after(0.2)
 
     assert before == (Phase.LIVE, True, True)
-    assert world.told_now == (Phase.RECONNECTING, False, True)
-    assert world.closed == [Refusal.KEY_CHANGED]
+    assert driver.shown == (Phase.RECONNECTING, False, True)
+    assert driver.closed == [Refusal.KEY_CHANGED]
 
 
 def test_a_resumed_broadcast_waits_for_a_whole_window_from_the_moment_the_service_listens() -> None:
-    world = World()
-    session = LiveSession.resumed(world.session.stored, world.context, lost_since=20.0, shown=True, program_end=0.0)
-    world.session = session
-    world.after(100)  # the start takes its time
+    driver = SessionDriver()
+    session = LiveSession.resumed(driver.session.stored, driver.context, lost_since=20.0, shown=True, program_end=0.0)
+    driver.session = session
+    driver.after(100)  # the start takes its time
     session.await_encoder()
-    world.after(world.session.stored.options.reconnect_timeout - 0.1)
-    before = world.told_now
+    driver.after(driver.session.stored.options.reconnect_timeout - 0.1)
+    before = driver.shown
 
-    world.after(0.2)
+    driver.after(0.2)
 
     assert before == (Phase.RECONNECTING, False, True)
     assert session.phase is Phase.ENDED
 
 
 def test_the_keyframe_interval_is_kept_for_the_next_countdown() -> None:
-    world = World()
-    link = world.go_live()
-    world.pipelines[0].keyframe_interval = 4.0
+    driver = SessionDriver()
+    link = driver.go_live()
+    driver.pipelines[0].keyframe_interval = 4.0
 
     link.ended("closed")
 
-    assert world.session.keyframe_interval == 4.0
+    assert driver.session.keyframe_interval == 4.0
 
 
 def test_low_latency_media_is_handed_on_sooner() -> None:
-    world = World()
-    link = world.connect()
+    driver = SessionDriver()
+    link = driver.connect()
     usual = link.collect
 
-    low = replace(world.session.stored.options, latency_mode=LatencyMode.LOW)
-    world.session.stored = replace(world.session.stored, options=low)
+    low = replace(driver.session.stored.options, latency_mode=LatencyMode.LOW)
+    driver.session.stored = replace(driver.session.stored, options=low)
 
     assert link.collect < usual
 
 
 @pytest.mark.parametrize("step", [60.0, -60.0, 3600.0, -3600.0])
 def test_a_system_clock_that_is_set_does_not_move_program_time(step: float) -> None:
-    world = World()
-    link = world.go_live()
+    driver = SessionDriver()
+    link = driver.go_live()
+    began = driver.clock.unix()
 
-    world.clock_step = step
-    world.after(2.0)
+    driver.clock.set_back(-step)
+    driver.after(2.0)
     link.media(TAG)
 
-    assert world.pipelines[-1].arrived == 1_002.0
-    assert world.session.program_clock() == 1_002.0
+    assert driver.pipelines[-1].arrived == began + 2.0
+    assert driver.session.program_clock() == began + 2.0
 
 
 def test_the_findings_know_how_far_the_tracks_are_apart() -> None:
-    world = World()
-    world.go_live()
-    world.pipelines[-1].seconds_apart, world.pipelines[-1].audio_late = 5.0, 6.5
+    driver = SessionDriver()
+    driver.go_live()
+    driver.pipelines[-1].seconds_apart, driver.pipelines[-1].audio_late = 5.0, 6.5
 
-    delivery = world.session.health().delivery
+    delivery = driver.session.health().delivery
 
     assert (delivery.apart, delivery.audio_late) == (5.0, 6.5)

@@ -55,9 +55,10 @@ def assert_joinable(broadcast: Broadcast, since: float = 20.0) -> None:
 async def test_the_next_encoder_gets_the_time_of_a_system_clock_that_was_set(server: LiveServer, step: float) -> None:
     await server.add_input()
     await show_for(server, 4.0)
-    before, server.clock_step = listed_times(server.running), step
+    before = listed_times(server.running)
+    server.clock.set_back(-step)
 
-    connected = server.now + step
+    connected = server.clock.unix()
     await show_for(server, 4.0)
 
     assert before[TrackKind.VIDEO]
@@ -74,11 +75,11 @@ async def test_the_next_encoder_gets_the_time_of_a_system_clock_that_was_set(ser
 async def test_a_broadcast_goes_on_after_a_restart_with_another_system_clock(server: LiveServer, step: float) -> None:
     await server.add_input(reconnect_timeout=600)
     await show_for(server, 4.0)
-    server.clock_step = step
+    server.clock.set_back(-step)
     await server.restart()
     assert_joinable(server.running, since=max(0.0, step) + 20)
 
-    connected = server.now + step
+    connected = server.clock.unix()
     await show_for(server, 4.0)
 
     assert_joinable(server.running)

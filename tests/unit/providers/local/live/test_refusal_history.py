@@ -9,19 +9,12 @@ import pytest
 from providers.health import RefusalKind
 from providers.local.live.refusal_history import ACCEPTED_AFTER, RefusalHistory, RefusalLimits
 from providers.local.live.refusals import MediaRefused, PublishRefused, Refusal
+from tests.clock import Clock
 
 HEVC = MediaRefused(RefusalKind.CODEC, "HEVC is not supported here.")
 FAST = MediaRefused(RefusalKind.BITRATE, "The stream is above 50 Mbit/s.")
 
 LIMITS = RefusalLimits()
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1_790_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture
@@ -31,7 +24,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def refusals(clock: Clock) -> RefusalHistory:
-    return RefusalHistory(clock, clock)
+    return RefusalHistory(clock.unix, clock.monotonic)
 
 
 def refused(refusals: RefusalHistory, uid: str = "a") -> str | None:
@@ -48,9 +41,9 @@ def test_the_wait_grows_with_every_refusal(refusals: RefusalHistory, clock: Cloc
     assert refused(refusals) is None
     for wait in (*LIMITS.waits, LIMITS.waits[-1]):
         refusals.note("a", HEVC)
-        clock.now += wait - 0.5
+        clock.advance(wait - 0.5)
         assert refused(refusals) == "HEVC is not supported here. The server accepts a changed encoder in 1 s."
-        clock.now += 0.5
+        clock.advance(0.5)
         assert refused(refusals) is None
     assert refused(refusals, "another input") is None
 
@@ -80,16 +73,16 @@ def test_a_change_by_the_owner_ends_it(refusals: RefusalHistory) -> None:
 def test_after_a_long_time_the_wait_is_short_again(refusals: RefusalHistory, clock: Clock) -> None:
     for _ in LIMITS.waits:
         refusals.note("a", HEVC)
-    clock.now += LIMITS.forgotten_after
+    clock.advance(LIMITS.forgotten_after)
     refusals.note("a", HEVC)
-    clock.now += LIMITS.waits[0]
+    clock.advance(LIMITS.waits[0])
 
     assert refused(refusals) is None
     assert refusals.of("a") is not None
 
 
 def test_only_so_many_inputs_are_remembered(clock: Clock) -> None:
-    refusals = RefusalHistory(clock, clock, RefusalLimits(max_remembered=2))
+    refusals = RefusalHistory(clock.unix, clock.monotonic, RefusalLimits(max_remembered=2))
     for uid in ("a", "b", "a", "c"):
         refusals.note(uid, HEVC)
 

@@ -93,7 +93,7 @@ async def test_the_reconnect_window_begins_when_the_service_listens_again(server
     """On a busy machine a start takes longer than the window: no encoder could have come back in it."""
     await server.add_input(reconnect_timeout=30)
     server.send(await server.connect(), stream(3.5))
-    server.now = server.running.last_write + 100
+    server.move_to(server.running.last_write + 100)
     await server.restart(takes=60)
     server.after(29.5)
     assert server.phase is Phase.RECONNECTING
@@ -105,7 +105,7 @@ async def test_the_reconnect_window_begins_when_the_service_listens_again(server
 async def test_an_encoder_that_does_not_come_back_in_that_window_ends_the_broadcast(server: LiveServer) -> None:
     await server.add_input(reconnect_timeout=30)
     server.send(await server.connect(), stream(3.5))
-    server.now = server.running.last_write + 100
+    server.move_to(server.running.last_write + 100)
     await server.restart(takes=60)
     server.after(30)
     assert (server.phase, len(server.recordings)) == (None, 1)
@@ -131,11 +131,11 @@ async def test_a_broadcast_that_was_interrupted_for_too_long_ends_however_often_
     await server.add_input(reconnect_timeout=window)
     server.send(await server.connect(), stream(3.5))
     lost_at = server.running.last_write
-    server.now = lost_at + interrupted - 1
+    server.move_to(lost_at + interrupted - 1)
     await server.restart()
     assert server.phase is Phase.RECONNECTING
-    os.utime(server.folder / server.running.info.uid / "index.jsonl", (server.now, server.now))
-    server.now = lost_at + interrupted
+    os.utime(server.folder / server.running.info.uid / "index.jsonl", (server.clock.unix(), server.clock.unix()))
+    server.move_to(lost_at + interrupted)
     await server.restart()
     assert (server.phase, len(server.recordings)) == (None, 1)
 
@@ -172,7 +172,7 @@ async def test_of_two_broadcasts_left_unfinished_the_newest_goes_on(
         session = server.broadcasts.session(INPUT)
         assert session is not None
         session.stop("disabled", Refusal.INPUT_DISABLED)
-    server.now += 10
+    server.clock.advance(10)
     server.send(await server.connect(), stream(3.0))
     newest = server.running.info.uid
     await server.restart()
@@ -236,7 +236,7 @@ async def test_a_clock_that_was_set_back_does_not_turn_the_program_back(server: 
         publication = await server.connect()
         server.send(publication, stream(4.0))
         publication.ended("closed")
-        server.now -= 3600
+        server.clock.set_back(3600)
     for track in server.running.tracks.values():
         times = [(each.program_time, each.duration / track.timescale(each.discontinuity)) for each in track.segments]
         for (time, duration), (following, _) in pairwise(times):
