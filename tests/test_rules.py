@@ -183,7 +183,7 @@ def test_drivers_do_not_know_the_api_or_each_other(driver: str) -> None:
 
 def test_the_api_knows_only_http_the_domain_and_ports() -> None:
     allowed = "service.api service.clock service.http service.domain service.concurrency".split()
-    ports = "providers.base providers.health providers.negotiation".split()
+    ports = "providers.base providers.cors providers.health providers.negotiation".split()
     wrong = {}
     for path in sources("service/api"):
         known = [each for each in imported(path, "service", "providers") if each not in {"service", "providers"}]

@@ -24,6 +24,7 @@ from urllib.parse import unquote
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from providers.cors import POLL_CORS, POLL_PREFLIGHT, READ_METHODS
 from providers.negotiation import has_current
 from service.api.public_schemas import PATH, PREFIX, STATUS, VIEWER_COUNT
 from service.api.visitor_identity import Counting, VisitorOf, named_visitor
@@ -34,7 +35,6 @@ from service.domain.guess_limits import Guesses
 from service.domain.status.board import StatusBoard
 from service.domain.status.watched import Snapshot, Watched
 from service.http.client_address import Networks, client_address
-from service.http.cors import POLL_CORS, POLL_METHODS, POLL_PREFLIGHT
 from service.http.errors import error_response
 from service.http.wire import LaterReply, WireReply
 
@@ -259,7 +259,7 @@ def routes(public: PublicStream, board: StatusBoard) -> list[web.RouteDef]:
             if request.method == "OPTIONS":
                 return web.Response(status=204, headers=POLL_PREFLIGHT)
             if request.method not in ("GET", "HEAD"):
-                raise web.HTTPMethodNotAllowed(request.method, POLL_METHODS)
+                raise web.HTTPMethodNotAllowed(request.method, READ_METHODS)
             watched = await board.watch(request.match_info["organization_id"], request.match_info["channel_id"])
             query, headers, peer = request.rel_url.raw_query_string, headers_of(request), request.remote or ""
             reply = public.reply(watched, endpoint, request.method, query, headers, peer)

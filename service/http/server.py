@@ -14,8 +14,8 @@ from typing import Any
 from aiohttp import web
 
 from providers.base import Spawn
+from providers.cors import CORS
 from service.http.aiohttp_connection import AiohttpConnection, last
-from service.http.cors import CORS
 from service.http.errors import error_response, malformed
 from service.http.express.fast_path import FastPath
 from service.http.express.limits import FastPathLimits

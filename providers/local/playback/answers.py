@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from aiohttp import hdrs, web
 
+from providers.cors import MEDIA_CORS
 from providers.local.playback.documents import Document
 from providers.local.storage.port import BroadcastFiles
 from providers.negotiation import accepts_gzip, has_current
@@ -14,21 +15,6 @@ from providers.negotiation import accepts_gzip, has_current
 HLS = "application/vnd.apple.mpegurl"
 DASH = "application/dash+xml"
 JPEG = "image/jpeg"
-
-CORS: Mapping[str, str] = {
-    hdrs.ACCESS_CONTROL_ALLOW_ORIGIN: "*",
-    hdrs.ACCESS_CONTROL_EXPOSE_HEADERS: "Content-Length, Content-Range, Date, ETag",
-}
-PREFLIGHT: Mapping[str, str] = {
-    **CORS,
-    hdrs.ACCESS_CONTROL_ALLOW_METHODS: "GET, HEAD, OPTIONS",
-    # Headers that players send (CMCD-… from CTA-5004) and that pages add to all their requests.
-    hdrs.ACCESS_CONTROL_ALLOW_HEADERS: (
-        "Range, If-None-Match, If-Range, CMCD-Request, CMCD-Object, CMCD-Status, CMCD-Session, "
-        "Authorization, Content-Type, Accept, X-Request-Id, X-Visitor-Id"
-    ),
-    hdrs.ACCESS_CONTROL_MAX_AGE: "86400",
-}
 
 IMMUTABLE = "public, max-age=31536000, immutable"
 """The bytes under the name of a segment, part or init segment never change."""
@@ -45,13 +31,13 @@ def max_age(seconds: int) -> str:
 def problem(status: int, detail: str, headers: Mapping[str, str] | None = None) -> web.Response:
     """Return an error. Caches keep it for one second only: missing media may appear soon."""
     return web.json_response(
-        {"detail": detail}, status=status, headers={**CORS, hdrs.CACHE_CONTROL: RETRY_SOON, **(headers or {})}
+        {"detail": detail}, status=status, headers={**MEDIA_CORS, hdrs.CACHE_CONTROL: RETRY_SOON, **(headers or {})}
     )
 
 
 def document(request: web.Request, found: Document, cache: str) -> web.Response:
     """Return a manifest: 304 if the client has it, compressed if the client accepts gzip."""
-    headers = {**CORS, hdrs.CACHE_CONTROL: cache, hdrs.ETAG: f'"{found.etag}"', hdrs.VARY: hdrs.ACCEPT_ENCODING}
+    headers = {**MEDIA_CORS, hdrs.CACHE_CONTROL: cache, hdrs.ETAG: f'"{found.etag}"', hdrs.VARY: hdrs.ACCEPT_ENCODING}
     if has_current(request.headers.get(hdrs.IF_NONE_MATCH), headers[hdrs.ETAG]):
         return web.Response(status=304, headers=headers)
     headers[hdrs.CONTENT_TYPE] = found.content_type
@@ -64,7 +50,7 @@ def document(request: web.Request, found: Document, cache: str) -> web.Response:
 def media(request: web.Request, body: bytes, content_type: str) -> web.Response:
     """Return a segment or part from memory, or the one requested range of it (RFC 9110 §14)."""
     headers = {
-        **CORS,
+        **MEDIA_CORS,
         hdrs.CACHE_CONTROL: IMMUTABLE,
         hdrs.CONTENT_TYPE: content_type,
         hdrs.ACCEPT_RANGES: "bytes",
@@ -88,7 +74,7 @@ async def file(request: web.Request, files: BroadcastFiles, name: str, content_t
         wanted = _range(request, size)
         if wanted is not None and wanted[0] >= wanted[1]:
             return _not_satisfiable(size)
-    response = files.sendfile(name, {**CORS, hdrs.CACHE_CONTROL: IMMUTABLE, hdrs.CONTENT_TYPE: content_type})
+    response = files.sendfile(name, {**MEDIA_CORS, hdrs.CACHE_CONTROL: IMMUTABLE, hdrs.CONTENT_TYPE: content_type})
     if response is not None:
         return response
     try:

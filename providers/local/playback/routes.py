@@ -21,6 +21,7 @@ from dataclasses import dataclass
 
 from aiohttp import hdrs, web
 
+from providers.cors import MEDIA_CORS, MEDIA_PREFLIGHT
 from providers.local.manifest import dash, hls, reload
 from providers.local.manifest.views import init_name, segment_name
 from providers.local.playback import answers
@@ -83,7 +84,7 @@ class _Playback:
         self._documents = Documents()
 
     async def preflight(self, request: web.Request) -> web.Response:
-        return web.Response(status=204, headers=answers.PREFLIGHT)
+        return web.Response(status=204, headers=MEDIA_PREFLIGHT)
 
     async def manifest(self, request: web.Request) -> web.Response:
         """Handle the live manifests while the broadcast runs, afterwards those of the recording."""
@@ -92,7 +93,7 @@ class _Playback:
             broadcast = self._library.find_live(uid) or self._library.find_broadcast(uid)
             clock = time.time if broadcast is None else broadcast.clock
             now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(clock() + 0.5))
-            return web.Response(text=now, headers={**answers.CORS, hdrs.CACHE_CONTROL: "no-store"})
+            return web.Response(text=now, headers={**MEDIA_CORS, hdrs.CACHE_CONTROL: "no-store"})
         running = self._library.find_live(uid) or self._library.find_broadcast(uid)
         if running is not None and name in ("video.m3u8", "video.mpd"):
             return self._entry(request, running, name)
@@ -234,7 +235,7 @@ class _Playback:
             return problem(404, "There is no thumbnail yet.")
         live = self._library.find_live(uid) or self._library.find_broadcast(uid)
         age = LIVE_THUMBNAIL_MAX_AGE if live else RECORDING_MAX_AGE
-        headers = {**answers.CORS, hdrs.CACHE_CONTROL: max_age(age), hdrs.CONTENT_TYPE: answers.JPEG}
+        headers = {**MEDIA_CORS, hdrs.CACHE_CONTROL: max_age(age), hdrs.CONTENT_TYPE: answers.JPEG}
         return web.Response(body=jpeg, headers=headers)
 
     async def _wait(self, broadcast: Broadcast, track: StoredTrack, done: Callable[[], bool]) -> bool:
