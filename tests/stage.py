@@ -126,7 +126,7 @@ class StoredStage(Stage):
     ) -> None:
         super().__init__()
         self.store, self.tasks = store, tasks
-        self.streams = Streams(self.provider, store.channels, store.claims, self.clock)
+        self.streams = Streams(self.provider, store.channels, store.claims, store, self.clock)
         self.board = self.new_board(self.streams, tasks, limits)
         self.queries = StreamQueries(self.provider, store.claims, self.board, queries)
         self.public_info = PublicStreamInfo(self.provider, store.channels, store.claims, self.queries)
@@ -140,7 +140,15 @@ class StoredStage(Stage):
     ) -> SessionKeeper:
         """Return a session keeper, as a process of its own has it. `listen`: it gets the provider's events."""
         made = SessionKeeper(
-            self.store.sessions, self.provider, self.board, self.viewers, self.tasks.spawn, self.clock, audience, limits
+            self.store.sessions,
+            self.store,
+            self.provider,
+            self.board,
+            self.viewers,
+            self.tasks.spawn,
+            self.clock,
+            audience,
+            limits,
         )
         if listen:
             self.provider.listen(made.handle_event)

@@ -21,6 +21,8 @@ from service.http.schemas import Answer, PageAnswer, without_defaults
 
 ORGANIZATION = "/api/pub/v1/orgs/{organization_id}"
 CONFERENCE = ORGANIZATION + "/channels/{channel_id}/conference"
+STREAM = CONFERENCE + "/create_stream"
+STREAMS = ORGANIZATION + "/conference/streams"
 TAG = "Streams"
 
 
@@ -122,7 +124,7 @@ def operations(channels: Channels, streams: Streams, queries: StreamQueries) -> 
 
     @operation(
         "POST",
-        CONFERENCE + "/create_stream",
+        STREAM,
         body=StreamBody,
         answers={200: StreamAnswer, 201: StreamAnswer},
         headers=DEGRADED_HEADERS,
@@ -138,7 +140,7 @@ def operations(channels: Channels, streams: Streams, queries: StreamQueries) -> 
 
     @operation(
         "GET",
-        CONFERENCE + "/create_stream",
+        STREAM,
         answers={200: StreamAnswer},
         headers=DEGRADED_HEADERS,
         tag=TAG,
@@ -152,7 +154,7 @@ def operations(channels: Channels, streams: Streams, queries: StreamQueries) -> 
 
     @operation(
         "GET",
-        ORGANIZATION + "/conference/streams",
+        STREAMS,
         query=StreamQuery,
         answers={200: ListedStreamPage},
         tag=TAG,
@@ -167,7 +169,7 @@ def operations(channels: Channels, streams: Streams, queries: StreamQueries) -> 
             states=frozenset(call.query.state),
             user_id=call.client.user_id,
         )
-        return page_reply(ListedStreamPage, call, page, _listed)
+        return page_reply(ListedStreamPage, call, page, listed_stream_answer)
 
     return [ensure_stream, get_stream, list_streams]
 
@@ -188,7 +190,7 @@ def stream_answer(live_input: LiveInput) -> StreamAnswer:
     )
 
 
-def _listed(listed: ListedStream) -> ListedStreamAnswer:
+def listed_stream_answer(listed: ListedStream) -> ListedStreamAnswer:
     return ListedStreamAnswer(
         channel=listed.stream.channel_id,
         channel_name=listed.stream.channel_name,

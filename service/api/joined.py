@@ -63,14 +63,14 @@ def operations(joined: JoinedChannels, directs: DirectChannels) -> list[Operatio
         page = await joined.list(
             call.client, call.path["user_id"], call.query.ordering, request, active=call.query.active()
         )
-        return page_reply(JoinedPage, call, page, _joined)
+        return page_reply(JoinedPage, call, page, joined_answer)
 
     @operation(
         "GET", JOINED + "/{channel_id}", answers={200: JoinedAnswer}, tag=TAG, summary="Retrieve a joined channel"
     )
     async def get_joined(call: Call[Nothing, Nothing]) -> Reply:
         """Return the channel with unread counts and notification settings. 404 if the user is not a member."""
-        return Reply(_joined(await joined.get(call.client, call.path["user_id"], call.path["channel_id"])))
+        return Reply(joined_answer(await joined.get(call.client, call.path["user_id"], call.path["channel_id"])))
 
     @operation(
         "GET", DIRECT, query=OrderedQuery, answers={200: ChannelPage}, tag=TAG, summary="Direct channels of the user"
@@ -109,7 +109,7 @@ def _channel(found: Joined) -> ChannelAnswer:
     return channel_answer(found.channel)
 
 
-def _joined(found: Joined) -> JoinedAnswer:
+def joined_answer(found: Joined) -> JoinedAnswer:
     return JoinedAnswer(
         **channel_values(found.channel),
         unread_message_count=found.member.unread_message_count,

@@ -72,7 +72,7 @@ def operations(members: Members) -> list[Operation]:
         """Return the members, by default the most recently joined first."""
         request = page_request(call, by_uuid=True)
         page = await members.list(call.client, call.path["channel_id"], call.query.ordering, request)
-        return page_reply(MemberPage, call, page, _answer)
+        return page_reply(MemberPage, call, page, member_answer)
 
     @operation(
         "POST",
@@ -85,12 +85,12 @@ def operations(members: Members) -> list[Operation]:
     async def add_member(call: Call[Nothing, JoinBody]) -> Reply:
         """Add a user, or return the existing member (200). 400 for private and direct channels: their members are fixed."""
         member, is_new = await members.add(call.client, call.path["channel_id"], call.body.member_id)
-        return Reply(_answer(member), status=201 if is_new else 200)
+        return Reply(member_answer(member), status=201 if is_new else 200)
 
     @operation("GET", MEMBER, answers={200: MemberAnswer}, tag=TAG, summary="Retrieve a member")
     async def get_member(call: Call[Nothing, Nothing]) -> Reply:
         """Return a member. `member_id` is a user id. 404 if the user is not a member of the channel."""
-        return Reply(_answer(await members.get(call.client, *_named(call))))
+        return Reply(member_answer(await members.get(call.client, *_named(call))))
 
     @operation(
         "PATCH",
@@ -106,7 +106,7 @@ def operations(members: Members) -> list[Operation]:
 
         `last_seen_at` determines the unread counts.
         """
-        return Reply(_answer(await members.change(call.client, *_named(call), call.body.changes())))
+        return Reply(member_answer(await members.change(call.client, *_named(call), call.body.changes())))
 
     @operation(
         "DELETE",
@@ -129,7 +129,7 @@ def _named(call: Call[Any, Any]) -> tuple[UUID, UUID]:
     return call.path["channel_id"], call.path["member_id"]
 
 
-def _answer(member: Member) -> MemberAnswer:
+def member_answer(member: Member) -> MemberAnswer:
     return MemberAnswer(
         id=member.id,
         channel=member.channel_id,

@@ -69,7 +69,7 @@ def operations(channels: Channels, queries: StreamQueries, sessions: Sessions) -
         channel = await channels.visible(call.client, call.path["channel_id"])
         page = await queries.recordings(channel, page_request(call, by_uuid=False))
         made_in = await sessions.of_recordings(channel.id, page.items)
-        return page_reply(RecordingPage, call, page, lambda each: _recording(each, made_in.get(each.uid)))
+        return page_reply(RecordingPage, call, page, lambda each: recording_answer(each, made_in.get(each.uid)))
 
     @operation(
         "GET",
@@ -86,12 +86,12 @@ def operations(channels: Channels, queries: StreamQueries, sessions: Sessions) -
         """
         recording, channel_id = await queries.recording(call.client, call.path["recording_uid"].hex)
         made_in = await sessions.of_recordings(channel_id, [recording])
-        return Reply(_recording(recording, made_in.get(recording.uid)), headers=degraded(recording.as_of))
+        return Reply(recording_answer(recording, made_in.get(recording.uid)), headers=degraded(recording.as_of))
 
     return [list_recordings, get_recording]
 
 
-def _recording(recording: Recording, session_id: UUID | None) -> RecordingAnswer:
+def recording_answer(recording: Recording, session_id: UUID | None) -> RecordingAnswer:
     return RecordingAnswer(
         uid=recording.uid,
         thumbnail=recording.playback.thumbnail,

@@ -16,6 +16,8 @@ from service.http.operation import Call, Nothing, Operation, Reply, operation
 from service.http.pagination import PageQuery, page_reply, page_request
 from service.http.schemas import Answer, PageAnswer
 
+SESSIONS = CONFERENCE + "/stream_sessions"
+
 
 class Action(StrEnum):
     """Action on the session."""
@@ -75,7 +77,7 @@ def operations(channels: Channels, streams: Streams, sessions: Sessions) -> list
 
     @operation(
         "GET",
-        CONFERENCE + "/stream_sessions",
+        SESSIONS,
         query=PageQuery,
         answers={200: ListedSessionPage},
         tag=TAG,
@@ -85,12 +87,12 @@ def operations(channels: Channels, streams: Streams, sessions: Sessions) -> list
         """Return the sessions with their numbers of viewers."""
         channel = await channels.visible(call.client, call.path["channel_id"])
         page = await sessions.list(channel, page_request(call, by_uuid=True))
-        return page_reply(ListedSessionPage, call, page, _listed)
+        return page_reply(ListedSessionPage, call, page, session_answer)
 
     return [change_stream_session, list_stream_sessions]
 
 
-def _listed(session: StreamSession) -> ListedSessionAnswer:
+def session_answer(session: StreamSession) -> ListedSessionAnswer:
     return ListedSessionAnswer(
         id=session.id,
         started_at=session.started_at,

@@ -26,7 +26,7 @@ def _appoint(given: argparse.Namespace) -> int:
     async def appoint(store: Store) -> None:
         from service.domain.conversation.members import Members
 
-        members = Members(store.members, store.directory, SystemClock())
+        members = Members(store.members, store, store.directory, SystemClock())
         await members.appoint(given.org, given.channel, given.user)
 
     return with_store(begin(quiet=True), appoint)

@@ -171,6 +171,9 @@ class ChannelStore(EntryStore, Protocol):
     async def channel(self, organization_id: UUID, channel_id: UUID) -> Channel | None:
         """Return the channel, or None if the organization has no such channel."""
 
+    async def is_private(self, channel_id: UUID) -> bool:
+        """Return whether a channel, which may be deleted, is or was private. True for an unknown one."""
+
     async def change_channel(self, channel_id: UUID, values: Mapping[str, Any], at: datetime) -> bool:
         """Change fields of a channel.
 
@@ -269,7 +272,16 @@ class ClaimStore(Protocol):
         """
 
     async def note_options(self, channel_id: UUID, uid: InputUid, options: InputOptions) -> None:
-        """Store the input's effective options, for when it has to be created again."""
+        """Store the input's effective options, for when it has to be created again. Its announced change is done."""
+
+    async def announce_change(self, channel_id: UUID, uid: InputUid, at: datetime) -> None:
+        """Note that the input is about to be changed at the provider, until `note_options`."""
+
+    async def withdraw_change(self, channel_id: UUID, uid: InputUid) -> None:
+        """Undo `announce_change`: the provider declined the change."""
+
+    async def announced_changes(self, provider: str, before: datetime, limit: int) -> list[ClaimedInput]:
+        """Return up to `limit` claims whose change was announced before that time and is not done."""
 
     async def pending_claims(self, provider: str, limit: int) -> list[ClaimedInput]:
         """Return up to `limit` claims without a uid, oldest first, except for lost ones."""

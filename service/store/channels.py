@@ -195,6 +195,11 @@ class StoredChannels:
         row = await self._row(with_latest().where(_is(organization_id, channel_id)))
         return None if row is None else shown(row)
 
+    async def is_private(self, channel_id: UUID) -> bool:
+        wanted = select(channels.c.is_private).where(channels.c.id == channel_id)
+        row = await self._row(wanted)
+        return row is None or bool(row["is_private"])
+
     async def entry(self, organization_id: UUID, channel_id: UUID, user_id: UUID | None) -> Entry | None:
         # One statement, because in PostgreSQL each one has its own snapshot: with two, a channel that is deleted between them
         # would exist without members.

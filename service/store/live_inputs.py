@@ -133,10 +133,34 @@ class StoredClaims:
             await connection.execute(
                 update(live_inputs)
                 .where(live_inputs.c.channel_id == channel_id, live_inputs.c.uid == uid)
-                .values(**options_row(options))
+                .values(**options_row(options), change_announced_at=None)
             )
 
         await self._database.write(change)
+
+    async def withdraw_change(self, channel_id: UUID, uid: InputUid) -> None:
+        await self._announce(channel_id, uid, None)
+
+    async def announce_change(self, channel_id: UUID, uid: InputUid, at: datetime) -> None:
+        await self._announce(channel_id, uid, at)
+
+    async def _announce(self, channel_id: UUID, uid: InputUid, at: datetime | None) -> None:
+        here = live_inputs.c.channel_id == channel_id, live_inputs.c.uid == uid
+        announced = update(live_inputs).where(*here).values(change_announced_at=at)
+        await self._database.write(lambda connection: connection.execute(announced))
+
+    async def announced_changes(self, provider: str, before: datetime, limit: int) -> list[ClaimedInput]:
+        announced = select(live_inputs).where(
+            live_inputs.c.change_announced_at < before,
+            live_inputs.c.uid.is_not(None),
+            live_inputs.c.provider == provider,
+        )
+        wanted = announced.order_by(live_inputs.c.change_announced_at).limit(limit)
+
+        async def query(connection: AsyncConnection) -> list[ClaimedInput]:
+            return [_claim(row) for row in (await connection.execute(wanted)).mappings()]
+
+        return await self._database.read(query)
 
     async def pending_claims(self, provider: str, limit: int) -> list[ClaimedInput]:
         wanted = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -11,7 +11,8 @@ from sqlalchemy import ColumnElement, RowMapping, Select, and_, case, false, or_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.clock import Clock
-from service.domain.entities import Entry, Message, MessageType, NewMessage
+from service.domain.conversation.ports import Posted
+from service.domain.entities import Entry, Message, MessageType, NewMessage, NotifyMode
 from service.domain.errors import Conflict
 from service.domain.paging import PageRequest
 from service.store.channels import StoredChannels, locked
@@ -49,16 +50,17 @@ class StoredMessages:
     async def entry(self, organization_id: UUID, channel_id: UUID, user_id: UUID | None) -> Entry | None:
         return await self._channels.entry(organization_id, channel_id, user_id)
 
-    async def post(self, new: NewMessage, clock: Clock) -> tuple[Message, bool] | None:
-        async def change(connection: AsyncConnection) -> tuple[Message, bool] | None:
+    async def post(self, new: NewMessage, clock: Clock) -> Posted | None:
+        async def change(connection: AsyncConnection) -> Posted | None:
             channel = (await connection.execute(locked(new.channel_id))).mappings().one_or_none()
             if channel is None:
                 return None
+            notified: Sequence[UUID] = ()
             made = not await _was_sent_before(connection, new)
             if made:
-                await _add(connection, new, max(clock.now(), channel["latest_message_created_at"] + TICK))
+                notified = await _add(connection, new, max(clock.now(), channel["latest_message_created_at"] + TICK))
             message = await _find(connection, new.channel_id, new.id)
-            return None if message is None else (message, made)
+            return None if message is None else Posted(message, made, channel["is_private"], notified)
 
         return await self._database.write(change)
 
@@ -81,6 +83,7 @@ class StoredMessages:
 
     async def edit(self, channel_id: UUID, message_id: UUID, body: Mapping[str, Any], at: datetime) -> Message | None:
         async def change(connection: AsyncConnection) -> Message | None:
+            await connection.execute(locked(channel_id))  # its latest message may be this one
             present = and_(_at(channel_id, message_id), messages.c.type != MessageType.DELETED.value)
             values = {"body": written(body), "is_edited": True, "updated_at": at}
             done = await connection.execute(update(messages).where(present).values(values))
@@ -117,7 +120,8 @@ async def _was_sent_before(connection: AsyncConnection, new: NewMessage) -> bool
     return True
 
 
-async def _add(connection: AsyncConnection, new: NewMessage, at: datetime) -> None:
+async def _add(connection: AsyncConnection, new: NewMessage, at: datetime) -> list[UUID]:
+    """Store a message, and return the mentioned members that are not muted."""
     row = {
         "id": new.id,
         "channel_id": new.channel_id,
@@ -132,7 +136,8 @@ async def _add(connection: AsyncConnection, new: NewMessage, at: datetime) -> No
         "updated_at": at,
     }
     await connection.execute(messages.insert().values(row))
-    named = [] if new.notify_channel else await _named(connection, new)
+    mentioned = await _mentioned(connection, new)
+    named = [] if new.notify_channel else [user_id for user_id, _ in mentioned]
     if named:
         mention = {"message_id": new.id, "channel_id": new.channel_id, "created_at": at}
         await connection.execute(mentions.insert(), [{**mention, "user_id": user_id} for user_id in named])
@@ -142,17 +147,19 @@ async def _add(connection: AsyncConnection, new: NewMessage, at: datetime) -> No
     await _count(connection, new.channel_id, new.author_id, at, meant, 1)
     all_members = update(members).where(members.c.channel_id == new.channel_id)
     await connection.execute(all_members.values(channel_latest_at=at))
+    return [user_id for user_id, mode in mentioned if mode != NotifyMode.MUTED.value]
 
 
-async def _named(connection: AsyncConnection, new: NewMessage) -> list[UUID]:
-    """Return the mentioned users that are members, except for the author. Only members have counts."""
-    if not new.notify_users:
+async def _mentioned(connection: AsyncConnection, new: NewMessage) -> list[tuple[UUID, str]]:
+    """Return the mentioned users that are members, except for the author, with their modes. Only members have counts."""
+    if not new.notify_users and not new.notify_channel:
         return []
-    listed = select(members.c.user_id).where(
-        members.c.channel_id == new.channel_id,
-        members.c.user_id.in_(set(new.notify_users) - {new.author_id}),
+    listed = select(members.c.user_id, members.c.mode).where(
+        members.c.channel_id == new.channel_id, members.c.user_id != new.author_id
     )
-    return list((await connection.execute(listed)).scalars())
+    if not new.notify_channel:
+        listed = listed.where(members.c.user_id.in_(set(new.notify_users)))
+    return [(row.user_id, row.mode) for row in await connection.execute(listed)]
 
 
 async def _count(

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.domain.conversation.meetings import MAX_PARTICIPANT, ActiveConference, Presence
 from service.domain.paging import PageRequest
-from service.store.channels import visible_to
+from service.store.channels import locked, visible_to
 from service.store.connections import Connections
 from service.store.statements import insertion, paged, values_of
 from service.store.tables import UtcDateTime, channels, metadata
@@ -43,6 +43,17 @@ class StoredPresence:
             await connection.execute(delete(call_presences).where(call_presences.c.leaves_at < forget_before))
 
         await self._database.write(change)
+
+    async def lock(self, channel_id: UUID) -> None:
+        await self._database.write(lambda connection: connection.execute(locked(channel_id)))
+
+    async def present(self, channel_id: UUID, at: datetime) -> set[str]:
+        here = call_presences.c.channel_id == channel_id, call_presences.c.leaves_at > at
+
+        async def query(connection: AsyncConnection) -> set[str]:
+            return set((await connection.execute(select(call_presences.c.participant).where(*here))).scalars())
+
+        return await self._database.read(query)
 
     async def active(
         self, organization_id: UUID, user_id: UUID, viewer_id: UUID, at: datetime, request: PageRequest

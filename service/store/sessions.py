@@ -69,26 +69,28 @@ class StoredSessions:
     def __init__(self, database: Connections) -> None:
         self._database = database
 
-    async def open_session(self, new: StreamSession) -> None:
-        async def change(connection: AsyncConnection) -> None:
-            await connection.execute(insert_new(connection, stream_sessions, values_of(new)))
+    async def open_session(self, new: StreamSession) -> bool:
+        async def change(connection: AsyncConnection) -> bool:
+            done = await connection.execute(insert_new(connection, stream_sessions, values_of(new)))
+            return done.rowcount == 1
 
-        await self._database.write(change)
+        return await self._database.write(change)
 
     async def running_session(self, channel_id: UUID) -> StreamSession | None:
         running = _running().where(stream_sessions.c.channel_id == channel_id)
         found = await self._sessions(running)
         return found[0] if found else None
 
-    async def close_session(self, session_id: UUID, at: datetime) -> bool:
-        async def change(connection: AsyncConnection) -> bool:
+    async def close_session(self, session_id: UUID, at: datetime) -> StreamSession | None:
+        async def change(connection: AsyncConnection) -> StreamSession | None:
             running = (stream_sessions.c.id == session_id, stream_sessions.c.stopped_at.is_(None))
-            done = await connection.execute(update(stream_sessions).where(*running).values(stopped_at=at))
-            if done.rowcount != 1:
-                return False
+            stopped = update(stream_sessions).where(*running).values(stopped_at=at).returning(*stream_sessions.c)
+            row = (await connection.execute(stopped)).mappings().one_or_none()
+            if row is None:
+                return None
             theirs = stream_session_visitors.c.session_id == session_id
             await connection.execute(delete(stream_session_visitors).where(theirs))
-            return True
+            return _session(row)
 
         return await self._database.write(change)
 

@@ -164,11 +164,20 @@ live_inputs = Table(
     Column("reconnect_timeout", Integer, nullable=False),
     Column("latency_mode", String(16), nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
+    Column("change_announced_at", UtcDateTime),  # a change at the provider that is not in the log of events yet
     Column("lost_at", UtcDateTime),  # the provider had it no more, and no client has asked for another one since
     Column(
         "channel_name_folded", Text, nullable=False, server_default=""
     ),  # the channel's: a search looks at every row
     Index(None, "organization_id", "created_at", "channel_id"),
+)
+
+_ANNOUNCED = live_inputs.c.change_announced_at.is_not(None)
+Index(
+    "ix_live_inputs_announced",
+    live_inputs.c.change_announced_at,
+    sqlite_where=_ANNOUNCED,
+    postgresql_where=_ANNOUNCED,
 )
 
 retired_inputs = Table(

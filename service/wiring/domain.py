@@ -104,14 +104,14 @@ async def assembled(ports: Ports) -> AsyncIterator[Conference]:
     store, provider, clock = ports.store, ports.provider, ports.clock
     async with AsyncExitStack() as stack:
         store.on_commit(ports.bus.publish)
-        streams = Streams(provider, store.channels, store.claims, clock)
-        channels = Channels(store.channels, clock, store.directory)
+        streams = Streams(provider, store.channels, store.claims, store, clock)
+        channels = Channels(store.channels, store, clock, store.directory)
         board = StatusBoard(streams, provider, ports.viewers, ports.spawn, clock)
         stack.push_async_callback(board.aclose)
         audience = AudienceLog()
-        keeper = SessionKeeper(store.sessions, provider, board, ports.viewers, ports.spawn, clock, audience)
+        keeper = SessionKeeper(store.sessions, store, provider, board, ports.viewers, ports.spawn, clock, audience)
         stack.push_async_callback(keeper.aclose)
-        purge = Purge(store.purge, streams.end_abandoned, ports.spawn)
+        purge = Purge(store.purge, streams.sweep, ports.spawn)
         stack.push_async_callback(purge.aclose)
         queries = StreamQueries(provider, store.claims, board)
         public_info = PublicStreamInfo(provider, store.channels, store.claims, queries)
@@ -132,13 +132,13 @@ async def assembled(ports: Ports) -> AsyncIterator[Conference]:
         ports.bus.listen(deliverer.wake)
         accounts = Accounts(store.accounts, store.accounts, clock)
         joined = JoinedChannels(store.members)
-        meetings = Meetings(store.presence, store.accounts, ports.signer, clock)
+        meetings = Meetings(store.presence, store, store.accounts, ports.signer, clock)
         guesses = Guesses(clock, ports.guess_limits)
         public = _public_stream(ports, board, visitors, guesses)
         events = StreamEvents(board, public)
         authenticator = LimitedClients(accounts, _client_limits(ports), clock)
         access = ConnectionAccess(authenticator, accounts, store.accounts, clock)
-        members = Members(store.members, store.directory, clock)
+        members = Members(store.members, store, store.directory, clock)
         messages = Messages(store.messages, store, clock, meetings.note_call)
         tails = Tails(store.events, ports.spawn)
         stack.push_async_callback(tails.aclose)
@@ -166,10 +166,10 @@ async def assembled(ports: Ports) -> AsyncIterator[Conference]:
             members=members,
             messages=messages,
             joined=joined,
-            directs=DirectChannels(store.directs, joined, store.directory, clock),
+            directs=DirectChannels(store, joined, store.directory, clock),
             readiness=Readiness({"store": store.check, "viewers": ports.viewers.check, "provider": provider.check}),
             visitors=visitors,
-            sessions=Sessions(store.sessions, keeper, clock),
+            sessions=Sessions(store.sessions, store, keeper, clock),
             meetings=meetings,
             access=access,
             webhooks=Webhooks(store.webhooks, store.events, ports.outgoing, clock, deliverer.wake_for),

@@ -46,6 +46,11 @@ async def conferences(api: Api, user: UUID | None = None, token: str | None = No
     return (await active(api, user, token))[1]["results"]
 
 
+async def noted(api: Api, meetings: Meetings, *call: Any) -> None:
+    async with api.store.transaction() as tx:
+        await meetings.note_call(tx, *call)
+
+
 def item(channel: str, count: int, joined: bool) -> dict[str, Any]:
     return {"channel_id": channel, "participant_count": count, "joined": joined}
 
@@ -113,15 +118,15 @@ async def test_a_channel_with_somebody_in_its_call_is_listed_until_the_last_one_
     assert await conferences(api) == [item(channel, 2, True)]
     found = await api.store.channels.channel(api.organization, UUID(channel))
     assert found is not None
-    await meetings.note_call(found, api.user, CallKind.LEAVE, datetime.now(UTC))
+    await noted(api, meetings, found, api.user, CallKind.LEAVE, datetime.now(UTC))
     assert await conferences(api) == [item(channel, 1, False)]
     assert await conferences(api, user) == [item(channel, 1, True)]
-    await meetings.note_call(found, user, CallKind.LEAVE, datetime.now(UTC))
+    await noted(api, meetings, found, user, CallKind.LEAVE, datetime.now(UTC))
     assert await conferences(api) == []
 
 
 def meetings_of(api: Api, ahead: timedelta = timedelta(0)) -> Meetings:
-    return Meetings(api.store.presence, api.store.accounts, MEETING_SIGNER, Clock(datetime.now(UTC) + ahead))
+    return Meetings(api.store.presence, api.store, api.store.accounts, MEETING_SIGNER, Clock(datetime.now(UTC) + ahead))
 
 
 async def test_the_newest_word_counts_whatever_order_they_arrive_in(api: Api) -> None:
@@ -129,10 +134,10 @@ async def test_the_newest_word_counts_whatever_order_they_arrive_in(api: Api) ->
     found = await api.store.channels.channel(api.organization, UUID(channel))
     assert found is not None
     meetings, begin = meetings_of(api), datetime.now(UTC) - timedelta(minutes=1)
-    await meetings.note_call(found, api.user, CallKind.LEAVE, begin + timedelta(seconds=2))
-    await meetings.note_call(found, api.user, CallKind.REQUEST, begin)
+    await noted(api, meetings, found, api.user, CallKind.LEAVE, begin + timedelta(seconds=2))
+    await noted(api, meetings, found, api.user, CallKind.REQUEST, begin)
     assert await conferences(api) == []
-    await meetings.note_call(found, api.user, CallKind.REQUEST, begin + timedelta(seconds=3))
+    await noted(api, meetings, found, api.user, CallKind.REQUEST, begin + timedelta(seconds=3))
     assert await conferences(api) == [item(channel, 1, True)]
 
 
@@ -154,7 +159,7 @@ async def test_what_ended_long_ago_is_dropped(api: Api) -> None:
     caller = await api.accounts.authenticate(f"Token {api.token}")
     await ask(api, str(first.id), {})
     await meetings_of(api, timedelta(days=2)).issue(second, caller, None, Guest())
-    await meetings_of(api).note_call(first, api.user, CallKind.REQUEST, datetime.now(UTC) - timedelta(minutes=1))
+    await noted(api, meetings_of(api), first, api.user, CallKind.REQUEST, datetime.now(UTC) - timedelta(minutes=1))
     assert item(str(first.id), 1, True) in await conferences(api)  # an older word counts: the newer one is gone
 
 

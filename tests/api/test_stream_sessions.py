@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from service.api.changes import describe
-from service.domain.streams.sessions import open_session
+from service.domain.streams.sessions import StreamSession, open_session
 from service.store import Store
 from tests.api.conftest import Api
 
@@ -23,12 +23,13 @@ async def test_many_starts_at_once_from_several_processes_give_one_session(api: 
     channel = await api.channel()
     stores = [Store(database_url, describe) for _ in range(4)]
     try:
-        elsewhere = (
-            open_session(each.sessions, api.organization, UUID(channel), datetime.now(UTC), by_encoder=True)
-            for each in stores
-        )
+
+        async def elsewhere(other: Store) -> StreamSession:
+            async with other.transaction() as tx:
+                return await open_session(tx, api.organization, UUID(channel), datetime.now(UTC), by_encoder=True)
+
         answers = asyncio.gather(*(act(api, channel, "start") for _ in range(30)))
-        others = await asyncio.gather(*elsewhere)
+        others = await asyncio.gather(*(elsewhere(each) for each in stores))
         started = {body["stream_session_id"] for _, body in await answers} | {str(each.id) for each in others}
     finally:
         for each in stores:

@@ -39,7 +39,7 @@ async def test_processes_that_race_for_the_claim_get_one_input(api: Api, databas
     try:
         found = await stores[0].channels.channel(api.organization, UUID(channel))
         assert found is not None
-        processes = [Streams(api.provider, each.channels, each.claims, SystemClock()) for each in stores]
+        processes = [Streams(api.provider, each.channels, each.claims, each, SystemClock()) for each in stores]
         answers = await asyncio.gather(*(process.ensure(found) for process in processes for _ in range(10)))
     finally:
         for each in stores:

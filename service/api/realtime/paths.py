@@ -12,7 +12,6 @@ from service.api.conference import CONFERENCE, ORGANIZATION
 from service.api.joined import DIRECT, JOINED, USER
 from service.api.public_schemas import PATH as PUBLIC
 from service.api.public_schemas import STATUS
-from service.api.realtime.personal import USER_ID
 from service.domain.access import only_self
 from service.domain.accounts import Identity
 from service.domain.conversation.channels import Channels
@@ -21,6 +20,7 @@ from service.domain.conversation.meetings import Meetings
 from service.domain.conversation.members import Members
 from service.domain.conversation.messages import Messages
 from service.domain.errors import Forbidden, Invalid, NotAuthenticated, NotFound
+from service.domain.events.event import USER_ID
 from service.domain.identifiers import UUID_FORM
 from service.domain.paging import PageRequest
 

@@ -9,11 +9,8 @@ from uuid import UUID
 from service.api.joined import JOINED
 from service.api.notifications import settings_answer
 from service.domain.entities import Member
-from service.domain.events.event import Action, Event, Scope
+from service.domain.events.event import USER_ID, Action, Event, Scope
 from service.domain.events.ports import ReaderStore
-
-USER_ID = "{user_id}"
-"""Stands in an event's channel for the id of each user of its audience."""
 
 
 def is_personal(event: Event) -> bool:

@@ -14,8 +14,10 @@ from service.clock import Clock
 from service.domain.access import enter, only_admin, only_admin_or_organization
 from service.domain.accounts import Identity
 from service.domain.conversation.channel_pages import page_of_channels
-from service.domain.entities import Channel, ChannelType
+from service.domain.entities import Channel, ChannelType, Member
 from service.domain.errors import DomainError, Invalid, NotFound
+from service.domain.events.changes import ChannelAdded, ChannelChanged, ChannelRemoved
+from service.domain.events.ports import Transaction, Transactions
 from service.domain.paging import Page, PageRequest
 from service.domain.ports import ChannelStore, DirectoryStore, StreamListener
 
@@ -62,8 +64,15 @@ async def require_known(directory: DirectoryStore, organization_id: UUID, wanted
 class Channels:
     """Creates, finds, lists, changes and deletes channels. Every method may raise Unavailable."""
 
-    def __init__(self, store: ChannelStore, clock: Clock, directory: DirectoryStore) -> None:
+    def __init__(
+        self,
+        store: ChannelStore,
+        transactions: Transactions,
+        clock: Clock,
+        directory: DirectoryStore,
+    ) -> None:
         self._store = store
+        self._transactions = transactions
         self._clock = clock
         self._directory = directory
         self._listeners: list[StreamListener] = []
@@ -105,7 +114,9 @@ class Channels:
             is_village=new.is_village,
             member_count=len(member_ids),
         )
-        await self._store.add_channel(channel, member_ids)
+        async with self._transactions.transaction() as tx:
+            await tx.channels.add_channel(channel, member_ids)
+            tx.record(ChannelAdded(channel, await first_members(tx, channel)))
         self._notify(channel)
         return channel
 
@@ -155,16 +166,27 @@ class Channels:
         changed = dict(values)
         if "is_private" in changed:
             changed["type"] = _type(entry.channel.type, changed["is_private"])
-        if changed and not await self._store.change_channel(channel_id, changed, self._clock.now()):
-            raise NotFound
-        return await self.get(client.organization.id, channel_id)
+        if not changed:
+            return await self.get(client.organization.id, channel_id)
+        async with self._transactions.transaction() as tx:
+            before = await tx.channels.channel(client.organization.id, channel_id)
+            if before is None or not await tx.channels.change_channel(channel_id, changed, self._clock.now()):
+                raise NotFound
+            after = await tx.channels.channel(client.organization.id, channel_id)
+            if after is None:
+                raise NotFound
+            tx.record(ChannelChanged(before, after, (*changed, "updated_at")))
+        return after
 
     async def delete(self, client: Identity, channel_id: UUID) -> None:
         """Delete a channel and end its stream; its recordings are kept. Raise NotFound, or Forbidden if the client is no admin."""
         entry = await enter(self._store, client, channel_id)
         only_admin(entry)
-        if not await self._store.remove_channel(channel_id, self._clock.now()):
-            raise NotFound
+        async with self._transactions.transaction() as tx:
+            channel = await tx.channels.channel(client.organization.id, channel_id)
+            if channel is None or not await tx.channels.remove_channel(channel_id, self._clock.now()):
+                raise NotFound
+            tx.record(ChannelRemoved(channel))
         for listener in self._delete_listeners:
             try:
                 await listener(channel_id)
@@ -175,6 +197,13 @@ class Channels:
     def _notify(self, channel: Channel) -> None:
         for listener in self._listeners:
             listener(channel.organization_id, channel.id)
+
+
+async def first_members(tx: Transaction, channel: Channel) -> Sequence[Member]:
+    """Return the members of a new channel."""
+    if not channel.member_count:
+        return ()
+    return await tx.members.members(channel.id, "created_at", PageRequest(channel.member_count))
 
 
 def _type(wanted: ChannelType, is_private: bool) -> ChannelType:

@@ -11,10 +11,12 @@ from service.clock import Clock
 from service.domain.access import only_self
 from service.domain.accounts import Identity
 from service.domain.conversation.channel_pages import page_of_channels
-from service.domain.conversation.channels import require_known
-from service.domain.conversation.ports import DirectStore, MemberStore
+from service.domain.conversation.channels import first_members, require_known
+from service.domain.conversation.ports import MemberStore
 from service.domain.entities import Channel, ChannelType, Joined
 from service.domain.errors import Invalid, NotFound
+from service.domain.events.changes import ChannelAdded
+from service.domain.events.ports import Transactions
 from service.domain.paging import Page, PageRequest
 from service.domain.ports import DirectoryStore
 
@@ -64,12 +66,12 @@ class DirectChannels:
 
     def __init__(
         self,
-        store: DirectStore,
+        transactions: Transactions,
         joined: JoinedChannels,
         directory: DirectoryStore,
         clock: Clock,
     ) -> None:
-        self._store = store
+        self._transactions = transactions
         self._joined = joined
         self._directory = directory
         self._clock = clock
@@ -83,7 +85,10 @@ class DirectChannels:
         await require_known(self._directory, client.organization.id, tuple(dict.fromkeys(others)), "members")
         new = _channel(client.organization.id, user_id, len(people), self._clock.now())
         key = direct_key(client.organization.id, people)
-        channel_id, made = await self._store.open_direct(new, key, people)
+        async with self._transactions.transaction() as tx:
+            channel_id, made = await tx.directs.open_direct(new, key, people)
+            if made:
+                tx.record(ChannelAdded(new, await first_members(tx, new)))
         return (await self._joined.get(client, user_id, channel_id)).channel, made
 
 

@@ -14,14 +14,19 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 from uuid import UUID, uuid4
 
 from service.clock import Clock
 from service.domain.accounts import Identity
 from service.domain.entities import Channel, User
 from service.domain.errors import Forbidden
+from service.domain.events.changes import CallChanged
+from service.domain.identifiers import UUID_FORM
 from service.domain.paging import Page, PageAnchor, PageRequest, cut
+
+if TYPE_CHECKING:
+    from service.domain.events.ports import Transaction, Transactions
 
 TOKEN_LIFETIME = 3600
 """Seconds within which a meeting has to be joined."""
@@ -114,6 +119,12 @@ class UserStore(Protocol):
 class PresenceStore(Protocol):
     """Presence in calls. Every method may raise `errors.Unavailable`."""
 
+    async def lock(self, channel_id: UUID) -> None:
+        """Let other transactions that do the same for this channel wait until the end of this one."""
+
+    async def present(self, channel_id: UUID, at: datetime) -> set[str]:
+        """Return the participants in the channel's call at that time."""
+
     async def note(self, presence: Presence, forget_before: datetime) -> None:
         """Store a presence unless a newer one of that participant is known, and delete those that ended before `forget_before`."""
 
@@ -137,8 +148,16 @@ class PresenceStore(Protocol):
 class Meetings:
     """Issues meeting tokens and records presence in calls. Every method may raise Unavailable."""
 
-    def __init__(self, store: PresenceStore, users: UserStore, signer: MeetingSigner, clock: Clock) -> None:
+    def __init__(
+        self,
+        store: PresenceStore,
+        transactions: Transactions,
+        users: UserStore,
+        signer: MeetingSigner,
+        clock: Clock,
+    ) -> None:
         self._store = store
+        self._transactions = transactions
         self._users = users
         self._signer = signer
         self._clock = clock
@@ -164,12 +183,13 @@ class Meetings:
             "context": {"user": person, "group": str(channel.organization_id)},
         }
         token = MeetingToken(self._signer.sign(claims), TOKEN_LIFETIME)
-        await self._note(channel, person["id"], now, now + LEASE)
+        async with self._transactions.transaction() as tx:
+            await self._note(tx, channel, person["id"], now, now + LEASE)
         return token
 
-    async def note_call(self, channel: Channel, user_id: UUID, kind: CallKind, at: datetime) -> None:
+    async def note_call(self, tx: Transaction, channel: Channel, user_id: UUID, kind: CallKind, at: datetime) -> None:
         """Record the presence that a call_request or call_leave message implies. `at`: when it was stored."""
-        await self._note(channel, str(user_id), at, at + LEASE if kind is CallKind.REQUEST else at)
+        await self._note(tx, channel, str(user_id), at, at + LEASE if kind is CallKind.REQUEST else at)
 
     async def active(
         self, organization_id: UUID, user_id: UUID, client: Identity, request: PageRequest
@@ -182,9 +202,19 @@ class Meetings:
         found = await self._store.active(organization_id, user_id, viewer_id, self._clock.now(), request)
         return cut(found, request, lambda each: PageAnchor(each.channel_created_at, str(each.channel_id)))
 
-    async def _note(self, channel: Channel, participant: str, at: datetime, leaves_at: datetime) -> None:
+    async def _note(
+        self, tx: Transaction, channel: Channel, participant: str, at: datetime, leaves_at: datetime
+    ) -> None:
+        now = self._clock.now()
+        await tx.presence.lock(channel.id)
+        before = await tx.presence.present(channel.id, now)
         presence = Presence(channel.id, participant, channel.organization_id, at, leaves_at)
-        await self._store.note(presence, self._clock.now() - KEPT_FOR)
+        await tx.presence.note(presence, now - KEPT_FOR)
+        after = await tx.presence.present(channel.id, now)
+        if after != before:
+            joined = participant in after
+            user_id = UUID(participant) if UUID_FORM.fullmatch(participant) else None  # guests have other ids
+            tx.record(CallChanged(channel, len(before), len(after), user_id, joined))
 
 
 def _person(user: User | None, guest: Guest) -> dict[str, str]:

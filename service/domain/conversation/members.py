@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 from uuid import UUID
 
 from service.clock import Clock
@@ -12,6 +13,8 @@ from service.domain.conversation.channels import require_known
 from service.domain.conversation.ports import MemberChanges, MemberStore
 from service.domain.entities import ChannelType, Member, NotificationSettings, NotifyMode
 from service.domain.errors import Forbidden, Invalid, NotFound
+from service.domain.events.changes import MemberAdded, MemberChanged, MemberRemoved, SettingsChanged
+from service.domain.events.ports import Transaction, Transactions
 from service.domain.paging import Page, PageAnchor, PageRequest, cut, known_ordering
 from service.domain.ports import DirectoryStore
 
@@ -25,8 +28,15 @@ PUBLIC_ONLY = "Members can be added to public channels only."
 class Members:
     """Every method may raise NotFound (the client may not see the channel, or the user is not a member) and Unavailable."""
 
-    def __init__(self, store: MemberStore, directory: DirectoryStore, clock: Clock) -> None:
+    def __init__(
+        self,
+        store: MemberStore,
+        transactions: Transactions,
+        directory: DirectoryStore,
+        clock: Clock,
+    ) -> None:
         self._store = store
+        self._transactions = transactions
         self._directory = directory
         self._clock = clock
 
@@ -36,10 +46,8 @@ class Members:
         if entry.channel.is_private or entry.is_direct:
             raise Invalid({"member_id": [PUBLIC_ONLY]})
         await require_known(self._directory, client.organization.id, (user_id,), "member_id")
-        added = await self._store.add_member(channel_id, user_id, self._clock.now())
-        if added is None:
-            raise NotFound
-        return added
+        async with self._transactions.transaction() as tx:
+            return await _add(tx, client.organization.id, channel_id, user_id, self._clock.now())
 
     async def list(self, client: Identity, channel_id: UUID, ordering: str, request: PageRequest) -> Page[Member]:
         await enter(self._store, client, channel_id)
@@ -69,7 +77,8 @@ class Members:
             only_admin(entry)
         if not changes.sees and changes.is_admin is None:
             return member
-        return _found(await self._store.change_member(channel_id, user_id, changes, self._clock.now()))
+        async with self._transactions.transaction() as tx:
+            return await _change(tx, channel_id, user_id, changes, self._clock.now())
 
     async def remove(self, client: Identity, channel_id: UUID, user_id: UUID) -> None:
         """Remove a member, as an admin or as that user. Raise Forbidden (always in direct channels) or Conflict (only admin)."""
@@ -79,8 +88,12 @@ class Members:
         _found(await self._store.member(channel_id, user_id))
         if client.user is None or client.user.id != user_id:
             only_admin(entry)
-        if not await self._store.remove_member(channel_id, user_id):
-            raise NotFound
+        async with self._transactions.transaction() as tx:
+            if not await tx.members.remove_member(channel_id, user_id):
+                raise NotFound
+            channel = await tx.channels.channel(client.organization.id, channel_id)
+            if channel is not None:
+                tx.record(MemberRemoved(channel, user_id))
 
     async def appoint(self, organization_id: UUID, channel_id: UUID, user_id: UUID) -> Member:
         """Make a user an admin, and a member before if needed. For operators: access is not checked.
@@ -96,9 +109,11 @@ class Members:
             raise Invalid({"channel": [NO_ADMINS]})
         await require_known(self._directory, organization_id, (user_id,), "user")
         now = self._clock.now()
-        if await self._store.add_member(channel_id, user_id, now) is None:
-            raise NotFound
-        return _found(await self._store.change_member(channel_id, user_id, MemberChanges(is_admin=True), now))
+        async with self._transactions.transaction() as tx:
+            member, _ = await _add(tx, organization_id, channel_id, user_id, now)
+            if member.is_admin:
+                return member
+            return await _change(tx, channel_id, user_id, MemberChanges(is_admin=True), now)
 
     async def settings(self, client: Identity, channel_id: UUID, user_id: UUID) -> NotificationSettings:
         """Return the user's own settings. Raise Forbidden for those of another user."""
@@ -113,7 +128,33 @@ class Members:
         settings = await self.settings(client, channel_id, user_id)
         if mode is None:
             return settings
-        return _found(await self._store.set_mode(channel_id, user_id, mode, self._clock.now())).settings
+        async with self._transactions.transaction() as tx:
+            member = _found(await tx.members.set_mode(channel_id, user_id, mode, self._clock.now()))
+            tx.record(SettingsChanged(member))
+        return member.settings
+
+
+async def _add(
+    tx: Transaction, organization_id: UUID, channel_id: UUID, user_id: UUID, at: datetime
+) -> tuple[Member, bool]:
+    added = await tx.members.add_member(channel_id, user_id, at)
+    channel = await tx.channels.channel(organization_id, channel_id)
+    if added is None or channel is None:
+        raise NotFound
+    member, is_new = added
+    if is_new:
+        tx.record(MemberAdded(channel, member))
+    return member, is_new
+
+
+async def _change(tx: Transaction, channel_id: UUID, user_id: UUID, changes: MemberChanges, at: datetime) -> Member:
+    member = _found(await tx.members.change_member(channel_id, user_id, changes, at))
+    channel = await tx.channels.channel(member.organization_id, channel_id)
+    if channel is not None:
+        seen = ("last_seen_at", "unread_message_count", "unread_mention_count") if changes.sees else ()
+        admin = ("is_admin",) if changes.is_admin is not None else ()
+        tx.record(MemberChanged(channel, member, (*seen, *admin, "updated_at")))
+    return member
 
 
 def _found(member: Member | None) -> Member:

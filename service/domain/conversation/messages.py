@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
@@ -19,7 +19,7 @@ from service.domain.conversation.ports import MessageStore
 from service.domain.entities import Channel, ChannelType, Entry, Message, MessageType, NewMessage
 from service.domain.errors import Forbidden, Invalid, NotFound
 from service.domain.events.changes import MessageAdded, MessageChanged
-from service.domain.events.ports import Transactions
+from service.domain.events.ports import Transaction, Transactions
 from service.domain.paging import Page, PageAnchor, PageRequest, cut, known_ordering
 
 MAX_CONTENT = 32 * 1024
@@ -30,8 +30,8 @@ MAX_NOTIFIED = 500
 
 CALLS = {MessageType.CALL_REQUEST: CallKind.REQUEST, MessageType.CALL_LEAVE: CallKind.LEAVE}
 
-CallListener = Callable[[Channel, UUID, CallKind, datetime], Awaitable[None]]
-"""`Meetings.note_call`."""
+CallListener = Callable[[Transaction, Channel, UUID, CallKind, datetime], Awaitable[None]]
+"""`Meetings.note_call`, in the transaction that stores the message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,12 +94,14 @@ class Messages:
             posted = await tx.messages.post(new, self._clock)
             if posted is None:
                 raise NotFound
-            message, is_new = posted
-            if is_new:
-                tx.record(MessageAdded(entry.channel, message))
-        if is_new and self._calls is not None and draft.type in CALLS:
-            await self._calls(entry.channel, author.id, CALLS[draft.type], message.created_at)
-        return posted
+            message = posted.message
+            if posted.is_new:
+                # Its audience as of the transaction: the channel may have become private since it was read.
+                channel = replace(entry.channel, is_private=posted.is_private)
+                tx.record(MessageAdded(channel, message, posted.notified))
+                if self._calls is not None and draft.type in CALLS:
+                    await self._calls(tx, channel, author.id, CALLS[draft.type], message.created_at)
+        return message, posted.is_new
 
     async def list(self, client: Identity, channel_id: UUID, ordering: str, request: PageRequest) -> Page[Message]:
         await enter(self._store, client, channel_id)
@@ -111,7 +113,7 @@ class Messages:
 
     async def edit(self, client: Identity, channel_id: UUID, message_id: UUID, body: Mapping[str, Any]) -> Message:
         """Replace the body. Raise Forbidden for any user but the author, Invalid if it is too large, NotFound if it is deleted."""
-        entry, message = await self._found(client, channel_id, message_id)
+        _, message = await self._found(client, channel_id, message_id)
         if message.author.id != person(client).id:
             raise Forbidden
         _bounded(body)
@@ -119,7 +121,7 @@ class Messages:
             edited = await tx.messages.edit(channel_id, message_id, body, self._clock.now())
             if edited is None:
                 raise NotFound
-            tx.record(MessageChanged(entry.channel, edited, ("body", "is_edited", "updated_at")))
+            await _record(tx, edited, ("body", "is_edited", "updated_at"))
         return edited
 
     async def delete(self, client: Identity, channel_id: UUID, message_id: UUID) -> None:
@@ -133,7 +135,7 @@ class Messages:
             emptied = await tx.messages.message(channel_id, message_id)
             if emptied is not None and message.type is not MessageType.DELETED:
                 # A deleted message can still be read, with that type and an empty body: it is changed, not removed.
-                tx.record(MessageChanged(entry.channel, emptied, ("type", "body", "updated_at")))
+                await _record(tx, emptied, ("type", "body", "updated_at"))
 
     async def _found(self, client: Identity, channel_id: UUID, message_id: UUID) -> tuple[Entry, Message]:
         entry = await enter(self._store, client, channel_id)
@@ -141,6 +143,12 @@ class Messages:
         if message is None:
             raise NotFound
         return entry, message
+
+
+async def _record(tx: Transaction, message: Message, fields: tuple[str, ...]) -> None:
+    channel = await tx.channels.channel(message.organization_id, message.channel_id)
+    if channel is not None:
+        tx.record(MessageChanged(channel, message, fields))
 
 
 def _bounded(body: Mapping[str, Any]) -> None:

@@ -5,10 +5,10 @@ Methods that change a channel, its members or its messages return None if the ch
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
 from service.clock import Clock
@@ -24,6 +24,15 @@ class MemberChanges:
     sees: bool = False
     last_seen_at: datetime | None = None
     is_admin: bool | None = None
+
+
+class Posted(NamedTuple):
+    """A stored message. `is_private`: whether its channel is. `notified`: the mentioned members that are not muted."""
+
+    message: Message
+    is_new: bool
+    is_private: bool
+    notified: Sequence[UUID]
 
 
 class MemberStore(EntryStore, Protocol):
@@ -86,7 +95,7 @@ class DirectStore(Protocol):
 class MessageStore(EntryStore, Protocol):
     """Messages. Within a channel, the `created_at` of each message is later than that of the one before."""
 
-    async def post(self, new: NewMessage, clock: Clock) -> tuple[Message, bool] | None:
+    async def post(self, new: NewMessage, clock: Clock) -> Posted | None:
         """Store a message as the channel's latest, and count it as unread for the other members, in one transaction.
 
         Args:
@@ -94,7 +103,7 @@ class MessageStore(EntryStore, Protocol):
             clock: Read while the channel is locked, so that the order of messages is that of their times.
 
         Returns:
-            The message and whether it is new.
+            The message; the stored one after a retry.
 
         Raises:
             Conflict: The id belongs to another message.

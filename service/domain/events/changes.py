@@ -1,33 +1,158 @@
 """The changes that the domain records. `service/api/changes.py` gives each the form that API clients read.
 
-A change is recorded in the transaction that makes it (`transaction.Transaction.record`), with the entities as they are afterwards.
+A change is recorded in the transaction that makes it (`ports.Transaction.record`), with the entities as they are afterwards.
+`fields` are the attributes of the resource that have changed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from uuid import UUID
 
-from service.domain.entities import Channel, Message
+from providers.base import InputUid, LiveInput
+from service.domain.entities import Channel, Member, Message
 from service.domain.events.event import NewEvent
+
+if TYPE_CHECKING:  # sessions.py records these changes
+    from service.domain.streams.sessions import StreamSession
 
 
 @dataclass(frozen=True, slots=True)
 class MessageAdded:
+    """`message` is the channel's latest one. `notified`: the mentioned members that are not muted."""
+
     channel: Channel
     message: Message
+    notified: Sequence[UUID] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class MessageChanged:
-    """`fields`: the attributes of the message that have changed."""
+    """If the message is the channel's latest one, the channel's `latest_message` has changed as well."""
 
     channel: Channel
     message: Message
     fields: tuple[str, ...]
 
 
-Change = MessageAdded | MessageChanged
+@dataclass(frozen=True, slots=True)
+class ChannelAdded:
+    channel: Channel
+    members: Sequence[Member]
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelChanged:
+    before: Channel
+    channel: Channel
+    fields: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelRemoved:
+    """`channel`: as it was."""
+
+    channel: Channel
+
+
+@dataclass(frozen=True, slots=True)
+class MemberAdded:
+    channel: Channel
+    member: Member
+
+
+@dataclass(frozen=True, slots=True)
+class MemberChanged:
+    channel: Channel
+    member: Member
+    fields: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MemberRemoved:
+    channel: Channel
+    user_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsChanged:
+    """The member's notification settings have changed."""
+
+    member: Member
+
+
+@dataclass(frozen=True, slots=True)
+class CallChanged:
+    """Participants joined or left the channel's call. `participant`: the one that did; None if none is known."""
+
+    channel: Channel
+    count_before: int
+    count: int
+    participant: UUID | None
+    joined: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The channel of something that may outlive it."""
+
+    organization_id: UUID
+    channel_id: UUID
+    is_private: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StreamAdded:
+    channel: Channel
+    live_input: LiveInput
+
+
+@dataclass(frozen=True, slots=True)
+class StreamChanged:
+    """No fields: the stream key has changed, which is in no event."""
+
+    channel: Channel
+    live_input: LiveInput
+    fields: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StreamRemoved:
+    place: Place
+    uid: InputUid
+
+
+@dataclass(frozen=True, slots=True)
+class SessionAdded:
+    place: Place
+    session: StreamSession
+
+
+@dataclass(frozen=True, slots=True)
+class SessionChanged:
+    place: Place
+    session: StreamSession
+    fields: tuple[str, ...]
+
+
+ConversationChange = (
+    MessageAdded
+    | MessageChanged
+    | ChannelAdded
+    | ChannelChanged
+    | ChannelRemoved
+    | MemberAdded
+    | MemberChanged
+    | MemberRemoved
+    | SettingsChanged
+    | CallChanged
+)
+
+StreamChange = StreamAdded | StreamChanged | StreamRemoved | SessionAdded | SessionChanged
+
+Change = ConversationChange | StreamChange
 
 Describe = Callable[[Change], Sequence[NewEvent]]
 """Returns the events of a change."""

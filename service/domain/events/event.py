@@ -1,4 +1,11 @@
-"""Events of the log: a change message of the real-time API (contract: Pub API §1.10) and the audience that may read it."""
+"""Events of the log: a change message of the real-time API (contract: Pub API §1.10) and the audience that may read it.
+
+**Personal events.** Every user has a path of their own for the same thing, such as `…/users/<id>/joined-channels`. A change of a
+channel with a thousand members is still one event: its `channel` has the placeholder `{user_id}` (`USER_ID`), and its audience is
+that of the channel. A reader delivers it to each user of the audience, under `Event.channel_for(user)`. In `joined-channels`, an
+`added` or `changed` event lacks the attributes that differ between users, the unread counts and the notification settings: the
+reader fills them in with their present values (`service/api/realtime/personal.py`). Events of one user (`Scope.USER`) are complete.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +15,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
+
+USER_ID = "{user_id}"
+"""Stands in `channel` for the id of each user of the audience."""
 
 
 class Action(StrEnum):
@@ -31,7 +41,8 @@ class Scope(StrEnum):
 class Audience:
     """The clients that may read an event.
 
-    `subject` is the channel of MEMBERS or the user of USER. PUBLIC events are also for visitors without an account.
+    `subject` is the channel of MEMBERS or the user of USER. The members of a deleted private channel are its last ones. PUBLIC
+    events are also for visitors without an account.
     """
 
     scope: Scope
@@ -62,6 +73,10 @@ class Event(NewEvent):
 
     id: int = 0
     created_at: datetime = datetime.min
+
+    def channel_for(self, user_id: UUID | None) -> str:
+        """Return the path under which that user sees the event."""
+        return self.channel if user_id is None else self.channel.replace(USER_ID, str(user_id))
 
 
 @dataclass(frozen=True, slots=True)

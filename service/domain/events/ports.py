@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 from uuid import UUID
 
-from service.domain.conversation.ports import MemberStore, MessageStore
 from service.domain.entities import Member
 from service.domain.events.changes import Change
 from service.domain.events.event import Event, Head, NewEvent
 from service.domain.ports import ChannelStore, ClaimStore, EntryStore
+
+if TYPE_CHECKING:  # their modules use these ports
+    from service.domain.conversation.meetings import PresenceStore
+    from service.domain.conversation.ports import DirectStore, MemberStore, MessageStore
+    from service.domain.streams.sessions import SessionStore
 
 
 class Transaction(Protocol):
@@ -33,6 +37,15 @@ class Transaction(Protocol):
 
     @property
     def messages(self) -> MessageStore: ...
+
+    @property
+    def directs(self) -> DirectStore: ...
+
+    @property
+    def presence(self) -> PresenceStore: ...
+
+    @property
+    def sessions(self) -> SessionStore: ...
 
     def record(self, change: Change) -> None:
         """Record a change. Its events are appended to the log at the end of the transaction, in the order of the calls."""

@@ -42,6 +42,10 @@ class QueryLimits:
     """Batches of MAX_PAGE recordings read to find the page before an anchor."""
 
 
+NEW_SUMMARY = LiveSummary(Phase.OFFLINE, 0)
+"""The summary of a new live input."""
+
+
 @dataclass(frozen=True, slots=True)
 class ListedStream:
     """A stream in its organization's list. Without its key, so that a list cannot leak it."""

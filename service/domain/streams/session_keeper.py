@@ -33,8 +33,9 @@ from service.clock import Clock
 from service.domain.audience.log import AudienceLog
 from service.domain.audience.viewer_window import WINDOW_MS, ViewerWindow
 from service.domain.errors import Unavailable
+from service.domain.events.ports import Transactions
 from service.domain.ports import StateView
-from service.domain.streams.sessions import RunningSession, SessionStore, StreamSession, open_session
+from service.domain.streams.sessions import RunningSession, SessionStore, StreamSession, close_session, open_session
 
 log = structlog.get_logger(__name__)
 
@@ -70,6 +71,7 @@ class SessionKeeper:
     def __init__(
         self,
         store: SessionStore,
+        transactions: Transactions,
         provider: Provider,
         states: StateView,
         viewers: ViewerWindow,
@@ -80,6 +82,7 @@ class SessionKeeper:
     ) -> None:
         self._limits = limits or KeeperLimits()
         self._store = store
+        self._transactions = transactions
         self._provider = provider
         self._states = states
         self._viewers = viewers
@@ -125,7 +128,9 @@ class SessionKeeper:
         """
         if input_uid is not None:
             await self._note_visitors(session, input_uid)
-        if await self._store.close_session(session.id, at):
+        async with self._transactions.transaction() as tx:
+            closed = await close_session(tx, session, at)
+        if closed:
             log.info("stream session closed", session=str(session.id), channel=str(session.channel_id))
         self._forget(session.id)
 
@@ -148,7 +153,8 @@ class SessionKeeper:
             return
         organization_id, channel_id = owner
         if event.kind is EventKind.CONNECTED:
-            await open_session(self._store, organization_id, channel_id, event.at, by_encoder=True)
+            async with self._transactions.transaction() as tx:
+                await open_session(tx, organization_id, channel_id, event.at, by_encoder=True)
             return
         running = await self._store.running_session(channel_id)
         if running is not None and running.started_at <= event.at:

@@ -19,6 +19,8 @@ from providers.base import InputUid, Recording
 from service.clock import Clock
 from service.domain.entities import Channel
 from service.domain.errors import Unavailable
+from service.domain.events.changes import Place, SessionAdded, SessionChanged
+from service.domain.events.ports import Transaction, Transactions
 from service.domain.paging import Page, PageAnchor, PageRequest, cut
 
 EARLY = timedelta(seconds=30)
@@ -56,17 +58,21 @@ class RunningSession:
 class SessionStore(Protocol):
     """Stream sessions. Every method may raise `errors.Unavailable`."""
 
-    async def open_session(self, new: StreamSession) -> None:
-        """Store a new session unless its channel has a running one."""
+    async def open_session(self, new: StreamSession) -> bool:
+        """Store a new session.
+
+        Returns:
+            False if its channel has a running one; nothing is stored then.
+        """
 
     async def running_session(self, channel_id: UUID) -> StreamSession | None:
         """Return the channel's running session, or None."""
 
-    async def close_session(self, session_id: UUID, at: datetime) -> bool:
+    async def close_session(self, session_id: UUID, at: datetime) -> StreamSession | None:
         """End a session and delete its visitors, keeping their number.
 
         Returns:
-            False if the session was not running.
+            The session; None if it was not running.
         """
 
     async def running_sessions(self, limit: int) -> list[RunningSession]:
@@ -103,14 +109,17 @@ class SessionCloser(Protocol):
 class Sessions:
     """Starts, stops and lists stream sessions. Every method may raise Unavailable."""
 
-    def __init__(self, store: SessionStore, closer: SessionCloser, clock: Clock) -> None:
+    def __init__(self, store: SessionStore, transactions: Transactions, closer: SessionCloser, clock: Clock) -> None:
         self._store = store
+        self._transactions = transactions
         self._closer = closer
         self._clock = clock
 
     async def start(self, channel: Channel) -> StreamSession:
         """Return the channel's running session, started if there is none."""
-        return await open_session(self._store, channel.organization_id, channel.id, self._clock.now(), by_encoder=False)
+        at = self._clock.now()
+        async with self._transactions.transaction() as tx:
+            return await open_session(tx, channel.organization_id, channel.id, at, by_encoder=False)
 
     async def stop(self, channel: Channel, input_uid: InputUid | None) -> None:
         """End the channel's running session, if there is one. `input_uid`: the channel's live input."""
@@ -136,15 +145,33 @@ class Sessions:
 
 
 async def open_session(
-    store: SessionStore, organization_id: UUID, channel_id: UUID, at: datetime, *, by_encoder: bool
+    tx: Transaction, organization_id: UUID, channel_id: UUID, at: datetime, *, by_encoder: bool
 ) -> StreamSession:
     """Return the channel's running session, started at `at` if there is none. Raise Unavailable if it keeps being stopped."""
     for _ in range(START_ATTEMPTS):
-        running = await store.running_session(channel_id)
+        running = await tx.sessions.running_session(channel_id)
         if running is not None:
             return running
-        await store.open_session(StreamSession(uuid4(), organization_id, channel_id, by_encoder, at))
+        new = StreamSession(uuid4(), organization_id, channel_id, by_encoder, at)
+        if await tx.sessions.open_session(new):
+            tx.record(SessionAdded(await place(tx, organization_id, channel_id), new))
+            return new
     raise Unavailable("The stream session keeps being stopped.", retry_after=1.0)
+
+
+async def close_session(tx: Transaction, session: StreamSession, at: datetime) -> bool:
+    """End a session. Return False if it was not running."""
+    closed = await tx.sessions.close_session(session.id, at)
+    if closed is None:
+        return False
+    where = await place(tx, session.organization_id, session.channel_id)
+    tx.record(SessionChanged(where, closed, ("stopped_at", "peak_viewers", "unique_viewers")))
+    return True
+
+
+async def place(tx: Transaction, organization_id: UUID, channel_id: UUID) -> Place:
+    """Return what is known of the channel with that id, which may be deleted."""
+    return Place(organization_id, channel_id, await tx.channels.is_private(channel_id))
 
 
 def session_at(moment: datetime, sessions: Sequence[StreamSession]) -> StreamSession | None:

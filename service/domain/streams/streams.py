@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, fields, replace
+from datetime import datetime
 from typing import TypeVar
 from uuid import UUID, uuid4
 
@@ -30,8 +31,12 @@ from providers.health import InputHealth
 from service.clock import Clock
 from service.domain.entities import Channel, ClaimedInput
 from service.domain.errors import DomainError, NotFound, Unavailable
+from service.domain.events.changes import StreamAdded, StreamRemoved
+from service.domain.events.ports import Transactions
 from service.domain.ports import ChannelStore, ClaimStore, StreamListener, StreamRef
 from service.domain.provider_errors import provider_errors
+from service.domain.streams.input_changes import CHANGES_TAKE, InputChanges, different_options
+from service.domain.streams.sessions import place
 
 log = structlog.get_logger(__name__)
 
@@ -94,11 +99,14 @@ class Streams:
         provider: Provider,
         channels: ChannelStore,
         claims: ClaimStore,
+        transactions: Transactions,
         clock: Clock,
     ) -> None:
         self._provider = provider
         self._channels = channels
         self._claims = claims
+        self._transactions = transactions
+        self._changes = InputChanges(transactions, claims, channels, clock)
         self._clock = clock
         self._flights: SingleFlight[UUID, LiveInput | None] = SingleFlight()
         self._listeners: list[StreamListener] = []
@@ -138,13 +146,13 @@ class Streams:
 
     async def rotate_key(self, channel: Channel, overlap: int) -> LiveInput:
         """Replace the stream key. The old one remains valid for `overlap` seconds. Raise NotFound or Invalid."""
-        live_input = await self._of(channel, lambda uid: self._provider.rotate_key(uid, overlap))
+        live_input = await self._changed(channel, lambda uid: self._provider.rotate_key(uid, overlap), ())
         log.info("stream key rotated", channel=str(channel.id), overlap=overlap)
         return live_input
 
     async def set_enabled(self, channel: Channel, enabled: bool) -> LiveInput:
         """Accept encoders, or end the broadcast and refuse them. Raise NotFound if there is no live input."""
-        live_input = await self._of(channel, lambda uid: self._provider.set_enabled(uid, enabled))
+        live_input = await self._changed(channel, lambda uid: self._provider.set_enabled(uid, enabled), ("enabled",))
         log.info("live input enabled or disabled", channel=str(channel.id), enabled=enabled)
         return live_input
 
@@ -155,6 +163,19 @@ class Streams:
             return uid, await self._provider.health(uid)
 
         return await self._of(channel, ask)
+
+    async def _changed(
+        self, channel: Channel, ask: Callable[[InputUid], Awaitable[LiveInput]], fields: tuple[str, ...]
+    ) -> LiveInput:
+        """Change the live input at the provider, and record these fields. Raise NotFound or Invalid."""
+
+        async def work(uid: InputUid) -> LiveInput:
+            async with self._changes.announced(channel, uid):
+                live_input = await ask(uid)
+            await self._changes.record(channel, live_input, fields)
+            return live_input
+
+        return await self._of(channel, work)
 
     async def _of(self, channel: Channel, ask: Callable[[InputUid], Awaitable[T]]) -> T:
         """Call the provider with the uid of the channel's live input. Raise NotFound or Invalid."""
@@ -171,7 +192,10 @@ class Streams:
     async def input_lost(self, uid: InputUid) -> None:
         """Remove an input that the provider no longer has. While the store is unavailable, this is left to the next call."""
         try:
-            owner = await self._claims.lose_input(self._provider.name, uid, uuid4().hex, self._clock.now())
+            async with self._transactions.transaction() as tx:
+                owner = await tx.claims.lose_input(self._provider.name, uid, uuid4().hex, self._clock.now())
+                if owner is not None:
+                    tx.record(StreamRemoved(await place(tx, *owner), uid))
         except Unavailable:
             return
         if owner is not None:
@@ -197,7 +221,10 @@ class Streams:
             if uid is not None:
                 with suppress(InputNotFound), provider_errors(claim.organization_id):
                     await self._provider.delete_input(uid)
-            await self._claims.retire_claim(claim, uid, self._clock.now())
+            async with self._transactions.transaction() as tx:
+                await tx.claims.retire_claim(claim, uid, self._clock.now())
+                if uid is not None:
+                    tx.record(StreamRemoved(await place(tx, claim.organization_id, channel_id), uid))
 
         await self._flights.run(channel_id, work, share=False)
 
@@ -207,7 +234,7 @@ class Streams:
 
     async def reconcile(self) -> int:
         """Complete the claims that a crash left without a result, and return their number. The others are left to the next call."""
-        answered = await self.end_abandoned()
+        answered = await self.end_abandoned() + await self._report_changes(self._clock.now())
         for claim in await self._claims.pending_claims(self._provider.name, RECONCILE_BATCH):
             channel = await self._channels.channel(claim.organization_id, claim.channel_id)
             if channel is None:
@@ -219,6 +246,13 @@ class Streams:
             else:
                 answered += 1
         return answered
+
+    async def sweep(self) -> int:
+        """Do what was left undone: end streams, and record changes."""
+        return await self.end_abandoned() + await self._report_changes(self._clock.now() - CHANGES_TAKE)
+
+    async def _report_changes(self, announced_before: datetime) -> int:
+        return await self._changes.report(self._provider.name, announced_before, self.get)
 
     async def end_abandoned(self) -> int:
         """End the streams that could not be ended when their channels were deleted, and return their number.
@@ -250,7 +284,11 @@ class Streams:
 
     async def _begin_again(self, channel: Channel, claim: ClaimedInput) -> ClaimedInput:
         """Start the claim's next generation after its input was deleted at the provider. Of concurrent calls, one succeeds."""
-        if await self._claims.renew_claim(claim, self._provider.name, uuid4().hex, self._clock.now()):
+        async with self._transactions.transaction() as tx:
+            renewed = await tx.claims.renew_claim(claim, self._provider.name, uuid4().hex, self._clock.now())
+            if renewed and claim.uid is not None:
+                tx.record(StreamRemoved(await place(tx, channel.organization_id, channel.id), claim.uid))
+        if renewed:
             log.info("live input created again", channel=str(channel.id), generation=claim.generation + 1)
         return await self._present_claim(channel)
 
@@ -268,21 +306,31 @@ class Streams:
             claim.request_id, str(channel.id), channel.name, options, insisted=changes.sent - changes.defaulted
         )
         live_input = await self._provider.ensure_input(request)
-        counted = await self._claims.commit_claim(
-            channel.id, claim.request_id, live_input.uid, live_input.options, live_input.created
-        )
+        counted = await self._commit(channel, claim, live_input)
         if not counted:
             present = await self._present_claim(channel)
             if present.uid != live_input.uid:
                 raise InputGone(claim.request_id)
         return live_input, counted
 
+    async def _commit(self, channel: Channel, claim: ClaimedInput, live_input: LiveInput) -> bool:
+        async with self._transactions.transaction() as tx:
+            counted = await tx.claims.commit_claim(
+                channel.id, claim.request_id, live_input.uid, live_input.options, live_input.created
+            )
+            present = await tx.channels.channel(channel.organization_id, channel.id) if counted else None
+            if present is not None:
+                tx.record(StreamAdded(present, live_input))
+        return counted
+
     async def _with_options(self, channel: Channel, live_input: LiveInput, changes: OptionChanges) -> LiveInput:
         wanted = changes.on(live_input.options)
         if wanted == live_input.options:
             return live_input
-        live_input = await self._provider.update_input(live_input.uid, wanted)
-        await self._claims.note_options(channel.id, live_input.uid, live_input.options)
+        before = live_input.options
+        async with self._changes.announced(channel, live_input.uid):
+            live_input = await self._provider.update_input(live_input.uid, wanted)
+        await self._changes.record(channel, live_input, different_options(before, live_input.options))
         return live_input
 
     def _notify(self, organization_id: UUID, channel_id: UUID) -> None:

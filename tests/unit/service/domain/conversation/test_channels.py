@@ -18,7 +18,7 @@ from tests.unit.service.domain.callers import caller
 
 @pytest.fixture
 def channels(store: Store) -> Channels:
-    return Channels(store.channels, Clock(), store.directory)
+    return Channels(store.channels, store, Clock(), store.directory)
 
 
 async def test_who_makes_a_channel_is_in_it_and_its_admin_whom_he_names_is_in_it(

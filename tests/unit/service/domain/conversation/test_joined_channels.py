@@ -26,7 +26,7 @@ def joined(store: Store) -> JoinedChannels:
 
 @pytest.fixture
 def directs(store: Store, joined: JoinedChannels) -> DirectChannels:
-    return DirectChannels(store.directs, joined, store.directory, Clock())
+    return DirectChannels(store, joined, store.directory, Clock())
 
 
 @given(st.lists(st.uuids(), min_size=1), st.randoms(use_true_random=False))

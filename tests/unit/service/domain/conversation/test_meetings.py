@@ -28,7 +28,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def meetings(store: Store, clock: Clock) -> Meetings:
-    return Meetings(store.presence, store.accounts, SIGNER, clock)
+    return Meetings(store.presence, store, store.accounts, SIGNER, clock)
 
 
 def claims(token: str) -> dict[str, Any]:
@@ -78,9 +78,11 @@ async def test_who_has_a_token_is_in_the_call_until_he_leaves_or_his_lease_ends(
 ) -> None:
     room = await new_room(store)
     await meetings.issue(room.channel, await caller(room, 0), None, Guest())
-    await meetings.note_call(room.channel, room.people[1], CallKind.REQUEST, clock.now())
+    async with store.transaction() as tx:
+        await meetings.note_call(tx, room.channel, room.people[1], CallKind.REQUEST, clock.now())
     assert await in_call(meetings, room) == [(2, True)]
-    await meetings.note_call(room.channel, room.people[0], CallKind.LEAVE, clock.now() + timedelta(seconds=1))
+    async with store.transaction() as tx:
+        await meetings.note_call(tx, room.channel, room.people[0], CallKind.LEAVE, clock.now() + timedelta(seconds=1))
     clock.advance(2)
     assert await in_call(meetings, room) == [(1, False)]
     clock.advance(LEASE.total_seconds())

@@ -21,7 +21,7 @@ DIRECT = {"type": ChannelType.DIRECT, "is_private": True}
 
 @pytest.fixture
 def members(store: Store) -> Members:
-    return Members(store.members, store.directory, Clock())
+    return Members(store.members, store, store.directory, Clock())
 
 
 async def test_anybody_of_the_organization_joins_a_public_channel(store: Store, members: Members) -> None:

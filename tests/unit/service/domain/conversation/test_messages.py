@@ -11,6 +11,7 @@ from service.domain.conversation.meetings import CallKind
 from service.domain.conversation.messages import MAX_CONTENT, Draft, Messages
 from service.domain.entities import Channel, ChannelType, MessageType
 from service.domain.errors import Conflict, Forbidden, Invalid, NotFound
+from service.domain.events.ports import Transaction
 from service.domain.paging import PageRequest
 from service.store import Store
 from tests.clock import Clock
@@ -104,7 +105,7 @@ async def test_the_newest_come_first_unless_asked_otherwise(store: Store, messag
 async def test_calls_are_told_of_once_for_each_message(store: Store) -> None:
     heard: list[tuple[UUID, UUID, CallKind]] = []
 
-    async def listen(channel: Channel, user: UUID, kind: CallKind, _at: datetime) -> None:
+    async def listen(_: Transaction, channel: Channel, user: UUID, kind: CallKind, _at: datetime) -> None:
         heard.append((channel.id, user, kind))
 
     messages = Messages(store.messages, store, Clock(), listen)

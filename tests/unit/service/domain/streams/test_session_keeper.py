@@ -39,7 +39,7 @@ class KeeperStage(StoredStage):
         return super().keeper(limits or LIMITS, listen=listen, audience=audience)
 
     def sessions(self, keeper: SessionKeeper) -> Sessions:
-        return Sessions(self.store.sessions, keeper, self.clock)
+        return Sessions(self.store.sessions, self.store, keeper, self.clock)
 
     async def only(self) -> StreamSession:
         (session,) = await self.store.sessions.sessions(self.channel.id, PageRequest(100))
@@ -52,7 +52,7 @@ async def stage(store: Store, tasks: Tasks) -> AsyncIterator[KeeperStage]:
     async with aclosing(KeeperStage(store, tasks, board)) as stage:
         organization = uuid4()
         await Accounts(store.accounts, store.accounts, stage.clock).create_token(organization, None)
-        channels = Channels(store.channels, stage.clock, store.directory)
+        channels = Channels(store.channels, store, stage.clock, store.directory)
         stage.channel = await channels.create(organization, None, NewChannel("News"))
         stage.uid = (await stage.streams.ensure(stage.channel)).input.uid
         yield stage
@@ -136,7 +136,8 @@ async def test_a_session_whose_encoder_never_comes_is_closed_after_a_day(stage: 
 
 async def test_a_session_whose_live_input_is_gone_is_closed(stage: KeeperStage) -> None:
     keeper = stage.keeper()
-    await open_session(stage.store.sessions, uuid4(), uuid4(), stage.clock.now(), by_encoder=True)
+    async with stage.store.transaction() as tx:
+        await open_session(tx, uuid4(), uuid4(), stage.clock.now(), by_encoder=True)
     await keeper.sample(visitors=True)
     assert len(await stage.store.sessions.running_sessions(10)) == 1
     stage.clock.advance(LIMITS.abandoned_after.total_seconds())

@@ -55,7 +55,7 @@ def provider() -> Treacherous:
 
 @pytest.fixture
 def streams(store: Store, provider: Treacherous) -> Streams:
-    return Streams(provider, store.channels, store.claims, SystemClock())
+    return Streams(provider, store.channels, store.claims, store, SystemClock())
 
 
 @pytest.fixture
@@ -64,7 +64,9 @@ async def channel(store: Store) -> Channel:
 
     organization = uuid4()
     await Accounts(store.accounts, store.accounts, SystemClock()).create_token(organization, uuid4())
-    return await Channels(store.channels, SystemClock(), store.directory).create(organization, None, NewChannel("News"))
+    return await Channels(store.channels, store, SystemClock(), store.directory).create(
+        organization, None, NewChannel("News")
+    )
 
 
 async def test_a_death_between_answer_and_commit_leaves_no_second_input(
@@ -75,7 +77,7 @@ async def test_a_death_between_answer_and_commit_leaves_no_second_input(
         await streams.ensure(channel)
     claim = await store.claims.claimed(channel.id)
     assert claim is not None and claim.uid is None
-    after_restart = Streams(provider, store.channels, store.claims, SystemClock())
+    after_restart = Streams(provider, store.channels, store.claims, store, SystemClock())
     ensured = await after_restart.ensure(channel)
     assert ensured.created
     assert len(provider.input_uids) == 1
@@ -100,7 +102,7 @@ async def test_a_channel_goes_over_to_another_provider_with_its_claim(
     other = Treacherous()
     other.name = "other"
     other.deaths = 1
-    moved = Streams(other, store.channels, store.claims, SystemClock())
+    moved = Streams(other, store.channels, store.claims, store, SystemClock())
     with pytest.raises(Died):
         await moved.ensure(channel)
     assert await moved.reconcile() == 1
