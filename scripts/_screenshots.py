@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tests.e2e.browser import Browser, chromium
 from tests.e2e.picking import Builder
-from tests.e2e.stage import Service, service
+from tests.e2e.service import Service, service
 from tests.e2e.streamer import Streamer
 from tests.e2e.watching import Visitor
 

@@ -11,19 +11,19 @@ from providers.cloudflare.config import CloudflareConfig
 from providers.cloudflare.provider import CloudflareProvider
 from service.concurrency.tasks import Tasks
 from tests.api.conftest import Api
-from tests.contract.fake_hand import FakeHand, fake_cloudflare
+from tests.contract.fake_cloudflare import FakeCloudflare, fake_cloudflare
 
 MANY = 10_000
 
 
 @pytest.fixture
-async def fake() -> AsyncIterator[FakeHand]:
-    async with fake_cloudflare() as hand:
-        yield hand
+async def fake() -> AsyncIterator[FakeCloudflare]:
+    async with fake_cloudflare() as fake:
+        yield fake
 
 
 @pytest.fixture
-async def provider(fake: FakeHand, tasks: Tasks) -> AsyncIterator[CloudflareProvider]:
+async def provider(fake: FakeCloudflare, tasks: Tasks) -> AsyncIterator[CloudflareProvider]:
     config = CloudflareConfig(fake.config.account_id, fake.config.api_token, fake.base_url)
     cloudflare = CloudflareProvider(config, tasks.spawn, clock=fake.clock.now)
     await cloudflare.start()
@@ -31,7 +31,7 @@ async def provider(fake: FakeHand, tasks: Tasks) -> AsyncIterator[CloudflareProv
     await cloudflare.aclose()
 
 
-async def test_reading_all_the_time_leaves_another_organization_its_creates(api: Api, fake: FakeHand) -> None:
+async def test_reading_all_the_time_leaves_another_organization_its_creates(api: Api, fake: FakeCloudflare) -> None:
     channel = await api.channel()
     path = f"{api.conference(channel)}/create_stream"
     assert (await api.post(path))[0] == 201
@@ -45,7 +45,7 @@ async def test_reading_all_the_time_leaves_another_organization_its_creates(api:
         assert (await other.post(f"{other.conference(channel)}/create_stream"))[0] == 201
 
 
-async def test_an_organization_above_its_share_reads_why_and_when_to_come_back(api: Api, fake: FakeHand) -> None:
+async def test_an_organization_above_its_share_reads_why_and_when_to_come_back(api: Api, fake: FakeCloudflare) -> None:
     async def read(number: int) -> tuple[int, str, int]:
         path = f"{api.base}/conference/recorded_streams/{number:032x}"
         async with api.client.get(path, headers=api.auth) as response:
@@ -60,7 +60,7 @@ async def test_an_organization_above_its_share_reads_why_and_when_to_come_back(a
     assert (await other.post(f"{other.conference(channel)}/create_stream"))[0] == 201
 
 
-async def test_in_an_outage_the_last_good_answers_come_marked(api: Api, fake: FakeHand) -> None:
+async def test_in_an_outage_the_last_good_answers_come_marked(api: Api, fake: FakeCloudflare) -> None:
     channel = await api.channel()
     stream, recordings = (f"{api.conference(channel)}/{each}" for each in ("create_stream", "recorded_streams"))
     created = (await api.post(stream))[1]
@@ -82,7 +82,7 @@ async def test_in_an_outage_the_last_good_answers_come_marked(api: Api, fake: Fa
 
 
 async def test_an_input_deleted_at_cloudflare_goes_from_the_list_with_the_first_answer(
-    api: Api, fake: FakeHand
+    api: Api, fake: FakeCloudflare
 ) -> None:
     channel = await api.channel()
     uid = (await api.post(f"{api.conference(channel)}/create_stream"))[1]["stream_uid"]

@@ -8,23 +8,23 @@ from typing import Any
 import pytest
 from cloudflare import AsyncCloudflare, ConflictError, NotFoundError
 
-from tests.contract.fake_hand import FakeHand, fake_cloudflare
+from tests.contract.fake_cloudflare import FakeCloudflare, fake_cloudflare
 
 
 @pytest.fixture
-async def fake() -> AsyncIterator[FakeHand]:
-    async with fake_cloudflare() as hand:
-        yield hand
+async def fake() -> AsyncIterator[FakeCloudflare]:
+    async with fake_cloudflare() as fake:
+        yield fake
 
 
 @pytest.fixture
-async def sdk(fake: FakeHand) -> AsyncIterator[AsyncCloudflare]:
+async def sdk(fake: FakeCloudflare) -> AsyncIterator[AsyncCloudflare]:
     async with AsyncCloudflare(api_token=fake.config.api_token, base_url=fake.base_url, max_retries=0) as client:
         yield client
 
 
 @pytest.fixture
-def account(fake: FakeHand) -> str:
+def account(fake: FakeCloudflare) -> str:
     return fake.config.account_id
 
 
@@ -51,7 +51,7 @@ async def test_an_idempotency_key_is_sent(sdk: AsyncCloudflare, account: str) ->
         await inputs.create(account_id=account, idempotency_key="a")
 
 
-async def test_the_documented_list_is_parsed(sdk: AsyncCloudflare, fake: FakeHand, account: str) -> None:
+async def test_the_documented_list_is_parsed(sdk: AsyncCloudflare, fake: FakeCloudflare, account: str) -> None:
     live = await fake.create()
     await fake.admin("/switches", list_shape="documented")
     listed = await sdk.stream.live_inputs.list(account_id=account)
@@ -59,7 +59,7 @@ async def test_the_documented_list_is_parsed(sdk: AsyncCloudflare, fake: FakeHan
     assert listed.total == 1
 
 
-async def test_videos_are_listed_read_and_deleted(sdk: AsyncCloudflare, fake: FakeHand, account: str) -> None:
+async def test_videos_are_listed_read_and_deleted(sdk: AsyncCloudflare, fake: FakeCloudflare, account: str) -> None:
     live = await fake.create()
     ready, running = await fake.record(live), await fake.go_live(live)
     listed = [each.uid async for each in sdk.stream.list(account_id=account, live_input_id=live["uid"])]
@@ -74,7 +74,7 @@ async def test_videos_are_listed_read_and_deleted(sdk: AsyncCloudflare, fake: Fa
         await sdk.stream.get(ready, account_id=account)
 
 
-async def test_videos_of_an_input_come_by_plain_get(sdk: AsyncCloudflare, fake: FakeHand, account: str) -> None:
+async def test_videos_of_an_input_come_by_plain_get(sdk: AsyncCloudflare, fake: FakeCloudflare, account: str) -> None:
     live = await fake.create()
     video = await fake.record(live)
     path = f"/accounts/{account}/stream/live_inputs/{live['uid']}/videos"
@@ -82,7 +82,7 @@ async def test_videos_of_an_input_come_by_plain_get(sdk: AsyncCloudflare, fake: 
     assert answer["result"][0]["uid"] == video  # type: ignore[index]
 
 
-async def test_tokens_keys_and_usage(sdk: AsyncCloudflare, fake: FakeHand, account: str) -> None:
+async def test_tokens_keys_and_usage(sdk: AsyncCloudflare, fake: FakeCloudflare, account: str) -> None:
     live = await fake.create()
     token = await sdk.stream.token.create(live["uid"], account_id=account)
     assert token.token
@@ -104,7 +104,9 @@ async def test_the_webhook_is_set_read_and_removed(sdk: AsyncCloudflare, account
         await webhooks.get(account_id=account)
 
 
-async def test_outputs_are_made_listed_switched_and_deleted(sdk: AsyncCloudflare, fake: FakeHand, account: str) -> None:
+async def test_outputs_are_made_listed_switched_and_deleted(
+    sdk: AsyncCloudflare, fake: FakeCloudflare, account: str
+) -> None:
     uid, outputs = (await fake.create())["uid"], sdk.stream.live_inputs.outputs
     made = await outputs.create(uid, account_id=account, url="rtmp://a.example.com/live2", stream_key="abc")
     assert made.uid is not None

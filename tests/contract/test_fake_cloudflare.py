@@ -20,7 +20,7 @@ import pytest
 
 from providers.cloudflare.fake.config import FakeConfig, Switches
 from providers.cloudflare.fake.notify import sign
-from tests.contract.fake_hand import FakeHand, fake_cloudflare, receiver
+from tests.contract.fake_cloudflare import FakeCloudflare, fake_cloudflare, receiver
 
 INPUTS = "/live_inputs"
 LISTED = {"uid", "created", "modified", "meta", "enabled", "deleteRecordingAfterDays"}
@@ -28,12 +28,12 @@ SECRET = re.compile(rb"[0-9a-f]{32}k[0-9a-f]{32}")
 
 
 @pytest.fixture
-async def fake() -> AsyncIterator[FakeHand]:
-    async with fake_cloudflare() as hand:
-        yield hand
+async def fake() -> AsyncIterator[FakeCloudflare]:
+    async with fake_cloudflare() as fake:
+        yield fake
 
 
-async def test_an_empty_create_answers_the_defaults(fake: FakeHand) -> None:
+async def test_an_empty_create_answers_the_defaults(fake: FakeCloudflare) -> None:
     """Check 1."""
     live = (await fake.api("POST", INPUTS, json={})).result
     assert (live["status"], live["enabled"], live["preferLowLatency"]) == (None, True, False)
@@ -43,7 +43,7 @@ async def test_an_empty_create_answers_the_defaults(fake: FakeHand) -> None:
     assert "keysRotatedAt" not in live
 
 
-async def test_a_create_echoes_what_was_sent_and_makes_credentials(fake: FakeHand) -> None:
+async def test_a_create_echoes_what_was_sent_and_makes_credentials(fake: FakeCloudflare) -> None:
     """Check 2."""
     recording = {"mode": "automatic", "timeoutSeconds": 10, "requireSignedURLs": True}
     live = (await fake.api("POST", INPUTS, json={"meta": {"name": "Show"}, "recording": recording})).result
@@ -58,12 +58,12 @@ async def test_a_create_echoes_what_was_sent_and_makes_credentials(fake: FakeHan
     assert live["playback"]["hls"] == f"{fake.customer_url}/{live['uid']}/manifest/video.m3u8"
 
 
-async def test_the_same_body_twice_makes_two_inputs(fake: FakeHand) -> None:
+async def test_the_same_body_twice_makes_two_inputs(fake: FakeCloudflare) -> None:
     """Check 3."""
     assert (await fake.create())["uid"] != (await fake.create())["uid"]
 
 
-async def test_an_idempotency_key_makes_one_input_and_conflicts_after_its_deletion(fake: FakeHand) -> None:
+async def test_an_idempotency_key_makes_one_input_and_conflicts_after_its_deletion(fake: FakeCloudflare) -> None:
     """Check 4."""
 
     async def create(key: str) -> Any:
@@ -78,14 +78,14 @@ async def test_an_idempotency_key_makes_one_input_and_conflicts_after_its_deleti
     assert 400 <= (await create("x" * 256)).status < 500
 
 
-async def test_an_idempotency_key_is_forgotten_after_six_hours(fake: FakeHand) -> None:
+async def test_an_idempotency_key_is_forgotten_after_six_hours(fake: FakeCloudflare) -> None:
     headers = {"Idempotency-Key": "a"}
     first = (await fake.api("POST", INPUTS, json={}, headers=headers)).result
     await fake.advance(6 * 3600)
     assert (await fake.api("POST", INPUTS, json={}, headers=headers)).result["uid"] != first["uid"]
 
 
-async def test_retention_is_a_top_level_number_of_days(fake: FakeHand) -> None:
+async def test_retention_is_a_top_level_number_of_days(fake: FakeCloudflare) -> None:
     """Check 5."""
     for days in (7, 29, 1097):
         refused = await fake.api("POST", INPUTS, json={"deleteRecordingAfterDays": days})
@@ -96,7 +96,7 @@ async def test_retention_is_a_top_level_number_of_days(fake: FakeHand) -> None:
     assert nested["deleteRecordingAfterDays"] is None
 
 
-async def test_get_equals_the_echo_and_404s_are_in_the_envelope(fake: FakeHand) -> None:
+async def test_get_equals_the_echo_and_404s_are_in_the_envelope(fake: FakeCloudflare) -> None:
     """Check 6."""
     live, deleted = await fake.create(), await fake.create()
     assert await fake.get(live) == live
@@ -106,7 +106,7 @@ async def test_get_equals_the_echo_and_404s_are_in_the_envelope(fake: FakeHand) 
         assert (missing.status, missing.code) == (404, 10003)
 
 
-async def test_the_list_is_an_array_without_credentials(fake: FakeHand) -> None:
+async def test_the_list_is_an_array_without_credentials(fake: FakeCloudflare) -> None:
     """Check 7."""
     await fake.create()
     listed = await fake.api("GET", INPUTS)
@@ -118,7 +118,7 @@ async def test_the_list_is_an_array_without_credentials(fake: FakeHand) -> None:
     assert not SECRET.search(documented.body)
 
 
-async def test_a_list_with_counts_is_an_object(fake: FakeHand) -> None:
+async def test_a_list_with_counts_is_an_object(fake: FakeCloudflare) -> None:
     """Check 8."""
     await fake.create()
     result = (await fake.api("GET", f"{INPUTS}?include_counts=true")).result
@@ -126,7 +126,7 @@ async def test_a_list_with_counts_is_an_object(fake: FakeHand) -> None:
 
 
 @pytest.mark.parametrize("by", ["put", "post"])
-async def test_a_disabled_input_drops_and_refuses_its_publisher(fake: FakeHand, by: str) -> None:
+async def test_a_disabled_input_drops_and_refuses_its_publisher(fake: FakeCloudflare, by: str) -> None:
     """Check 9."""
     live = await fake.create()
     path = f"{INPUTS}/{live['uid']}"
@@ -148,7 +148,7 @@ async def test_a_disabled_input_drops_and_refuses_its_publisher(fake: FakeHand, 
     assert await fake.connect(live)
 
 
-async def test_rotating_keys_revokes_the_old_ones(fake: FakeHand) -> None:
+async def test_rotating_keys_revokes_the_old_ones(fake: FakeCloudflare) -> None:
     """Check 10."""
     live = await fake.create()
     await fake.connect(live)
@@ -162,7 +162,7 @@ async def test_rotating_keys_revokes_the_old_ones(fake: FakeHand) -> None:
     assert await fake.connect(new)
 
 
-async def test_recordings_outlive_their_input(fake: FakeHand) -> None:
+async def test_recordings_outlive_their_input(fake: FakeCloudflare) -> None:
     """Check 11."""
     live = await fake.create()
     video = await fake.record(live)
@@ -174,7 +174,7 @@ async def test_recordings_outlive_their_input(fake: FakeHand) -> None:
     assert [each["uid"] for each in (await fake.api("GET", f"?live_input_id={live['uid']}")).result] == [video]
 
 
-async def test_credentials_are_checked(fake: FakeHand) -> None:
+async def test_credentials_are_checked(fake: FakeCloudflare) -> None:
     """Check 12."""
     url = f"{fake.base_url}/accounts/{fake.config.account_id}/stream{INPUTS}"
     missing = await fake.request("GET", url)
@@ -207,7 +207,7 @@ async def test_one_request_too_many_blocks_for_a_window() -> None:
         assert (await fake.api("GET", INPUTS)).status == 200
 
 
-async def test_an_input_that_never_streamed_is_not_live(fake: FakeHand) -> None:
+async def test_an_input_that_never_streamed_is_not_live(fake: FakeCloudflare) -> None:
     """Check 14."""
     live = await fake.create()
     idle = await fake.lifecycle(live)
@@ -219,7 +219,7 @@ async def test_an_input_that_never_streamed_is_not_live(fake: FakeHand) -> None:
     assert (manifest.status, manifest.body) == (204, b"")
 
 
-async def test_a_publisher_shows_in_the_status_and_is_notified(fake: FakeHand) -> None:
+async def test_a_publisher_shows_in_the_status_and_is_notified(fake: FakeCloudflare) -> None:
     """Check 15."""
     async with receiver() as (origin, taken):
         await fake.admin("/destination", url=f"{origin}/hook", secret="s3cret")
@@ -239,7 +239,7 @@ async def test_a_publisher_shows_in_the_status_and_is_notified(fake: FakeHand) -
     assert later["statusLastSeen"] > first["statusLastSeen"]
 
 
-async def test_a_broadcast_becomes_watchable_after_a_while(fake: FakeHand) -> None:
+async def test_a_broadcast_becomes_watchable_after_a_while(fake: FakeCloudflare) -> None:
     """Check 16."""
     live = await fake.create()
     await fake.connect(live)
@@ -251,7 +251,7 @@ async def test_a_broadcast_becomes_watchable_after_a_while(fake: FakeHand) -> No
     assert (manifest.status, manifest.headers["Content-Type"]) == (200, "application/vnd.apple.mpegurl")
 
 
-async def test_the_running_broadcast_is_the_first_video(fake: FakeHand) -> None:
+async def test_the_running_broadcast_is_the_first_video(fake: FakeCloudflare) -> None:
     """Check 17."""
     live = await fake.create()
     await fake.record(live)
@@ -263,7 +263,7 @@ async def test_the_running_broadcast_is_the_first_video(fake: FakeHand) -> None:
     assert first["meta"]["name"].startswith("Show ")
 
 
-async def test_a_short_drop_goes_on_in_the_same_video(fake: FakeHand) -> None:
+async def test_a_short_drop_goes_on_in_the_same_video(fake: FakeCloudflare) -> None:
     """Check 18."""
     live = await fake.create()
     video = await fake.go_live(live)
@@ -279,7 +279,7 @@ async def test_a_short_drop_goes_on_in_the_same_video(fake: FakeHand) -> None:
     assert (await fake.lifecycle(live))["videoUID"] == video
 
 
-async def test_a_long_drop_ends_the_broadcast_and_makes_a_recording(fake: FakeHand) -> None:
+async def test_a_long_drop_ends_the_broadcast_and_makes_a_recording(fake: FakeCloudflare) -> None:
     """Check 19."""
     live = await fake.create()
     first = await fake.go_live(live)
@@ -297,7 +297,7 @@ async def test_a_long_drop_ends_the_broadcast_and_makes_a_recording(fake: FakeHa
     assert [each["uid"] for each in await fake.videos(live)] == [second, first]
 
 
-async def test_an_input_that_does_not_record_is_never_watchable(fake: FakeHand) -> None:
+async def test_an_input_that_does_not_record_is_never_watchable(fake: FakeCloudflare) -> None:
     """Check 20."""
     live = await fake.create(recording={"mode": "off"})
     assert await fake.connect(live)
@@ -307,7 +307,7 @@ async def test_an_input_that_does_not_record_is_never_watchable(fake: FakeHand) 
     assert (await fake.deliver(f"/{live['uid']}/manifest/video.m3u8")).status == 204
 
 
-async def test_viewers_are_told_unless_hidden(fake: FakeHand) -> None:
+async def test_viewers_are_told_unless_hidden(fake: FakeCloudflare) -> None:
     """Check 21."""
     live = await fake.create()
     hidden = await fake.create(recording={"mode": "automatic", "hideLiveViewerCount": True})
@@ -317,7 +317,7 @@ async def test_viewers_are_told_unless_hidden(fake: FakeHand) -> None:
     assert b"113" not in (await fake.deliver(f"/{hidden['uid']}/views")).body
 
 
-async def test_the_video_list_filters_and_walks(fake: FakeHand) -> None:
+async def test_the_video_list_filters_and_walks(fake: FakeCloudflare) -> None:
     """Check 22."""
     show = await fake.create(defaultCreator="ann")
     recorded = [await fake.record(show) for _ in range(4)]
@@ -346,7 +346,7 @@ async def test_the_video_list_filters_and_walks(fake: FakeHand) -> None:
     assert (counted["total"], counted["range"]) == ("5", "2")
 
 
-async def test_a_live_video_cannot_be_deleted_and_a_ready_one_can(fake: FakeHand) -> None:
+async def test_a_live_video_cannot_be_deleted_and_a_ready_one_can(fake: FakeCloudflare) -> None:
     """Check 23."""
     live = await fake.create()
     ready, running = await fake.record(live), await fake.go_live(live)
@@ -356,7 +356,7 @@ async def test_a_live_video_cannot_be_deleted_and_a_ready_one_can(fake: FakeHand
     assert (refused.status, refused.code) == (409, 10046)
 
 
-async def test_a_private_stream_needs_a_token_of_this_account(fake: FakeHand) -> None:
+async def test_a_private_stream_needs_a_token_of_this_account(fake: FakeCloudflare) -> None:
     """Check 24."""
     live = await fake.create(recording={"mode": "automatic", "requireSignedURLs": True})
     await fake.go_live(live)
@@ -377,7 +377,7 @@ async def test_a_private_stream_needs_a_token_of_this_account(fake: FakeHand) ->
     assert await served(token) in {401, 403}
 
 
-async def test_an_own_signing_key_works_until_it_is_revoked(fake: FakeHand) -> None:
+async def test_an_own_signing_key_works_until_it_is_revoked(fake: FakeCloudflare) -> None:
     """Check 24."""
     live = await fake.create(recording={"mode": "automatic", "requireSignedURLs": True})
     await fake.go_live(live)
@@ -392,7 +392,7 @@ async def test_an_own_signing_key_works_until_it_is_revoked(fake: FakeHand) -> N
     assert (await fake.deliver(path)).status in {401, 403}
 
 
-async def test_a_finished_recording_is_posted_and_signed(fake: FakeHand) -> None:
+async def test_a_finished_recording_is_posted_and_signed(fake: FakeCloudflare) -> None:
     """Check 25."""
     async with receiver() as (origin, taken):
         webhook = (await fake.api("PUT", "/webhook", json={"notificationUrl": f"{origin}/video"})).result
@@ -415,7 +415,7 @@ def test_signatures_match_the_contracts_vector() -> None:
     )
 
 
-async def test_a_bad_gop_is_notified_with_its_code(fake: FakeHand) -> None:
+async def test_a_bad_gop_is_notified_with_its_code(fake: FakeCloudflare) -> None:
     """Check 26."""
     async with receiver() as (origin, taken):
         await fake.admin("/destination", url=origin, secret="s3cret")
@@ -427,7 +427,7 @@ async def test_a_bad_gop_is_notified_with_its_code(fake: FakeHand) -> None:
     assert data["live_input_errored"]["error"]["code"] == "ERR_UNSUPPORTED_AUDIO_CODEC"
 
 
-async def test_outputs_are_made_listed_switched_and_deleted(fake: FakeHand) -> None:
+async def test_outputs_are_made_listed_switched_and_deleted(fake: FakeCloudflare) -> None:
     """Check 27."""
     path = f"{INPUTS}/{(await fake.create())['uid']}/outputs"
     target = {"url": "rtmp://a.rtmp.example.com/live2", "streamKey": "abc"}
@@ -445,7 +445,7 @@ async def test_outputs_are_made_listed_switched_and_deleted(fake: FakeHand) -> N
     assert (deleted.status, deleted.json) == (200, {})
 
 
-async def test_faults_strike_as_ordered(fake: FakeHand) -> None:
+async def test_faults_strike_as_ordered(fake: FakeCloudflare) -> None:
     """Check 29."""
     await fake.admin("/faults", kind="status", times=2)
     assert [(await fake.api("GET", INPUTS)).status for _ in range(3)] == [500, 500, 200]
@@ -459,7 +459,7 @@ async def test_faults_strike_as_ordered(fake: FakeHand) -> None:
     assert (await fake.api("GET", INPUTS)).status == 200
 
 
-async def test_a_create_can_be_stored_and_its_answer_lost(fake: FakeHand) -> None:
+async def test_a_create_can_be_stored_and_its_answer_lost(fake: FakeCloudflare) -> None:
     """Check 29."""
     await fake.admin("/faults", kind="reset_after", match="POST")
     with pytest.raises(aiohttp.ClientError):
@@ -467,7 +467,7 @@ async def test_a_create_can_be_stored_and_its_answer_lost(fake: FakeHand) -> Non
     assert len((await fake.api("GET", INPUTS)).result) == 1
 
 
-async def test_thumbnails_have_the_asked_size(fake: FakeHand, tmp_path: Path) -> None:
+async def test_thumbnails_have_the_asked_size(fake: FakeCloudflare, tmp_path: Path) -> None:
     """Check 30."""
     live = await fake.create()
     video = await fake.record(live)
@@ -482,7 +482,7 @@ async def test_thumbnails_have_the_asked_size(fake: FakeHand, tmp_path: Path) ->
     assert decoded.stderr == b""
 
 
-async def test_an_errored_video_is_a_failed_dependency(fake: FakeHand) -> None:
+async def test_an_errored_video_is_a_failed_dependency(fake: FakeCloudflare) -> None:
     """Check 30."""
     video = await fake.record(await fake.create())
     await fake.admin(f"/videos/{video}/error")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 from tests.e2e.browser import Browser
-from tests.e2e.stage import ROOT
+from tests.e2e.service import ROOT
 
 AXE = ROOT / "tests/e2e/vendor/axe.min.js"
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.e2e.browser import Browser, chromium, missing
 from tests.e2e.server import Server
-from tests.e2e.stage import Service, service, visiting
+from tests.e2e.service import Service, service, visiting
 from tests.e2e.streamer import Streamer
 
 

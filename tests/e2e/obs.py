@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
-from tests.e2e.stage import eventually
+from tests.e2e.service import eventually
 
 PROGRAMS = ("obs", "Xvfb")
 NAME = "Test"

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from aiohttp import web
 
 from tests.e2e.browser import Browser
-from tests.e2e.stage import ROOT, Service
+from tests.e2e.service import ROOT, Service
 from tests.e2e.window import HEAR_ERRORS, Window
 from tests.serving import serving
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.e2e.browser import Browser
-from tests.e2e.stage import Service
+from tests.e2e.service import Service
 from tests.e2e.window import HEAR_ERRORS
 from tests.waiting import PATIENCE
 

@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 
 from tests.e2e.server import Server
-from tests.e2e.stage import ROOT, Service, service
+from tests.e2e.service import ROOT, Service, service
 from tests.e2e.test_broadcast import decoded_frames, duration_of
 from tests.e2e.test_drills import some_seconds
 

@@ -12,7 +12,7 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.e2e.stage import Service, eventually, service
+from tests.e2e.service import Service, eventually, service
 from tests.e2e.test_broadcast import decoded_frames, duration_of
 from tests.servers import PostgresServer, RedisServer
 from tests.strict_playlist import MediaPlaylist, Segment, read_media

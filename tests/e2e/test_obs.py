@@ -11,7 +11,7 @@ import pytest
 
 from tests.e2e import obs
 from tests.e2e.obs import Obs
-from tests.e2e.stage import Service, eventually
+from tests.e2e.service import Service, eventually
 from tests.waiting import PATIENCE
 
 pytestmark = [

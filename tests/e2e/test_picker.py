@@ -6,7 +6,7 @@ import pytest
 
 from tests.e2e.browser import Browser, Keys
 from tests.e2e.picking import Builder
-from tests.e2e.stage import Service
+from tests.e2e.service import Service
 
 pytestmark = pytest.mark.e2e
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.e2e.browser import Browser, chromium, missing
-from tests.e2e.stage import TEST_PATTERN, Service
+from tests.e2e.service import TEST_PATTERN, Service
 from tests.e2e.watching import embedded
 
 pytestmark = pytest.mark.e2e

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.browser import Browser
-from tests.e2e.stage import Service
+from tests.e2e.service import Service
 from tests.e2e.watching import Visitor, embedded
 
 pytestmark = pytest.mark.e2e

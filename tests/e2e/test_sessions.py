@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.stage import Service, eventually
+from tests.e2e.service import Service, eventually
 
 pytestmark = pytest.mark.e2e
 

@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from tests.e2e.stage import Service
+from tests.e2e.service import Service
 from tests.waiting import PATIENCE
 
 pytestmark = pytest.mark.e2e

@@ -14,7 +14,7 @@ from providers.local.flv.file import FlvReader
 from providers.local.flv.tag import FlvTag, TagKind
 from providers.local.rtmp import amf0
 from tests.e2e.clips import endless, run_ffmpeg
-from tests.e2e.stage import Service, eventually
+from tests.e2e.service import Service, eventually
 from tests.unit.providers.local.ingest.clients import Client
 
 pytestmark = pytest.mark.e2e

@@ -7,7 +7,7 @@ import signal
 import pytest
 
 from tests.e2e.browser import Keys
-from tests.e2e.stage import Service, eventually
+from tests.e2e.service import Service, eventually
 from tests.e2e.streamer import IMPATIENT, Streamer
 
 pytestmark = pytest.mark.e2e

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.e2e.stage import Service
+from tests.e2e.service import Service
 from tests.e2e.streamer import IMPATIENT, Streamer
 
 pytestmark = pytest.mark.e2e

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.server import Server
-from tests.e2e.stage import ROOT, Service, service, visiting
+from tests.e2e.service import ROOT, Service, service, visiting
 from tests.e2e.test_broadcast import duration_of
 from tests.e2e.test_drills import some_seconds
 from tests.servers import PostgresServer, RedisServer

@@ -10,7 +10,7 @@ import pytest
 
 from tests.e2e.browser import Browser
 from tests.e2e.picking import Builder
-from tests.e2e.stage import Service
+from tests.e2e.service import Service
 from tests.e2e.streamer import Streamer
 
 pytestmark = pytest.mark.e2e

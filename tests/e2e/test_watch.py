@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.e2e.browser import Browser, chromium, missing
-from tests.e2e.stage import Service
+from tests.e2e.service import Service
 from tests.e2e.watching import Visitor
 
 pytestmark = pytest.mark.e2e

@@ -9,7 +9,7 @@ from typing import Any
 from aiohttp import web
 
 from tests.e2e.browser import Browser
-from tests.e2e.stage import Service
+from tests.e2e.service import Service
 from tests.e2e.window import HEAR_ERRORS, Window
 from tests.serving import serving
 from tests.waiting import PATIENCE

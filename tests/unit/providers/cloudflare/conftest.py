@@ -13,14 +13,14 @@ from providers.base import LiveInput
 from providers.cloudflare.config import CloudflareConfig
 from providers.cloudflare.provider import CloudflareProvider
 from service.concurrency.tasks import Tasks
-from tests.contract.fake_hand import FakeHand, fake_cloudflare
-from tests.unit.providers.cloudflare.hand import REQUEST, Make
+from tests.contract.fake_cloudflare import FakeCloudflare, fake_cloudflare
+from tests.unit.providers.cloudflare.fake_account import REQUEST, Make
 
 
 @pytest.fixture
-async def fake() -> AsyncIterator[FakeHand]:
-    async with fake_cloudflare() as hand:
-        yield hand
+async def fake() -> AsyncIterator[FakeCloudflare]:
+    async with fake_cloudflare() as fake:
+        yield fake
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def waits() -> list[float]:
 
 
 @pytest.fixture
-async def make(fake: FakeHand, tasks: Tasks, waits: list[float]) -> AsyncIterator[Make]:
+async def make(fake: FakeCloudflare, tasks: Tasks, waits: list[float]) -> AsyncIterator[Make]:
     """Another provider of the same account, as after a restart; start it yourself."""
 
     async def sleep(seconds: float) -> None:

@@ -23,15 +23,25 @@ from providers.base import (
 )
 from providers.cloudflare.provider import CloudflareProvider
 from tests.clock import Clock
-from tests.contract.fake_hand import FakeHand
-from tests.unit.providers.cloudflare.hand import API, MANY, OLD, REQUEST, WISH, Make, api_requests, inputs, push
+from tests.contract.fake_cloudflare import FakeCloudflare
+from tests.unit.providers.cloudflare.fake_account import (
+    API,
+    MANY,
+    OLD,
+    PLAIN_REQUEST,
+    REQUEST,
+    Make,
+    api_requests,
+    inputs,
+    push,
+)
 
 # Making an input.
 
 
 @pytest.mark.parametrize("list_shape", ["array", "documented"])
 async def test_a_create_whose_answer_is_lost_is_adopted(
-    fake: FakeHand, provider: CloudflareProvider, list_shape: str
+    fake: FakeCloudflare, provider: CloudflareProvider, list_shape: str
 ) -> None:
     await fake.admin("/switches", list_shape=list_shape)
     await fake.admin("/faults", kind="reset_after", match="POST")
@@ -41,7 +51,7 @@ async def test_a_create_whose_answer_is_lost_is_adopted(
     assert await provider.get_input(live.uid) == live
 
 
-async def test_a_create_that_answers_too_late_makes_one_input(fake: FakeHand, make: Make) -> None:
+async def test_a_create_that_answers_too_late_makes_one_input(fake: FakeCloudflare, make: Make) -> None:
     provider = make(api_timeout=1.0)
     await provider.start()
     await fake.admin("/faults", kind="slow", seconds=2.0, match="POST")
@@ -50,7 +60,7 @@ async def test_a_create_that_answers_too_late_makes_one_input(fake: FakeHand, ma
 
 
 async def test_an_api_that_never_answers_does_not_delay_the_action_for_every_attempt(
-    fake: FakeHand, live: LiveInput, make: Make
+    fake: FakeCloudflare, live: LiveInput, make: Make
 ) -> None:
     provider = make(api_timeout=0.3, action_timeout=0.4)
     await provider.start()
@@ -61,7 +71,7 @@ async def test_an_api_that_never_answers_does_not_delay_the_action_for_every_att
 
 
 async def test_an_order_is_found_again_when_its_idempotency_key_is_forgotten(
-    fake: FakeHand, live: LiveInput, make: Make
+    fake: FakeCloudflare, live: LiveInput, make: Make
 ) -> None:
     await fake.advance(7 * 3600)
     restarted = make()
@@ -71,7 +81,7 @@ async def test_an_order_is_found_again_when_its_idempotency_key_is_forgotten(
 
 
 async def test_an_input_deleted_behind_our_back_is_gone(
-    fake: FakeHand, provider: CloudflareProvider, live: LiveInput
+    fake: FakeCloudflare, provider: CloudflareProvider, live: LiveInput
 ) -> None:
     await fake.api("DELETE", f"/live_inputs/{live.uid}")
     with pytest.raises(InputGone):
@@ -81,7 +91,7 @@ async def test_an_input_deleted_behind_our_back_is_gone(
 
 
 async def test_what_can_be_watched_is_told_while_the_api_cannot_be_asked(
-    fake: FakeHand, live: LiveInput, make: Make
+    fake: FakeCloudflare, live: LiveInput, make: Make
 ) -> None:
     await push(fake, live)
     restarted = make(customer_url=fake.customer_url)
@@ -95,7 +105,7 @@ async def test_what_can_be_watched_is_told_while_the_api_cannot_be_asked(
 
 
 async def test_an_input_that_is_gone_is_asked_about_once_however_many_want_to_know(
-    fake: FakeHand, provider: CloudflareProvider, live: LiveInput
+    fake: FakeCloudflare, provider: CloudflareProvider, live: LiveInput
 ) -> None:
     await push(fake, live)
     await provider.state(live.uid)
@@ -112,7 +122,7 @@ async def test_an_input_that_is_gone_is_asked_about_once_however_many_want_to_kn
 
 @pytest.mark.parametrize("declined", ["null", "error"])
 async def test_a_declined_option_is_refused_and_leaves_nothing_behind(
-    fake: FakeHand, provider: CloudflareProvider, declined: str
+    fake: FakeCloudflare, provider: CloudflareProvider, declined: str
 ) -> None:
     await fake.admin("/switches", accepted_timeouts=[], declined_timeout=declined)
     with pytest.raises(OptionRefused) as refused:
@@ -126,20 +136,20 @@ async def test_a_declined_option_is_refused_and_leaves_nothing_behind(
     ("accepted", "seconds"), [([30, 60], 60), ([10, 60, 180], 60), ([180, 10], 180), ([10], 10), ([], 0)]
 )
 async def test_a_default_that_is_declined_gives_way_to_the_nearest_that_is_taken(
-    fake: FakeHand, provider: CloudflareProvider, accepted: list[int], seconds: int, declined: str
+    fake: FakeCloudflare, provider: CloudflareProvider, accepted: list[int], seconds: int, declined: str
 ) -> None:
     await fake.admin("/switches", accepted_timeouts=accepted, declined_timeout=declined)
-    live = await provider.ensure_input(WISH)
+    live = await provider.ensure_input(PLAIN_REQUEST)
     assert live.options == InputOptions(reconnect_timeout=seconds)
     assert await provider.get_input(live.uid) == live
     assert await inputs(fake) == [live.uid]
 
 
 async def test_the_hold_is_as_long_as_the_reported_reconnect_timeout(
-    fake: FakeHand, provider: CloudflareProvider
+    fake: FakeCloudflare, provider: CloudflareProvider
 ) -> None:
     await fake.admin("/switches", accepted_timeouts=[180])
-    live = await provider.ensure_input(WISH)
+    live = await provider.ensure_input(PLAIN_REQUEST)
     await push(fake, live)
     await fake.admin(f"/inputs/{live.uid}/drop")
     await fake.advance(live.options.reconnect_timeout - 1)
@@ -149,22 +159,22 @@ async def test_the_hold_is_as_long_as_the_reported_reconnect_timeout(
 
 
 async def test_an_input_left_before_its_options_were_settled_is_settled_by_the_next_who_asks(
-    fake: FakeHand, provider: CloudflareProvider, make: Make
+    fake: FakeCloudflare, provider: CloudflareProvider, make: Make
 ) -> None:
     await fake.admin("/switches", accepted_timeouts=[180])
     await fake.admin("/faults", kind="reset", match="PUT", times=MANY)
     with pytest.raises(ProviderUnavailable):
-        await provider.ensure_input(WISH)
+        await provider.ensure_input(PLAIN_REQUEST)
     await fake.admin("/faults", "DELETE")
     restarted = make()
     await restarted.start()
-    live = await restarted.ensure_input(WISH)
+    live = await restarted.ensure_input(PLAIN_REQUEST)
     assert live.options.reconnect_timeout == 180
     assert await inputs(fake) == [live.uid]
 
 
 async def test_changing_one_option_is_never_refused_for_another(
-    fake: FakeHand, provider: CloudflareProvider, live: LiveInput
+    fake: FakeCloudflare, provider: CloudflareProvider, live: LiveInput
 ) -> None:
     await fake.admin("/switches", accepted_timeouts=[180])
     slate = "https://example.com/slate.png"
@@ -173,7 +183,7 @@ async def test_changing_one_option_is_never_refused_for_another(
 
 
 async def test_an_update_that_is_declined_is_taken_back(
-    fake: FakeHand, provider: CloudflareProvider, live: LiveInput
+    fake: FakeCloudflare, provider: CloudflareProvider, live: LiveInput
 ) -> None:
     await fake.admin("/switches", accepted_timeouts=[10])
     with pytest.raises(OptionRefused):
@@ -182,7 +192,7 @@ async def test_an_update_that_is_declined_is_taken_back(
 
 
 async def test_who_ordered_an_input_is_written_on_it(
-    fake: FakeHand, provider: CloudflareProvider, live: LiveInput
+    fake: FakeCloudflare, provider: CloudflareProvider, live: LiveInput
 ) -> None:
     await provider.update_input(live.uid, InputOptions(reconnect_timeout=180))
     (listed,) = (await fake.api("GET", "/live_inputs")).result
@@ -191,28 +201,30 @@ async def test_who_ordered_an_input_is_written_on_it(
 
 
 async def test_the_delivery_host_is_learned_from_an_older_kind_of_answer(
-    fake: FakeHand, provider: CloudflareProvider
+    fake: FakeCloudflare, provider: CloudflareProvider
 ) -> None:
     await fake.admin("/switches", omit=["playback", "enabled", "preferLowLatency"])
     live = await provider.ensure_input(REQUEST)
     assert live.playback.hls == f"{fake.customer_url}/{live.uid}/manifest/video.m3u8"
 
 
-async def test_the_delivery_host_is_known_again_after_a_restart(fake: FakeHand, live: LiveInput, make: Make) -> None:
+async def test_the_delivery_host_is_known_again_after_a_restart(
+    fake: FakeCloudflare, live: LiveInput, make: Make
+) -> None:
     restarted = make()
     await restarted.start()
     assert restarted.playback(live.uid) == live.playback
 
 
 async def test_where_enable_is_unknown_an_update_does_it(
-    fake: FakeHand, provider: CloudflareProvider, live: LiveInput
+    fake: FakeCloudflare, provider: CloudflareProvider, live: LiveInput
 ) -> None:
     await fake.admin("/switches", enable_routes=False)
     assert not (await provider.set_enabled(live.uid, False)).enabled
 
 
 async def test_a_delete_whose_answer_is_lost_is_done(
-    fake: FakeHand, provider: CloudflareProvider, live: LiveInput
+    fake: FakeCloudflare, provider: CloudflareProvider, live: LiveInput
 ) -> None:
     await fake.admin("/faults", kind="reset_after", match="DELETE")
     await provider.delete_input(live.uid)
@@ -224,7 +236,7 @@ async def test_a_delete_whose_answer_is_lost_is_done(
 
 @pytest.mark.parametrize("fault", [{"kind": "status"}, {"kind": "reset"}, {"kind": "garbage"}])
 async def test_a_passing_fault_is_tried_again(
-    fake: FakeHand, provider: CloudflareProvider, live: LiveInput, waits: list[float], fault: dict[str, Any]
+    fake: FakeCloudflare, provider: CloudflareProvider, live: LiveInput, waits: list[float], fault: dict[str, Any]
 ) -> None:
     await fake.advance(OLD)
     await fake.admin("/faults", times=2, match=API, **fault)
@@ -232,14 +244,14 @@ async def test_a_passing_fault_is_tried_again(
     assert len(waits) == 2
 
 
-async def test_a_lasting_fault_is_given_up(fake: FakeHand, provider: CloudflareProvider, live: LiveInput) -> None:
+async def test_a_lasting_fault_is_given_up(fake: FakeCloudflare, provider: CloudflareProvider, live: LiveInput) -> None:
     await fake.admin("/faults", kind="status", status=503, times=MANY, match=API)
     with pytest.raises(ProviderUnavailable):
         await provider.recordings(live.uid)
 
 
 async def test_what_is_not_idempotent_is_sent_once(
-    fake: FakeHand, provider: CloudflareProvider, live: LiveInput
+    fake: FakeCloudflare, provider: CloudflareProvider, live: LiveInput
 ) -> None:
     before = await api_requests(fake)
     await fake.admin("/faults", kind="status", match="rotate_keys")
@@ -249,7 +261,7 @@ async def test_what_is_not_idempotent_is_sent_once(
 
 
 async def test_a_429_stops_all_requests_for_as_long_as_it_says(
-    fake: FakeHand, provider: CloudflareProvider, live: LiveInput
+    fake: FakeCloudflare, provider: CloudflareProvider, live: LiveInput
 ) -> None:
     await fake.admin("/faults", kind="status", status=429, retry_after=120, match=API)
     with pytest.raises(ProviderUnavailable) as first:
@@ -264,14 +276,14 @@ async def test_a_429_stops_all_requests_for_as_long_as_it_says(
 
 @pytest.mark.parametrize("fault", [{"kind": "null_messages"}, {"kind": "no_code", "status": 500}])
 async def test_odd_envelopes_are_read(
-    fake: FakeHand, provider: CloudflareProvider, live: LiveInput, fault: dict[str, Any]
+    fake: FakeCloudflare, provider: CloudflareProvider, live: LiveInput, fault: dict[str, Any]
 ) -> None:
     await fake.advance(OLD)
     await fake.admin("/faults", match=API, **fault)
     assert await provider.get_input(live.uid) == live
 
 
-async def test_a_refused_token_is_unavailability_and_is_never_shown(fake: FakeHand, make: Make) -> None:
+async def test_a_refused_token_is_unavailability_and_is_never_shown(fake: FakeCloudflare, make: Make) -> None:
     provider = make(api_token="wrong-token-wrong-token")
     with capture_logs() as logs:
         await provider.start()
@@ -282,7 +294,9 @@ async def test_a_refused_token_is_unavailability_and_is_never_shown(fake: FakeHa
     assert any(each.get("ray") for each in logs)
 
 
-async def test_no_secret_is_logged_or_shown(fake: FakeHand, provider: CloudflareProvider, live: LiveInput) -> None:
+async def test_no_secret_is_logged_or_shown(
+    fake: FakeCloudflare, provider: CloudflareProvider, live: LiveInput
+) -> None:
     await fake.advance(OLD)
     await fake.admin("/faults", kind="status", times=2, match=API)
     with capture_logs() as logs:
@@ -291,7 +305,7 @@ async def test_no_secret_is_logged_or_shown(fake: FakeHand, provider: Cloudflare
     assert not re.search(r"[0-9a-f]{32}k[0-9a-f]{32}", f"{logs} {again!r} {live!r}")
 
 
-async def test_readiness_costs_little(fake: FakeHand, provider: CloudflareProvider, live: LiveInput) -> None:
+async def test_readiness_costs_little(fake: FakeCloudflare, provider: CloudflareProvider, live: LiveInput) -> None:
     before = await api_requests(fake)
     for _ in range(20):
         await provider.check()
@@ -299,7 +313,7 @@ async def test_readiness_costs_little(fake: FakeHand, provider: CloudflareProvid
 
 
 async def test_an_outage_is_unreadiness_before_the_last_good_answer_is_old(
-    fake: FakeHand, make: Make, live: LiveInput
+    fake: FakeCloudflare, make: Make, live: LiveInput
 ) -> None:
     clock = Clock()
     provider = make(monotonic=clock.monotonic)
@@ -313,7 +327,7 @@ async def test_an_outage_is_unreadiness_before_the_last_good_answer_is_old(
 
 
 async def test_a_request_that_failed_makes_readiness_ask_at_once(
-    fake: FakeHand, provider: CloudflareProvider, live: LiveInput
+    fake: FakeCloudflare, provider: CloudflareProvider, live: LiveInput
 ) -> None:
     await fake.admin("/faults", kind="status", status=503, times=MANY, match=API)
     with pytest.raises(ProviderUnavailable):
@@ -322,7 +336,7 @@ async def test_a_request_that_failed_makes_readiness_ask_at_once(
         await provider.check()
 
 
-async def test_a_start_without_cloudflare_is_a_start_that_is_not_ready(fake: FakeHand, make: Make) -> None:
+async def test_a_start_without_cloudflare_is_a_start_that_is_not_ready(fake: FakeCloudflare, make: Make) -> None:
     await fake.admin("/faults", kind="reset", times=MANY, match=API)
     provider = make()
     await provider.start()
@@ -334,7 +348,7 @@ async def test_a_start_without_cloudflare_is_a_start_that_is_not_ready(fake: Fak
 
 @pytest.mark.parametrize("uid", ["", "../webhook", "a/b", "x" * 33, "ä"])
 async def test_what_cannot_be_a_uid_never_reaches_cloudflare(
-    fake: FakeHand, provider: CloudflareProvider, uid: str
+    fake: FakeCloudflare, provider: CloudflareProvider, uid: str
 ) -> None:
     before = await api_requests(fake)
     for method in (provider.get_input, provider.state, provider.delete_input, provider.rotate_key):
@@ -349,7 +363,7 @@ async def test_what_cannot_be_a_uid_never_reaches_cloudflare(
 
 @pytest.mark.parametrize("inclusive", [False, True])
 async def test_recordings_page_whether_or_not_the_bound_counts(
-    fake: FakeHand, make: Make, live: LiveInput, inclusive: bool
+    fake: FakeCloudflare, make: Make, live: LiveInput, inclusive: bool
 ) -> None:
     provider = make(list_page=2)
     await provider.start()

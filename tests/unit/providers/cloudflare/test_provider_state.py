@@ -6,12 +6,12 @@ import pytest
 
 from providers.base import EventKind, LiveInput, Phase, ProviderEvent, ProviderUnavailable
 from providers.cloudflare.provider import CloudflareProvider
-from tests.contract.fake_hand import FakeHand
-from tests.unit.providers.cloudflare.hand import API, MANY, api_requests, push
+from tests.contract.fake_cloudflare import FakeCloudflare
+from tests.unit.providers.cloudflare.fake_account import API, MANY, api_requests, push
 
 
 async def test_watching_a_broadcast_leaves_the_budget_alone(
-    fake: FakeHand, provider: CloudflareProvider, live: LiveInput
+    fake: FakeCloudflare, provider: CloudflareProvider, live: LiveInput
 ) -> None:
     await push(fake, live)
     await provider.state(live.uid)
@@ -23,7 +23,7 @@ async def test_watching_a_broadcast_leaves_the_budget_alone(
 
 
 async def test_the_last_good_answer_is_given_while_cloudflare_is_away(
-    fake: FakeHand, provider: CloudflareProvider, live: LiveInput
+    fake: FakeCloudflare, provider: CloudflareProvider, live: LiveInput
 ) -> None:
     await push(fake, live)
     good = await provider.state(live.uid)
@@ -41,7 +41,7 @@ async def test_the_last_good_answer_is_given_while_cloudflare_is_away(
 
 
 async def test_while_only_the_api_is_away_the_delivery_host_still_tells_who_can_watch(
-    fake: FakeHand, provider: CloudflareProvider, live: LiveInput
+    fake: FakeCloudflare, provider: CloudflareProvider, live: LiveInput
 ) -> None:
     await push(fake, live)
     await provider.state(live.uid)
@@ -53,7 +53,7 @@ async def test_while_only_the_api_is_away_the_delivery_host_still_tells_who_can_
 
 
 async def test_what_is_no_answer_of_the_delivery_host_ends_no_broadcast(
-    fake: FakeHand, provider: CloudflareProvider, live: LiveInput
+    fake: FakeCloudflare, provider: CloudflareProvider, live: LiveInput
 ) -> None:
     told: list[ProviderEvent] = []
     await push(fake, live)
@@ -66,7 +66,7 @@ async def test_what_is_no_answer_of_the_delivery_host_ends_no_broadcast(
 
 
 async def test_a_key_that_was_rotated_without_an_answer_makes_us_look_again(
-    fake: FakeHand, provider: CloudflareProvider, live: LiveInput
+    fake: FakeCloudflare, provider: CloudflareProvider, live: LiveInput
 ) -> None:
     await push(fake, live)
     await provider.state(live.uid)
@@ -77,7 +77,7 @@ async def test_a_key_that_was_rotated_without_an_answer_makes_us_look_again(
 
 
 async def test_without_any_answer_the_state_is_unavailable(
-    fake: FakeHand, provider: CloudflareProvider, live: LiveInput
+    fake: FakeCloudflare, provider: CloudflareProvider, live: LiveInput
 ) -> None:
     await fake.admin("/faults", kind="reset", times=MANY)
     with pytest.raises(ProviderUnavailable):
@@ -85,14 +85,14 @@ async def test_without_any_answer_the_state_is_unavailable(
 
 
 async def test_an_idle_input_that_claims_to_be_live_is_not(
-    fake: FakeHand, provider: CloudflareProvider, live: LiveInput
+    fake: FakeCloudflare, provider: CloudflareProvider, live: LiveInput
 ) -> None:
     await fake.admin("/switches", idle_lifecycle="unknown")
     assert (await provider.state(live.uid)).phase is Phase.OFFLINE
 
 
 async def test_a_status_told_as_a_word_is_understood(
-    fake: FakeHand, provider: CloudflareProvider, live: LiveInput
+    fake: FakeCloudflare, provider: CloudflareProvider, live: LiveInput
 ) -> None:
     await fake.admin("/switches", status_shape="string")
     await push(fake, live)
@@ -100,7 +100,7 @@ async def test_a_status_told_as_a_word_is_understood(
 
 
 async def test_the_countdown_never_rises_and_stays_above_zero(
-    fake: FakeHand, provider: CloudflareProvider, live: LiveInput
+    fake: FakeCloudflare, provider: CloudflareProvider, live: LiveInput
 ) -> None:
     await fake.admin("/switches", watchable_delay=90)
     await fake.admin(f"/inputs/{live.uid}/connect", stream_key=live.stream_key)
@@ -113,7 +113,7 @@ async def test_the_countdown_never_rises_and_stays_above_zero(
 
 
 async def test_the_recording_of_a_deleted_input_is_still_reported(
-    fake: FakeHand, provider: CloudflareProvider, live: LiveInput
+    fake: FakeCloudflare, provider: CloudflareProvider, live: LiveInput
 ) -> None:
     told: list[ProviderEvent] = []
     provider.listen(told.append)

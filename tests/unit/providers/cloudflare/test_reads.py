@@ -21,8 +21,8 @@ from providers.cloudflare.budget import Priority
 from providers.cloudflare.provider import CloudflareProvider
 from providers.cloudflare.reads import MAX_STALE, Reads
 from tests.clock import Clock
-from tests.contract.fake_hand import FakeHand
-from tests.unit.providers.cloudflare.hand import API, MANY, OLD, REQUEST, Make, api_requests
+from tests.contract.fake_cloudflare import FakeCloudflare
+from tests.unit.providers.cloudflare.fake_account import API, MANY, OLD, REQUEST, Make, api_requests
 
 
 class Source:
@@ -175,7 +175,7 @@ async def test_no_more_than_so_many_answers_are_kept(reads: Reads[str, str], sou
 
 
 async def test_a_user_who_reads_all_the_time_takes_nothing_from_another_organizations_creates(
-    fake: FakeHand, provider: CloudflareProvider, live: LiveInput
+    fake: FakeCloudflare, provider: CloudflareProvider, live: LiveInput
 ) -> None:
     acting_for.set("reader")
     for _ in range(1000):
@@ -188,7 +188,7 @@ async def test_a_user_who_reads_all_the_time_takes_nothing_from_another_organiza
 
 
 async def test_an_organization_that_uses_up_its_share_is_told_so_and_another_is_not(
-    fake: FakeHand, provider: CloudflareProvider
+    fake: FakeCloudflare, provider: CloudflareProvider
 ) -> None:
     acting_for.set("reader")
     with pytest.raises(ProviderBusy, match="Your organization has used its share") as refused:
@@ -203,7 +203,7 @@ async def test_an_organization_that_uses_up_its_share_is_told_so_and_another_is_
 
 @pytest.mark.parametrize("change", ["rotate", "options", "disable"])
 async def test_our_own_write_is_read_at_once(
-    fake: FakeHand, provider: CloudflareProvider, live: LiveInput, change: str
+    fake: FakeCloudflare, provider: CloudflareProvider, live: LiveInput, change: str
 ) -> None:
     changed = await {
         "rotate": lambda: provider.rotate_key(live.uid),
@@ -216,7 +216,7 @@ async def test_our_own_write_is_read_at_once(
 
 
 async def test_a_write_without_an_answer_is_looked_up(
-    fake: FakeHand, provider: CloudflareProvider, live: LiveInput
+    fake: FakeCloudflare, provider: CloudflareProvider, live: LiveInput
 ) -> None:
     await fake.admin("/faults", kind="reset_after", match="/rotate_keys")
     with pytest.raises(ProviderUnavailable):
@@ -224,7 +224,7 @@ async def test_a_write_without_an_answer_is_looked_up(
     assert (await provider.get_input(live.uid)).stream_key != live.stream_key
 
 
-async def test_what_a_state_shows_renews_what_is_kept(fake: FakeHand, make: Make, live: LiveInput) -> None:
+async def test_what_a_state_shows_renews_what_is_kept(fake: FakeCloudflare, make: Make, live: LiveInput) -> None:
     provider = make(customer_url=fake.customer_url)
     await provider.start()
     await provider.state(live.uid)
@@ -237,7 +237,7 @@ async def test_what_a_state_shows_renews_what_is_kept(fake: FakeHand, make: Make
     "fault", [{"kind": "reset"}, {"kind": "status", "status": 503}, {"kind": "status", "status": 403}]
 )
 async def test_in_an_outage_inputs_and_recordings_are_served_as_they_were(
-    fake: FakeHand, provider: CloudflareProvider, live: LiveInput, fault: dict[str, Any]
+    fake: FakeCloudflare, provider: CloudflareProvider, live: LiveInput, fault: dict[str, Any]
 ) -> None:
     video = await fake.record(await fake.get({"uid": live.uid}))
     assert [each.uid for each in await provider.recordings(live.uid)] == [video]
@@ -257,7 +257,7 @@ async def test_in_an_outage_inputs_and_recordings_are_served_as_they_were(
 
 
 async def test_a_new_recording_is_listed_when_it_is_ready(
-    fake: FakeHand, provider: CloudflareProvider, live: LiveInput
+    fake: FakeCloudflare, provider: CloudflareProvider, live: LiveInput
 ) -> None:
     assert await provider.recordings(live.uid) == []
     video = await fake.record(await fake.get({"uid": live.uid}))

@@ -123,7 +123,7 @@ class SessionDriver:
         self.session.check()
 
     @property
-    def shown(self) -> tuple[Phase, bool, bool]:
+    def state(self) -> tuple[Phase, bool, bool]:
         state = self.session.state()
         return state.phase, state.is_connected, state.is_watchable
 
@@ -133,13 +133,13 @@ def test_a_first_broadcast_goes_through_connecting_and_starting_to_live() -> Non
     seen = []
 
     link = driver.connect()
-    seen.append(driver.shown)
+    seen.append(driver.state)
     driver.pipelines[0].started = True
     link.media(TAG)
-    seen.append(driver.shown)
+    seen.append(driver.state)
     driver.pipelines[0].watchable = True
     link.media(TAG)
-    seen.append(driver.shown)
+    seen.append(driver.state)
 
     assert seen == [(Phase.CONNECTING, True, False), (Phase.STARTING, True, False), (Phase.LIVE, True, True)]
     assert driver.events == [EventKind.CONNECTED, EventKind.WATCHABLE]
@@ -154,7 +154,7 @@ def test_an_encoder_whose_pipeline_cannot_be_closed_is_gone_all_the_same() -> No
     with pytest.raises(RuntimeError):
         link.ended("closed")
 
-    assert driver.shown == (Phase.RECONNECTING, False, True)
+    assert driver.state == (Phase.RECONNECTING, False, True)
     driver.after(30)
     assert driver.finished == [driver.session]
 
@@ -167,7 +167,7 @@ def test_a_broadcast_whose_pipeline_cannot_be_closed_ends_all_the_same() -> None
     with pytest.raises(RuntimeError):
         driver.session.stop("disabled", Refusal.INPUT_DISABLED)
 
-    assert driver.shown == (Phase.ENDED, False, False)
+    assert driver.state == (Phase.ENDED, False, False)
     assert driver.finished == [driver.session]
 
 
@@ -192,7 +192,7 @@ def test_a_drop_is_a_pause_that_players_can_play_through() -> None:
 
     driver.after(29.9)
 
-    assert driver.shown == (Phase.RECONNECTING, False, True)
+    assert driver.state == (Phase.RECONNECTING, False, True)
     assert driver.session.state().reason == "encoder_closed"
     assert driver.finished == []
 
@@ -203,12 +203,12 @@ def test_an_encoder_that_comes_back_is_live_again_with_its_first_keyframe() -> N
     driver.after(5)
 
     link = driver.connect()
-    while_connected = driver.shown
+    while_connected = driver.state
     driver.pipelines[-1].started = True
     link.media(TAG)
 
     assert while_connected == (Phase.RECONNECTING, True, True)
-    assert driver.shown == (Phase.LIVE, True, True)
+    assert driver.state == (Phase.LIVE, True, True)
     driver.after(3)
     assert driver.finished == []
 
@@ -219,7 +219,7 @@ def test_the_broadcast_ends_when_the_reconnect_window_has_passed() -> None:
 
     driver.after(30)
 
-    assert driver.shown == (Phase.ENDED, False, False)
+    assert driver.state == (Phase.ENDED, False, False)
     assert driver.finished == [driver.session]
 
 
@@ -240,14 +240,14 @@ def test_a_healthy_encoder_cannot_be_taken_over_and_the_second_is_told_why() -> 
         driver.connect()
 
     link.media(TAG)
-    assert driver.shown == (Phase.LIVE, True, True)
+    assert driver.state == (Phase.LIVE, True, True)
 
 
 def test_a_frozen_encoder_is_no_connection_and_frees_its_key() -> None:
     driver = SessionDriver()
     frozen = driver.go_live()
     driver.after(FROZEN_AFTER)
-    while_frozen = driver.shown
+    while_frozen = driver.state
 
     driver.connect()
 
@@ -265,7 +265,7 @@ def test_an_encoder_that_thaws_in_time_goes_on() -> None:
 
     link.media(TAG)
 
-    assert driver.shown == (Phase.LIVE, True, True)
+    assert driver.state == (Phase.LIVE, True, True)
     driver.after(FROZEN_AFTER - 0.1)
     assert driver.finished == []
 
@@ -301,7 +301,7 @@ def test_a_broadcast_shorter_than_a_keyframe_interval_can_be_watched_once_its_en
 
     link.ended("unpublished")
 
-    assert driver.shown == (Phase.RECONNECTING, False, True)
+    assert driver.state == (Phase.RECONNECTING, False, True)
     assert driver.events[-2:] == [EventKind.WATCHABLE, EventKind.LOST]
 
 
@@ -319,7 +319,7 @@ def test_nothing_is_shown_of_an_encoder_that_was_refused_before_it_could_be_watc
     link.refused(CODEC)
     link.ended("refused")
 
-    assert driver.shown == (Phase.RECONNECTING, False, False)
+    assert driver.state == (Phase.RECONNECTING, False, False)
     assert (driver.session.state().reason, driver.session.state().seconds_until_watchable) == ("encoder_refused", 0)
     assert (driver.pipelines[0].discarded, driver.discarded) == (True, 1)
     assert (driver.refused, driver.events) == ([CODEC], [EventKind.CONNECTED, EventKind.LOST])
@@ -335,7 +335,7 @@ def test_a_refused_encoder_takes_nothing_from_what_was_shown_before() -> None:
     link.refused(CODEC)
     link.ended("refused")
 
-    assert driver.shown == (Phase.RECONNECTING, False, True)
+    assert driver.state == (Phase.RECONNECTING, False, True)
     assert (driver.pipelines[-1].discarded, driver.discarded) == (True, 0)
 
 
@@ -346,7 +346,7 @@ def test_what_was_watched_of_an_encoder_stays_when_it_is_refused() -> None:
     link.refused(CODEC)
     link.ended("refused")
 
-    assert driver.shown == (Phase.RECONNECTING, False, True)
+    assert driver.state == (Phase.RECONNECTING, False, True)
     assert (driver.pipelines[0].closed, driver.pipelines[0].discarded, driver.discarded) == (True, False, 0)
 
 
@@ -398,7 +398,7 @@ def test_the_owner_stops_a_broadcast_and_the_encoder_is_told() -> None:
     driver.session.stop("disabled", Refusal.INPUT_DISABLED)
     driver.session.stop("disabled", Refusal.INPUT_DISABLED)
 
-    assert driver.shown == (Phase.ENDED, False, False)
+    assert driver.state == (Phase.ENDED, False, False)
     assert driver.closed == [Refusal.INPUT_DISABLED]
     assert driver.finished == [driver.session]
 
@@ -409,7 +409,7 @@ def test_a_rotated_key_sends_the_encoder_away_but_keeps_the_broadcast() -> None:
 
     driver.session.drop_encoder(Refusal.KEY_CHANGED)
 
-    assert driver.shown == (Phase.RECONNECTING, False, True)
+    assert driver.state == (Phase.RECONNECTING, False, True)
     assert driver.closed == [Refusal.KEY_CHANGED]
 
 
@@ -421,11 +421,11 @@ def test_an_old_key_keeps_its_encoder_for_the_overlap_and_no_longer() -> None:
     driver.session.stored = replace(driver.session.stored, stream_key="new", old_key_digest=old, old_key_until=until)
 
     driver.after(2.9)
-    before = driver.shown
+    before = driver.state
     driver.after(0.2)
 
     assert before == (Phase.LIVE, True, True)
-    assert driver.shown == (Phase.RECONNECTING, False, True)
+    assert driver.state == (Phase.RECONNECTING, False, True)
     assert driver.closed == [Refusal.KEY_CHANGED]
 
 
@@ -436,7 +436,7 @@ def test_a_resumed_broadcast_waits_for_a_whole_window_from_the_moment_the_servic
     driver.after(100)  # the start takes its time
     session.await_encoder()
     driver.after(driver.session.stored.options.reconnect_timeout - 0.1)
-    before = driver.shown
+    before = driver.state
 
     driver.after(0.2)
 

@@ -1,7 +1,7 @@
-"""Who stands behind the encoders in the provider contract suite, per implementation.
+"""The implementations that the provider's contract suite runs on.
 
-A `Stage` is a started provider together with what a test needs to publish to it and to let time pass. Register a new one in
-`STAGES` as an async context manager that takes the test's `Tasks`.
+A `ProviderDriver` is a started provider with what a test needs to publish to it and to let time pass. Register a new one in
+`DRIVERS` as an async context manager that takes the test's `Tasks`.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from providers.cloudflare.provider import CloudflareProvider
 from providers.memory import MemoryProvider
 from service.concurrency.tasks import Tasks
 from tests.clock import Clock
-from tests.contract.fake_hand import FakeHand, fake_cloudflare
-from tests.contract.local_stage import local_stage
+from tests.contract.fake_cloudflare import FakeCloudflare, fake_cloudflare
+from tests.contract.local_driver import local_driver
 from tests.serving import serving
 from tests.waiting import PATIENCE
 
 
-class Stage(Protocol):
-    """A provider and a hand on its encoders. What a method caused is visible in `provider.state` when it returns."""
+class ProviderDriver(Protocol):
+    """A provider, and control of its encoders. The effect of a method is visible in `provider.state` when it returns."""
 
     provider: Provider
 
@@ -44,13 +44,13 @@ class Stage(Protocol):
         """Lose the encoder, if there still is one, let the window pass, and return when the recording is ready."""
 
     async def advance(self, seconds: float) -> None:
-        """Let time pass, in the provider's eyes."""
+        """Let time pass for the provider."""
 
-    async def take_only(self, reconnect_timeout: int) -> bool:
-        """Have the provider take no other reconnect timeout, in seconds; False when it is its own master and takes all."""
+    async def accept_only(self, reconnect_timeout: int) -> bool:
+        """Make the provider refuse other reconnect timeouts, in seconds. Return False if it accepts all."""
 
 
-class MemoryStage:
+class MemoryDriver:
     """The in-memory twin, driven by its own controls."""
 
     def __init__(self) -> None:
@@ -80,73 +80,73 @@ class MemoryStage:
     async def advance(self, seconds: float) -> None:
         self.clock.advance(seconds)
 
-    async def take_only(self, reconnect_timeout: int) -> bool:
+    async def accept_only(self, reconnect_timeout: int) -> bool:
         self.memory.refuse("reconnect_timeout", "another one", accepted=reconnect_timeout)
         return True
 
 
 @asynccontextmanager
-async def memory_stage(tasks: Tasks) -> AsyncIterator[Stage]:
-    stage = MemoryStage()
-    await stage.provider.start()
-    yield stage
-    await stage.provider.aclose()
+async def memory_driver(tasks: Tasks) -> AsyncIterator[ProviderDriver]:
+    driver = MemoryDriver()
+    await driver.provider.start()
+    yield driver
+    await driver.provider.aclose()
 
 
-class CloudflareStage:
+class CloudflareDriver:
     """The Cloudflare provider against the fake, with both kinds of webhook delivered over a socket."""
 
-    def __init__(self, provider: CloudflareProvider, fake: FakeHand) -> None:
+    def __init__(self, provider: CloudflareProvider, fake: FakeCloudflare) -> None:
         self.provider: Provider = provider
         self._fake = fake
         self._ready: dict[str, asyncio.Event] = {}
-        provider.listen(self._hear)
+        provider.listen(self._on_event)
 
     async def connect(self, live: LiveInput) -> bool:
         path = f"/inputs/{live.uid}/connect"
         let_in = (await self._fake.admin(path, stream_key=live.stream_key)).status == 200
-        await self._look(live)
+        await self._refresh(live)
         return let_in
 
     async def watchable(self, live: LiveInput) -> None:
         await self.advance(self._fake.config.switches.watchable_delay)
-        await self._look(live)
+        await self._refresh(live)
 
     async def drop(self, live: LiveInput) -> None:
         await self.advance(2)
         await self._fake.admin(f"/inputs/{live.uid}/drop")
-        await self._look(live)
+        await self._refresh(live)
 
     async def end(self, live: LiveInput) -> None:
         ready = self._ready[live.uid] = asyncio.Event()
         switches = self._fake.config.switches
         await self._fake.admin(f"/inputs/{live.uid}/drop")
-        await self._look(live)
+        await self._refresh(live)
         await self.advance(live.options.reconnect_timeout + switches.hold_margin)
-        await self._look(live)
+        await self._refresh(live)
         await self.advance(switches.ready_delay)
         async with asyncio.timeout(PATIENCE):
             await ready.wait()
-        await self._look(live)
+        await self._refresh(live)
 
     async def advance(self, seconds: float) -> None:
         await self._fake.advance(seconds)
 
-    async def take_only(self, reconnect_timeout: int) -> bool:
+    async def accept_only(self, reconnect_timeout: int) -> bool:
         await self._fake.admin("/switches", accepted_timeouts=[reconnect_timeout])
         return True
 
-    async def _look(self, live: LiveInput) -> None:
+    async def _refresh(self, live: LiveInput) -> None:
         """Read the state, as players do all the time: Cloudflare sends no notification when a stream becomes watchable."""
         await self.provider.state(live.uid)
 
-    def _hear(self, event: ProviderEvent) -> None:
+    def _on_event(self, event: ProviderEvent) -> None:
         if event.kind is EventKind.RECORDING_READY and event.input_uid in self._ready:
             self._ready[event.input_uid].set()
 
 
 @asynccontextmanager
-async def cloudflare_stage(tasks: Tasks) -> AsyncIterator[Stage]:
+async def cloudflare_driver(tasks: Tasks) -> AsyncIterator[ProviderDriver]:
     async with fake_cloudflare() as fake:
         config = CloudflareConfig(
             account_id=fake.config.account_id,
@@ -162,12 +162,12 @@ async def cloudflare_stage(tasks: Tasks) -> AsyncIterator[Stage]:
             await fake.admin("/destination", url=f"{url}/live", secret=config.live_webhook_secret)
             await fake.api("PUT", "/webhook", json={"notificationUrl": f"{url}/video"})
             await provider.start()
-            yield CloudflareStage(provider, fake)
+            yield CloudflareDriver(provider, fake)
             await provider.aclose()
 
 
-STAGES: dict[str, Callable[[Tasks], AbstractAsyncContextManager[Stage]]] = {
-    "memory": memory_stage,
-    "cloudflare": cloudflare_stage,
-    "local": local_stage,
+DRIVERS: dict[str, Callable[[Tasks], AbstractAsyncContextManager[ProviderDriver]]] = {
+    "memory": memory_driver,
+    "cloudflare": cloudflare_driver,
+    "local": local_driver,
 }

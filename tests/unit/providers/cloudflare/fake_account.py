@@ -1,4 +1,4 @@
-"""What the provider's tests against the fake have in common: orders, an encoder, and looks behind the scenes."""
+"""Requests and helpers of the provider's tests against the fake Cloudflare."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from collections.abc import Callable
 
 from providers.base import InputOptions, InputRequest, LiveInput
 from providers.cloudflare.provider import CloudflareProvider
-from tests.contract.fake_hand import FakeHand
+from tests.contract.fake_cloudflare import FakeCloudflare
 
 REQUEST = InputRequest(
     "a" * 32, "channel 7", "Show", InputOptions(reconnect_timeout=10), frozenset({"reconnect_timeout"})
 )
-WISH = InputRequest("b" * 32, "channel 8", "Show")
+PLAIN_REQUEST = InputRequest("b" * 32, "channel 8", "Show")
 """With our own defaults, none of which was requested."""
 API = "/client/v4"
 MANY = 10_000
@@ -21,16 +21,16 @@ OLD = 120
 Make = Callable[..., CloudflareProvider]
 
 
-async def push(fake: FakeHand, live: LiveInput) -> None:
+async def push(fake: FakeCloudflare, live: LiveInput) -> None:
     await fake.admin(f"/inputs/{live.uid}/connect", stream_key=live.stream_key)
     await fake.advance(fake.config.switches.watchable_delay)
 
 
-async def inputs(fake: FakeHand) -> list[str]:
+async def inputs(fake: FakeCloudflare) -> list[str]:
     await fake.admin("/faults", "DELETE")
     return [each["uid"] for each in (await fake.api("GET", "/live_inputs")).result]
 
 
-async def api_requests(fake: FakeHand) -> int:
+async def api_requests(fake: FakeCloudflare) -> int:
     lines = (await fake.request("GET", f"{fake.origin}/__admin/requests")).json
     return sum(API in line for line in lines)

@@ -1,4 +1,4 @@
-"""A running fake Cloudflare on a free port, and a hand on it: its API, its delivery host and its controls."""
+"""A running fake Cloudflare on a free port: its API, its delivery host and its controls."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Answer:
 
 
 @dataclass
-class FakeHand:
+class FakeCloudflare:
     origin: str
     config: FakeConfig
     clock: Clock
@@ -109,10 +109,10 @@ class FakeHand:
 
 
 @asynccontextmanager
-async def fake_cloudflare(config: FakeConfig | None = None) -> AsyncIterator[FakeHand]:
+async def fake_cloudflare(config: FakeConfig | None = None) -> AsyncIterator[FakeCloudflare]:
     config, clock = config or FakeConfig(), Clock()
     async with serving(make_app(config, clock)) as origin, aiohttp.ClientSession() as http:
-        yield FakeHand(origin, config, clock, http)
+        yield FakeCloudflare(origin, config, clock, http)
 
 
 @dataclass

@@ -23,7 +23,7 @@ from tests.unit.providers.local.packager.tags import stream
 from tests.waiting import PATIENCE
 
 
-class LocalStage:
+class LocalDriver:
     """Publishes over plain RTMP: headers and one second at once, then a second for every `watchable`."""
 
     def __init__(self, provider: LocalProvider, clock: Clock) -> None:
@@ -68,11 +68,11 @@ class LocalStage:
     async def advance(self, seconds: float) -> None:
         self.clock.advance(seconds)
 
-    async def take_only(self, reconnect_timeout: int) -> bool:
+    async def accept_only(self, reconnect_timeout: int) -> bool:
         return False
 
     async def _until(self, live: LiveInput, wanted: Callable[[Phase], bool]) -> None:
-        """Wait for what the sockets and the provider's own look at the clock will bring."""
+        """Wait until the phase is reached: bytes are under way, and the provider checks its clock by itself."""
         async with asyncio.timeout(PATIENCE):
             while not wanted((await self.provider.state(live.uid)).phase):  # noqa: ASYNC110 (bytes are under way)
                 await asyncio.sleep(0.01)
@@ -83,7 +83,7 @@ class LocalStage:
 
 
 @asynccontextmanager
-async def local_stage(tasks: Tasks) -> AsyncIterator[LocalStage]:
+async def local_driver(tasks: Tasks) -> AsyncIterator[LocalDriver]:
     clock = Clock()
     with tempfile.TemporaryDirectory() as home:
         files = ensure_local_certificate(Path(home) / "tls", ["localhost"])
@@ -102,7 +102,7 @@ async def local_stage(tasks: Tasks) -> AsyncIterator[LocalStage]:
             config, MemoryInputStore(), tasks.spawn, clock=clock.monotonic, monotonic=clock.monotonic
         )
         await provider.start()
-        stage = LocalStage(provider, clock)
-        yield stage
-        await stage.aclose()
+        driver = LocalDriver(provider, clock)
+        yield driver
+        await driver.aclose()
         await provider.aclose()
