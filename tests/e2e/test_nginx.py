@@ -18,6 +18,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from aiohttp import ClientSession
 
 from tests.e2e.server import ROOT, Server
 from tests.servers import free_port
@@ -112,6 +113,11 @@ def poll() -> str:
     return f"/api/pub/public/v1/orgs/{uuid4()}/channels/{uuid4()}/conference/stream_status"
 
 
+def create_token(server: Server, organization: str) -> str:
+    create = [sys.executable, "-m", "service", "token", "create", "--org", organization, "--user", str(uuid4())]
+    return subprocess.check_output(create, cwd=ROOT, env=server.environment, text=True).strip()
+
+
 @pytest.mark.parametrize(
     "path", ["/metrics", "/metrics/", "/readyz", "/readyz/", "/%6detrics", "//metrics", "/a/../readyz"]
 )
@@ -123,15 +129,28 @@ def test_what_is_for_the_operator_is_hidden(nginx: Nginx, path: str) -> None:
 
 def test_links_carry_the_host_and_the_port_that_the_client_used(nginx: Nginx, server: Server) -> None:
     organization = str(uuid4())
-    create = [sys.executable, "-m", "service", "token", "create", "--org", organization, "--user", str(uuid4())]
-    token = subprocess.check_output(create, cwd=ROOT, env=server.environment, text=True).strip()
-    channels, authorization = f"/api/pub/v1/orgs/{organization}/channels", f"Token {token}"
+    channels = f"/api/pub/v1/orgs/{organization}/channels"
+    authorization = f"Token {create_token(server, organization)}"
     for name in "ab":
         body = json.dumps({"name": name}).encode()
         made = nginx.ask("POST", channels, body, Authorization=authorization, Content_Type="application/json")
         assert made.status == 201
     page = nginx.ask("GET", f"{channels}?page_size=1", Authorization=authorization)
     assert page.json["next"].startswith(f"http://127.0.0.1:{nginx.port}/api/")
+
+
+async def test_a_websocket_is_passed_on(nginx: Nginx, server: Server) -> None:
+    async with ClientSession(f"http://127.0.0.1:{nginx.port}") as session:
+        organization = str(uuid4())
+        token = create_token(server, organization)
+        headers = {"Authorization": f"Token {token}"}
+        async with session.get("/api/v5/messagerouter", headers=headers) as response:
+            router = await response.json()
+        assert router["url"].startswith(f"ws://127.0.0.1:{nginx.port}/")
+        channels = f"/api/pub/v1/orgs/{organization}/channels"
+        async with session.ws_connect(router["url"]) as socket:
+            await socket.send_json({"action": "subscribe", "channel": channels, "token": router["permission_token"]})
+            assert (await socket.receive_json(timeout=PATIENCE))["action"] == "subscribed"
 
 
 def test_answers_of_the_service_have_one_cors_header_cached_or_not(nginx: Nginx, poll: str) -> None:
