@@ -26,7 +26,7 @@ STUDIO_MODULES = (
     "access all_channels api channel chart connect copy dialog dom enter errors format forms health history icons "
     "list_screen main new_channel options pages panel poll preview recordings say session sessions sign_in states streams"
 )
-STUDIO = (*(f"studio/{name}.js" for name in STUDIO_MODULES.split()), "client/conference.js")
+STUDIO = (*(f"studio/{name}.js" for name in STUDIO_MODULES.split()), "client/conference.js", "client/realtime.js")
 STYLES = ("tokens.css", "index.css", "watch.css", "studio.css")
 ICONS = ("icon.svg",)
 OLD_ICONS = ("favicon.ico",)

@@ -12,7 +12,9 @@ from typing import Any
 
 import pytest
 
+from service.wiring.domain import Conference
 from tests.api.conftest import Api
+from tests.api.people import Person
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "scripts" / "examples"
@@ -80,6 +82,46 @@ async def test_the_client_calls_and_pages_and_tells_errors(api: Api) -> None:
         "visitor": [True, "getMe", 401, ["detail"], "getMe: 401 Invalid token."],
         "not there": [True, "getMessage", 404, ["detail"], "getMessage: 404 Not found."],
     }
+
+
+@needs_node
+async def test_subscriptions_resume_without_a_gap(api: Api, ada: Person, conference: Conference) -> None:
+    channel = await ada.channel()
+    process = await asyncio.create_subprocess_exec(
+        NODE or "",
+        "--experimental-websocket",
+        str(USES / "subscribe.mjs"),
+        env={**os.environ, **address(api), "ORGANIZATION": str(api.organization), "CHANNEL": channel},
+        stdout=asyncio.subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    lines = process.stdout
+
+    async def told() -> Any:
+        async with asyncio.timeout(PATIENCE):
+            return json.loads(await lines.readline())
+
+    try:
+        begun = sorted([await told(), await told(), await told()])
+        assert begun[:2] == [["live", True], ["refused", "SubscriptionError", 404, ["detail"], begun[1][4]]]
+        assert begun[2] == ["reset"]
+        await ada.say(channel, "first")
+        assert await told() == ["added", "first"]
+        for number in range(3):
+            conference.realtime.disconnect_all()
+            await ada.say(channel, f"missed {number}")
+            await ada.say(channel, f"also {number}")
+            assert [await told(), await told()] == [["live", False], ["live", True]]
+            assert [await told(), await told()] == [["added", f"missed {number}"], ["added", f"also {number}"]]
+        for text in ("renew", "renewed", "close"):
+            await ada.say(channel, text)
+            assert await told() == ["added", text]
+        async with asyncio.timeout(PATIENCE):
+            assert (await lines.read(), await process.wait()) == (b"", 0)
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
 
 
 @needs_tsc

@@ -95,8 +95,12 @@ class Realtime:
                     await self._empty.wait()
         except TimeoutError:
             log.warning("sockets did not close in time", left=len(self._sockets))
-            for socket in list(self._sockets):
-                socket.abort()
+            self.disconnect_all()
+
+    def disconnect_all(self) -> None:
+        """Disconnect every client at once, as a failure of the network does. They connect again and resume."""
+        for socket in list(self._sockets):
+            socket.abort()
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:
         websocket = web.WebSocketResponse(

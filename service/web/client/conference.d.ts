@@ -1,4 +1,7 @@
 // Made by scripts/make-client from the OpenAPI document: change that, not this.
+import type { Subscription, SubscriptionHandlers } from "./realtime.js";
+export { SubscriptionError } from "./realtime.js";
+export type { Change, Subscription, SubscriptionHandlers } from "./realtime.js";
 
 /** Action on the session. */
 export type Action = "start" | "stop";
@@ -356,6 +359,7 @@ export type Answer<K extends OperationName> = Member<K, "answer">;
 /** Operations that answer a page of a collection. */
 export type CollectionName = { [K in OperationName]: Answer<K> extends { next: string | null } ? K : never }[OperationName];
 
+type Paths<K extends OperationName> = "path" extends keyof Operations[K] ? [path: Member<K, "path">] : [];
 type Arguments<K extends OperationName> = {} extends Needed<K> ? [request?: Request<K>] : [request: Request<K>];
 
 /** An answer that is not a success. `body` is what the service said about it; `retryAfter` is in seconds. */
@@ -367,9 +371,20 @@ export declare class ApiError extends Error {
 }
 
 export declare class ConferenceClient {
-  constructor(options: { baseUrl: string; authorization?: string; fetch?: typeof globalThis.fetch });
+  constructor(options: {
+    baseUrl: string;
+    authorization?: string;
+    fetch?: typeof globalThis.fetch;
+    WebSocket?: typeof globalThis.WebSocket;
+  });
   baseUrl: string;
   authorization: string | undefined;
+  /** The path of an operation: the channel of a subscription to its changes. */
+  pathOf<K extends OperationName>(operation: K, ...path: Paths<K>): string;
+  /** Subscribe to the changes of a resource or a collection, and resume after every reconnect. */
+  subscribe<R = Record<string, unknown>>(channel: string, handlers: SubscriptionHandlers<R>): Subscription;
+  /** Continue the subscriptions with the present authorization, before the old one expires. */
+  renew(): void;
   call<K extends OperationName>(operation: K, ...request: Arguments<K>): Promise<Answer<K>>;
   /** The next page of a collection, or null after the last. */
   next<K extends CollectionName>(

@@ -1,4 +1,5 @@
 // Made by scripts/make-client from the OpenAPI document: change that, not this.
+import { Realtime } from "./realtime.js";
 
 export const OPERATIONS = {
   addMember: ["POST", "/api/pub/v1/orgs/{organization_id}/channels/{channel_id}/members"],
@@ -59,6 +60,8 @@ export const OPERATIONS = {
   testWebhook: ["POST", "/api/pub/v1/orgs/{organization_id}/webhooks/{webhook_id}/test"],
 };
 
+export { SubscriptionError } from "./realtime.js";
+
 /** An answer that is not a success. `body` is what the service said about it. */
 export class ApiError extends Error {
   constructor(operation, status, body, retryAfter) {
@@ -73,15 +76,35 @@ export class ApiError extends Error {
 
 /** Calls operations by name. `authorization` is the whole header: "Token …" or "Bearer …". */
 export class ConferenceClient {
-  constructor({ baseUrl, authorization, fetch = globalThis.fetch }) {
+  #realtime = null;
+
+  constructor({ baseUrl, authorization, fetch = globalThis.fetch, WebSocket = globalThis.WebSocket }) {
     this.baseUrl = baseUrl.replace(/\/+$/, "");
     this.authorization = authorization;
     this.fetch = fetch.bind(globalThis);
+    this.WebSocket = WebSocket;
+  }
+
+  /** The path of an operation: the channel of a subscription to its changes. */
+  pathOf(operation, path = {}) {
+    return OPERATIONS[operation][1].replace(/\{(\w+)\}/g, (_, name) => encodeURIComponent(path[name]));
+  }
+
+  /** Subscribe to the changes of a resource or a collection, and resume after every reconnect. */
+  subscribe(channel, handlers) {
+    const { baseUrl, WebSocket } = this;
+    this.#realtime ??= new Realtime({ baseUrl, WebSocket, authorization: () => this.authorization });
+    return this.#realtime.subscribe(channel, handlers);
+  }
+
+  /** Continue the subscriptions with the present authorization, before the old one expires. */
+  renew() {
+    this.#realtime?.renew();
   }
 
   async call(operation, { path = {}, query = {}, body, signal } = {}) {
-    const [method, template] = OPERATIONS[operation];
-    const url = new URL(this.baseUrl + template.replace(/\{(\w+)\}/g, (_, name) => encodeURIComponent(path[name])));
+    const [method] = OPERATIONS[operation];
+    const url = new URL(this.baseUrl + this.pathOf(operation, path));
     for (const [name, value] of Object.entries(query)) {
       for (const each of [value].flat()) if (each !== undefined) url.searchParams.append(name, String(each));
     }

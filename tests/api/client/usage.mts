@@ -1,6 +1,6 @@
 // What the client's types must let through and what not: every line below a "@ts-expect-error" has to be one.
 
-import { ApiError, ConferenceClient, OPERATIONS, type Answer, type MessageAnswer } from "../../../service/web/client/conference.js";
+import { ApiError, ConferenceClient, OPERATIONS, type Answer, type MessageAnswer, type Subscription } from "../../../service/web/client/conference.js";
 
 const client = new ConferenceClient({ baseUrl: "http://127.0.0.1", authorization: "Token x" });
 const organization = { organization_id: "a" };
@@ -41,6 +41,24 @@ try {
 const [method, template]: readonly [string, string] = OPERATIONS.getMe;
 console.log(name, email, seconds, live, key, nothing, id, sent.id, method, template);
 
+// Changes.
+const place: string = client.pathOf("listMessages", path);
+const subscription: Subscription = client.subscribe<MessageAnswer>(place, {
+  since: 3,
+  onChange: (change) => {
+    if (change.action === "added") console.log(change.resource.body.version, change.resource_id, change.id);
+    if (change.action === "changed") console.log(change.resource.body?.version);
+  },
+  onReset: () => console.log(subscription.id),
+  onLive: (live) => console.log(live ? "live" : "poll"),
+  onEnd: (reason) => console.log(reason.status, reason.body),
+});
+client.renew();
+subscription.close();
+// @ts-expect-error: a channel is needed
+client.pathOf("listMessages", organization);
+// @ts-expect-error: a removed resource is not sent
+client.subscribe(place, { onChange: (change) => change.action === "removed" && change.resource.id });
 // @ts-expect-error: there is no such operation
 await client.call("getNothing");
 // @ts-expect-error: a path is needed
