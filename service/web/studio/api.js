@@ -38,6 +38,15 @@ export class Api {
       clearTimeout(silence);
     }
   }
+
+  /** Return a function that subscribes to the changes of a collection or resource, until `signal` is aborted (see `poll`). */
+  follow(operation, signal, channel) {
+    const path = channel ? { ...this.#path, channel_id: channel } : this.#path;
+    return (handlers) => {
+      const subscription = this.#client.subscribe(this.#client.pathOf(operation, path), handlers);
+      signal.addEventListener("abort", () => subscription.close());
+    };
+  }
 }
 
 /** Return the cursor in a page's link, or null. The rest is ignored: the link's host may differ from the page's. */

@@ -130,5 +130,5 @@ function panels(body, shown, stream) {
     const now = await shown.api.call("getStream", { channel: shown.id });
     if (asked === changes) update(now); // otherwise the answer may predate a change made here
   };
-  poll(refresh, STREAM_EVERY_MS, shown.signal);
+  poll(refresh, STREAM_EVERY_MS, shown.signal, shown.api.follow("getStream", shown.signal, shown.id));
 }

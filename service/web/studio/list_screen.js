@@ -11,7 +11,7 @@ const PAGE_SIZE = 24;
 const TYPING_MS = 250;
 
 /**
- * Show a list screen. `route`: this screen's "#/…"; `operation`: the list operation, polled every `everyMs`; `filters`: controls whose
+ * Show a list screen. `route`: this screen's "#/…"; `operation`: the list operation, polled every `everyMs` while no changes arrive; `filters`: controls whose
  * names are query parameters; `list`: the element for the rows; `keyOf` and `make`: see Rows; `empty(filtered, more)`: returns the
  * paragraphs for an empty page.
  */
@@ -55,7 +55,7 @@ export function listScreen(context, { heading, intro, route, operation, everyMs,
     nothing,
     pages.element,
   );
-  const now = poll(ask, everyMs, signal);
+  const now = poll(ask, everyMs, signal, api.follow(operation, signal));
   follow(filters, query, signal, () => {
     parameters = chosen(filters); // from the first page
     const text = new URLSearchParams(parameters).toString();

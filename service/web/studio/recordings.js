@@ -52,7 +52,7 @@ export function recordingsPanel({ api, id, signal }) {
     cursor = to;
     now();
   };
-  const now = poll(refresh, EVERY_MS, signal);
+  const now = poll(refresh, EVERY_MS, signal, api.follow("listRecordings", signal, id));
   const nudge = (state) => {
     if (state === "ended") for (const wait of REFRESHES_AFTER_END_MS) setTimeout(now, wait);
   };

@@ -58,7 +58,7 @@ export function sessionsPanel({ api, id, signal }) {
       send: () => change("stop"),
     });
   table.hidden = true;
-  const now = poll(refresh, EVERY_MS, signal);
+  const now = poll(refresh, EVERY_MS, signal, api.follow("listStreamSessions", signal, id));
   const nudge = () => {
     now();
     setTimeout(now, REFRESH_AGAIN_MS);
