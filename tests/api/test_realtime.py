@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from service.api.realtime.sockets import SOCKET
 from tests.api.conftest import Api
-from tests.api.people import Person
+from tests.api.people import Person, new_user
 from tests.api.realtime import quiet, socket_of
 
 
@@ -87,3 +87,68 @@ async def test_a_request_without_upgrade_says_what_this_is(api: Api) -> None:
     async with api.client.get(SOCKET) as response:
         assert response.status == 426 and response.headers["Upgrade"] == "websocket"
         assert "WebSocket" in (await response.json())["detail"]
+
+
+async def test_joined_channels_carry_each_users_unread_counts(api: Api, ada: Person, bob: Person) -> None:
+    channel = await ada.channel(members=[bob.id])
+    hers, his = (f"{api.base}/users/{each.id}/joined-channels" for each in (ada, bob))
+    async with socket_of(api.client) as socket:
+        since = await socket.subscribed(hers, ada.token)
+        await socket.subscribed(f"{his}/{channel}", bob.token)
+        said = await ada.say(channel, "hello", notify_users=[bob.id])
+        changes = {each["channel"]: each for each in await socket.changes(2)}
+        for path, unread in ((hers, 0), (f"{his}/{channel}", 1)):
+            assert changes[path]["resource_id"] == channel and changes[path]["action"] == "changed"
+            assert changes[path]["resource"] == {
+                "id": channel,
+                "latest_message": said,
+                "latest_message_created_at": said["created_at"],
+                "unread_message_count": unread,
+                "unread_mention_count": unread,
+            }
+        await bob.patch(f"channels/{channel}/members/{bob.id}", {"last_seen_at": "2100-01-01T00:00:00Z"})
+        seen = await socket.change()
+        assert seen["channel"] == f"{his}/{channel}"
+        assert (seen["resource"]["unread_message_count"], seen["resource"]["unread_mention_count"]) == (0, 0)
+        await quiet(socket, hers, ada.token)
+    async with socket_of(api.client) as again:
+        await again.subscribed(hers, ada.token, since=since)
+        assert (await again.change())["resource"]["latest_message"] == said
+
+
+async def test_a_new_direct_channel_appears_for_its_members_only(api: Api, ada: Person, bob: Person) -> None:
+    eve = await new_user(api, "Eve")
+    async with socket_of(api.client) as socket, socket_of(api.client) as hers:
+        for path in ("joined-channels", "dm-channels"):
+            await socket.subscribed(f"{api.base}/users/{bob.id}/{path}", bob.token)
+            await hers.subscribed(f"{api.base}/users/{eve.id}/{path}", eve.token)
+        channel = await ada.direct(bob)
+        changes = {each["channel"].rpartition("/")[2]: each for each in await socket.changes(2)}
+        assert {each["resource_id"] for each in changes.values()} == {channel}
+        joined = changes["joined-channels"]["resource"]
+        assert joined == (await bob.seen(f"users/{bob.id}/joined-channels/{channel}"))
+        await quiet(hers, f"{api.base}/users/{eve.id}/dm-channels", eve.token)
+
+
+async def test_members_settings_notifications_and_conferences_are_covered(api: Api, ada: Person, bob: Person) -> None:
+    channel = await ada.channel()
+    room = f"{api.base}/channels/{channel}"
+    async with socket_of(api.client) as socket:
+        await socket.subscribed(f"{room}/members", ada.token)
+        member = await ada.made(f"channels/{channel}/members", {"member_id": bob.id})
+        change = await socket.change()
+        assert (change["action"], change["resource_id"], change["resource"]) == ("added", bob.id, member)
+        settings = f"{room}/members/{bob.id}/notification_settings"
+        await socket.subscribed(settings, bob.token)
+        await bob.patch(settings, {"mode": "mentions"})
+        changed = await socket.change()
+        assert (changed["channel"], changed["resource"]["mode"]) == (settings, "mentions")
+        await socket.subscribed(f"{api.base}/users/{bob.id}/notifications", bob.token)
+        said = await ada.say(channel, "hello", notify_users=[bob.id])
+        notification = await socket.change()
+        assert (notification["action"], notification["resource"]["message_id"]) == ("added", said["id"])
+        await socket.subscribed(f"{api.base}/users/{ada.id}/active_conferences", ada.token)
+        await ada.say(channel, type="call_request")
+        call = await socket.change()
+        assert (call["action"], call["resource_id"]) == ("added", channel)
+        assert call["resource"]["participant_count"] == 1

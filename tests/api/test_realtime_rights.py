@@ -8,7 +8,8 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import update
 
-from service.api.realtime.paths import COVERED, NOTIFICATIONS
+from service.api.event_forms import NOTIFICATIONS
+from service.api.realtime.paths import COVERED
 from service.store import tables
 from service.wiring.domain import Conference
 from tests.api.conftest import Api
@@ -52,6 +53,55 @@ async def test_each_path_is_permitted_as_its_get_is(api: Api, ada: Person, bob: 
                     assert (path, name, status) == (path, name, response.status)
                     if status != 200:
                         assert answer["error"] == body
+
+
+async def test_a_removed_member_receives_nothing_more(api: Api, ada: Person, bob: Person) -> None:
+    channel = await ada.channel(is_private=True, members=[bob.id])
+    path = f"{api.base}/channels/{channel}/messages"
+    async with socket_of(api.client) as socket:
+        await socket.subscribed(path, bob.token)
+        first = await ada.say(channel)
+        assert (await socket.change())["resource_id"] == first["id"]
+        await ada.delete(f"channels/{channel}/members/{bob.id}")
+        await ada.say(channel)
+        ended = await socket.receive()
+        assert ended == {"action": "unsubscribed", "channel": path, "status": 404, "error": {"detail": "Not found."}}
+        again = await socket.subscribe(path, bob.token)
+        assert (again["action"], again["status"]) == ("refused", 404)
+
+
+async def test_a_channel_made_private_is_for_its_members_only(api: Api, ada: Person, bob: Person) -> None:
+    channel = await ada.channel()
+    path = f"{api.base}/channels/{channel}/messages"
+    async with socket_of(api.client) as hers, socket_of(api.client) as his:
+        await hers.subscribed(path, ada.token)
+        await his.subscribed(path, bob.token)
+        await ada.patch(f"channels/{channel}", {"is_private": True})
+        said = await ada.say(channel)
+        assert (await hers.change())["resource_id"] == said["id"]
+        assert (await his.receive())["action"] == "unsubscribed"
+
+
+async def test_subscriptions_end_with_the_channel(api: Api, ada: Person) -> None:
+    channel = await ada.channel()
+    paths = [f"{api.base}/channels/{channel}/messages", f"{api.public(channel)}/stream_status"]
+    async with socket_of(api.client) as socket:
+        for path in paths:
+            await socket.subscribed(path, ada.token)
+        await ada.delete(f"channels/{channel}")
+        ended = [await socket.receive() for _ in paths]
+        assert {each["channel"] for each in ended} == set(paths)
+        assert {(each["action"], each["status"]) for each in ended} == {("unsubscribed", 404)}
+
+
+async def test_private_channels_are_in_the_list_of_members_only(api: Api, ada: Person, bob: Person) -> None:
+    path = f"{api.base}/channels"
+    async with socket_of(api.client) as hers, socket_of(api.client) as his:
+        await hers.subscribed(path, ada.token)
+        await his.subscribed(path, bob.token)
+        secret, news = await ada.channel("Secret", is_private=True), await ada.channel("News")
+        assert [each["resource_id"] for each in await hers.changes(2)] == [secret, news]
+        assert (await his.change())["resource_id"] == news
 
 
 async def test_a_revoked_token_ends_its_subscriptions(api: Api, ada: Person) -> None:

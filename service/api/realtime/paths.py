@@ -9,7 +9,8 @@ from uuid import UUID
 
 from service.api import channels, members, messages, notifications
 from service.api.conference import CONFERENCE, ORGANIZATION
-from service.api.joined import DIRECT, JOINED, USER
+from service.api.event_forms import ACTIVE_CONFERENCES, NOTIFICATIONS
+from service.api.joined import DIRECT, JOINED
 from service.api.public_schemas import PATH as PUBLIC
 from service.api.public_schemas import STATUS
 from service.domain.access import only_self
@@ -27,7 +28,6 @@ from service.domain.paging import PageRequest
 MAX_PATH = 512
 """The longest path, in characters. All covered paths are shorter."""
 
-NOTIFICATIONS = USER + "/notifications"
 STREAM_STATUS = PUBLIC + STATUS
 NO_SUCH_PATH = "There are no changes of this path. See “Real-time” in the API reference for the paths."
 
@@ -66,7 +66,7 @@ class Path:
 
     @property
     def keys(self) -> tuple[str, ...]:
-        """The path, and for one of a user the same path of all users (`personal.USER_ID`)."""
+        """The path, and for one of a user the same path of all users (`events.event.USER_ID`)."""
         user_id = self.ids.get("user_id")
         return (self.text,) if user_id is None else (self.text, self.text.replace(f"/{user_id}", f"/{USER_ID}", 1))
 
@@ -181,7 +181,7 @@ _CHECKS: dict[str, Check | None] = {
     DIRECT: _of_user,
     DIRECT + "/{joined_id}": _of_direct,
     NOTIFICATIONS: _of_user,
-    USER + "/active_conferences": _of_conferences,
+    ACTIVE_CONFERENCES: _of_conferences,
     ORGANIZATION + "/conference/streams": _of_organization,
     CONFERENCE + "/create_stream": _of_channel,
     CONFERENCE + "/recorded_streams": _of_channel,

@@ -13,11 +13,6 @@ from service.domain.events.event import USER_ID, Action, Event, Scope
 from service.domain.events.ports import ReaderStore
 
 
-def is_personal(event: Event) -> bool:
-    """Return whether the event is for a path of each of several users."""
-    return USER_ID in event.channel
-
-
 def needs_member(event: Event) -> bool:
     """Return whether the event needs present values of each reader, and is only for members."""
     return (
