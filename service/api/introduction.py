@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from service.api import webhook_docs
 from service.api.realtime.description import REALTIME
 from service.http.openapi import Introduction
 
@@ -170,7 +171,7 @@ Deleting a channel ends its stream and deletes its messages in the background. I
 `call_request`, until `call_leave` or for two hours.
 """
 
-INTRODUCTION = CONVENTIONS + STREAMS + CONVERSATION + REALTIME
+INTRODUCTION = CONVENTIONS + STREAMS + CONVERSATION + REALTIME + webhook_docs.INTRODUCTION + webhook_docs.SIGNATURE
 """All sections, in the order of the document."""
 
 LICENSE = {"name": "MIT", "identifier": "MIT"}

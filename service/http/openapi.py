@@ -74,9 +74,17 @@ class Introduction:
 
 
 def document(
-    operations: Iterable[Operation], examples: Mapping[type[BaseModel], Any], introduction: Introduction
+    operations: Iterable[Operation],
+    examples: Mapping[type[BaseModel], Any],
+    introduction: Introduction,
+    webhooks: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """Return the whole document. `examples` maps the model of a body or an answer to an example of it."""
+    """Return the whole document.
+
+    Args:
+        examples: The models of bodies and answers, with an example each.
+        webhooks: The requests that the service sends (OpenAPI 3.1.0 §4.8.1).
+    """
     declared = list(operations)
     references, components = _schemas(declared)
     paths: dict[str, dict[str, Any]] = {}
@@ -94,6 +102,7 @@ def document(
         "servers": introduction.servers,
         "tags": [{"name": name, "description": described} for name, described in introduction.tags.items()],
         "paths": paths,
+        "webhooks": webhooks,
         "components": {"schemas": components, "securitySchemes": SECURITY_SCHEMES},
     }
 

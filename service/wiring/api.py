@@ -30,6 +30,7 @@ from service.api import (
     users,
     visitors,
     watch,
+    webhook_docs,
     webhooks,
 )
 from service.api.examples import EXAMPLES
@@ -110,7 +111,7 @@ def build_app(deps: ApiDependencies) -> web.Application:
 def described(deps: ApiDependencies) -> dict[str, Any]:
     """Return the OpenAPI document of all operations."""
     operations = [*_operations(deps), *public_schemas.operations()]
-    return document(operations, {**EXAMPLES, **WEBHOOK_EXAMPLES}, introduction(deps.version))
+    return document(operations, {**EXAMPLES, **WEBHOOK_EXAMPLES}, introduction(deps.version), webhook_docs.webhooks())
 
 
 def _operations(deps: ApiDependencies) -> list[Operation]:
