@@ -21,13 +21,13 @@ import structlog
 
 from providers.base import Provider
 from providers.heap import give_back_memory
-from service import metrics
 from service.concurrency.tasks import Tasks
 from service.exclusive import exclusive_use, own_provider
-from service.http.server import serving, transport_security
+from service.http.server import listening, serving, transport_security
+from service.metrics.polls import PollMetrics
 from service.private_files import protect_files
 from service.settings import Settings, url_host
-from service.wiring.api import build_app
+from service.wiring.api import build_app, build_metrics_app
 from service.wiring.service import Built, build
 
 log = structlog.get_logger(__name__)
@@ -105,7 +105,7 @@ async def _serve(built: Built, settings: Settings, port: int, tasks: Tasks, stac
     if provider.accepts_encoders:
         # Before HTTP: an encoder that waits loses data, a player that waits polls again.
         await provider.start()
-    answer, on_reply = conference.public.answer, metrics.PollMetrics(api.registry).note
+    answer, on_reply = conference.public.answer, PollMetrics(api.registry).note
     await stack.enter_async_context(
         serving(
             build_app(api),
@@ -117,6 +117,8 @@ async def _serve(built: Built, settings: Settings, port: int, tasks: Tasks, stac
             headers=transport_security(settings.hsts_max_age),
         )
     )
+    if settings.metrics_port is not None:
+        await stack.enter_async_context(listening(build_metrics_app(api), settings.metrics_host, settings.metrics_port))
     stack.push_async_callback(provider.aclose)  # again, because it stops before HTTP does
     stack.push_async_callback(conference.events.aclose)
     stack.push_async_callback(conference.realtime.aclose)

@@ -104,6 +104,15 @@ class Settings(BaseSettings):
         SettingRule('a port from 0 to 65535 (0: any free one), or "off" for no plain RTMP'),
     ] = 1935
     rtmps_port: Port = 1936
+    metrics_host: Host = "127.0.0.1"
+    metrics_port: (
+        Annotated[
+            int,
+            Field(ge=0, le=65535),
+            SettingRule("a port from 0 to 65535 (0: any free one); without it, /metrics is on the HTTP port"),
+        ]
+        | None
+    ) = None
     public_url: PublicUrl | None = None
     public_rtmp_host: Host | None = None
     trusted_proxies: Annotated[
@@ -254,6 +263,7 @@ class Settings(BaseSettings):
     def listens(self) -> list[tuple[str, str, int]]:
         """Return for each listener the variable that sets its port, an address to connect to, and the port."""
         ports: list[tuple[str, str, int | None]] = [("HTTP_PORT", self.http_host, self.http_port)]
+        ports += [("METRICS_PORT", self.metrics_host, self.metrics_port)]
         if self.provider is ProviderName.LOCAL:
             ports += [("RTMP_PORT", self.rtmp_host, self.rtmp_port), ("RTMPS_PORT", self.rtmp_host, self.rtmps_port)]
         return [(PREFIX + name, url_host(host).strip("[]"), port) for name, host, port in ports if port is not None]

@@ -28,6 +28,8 @@ class LocalConfig:
     tls: ssl.SSLContext
     renditions: tuple[Rendition, ...]
     max_transcodes: int
+    certificate: Path | None = None
+    """The PEM file of `tls`, for the metric of its expiry."""
     low_latency_part_seconds: float = PART_TARGET_LOW_LATENCY
     reads_enhanced_rtmp: bool = False
     ingest_limits: IngestLimits = field(default_factory=IngestLimits)

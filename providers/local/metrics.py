@@ -6,9 +6,14 @@ from providers.base import MetricKind, ProviderMetric
 from providers.local.ingest.limits import IngestCounters
 
 
-def local_metrics(ingest: IngestCounters, broadcasts: int, transcodes: int) -> list[ProviderMetric]:
-    """Return the metrics. `broadcasts` and `transcodes` are the numbers that run now."""
+def local_metrics(
+    ingest: IngestCounters, broadcasts: int, transcodes: int, certificate_expires: float | None = None
+) -> list[ProviderMetric]:
+    """Return the metrics. `broadcasts` and `transcodes` are the numbers that run now, `certificate_expires` is in Unix seconds."""
+    expiry = "conference_certificate_expiry_timestamp_seconds"
+    known = [] if certificate_expires is None else [certificate_expires]
     return [
+        *(_gauge(expiry, "End of the RTMPS certificate; 0 if it has expired.", each) for each in known),
         _gauge("conference_ingest_connections", "Open encoder connections.", ingest.connections),
         _gauge("conference_publishers", "Encoders that publish.", ingest.publishers),
         _gauge("conference_broadcasts", "Running broadcasts.", broadcasts),
@@ -21,7 +26,7 @@ def local_metrics(ingest: IngestCounters, broadcasts: int, transcodes: int) -> l
     ]
 
 
-def _gauge(name: str, text: str, value: int) -> ProviderMetric:
+def _gauge(name: str, text: str, value: float) -> ProviderMetric:
     return ProviderMetric(name, text, MetricKind.GAUGE, {"": value})
 
 

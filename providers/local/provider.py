@@ -46,6 +46,7 @@ from providers.local.storage.disk import DiskBackend
 from providers.local.storage.errors import StorageFull
 from providers.local.storage.recordings import RecordingCatalog
 from providers.local.storage.storage import Storage
+from providers.local.tls.expiry import expires_at
 from providers.local.transcoder.slots import TranscodeSlots
 from providers.local.transcoder.thumbnail import Thumbnails
 from providers.lock import ExclusiveLock
@@ -294,8 +295,10 @@ class LocalProvider:
             listener(event)
 
     def metrics(self) -> list[ProviderMetric]:
-        """Return what is counted of encoders, broadcasts and transcoders."""
-        return local_metrics(self._ingest.counters, len(self._broadcasts), self._transcoding.slots.used)
+        """Return what is counted of encoders, broadcasts and transcoders, and when the certificate expires."""
+        certificate = self._config.certificate
+        expires = None if certificate is None else expires_at(self._config.tls, str(certificate))
+        return local_metrics(self._ingest.counters, len(self._broadcasts), self._transcoding.slots.used, expires)
 
 
 def _new_key() -> str:

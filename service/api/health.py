@@ -51,6 +51,10 @@ class Readiness:
             return Ready(status="draining", checks=checks)
         return Ready(status="ready" if all(each == "ok" for each in outcomes) else "unready", checks=checks)
 
+    async def by_part(self) -> Mapping[str, str]:
+        """Return "ok" or an error for each part."""
+        return (await self.ask()).checks
+
     async def _outcome(self, name: str, check: Check) -> str:
         try:
             async with asyncio.timeout(self._check_timeout):
@@ -82,10 +86,15 @@ def operations(readiness: Readiness) -> list[Operation]:
     return [get_health, get_readiness]
 
 
-def metrics_routes(registry: CollectorRegistry) -> list[web.RouteDef]:
-    """Return the route of GET /metrics, in Prometheus' text format."""
+async def nothing_to_refresh() -> None:
+    """Refresh nothing before a scrape."""
+
+
+def metrics_routes(registry: CollectorRegistry, refresh: Callable[[], Awaitable[None]]) -> list[web.RouteDef]:
+    """Return the route of GET /metrics, in Prometheus' text format. `refresh` is awaited before each scrape."""
 
     async def metrics(_request: web.Request) -> web.Response:
+        await refresh()
         return web.Response(body=generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST, **NO_STORE})
 
     return [web.get("/metrics", metrics), web.get("/metrics/", metrics)]

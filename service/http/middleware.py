@@ -25,6 +25,9 @@ REQUEST_ID_HEADER = "X-Request-Id"
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 """Request ids of clients that are kept; any other is replaced."""
 
+_FILE = re.compile(r"^[^{]*\.[a-z]+$")
+"""The path of a file: without a variable part, with a suffix."""
+
 EVERYWHERE = {**CORS, **SAFETY}
 """Headers of every answer, errors included."""
 
@@ -32,7 +35,7 @@ Next = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class RequestMetrics:
-    """Request metrics: count and duration by route and status."""
+    """Request metrics: count by route and status, and duration, without requests that last as long as the client wants."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._requests = Counter(
@@ -42,12 +45,25 @@ class RequestMetrics:
             "conference_http_request_seconds", "Time to answer a request.", ("route",), registry=registry
         )
 
-    def note(self, request: web.Request, status: int, seconds: float) -> None:
+    def note(self, request: web.Request, response: web.StreamResponse, seconds: float) -> None:
         resource = request.match_info.route.resource
-        route = resource.canonical.rstrip("/") or "/" if resource is not None else "unmatched"
+        route = "unmatched" if resource is None else _series(resource.canonical)
         method = request.method if request.method in METHODS else "other"
-        self._requests.labels(method, route, str(status)).inc()
-        self._seconds.labels(route).observe(seconds)
+        self._requests.labels(method, route, str(response.status)).inc()
+        if not _lasts(request, response):
+            self._seconds.labels(route).observe(seconds)
+
+
+def _series(path: str) -> str:
+    """Return the label of a route. The files of the pages share one."""
+    return "files" if _FILE.search(path) else path.rstrip("/") or "/"
+
+
+def _lasts(request: web.Request, response: web.StreamResponse) -> bool:
+    """Return whether the response waits on purpose: a socket, an event stream, a blocking reload (RFC 8216bis §6.2.5.2)."""
+    if isinstance(response, web.WebSocketResponse) or "_HLS_msn" in request.query:
+        return True
+    return response.content_type == "text/event-stream"
 
 
 GUESSABLE = ("/api/pub/public/", "/watch/")
@@ -70,7 +86,7 @@ def envelope(metrics: RequestMetrics, guesses: Guesses | None = None, trusted_pr
             response.headers[REQUEST_ID_HEADER] = request_id
             for name, value in EVERYWHERE.items():
                 response.headers.setdefault(name, value)
-        metrics.note(request, response.status, time.perf_counter() - began)
+        metrics.note(request, response, time.perf_counter() - began)
         return response
 
     return around

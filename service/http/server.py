@@ -84,6 +84,18 @@ async def serving(
         await runner.cleanup()
 
 
+@asynccontextmanager
+async def listening(app: web.Application, host: str, port: int) -> AsyncIterator[None]:
+    """Serve a small application for operators on a port of its own, without the fast path. Errors: OSError."""
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_TIMEOUT)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, host, port).start()
+        yield
+    finally:
+        await runner.cleanup()
+
+
 def transport_security(max_age: int) -> dict[str, str]:
     """Return the header that makes browsers use only https for `max_age` seconds (RFC 6797); none for 0."""
     return {"Strict-Transport-Security": f"max-age={max_age}"} if max_age else {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -34,7 +34,7 @@ from service.api import (
     webhooks,
 )
 from service.api.examples import EXAMPLES
-from service.api.health import Readiness
+from service.api.health import Readiness, nothing_to_refresh
 from service.api.introduction import introduction
 from service.api.webhook_examples import WEBHOOK_EXAMPLES
 from service.domain.accounts import Authenticator
@@ -88,6 +88,10 @@ class ApiDependencies:
     version: str = "0"
     origin: Origin = field(default_factory=Origin)
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
+    scraped: Callable[[], Awaitable[None]] = nothing_to_refresh
+    """Awaited before each scrape of the metrics."""
+    metrics_are_public: bool = True
+    """Whether /metrics is on the HTTP port, and not on a listener of its own."""
     public_routes: Sequence[web.AbstractRouteDef] = ()
     guesses: Guesses | None = None
     body: BodyLimits = field(default_factory=BodyLimits)
@@ -104,7 +108,15 @@ def build_app(deps: ApiDependencies) -> web.Application:
     app.add_routes(index.routes())
     app.add_routes(watch.routes(deps.public_info, deps.origin))
     app.add_routes(studio.routes(deps.public_info))
-    app.add_routes(health.metrics_routes(deps.registry))
+    if deps.metrics_are_public:
+        app.add_routes(health.metrics_routes(deps.registry, deps.scraped))
+    return app
+
+
+def build_metrics_app(deps: ApiDependencies) -> web.Application:
+    """Return the application of the metrics' own listener."""
+    app = web.Application()
+    app.add_routes(health.metrics_routes(deps.registry, deps.scraped))
     return app
 
 

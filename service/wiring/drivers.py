@@ -118,6 +118,7 @@ def _local_config(settings: Settings, http_port: int, context: ssl.SSLContext) -
         rtmp_port=settings.rtmp_port,
         rtmps_port=settings.rtmps_port,
         tls=context,
+        certificate=certificate_files(settings).certificate,
         renditions=parse_renditions(",".join(settings.renditions)),
         max_transcodes=settings.max_transcodes,
         low_latency_part_seconds=settings.low_latency_part_seconds,

@@ -5,12 +5,13 @@ from __future__ import annotations
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 
-from prometheus_client import CollectorRegistry
-
 from providers.base import Provider, Spawn
-from service import metrics
+from service import VERSION
 from service.http.origin import Origin
 from service.jitsi import meeting_signer
+from service.metrics.provider import ProviderMetrics
+from service.metrics.runtime import RuntimeMetrics, new_registry
+from service.metrics.webhooks import WebhookMetrics
 from service.settings import Settings
 from service.wiring.api import ApiDependencies
 from service.wiring.domain import Conference, Ports, assembled
@@ -41,8 +42,8 @@ async def build(settings: Settings, port: int, spawn: Spawn, stack: AsyncExitSta
     store = await open_store(settings, stack)
     viewers = await open_viewers(settings, store, spawn, stack)
     provider = await make_provider(settings, port, store, spawn)
-    registry = CollectorRegistry()
-    registry.register(metrics.ProviderMetrics(provider))
+    registry = new_registry()
+    registry.register(ProviderMetrics(provider))
     ports = Ports(
         store,
         viewers,
@@ -57,9 +58,15 @@ async def build(settings: Settings, port: int, spawn: Spawn, stack: AsyncExitSta
     )
     conference = await stack.enter_async_context(assembled(ports))
     registry.register(conference.realtime.figures)
-    registry.register(metrics.WebhookMetrics(conference.deliverer.counts))
+    registry.register(WebhookMetrics(conference.deliverer.counts))
+    runtime = RuntimeMetrics(VERSION, provider.name, settings.data_dir, conference.api.readiness.by_part)
+    registry.register(runtime)
+    lag = spawn(runtime.measure_lag(), name="event loop lag")
+    stack.callback(lag.cancel)
     api = replace(
         conference.api,
+        scraped=runtime.refresh,
+        metrics_are_public=settings.metrics_port is None,
         origin=Origin(settings.public_url, settings.trusted_proxies),
         registry=registry,
         public_routes=[*conference.api.public_routes, *provider.routes()],

@@ -1,0 +1,33 @@
+"""The deliveries of webhooks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from service.domain.webhooks.deliverer import DeliveryCounts
+
+
+class WebhookMetrics(Collector):
+    """The metrics of webhooks."""
+
+    def __init__(self, counts: DeliveryCounts) -> None:
+        self._counts = counts
+
+    def collect(self) -> Iterable[Metric]:
+        """Yield the metrics. The gauges are about all nodes, and read every few seconds."""
+        name = "conference_webhook_deliveries"
+        outcomes = CounterMetricFamily(name, "Attempts to deliver an event to a webhook.", labels=["status"])
+        for status, number in self._counts.outcomes.items():
+            outcomes.add_metric([status.value], number)
+        yield outcomes
+        if (figures := self._counts.figures) is not None:
+            lag = "Age of the oldest event that waits for its delivery to a webhook, in seconds."
+            yield GaugeMetricFamily("conference_webhook_lag_seconds", lag, figures.lag)
+            states = GaugeMetricFamily("conference_webhooks", "Webhooks by state.", labels=["state"])
+            working = figures.webhooks - figures.failing - figures.disabled
+            for state, number in (("working", working), ("failing", figures.failing), ("disabled", figures.disabled)):
+                states.add_metric([state], number)
+            yield states
