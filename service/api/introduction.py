@@ -189,6 +189,8 @@ TAGS = {
     "Real-time": "The address of the WebSocket that sends changes.",
     "Webhooks": "Addresses of yours that receive the events of the organization, signed and in order.",
     "Public": "For players and visitors: no credentials.",
+    "API channel": "Inboxes, contacts, conversations and messages with the outside, for clients written for Chatwoot.",
+    "API channel: contacts' apps": "The public client API of an inbox: no token.",
     "Operations": "For the operator: liveness and readiness.",
 }
 """Every tag with its description, in the order of the document."""

@@ -18,7 +18,9 @@ from providers.negotiation import accepts_gzip
 from service.domain.accounts import Authenticator, Identity
 from service.domain.errors import Forbidden, NotFound
 from service.domain.identifiers import read_uuid
+from service.http.dialect import Dialect
 from service.http.errors import BadBody, Unsupported, invalid
+from service.http.forms import close_uploads
 from service.http.json_text import readable
 from service.http.operation import Call, Nothing, Operation, Reply
 from service.http.origin import Origin
@@ -56,6 +58,9 @@ def bind(
 
 
 def _handler(operation: Operation, authenticator: Authenticator, origin: Origin, limits: BodyLimits) -> Handler:
+    if operation.dialect is not None:
+        return _dialect_handler(operation, operation.dialect, authenticator, origin)
+
     async def handle(request: web.Request) -> web.StreamResponse:
         identity = None
         if not operation.public:
@@ -70,6 +75,38 @@ def _handler(operation: Operation, authenticator: Authenticator, origin: Origin,
         return _response(reply, request.headers.get("Accept-Encoding", ""), private=not operation.public)
 
     return handle
+
+
+def _dialect_handler(operation: Operation, dialect: Dialect, authenticator: Authenticator, origin: Origin) -> Handler:
+    async def call(request: web.Request) -> Reply:
+        identity = None if operation.public else await authenticator.authenticate(dialect.credentials(request))
+        query = _query(operation.query, request)
+        body: BaseModel = _NOTHING
+        if operation.takes_body:
+            body = _validated(operation.body, await dialect.read_body(request))
+        return await operation.handler(Call(request, {}, query, body, identity, origin.of(request)))
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        try:
+            reply = await call(request)
+        except Exception as error:
+            answer = dialect.refusal(error)
+            if answer is None:
+                raise
+            return answer
+        finally:
+            close_uploads(request)
+        return _response(reply, request.headers.get("Accept-Encoding", ""), private=True)
+
+    return handle
+
+
+def _validated(model: type[BaseModel], given: object) -> BaseModel:
+    """Return a decoded body as its model, whose fields say what they accept in forms."""
+    try:
+        return model.model_validate(given)
+    except ValidationError as error:
+        raise invalid(error) from None
 
 
 def _path(found: Mapping[str, str]) -> dict[str, UUID]:

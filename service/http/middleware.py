@@ -28,6 +28,9 @@ REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 _FILE = re.compile(r"^[^{]*\.[a-z]+$")
 """The path of a file: without a variable part, with a suffix."""
 
+HEADER_NAMES = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~, -]{1,1024}")
+"""A list of header names (RFC 9110 §5.6.2)."""
+
 EVERYWHERE = {**CORS, **SAFETY}
 """Headers of every answer, errors included."""
 
@@ -66,8 +69,17 @@ def _lasts(request: web.Request, response: web.StreamResponse) -> bool:
     return response.content_type == "text/event-stream"
 
 
-GUESSABLE = ("/api/pub/public/", "/watch/")
-"""Prefixes of public paths that contain a channel id."""
+GUESSABLE = ("/api/pub/public/", "/watch/", "/public/api/")
+"""Prefixes of public paths that contain an id which opens something."""
+
+GUESSED = ("channel_id", "inbox_identifier")
+"""These ids."""
+
+CREDENTIALS = ("Authorization", "api_access_token", "api-access-token")
+"""Headers with credentials."""
+
+FOREIGN_CLIENTS = "/public/api/"
+"""Prefix of the paths that browsers may call with any header: clients that we do not know call them."""
 
 
 def envelope(metrics: RequestMetrics, guesses: Guesses | None = None, trusted_proxies: Networks = ()) -> Middleware:
@@ -96,7 +108,7 @@ async def _answer(request: web.Request, handler: Next) -> web.StreamResponse:
     if is_coded(request.headers.getall("Content-Encoding", [])):
         return error_response(Coded()) or internal_error()
     if request.method == "OPTIONS" and request.match_info.http_exception is not None:  # no route answers it itself
-        return web.Response(status=204, headers=PREFLIGHT)
+        return web.Response(status=204, headers=_preflight(request))
     try:
         return await handler(request)
     except Exception as error:
@@ -109,11 +121,19 @@ async def _answer(request: web.Request, handler: Next) -> web.StreamResponse:
         return internal_error()
 
 
+def _preflight(request: web.Request) -> dict[str, str]:
+    wanted = request.headers.get("Access-Control-Request-Headers", "")
+    if request.path.startswith(FOREIGN_CLIENTS) and HEADER_NAMES.fullmatch(wanted):
+        return {**PREFLIGHT, "Access-Control-Allow-Headers": wanted, "Vary": "Access-Control-Request-Headers"}
+    return PREFLIGHT
+
+
 def _is_wrong_guess(request: web.Request, status: int) -> bool:
     """Return whether the response is to an unknown channel of a public path or to invalid credentials."""
     if status == 404:
-        return "channel_id" in request.match_info and request.path.startswith(GUESSABLE)
-    return status == 401 and "Authorization" in request.headers
+        guessed = any(name in request.match_info for name in GUESSED)
+        return guessed and request.path.startswith(GUESSABLE)
+    return status == 401 and any(name in request.headers for name in CREDENTIALS)
 
 
 def _counted(guesses: Guesses, request: web.Request, trusted_proxies: Networks) -> web.Response | None:

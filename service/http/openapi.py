@@ -33,7 +33,16 @@ SECURITY_SCHEMES = {
         "bearerFormat": "JWT",
         "description": "A short-lived access token: `Bearer <token>`.",
     },
+    "AccountToken": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "api_access_token",
+        "description": "An API token without a prefix. The header may be spelled `api-access-token` as well.",
+    },
 }
+
+PUB_API_SCHEMES = ("ApiToken", "AccessToken")
+"""The security schemes of the Pub API."""
 
 _ERROR_HEADERS = {
     401: ("WWW-Authenticate", "The kind of credentials wanted."),
@@ -113,6 +122,8 @@ _Key = tuple[type[BaseModel], JsonSchemaMode]
 def _schemas(operations: list[Operation]) -> tuple[dict[_Key, dict[str, Any]], dict[str, Any]]:
     models: dict[_Key, None] = {(Detail, "serialization"): None, (Problem, "serialization"): None}
     for each in operations:
+        if each.dialect is not None:
+            models |= {(form.model, "serialization"): None for form in each.dialect.error_forms.values()}
         if each.takes_body:
             models[each.body, "validation"] = None
         if each.query is not Nothing:
@@ -162,7 +173,7 @@ def _operation(
         "operationId": getattr(operation.handler, "__name__", operation.summary),
         "parameters": [*_path_parameters(operation), *_query_parameters(operation)],
         "responses": _responses(operation, references, examples),
-        "security": [] if operation.public else [{name: []} for name in SECURITY_SCHEMES],
+        "security": _security(operation),
     }
     if operation.description:
         described["description"] = operation.description
@@ -174,9 +185,18 @@ def _operation(
     return described
 
 
+def _security(operation: Operation) -> list[dict[str, list[str]]]:
+    if operation.public:
+        return []
+    if operation.dialect is not None:
+        return operation.dialect.security
+    return [{name: []} for name in PUB_API_SCHEMES]
+
+
 def _path_parameters(operation: Operation) -> list[dict[str, Any]]:
+    own = {} if operation.dialect is None else operation.dialect.parameters
     return [
-        {"name": name, "in": "path", "required": True, "schema": _identifier(name)}
+        {"name": name, "in": "path", "required": True, "schema": own.get(name) or _identifier(name)}
         for name in _PARAMETER.findall(operation.path)
     ]
 
@@ -216,7 +236,12 @@ def _responses(
     operation: Operation, references: dict[_Key, dict[str, Any]], examples: Mapping[type[BaseModel], Any]
 ) -> dict[str, Any]:
     responses: dict[str, Any] = {}
+    own_forms = {} if operation.dialect is None else operation.dialect.error_forms
     for status in operation.errors:
+        if (form := own_forms.get(status)) is not None:
+            own = _response(status, references[form.model, "serialization"], dict(form.example))
+            responses[str(status)] = own
+            continue
         model: type[BaseModel] = Problem if status == 400 else Detail
         responses[str(status)] = _response(status, references[model, "serialization"], ERROR_EXAMPLES[status])
     for status, answer in operation.answers.items():

@@ -9,6 +9,7 @@ A handler is declared once, with its models; its binding (`binding.py`) and its 
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
@@ -18,7 +19,10 @@ from aiohttp import web
 from pydantic import BaseModel
 
 from service.domain.accounts import Identity
-from service.domain.errors import NotAuthenticated
+from service.domain.errors import NotAuthenticated, NotFound
+from service.http.dialect import Dialect
+
+_NUMBER = re.compile(r"[1-9][0-9]{0,8}", re.ASCII)
 
 
 class Nothing(BaseModel):
@@ -47,6 +51,20 @@ class Call(Generic[Q, B]):
             raise NotAuthenticated
         return self.identity
 
+    def number(self, name: str) -> int:
+        """Return an integer id of the path. Raise NotFound for any other text."""
+        written = self.request.match_info[name]
+        if _NUMBER.fullmatch(written) is None:
+            raise NotFound
+        return int(written)
+
+    def text(self, name: str) -> str:
+        """Return a path parameter that is any text. Raise NotFound if it contains NUL, which no stored text does."""
+        written = self.request.match_info[name]
+        if "\0" in written:
+            raise NotFound
+        return written
+
 
 @dataclass(frozen=True, slots=True)
 class Reply:
@@ -59,13 +77,13 @@ class Reply:
 
 Handler = Callable[[Call[Any, Any]], Awaitable[Reply]]
 
-USUAL_ERRORS = (401, 403, 404, 405, 429, 500, 503)
+USUAL_ERRORS: tuple[int, ...] = (401, 403, 404, 405, 429, 500, 503)
 """Errors of every operation with credentials, in addition to its own."""
 
-PUBLIC_ERRORS = (404, 405, 429, 500, 503)
+PUBLIC_ERRORS: tuple[int, ...] = (404, 405, 429, 500, 503)
 """Errors of every public operation, in addition to its own."""
 
-BODY_ERRORS = (400, 408, 413, 415)
+BODY_ERRORS: tuple[int, ...] = (400, 408, 413, 415)
 """Additional errors of every operation with a body."""
 
 
@@ -88,6 +106,8 @@ class Operation:
     """Media type of successful responses."""
     headers: Mapping[str, str] = field(default_factory=dict)
     """Headers of successful responses, with their descriptions."""
+    dialect: Dialect | None = None
+    """The conventions of its contract. None: those of the Pub API."""
 
     @property
     def takes_body(self) -> bool:
@@ -104,6 +124,7 @@ def operation(
     public: bool = False,
     errors: tuple[int, ...] = (),
     headers: Mapping[str, str] | None = None,
+    dialect: Dialect | None = None,
     tag: str,
     summary: str,
 ) -> Callable[[Callable[[Call[Q, B]], Awaitable[Reply]]], Operation]:
@@ -114,8 +135,11 @@ def operation(
     """
 
     def declare(handler: Callable[[Call[Q, B]], Awaitable[Reply]]) -> Operation:
-        usual = PUBLIC_ERRORS if public else USUAL_ERRORS
-        own = BODY_ERRORS if body is not Nothing else (400,) if query is not Nothing else ()
+        if dialect is None:
+            usual, of_body = PUBLIC_ERRORS if public else USUAL_ERRORS, BODY_ERRORS
+        else:
+            usual, of_body = dialect.public_errors if public else dialect.usual_errors, dialect.body_errors
+        own = of_body if body is not Nothing else (400,) if query is not Nothing else ()
         return Operation(
             method=method,
             path=path,
@@ -129,6 +153,7 @@ def operation(
             summary=summary,
             description=inspect.cleandoc(handler.__doc__ or ""),
             headers=headers or {},
+            dialect=dialect,
         )
 
     return declare

@@ -111,6 +111,12 @@ class Database:
                 _in_transaction.reset(token)
 
     @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncConnection]:
+        """Begin a transaction that reads. Unlike `read` it repeats nothing. Raise Unavailable."""
+        async with self._translated(), self._engine.connect() as connection:
+            yield connection
+
+    @asynccontextmanager
     async def _turn(self) -> AsyncIterator[None]:
         """Wait for earlier writes to SQLite, which has one writer at a time and serves waiting ones in no order.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 from sqlalchemy import text
@@ -19,6 +19,7 @@ from service.store.database import Database
 from service.store.direct import StoredDirects
 from service.store.directory import StoredDirectory
 from service.store.events import StoredEvents, append
+from service.store.inboxes import StoredInboxes
 from service.store.live_inputs import StoredClaims
 from service.store.local_inputs import StoredInputs
 from service.store.members import StoredMembers
@@ -55,6 +56,7 @@ class StoreTransaction(Stores):
 
     def __init__(self, connection: AsyncConnection, describe: Describe) -> None:
         super().__init__(OneTransaction(connection))
+        self.inboxes = StoredInboxes(connection)
         self._describe = describe
         self.recorded: list[NewEvent] = []
         """The events to append at the end."""
@@ -69,7 +71,7 @@ class StoreTransaction(Stores):
 class Store(Stores):
     """All stores of the service. Needs a database with the newest schema (`migrate`).
 
-    Implements `domain.events.ports.Transactions`.
+    Implements `domain.events.ports.Transactions` and `domain.inboxes.ports.InboxStore`.
     """
 
     def __init__(self, url: str, describe: Describe | None = None, clock: Clock | None = None) -> None:
@@ -79,10 +81,15 @@ class Store(Stores):
         self._describe = describe or _without_form
         self._clock = clock or SystemClock()
         self._listeners: list[CommitListener] = []
+        self._delivery_listeners: list[Callable[[], None]] = []
 
     def on_commit(self, listener: CommitListener) -> None:
         """Call `listener` from now on, after every transaction with events."""
         self._listeners.append(listener)
+
+    def on_delivery(self, listener: Callable[[], None]) -> None:
+        """Call `listener` from now on, after every transaction with events for the webhook of an inbox."""
+        self._delivery_listeners.append(listener)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[StoreTransaction]:
@@ -93,6 +100,14 @@ class Store(Stores):
         for organization_id, last_id in heads:
             for listener in self._listeners:
                 listener(organization_id, last_id)
+        if transaction.inboxes.has_deliveries:
+            for wake in self._delivery_listeners:
+                wake()
+
+    @asynccontextmanager
+    async def reading_inboxes(self) -> AsyncIterator[StoredInboxes]:
+        async with self.database.reading() as connection:
+            yield StoredInboxes(connection)
 
     async def check(self) -> None:
         """Return if the database answers, for the readiness probe. Raise `domain.errors.Unavailable` if not."""

@@ -35,6 +35,8 @@ from service.api import (
 )
 from service.api.examples import EXAMPLES
 from service.api.health import Readiness, nothing_to_refresh
+from service.api.inboxes.examples import INBOX_EXAMPLES
+from service.api.inboxes.services import InboxServices
 from service.api.introduction import introduction
 from service.api.webhook_examples import WEBHOOK_EXAMPLES
 from service.domain.accounts import Authenticator
@@ -59,6 +61,7 @@ from service.http.middleware import RequestMetrics, envelope
 from service.http.openapi import document
 from service.http.operation import Operation
 from service.http.origin import Origin
+from service.wiring import inboxes
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +87,7 @@ class ApiDependencies:
     meetings: Meetings
     access: ConnectionAccess
     webhooks: Webhooks
+    inboxes: InboxServices
     trusted_proxies: Networks = ()
     version: str = "0"
     origin: Origin = field(default_factory=Origin)
@@ -103,6 +107,7 @@ def build_app(deps: ApiDependencies) -> web.Application:
     app = web.Application(middlewares=[around], client_max_size=deps.body.max_size)
     app.add_routes(deps.public_routes)
     app.add_routes(bind(_operations(deps), deps.authenticator, deps.origin, deps.body))
+    app.add_routes(inboxes.routes(deps.inboxes))
     app.add_routes(docs.routes(described(deps)))
     app.add_routes(web_files.routes())
     app.add_routes(index.routes())
@@ -120,10 +125,13 @@ def build_metrics_app(deps: ApiDependencies) -> web.Application:
     return app
 
 
-def described(deps: ApiDependencies) -> dict[str, Any]:
-    """Return the OpenAPI document of all operations."""
+def described(deps: ApiDependencies, *, pub_api_only: bool = False) -> dict[str, Any]:
+    """Return the OpenAPI document of all operations. `pub_api_only`: without those of other contracts."""
     operations = [*_operations(deps), *public_schemas.operations()]
-    return document(operations, {**EXAMPLES, **WEBHOOK_EXAMPLES}, introduction(deps.version), webhook_docs.webhooks())
+    if pub_api_only:
+        operations = [each for each in operations if each.dialect is None]
+    examples = {**EXAMPLES, **WEBHOOK_EXAMPLES, **INBOX_EXAMPLES}
+    return document(operations, examples, introduction(deps.version), webhook_docs.webhooks())
 
 
 def _operations(deps: ApiDependencies) -> list[Operation]:
@@ -145,4 +153,5 @@ def _operations(deps: ApiDependencies) -> list[Operation]:
         *visitors.operations(deps.visitors, deps.trusted_proxies),
         *public_player.operations(deps.public_info),
         *health.operations(deps.readiness),
+        *inboxes.operations(deps.inboxes),
     ]

@@ -9,6 +9,7 @@ import math
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from providers.base import Provider, Spawn
 from service import VERSION
@@ -18,6 +19,7 @@ from service.api.public_stream import routes as public_routes
 from service.api.realtime.paths import Permissions
 from service.api.realtime.sockets import Realtime, RealtimePorts
 from service.api.stream_events import StreamEvents
+from service.attachment_files import ATTACHMENTS, DiskAttachmentFiles
 from service.clock import Clock, SystemClock
 from service.domain.accounts import Accounts
 from service.domain.audience.log import AudienceLog
@@ -35,6 +37,7 @@ from service.domain.conversation.purge import Purge
 from service.domain.events.ports import EventBus
 from service.domain.guess_limits import Guesses, GuessLimits
 from service.domain.health.stream_health import StreamDiagnostics
+from service.domain.inboxes.ports import AttachmentFiles
 from service.domain.outgoing import Outgoing
 from service.domain.status.board import StatusBoard
 from service.domain.streams.public_info import PublicStreamInfo
@@ -50,6 +53,7 @@ from service.http.client_address import Networks
 from service.outgoing.client import OutgoingClient, OutgoingPolicy
 from service.store import Store
 from service.wiring.api import ApiDependencies
+from service.wiring.inboxes import InboxPorts, build_inboxes
 from service.wiring.webhooks import make_deliverer
 
 NEW_VISITOR_BURST_SECONDS = 100
@@ -77,6 +81,10 @@ class Ports:
     """Calls addresses that clients give."""
     delivery_limits: DeliveryLimits = field(default_factory=DeliveryLimits)
     """Of webhooks."""
+    files: AttachmentFiles = field(default_factory=lambda: DiskAttachmentFiles(Path("data", ATTACHMENTS)))
+    """Files of the API channel."""
+    public_url: str = "http://localhost:8080"
+    """Begins addresses in webhooks of the API channel."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +117,11 @@ async def assembled(ports: Ports) -> AsyncIterator[Conference]:
         board = StatusBoard(streams, provider, ports.viewers, ports.spawn, clock)
         stack.push_async_callback(board.aclose)
         audience = AudienceLog()
+        inbox_ports = InboxPorts(
+            store, ports.outgoing, ports.files, ports.public_url, ports.trusted_proxies, ports.spawn, clock
+        )
+        inboxes, deliveries = build_inboxes(inbox_ports)
+        stack.push_async_callback(deliveries.aclose)
         keeper = SessionKeeper(store.sessions, store, provider, board, ports.viewers, ports.spawn, clock, audience)
         stack.push_async_callback(keeper.aclose)
         purge = Purge(store.purge, streams.sweep, ports.spawn)
@@ -122,6 +135,7 @@ async def assembled(ports: Ports) -> AsyncIterator[Conference]:
         channels.on_delete(streams.end)
         channels.on_delete(purge.channel_deleted)
         purge.start()
+        deliveries.start()
         channels.listen(board.changed)
         streams.listen(board.changed)
         streams.listen(public_info.changed)
@@ -173,6 +187,7 @@ async def assembled(ports: Ports) -> AsyncIterator[Conference]:
             meetings=meetings,
             access=access,
             webhooks=Webhooks(store.webhooks, store.events, ports.outgoing, clock, deliverer.wake_for),
+            inboxes=inboxes,
             trusted_proxies=ports.trusted_proxies,
             guesses=guesses,
             version=VERSION,

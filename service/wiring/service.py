@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from providers.base import Provider, Spawn
 from service import VERSION
+from service.attachment_files import ATTACHMENTS, DiskAttachmentFiles
 from service.http.origin import Origin
 from service.jitsi import meeting_signer
 from service.metrics.provider import ProviderMetrics
@@ -55,6 +56,8 @@ async def build(settings: Settings, port: int, spawn: Spawn, stack: AsyncExitSta
         new_visitors_per_minute=settings.new_visitors_per_address,
         requests_per_minute=settings.requests_per_caller,
         outgoing=open_outgoing(settings, stack),
+        files=DiskAttachmentFiles(settings.data_dir / ATTACHMENTS),
+        public_url=settings.http_url(port),
     )
     conference = await stack.enter_async_context(assembled(ports))
     registry.register(conference.realtime.figures)

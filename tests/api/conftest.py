@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
+from ipaddress import ip_network
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -13,6 +15,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from providers.memory import MemoryProvider
 from service.api.changes import describe
 from service.api.health import Readiness
+from service.attachment_files import DiskAttachmentFiles
 from service.concurrency.tasks import Tasks
 from service.domain.accounts import Accounts
 from service.domain.audience.log import AudienceLog
@@ -22,6 +25,7 @@ from service.domain.streams.session_keeper import SessionKeeper
 from service.domain.streams.streams import Streams
 from service.events.bus import MemoryBus
 from service.http.binding import BodyLimits
+from service.outgoing.client import OutgoingClient, OutgoingPolicy
 from service.store import Store
 from service.viewers.memory import MemoryViewers
 from service.wiring.api import build_app
@@ -116,11 +120,31 @@ def viewers() -> MemoryViewers:
 
 
 @pytest.fixture
+async def outgoing() -> AsyncIterator[OutgoingClient]:
+    """Yield the client for webhooks, which may call the receivers of tests."""
+    async with OutgoingClient(OutgoingPolicy([ip_network("127.0.0.0/8")], http=True)) as client:
+        yield client
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> DiskAttachmentFiles:
+    return DiskAttachmentFiles(tmp_path / "attachments")
+
+
+@pytest.fixture
 async def conference(
-    store: Store, provider: MemoryProvider, viewers: MemoryViewers, clock: RunningClock, tasks: Tasks
+    store: Store,
+    provider: MemoryProvider,
+    viewers: MemoryViewers,
+    clock: RunningClock,
+    tasks: Tasks,
+    outgoing: OutgoingClient,
+    files: DiskAttachmentFiles,
 ) -> AsyncIterator[Conference]:
     """Yield the product over the store and the twins; its sessions are kept."""
-    ports = Ports(store, viewers, provider, MEETING_SIGNER, tasks.spawn, MemoryBus(), clock)
+    ports = Ports(
+        store, viewers, provider, MEETING_SIGNER, tasks.spawn, MemoryBus(), clock, outgoing=outgoing, files=files
+    )
     async with assembled(ports) as opened:
         opened.keeper.start()
         yield opened

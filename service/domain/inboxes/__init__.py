@@ -1,0 +1,1 @@
+"""The API channel: inboxes, their contacts and conversations with the outside, and webhooks to outside chats."""

@@ -1,0 +1,140 @@
+"""Bodies as JSON, as a form or as multipart data with files, decoded to the same nested objects.
+
+Names of form fields nest as Rails writes them: `message[content]`, `attachments[]`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from dataclasses import dataclass
+from typing import Any, BinaryIO, cast
+
+from aiohttp import web
+from multidict import MultiDict, MultiDictProxy
+from pydantic_core import from_json
+
+from service.http.errors import BadBody, Unsupported
+from service.http.json_text import readable
+
+FORM = "application/x-www-form-urlencoded"
+MULTIPART = "multipart/form-data"
+
+MAX_FIELDS = 500
+"""Fields of a form."""
+
+MAX_NESTING = 5
+"""Levels of a field's name."""
+
+_NAME = re.compile(r"([^\[\]]+)((?:\[[^\[\]]*\])*)")
+_PART = re.compile(r"\[([^\[\]]*)\]")
+
+UNREADABLE = "The request body could not be read."
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A file of a multipart body, in a temporary file. The name and the type are as the client sent them."""
+
+    name: str
+    content_type: str
+    size: int
+    content: BinaryIO
+
+
+@dataclass(frozen=True, slots=True)
+class FormLimits:
+    """In bytes and seconds. `multipart` is the limit of a whole body with files."""
+
+    plain: int
+    multipart: int
+    timeout: float
+
+
+UPLOADS = web.RequestKey("uploads", list[Upload])
+"""The files of a request."""
+
+
+async def read_any(request: web.Request, limits: FormLimits) -> Any:
+    """Return the decoded body; an absent one is an empty object.
+
+    Raises:
+        BadBody: The body is malformed.
+        Unsupported: Its media type is not supported.
+        web.HTTPRequestEntityTooLarge, web.HTTPRequestTimeout: A limit is exceeded.
+    """
+    declared = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    try:
+        async with asyncio.timeout(limits.timeout):
+            if declared in (FORM, MULTIPART):
+                size = limits.plain if declared == FORM else limits.multipart
+                fields = _opened(await request.clone(client_max_size=size).post())
+                request[UPLOADS] = [each for each in fields.values() if isinstance(each, Upload)]
+                return nested(fields)
+            raw = await request.clone(client_max_size=limits.plain).read()
+    except TimeoutError:
+        raise web.HTTPRequestTimeout from None
+    except (web.RequestPayloadError, ConnectionError, ValueError, LookupError, AssertionError):
+        raise BadBody(UNREADABLE) from None
+    if not raw.strip():
+        return {}
+    if declared and declared != "application/json" and not declared.endswith("+json"):
+        raise Unsupported(declared)
+    try:
+        return from_json(readable(raw), allow_inf_nan=False)
+    except ValueError as error:
+        raise BadBody(f"JSON parse error - {error}") from None
+
+
+def close_uploads(request: web.Request) -> None:
+    """Close the temporary files of a request."""
+    for upload in request.get(UPLOADS, ()):
+        upload.content.close()
+
+
+def _opened(fields: MultiDictProxy[Any]) -> MultiDict[Any]:
+    return MultiDict((name, _value(value)) for name, value in fields.items())
+
+
+def nested(fields: MultiDict[Any]) -> dict[str, Any]:
+    """Return the fields of a form as nested objects and lists. Raise BadBody for names that contradict each other."""
+    items = fields.items()
+    if len(items) > MAX_FIELDS:
+        raise BadBody(f"A form may have {MAX_FIELDS} fields.")
+    body: dict[str, Any] = {}
+    for name, value in items:
+        found = _NAME.fullmatch(name)
+        if found is None:
+            continue
+        path = [found[1], *_PART.findall(found[2])]
+        if len(path) > MAX_NESTING:
+            raise BadBody(f"The field {path[0]!r} is nested too deeply.")
+        _put(body, path, value)
+    return body
+
+
+def _put(body: dict[str, Any], path: list[str], value: Any) -> None:
+    """Store a value below the names of `path`, of which an empty one appends to a list."""
+    level: Any = body
+    for step, following in zip(path, [*path[1:], None], strict=True):
+        inner: Any = value if following is None else [] if following == "" else {}
+        if isinstance(level, list):
+            if step or following is not None:
+                raise BadBody(f"The fields of {path[0]!r} contradict each other.")
+            level.append(inner)
+            return
+        if following is None:
+            level[step] = inner
+            return
+        level = level.setdefault(step, inner)
+        if not isinstance(level, type(inner)):
+            raise BadBody(f"The fields of {path[0]!r} contradict each other.")
+
+
+def _value(value: Any) -> Any:
+    if isinstance(value, web.FileField):
+        content = cast(BinaryIO, value.file)
+        size = content.seek(0, 2)
+        content.seek(0)
+        return Upload(value.filename, value.content_type, size, content)
+    return value.decode(errors="replace") if isinstance(value, bytes | bytearray) else value
