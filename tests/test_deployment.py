@@ -47,7 +47,7 @@ def test_every_setting_is_in_the_table_of_the_service_s_readme() -> None:
     assert set().union(*map(table_row, rows)) == VARIABLES
 
 
-def test_what_compose_gives_by_default_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_defaults_of_compose_are_valid_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     """A variable that is not set comes as an empty one, or as the default after `:-`."""
     given = re.findall(r"^ +(CONFERENCE_\w+): (.*)$", text_of("compose.yaml"), re.MULTILINE)
     assert given

@@ -57,7 +57,7 @@ def test_the_top_readme_is_short_and_leads_to_all_others() -> None:
     assert {target(top, link) for link in links(top)} >= set(READMES) - {top}
 
 
-def test_pictures_are_small() -> None:
+def test_images_are_small() -> None:
     pictures = {target(readme, link) for readme in READMES for link in links(readme) if link.endswith(".png")}
     assert pictures
     assert all(picture.stat().st_size <= MAX_PICTURE for picture in pictures)

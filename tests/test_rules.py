@@ -213,7 +213,7 @@ def test_protocol_code_does_no_input_or_output(package: str) -> None:
     assert offenders(sources(package), " ".join(IO_MODULES)) == {}
 
 
-def test_the_rtmp_protocol_stands_on_nothing_of_ours() -> None:
+def test_the_rtmp_protocol_imports_nothing_from_the_rest() -> None:
     wrong = {}
     for path in sources("providers/local/rtmp"):
         ours = [each for each in imported(path, "providers", "service") if not each.startswith("providers.local.rtmp")]

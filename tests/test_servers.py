@@ -17,7 +17,7 @@ async def test_every_test_gets_an_empty_database(postgres_url: str) -> None:
         await connection.close()
 
 
-async def test_a_cleared_database_has_its_schema_no_rows_and_nobody_else_in_it(
+async def test_a_cleared_database_has_its_schema_no_rows_and_no_other_session(
     postgres_server: PostgresServer, migrated_postgresql: str
 ) -> None:
     left_behind = await asyncpg.connect(migrated_postgresql)

@@ -21,7 +21,7 @@ async def me(api: Api, authorization: str | None) -> tuple[int, Any, str | None]
         return response.status, await response.json(), response.headers.get("WWW-Authenticate")
 
 
-async def test_check_01_a_token_tells_whose_it_is(api: Api) -> None:
+async def test_check_01_a_token_identifies_its_user_and_organization(api: Api) -> None:
     status, user, _ = await me(api, f"Token {api.token}")
     assert status == 200
     assert (user["id"], user["organization_id"]) == (str(api.user), str(api.organization))

@@ -8,7 +8,7 @@ from tests.api.conftest import Api
 from tests.api.people import Person, new_user
 
 
-async def test_check_18_a_direct_channel_is_one_for_its_people_whoever_asks(ada: Person, bob: Person) -> None:
+async def test_check_18_the_same_members_always_get_the_same_direct_channel(ada: Person, bob: Person) -> None:
     answers = [
         await ada.post(f"users/{ada.id}/dm-channels", {"members": [bob.id]}),
         await ada.post(f"users/{ada.id}/dm-channels", {"members": [bob.id, ada.id, bob.id]}),
@@ -30,7 +30,7 @@ async def test_check_19_members_come_into_public_channels_but_not_into_direct_on
     assert member["member"]["full_name"] == "Bob Kahn"
 
 
-async def test_check_20_what_is_said_after_somebody_saw_it_all_is_unread(ada: Person, bob: Person) -> None:
+async def test_check_20_messages_after_the_last_seen_time_are_unread(ada: Person, bob: Person) -> None:
     channel = await ada.channel()
     await bob.say(channel)
     me = f"channels/{channel}/members/{ada.id}"

@@ -14,7 +14,7 @@ from tests.api.conftest import Api
 ME = "/api/v5/users/me"
 
 
-async def test_answers_to_somebody_are_not_stored(api: Api) -> None:
+async def test_authenticated_responses_are_not_stored_by_caches(api: Api) -> None:
     async with api.client.get(ME, headers=api.auth) as response:
         assert response.headers["Cache-Control"] == "no-store"
 
@@ -89,7 +89,7 @@ async def test_a_revoked_token_stops_working(api: Api) -> None:
         assert response.status == 401
 
 
-async def test_a_token_without_a_user_is_nobody(api: Api) -> None:
+async def test_a_token_without_a_user_has_no_current_user(api: Api) -> None:
     issued = await api.accounts.create_token(api.organization, None)
     headers = {"Authorization": f"Token {issued.secret}"}
     async with api.client.get(ME, headers=headers) as response:

@@ -40,7 +40,7 @@ async def test_a_wrong_body_is_answered_by_field(api: Api, body: object, answer:
     assert await api.post(f"{api.base}/channels", body) == (400, answer)
 
 
-async def test_members_nobody_knows_are_ignored(api: Api) -> None:
+async def test_unknown_members_are_ignored(api: Api) -> None:
     status, channel = await api.post(f"{api.base}/channels", {"name": "A", "id": "mine", "\u0000": 10**400})
     assert (status, channel["name"]) == (201, "A")
 
@@ -58,7 +58,7 @@ async def test_an_organization_has_one_default_channel_at_most(api: Api) -> None
     assert (await ada.patch(f"channels/{old}", {"is_default_channel": True}))[0] == 200
 
 
-async def test_of_many_who_make_their_channel_the_default_at_once_one_does(api: Api) -> None:
+async def test_one_of_many_simultaneous_defaults_holds(api: Api) -> None:
     ada = first(api)
     made = [await ada.channel(f"{number}") for number in range(8)]
     answers = await asyncio.gather(*(ada.patch(f"channels/{each}", {"is_default_channel": True}) for each in made))
@@ -162,7 +162,7 @@ async def test_of_several_keys_to_order_by_the_first_decides(api: Api) -> None:
 
 
 @pytest.mark.parametrize(("size", "items"), [("1", 1), ("2", 2), ("0002", 2), ("101", 3), ("9" * 5000, 3), ("+2", 2)])
-async def test_a_page_size_beyond_the_largest_is_the_largest(api: Api, size: str, items: int) -> None:
+async def test_a_page_size_over_the_largest_is_the_largest(api: Api, size: str, items: int) -> None:
     for name in "abc":
         await api.channel(name)
     _, page = await api.get(f"{api.base}/channels", params={"page_size": size})

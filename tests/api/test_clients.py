@@ -59,7 +59,7 @@ async def test_the_client_is_what_the_document_says() -> None:
 
 
 @needs_node
-async def test_the_client_calls_and_pages_and_tells_errors(api: Api) -> None:
+async def test_the_client_sends_requests_pages_and_raises_errors(api: Api) -> None:
     for number in range(4):
         await api.channel(f"{number}")
     script = str(USES / "use.mjs")

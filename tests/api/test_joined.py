@@ -12,7 +12,7 @@ from tests.api.conftest import Api
 from tests.api.people import Person, new_user, words
 
 
-async def test_two_who_open_their_direct_channel_at_once_get_one(ada: Person, bob: Person) -> None:
+async def test_two_users_that_open_their_direct_channel_at_once_get_one(ada: Person, bob: Person) -> None:
     answers = await asyncio.gather(
         *(me.post(f"users/{me.id}/dm-channels", {"members": [you.id]}) for me, you in [(ada, bob), (bob, ada)] * 6)
     )
@@ -42,7 +42,7 @@ async def test_a_public_channel_is_no_direct_one(ada: Person) -> None:
     assert (await ada.get(f"users/{ada.id}/joined-channels/{channel}"))[0] == 200
 
 
-async def test_a_direct_channel_needs_somebody_else(ada: Person) -> None:
+async def test_a_direct_channel_needs_another_user(ada: Person) -> None:
     path = f"users/{ada.id}/dm-channels"
     unknown = str(uuid4())
     for members in ([], [ada.id], [unknown], ["x"], None):
@@ -51,14 +51,14 @@ async def test_a_direct_channel_needs_somebody_else(ada: Person) -> None:
     assert await ada.post(path, {}) == (400, {"members": ["This field is required."]})
 
 
-async def test_nobody_looks_into_the_channels_of_another(ada: Person, bob: Person) -> None:
+async def test_a_user_cannot_list_the_channels_of_another(ada: Person, bob: Person) -> None:
     channel = await ada.channel()
     for path in ("joined-channels", f"joined-channels/{channel}", "dm-channels", f"dm-channels/{channel}"):
         assert (await bob.get(f"users/{ada.id}/{path}"))[0] == 403
     assert (await bob.post(f"users/{ada.id}/dm-channels", {"members": [bob.id]}))[0] == 403
 
 
-async def test_a_private_channel_is_joined_by_its_members_until_they_are_sent_away(
+async def test_a_private_channel_can_be_joined_by_its_members_until_they_are_removed(
     api: Api, ada: Person, bob: Person
 ) -> None:
     private = await ada.channel("Staff", is_private=True, members=[bob.id])
@@ -73,7 +73,7 @@ async def test_a_private_channel_is_joined_by_its_members_until_they_are_sent_aw
     assert await bob.all(path) == await bob.all("channels") == []
 
 
-async def test_who_is_in_a_channel_that_becomes_private_stays_in_it(api: Api, ada: Person, bob: Person) -> None:
+async def test_members_stay_in_a_channel_that_becomes_private(api: Api, ada: Person, bob: Person) -> None:
     channel = await ada.channel(members=[bob.id])
     carol = await new_user(api)
     await ada.patch(f"channels/{channel}", {"is_private": True})

@@ -55,7 +55,7 @@ async def listed(api: Api) -> Any:
         seen_by_status,
     ],
 )
-async def test_the_first_answer_that_finds_out_takes_it_out_of_all(api: Api, find_out: Any) -> None:
+async def test_an_input_found_missing_disappears_from_all_responses(api: Api, find_out: Any) -> None:
     channel = await api.channel()
     options = {"slate_image_url": "https://example.com/slate.png", "reconnect_timeout": 77}
     made = (await api.post(f"{api.conference(channel)}/create_stream", options))[1]

@@ -74,7 +74,7 @@ async def test_what_is_not_sent_comes_from_the_directory_and_nothing_is_null(api
         assert context["user"] == {"id": str(api.user), "name": "Ada Byron Lovelace"}
 
 
-async def test_nobody_enters_as_somebody_else(api: Api) -> None:
+async def test_a_user_cannot_enter_a_call_as_another_user(api: Api) -> None:
     _, answer = await ask(api, await api.channel(), {"user": {"id": str(uuid4()), "name": "Ada"}})
     assert claims(answer["access_token"])["context"]["user"]["id"] == str(api.user)
 
@@ -108,7 +108,7 @@ async def test_an_unknown_channel_has_no_meeting(api: Api) -> None:
     assert (await ask(api, str(uuid4())))[0] == 404
 
 
-async def test_a_channel_with_somebody_in_its_call_is_listed_until_the_last_one_left(api: Api) -> None:
+async def test_a_channel_is_listed_while_a_user_is_in_its_call(api: Api) -> None:
     channel, meetings = await api.channel(), meetings_of(api)
     user, token = await colleague(api)
     await api.channel("nobody is in this one")
@@ -141,7 +141,7 @@ async def test_the_newest_word_counts_whatever_order_they_arrive_in(api: Api) ->
     assert await conferences(api) == [item(channel, 1, True)]
 
 
-async def test_who_never_says_goodbye_leaves_with_his_lease(api: Api) -> None:
+async def test_a_user_that_sends_no_leave_event_leaves_when_the_lease_ends(api: Api) -> None:
     await ask(api, await api.channel(), {})
     caller = await api.accounts.authenticate(f"Token {api.token}")
     assert await count(api, caller, LEASE - timedelta(minutes=1)) == 1

@@ -36,7 +36,7 @@ async def test_a_channel_may_be_made_with_members(ada: Person, bob: Person) -> N
     assert not (await bob.seen(me(channel["id"], bob)))["is_admin"]
 
 
-async def test_members_nobody_knows_are_refused_and_nothing_is_made(ada: Person) -> None:
+async def test_unknown_members_are_refused_and_no_channel_is_created(ada: Person) -> None:
     unknown = str(uuid4())
     status, answer = await ada.post("channels", {"name": "A", "members": [unknown]})
     assert (status, answer) == (400, {"members": [f'Invalid pk "{unknown}" - object does not exist.']})
@@ -51,7 +51,7 @@ async def test_joining_twice_is_harmless_and_counted_once(ada: Person, bob: Pers
     assert (await ada.seen(f"channels/{channel}"))["member_count"] == 2
 
 
-async def test_somebody_of_another_organization_does_not_come_in(api: Api, ada: Person) -> None:
+async def test_a_user_of_another_organization_cannot_join(api: Api, ada: Person) -> None:
     stranger = await new_user(api, "Eve", uuid4())
     status, answer = await ada.post(f"channels/{await ada.channel()}/members", {"member_id": stranger.id})
     assert (status, list(answer)) == (400, ["member_id"])
@@ -102,7 +102,7 @@ async def test_the_only_admin_stays_one(ada: Person, bob: Person) -> None:
     assert (await ada.patch(me(channel, ada), {"is_admin": False}))[1]["is_admin"] is False
 
 
-async def test_what_somebody_has_seen_only_he_can_say(ada: Person, bob: Person) -> None:
+async def test_only_the_member_can_change_their_last_seen_time(ada: Person, bob: Person) -> None:
     channel = await ada.channel()
     await bob.post(f"channels/{channel}/members", {"member_id": bob.id})
     assert (await ada.patch(me(channel, bob), {"last_seen_at": "2026-01-01T00:00:00Z"}))[0] == 403
@@ -122,7 +122,7 @@ async def test_a_moment_that_is_none_is_refused(ada: Person, bad: object) -> Non
 @pytest.mark.parametrize(
     "moment", ["2026-01-01T01:00:00+01:00", "2026-01-01T14:00:00+14:00", "2026-01-01T00:00:00.000000000Z"]
 )
-async def test_a_moment_is_taken_in_any_zone_and_precision(ada: Person, moment: str) -> None:
+async def test_a_time_is_accepted_in_any_zone_and_precision(ada: Person, moment: str) -> None:
     channel = await ada.channel()
     _, member = await ada.patch(me(channel, ada), {"last_seen_at": moment})
     assert member["last_seen_at"] == "2026-01-01T00:00:00.000000Z"
@@ -144,7 +144,7 @@ async def test_a_moment_may_lie_in_any_future(ada: Person, moment: str, kept: st
     assert (await ada.seen(me(channel, ada)))["last_seen_at"] == kept
 
 
-async def test_a_member_leaves_and_an_admin_sends_away(ada: Person, bob: Person) -> None:
+async def test_a_member_leaves_and_an_admin_removes_members(ada: Person, bob: Person) -> None:
     channel = await ada.channel()
     for _ in range(2):
         await bob.post(f"channels/{channel}/members", {"member_id": bob.id})
@@ -158,7 +158,7 @@ async def test_a_member_leaves_and_an_admin_sends_away(ada: Person, bob: Person)
     assert await bob.all(f"users/{bob.id}/joined-channels") == []
 
 
-async def test_what_was_said_before_somebody_came_is_not_unread(ada: Person, bob: Person) -> None:
+async def test_messages_before_a_member_joined_are_not_unread(ada: Person, bob: Person) -> None:
     channel = await ada.channel()
     await ada.say(channel)
     await bob.post(f"channels/{channel}/members", {"member_id": bob.id})
@@ -193,7 +193,7 @@ async def test_mentions_are_counted_for_those_meant(api: Api, ada: Person, bob: 
     assert await counts(bob) == (2, 1)
 
 
-async def test_counts_are_exact_when_everybody_speaks_sees_and_deletes_at_once(ada: Person, bob: Person) -> None:
+async def test_counts_are_exact_when_all_post_read_and_delete_at_once(ada: Person, bob: Person) -> None:
     channel = await ada.channel(members=[bob.id])
     gone = [await ada.say(channel) for _ in range(6)]
 
@@ -251,13 +251,13 @@ async def test_the_only_admin_cannot_leave_before_another_one_is_appointed(ada: 
     assert (await bob.delete(f"channels/{channel}"))[0] == 204
 
 
-async def test_an_admin_who_is_the_only_member_cannot_leave_either(ada: Person) -> None:
+async def test_an_admin_that_is_the_only_member_cannot_leave_either(ada: Person) -> None:
     channel = await ada.channel(is_private=True)
     assert (await ada.delete(me(channel, ada)))[0] == 409
     assert (await ada.delete(f"channels/{channel}"))[0] == 204
 
 
-async def test_of_two_admins_who_leave_or_remove_each_other_at_once_one_stays(ada: Person, bob: Person) -> None:
+async def test_of_two_admins_that_leave_or_remove_each_other_at_once_one_stays(ada: Person, bob: Person) -> None:
     for leaves in (True, False):
         channel = await ada.channel(members=[bob.id])
         assert (await ada.patch(me(channel, bob), {"is_admin": True}))[0] == 200
@@ -281,9 +281,7 @@ async def test_an_admin_whose_account_is_deleted_does_not_count(api: Api, ada: P
     assert (await ada.delete(me(channel, bob)))[0] == 204
 
 
-async def test_a_channel_of_the_organizations_own_token_has_somebody_to_administer_it(
-    api: Api, ada: Person, bob: Person
-) -> None:
+async def test_a_channel_created_with_an_organization_token_gets_an_admin(api: Api, ada: Person, bob: Person) -> None:
     issued = await api.accounts.create_token(api.organization, None)
     userless = Person(api, "", issued.secret)
     assert (await userless.post("channels", {"name": "Hidden", "is_private": True}))[0] == 400

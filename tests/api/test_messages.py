@@ -110,7 +110,7 @@ async def test_one_id_sent_many_times_at_once_is_one_message(ada: Person, bob: P
     assert len(total) == 2
 
 
-async def test_a_public_channel_takes_messages_of_who_is_not_in_it(ada: Person, bob: Person) -> None:
+async def test_a_public_channel_accepts_messages_of_users_that_are_not_members(ada: Person, bob: Person) -> None:
     channel = await ada.channel()
     await bob.say(channel)
     assert (await ada.seen(f"channels/{channel}"))["member_count"] == 1

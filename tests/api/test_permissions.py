@@ -157,14 +157,14 @@ async def test_what_is_another_organizations_is_not_found_below_ones_own(api: Ap
         assert foreign is None or found[name] == foreign, name
 
 
-async def test_a_private_channel_is_not_there_for_who_is_not_in_it(api: Api, ada: Person, bob: Person) -> None:
+async def test_a_private_channel_is_a_404_for_users_that_are_not_members(api: Api, ada: Person, bob: Person) -> None:
     found = await statuses(api, await scene(api, ada, bob.id, is_private=True), bob.auth)
     for name, (_, path) in (await operations(api)).items():
         if "{channel_id}" in path or "{recording_uid}" in path:
             assert found[name] == 404, name
 
 
-async def test_a_direct_channel_is_not_there_for_who_is_not_in_it(api: Api, ada: Person, bob: Person) -> None:
+async def test_a_direct_channel_is_a_404_for_other_users(api: Api, ada: Person, bob: Person) -> None:
     carol = await new_user(api)
     channel = await ada.direct(carol)
     message = await ada.say(channel)
@@ -174,21 +174,19 @@ async def test_a_direct_channel_is_not_there_for_who_is_not_in_it(api: Api, ada:
             assert found[name] == 404, name
 
 
-async def test_a_member_who_is_no_admin_leaves_the_others_business_alone(api: Api, ada: Person, bob: Person) -> None:
+async def test_a_member_without_the_admin_role_cannot_change_others(api: Api, ada: Person, bob: Person) -> None:
     found = await statuses(api, await scene(api, ada, ada.id, members=[bob.id]), bob.auth)
     assert {name for name, status in found.items() if status == 403} == OTHERS_BUSINESS
     assert all(status < 300 for name, status in found.items() if name not in OTHERS_BUSINESS), found
 
 
-async def test_who_is_not_in_a_public_channel_may_do_there_what_its_members_may(
-    api: Api, ada: Person, bob: Person
-) -> None:
+async def test_users_may_do_in_a_public_channel_what_its_members_may(api: Api, ada: Person, bob: Person) -> None:
     found = await statuses(api, await scene(api, ada, ada.id), bob.auth)
     assert {name for name, status in found.items() if status == 403} == OTHERS_BUSINESS
     assert all(status < 300 for name, status in found.items() if name not in OTHERS_BUSINESS), found
 
 
-async def test_a_token_without_a_user_speaks_and_sees_for_nobody(api: Api, ada: Person) -> None:
+async def test_a_token_without_a_user_cannot_post_or_mark_as_read(api: Api, ada: Person) -> None:
     issued = await api.accounts.create_token(api.organization, None)
     found = await statuses(api, await scene(api, ada, ada.id), {"Authorization": f"Token {issued.secret}"})
     assert {name for name, status in found.items() if status == 403} == NOT_WITHOUT_A_USER

@@ -29,7 +29,7 @@ from service.wiring.domain import Ports, assembled
 from tests.api.conftest import MEETING_SIGNER, Api
 
 
-async def test_a_request_id_is_taken_over_or_made(api: Api) -> None:
+async def test_a_request_id_is_kept_or_created(api: Api) -> None:
     async with api.client.get("/healthz", headers={"X-Request-Id": "abc-1.2_3"}) as response:
         assert response.headers["X-Request-Id"] == "abc-1.2_3"
     for bad in ("", "a b", "x" * 129):
@@ -163,7 +163,7 @@ def test_the_origin_follows_proxies_only_when_they_are_trusted(
 
 
 @pytest.mark.parametrize("origin", [Origin("https://p", PROXIES), Origin("https://p", ())])
-def test_who_is_no_trusted_proxy_changes_no_origin(origin: Origin) -> None:
+def test_only_a_trusted_proxy_changes_the_origin(origin: Origin) -> None:
     headers = {"Host": "a", "X-Forwarded-Proto": "https", "X-Forwarded-Host": "evil.example"}
     assert origin.of(make_mocked_request("GET", "/", headers=headers).clone(remote="192.0.2.1")) == "https://p"
 
@@ -203,7 +203,7 @@ async def test_an_id_has_dashes_and_is_in_either_case_everywhere(api: Api, path:
     assert await status(channel.hex) == 404
 
 
-async def test_a_caller_who_asks_too_often_gets_a_429(
+async def test_a_client_that_sends_too_many_requests_gets_a_429(
     store: Store, provider: MemoryProvider, viewers: MemoryViewers, tasks: Tasks
 ) -> None:
     ports = Ports(store, viewers, provider, MEETING_SIGNER, tasks.spawn, MemoryBus(), requests_per_minute=2)
@@ -343,7 +343,7 @@ async def test_a_body_that_does_not_arrive_is_a_408(api: Api) -> None:
     writer.close()
 
 
-async def test_a_client_that_goes_away_amid_its_body_is_no_fault_of_ours(api: Api) -> None:
+async def test_a_client_that_disconnects_during_its_body_is_not_logged_as_a_failure(api: Api) -> None:
     with capture_logs() as logs:
         _, writer = await asyncio.open_connection("127.0.0.1", api.client.port)
         writer.write(

@@ -126,7 +126,7 @@ FORGED = {"Authorization": "Bearer forged"}
         ("", {"X-Visitor-Id": ""}, "empty_visitor_id"),
     ],
 )
-async def test_an_identity_that_is_none_is_answered_and_told_that_it_does_not_count(
+async def test_an_invalid_identity_is_answered_with_the_reason_it_does_not_count(
     site: Site, query: str, headers: dict[str, str], reason: str
 ) -> None:
     site.stage.go_live()
@@ -139,7 +139,7 @@ async def test_an_identity_that_is_none_is_answered_and_told_that_it_does_not_co
 
 
 @pytest.mark.parametrize("headers", [{}, {"Authorization": "Token 0123"}, {"Authorization": "Basic YTpi"}])
-async def test_who_names_no_visitor_is_told_nothing_of_counting(site: Site, headers: dict[str, str]) -> None:
+async def test_a_poll_without_a_visitor_has_no_counting_members(site: Site, headers: dict[str, str]) -> None:
     site.stage.go_live()
     await warm(site)
     answer = await site.status(headers=headers)
@@ -192,7 +192,7 @@ async def test_an_unchanged_answer_is_304_only_while_the_visitor_counts_as_befor
     assert (same.status, other.status) == (304, 200)
 
 
-async def test_head_says_what_get_would_and_counts_nobody(site: Site) -> None:
+async def test_head_has_the_headers_of_get_and_counts_no_viewer(site: Site) -> None:
     site.stage.go_live()
     await warm(site)
     head = await site.ask(site.stage.path() + "?visitor_id=ann", "HEAD")
@@ -200,7 +200,7 @@ async def test_head_says_what_get_would_and_counts_nobody(site: Site) -> None:
     assert head.headers["ETag"] == (await site.ask(site.stage.path() + "?visitor_id=ann")).headers["ETag"]
 
 
-async def test_asking_for_the_count_says_that_it_counts_nobody(site: Site) -> None:
+async def test_the_viewer_count_endpoint_says_that_it_counts_no_viewer(site: Site) -> None:
     site.stage.go_live()
     await warm(site)
     path = site.stage.path("stream_viewer_count")
@@ -329,13 +329,13 @@ async def test_made_up_visitors_of_one_address_are_refused_and_known_ones_are_no
     assert (await site.ask(site.stage.path(), params={"visitor_id": "3"})).status == 200
 
 
-async def test_made_up_visitors_are_not_refused_while_nobody_can_watch(site: Site) -> None:
+async def test_made_up_visitors_are_not_throttled_while_the_stream_is_not_watchable(site: Site) -> None:
     await warm(site)
     statuses = {(await site.ask(site.stage.path(), params={"visitor_id": str(n)})).status for n in range(30)}
     assert statuses == {200}
 
 
-async def test_says_so_when_what_it_rests_on_is_away(site: Site) -> None:
+async def test_the_status_is_degraded_while_the_provider_is_unavailable(site: Site) -> None:
     site.stage.go_live()
     watched = await site.stage.watch()
     site.stage.provider.fail()
@@ -368,7 +368,7 @@ async def test_nothing_known_is_503(site: Site) -> None:
 
 
 @pytest.mark.parametrize("site", ["express"], indirect=True)
-async def test_polls_of_a_watched_channel_take_the_lane(site: Site) -> None:
+async def test_polls_of_a_watched_channel_use_the_fast_path(site: Site) -> None:
     site.stage.go_live()
     await warm(site)
     for visitor in range(10):

@@ -56,7 +56,7 @@ async def test_a_provider_without_overlaps_is_a_400_that_says_so(api: Api) -> No
     assert await api.get(path + "/create_stream") == (200, stream)
 
 
-async def test_a_disabled_input_takes_no_encoder_until_it_is_enabled_again(api: Api) -> None:
+async def test_a_disabled_input_refuses_encoders_until_it_is_enabled_again(api: Api) -> None:
     path, stream = await made(api)
     assert stream["enabled"] is True
     disabled = {**stream, "enabled": False}

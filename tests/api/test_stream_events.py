@@ -128,7 +128,9 @@ async def test_the_first_event_says_how_it_stands_and_the_next_what_changed(site
     ],
     ids=["a site of IPv6", "what a visitor puts into a header of his own"],
 )
-async def test_one_address_is_told_to_poll_however_it_is_written(site: Site, first: str, others: list[str]) -> None:
+async def test_an_address_over_its_limit_is_asked_to_poll_in_any_notation(
+    site: Site, first: str, others: list[str]
+) -> None:
     site.stage.public.trusted_proxies = [ip_network("127.0.0.0/8")]
     url = site.base + site.stage.path("stream_events")
 
@@ -143,7 +145,7 @@ async def test_one_address_is_told_to_poll_however_it_is_written(site: Site, fir
         assert [await status(each) for each in (first, *others)] == [200, 200, 200, 429]
 
 
-async def test_who_comes_back_hears_how_it_stands_even_if_that_is_what_he_heard_last(site: Site) -> None:
+async def test_a_reconnecting_client_gets_the_current_status_even_if_it_is_unchanged(site: Site) -> None:
     """The player may have polled another status meanwhile, and would keep it if nothing were sent."""
     async with site.follow() as events:
         before = await events.next()
@@ -153,7 +155,7 @@ async def test_who_comes_back_hears_how_it_stands_even_if_that_is_what_he_heard_
         assert events.last_id == heard
 
 
-async def test_who_comes_back_hears_of_what_changed_meanwhile(site: Site) -> None:
+async def test_a_reconnecting_client_gets_what_changed_meanwhile(site: Site) -> None:
     async with site.follow() as events:
         await events.next()
         heard = events.last_id
@@ -163,7 +165,7 @@ async def test_who_comes_back_hears_of_what_changed_meanwhile(site: Site) -> Non
         assert (await events.next())["state"] == "connecting"
 
 
-async def test_a_connected_visitor_counts_and_everybody_is_told(site: Site) -> None:
+async def test_a_connected_visitor_counts_and_all_connections_get_the_new_count(site: Site) -> None:
     async with site.follow() as watching, site.follow("?visitor_id=ada"):
         assert (await watching.next())["viewer_count"] == 0
         site.stage.go_live()
@@ -185,7 +187,7 @@ async def test_every_event_says_whether_the_visitor_counts(site: Site) -> None:
         assert "counted" not in event
 
 
-async def test_a_forged_token_is_told_that_it_does_not_count(site: Site) -> None:
+async def test_a_forged_token_gets_the_reason_it_does_not_count(site: Site) -> None:
     site.stage.go_live()
     await site.stage.watch()
     async with site.follow(Authorization="Bearer forged") as events:
@@ -200,7 +202,7 @@ async def test_an_id_that_is_too_long_gets_no_event_stream(site: Site) -> None:
     assert site.events.connections == 0
 
 
-async def test_a_visitor_goes_on_counting_while_he_is_connected(tasks: Tasks) -> None:
+async def test_a_visitor_counts_as_long_as_they_are_connected(tasks: Tasks) -> None:
     async with serving(tasks, EventLimits(heartbeat=0.05)) as site:
         site.stage.go_live()
         async with site.follow("?visitor_id=ada") as events:
@@ -220,7 +222,7 @@ async def test_a_quiet_stream_shows_signs_of_life(tasks: Tasks) -> None:
         assert await events.block() == {"": ""}
 
 
-async def test_beyond_the_limits_visitors_are_told_to_poll(site: Site) -> None:
+async def test_over_the_limits_visitors_are_asked_to_poll(site: Site) -> None:
     path = site.stage.path("stream_events")
     async with site.follow() as one, site.follow() as two, site.follow() as three:
         for events in (one, two, three):
@@ -233,7 +235,7 @@ async def test_beyond_the_limits_visitors_are_told_to_poll(site: Site) -> None:
         await events.next()
 
 
-async def test_beyond_the_limit_in_all_it_is_a_503(tasks: Tasks) -> None:
+async def test_over_the_total_limit_it_is_a_503(tasks: Tasks) -> None:
     async with serving(tasks, EventLimits(max_connections=1)) as site, site.follow() as events:
         await events.next()
         assert await site.refusal(site.stage.path("stream_events")) == (503, "30")

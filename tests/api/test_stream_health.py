@@ -27,7 +27,7 @@ async def test_before_an_encoder_came_nothing_is_known(api: Api) -> None:
     assert await api.get(path + "/stream_health") == (200, NOTHING_YET)
 
 
-async def test_everything_measured_is_told_with_the_viewers_of_that_time(api: Api) -> None:
+async def test_all_measurements_are_returned_with_the_viewers_of_that_time(api: Api) -> None:
     path, stream = await made(api)
     uid = str(stream["stream_uid"])
     points = tuple(HealthPoint(AT + timedelta(seconds=2 * n), 2400, 128, 30.0) for n in range(3))
@@ -94,7 +94,7 @@ async def test_only_the_organization_itself_may_ask(api: Api) -> None:
         assert response.status == 403
 
 
-async def test_a_provider_that_is_away_is_a_503(api: Api) -> None:
+async def test_an_unavailable_provider_is_a_503(api: Api) -> None:
     path, _ = await made(api)
     api.provider.fail()
     status, _ = await api.get(path + "/stream_health")

@@ -64,7 +64,7 @@ async def test_recordings_carry_the_session_they_were_made_in(api: Api) -> None:
     assert [each["stream_session_id"] for each in recordings["results"]] == ids
 
 
-async def test_the_list_tells_of_the_audience_newest_first(api: Api) -> None:
+async def test_the_list_has_the_audience_of_each_session_newest_first(api: Api) -> None:
     channel = await api.channel()
     started = [(await act(api, channel, action))[1]["stream_session_id"] for action in ("start", "stop", "start")]
     _, page = await api.get(api.conference(channel) + "/stream_sessions?page_size=1")

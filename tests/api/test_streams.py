@@ -21,7 +21,7 @@ MEMBERS = {
 }  # fmt: skip
 
 
-async def test_reading_before_anybody_made_one_is_a_404(api: Api) -> None:
+async def test_reading_before_an_input_was_created_is_a_404(api: Api) -> None:
     assert await api.get(api.conference(await api.channel()) + "/create_stream") == (404, {"detail": NO_INPUT})
 
 
@@ -189,7 +189,7 @@ async def test_the_list_is_filtered_by_state_through_all_pages(api: Api) -> None
     assert (await api.get(f"{api.base}/conference/streams?state="))[0] == 200
 
 
-async def test_a_state_is_taken_in_any_case_and_a_repeated_one_means_any_of_them(api: Api) -> None:
+async def test_a_state_is_accepted_in_any_case_and_a_repeated_one_means_any_of_them(api: Api) -> None:
     for number in range(6):
         channel = await api.channel(f"channel {number}")
         _, made = await api.post(api.conference(channel) + "/create_stream")
@@ -255,7 +255,7 @@ async def test_streams_of_one_moment_page_without_loss(api: Api) -> None:
     assert len(seen) == 6 and set(seen) == expected
 
 
-async def test_a_provider_that_is_away_is_a_503_with_retry_after(api: Api, provider: MemoryProvider) -> None:
+async def test_an_unavailable_provider_is_a_503_with_retry_after(api: Api, provider: MemoryProvider) -> None:
     path = api.conference(await api.channel()) + "/create_stream"
     provider.fail("away", retry_after=7.2)
     async with api.client.post(path, headers=api.auth) as response:
@@ -264,7 +264,7 @@ async def test_a_provider_that_is_away_is_a_503_with_retry_after(api: Api, provi
     assert (await api.post(path))[0] == 201
 
 
-async def test_a_refusal_of_the_provider_nobody_foresaw_is_a_503_without_details(api: Api) -> None:
+async def test_an_unforeseen_refusal_of_the_provider_is_a_503_without_details(api: Api) -> None:
     channel = await api.channel()
     await api.post(api.conference(channel) + "/create_stream")
     api.provider.raise_provider_error("the account is over its quota")
@@ -277,9 +277,7 @@ async def test_a_refusal_of_the_provider_nobody_foresaw_is_a_503_without_details
     assert (await api.get(public + "/stream_status"))[0] == 503
 
 
-async def test_the_list_is_a_503_while_the_provider_has_not_told_its_delivery_host(
-    api: Api, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_the_list_is_a_503_while_the_delivery_host_is_unknown(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     def playback(uid: str) -> Playback:
         raise ProviderUnavailable("not told yet")
 

@@ -67,7 +67,7 @@ async def test_an_ended_broadcast_is_offered_as_the_latest_recording(api: Api) -
     assert answer["recording"]["hls"] == recording.playback.hls
 
 
-async def test_what_is_asked_by_all_at_once_is_looked_up_once(api: Api) -> None:
+async def test_simultaneous_requests_cause_one_query(api: Api) -> None:
     channel, _ = await streaming(api)
     for _ in range(20):
         assert (await public(api, player_path(api, channel)))[0] == 200
@@ -114,7 +114,7 @@ async def test_the_watch_page_holds_the_player_and_a_preview_for_links(api: Api)
     assert not re.search(r"<script>|<style|\son\w+=|\sstyle=", text)
 
 
-async def test_the_preview_offers_the_picture_of_now_and_then_the_recordings(api: Api) -> None:
+async def test_the_preview_has_the_live_thumbnail_and_later_the_recordings_one(api: Api) -> None:
     channel, stream = await streaming(api)
     uid = stream["stream_uid"]
     api.provider.connect(uid)

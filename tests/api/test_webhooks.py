@@ -258,7 +258,9 @@ async def test_private_channels_reach_only_webhooks_with_the_view_of_a_member(
             assert secret.encode() not in seen and direct.encode() not in seen
 
 
-async def test_a_user_that_left_a_private_channel_hears_no_more_of_it(api: Api, boss: Person, bob: Person) -> None:
+async def test_a_user_that_left_a_private_channel_gets_no_more_of_its_events(
+    api: Api, boss: Person, bob: Person
+) -> None:
     await managed(api, bob)
     secret = await boss.channel("Secret", is_private=True, members=[bob.id])
     open_one = await boss.channel("Open")

@@ -17,7 +17,7 @@ def direct(organization_id: UUID, creator: UUID, people: int) -> Channel:
     return channel_of(organization_id, creator, type=ChannelType.DIRECT, is_private=True, member_count=people)
 
 
-async def test_of_many_who_open_it_at_once_one_makes_it(store: Store) -> None:
+async def test_one_of_many_simultaneous_opens_creates_it(store: Store) -> None:
     organization_id, people = await new_people(store, 3)
     key = direct_key(organization_id, people)
     opened = await asyncio.gather(
@@ -44,7 +44,7 @@ async def test_other_people_have_another_channel(store: Store) -> None:
     assert len({channel_id for channel_id, _ in opened}) == 3
 
 
-async def test_nobody_is_its_admin_and_no_list_of_the_organization_shows_it(store: Store) -> None:
+async def test_a_direct_channel_has_no_admin_and_is_in_no_list_of_the_organization(store: Store) -> None:
     organization_id, people = await new_people(store, 2)
     new = direct(organization_id, people[0], 2)
     await store.directs.open_direct(new, direct_key(organization_id, people), people)

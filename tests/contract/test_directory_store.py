@@ -11,7 +11,7 @@ from service.store import Store
 from tests.contract.room import START, user_of
 
 
-async def test_of_many_who_enter_somebody_at_once_one_does(store: Store) -> None:
+async def test_one_of_many_simultaneous_adds_of_a_user_succeeds(store: Store) -> None:
     organization = Organization(uuid4(), "Acme", START)
     user = user_of(organization.id)
     entered = await asyncio.gather(*(store.directory.add_user(organization, user) for _ in range(10)))
@@ -19,7 +19,7 @@ async def test_of_many_who_enter_somebody_at_once_one_does(store: Store) -> None
     assert await store.directory.users(organization.id) == [user]
 
 
-async def test_somebody_entered_again_stays_as_he_is(store: Store) -> None:
+async def test_a_user_added_again_is_unchanged(store: Store) -> None:
     organization = Organization(uuid4(), "Acme", START)
     user = replace(
         user_of(organization.id), email="ada@example.com", avatar_url="https://example.com/a.png", is_bot=True
@@ -37,7 +37,7 @@ async def test_users_are_listed_by_name_below_their_organization(store: Store) -
     assert len(await store.directory.users()) == 3
 
 
-async def test_who_left_or_is_of_another_organization_is_unknown(store: Store) -> None:
+async def test_deleted_users_and_users_of_other_organizations_are_unknown(store: Store) -> None:
     acme, other = (Organization(uuid4(), name, START) for name in ("Acme", "Other"))
     here, elsewhere = user_of(acme.id), user_of(other.id)
     left = replace(user_of(acme.id), deleted_at=START)

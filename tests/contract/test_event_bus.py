@@ -43,7 +43,7 @@ async def buses(request: pytest.FixtureRequest, tasks: Tasks) -> AsyncIterator[t
     await there.aclose()
 
 
-async def test_all_listeners_hear_of_a_commit(buses: tuple[EventBus, EventBus]) -> None:
+async def test_all_listeners_are_notified_of_a_commit(buses: tuple[EventBus, EventBus]) -> None:
     here, there = buses
     ears = [Ear(there), Ear(there)]
     organization = uuid4()
@@ -51,7 +51,7 @@ async def test_all_listeners_hear_of_a_commit(buses: tuple[EventBus, EventBus]) 
     await until(lambda: all(ear.heard == [(organization, 7)] for ear in ears))
 
 
-async def test_the_publishing_node_hears_of_it_at_once_and_once(buses: tuple[EventBus, EventBus]) -> None:
+async def test_the_publishing_node_is_notified_at_once_and_once(buses: tuple[EventBus, EventBus]) -> None:
     here, there = buses
     near, far = Ear(here), Ear(there)
     organization = uuid4()

@@ -307,7 +307,7 @@ async def test_an_input_that_does_not_record_is_never_watchable(fake: FakeCloudf
     assert (await fake.deliver(f"/{live['uid']}/manifest/video.m3u8")).status == 204
 
 
-async def test_viewers_are_told_unless_hidden(fake: FakeCloudflare) -> None:
+async def test_the_viewer_count_is_returned_unless_hidden(fake: FakeCloudflare) -> None:
     """Check 21."""
     live = await fake.create()
     hidden = await fake.create(recording={"mode": "automatic", "hideLiveViewerCount": True})

@@ -31,7 +31,7 @@ async def test_many_joins_of_one_at_once_make_one_member(store: Store) -> None:
     assert await member_count(room) == 2
 
 
-async def test_a_new_member_has_seen_all_there_is_and_wants_to_hear_of_everything(store: Store) -> None:
+async def test_a_new_member_has_nothing_unread_and_all_notifications(store: Store) -> None:
     room = await new_room(store)
     await room.says(room.people[0])
     _, (guest,) = await new_people(store, 1, room.organization_id)
@@ -52,7 +52,7 @@ async def test_the_count_of_members_is_exact_when_many_come_and_go_at_once(store
     assert await member_count(room) == 16
 
 
-async def test_a_deleted_channel_takes_nobody_and_has_nobody(store: Store) -> None:
+async def test_a_deleted_channel_has_no_members_and_accepts_none(store: Store) -> None:
     room = await new_room(store)
     assert await store.channels.remove_channel(room.id, START)
     assert await store.members.add_member(room.id, room.people[0], START) is None

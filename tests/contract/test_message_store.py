@@ -67,7 +67,7 @@ async def test_of_different_messages_under_one_id_sent_at_once_one_counts(store:
     assert len(await all_of(room)) == 1
 
 
-async def test_an_id_taken_in_another_channel_makes_no_difference(store: Store) -> None:
+async def test_a_message_id_used_in_another_channel_can_be_used_again(store: Store) -> None:
     room = await new_room(store)
     other = channel_of(room.organization_id)
     await store.channels.add_channel(other)
@@ -144,7 +144,7 @@ async def test_what_is_not_there_is_neither_found_edited_nor_deleted(store: Stor
         assert not await store.messages.delete(channel, wanted, START)
 
 
-async def test_a_deleted_channel_takes_no_message(store: Store) -> None:
+async def test_a_deleted_channel_accepts_no_message(store: Store) -> None:
     room = await new_room(store)
     await store.channels.remove_channel(room.id, START)
     assert await store.messages.post(room.message(room.people[0]), Clock(START)) is None

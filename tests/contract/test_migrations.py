@@ -92,7 +92,7 @@ async def test_the_migrations_make_the_tables(url: str) -> None:
     assert differences == []
 
 
-async def test_who_made_a_channel_becomes_its_admin_and_the_way_back_is_open(url: str) -> None:
+async def test_the_creator_of_a_channel_becomes_its_admin_and_the_downgrade_works(url: str) -> None:
     database = Database(url)
     found: list[tuple[object, ...]] = []
 

@@ -23,7 +23,7 @@ async def active(room: Room, at: datetime = SOON, viewer: UUID | None = None) ->
     return await room.store.presence.active(room.organization_id, ada, viewer or ada, at, PageRequest(9))
 
 
-async def test_everybody_in_a_call_counts_once(store: Store) -> None:
+async def test_each_user_in_a_call_counts_once(store: Store) -> None:
     room = await new_room(store)
     words = [presence(room, who) for who in (*room.people[1:], "guest") for _ in range(5)]
     await asyncio.gather(*(store.presence.note(each, START) for each in words))
@@ -56,7 +56,7 @@ async def test_what_ended_before_the_moment_named_is_forgotten(store: Store) -> 
     assert [each.participant_count for each in await active(room, later(60))] == [2]
 
 
-async def test_a_call_is_seen_by_who_sees_its_channel(store: Store) -> None:
+async def test_a_call_is_visible_to_users_that_see_its_channel(store: Store) -> None:
     room = await new_room(store, is_private=True)
     _, (stranger,) = await new_people(store, 1, room.organization_id)
     await store.presence.note(presence(room, room.people[0]), START)

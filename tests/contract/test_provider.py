@@ -148,13 +148,13 @@ async def test_an_update_changes_all_three_options_and_nothing_else(driver: Prov
     assert await driver.provider.get_input(live.uid) == updated
 
 
-async def test_an_update_can_take_the_slate_back(driver: ProviderDriver) -> None:
+async def test_an_update_can_remove_the_slate(driver: ProviderDriver) -> None:
     live = await driver.provider.ensure_input(new_request(slate_image_url="https://example.com/slate.png"))
     await driver.provider.update_input(live.uid, InputOptions())
     assert (await driver.provider.get_input(live.uid)).options == InputOptions()
 
 
-async def test_an_order_in_which_nobody_insists_is_never_refused_and_the_input_says_what_holds(
+async def test_defaults_are_never_refused_and_the_input_has_the_effective_options(
     driver: ProviderDriver,
 ) -> None:
     choosy = await driver.accept_only(180)
@@ -260,7 +260,7 @@ async def test_a_rotated_key_works_on_for_its_overlap_or_the_overlap_is_refused(
         assert await driver.connect(rotated)
 
 
-async def test_a_disabled_input_takes_no_encoder_until_it_is_enabled(driver: ProviderDriver, live: LiveInput) -> None:
+async def test_a_disabled_input_refuses_encoders_until_it_is_enabled(driver: ProviderDriver, live: LiveInput) -> None:
     assert not (await driver.provider.set_enabled(live.uid, False)).enabled
     assert not await driver.connect(live)
     assert (await driver.provider.set_enabled(live.uid, True)).enabled
@@ -318,7 +318,7 @@ async def test_an_encoder_that_comes_back_in_time_goes_on_in_the_same_recording(
     assert len(await driver.provider.recordings(live.uid)) == 1
 
 
-async def test_a_broadcast_ends_when_its_encoder_stays_away(driver: ProviderDriver, live: LiveInput) -> None:
+async def test_a_broadcast_ends_when_its_encoder_does_not_reconnect(driver: ProviderDriver, live: LiveInput) -> None:
     await driver.connect(live)
     await driver.watchable(live)
     await driver.end(live)
@@ -410,7 +410,7 @@ async def test_an_unknown_recording_is_not_found(driver: ProviderDriver, live: L
         await driver.provider.recording(live.uid)
 
 
-async def test_the_life_of_a_broadcast_is_told_in_order(
+async def test_the_events_of_a_broadcast_come_in_order(
     driver: ProviderDriver, live: LiveInput, events: list[ProviderEvent]
 ) -> None:
     await driver.connect(live)

@@ -72,7 +72,7 @@ async def test_an_input_leads_to_its_channel_also_when_it_was_replaced(store: St
     assert [await store.sessions.input_owner(uid) for uid in ("old", "new", "other")] == [owner, owner, None]
 
 
-async def test_the_audience_counts_everybody_once_and_the_peak_never_falls(store: Store) -> None:
+async def test_the_audience_counts_each_visitor_once_and_the_peak_never_falls(store: Store) -> None:
     channel = uuid4()
     running = session(channel)
     await store.sessions.open_session(running)

@@ -43,7 +43,7 @@ def test_what_was_appended_can_be_read_at_once(files: BroadcastFiles) -> None:
 
 
 @pytest.mark.parametrize("end_of_writing", ["seal", "close"])
-def test_a_file_that_is_no_longer_open_takes_no_more(files: BroadcastFiles, end_of_writing: str) -> None:
+def test_a_closed_file_accepts_no_more_data(files: BroadcastFiles, end_of_writing: str) -> None:
     file = files.create("a.m4s")
     file.append(b"one")
     for _ in range(2):

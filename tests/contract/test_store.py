@@ -110,7 +110,7 @@ async def test_tokens_are_listed_oldest_first_and_revoked_once(store: Store) -> 
     assert not await store.accounts.revoke_token(uuid4(), START)
 
 
-async def test_everybody_gets_the_same_secret(store: Store) -> None:
+async def test_all_processes_get_the_same_secret(store: Store) -> None:
     given = await asyncio.gather(*(store.accounts.secret("signing", f"proposal {number}") for number in range(20)))
     assert len(set(given)) == 1
     assert await store.accounts.secret("other", "mine") == "mine"

@@ -63,7 +63,7 @@ async def test_names_every_one_of_a_crowd(viewers: ViewerWindow, clock: Clock) -
     assert len(await viewers.visitors("stream", START_MS)) == 5_000
 
 
-async def test_a_stream_nobody_watched_has_no_viewers(viewers: ViewerWindow, clock: Clock) -> None:
+async def test_a_stream_without_heartbeats_has_no_viewers(viewers: ViewerWindow, clock: Clock) -> None:
     assert await viewers.count("stream", clock.unix_ms()) == ViewerCount(0, START_MS)
 
 
@@ -141,7 +141,7 @@ async def test_a_forgotten_stream_has_no_viewers(viewers: ViewerWindow, clock: C
     assert (await viewers.count("stream", clock.unix_ms())).value == 0
 
 
-async def test_takes_any_text_as_a_visitor_id(viewers: ViewerWindow, clock: Clock) -> None:
+async def test_any_text_is_a_visitor_id(viewers: ViewerWindow, clock: Clock) -> None:
     for visitor in ("ä" * 128, "\ud800", "\x00", "💜"):
         viewers.seen("stream", visitor, clock.unix_ms())
     assert (await viewers.count("stream", clock.unix_ms())).value == 4

@@ -51,7 +51,7 @@ async def polled_until_watchable(live: Service, channel: str) -> list[dict[str, 
     return answers
 
 
-async def test_a_show_from_the_first_push_to_its_recording(live: Service) -> None:
+async def test_a_broadcast_from_the_first_push_to_its_recording(live: Service) -> None:
     channel, stream = await live.channel(reconnect_timeout=60)
     assert await live.status(channel) == {
         "is_connected": False,
@@ -211,7 +211,7 @@ async def test_nothing_is_shown_or_recorded_of_an_encoder_with_the_audio_codec_d
     assert await live.recordings(channel) == []
 
 
-async def test_sound_alone_and_pictures_alone_can_be_shown(live: Service) -> None:
+async def test_audio_alone_and_video_alone_can_be_played(live: Service) -> None:
     channel, stream = await live.channel()
     other_channel, other = await live.channel()
 

@@ -87,7 +87,7 @@ async def test_timestamps_survive_the_wrap_at_32_bits(bench: Bench, tags: list[F
     assert bench.restarts == []
 
 
-async def test_pictures_have_the_size_of_their_rendition(bench: Bench, tags: list[FlvTag]) -> None:
+async def test_frames_have_the_size_of_their_rendition(bench: Bench, tags: list[FlvTag]) -> None:
     ladder = bench.ladder(SOURCE, SMALL, TINY)
     await play(ladder, tags)
     await bench.until(lambda: bench.made["tiny"])
@@ -95,7 +95,7 @@ async def test_pictures_have_the_size_of_their_rendition(bench: Bench, tags: lis
     assert [picture_size(bench.made[name]) for name in ("small", "tiny")] == ["160x90", "82x46"]
 
 
-async def test_a_picture_is_never_scaled_up(bench: Bench, tags: list[FlvTag]) -> None:
+async def test_video_is_never_scaled_up(bench: Bench, tags: list[FlvTag]) -> None:
     ladder = bench.ladder(HUGE)
     await play(ladder, tags)
     await bench.until(lambda: bench.made["huge"])
@@ -103,7 +103,7 @@ async def test_a_picture_is_never_scaled_up(bench: Bench, tags: list[FlvTag]) ->
     assert picture_size(bench.made["huge"]) == "320x180"
 
 
-async def test_an_upright_picture_is_scaled_by_its_short_side(bench: Bench) -> None:
+async def test_portrait_video_is_scaled_by_its_short_side(bench: Bench) -> None:
     ladder = bench.ladder(SOURCE, SMALL)
     await play(ladder, clip(size="180x320", seconds=2, sound=False))
     await bench.until(lambda: bench.made["small"])
@@ -111,7 +111,7 @@ async def test_an_upright_picture_is_scaled_by_its_short_side(bench: Bench) -> N
     assert picture_size(bench.made["small"]) == "90x160"
 
 
-async def test_with_the_source_in_the_list_no_sound_is_made(bench: Bench, tags: list[FlvTag]) -> None:
+async def test_with_the_source_in_the_list_no_audio_is_encoded(bench: Bench, tags: list[FlvTag]) -> None:
     ladder = bench.ladder(SOURCE, SMALL)
     await play(ladder, tags)
     await bench.until(lambda: bench.made["small"])
@@ -119,7 +119,7 @@ async def test_with_the_source_in_the_list_no_sound_is_made(bench: Bench, tags: 
     assert {tag.kind for tag in bench.made["small"]} <= {TagKind.VIDEO, TagKind.SCRIPT}
 
 
-async def test_the_normaliser_gives_its_first_rendition_the_sound(bench: Bench, tags: list[FlvTag]) -> None:
+async def test_the_normaliser_puts_audio_into_its_first_rendition(bench: Bench, tags: list[FlvTag]) -> None:
     ladder = bench.ladder(SMALL, TINY)
     await play(ladder, tags)
     await bench.until(lambda: bench.made["small"])
@@ -129,7 +129,7 @@ async def test_the_normaliser_gives_its_first_rendition_the_sound(bench: Bench, 
     assert all(tag.kind is not TagKind.AUDIO for tag in bench.made["tiny"])
 
 
-async def test_the_normaliser_starts_without_sound_when_none_comes(bench: Bench) -> None:
+async def test_the_normaliser_starts_without_audio_when_none_comes(bench: Bench) -> None:
     silent = clip(seconds=2, sound=False)
     ladder = bench.ladder(SMALL)
     feed(ladder, silent[: len(silent) * 3 // 4])
@@ -210,7 +210,7 @@ async def test_a_jump_of_the_timestamps_begins_a_new_run(bench: Bench, tags: lis
     assert shown(bench.made["small"])[-1] == shown(tags)[-1] + distance
 
 
-async def test_garbage_harms_nobody_and_good_media_is_made_afterwards(bench: Bench, tags: list[FlvTag]) -> None:
+async def test_garbage_stops_no_ladder_and_later_media_is_encoded(bench: Bench, tags: list[FlvTag]) -> None:
     ladder = bench.ladder(SOURCE, SMALL)
     feed(
         ladder,

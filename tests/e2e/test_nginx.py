@@ -160,7 +160,7 @@ def test_answers_of_the_service_have_one_cors_header_cached_or_not(nginx: Nginx,
         assert headers.get_all("X-Content-Type-Options") == ["nosniff"], path
 
 
-def test_no_version_is_told(nginx: Nginx, poll: str) -> None:
+def test_no_version_is_disclosed(nginx: Nginx, poll: str) -> None:
     for path in ("/healthz", "/metrics", poll):
         assert nginx.ask("GET", path).headers["Server"] == "nginx"
 

@@ -199,7 +199,7 @@ def assert_in_order(packaged: Packaged, settings: PackagerSettings) -> None:
 
 @MODES
 @pytest.mark.parametrize(("gop", "seconds"), [(1.0, 6.5), (2.0, 7.0), (8.33, 20.0)])
-async def test_b_frames_and_sound_come_out_as_they_went_in(
+async def test_b_frames_and_audio_are_unchanged(
     gop: float, seconds: float, settings: PackagerSettings, tmp_path: Path
 ) -> None:
     tags = await encode(seconds, gop=gop)
@@ -246,7 +246,7 @@ async def test_a_single_track_is_enough(kind: TagKind, settings: PackagerSetting
     assert hashes(await packaged_frames(packaged, track, tmp_path)) == hashes(source)
 
 
-async def test_sound_that_begins_seconds_after_the_picture_stays_in_time(tmp_path: Path) -> None:
+async def test_audio_that_begins_seconds_after_the_video_stays_in_sync(tmp_path: Path) -> None:
     tags = [tag for tag in await encode(7) if tag.kind is not TagKind.AUDIO or tag.timestamp >= 2_800]
     header = next(tag for tag in await encode(1, video=False) if tag.kind is TagKind.AUDIO and tag.payload[1] == 0)
     tags.insert(next(i for i, tag in enumerate(tags) if tag.kind is TagKind.AUDIO), header._replace(timestamp=2_800))
@@ -259,7 +259,7 @@ async def test_sound_that_begins_seconds_after_the_picture_stays_in_time(tmp_pat
     assert_in_order(packaged, STANDARD)
 
 
-async def test_a_picture_that_begins_after_the_sound_stays_in_time(tmp_path: Path) -> None:
+async def test_video_that_begins_after_the_audio_stays_in_sync(tmp_path: Path) -> None:
     """The sound started alone, since nothing announced video."""
     both = [tag for tag in await encode(8, gop=1) if tag.kind is not TagKind.SCRIPT]
     is_header = [tag.payload[1] == 0 for tag in both]
@@ -284,7 +284,7 @@ async def test_a_picture_that_begins_after_the_sound_stays_in_time(tmp_path: Pat
     assert_in_order(packaged, STANDARD)
 
 
-async def test_another_picture_size_begins_a_period_where_the_last_one_ended(tmp_path: Path) -> None:
+async def test_another_frame_size_begins_a_period_where_the_last_one_ended(tmp_path: Path) -> None:
     small, large = await encode(3.5), await encode(3.5, size="320x180")
     tags = [*small, *shifted(large, small[-1].timestamp + 30)]
 
@@ -306,7 +306,7 @@ async def test_another_picture_size_begins_a_period_where_the_last_one_ended(tmp
     assert_joined(packaged)
 
 
-async def test_a_decoder_that_keeps_the_first_init_segment_decodes_another_picture_size(tmp_path: Path) -> None:
+async def test_a_decoder_that_keeps_the_first_init_segment_decodes_another_frame_size(tmp_path: Path) -> None:
     small, large = await encode(2.5), await encode(2.5, size="320x180")
     packaged = package([*small, *shifted(large, small[-1].timestamp + 30)])
     path = tmp_path / "video.mp4"
@@ -335,7 +335,7 @@ async def test_a_jump_of_the_clock_begins_a_period(tmp_path: Path) -> None:
 
 @MODES
 @pytest.mark.parametrize("seconds", [2.0, 4.0, 7.0])
-async def test_a_pause_of_the_picture_loses_no_frame_and_keeps_sound_and_picture_together(
+async def test_a_pause_of_the_video_loses_no_frame_and_keeps_audio_and_video_in_sync(
     seconds: float, settings: PackagerSettings, tmp_path: Path
 ) -> None:
     lost = range(4_310, 4_310 + round(seconds * 1000))
@@ -373,7 +373,7 @@ async def test_wraps_of_the_clock_are_not_noticed(edge: int, tmp_path: Path) -> 
     await assert_same(tags, packaged, tmp_path)
 
 
-async def test_sound_lost_for_a_while_is_made_up_with_silence(tmp_path: Path) -> None:
+async def test_audio_lost_for_a_while_is_replaced_with_silence(tmp_path: Path) -> None:
     whole = await encode(7)
     tags = [tag for tag in whole if tag.kind is not TagKind.AUDIO or not 2_000 <= tag.timestamp < 4_500]
 

@@ -137,7 +137,7 @@ async def test_a_value_given_beforehand_is_named_though_it_stands_far_down(live:
         await builder.until("facts.chosen === 'The selected stream is not in the list.'")
 
 
-async def test_a_choice_that_is_not_required_can_be_taken_back(live: Service, builder: Builder) -> None:
+async def test_a_choice_that_is_not_required_can_be_cleared(live: Service, builder: Builder) -> None:
     await channels(live, "One")
     async with builder.at_work():
         await builder.set("picker.removeAttribute('required')")

@@ -80,7 +80,7 @@ async def test_its_attributes_do_what_they_say(live: Service, browser: Browser) 
         assert not (await visitor.facts())["button"]
 
 
-async def test_a_private_channel_plays_for_those_who_know_its_address(live: Service, browser: Browser) -> None:
+async def test_a_private_channel_plays_for_viewers_that_know_its_address(live: Service, browser: Browser) -> None:
     channel, stream = await live.channel()
     await live.api("PATCH", f"channels/{channel}", {"is_private": True})
     await live.push(stream)
@@ -88,7 +88,7 @@ async def test_a_private_channel_plays_for_those_who_know_its_address(live: Serv
         await visitor.plays_on()
 
 
-async def test_where_the_browser_plays_hls_itself_a_show_goes_the_same_way(live: Service, browser: Browser) -> None:
+async def test_a_browser_with_native_hls_plays_a_broadcast_the_same_way(live: Service, browser: Browser) -> None:
     await browser.before_pages(WITHOUT_MEDIA_SOURCE)
     channel, stream = await live.channel(reconnect_timeout=60)
     if not await browser.run("return document.createElement('video').canPlayType('application/vnd.apple.mpegurl')"):
@@ -131,7 +131,7 @@ async def test_where_the_browser_plays_hls_itself_it_comes_back_after_a_restart_
         await visitor.plays_on(4.0, timeout=60.0)
 
 
-async def test_with_timers_that_fire_once_a_minute_it_is_heard_well_inside_the_viewer_window(
+async def test_timers_that_fire_once_a_minute_send_heartbeats_well_within_the_viewer_window(
     live: Service, browser: Browser
 ) -> None:
     await browser.before_pages(TIMERS_ONCE_A_MINUTE)

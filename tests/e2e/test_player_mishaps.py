@@ -53,7 +53,7 @@ LOADER_OF_MODULES = "window.define = () => { throw new Error('not mine'); }; win
 VIDEO = "const video = document.querySelector('live-stream').shadowRoot.querySelector('video');"
 
 
-async def test_a_recording_plays_on_when_the_next_broadcast_begins_and_the_live_one_is_a_button_away(
+async def test_a_recording_plays_on_when_the_next_broadcast_begins_and_a_button_leads_to_it(
     live: Service, browser: Browser
 ) -> None:
     channel, stream = await live.channel()
@@ -74,9 +74,7 @@ async def test_a_recording_plays_on_when_the_next_broadcast_begins_and_the_live_
         await visitor.plays_on()
 
 
-async def test_an_answer_about_the_channel_before_is_not_taken_for_the_one_of_now(
-    live: Service, browser: Browser
-) -> None:
+async def test_a_late_response_about_the_previous_channel_is_ignored(live: Service, browser: Browser) -> None:
     await browser.before_pages(FIRST_ANSWER_COMES_LATE)
     before, _ = await live.channel("Before")
     now, stream = await live.channel("Now")
@@ -89,7 +87,7 @@ async def test_an_answer_about_the_channel_before_is_not_taken_for_the_one_of_no
         assert (await visitor.plays_on())["errors"] == []
 
 
-async def test_a_browser_without_events_polls_at_the_pace_it_is_told(live: Service, browser: Browser) -> None:
+async def test_a_browser_without_events_polls_at_the_interval_of_the_response(live: Service, browser: Browser) -> None:
     await browser.before_pages("delete window.EventSource;" + COUNTS_POLLS)
     channel, _ = await live.channel()
     async with embedded(browser, live, channel) as visitor:
@@ -143,7 +141,7 @@ async def test_where_there_is_no_channel_it_says_so_also_when_it_was_deleted_mea
         await visitor.until("facts.view === 'nowhere'")
 
 
-async def test_a_show_that_ends_leaves_the_full_screen(live: Service, browser: Browser) -> None:
+async def test_the_end_of_a_broadcast_leaves_the_full_screen(live: Service, browser: Browser) -> None:
     channel, stream = await live.channel()
     encoder = await live.push(stream)
     async with embedded(browser, live, channel) as visitor:

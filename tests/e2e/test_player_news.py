@@ -85,7 +85,7 @@ async def browser() -> AsyncIterator[Browser]:
 
 
 @pytest.mark.parametrize("without", ["", "delete window.MediaSource; delete window.ManagedMediaSource;"])
-async def test_a_visitor_who_missed_an_end_sees_the_next_broadcast(
+async def test_a_viewer_that_missed_an_end_sees_the_next_broadcast(
     live: Service, browser: Browser, without: str
 ) -> None:
     await browser.before_pages(HEARS_NOTHING_WHILE_DEAF + without)
@@ -129,7 +129,7 @@ async def test_an_event_stream_that_has_only_just_opened_is_not_given_up(live: S
         await visitor.until("facts.view === 'offline'")
 
 
-async def test_a_status_of_the_channel_before_is_not_taken_for_the_one_of_now(live: Service, browser: Browser) -> None:
+async def test_a_late_status_of_the_previous_channel_is_ignored(live: Service, browser: Browser) -> None:
     await browser.before_pages(ANSWERS_WAIT)
     before, stream = await live.channel("Before")
     now, _ = await live.channel("Now")
@@ -147,7 +147,7 @@ async def test_a_status_of_the_channel_before_is_not_taken_for_the_one_of_now(li
         assert await browser.run("return heard") == []
 
 
-async def test_a_private_channel_without_its_address_is_not_loading_for_ever(live: Service, browser: Browser) -> None:
+async def test_a_private_channel_without_its_address_stops_loading(live: Service, browser: Browser) -> None:
     channel, stream = await live.channel()
     await live.api("PATCH", f"channels/{channel}", {"is_private": True})
     async with embedded(browser, live, channel) as visitor:
@@ -156,7 +156,7 @@ async def test_a_private_channel_without_its_address_is_not_loading_for_ever(liv
         await visitor.until("facts.view === 'nowhere'")
 
 
-async def test_the_sound_is_offered_only_while_something_plays_without_it(live: Service, browser: Browser) -> None:
+async def test_the_unmute_button_is_shown_only_while_playing_muted(live: Service, browser: Browser) -> None:
     channel, stream = await live.channel()
     encoder = await live.push(stream)
     async with embedded(browser, live, channel) as visitor:
@@ -171,7 +171,7 @@ async def test_the_sound_is_offered_only_while_something_plays_without_it(live: 
         await visitor.until("!facts.unmute")  # as by the video's own controls
 
 
-async def test_audio_that_joins_the_video_is_heard_by_those_who_watch_already(live: Service, browser: Browser) -> None:
+async def test_audio_that_joins_the_video_plays_for_present_viewers(live: Service, browser: Browser) -> None:
     """Players read which tracks there are once, so the element loads the stream again when the status names others."""
     channel, stream = await live.channel(reconnect_timeout=60)
     encoder = await live.push(stream, source=TEST_PATTERN[:4])

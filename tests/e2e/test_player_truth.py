@@ -87,7 +87,9 @@ async def test_what_is_not_known_any_more_is_not_said_before_a_stream_either(own
     await visitor.until("facts.view === 'offline'")
 
 
-async def test_a_paused_picture_is_not_live_and_the_live_edge_is_a_button_away(live: Service, browser: Browser) -> None:
+async def test_paused_video_is_not_labelled_live_and_a_button_leads_to_the_live_edge(
+    live: Service, browser: Browser
+) -> None:
     channel, stream = await live.channel()
     await live.push(stream)
     async with embedded(browser, live, channel) as visitor:

@@ -75,7 +75,7 @@ async def test_many_requests_at_once_are_answered_by_one_run(segment: bytes) -> 
     assert len({id(image) for image in images}) == 1
 
 
-async def test_a_thumbnail_is_made_anew_after_ten_seconds(segment: bytes) -> None:
+async def test_a_thumbnail_is_created_again_after_ten_seconds(segment: bytes) -> None:
     clock = Clock()
     thumbnails = Thumbnails(clock=clock.monotonic)
     first = await thumbnails.of("one", segment, 160, 90)
@@ -85,7 +85,7 @@ async def test_a_thumbnail_is_made_anew_after_ten_seconds(segment: bytes) -> Non
     assert await thumbnails.of("one", segment, 160, 90) is not first
 
 
-async def test_media_without_a_picture_fails_and_is_not_tried_again_at_once(segment: bytes) -> None:
+async def test_media_without_video_fails_and_is_not_retried_at_once(segment: bytes) -> None:
     thumbnails = Thumbnails()
     with pytest.raises(ThumbnailFailed):
         await thumbnails.of("one", b"rubbish", 160, 90)
@@ -117,7 +117,7 @@ async def test_this_ffmpeg_has_all_we_need() -> None:
     assert {"libx264", "aac"} <= facts.encoders
 
 
-async def test_no_ffmpeg_is_told_in_one_error(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_missing_ffmpeg_is_reported_in_one_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(FfmpegMissing):
         await probe_ffmpeg()

@@ -9,7 +9,9 @@ from tests.e2e.service import Service
 pytestmark = pytest.mark.e2e
 
 
-async def test_a_rotated_key_sends_the_old_encoder_away_after_the_overlap_and_the_show_goes_on(live: Service) -> None:
+async def test_a_rotated_key_disconnects_the_old_encoder_after_the_overlap_and_the_broadcast_goes_on(
+    live: Service,
+) -> None:
     channel, old = await live.channel(reconnect_timeout=60)
     path = f"channels/{channel}/conference"
     first = await live.push(old, plain=True)
@@ -25,7 +27,7 @@ async def test_a_rotated_key_sends_the_old_encoder_away_after_the_overlap_and_th
     await live.until(channel, state="live", is_connected=True)
 
 
-async def test_a_disabled_input_ends_the_show_and_says_so_to_every_encoder(live: Service) -> None:
+async def test_a_disabled_input_ends_the_broadcast_and_refuses_every_encoder(live: Service) -> None:
     channel, stream = await live.channel(reconnect_timeout=60)
     path = f"channels/{channel}/conference"
     first = await live.push(stream, plain=True)

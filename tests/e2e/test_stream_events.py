@@ -13,7 +13,7 @@ from tests.waiting import PATIENCE
 pytestmark = pytest.mark.e2e
 
 
-async def test_a_show_is_told_state_by_state_until_the_service_stops_in_order(own: Service) -> None:
+async def test_the_states_of_a_broadcast_are_sent_in_order_until_the_service_stops(own: Service) -> None:
     channel, stream = await own.channel(reconnect_timeout=60)
     path = f"/api/pub/public/v1/orgs/{own.organization}/channels/{channel}/conference/stream_events"
     states: list[str] = []

@@ -81,9 +81,7 @@ async def told(live: Service, channel: str, wanted: Callable[[dict[str, Any]], b
     return await eventually(lambda: health(live, channel), wanted, every=0.5)  # type: ignore[no-any-return]
 
 
-async def test_every_badly_made_stream_is_told_what_is_wrong_and_the_good_one_nothing(
-    live: Service, tmp_path: Path
-) -> None:
+async def test_every_faulty_stream_gets_its_finding_and_the_good_one_none(live: Service, tmp_path: Path) -> None:
     channels = {}
     for number, (name, (codec, _)) in enumerate(MADE.items()):
         path = await asyncio.to_thread(encoded, tmp_path / f"{number}.flv", codec)
@@ -190,7 +188,7 @@ ON_THE_WAY: dict[str, tuple[Change, float, float]] = {
 """What is to be found when the tags are changed like this, and sent so fast, in bursts so many seconds apart."""
 
 
-async def test_what_goes_wrong_on_the_way_is_told(live: Service, good: Path) -> None:
+async def test_faults_of_the_network_are_found(live: Service, good: Path) -> None:
     async def judged(code: str) -> None:
         change, speed, every = ON_THE_WAY[code]
         channel, stream = await live.channel(code)

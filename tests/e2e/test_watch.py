@@ -36,7 +36,7 @@ def page(live: Service, channel: str) -> str:
     return f"{live.base}/watch/{live.organization}/{channel}"
 
 
-async def test_a_show_as_its_visitor_sees_it(live: Service, visitor: Visitor) -> None:
+async def test_a_broadcast_as_a_visitor_sees_it(live: Service, visitor: Visitor) -> None:
     channel, stream = await live.channel(reconnect_timeout=60)
     await visitor.open(page(live, channel))
     await visitor.until("facts.view === 'offline'")
@@ -86,7 +86,7 @@ async def test_the_player_comes_back_by_itself_after_a_restart_of_the_service(ow
     assert await visitor.browser.run("return window.stillHere")
 
 
-async def test_without_leave_to_make_a_sound_it_plays_muted_and_offers_the_sound(
+async def test_without_permission_for_audio_it_plays_muted_and_offers_to_unmute(
     live: Service, quiet_visitor: Visitor
 ) -> None:
     visitor = quiet_visitor

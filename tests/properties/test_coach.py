@@ -22,7 +22,7 @@ LOOKS = st.lists(st.tuples(st.lists(TAGS, max_size=8), st.floats(0.0, 10.0), st.
 
 
 @given(st.from_type(InputHealth))
-def test_no_facts_make_the_coach_raise(health: InputHealth) -> None:
+def test_no_measurement_makes_the_diagnostics_raise(health: InputHealth) -> None:
     found = findings(health)
     assert len({each.code for each in found}) == len(found)
     assert all(each.message and each.advice for each in found)

@@ -231,7 +231,7 @@ async def answered(asked: list[Asked], cuts: list[int], *, express: bool) -> tup
 
 @settings(max_examples=60)
 @given(conversations, st.lists(st.integers(1, 400), max_size=12))
-def test_the_lane_answers_what_aiohttp_answers(asked: list[Asked], cuts: list[int]) -> None:
+def test_the_fast_path_answers_as_aiohttp_does(asked: list[Asked], cuts: list[int]) -> None:
     with_lane, _ = asyncio.run(answered(asked, cuts, express=True))
     without, none = asyncio.run(answered(asked, cuts, express=False))
     assert with_lane == without
@@ -261,6 +261,6 @@ async def test_doubtful_requests_get_the_same_answers_from_both() -> None:
 
 @settings(max_examples=40)
 @given(st.lists(polls, min_size=1, max_size=12), st.lists(st.integers(1, 400), max_size=12))
-def test_a_connection_that_carries_only_polls_never_leaves_the_lane(asked: list[Asked], cuts: list[int]) -> None:
+def test_a_connection_with_polls_only_stays_on_the_fast_path(asked: list[Asked], cuts: list[int]) -> None:
     _, fast = asyncio.run(answered(asked, cuts, express=True))
     assert fast == len(asked)

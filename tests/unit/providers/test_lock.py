@@ -48,7 +48,7 @@ def path(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     return tmp_path if request.param == "directory" else tmp_path / "database.lock"
 
 
-def test_the_second_process_is_told_what_is_held_and_by_whom(path: Path) -> None:
+def test_the_second_process_gets_the_lock_and_its_holder_in_the_error(path: Path) -> None:
     with another_process(path) as holder:
         with pytest.raises(LockHeld) as refused:
             lock_on(path).acquire()

@@ -39,7 +39,7 @@ def raise_it(failure: BaseException) -> None:
     raise failure
 
 
-async def test_encoders_are_let_in_before_http_is_made(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_encoders_are_accepted_before_http_listens(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     build_app, seen = app.build_app, []
 
     def building(dependencies: ApiDependencies) -> web.Application:
@@ -53,7 +53,7 @@ async def test_encoders_are_let_in_before_http_is_made(settings: Settings, monke
     assert [listens(getattr(settings, name)) for name in EVERY_PORT] == [False] * 3
 
 
-async def test_a_taken_http_port_is_noticed_before_an_encoder_is_let_in(
+async def test_an_http_port_in_use_is_noticed_before_encoders_are_accepted(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def never(*_: object) -> None:

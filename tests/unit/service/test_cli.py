@@ -39,7 +39,7 @@ def test_a_bad_setting_is_one_line_and_exit_code_2(environment: dict[str, str]) 
     assert done.stderr == "CONFERENCE_HTTP_PORT must be a port from 0 to 65535 (0: any free one), not 'http'\n"
 
 
-def test_a_token_stands_alone_on_stdout_and_works_before_the_service_ever_ran(environment: dict[str, str]) -> None:
+def test_a_token_is_alone_on_stdout_and_can_be_created_before_the_first_start(environment: dict[str, str]) -> None:
     organization, user = str(uuid4()), str(uuid4())
     done = run(environment, "token", "create", "--org", organization, "--user", user, "--name", "laptop")
     assert done.returncode == 0
@@ -187,14 +187,14 @@ def test_an_unusable_certificate_is_reported_in_one_line(environment: dict[str, 
     assert "Traceback" not in done.stderr
 
 
-def test_an_address_of_another_machine_is_told_in_one_line(environment: dict[str, str]) -> None:
+def test_an_address_of_another_machine_is_reported_in_one_line(environment: dict[str, str]) -> None:
     done = run({**environment, **NO_PORTS, "CONFERENCE_HTTP_HOST": "203.0.113.5"}, "serve")
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].startswith("cannot listen: ")
     assert "Traceback" not in done.stderr
 
 
-def test_a_service_told_to_stop_while_it_starts_stops_and_to_reload_it_goes_on(environment: dict[str, str]) -> None:
+def test_signals_during_the_start_stop_the_service_or_are_ignored(environment: dict[str, str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:  # takes connections and never answers
         silent.settimeout(PATIENCE)
         given = {
@@ -215,7 +215,7 @@ def test_a_service_told_to_stop_while_it_starts_stops_and_to_reload_it_goes_on(e
     assert b"stopped while it was starting" in told
 
 
-def test_what_jitsi_has_to_be_told_is_the_same_every_time(environment: dict[str, str]) -> None:
+def test_the_settings_for_jitsi_are_the_same_every_time(environment: dict[str, str]) -> None:
     first, second = run(environment, "jitsi"), run(environment, "jitsi")
     assert (first.returncode, first.stdout) == (0, second.stdout)
     assert 'app_id = "jitsi"' in first.stdout.splitlines()

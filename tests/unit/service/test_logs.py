@@ -100,7 +100,7 @@ SECRET = "0123456789abcdefABCDEF0123456789"
         (f"GET /x?page=1&token={SECRET}", "GET /x?page=1&token="),
     ],
 )
-def test_what_looks_like_a_secret_is_taken_out_of_any_text(text: str, kept: str) -> None:
+def test_secrets_are_removed_from_any_text(text: str, kept: str) -> None:
     assert SECRET not in json.dumps(line_of(text, detail=text, nested={"deep": [text]}))
     assert logs.clean_text(text).startswith(kept + logs.REDACTED)
 
@@ -118,7 +118,7 @@ def test_harmless_text_stays_as_it_is(text: str) -> None:
     assert line_of(text)["event"] == text
 
 
-def test_secrets_are_taken_out_of_tracebacks() -> None:
+def test_secrets_are_removed_from_tracebacks() -> None:
     out = io.StringIO()
     logs.configure("info", "json", out)
     try:
@@ -129,14 +129,14 @@ def test_secrets_are_taken_out_of_tracebacks() -> None:
     assert SECRET not in out.getvalue()
 
 
-def test_secrets_are_taken_out_of_nested_values_however_deep() -> None:
+def test_secrets_are_removed_from_nested_values_of_any_depth() -> None:
     deep: Any = f"Token {SECRET}"
     for _ in range(10):
         deep = {"next": deep}
     assert SECRET not in json.dumps(line_of("x", detail=deep, error=ValueError(f"Token {SECRET}")))
 
 
-def test_secrets_are_taken_out_of_the_lines_of_libraries() -> None:
+def test_secrets_are_removed_from_the_lines_of_libraries() -> None:
     out = io.StringIO()
     logs.configure("info", "json", out)
     logging.getLogger("library").warning("with %s", f"Bearer {SECRET}")

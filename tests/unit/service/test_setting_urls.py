@@ -32,7 +32,7 @@ CASES = [
 
 
 @pytest.mark.parametrize(("check", "url"), CASES)
-def test_good_ones_are_taken_as_they_are(check: Callable[[str], str], url: str) -> None:
+def test_valid_urls_are_unchanged(check: Callable[[str], str], url: str) -> None:
     assert check(url) == url
 
 
@@ -88,7 +88,7 @@ def test_a_redis_url_is_refused(url: str) -> None:
 
 
 @pytest.mark.parametrize("url", REDISES)
-async def test_what_is_taken_is_understood_by_the_client(url: str) -> None:
+async def test_every_valid_url_is_understood_by_the_client(url: str) -> None:
     pool = ConnectionPool.from_url(url)
     pool.make_connection()
     await pool.aclose()

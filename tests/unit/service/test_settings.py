@@ -59,7 +59,7 @@ def test_the_plain_rtmp_port_can_be_switched_off(monkeypatch: pytest.MonkeyPatch
     assert settings.load().rtmp_port is None
 
 
-def test_rtmp_listens_where_http_does_unless_told_otherwise() -> None:
+def test_rtmp_listens_on_the_host_of_http_by_default() -> None:
     assert Settings(http_host="0.0.0.0").rtmp_host == "0.0.0.0"
     assert Settings(http_host="0.0.0.0", rtmp_host="127.0.0.1").rtmp_host == "127.0.0.1"
 
@@ -170,7 +170,7 @@ def test_a_value_that_may_hold_a_password_is_not_repeated(monkeypatch: pytest.Mo
     assert "hunter2" not in line
 
 
-def test_every_fault_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_faults_are_reported_together(monkeypatch: pytest.MonkeyPatch) -> None:
     lines = faults(monkeypatch, HTTP_PORT="x", LOG_LEVEL="y")
     assert [line.split()[0] for line in lines] == ["CONFERENCE_HTTP_PORT", "CONFERENCE_LOG_LEVEL"]
 
@@ -245,7 +245,7 @@ def test_secrets_do_not_show_in_the_repr(monkeypatch: pytest.MonkeyPatch) -> Non
         ({"public_url": "https://a.example", "public_rtmp_host": "b.example"}, "https://a.example", "b.example"),
     ],
 )
-def test_addresses_are_told_as_the_outside_sees_them(given: dict[str, str], http: str, rtmp: str) -> None:
+def test_addresses_are_those_that_clients_see(given: dict[str, str], http: str, rtmp: str) -> None:
     told = Settings(**given)  # type: ignore[arg-type]
     assert (told.http_url(), told.rtmp_public_host()) == (http, rtmp)
 

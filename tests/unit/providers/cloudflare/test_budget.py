@@ -65,7 +65,7 @@ def test_what_is_less_important_leaves_tokens_for_what_is_more(
 
 
 @pytest.mark.parametrize("priority", [Priority.WRITE, Priority.READ])
-def test_an_organization_that_takes_all_it_gets_leaves_the_viewers_of_all_their_share(
+def test_an_organization_that_uses_all_its_requests_leaves_the_polls_their_share(
     budget: Budget, clock: Clock, priority: Priority
 ) -> None:
     polls = 0
@@ -78,7 +78,7 @@ def test_an_organization_that_takes_all_it_gets_leaves_the_viewers_of_all_their_
 
 @pytest.mark.parametrize("priority", Priority)
 @pytest.mark.parametrize("seconds", [0, 60, 3600])
-def test_one_organization_that_takes_all_it_gets_leaves_fifteen_creates_to_another(
+def test_an_organization_that_uses_all_its_requests_leaves_fifteen_creates_to_another(
     budget: Budget, clock: Clock, priority: Priority, seconds: int
 ) -> None:
     for _ in range(seconds * 10):
@@ -92,7 +92,7 @@ def test_one_organization_that_takes_all_it_gets_leaves_fifteen_creates_to_anoth
     assert requests >= 2 * 15  # a create looks for the input first, then makes it
 
 
-def test_an_organization_above_its_share_is_told_so(budget: Budget) -> None:
+def test_an_organization_over_its_share_gets_the_reason(budget: Budget) -> None:
     exhaust(budget, Priority.READ, BUSY)
     refusal = budget.acquire(Priority.READ, BUSY)
     assert refusal is not None and refusal.above_share

@@ -137,7 +137,7 @@ def test_the_delivery_host_is_learned_from_what_shows_it(shape: Any) -> None:
     assert mapping.customer_url(shape) == BASE
 
 
-def test_an_order_records_by_itself_and_carries_who_ordered() -> None:
+def test_a_request_records_automatically_and_has_its_owner() -> None:
     options = InputOptions("https://example.com/slate.png", 60, LatencyMode.REDUCED)
     body = mapping.create_body(InputRequest("a" * 32, "channel 7", "Show", options), options)
     assert body["recording"]["mode"] == "automatic"
@@ -191,7 +191,7 @@ def test_a_silently_dropped_setting_is_refused_by_name(wanted: InputOptions, ech
     assert refused.value.option == option
 
 
-def test_a_ready_video_is_a_recording_with_placeholders_taken_out() -> None:
+def test_a_ready_video_is_a_recording_without_placeholders() -> None:
     recording = mapping.recording(VIDEO, BASE)
     assert recording is not None
     assert (recording.size, recording.duration, recording.width, recording.height) == (None, 7272.0, 640, 360)

@@ -90,7 +90,7 @@ async def test_an_input_deleted_behind_our_back_is_gone(
         await provider.state(live.uid)
 
 
-async def test_what_can_be_watched_is_told_while_the_api_cannot_be_asked(
+async def test_the_watchable_state_is_returned_while_the_api_is_unavailable(
     fake: FakeCloudflare, live: LiveInput, make: Make
 ) -> None:
     await push(fake, live)
@@ -135,7 +135,7 @@ async def test_a_declined_option_is_refused_and_leaves_nothing_behind(
 @pytest.mark.parametrize(
     ("accepted", "seconds"), [([30, 60], 60), ([10, 60, 180], 60), ([180, 10], 180), ([10], 10), ([], 0)]
 )
-async def test_a_default_that_is_declined_gives_way_to_the_nearest_that_is_taken(
+async def test_a_declined_default_is_replaced_by_the_nearest_accepted_value(
     fake: FakeCloudflare, provider: CloudflareProvider, accepted: list[int], seconds: int, declined: str
 ) -> None:
     await fake.admin("/switches", accepted_timeouts=accepted, declined_timeout=declined)
@@ -158,7 +158,7 @@ async def test_the_hold_is_as_long_as_the_reported_reconnect_timeout(
     assert (await provider.state(live.uid)).phase is Phase.ENDED
 
 
-async def test_an_input_left_before_its_options_were_settled_is_settled_by_the_next_who_asks(
+async def test_an_input_with_unsettled_options_is_settled_by_the_next_request(
     fake: FakeCloudflare, provider: CloudflareProvider, make: Make
 ) -> None:
     await fake.admin("/switches", accepted_timeouts=[180])
@@ -182,7 +182,7 @@ async def test_changing_one_option_is_never_refused_for_another(
     assert changed.options == InputOptions(slate, reconnect_timeout=180)
 
 
-async def test_an_update_that_is_declined_is_taken_back(
+async def test_a_declined_update_is_reverted(
     fake: FakeCloudflare, provider: CloudflareProvider, live: LiveInput
 ) -> None:
     await fake.admin("/switches", accepted_timeouts=[10])
@@ -191,7 +191,7 @@ async def test_an_update_that_is_declined_is_taken_back(
     assert (await provider.get_input(live.uid)).options == live.options
 
 
-async def test_who_ordered_an_input_is_written_on_it(
+async def test_an_input_has_its_owner_in_its_metadata(
     fake: FakeCloudflare, provider: CloudflareProvider, live: LiveInput
 ) -> None:
     await provider.update_input(live.uid, InputOptions(reconnect_timeout=180))

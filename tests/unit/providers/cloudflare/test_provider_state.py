@@ -22,7 +22,7 @@ async def test_watching_a_broadcast_leaves_the_budget_alone(
     assert await api_requests(fake) - before <= 5
 
 
-async def test_the_last_good_answer_is_given_while_cloudflare_is_away(
+async def test_the_last_good_answer_is_returned_while_cloudflare_is_unavailable(
     fake: FakeCloudflare, provider: CloudflareProvider, live: LiveInput
 ) -> None:
     await push(fake, live)
@@ -40,7 +40,7 @@ async def test_the_last_good_answer_is_given_while_cloudflare_is_away(
     assert not (await provider.state(live.uid)).degraded
 
 
-async def test_while_only_the_api_is_away_the_delivery_host_still_tells_who_can_watch(
+async def test_while_only_the_api_is_unavailable_the_delivery_host_gives_the_watchable_state(
     fake: FakeCloudflare, provider: CloudflareProvider, live: LiveInput
 ) -> None:
     await push(fake, live)
@@ -65,7 +65,7 @@ async def test_what_is_no_answer_of_the_delivery_host_ends_no_broadcast(
     assert (state.phase, state.degraded, told) == (Phase.LIVE, True, [])
 
 
-async def test_a_key_that_was_rotated_without_an_answer_makes_us_look_again(
+async def test_a_key_rotated_without_an_answer_causes_a_refresh(
     fake: FakeCloudflare, provider: CloudflareProvider, live: LiveInput
 ) -> None:
     await push(fake, live)
@@ -91,7 +91,7 @@ async def test_an_idle_input_that_claims_to_be_live_is_not(
     assert (await provider.state(live.uid)).phase is Phase.OFFLINE
 
 
-async def test_a_status_told_as_a_word_is_understood(
+async def test_a_status_that_is_a_string_is_understood(
     fake: FakeCloudflare, provider: CloudflareProvider, live: LiveInput
 ) -> None:
     await fake.admin("/switches", status_shape="string")

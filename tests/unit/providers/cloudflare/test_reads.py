@@ -174,7 +174,7 @@ async def test_no_more_than_so_many_answers_are_kept(reads: Reads[str, str], sou
 # The provider's reads.
 
 
-async def test_a_user_who_reads_all_the_time_takes_nothing_from_another_organizations_creates(
+async def test_constant_reads_of_one_user_leave_the_creates_of_other_organizations(
     fake: FakeCloudflare, provider: CloudflareProvider, live: LiveInput
 ) -> None:
     acting_for.set("reader")
@@ -187,7 +187,7 @@ async def test_a_user_who_reads_all_the_time_takes_nothing_from_another_organiza
     assert await api_requests(fake) < 50
 
 
-async def test_an_organization_that_uses_up_its_share_is_told_so_and_another_is_not(
+async def test_only_the_organization_that_used_up_its_share_is_refused(
     fake: FakeCloudflare, provider: CloudflareProvider
 ) -> None:
     acting_for.set("reader")
@@ -215,7 +215,7 @@ async def test_our_own_write_is_read_at_once(
     assert await api_requests(fake) == before
 
 
-async def test_a_write_without_an_answer_is_looked_up(
+async def test_a_write_without_an_answer_causes_a_read(
     fake: FakeCloudflare, provider: CloudflareProvider, live: LiveInput
 ) -> None:
     await fake.admin("/faults", kind="reset_after", match="/rotate_keys")

@@ -47,7 +47,7 @@ def test_the_countdown_falls_waits_at_one_and_minds_no_clock_that_is_ahead(waite
     assert compose(None, ON, None, None, now).seconds_until_watchable == left
 
 
-def test_an_encoder_we_sent_away_did_not_leave_by_itself() -> None:
+def test_an_encoder_disconnected_by_us_did_not_leave_by_itself() -> None:
     sent = ClosedByUs("key_rotated", NOW - timedelta(seconds=3))
     assert explained(OFF, sent, NOW).reason == "key_rotated"
     assert explained(Connection(False), sent, NOW).reason == "key_rotated"
@@ -59,7 +59,7 @@ def test_one_that_stayed_on_and_left_later_did() -> None:
 
 
 @pytest.mark.parametrize("connection", [ON, ODD])
-def test_who_is_not_known_to_be_gone_needs_no_reason(connection: Connection) -> None:
+def test_an_encoder_that_may_be_connected_has_no_reason(connection: Connection) -> None:
     assert explained(connection, ClosedByUs("disabled", NOW), NOW) == connection
 
 
@@ -82,11 +82,13 @@ def test_trouble_with_the_encoder_is_the_reason_while_starting() -> None:
         (state(ON, "v"), state(ON, "v"), []),
     ],
 )
-def test_a_change_is_told_as_events(before: InputState | None, after: InputState, events: list[EventKind]) -> None:
+def test_a_change_of_state_becomes_events(
+    before: InputState | None, after: InputState, events: list[EventKind]
+) -> None:
     assert happened(before, after, other_video=False) == events
 
 
-def test_an_end_that_was_missed_is_told_with_the_next_beginning() -> None:
+def test_a_missed_end_becomes_an_event_with_the_next_beginning() -> None:
     live = state(ON, "v")
     expected = [EventKind.ENDED, EventKind.CONNECTED, EventKind.WATCHABLE]
     assert happened(live, live, other_video=True) == expected

@@ -99,9 +99,7 @@ async def test_a_clock_that_is_set_back_freezes_no_state(known: States, hosts: H
     assert (await known.state(UID)).phase is Phase.ENDED
 
 
-async def test_an_api_that_takes_a_request_and_never_answers_hides_nothing_that_can_be_watched(
-    hosts: Hosts, clock: Clock
-) -> None:
+async def test_an_api_that_never_answers_hides_no_watchable_stream(hosts: Hosts, clock: Clock) -> None:
     known = States(hosts, clock.now, StateLimits(api_timeout=0.01))
     hosts.encoder, hosts.lifecycle = "disconnected", IDLE
     assert not (await known.state(UID)).is_watchable
@@ -111,7 +109,7 @@ async def test_an_api_that_takes_a_request_and_never_answers_hides_nothing_that_
     assert (await known.state(UID)).is_watchable
 
 
-async def test_a_connection_the_delivery_host_contradicts_is_not_told_as_certain(hosts: Hosts, clock: Clock) -> None:
+async def test_a_connection_that_the_delivery_host_contradicts_is_degraded(hosts: Hosts, clock: Clock) -> None:
     known = States(hosts, clock.now, StateLimits(api_timeout=0.01))
     assert not (await known.state(UID)).degraded
     hosts.gate.clear()
@@ -174,7 +172,7 @@ async def test_a_hold_stays_a_hold_while_the_api_cannot_be_asked(known: States, 
     assert (await known.state(UID)).phase is Phase.RECONNECTING
 
 
-async def test_an_input_the_delivery_host_no_longer_knows_is_looked_up_at_once(
+async def test_an_input_unknown_to_the_delivery_host_is_read_from_the_api_at_once(
     known: States, hosts: Hosts, clock: Clock
 ) -> None:
     hosts.encoder, hosts.lifecycle = "disconnected", IDLE

@@ -87,7 +87,7 @@ async def test_a_live_event_wakes_its_input(client: Client, woken: list[str]) ->
     assert woken == [UID]
 
 
-async def test_an_errored_event_tells_what_is_wrong(client: Client, woken: list[str]) -> None:
+async def test_an_errored_event_has_the_error_code(client: Client, woken: list[str]) -> None:
     errored = {"error": {"code": "ERR_GOP_OUT_OF_RANGE", "message": "…"}, "video_codec": "", "audio_codec": ""}
     await live(client, event("live_input.errored", live_input_errored=errored))
     assert woken == [f"{UID} gop_out_of_range"]
@@ -125,7 +125,7 @@ async def test_a_body_too_large_is_refused(client: Client) -> None:
     assert (await live(client, b" " * (MAX_BODY + 1))).status == 413
 
 
-async def test_a_signed_video_is_looked_at(client: Client, woken: list[str]) -> None:
+async def test_a_signed_video_webhook_is_accepted(client: Client, woken: list[str]) -> None:
     body = json.dumps({"uid": "6b9e68b07dfee8cc2d116e4c51d6a957", "liveInput": UID}).encode()
     assert (await video(client, body)).status == 204
     assert woken == [f"{UID} 6b9e68b07dfee8cc2d116e4c51d6a957"]

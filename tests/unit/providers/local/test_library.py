@@ -64,7 +64,7 @@ async def test_a_cached_thumbnail_is_returned_without_reading_the_media(storage:
     assert await shown.thumbnail(UID, 640, 360, "crop") == b"jpeg"
 
 
-async def test_a_picture_that_cannot_be_made_right_now_is_later_not_never(storage: Storage) -> None:
+async def test_a_thumbnail_that_cannot_be_created_now_has_a_time_to_retry(storage: Storage) -> None:
     class BusyThumbnails(Thumbnails):
         async def of(
             self,
@@ -92,7 +92,7 @@ async def test_every_size_that_may_be_asked_for_can_be_made(
     assert all(MIN_SIDE <= side <= MAX_SIDE for side in thumbnails.sizes[0])
 
 
-async def test_the_picture_of_a_recording_that_stopped_early_is_of_what_was_recorded(tmp_path: Path) -> None:
+async def test_the_thumbnail_of_a_recording_that_stopped_early_is_of_recorded_media(tmp_path: Path) -> None:
     class TakenThumbnails(FreshThumbnails):
         async def of(
             self,

@@ -87,9 +87,7 @@ async def test_nothing_is_said_of_a_stream_before_what_a_restart_interrupted_is_
     assert not (await provider.state(live.uid)).is_watchable
 
 
-async def test_a_delete_whose_answer_got_lost_ends_the_show_when_it_is_tried_again(
-    provider: LocalProvider, store: Store
-) -> None:
+async def test_a_repeated_delete_ends_the_broadcast_of_a_deleted_input(provider: LocalProvider, store: Store) -> None:
     await provider.start()
     live = await provider.ensure_input(InputRequest("a" * 32, "channel", "Show"))
     encoder = await publish(live)

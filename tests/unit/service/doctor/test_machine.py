@@ -64,7 +64,7 @@ async def test_ports_of_the_running_service_are_ok(settings: Settings, taken_por
     ("free", "level"),
     [(FREE_WARN, Level.OK), (FREE_WARN - 1, Level.WARN), (FREE_FAIL - 1, Level.FAIL)],
 )
-async def test_a_full_disk_is_told_in_time(
+async def test_a_disk_that_fills_up_is_reported_early(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, free: int, level: Level
 ) -> None:
     monkeypatch.setattr("shutil.disk_usage", lambda _: type("Usage", (), {"free": free}))

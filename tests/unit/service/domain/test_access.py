@@ -42,7 +42,7 @@ async def test_only_the_admin_passes_as_admin(store: Store) -> None:
         only_admin(await enter(store.channels, await caller(room, 1), room.id))
 
 
-async def test_an_organization_speaks_for_nobody_and_somebody_for_himself_only(store: Store) -> None:
+async def test_an_organization_acts_for_no_user_and_a_user_only_for_themselves(store: Store) -> None:
     room = await new_room(store)
     ada = await caller(room, 0)
     assert only_self(ada, room.people[0]).id == room.people[0]

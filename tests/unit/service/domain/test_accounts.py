@@ -83,7 +83,7 @@ async def test_another_process_knows_the_access_tokens(accounts: Accounts, store
     assert identity.user is not None and identity.user.id == user
 
 
-async def test_nobody_unknown_gets_an_access_token(accounts: Accounts) -> None:
+async def test_an_unknown_user_gets_no_access_token(accounts: Accounts) -> None:
     organization, user = uuid4(), uuid4()
     await accounts.create_token(organization, user)
     for where, who in ((organization, uuid4()), (uuid4(), user)):

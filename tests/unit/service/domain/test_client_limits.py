@@ -32,7 +32,7 @@ class Callers:
             await self.limited.authenticate(header)
 
 
-async def test_a_caller_who_asks_too_often_is_told_when_to_come_back(store: Store) -> None:
+async def test_a_client_that_sends_too_many_requests_gets_the_time_to_retry(store: Store) -> None:
     callers = Callers(store)
     header = await callers.header(uuid4())
     await callers.ask(header, 3)
@@ -59,14 +59,14 @@ async def test_users_and_their_organization_are_callers_of_their_own(store: Stor
         await callers.ask(await callers.header(None))
 
 
-async def test_who_is_not_known_is_told_so_however_often(store: Store) -> None:
+async def test_an_unauthenticated_client_always_gets_the_same_error(store: Store) -> None:
     callers = Callers(store)
     for _ in range(5):
         with pytest.raises(NotAuthenticated):
             await callers.ask("Token nobody")
 
 
-async def test_without_a_limit_nobody_is_refused(store: Store) -> None:
+async def test_without_a_limit_no_client_is_refused(store: Store) -> None:
     callers = Callers(store, ClientLimits())
     header = await callers.header(None)
     await callers.ask(header, 50)

@@ -30,5 +30,5 @@ def test_the_client_is_the_nearest_address_that_is_no_proxy(peer: str, forwarded
     assert client_address(peer, forwarded_for, PROXIES) == client
 
 
-def test_without_proxies_nobody_is_believed() -> None:
+def test_without_trusted_proxies_no_header_counts() -> None:
     assert client_address("10.0.0.1", "198.51.100.7", ()) == "10.0.0.1"

@@ -74,14 +74,14 @@ def test_every_default_is_valid_itself(described: dict[str, Any]) -> None:
         jsonschema_rs.validate({**each, "components": described["components"]}, each["default"])
 
 
-def test_no_member_of_a_body_or_an_answer_has_a_default_which_generators_take_for_always_there(
+def test_no_member_of_a_body_or_a_response_has_a_default_in_the_schema(
     described: dict[str, Any],
 ) -> None:
     for name, schema in described["components"]["schemas"].items():
         assert not [member for member, each in schema.get("properties", {}).items() if "default" in each], name
 
 
-def test_a_default_is_told_in_words(described: dict[str, Any]) -> None:
+def test_a_default_is_described_in_words(described: dict[str, Any]) -> None:
     new = described["components"]["schemas"]["ChannelBody"]["properties"]
     assert new["type"]["description"].endswith("Default: `2`.")
     assert new["is_private"]["description"] == "Default: `false`."
@@ -124,7 +124,7 @@ def test_every_body_and_every_answer_has_a_valid_example(described: dict[str, An
     assert checked > 300
 
 
-def test_the_model_behind_every_example_takes_it() -> None:
+def test_every_example_is_valid_for_its_model() -> None:
     for model, example in EXAMPLES.items():
         strictly = model.__name__.endswith(("Body", "Edit", "Changes", "Replacement"))
         model.model_validate_json(json.dumps(example), strict=strictly)

@@ -106,7 +106,7 @@ async def test_loopback_is_never_connected_to(host: str) -> None:
         assert seen == []
 
 
-async def test_a_name_is_looked_up_once_and_what_is_connected_to_is_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_name_is_resolved_once_and_the_connected_address_is_checked(monkeypatch: pytest.MonkeyPatch) -> None:
     """There is no second lookup, whose answer could differ from the one that was checked (DNS rebinding)."""
     lookups: list[str] = []
     real = socket.getaddrinfo

@@ -28,7 +28,7 @@ async def one(connection: AsyncConnection) -> int:
     return int((await connection.execute(select(1))).scalar_one())
 
 
-async def test_that_it_is_away_is_logged_once_and_so_is_its_return(tmp_path: Path) -> None:
+async def test_an_outage_is_logged_once_and_so_is_its_end(tmp_path: Path) -> None:
     file = tmp_path / "store.db"
     file.mkdir()  # nothing SQLite could open
     database = Database(f"sqlite:///{file}")

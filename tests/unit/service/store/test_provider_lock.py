@@ -78,7 +78,7 @@ async def make(postgres_url: str, failures: list[BaseException]) -> AsyncIterato
     await owner.aclose()
 
 
-async def test_the_second_holder_is_told_who_the_first_is(make: Make, postgres_url: str) -> None:
+async def test_the_second_process_gets_the_holder_in_the_error(make: Make, postgres_url: str) -> None:
     await make().acquire()
     with pytest.raises(LockHeld) as refused:
         await make().acquire()
@@ -94,7 +94,7 @@ async def test_it_is_free_after_it_was_closed(make: Make) -> None:
     await make().acquire()
 
 
-async def test_a_killed_process_blocks_nobody(make: Make, postgres_url: str) -> None:
+async def test_a_killed_process_releases_the_lock(make: Make, postgres_url: str) -> None:
     async with holder(postgres_url) as process:
         with pytest.raises(LockHeld, match=f"process {process.pid} "):
             await make().acquire()
@@ -109,7 +109,7 @@ async def test_a_connection_that_is_only_half_open_is_ended(make: Make) -> None:
     assert "provider lock taken from a silent connection" in [each["event"] for each in logs]
 
 
-async def test_a_process_that_was_taken_for_dead_stops(make: Make, postgres_url: str) -> None:
+async def test_a_frozen_process_that_lost_the_lock_stops(make: Make, postgres_url: str) -> None:
     async with holder(postgres_url) as frozen:
         frozen.send_signal(signal.SIGSTOP)
         await make(stale_after=3.0).acquire()

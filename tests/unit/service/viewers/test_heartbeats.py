@@ -34,7 +34,7 @@ def test_after_a_break_the_whole_window_is_sent_again_and_nothing_older(beats: H
     assert not beats.send_all
 
 
-def test_a_clock_that_is_set_back_keeps_nobody_young() -> None:
+def test_a_clock_that_is_set_back_keeps_no_heartbeat_longer() -> None:
     clock = Clock()
     beats = Heartbeats(clock)
     beats.add(ANN, clock.unix_ms())

@@ -109,7 +109,7 @@ async def test_expired_visitors_are_trimmed_in_small_steps(viewers: RedisViewers
 @pytest.mark.parametrize(
     "limits", [RedisLimits(sets=SortedSetLimits(pipeline_chunk=20, zadd_chunk=10))], ids=["small pipelines"]
 )
-async def test_more_heartbeats_than_one_pipeline_takes_all_arrive(viewers: RedisViewers) -> None:
+async def test_more_heartbeats_than_one_pipeline_holds_all_arrive(viewers: RedisViewers) -> None:
     now = SystemClock().unix_ms()
     for number in range(95):
         viewers.seen("one", f"visitor {number}", now)
@@ -117,7 +117,7 @@ async def test_more_heartbeats_than_one_pipeline_takes_all_arrive(viewers: Redis
     assert [(await viewers.count(uid, now)).value for uid in ("one", "two")] == [95, 95]
 
 
-async def test_answers_the_last_good_count_while_redis_is_away(
+async def test_returns_the_last_good_count_while_redis_is_unavailable(
     viewers: RedisViewers, redis_server: RedisServer
 ) -> None:
     viewers.seen("stream", "ann", SystemClock().unix_ms())
@@ -127,7 +127,7 @@ async def test_answers_the_last_good_count_while_redis_is_away(
     assert await viewers.count("stream", SystemClock().unix_ms()) == ViewerCount(1, good.as_of_ms, degraded=True)
 
 
-async def test_answers_the_last_good_count_while_redis_hangs(viewers: RedisViewers, redis: aioredis.Redis) -> None:
+async def test_returns_the_last_good_count_while_redis_hangs(viewers: RedisViewers, redis: aioredis.Redis) -> None:
     viewers.seen("stream", "ann", SystemClock().unix_ms())
     await viewers.count("stream", SystemClock().unix_ms())
     await redis.execute_command("CLIENT", "PAUSE", "2500", "ALL")
@@ -148,7 +148,7 @@ async def test_is_exact_again_after_redis_came_back_empty(viewers: RedisViewers,
     assert (await exact(viewers, "stream")).value == 3
 
 
-async def test_a_restart_nobody_noticed_loses_no_viewer(viewers: RedisViewers, redis_server: RedisServer) -> None:
+async def test_an_unnoticed_restart_loses_no_viewer(viewers: RedisViewers, redis_server: RedisServer) -> None:
     viewers.seen("stream", "ann", SystemClock().unix_ms())
     await viewers.count("stream", SystemClock().unix_ms())
     redis_server.stop()
@@ -156,7 +156,7 @@ async def test_a_restart_nobody_noticed_loses_no_viewer(viewers: RedisViewers, r
     assert (await exact(viewers, "stream")).value == 1
 
 
-async def test_starts_without_redis_and_takes_it_up_later(redis_server: RedisServer, tasks: Tasks) -> None:
+async def test_starts_without_redis_and_uses_it_later(redis_server: RedisServer, tasks: Tasks) -> None:
     redis_server.stop()
     viewers = RedisViewers(redis_server.url, spawn=tasks.spawn, digest_key=b"key")
     viewers.seen("stream", "ann", SystemClock().unix_ms())
@@ -210,7 +210,7 @@ async def test_what_is_remembered_is_bounded_and_the_newest_stay(redis_server: R
     await viewers.aclose()
 
 
-async def test_says_that_it_is_not_ready_while_redis_is_away(tasks: Tasks) -> None:
+async def test_is_not_ready_while_redis_is_unavailable(tasks: Tasks) -> None:
     viewers = RedisViewers(f"redis://127.0.0.1:{free_port()}", spawn=tasks.spawn, digest_key=b"key")
     with pytest.raises(Unavailable):
         await viewers.check()

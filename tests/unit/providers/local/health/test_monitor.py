@@ -148,7 +148,7 @@ def test_an_upload_that_has_caught_up_is_forgotten() -> None:
     assert watch.delivery.behind < 0.5
 
 
-def test_a_clock_set_anew_does_not_count_as_falling_behind() -> None:
+def test_a_clock_that_is_set_does_not_count_as_falling_behind() -> None:
     watch = Watch()
     watch.play(stream(10.0), seconds=10.0)
     watch.play(more(3_600_000, 10.0), seconds=10.0)
@@ -175,7 +175,7 @@ def test_a_second_of_nothing_is_a_stall() -> None:
     assert watch.delivery.stalls == 3
 
 
-def test_missing_sound_is_counted_from_its_last() -> None:
+def test_missing_audio_is_measured_from_its_last_frame() -> None:
     watch = Watch()
     watch.play(stream(4.0), seconds=4.0)
     watch.play(frames(4_000, 6.0), seconds=6.0)
@@ -185,7 +185,7 @@ def test_missing_sound_is_counted_from_its_last() -> None:
     assert health.video.absent_for == 0.0
 
 
-def test_missing_pictures_are_counted_by_the_sound() -> None:
+def test_missing_video_is_measured_by_the_audio() -> None:
     watch = Watch()
     watch.play(stream(4.0), seconds=4.0)
     watch.play(sounds(4_000, 6.0), seconds=6.0)
@@ -227,7 +227,7 @@ def loud(start: int, seconds: float) -> list[FlvTag]:
     return [sound(tag.timestamp, bytes(340)) for tag in sounds(start, seconds)]
 
 
-def test_silence_is_counted_until_something_is_heard() -> None:
+def test_silence_is_measured_until_there_is_audio() -> None:
     watch = Watch()
     watch.play([video_header(), audio_header(), *frames(0, 12.0), *silence(0, 12.0)], seconds=12.0)
     audio = watch.health.audio

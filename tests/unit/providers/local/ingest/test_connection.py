@@ -33,7 +33,7 @@ async def test_the_media_of_an_admitted_encoder_arrives_as_flv_tags(gate: Record
     await client.close()
 
 
-async def test_the_gate_learns_who_wants_to_publish(gate: RecordingGate, listening: Listening) -> None:
+async def test_the_gate_gets_the_publish_request(gate: RecordingGate, listening: Listening) -> None:
     _, port = await listening()
     client = await Client.connect(port)
     client.publish("secret?x=y")
@@ -45,7 +45,7 @@ async def test_the_gate_learns_who_wants_to_publish(gate: RecordingGate, listeni
     await client.close()
 
 
-async def test_a_wrong_key_is_told_and_then_the_connection_ends(gate: RecordingGate, listening: Listening) -> None:
+async def test_a_wrong_key_is_refused_and_the_connection_ends(gate: RecordingGate, listening: Listening) -> None:
     server, port = await listening()
     client = await Client.connect(port)
     client.publish("wrong")
@@ -57,7 +57,7 @@ async def test_a_wrong_key_is_told_and_then_the_connection_ends(gate: RecordingG
     await client.close()
 
 
-async def test_a_gate_that_does_not_answer_lets_nobody_in(gate: RecordingGate, listening: Listening) -> None:
+async def test_a_gate_that_does_not_answer_refuses_the_encoder(gate: RecordingGate, listening: Listening) -> None:
     async def never(_request: PublishRequest) -> None:
         await asyncio.Event().wait()
 
@@ -71,7 +71,7 @@ async def test_a_gate_that_does_not_answer_lets_nobody_in(gate: RecordingGate, l
     await client.close()
 
 
-async def test_a_gate_that_fails_lets_nobody_in(gate: RecordingGate, listening: Listening) -> None:
+async def test_a_gate_that_fails_refuses_the_encoder(gate: RecordingGate, listening: Listening) -> None:
     async def fail(_request: PublishRequest) -> None:
         raise ValueError("broken")
 
@@ -105,7 +105,7 @@ async def test_an_encoder_whose_connection_ends_before_the_answer_does_not_stay_
     await client.close()
 
 
-async def test_media_that_cannot_be_carried_is_told_and_ends_the_connection(
+async def test_media_that_cannot_be_carried_is_refused_and_ends_the_connection(
     gate: RecordingGate, listening: Listening
 ) -> None:
     def take(tag: FlvTag) -> None:

@@ -38,7 +38,7 @@ def run(meter: Meter, seconds: int, bytes_a_second: int) -> list[bool]:
     return results
 
 
-def test_a_stream_at_the_ceiling_goes_on_for_ever(meter: Meter) -> None:
+def test_a_stream_at_the_ceiling_is_never_refused(meter: Meter) -> None:
     assert not any(run(meter, 1000, 1_000_000))
 
 
@@ -71,7 +71,7 @@ def test_a_stream_that_falls_silent_is_read_byte_by_byte(meter: Meter, client: s
     assert wake_size(client) == 1
 
 
-def test_nobody_but_a_publisher_is_measured(meter: Meter, client: socket.socket) -> None:
+def test_only_publishers_are_measured(meter: Meter, client: socket.socket) -> None:
     meter.bytes_in += 1_000_000_000
 
     assert meter.check(1.0, collect=None) == (1_000_000_000, False)

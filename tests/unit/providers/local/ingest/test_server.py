@@ -26,7 +26,7 @@ from tests.waiting import until
 
 
 @pytest.mark.parametrize("first", [b"\x16\x03\x01\x02\x00", b"GET / HTTP/1.1\r\n"], ids=["tls", "http"])
-async def test_who_does_not_speak_rtmp_is_hung_up_on_at_once(listening: Listening, first: bytes) -> None:
+async def test_a_client_that_does_not_speak_rtmp_is_disconnected_at_once(listening: Listening, first: bytes) -> None:
     server, port = await listening()
     client = await Client.connect(port)
     client.send(first)
@@ -221,7 +221,9 @@ async def test_bytes_that_came_in_are_counted(listening: Listening) -> None:
     await client.close()
 
 
-async def test_stopping_tells_publishers_and_hangs_up_on_the_others(gate: RecordingGate, listening: Listening) -> None:
+async def test_stopping_sends_publishers_the_reason_and_closes_the_others(
+    gate: RecordingGate, listening: Listening
+) -> None:
     server, port = await listening()
     publisher, idle = await Client.connect(port), await Client.connect(port)
     publisher.publish()
@@ -238,7 +240,7 @@ async def test_stopping_tells_publishers_and_hangs_up_on_the_others(gate: Record
         await Client.connect(port)
 
 
-async def test_stopping_cuts_off_who_does_not_leave(gate: RecordingGate, listening: Listening) -> None:
+async def test_stopping_aborts_connections_that_do_not_close(gate: RecordingGate, listening: Listening) -> None:
     server, port = await listening(stop_timeout=0.1)
     client = await Client.connect(port)
     client.publish()

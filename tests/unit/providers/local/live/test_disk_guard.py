@@ -57,7 +57,7 @@ def set_free(disk: SmallDisk) -> SetFree:
     return set_free
 
 
-async def test_a_disk_that_is_nearly_full_ends_the_recording_and_not_the_show(
+async def test_a_nearly_full_disk_ends_the_recording_and_not_the_broadcast(
     server: LiveServer, set_free: SetFree
 ) -> None:
     await server.add_input(reconnect_timeout=30)
@@ -113,7 +113,7 @@ async def test_a_recording_that_was_stopped_is_the_same_after_a_restart(server: 
     assert recording.duration == pytest.approx(9.0, abs=0.1)
 
 
-async def test_a_full_disk_sends_the_encoders_away_and_says_why(server: LiveServer, set_free: SetFree) -> None:
+async def test_a_full_disk_disconnects_the_encoders_with_the_reason(server: LiveServer, set_free: SetFree) -> None:
     await server.add_input()
     publication = await server.connect()
     server.send(publication, stream(6.0))

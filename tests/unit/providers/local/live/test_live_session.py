@@ -231,7 +231,7 @@ def test_without_a_reconnect_window_the_end_of_the_encoder_is_the_end_of_the_bro
     assert driver.session.phase is Phase.ENDED
 
 
-def test_a_healthy_encoder_cannot_be_taken_over_and_the_second_is_told_why() -> None:
+def test_a_healthy_encoder_cannot_be_replaced_and_the_second_gets_the_reason() -> None:
     driver = SessionDriver()
     link = driver.go_live()
     driver.after(FROZEN_AFTER - 0.1)
@@ -270,7 +270,7 @@ def test_an_encoder_that_thaws_in_time_goes_on() -> None:
     assert driver.finished == []
 
 
-def test_a_frozen_encoder_nobody_replaces_is_sent_away_at_the_end_of_the_window() -> None:
+def test_a_frozen_encoder_is_disconnected_at_the_end_of_the_window() -> None:
     driver = SessionDriver(reconnect_timeout=10)
     driver.go_live()
     driver.after(FROZEN_AFTER)
@@ -325,7 +325,7 @@ def test_nothing_is_shown_of_an_encoder_that_was_refused_before_it_could_be_watc
     assert (driver.refused, driver.events) == ([CODEC], [EventKind.CONNECTED, EventKind.LOST])
 
 
-def test_a_refused_encoder_takes_nothing_from_what_was_shown_before() -> None:
+def test_a_refused_encoder_removes_nothing_that_was_shown_before() -> None:
     driver = SessionDriver()
     driver.go_live().ended("closed")
     link = driver.connect()
@@ -391,7 +391,7 @@ def test_how_long_an_encoder_has_run_counts_from_its_first_media() -> None:
     assert driver.ran == [2]
 
 
-def test_the_owner_stops_a_broadcast_and_the_encoder_is_told() -> None:
+def test_the_owner_stops_a_broadcast_and_the_encoder_gets_the_reason() -> None:
     driver = SessionDriver()
     driver.go_live()
 
@@ -403,7 +403,7 @@ def test_the_owner_stops_a_broadcast_and_the_encoder_is_told() -> None:
     assert driver.finished == [driver.session]
 
 
-def test_a_rotated_key_sends_the_encoder_away_but_keeps_the_broadcast() -> None:
+def test_a_rotated_key_disconnects_the_encoder_and_keeps_the_broadcast() -> None:
     driver = SessionDriver()
     driver.go_live()
 

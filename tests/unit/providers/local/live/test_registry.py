@@ -27,7 +27,7 @@ from tests.unit.providers.local.live.live_server import INPUT, KEY, LiveServer
 from tests.unit.providers.local.packager.tags import stream, video_header
 
 
-async def test_a_store_that_is_away_at_the_end_of_a_broadcast_stops_nothing(server: LiveServer) -> None:
+async def test_an_unavailable_store_at_the_end_of_a_broadcast_stops_nothing(server: LiveServer) -> None:
     await server.add_input(reconnect_timeout=30)
     publication = await server.connect()
     server.send(publication, stream(3.0))
@@ -37,7 +37,7 @@ async def test_a_store_that_is_away_at_the_end_of_a_broadcast_stops_nothing(serv
     assert len(server.recordings) == 1
 
 
-async def test_a_key_that_is_changed_while_it_is_looked_up_is_refused(server: LiveServer) -> None:
+async def test_a_key_that_changes_during_its_check_is_refused(server: LiveServer) -> None:
     stored = await server.add_input()
 
     def rotate() -> None:
@@ -49,7 +49,7 @@ async def test_a_key_that_is_changed_while_it_is_looked_up_is_refused(server: Li
         await server.connect()
 
 
-async def test_a_broadcast_goes_on_when_the_disk_takes_media_again(
+async def test_a_broadcast_goes_on_when_the_disk_works_again(
     server: LiveServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await server.add_input()
@@ -77,7 +77,7 @@ async def test_a_broadcast_goes_on_when_the_disk_takes_media_again(
     assert sum(len(track.segments) for track in server.running.tracks.values()) > listed
 
 
-async def test_a_frozen_encoder_whose_window_was_shortened_to_nothing_can_be_taken_over(server: LiveServer) -> None:
+async def test_a_frozen_encoder_with_a_window_of_zero_can_be_replaced(server: LiveServer) -> None:
     stored = await server.add_input(reconnect_timeout=30)
     first = await server.connect()
     server.send(first, stream(3.0))
@@ -140,7 +140,7 @@ async def test_a_broadcast_that_was_interrupted_for_too_long_ends_however_often_
     assert (server.phase, len(server.recordings)) == (None, 1)
 
 
-async def test_a_recording_that_cannot_be_made_keeps_nobody_from_starting(
+async def test_a_recording_that_cannot_be_created_does_not_prevent_the_start(
     server: LiveServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await server.add_input(reconnect_timeout=0)

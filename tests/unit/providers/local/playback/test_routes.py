@@ -228,7 +228,7 @@ async def test_pages_of_other_origins_may_ask_for_ranges(client: Client) -> None
 
 
 @pytest.mark.parametrize("path", ["manifest/", "manifest/video.m3u8/", "%2e%2e", "segments", "thumbnails/x.jpg"])
-async def test_what_is_no_name_of_ours_is_not_found_whatever_is_asked_of_it(client: Client, path: str) -> None:
+async def test_an_unknown_name_is_not_found_with_any_query(client: Client, path: str) -> None:
     assert (await client.get(f"/{UID}/{path}")).status == 404
 
 
@@ -238,9 +238,7 @@ async def test_a_thumbnail_has_the_size_that_was_asked_for(client: Client) -> No
     assert (await client.get(f"/{INPUT}/thumbnails/thumbnail.jpg")).status == 404
 
 
-async def test_a_picture_that_cannot_be_made_right_now_is_not_said_to_be_missing(
-    client: Client, library: Library
-) -> None:
+async def test_a_thumbnail_that_cannot_be_created_now_is_a_503_and_not_a_404(client: Client, library: Library) -> None:
     library.busy = True
     answer = await client.get(f"/{UID}/thumbnails/thumbnail.jpg?width=320")
     assert (answer.status, answer.headers["Retry-After"]) == (503, "10")

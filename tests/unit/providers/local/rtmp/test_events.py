@@ -5,7 +5,7 @@ import pytest
 from providers.local.rtmp.events import PublishWanted, publish_target
 
 
-def test_a_wanted_publish_does_not_show_its_key() -> None:
+def test_the_repr_of_a_publish_request_has_no_key() -> None:
     assert "secret" not in repr(PublishWanted("live", "secret", ""))
 
 

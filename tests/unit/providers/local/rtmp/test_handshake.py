@@ -40,6 +40,6 @@ def test_another_first_byte_than_3_fails_at_once(first: bytes) -> None:
         RtmpSession().receive(first)
 
 
-def test_a_tls_client_on_the_plain_port_is_told_apart() -> None:
+def test_a_tls_client_on_the_plain_port_is_recognized() -> None:
     with pytest.raises(HandshakeFailed, match="rtmps"):
         RtmpSession().receive(b"\x16\x03\x01")

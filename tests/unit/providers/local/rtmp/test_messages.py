@@ -69,7 +69,7 @@ def test_an_amf3_command_holds_amf0_after_one_byte() -> None:
     assert command_of(message) == Command("connect", 1.0)
 
 
-def test_the_set_data_frame_wrapper_is_taken_off() -> None:
+def test_the_set_data_frame_wrapper_is_removed() -> None:
     metadata = amf0.encode("onMetaData", amf0.EcmaArray(width=1280.0))
 
     assert script_of(RtmpMessage(MessageType.DATA, 1, 0, amf0.encode("@setDataFrame") + metadata)) == metadata

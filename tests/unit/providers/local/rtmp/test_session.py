@@ -79,7 +79,7 @@ def test_a_publish_is_asked_for_and_waits(session: RtmpSession, encoder: Encoder
     assert session.state is ConnectionState.DECIDING
 
 
-def test_an_accepted_publish_is_told_so(session: RtmpSession, encoder: Encoder, answers: Answers) -> None:
+def test_an_accepted_publish_is_confirmed(session: RtmpSession, encoder: Encoder, answers: Answers) -> None:
     session.receive(encoder.opening())
     answers.messages(session.data_to_send())
     session.accept()
@@ -102,7 +102,7 @@ def test_only_so_much_is_held(session: RtmpSession, encoder: Encoder) -> None:
         session.receive(bytes(MAX_HELD + 1))
 
 
-def test_a_refused_publish_is_told_why_and_hears_nothing_more(
+def test_a_refused_publish_gets_the_reason_and_nothing_more(
     session: RtmpSession, encoder: Encoder, answers: Answers
 ) -> None:
     session.receive(encoder.opening())

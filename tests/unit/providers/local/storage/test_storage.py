@@ -84,7 +84,7 @@ def test_finishing_twice_changes_nothing(storage: Storage) -> None:
     assert not storage.recover()
 
 
-def test_an_ended_broadcast_takes_no_more(storage: Storage) -> None:
+def test_an_ended_broadcast_accepts_no_more_media(storage: Storage) -> None:
     broadcast = storage.begin(info())
     broadcast.finish(EPOCH)
     with pytest.raises(StorageError):
@@ -145,7 +145,7 @@ def test_only_young_media_stays_in_memory(storage: Storage) -> None:
     assert [sequence for sequence in range(20) if track.stored(sequence)] == [16, 17, 18, 19]
 
 
-def test_waiters_are_told_of_every_part(storage: Storage) -> None:
+def test_waiters_are_notified_of_every_part(storage: Storage) -> None:
     broadcast, told = storage.begin(info()), 0
     for event in SimulatedPackager().segment():
         track = broadcast.track("source-video")
@@ -164,9 +164,7 @@ def test_a_broken_recording_is_set_aside(storage: Storage, backend: StorageBacke
     assert backend.list() == []
 
 
-def test_a_broadcast_that_was_killed_before_its_first_line_is_swept_away(
-    storage: Storage, backend: StorageBackend
-) -> None:
+def test_a_broadcast_without_its_first_line_is_removed(storage: Storage, backend: StorageBackend) -> None:
     backend.create(UID).create(INDEX_FILE).close()
     assert storage.recover() == []
     assert backend.list() == []

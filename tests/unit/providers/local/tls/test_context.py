@@ -86,7 +86,7 @@ def test_a_certificate_that_has_addresses_only_as_addresses_is_renewed(files: Ce
     assert (tmp_path / "ca.pem").read_bytes() == authority
 
 
-def test_nobody_else_may_read_the_keys(files: CertificateFiles, tmp_path: Path) -> None:
+def test_only_the_owner_may_read_the_keys(files: CertificateFiles, tmp_path: Path) -> None:
     assert {path.name: path.stat().st_mode & 0o777 for path in tmp_path.glob("*.key")} == {
         "server.key": 0o600,
         "ca.key": 0o600,

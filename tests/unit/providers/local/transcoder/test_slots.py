@@ -28,7 +28,7 @@ async def test_a_freed_slot_goes_to_the_oldest_request() -> None:
     assert (served, slots.used) == (["second", "third"], 0)
 
 
-async def test_a_cancelled_request_takes_no_slot() -> None:
+async def test_a_cancelled_request_uses_no_slot() -> None:
     slots = TranscodeSlots(0)
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0):

@@ -20,7 +20,7 @@ def test_each_moment_gets_the_nearest_count() -> None:
     assert log.at("uid", [second(each) for each in (0.2, 0.9, 1.2, 5.1, 8.0)]) == [0, 0, 1, 3, 4]
 
 
-def test_a_moment_nobody_looked_at_is_not_known() -> None:
+def test_a_moment_without_a_sample_is_unknown() -> None:
     log = AudienceLog()
     log.note("uid", second(0), 7)
     log.note("uid", second(60), 9)

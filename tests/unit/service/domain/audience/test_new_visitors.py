@@ -14,7 +14,7 @@ def crowd(visitors: NewVisitors, size: int, address: str = "192.0.2.1", now_ms: 
     return [visitors.admit("stream", f"{address} {now_ms} {number}", address, now_ms) for number in range(size)]
 
 
-def test_an_address_may_bring_a_burst_of_newcomers_and_no_more() -> None:
+def test_an_address_may_bring_a_burst_of_new_visitors_and_no_more() -> None:
     assert crowd(NewVisitors(LIMITS), 5) == [0.0, 0.0, 0.0, 0.5, 0.5]
 
 
@@ -46,26 +46,26 @@ def test_an_ipv6_site_has_one_bucket(one: str, other: str, shared: bool) -> None
     assert (crowd(visitors, 1, other) != [0.0]) is shared
 
 
-def test_who_was_let_in_is_known_for_at_least_a_window() -> None:
+def test_an_accepted_visitor_is_known_for_at_least_a_window() -> None:
     visitors = NewVisitors(LIMITS)
     visitors.is_known("stream", "ann", 0)
     visitors.admit("stream", "ann", "192.0.2.1", 0)
     assert visitors.is_known("stream", "ann", WINDOW_MS)
 
 
-def test_who_keeps_coming_stays_known() -> None:
+def test_a_regular_visitor_stays_known() -> None:
     visitors = NewVisitors(LIMITS)
     visitors.admit("stream", "ann", "192.0.2.1", 0)
     assert all(visitors.is_known("stream", "ann", at) for at in range(0, 10 * WINDOW_MS, WINDOW_MS // 2))
 
 
-def test_who_stayed_away_is_new_again() -> None:
+def test_a_visitor_without_heartbeats_is_new_again() -> None:
     visitors = NewVisitors(LIMITS)
     visitors.admit("stream", "ann", "192.0.2.1", 0)
     assert not visitors.is_known("stream", "ann", 3 * WINDOW_MS)
 
 
-def test_who_was_refused_is_not_known() -> None:
+def test_a_refused_visitor_is_not_known() -> None:
     visitors = NewVisitors(LIMITS)
     crowd(visitors, 3)
     visitors.admit("stream", "ann", "192.0.2.1", 0)

@@ -55,7 +55,7 @@ async def test_a_secret_gives_the_same_id_in_every_process_and_in_any_case(world
     assert (again.visitor_id, again.secret) == (first.visitor_id, first.secret)
 
 
-async def test_a_visitor_is_somebody_else_in_another_organization(world: World) -> None:
+async def test_a_visitor_has_another_id_in_another_organization(world: World) -> None:
     visitors = await world.visitors()
     first = await visitors.identify(world.organization, None, HERE)
     assert (await visitors.identify(world.other, first.secret, HERE)).visitor_id != first.visitor_id
@@ -85,7 +85,7 @@ async def test_a_token_is_not_believed_a_moment_longer_than_it_lives(world: Worl
     assert (await world.visitors()).visitor_of(str(world.organization), identity.access_token) is None
 
 
-async def test_what_we_did_not_sign_names_nobody(world: World) -> None:
+async def test_a_token_with_a_foreign_signature_names_no_visitor(world: World) -> None:
     visitors = await world.visitors()
     identity = await visitors.identify(world.organization, None, HERE)
     head, claims, signature = identity.access_token.split(".")

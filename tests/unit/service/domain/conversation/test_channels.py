@@ -21,7 +21,7 @@ def channels(store: Store) -> Channels:
     return Channels(store.channels, store, Clock(), store.directory)
 
 
-async def test_who_makes_a_channel_is_in_it_and_its_admin_whom_he_names_is_in_it(
+async def test_the_creator_of_a_channel_is_its_admin_and_named_members_are_in_it(
     store: Store, channels: Channels
 ) -> None:
     organization_id, (ada, bob) = await new_people(store, 2)
@@ -31,7 +31,7 @@ async def test_who_makes_a_channel_is_in_it_and_its_admin_whom_he_names_is_in_it
     assert made.member_count == 2
 
 
-async def test_members_nobody_knows_are_named_and_nothing_is_made(store: Store, channels: Channels) -> None:
+async def test_unknown_members_are_named_and_no_channel_is_created(store: Store, channels: Channels) -> None:
     organization_id, (ada,) = await new_people(store, 1)
     stranger = uuid4()
     with pytest.raises(Invalid, match=str(stranger)):
@@ -48,7 +48,7 @@ async def test_members_nobody_knows_are_named_and_nothing_is_made(store: Store, 
         (NewChannel("News", is_private=True, type=ChannelType.ANNOUNCEMENTS), ChannelType.ANNOUNCEMENTS),
     ],
 )
-async def test_private_and_ordinary_channels_are_told_apart_by_type(
+async def test_private_and_public_channels_differ_in_type(
     store: Store, channels: Channels, new: NewChannel, kind: ChannelType
 ) -> None:
     organization_id, (ada,) = await new_people(store, 1)
@@ -64,7 +64,7 @@ async def test_an_admin_changes_what_is_named_and_nothing_else(store: Store, cha
         await channels.change(await caller(room, 1), room.id, {"name": "Mine"})
 
 
-async def test_a_deleted_channel_ends_what_runs_in_it_and_is_told_of_though_that_fails(
+async def test_a_deleted_channel_ends_its_stream_and_notifies_even_if_that_fails(
     store: Store, channels: Channels
 ) -> None:
     room = await new_room(store)

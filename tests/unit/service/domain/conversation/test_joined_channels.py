@@ -37,7 +37,9 @@ def test_the_key_is_of_the_people_not_of_their_order(people: list[object], dice:
     assert direct_key(organization, people) != direct_key(uuid4(), people)  # type: ignore[arg-type]
 
 
-async def test_two_who_ask_at_once_get_one_channel_that_one_of_them_made(store: Store, directs: DirectChannels) -> None:
+async def test_two_simultaneous_requests_get_one_channel_that_one_of_them_created(
+    store: Store, directs: DirectChannels
+) -> None:
     room = await new_room(store, people=2)
     ada, bob = room.people
     callers = [await caller(room, me) for me in (0, 1)]
@@ -49,9 +51,7 @@ async def test_two_who_ask_at_once_get_one_channel_that_one_of_them_made(store: 
     assert (again.id, made, again.type, again.member_count) == (answers[0][0].id, False, ChannelType.DIRECT, 2)
 
 
-async def test_a_direct_channel_needs_somebody_else_whom_the_organization_knows(
-    store: Store, directs: DirectChannels
-) -> None:
+async def test_a_direct_channel_needs_another_user_of_the_organization(store: Store, directs: DirectChannels) -> None:
     room = await new_room(store)
     _, (foreigner,) = await new_people(store, 1)
     ada = await caller(room, 0)

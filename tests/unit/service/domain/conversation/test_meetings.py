@@ -42,7 +42,7 @@ async def in_call(meetings: Meetings, room: Room) -> list[tuple[int, bool]]:
     return [(each.participant_count, each.joined) for each in page.items]
 
 
-async def test_a_users_token_is_for_that_user_whoever_he_says_he_is(
+async def test_a_meeting_token_is_for_the_authenticated_user_only(
     store: Store, meetings: Meetings, clock: Clock
 ) -> None:
     room = await new_room(store)
@@ -73,7 +73,7 @@ async def test_a_group_is_the_organization_or_refused(store: Store, meetings: Me
         await meetings.issue(room.channel, await caller(room, 0), uuid4(), Guest())
 
 
-async def test_who_has_a_token_is_in_the_call_until_he_leaves_or_his_lease_ends(
+async def test_a_user_with_a_token_is_in_the_call_until_they_leave_or_the_lease_ends(
     store: Store, meetings: Meetings, clock: Clock
 ) -> None:
     room = await new_room(store)

@@ -24,7 +24,7 @@ def members(store: Store) -> Members:
     return Members(store.members, store, store.directory, Clock())
 
 
-async def test_anybody_of_the_organization_joins_a_public_channel(store: Store, members: Members) -> None:
+async def test_any_user_of_the_organization_joins_a_public_channel(store: Store, members: Members) -> None:
     room = await new_room(store)
     _, (guest,) = await new_people(store, 1, room.organization_id)
     added = [await members.add(await caller(room, guest), room.id, guest) for _ in range(2)]
@@ -33,7 +33,7 @@ async def test_anybody_of_the_organization_joins_a_public_channel(store: Store, 
 
 
 @pytest.mark.parametrize("kind", [{"is_private": True}, DIRECT])
-async def test_nobody_joins_what_is_not_public(store: Store, members: Members, kind: dict[str, object]) -> None:
+async def test_only_public_channels_can_be_joined(store: Store, members: Members, kind: dict[str, object]) -> None:
     room = await new_room(store, **kind)
     _, (guest,) = await new_people(store, 1, room.organization_id)
     with pytest.raises(Invalid) as refused:
@@ -41,14 +41,14 @@ async def test_nobody_joins_what_is_not_public(store: Store, members: Members, k
     assert list(refused.value.fields) == ["member_id"]
 
 
-async def test_somebody_nobody_knows_does_not_join(store: Store, members: Members) -> None:
+async def test_an_unknown_user_cannot_join(store: Store, members: Members) -> None:
     room = await new_room(store)
     with pytest.raises(Invalid) as refused:
         await members.add(await caller(room, 0), room.id, uuid4())
     assert list(refused.value.fields) == ["member_id"]
 
 
-async def test_who_joined_last_is_listed_first_and_an_unknown_ordering_means_that(
+async def test_the_newest_member_is_first_by_default_and_with_an_unknown_ordering(
     store: Store, members: Members
 ) -> None:
     room = await new_room(store)
@@ -69,13 +69,13 @@ async def test_only_an_admin_names_admins_and_one_stays(store: Store, members: M
     assert (await members.change(ada, room.id, room.people[1], MemberChanges(is_admin=True))).is_admin
 
 
-async def test_a_member_sent_back_as_he_is_changes_nothing(store: Store, members: Members) -> None:
+async def test_a_member_sent_back_unchanged_changes_nothing(store: Store, members: Members) -> None:
     room = await new_room(store)
     before = await members.get(await caller(room, 1), room.id, room.people[1])
     assert await members.change(await caller(room, 1), room.id, room.people[1], MemberChanges(is_admin=False)) == before
 
 
-async def test_what_somebody_has_seen_only_he_can_say(store: Store, members: Members) -> None:
+async def test_only_the_member_can_change_their_last_seen_time(store: Store, members: Members) -> None:
     room = await new_room(store)
     await room.says(room.people[0])
     seen = MemberChanges(sees=True, last_seen_at=Clock().now())
@@ -85,7 +85,7 @@ async def test_what_somebody_has_seen_only_he_can_say(store: Store, members: Mem
     assert (changed.unread_message_count, changed.last_seen_at) == (0, Clock().now())
 
 
-async def test_a_member_leaves_and_only_an_admin_sends_others_away(store: Store, members: Members) -> None:
+async def test_a_member_leaves_and_only_an_admin_removes_others(store: Store, members: Members) -> None:
     room = await new_room(store)
     with pytest.raises(Forbidden):
         await members.remove(await caller(room, 1), room.id, room.people[2])
@@ -96,7 +96,7 @@ async def test_a_member_leaves_and_only_an_admin_sends_others_away(store: Store,
             await members.get(await caller(room, 0), room.id, gone)
 
 
-async def test_nobody_leaves_a_direct_channel(store: Store, members: Members) -> None:
+async def test_a_direct_channel_cannot_be_left(store: Store, members: Members) -> None:
     room = await new_room(store, **DIRECT)
     with pytest.raises(Forbidden):
         await members.remove(await caller(room, 1), room.id, room.people[1])

@@ -61,7 +61,7 @@ async def test_a_body_may_be_as_large_as_the_limit_and_no_larger(store: Store, m
         await messages.post(ada, room.id, Draft(fits | {"more": 1}))
 
 
-async def test_who_is_no_member_speaks_in_a_public_channel_but_the_organization_does_not(
+async def test_any_user_posts_to_a_public_channel_but_an_organization_token_does_not(
     store: Store, messages: Messages
 ) -> None:
     room = await new_room(store)
@@ -102,7 +102,7 @@ async def test_the_newest_come_first_unless_asked_otherwise(store: Store, messag
         assert ([each.id for each in page.items], page.next is None) == (wanted, False)
 
 
-async def test_calls_are_told_of_once_for_each_message(store: Store) -> None:
+async def test_call_listeners_are_notified_once_for_each_message(store: Store) -> None:
     heard: list[tuple[UUID, UUID, CallKind]] = []
 
     async def listen(_: Transaction, channel: Channel, user: UUID, kind: CallKind, _at: datetime) -> None:

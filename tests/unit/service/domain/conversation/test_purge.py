@@ -40,7 +40,7 @@ class Waiting:
         return True
 
 
-async def test_it_takes_up_what_is_left_from_before_in_batches(tasks: Tasks) -> None:
+async def test_leftovers_are_purged_in_batches_at_the_start(tasks: Tasks) -> None:
     store = Waiting(batches=3)
     sweeper = Purge(store, store.end_streams, tasks.spawn)
     sweeper.start()
@@ -60,7 +60,7 @@ async def test_a_deleted_channel_wakes_it(tasks: Tasks) -> None:
     assert store.batches == 0
 
 
-async def test_it_tries_again_when_the_store_was_away(tasks: Tasks) -> None:
+async def test_it_retries_after_the_store_was_unavailable(tasks: Tasks) -> None:
     store = Waiting(batches=1)
     store.away = True
     sweeper = Purge(store, store.end_streams, tasks.spawn, PurgeLimits(sweep_every=0.01))

@@ -118,7 +118,7 @@ def test_a_finding_says_what_viewers_notice_and_where_to_mend_it() -> None:
     ]
 
 
-def test_advice_names_figures_that_fit_the_picture() -> None:
+def test_advice_has_figures_that_fit_the_frame_size() -> None:
     (finding,) = findings(BAD["bitrate_high"])
     assert finding.advice == (
         "OBS: Settings → Output → Video Bitrate (Output Mode Simple), or Streaming → Bitrate (Advanced): up to 4000 Kbps."
@@ -136,7 +136,7 @@ def test_no_sentence_has_a_hole_in_it(code: str) -> None:
 @pytest.mark.parametrize("kbps", [3, 10, 24])
 @pytest.mark.parametrize("channels", [2, 6])
 @pytest.mark.parametrize("declared", [Declared(audio_kbps=128.0), Declared()])
-def test_quiet_speech_is_not_taken_for_a_low_bitrate(kbps: int, channels: int, declared: Declared) -> None:
+def test_quiet_speech_is_no_low_bitrate(kbps: int, channels: int, declared: Declared) -> None:
     quiet = replace(audio(bitrate_kbps=kbps, channels=channels), declared=declared)
     assert {each.code for each in findings(quiet)} <= {"channels_many"}
 
@@ -146,7 +146,7 @@ def test_an_undeclared_low_bitrate_is_judged_as_it_arrives() -> None:
     assert found.message == "32 kbit/s is little for 2 channels of audio; music sounds dull."
 
 
-def test_a_still_picture_is_not_taken_for_a_low_bitrate() -> None:
+def test_a_still_image_is_no_low_bitrate() -> None:
     still = replace(GOOD, video=replace(VIDEO, bitrate_kbps=90), declared=Declared(video_kbps=2_500.0))
     assert findings(still) == []
 
@@ -155,7 +155,7 @@ def test_efficient_audio_may_have_a_lower_bitrate() -> None:
     assert findings(replace(audio(bitrate_kbps=48, profile="HE-AAC"), declared=Declared())) == []
 
 
-def test_nobody_is_advised_a_profile_that_their_preset_leaves_out() -> None:
+def test_no_profile_is_advised_that_the_preset_excludes() -> None:
     (found,) = findings(BAD["preset_fastest"])
     assert "Profile" not in found.advice
 
@@ -182,7 +182,7 @@ def test_b_frames_are_fine_where_latency_does_not_matter() -> None:
     assert findings(replace(BAD["b_frames"], low_latency=False)) == []
 
 
-def test_a_refusal_is_told_as_the_encoder_was_answered_also_before_anything_was_measured() -> None:
+def test_a_refusal_has_the_sentence_sent_to_the_encoder_even_before_measurements() -> None:
     health = replace(BAD["codec_refused"], video=None, audio=None, delivery=Delivery(), declared=Declared())
     (found,) = findings(health)
 

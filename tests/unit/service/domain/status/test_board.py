@@ -47,7 +47,7 @@ async def test_a_channel_of_another_organization_is_not_found(tasks: Tasks) -> N
         await stage.board.watch(str(uuid4()), str(stage.channel))
 
 
-async def test_an_unknown_channel_is_not_looked_for_again_at_once(tasks: Tasks) -> None:
+async def test_an_unknown_channel_is_not_looked_up_again_at_once(tasks: Tasks) -> None:
     stage = await PublicStage(tasks).open()
     unknown = uuid4()
     for _ in range(5):
@@ -56,7 +56,7 @@ async def test_an_unknown_channel_is_not_looked_for_again_at_once(tasks: Tasks) 
     assert stage.channels.asked == 1
 
 
-async def test_a_channel_made_meanwhile_is_found_when_the_board_is_told(tasks: Tasks) -> None:
+async def test_a_channel_created_meanwhile_is_found_when_the_board_is_notified(tasks: Tasks) -> None:
     stage = await PublicStage(tasks).open()
     made = uuid4()
     with pytest.raises(NotFound):
@@ -66,7 +66,7 @@ async def test_a_channel_made_meanwhile_is_found_when_the_board_is_told(tasks: T
     assert state(await stage.watch(made)) is Phase.OFFLINE
 
 
-async def test_a_channel_made_while_it_is_looked_for_is_found_by_the_next_who_asks(tasks: Tasks) -> None:
+async def test_a_channel_created_during_its_lookup_is_found_by_the_next_request(tasks: Tasks) -> None:
     stage = await PublicStage(tasks).open()
     made = uuid4()
     find = stage.channels.find_stream
@@ -83,7 +83,7 @@ async def test_a_channel_made_while_it_is_looked_for_is_found_by_the_next_who_as
     assert state(await stage.watch(made)) is Phase.OFFLINE
 
 
-async def test_a_live_input_made_while_its_channel_comes_on_the_board_is_taken_up(tasks: Tasks) -> None:
+async def test_a_live_input_created_while_its_channel_loads_is_used(tasks: Tasks) -> None:
     stage = await PublicStage(tasks).open()
     stage.go_live()
     entered, let_go = asyncio.Event(), asyncio.Event()
@@ -116,7 +116,7 @@ async def test_a_clock_that_is_set_back_hides_no_channel(tasks: Tasks) -> None:
     assert state(await stage.watch(made)) is Phase.OFFLINE
 
 
-async def test_a_crowd_that_arrives_together_causes_one_look_up(tasks: Tasks) -> None:
+async def test_simultaneous_first_polls_cause_one_lookup(tasks: Tasks) -> None:
     stage = await PublicStage(tasks).open()
     await asyncio.gather(*(stage.watch() for _ in range(100)))
     assert (stage.channels.asked, stage.provider.calls["state"]) == (1, 1)
@@ -158,7 +158,7 @@ async def test_the_countdown_runs_on_the_timer(tasks: Tasks) -> None:
     await until(lambda: watched.snapshot.status.seconds_until_watchable == 20)
 
 
-async def test_channels_that_came_one_after_another_are_looked_at_in_the_same_moment(tasks: Tasks) -> None:
+async def test_channels_added_one_after_another_are_refreshed_together(tasks: Tasks) -> None:
     stage = await PublicStage(tasks).open()
     assert (await stage.watch(stage.silent)).due == (await stage.watch()).due
 
@@ -203,7 +203,7 @@ async def test_a_stream_that_is_not_on_the_board_has_no_viewers_after_its_end_ei
     assert (await stage.board.states([stage.uid]))[stage.uid].viewer_count == 0
 
 
-async def test_visitors_who_left_are_gone_two_minutes_later(tasks: Tasks) -> None:
+async def test_visitors_without_heartbeats_do_not_count_two_minutes_later(tasks: Tasks) -> None:
     stage = await PublicStage(tasks, HURRIED).open()
     stage.go_live()
     watched = await stage.watch()
@@ -213,7 +213,7 @@ async def test_visitors_who_left_are_gone_two_minutes_later(tasks: Tasks) -> Non
     await until(lambda: watched.snapshot.viewers.value == 0)
 
 
-async def test_the_count_stands_still_while_redis_is_away_and_is_exact_when_it_is_back(
+async def test_the_count_is_the_last_good_one_while_redis_is_unavailable_and_exact_afterwards(
     tasks: Tasks, redis_server: RedisServer
 ) -> None:
     clock = Clock()
@@ -239,7 +239,7 @@ async def test_the_count_stands_still_while_redis_is_away_and_is_exact_when_it_i
     await viewers.aclose()
 
 
-async def test_newcomers_do_not_make_it_ask_the_provider(tasks: Tasks) -> None:
+async def test_new_visitors_cause_no_request_to_the_provider(tasks: Tasks) -> None:
     stage = await PublicStage(tasks).open()
     stage.go_live()
     watched = await stage.watch()
@@ -249,7 +249,7 @@ async def test_newcomers_do_not_make_it_ask_the_provider(tasks: Tasks) -> None:
     assert stage.provider.calls["state"] == asked
 
 
-async def test_the_last_good_answer_stands_while_the_provider_is_away(tasks: Tasks) -> None:
+async def test_the_last_good_status_is_kept_while_the_provider_is_unavailable(tasks: Tasks) -> None:
     stage = await PublicStage(tasks, HURRIED).open()
     stage.go_live()
     watched = await stage.watch()
@@ -260,7 +260,7 @@ async def test_the_last_good_answer_stands_while_the_provider_is_away(tasks: Tas
     await until(lambda: not watched.snapshot.status.degraded)
 
 
-async def test_the_last_good_answer_stands_while_the_store_is_away(tasks: Tasks) -> None:
+async def test_the_last_good_status_is_kept_while_the_store_is_unavailable(tasks: Tasks) -> None:
     stage = await PublicStage(tasks, HURRIED).open()
     watched = await stage.watch()
     stage.channels.away = True
@@ -279,7 +279,7 @@ async def test_what_was_said_of_an_input_is_not_said_of_the_one_in_its_place(tas
     assert watched.snapshot.status.degraded
 
 
-async def test_a_count_that_takes_long_holds_up_no_flip(tasks: Tasks) -> None:
+async def test_a_slow_count_delays_no_change_of_state(tasks: Tasks) -> None:
     stage = await PublicStage(tasks, HURRIED).open()
     stage.go_live()
     watched = await stage.watch()
@@ -312,7 +312,7 @@ async def test_a_visitor_waits_for_a_first_answer_only_so_long(tasks: Tasks) -> 
         await stage.watch()
 
 
-async def test_a_new_live_input_is_taken_up(tasks: Tasks) -> None:
+async def test_a_new_live_input_is_used(tasks: Tasks) -> None:
     stage = await PublicStage(tasks).open()
     watched = await stage.watch(stage.silent)
     stage.go_live()
@@ -338,7 +338,7 @@ async def test_a_deleted_channel_leaves_the_board(tasks: Tasks) -> None:
         await stage.watch()
 
 
-async def test_a_channel_nobody_asks_for_leaves_the_board(tasks: Tasks) -> None:
+async def test_a_channel_that_is_not_polled_leaves_the_board(tasks: Tasks) -> None:
     stage = await PublicStage(tasks, replace(HURRIED, unasked_refreshes=2)).open()
     watched = await stage.watch()
     assert watched.task is not None
@@ -359,7 +359,7 @@ async def test_the_board_is_bounded_and_the_least_asked_for_channel_goes(tasks: 
     assert on_the_board == [False, True]
 
 
-async def test_a_channel_somebody_listens_to_is_asked_for(tasks: Tasks) -> None:
+async def test_a_channel_with_a_listener_stays_on_the_board(tasks: Tasks) -> None:
     stage = await PublicStage(tasks, replace(HURRIED, unasked_refreshes=2)).open()
     watched = await stage.watch()
     watched.notifier.listen(lambda: None)
@@ -380,7 +380,7 @@ async def test_summaries_of_many_streams_ask_once_for_each(tasks: Tasks) -> None
     assert stage.provider.calls["state"] == 2
 
 
-async def test_summaries_say_so_when_the_provider_is_away(tasks: Tasks) -> None:
+async def test_summaries_are_unavailable_while_the_provider_is(tasks: Tasks) -> None:
     stage = await PublicStage(tasks).open()
     stage.provider.fail()
     with pytest.raises(Unavailable):

@@ -20,7 +20,7 @@ class Listener:
         self.woken += 1
 
 
-async def test_major_news_wake_everybody_every_time() -> None:
+async def test_major_changes_wake_all_listeners_every_time() -> None:
     news = ChangeNotifier()
     one, other = Listener(news), Listener(news)
     for _ in range(3):
@@ -28,7 +28,7 @@ async def test_major_news_wake_everybody_every_time() -> None:
     assert (one.woken, other.woken) == (3, 3)
 
 
-async def test_minor_news_in_a_row_wake_once_at_once_and_once_afterwards() -> None:
+async def test_minor_changes_in_a_row_wake_once_at_once_and_once_later() -> None:
     news = ChangeNotifier()
     listener = Listener(news)
     for _ in range(100):
@@ -40,7 +40,7 @@ async def test_minor_news_in_a_row_wake_once_at_once_and_once_afterwards() -> No
     assert listener.woken == 2
 
 
-async def test_major_news_do_not_wait_for_minor_ones_and_bring_them_along() -> None:
+async def test_major_changes_do_not_wait_for_minor_ones_and_include_them() -> None:
     news = ChangeNotifier()
     listener = Listener(news)
     news.announce(major=False)
@@ -50,7 +50,7 @@ async def test_major_news_do_not_wait_for_minor_ones_and_bring_them_along() -> N
     assert listener.woken == 2
 
 
-async def test_who_left_is_not_woken() -> None:
+async def test_a_removed_listener_is_not_woken() -> None:
     news = ChangeNotifier()
     listener = Listener(news)
     news.leave(listener.wake)
@@ -59,7 +59,7 @@ async def test_who_left_is_not_woken() -> None:
     assert (listener.woken, len(news)) == (0, 0)
 
 
-async def test_closing_is_the_last_news() -> None:
+async def test_closing_wakes_for_the_last_time() -> None:
     news = ChangeNotifier()
     listener = Listener(news)
     news.close()
@@ -68,5 +68,5 @@ async def test_closing_is_the_last_news() -> None:
 
 
 @pytest.mark.parametrize(("listeners", "gap"), [(1, 0.5), (2_000, 0.5), (3_000, 0.75), (4_000, 1.0), (100_000, 1.0)])
-def test_a_crowd_is_woken_for_minor_news_less_often_but_within_a_second(listeners: int, gap: float) -> None:
+def test_many_listeners_are_woken_for_minor_changes_less_often_but_within_a_second(listeners: int, gap: float) -> None:
     assert minor_gap(listeners) == gap

@@ -24,7 +24,7 @@ def test_no_channel_waits_longer_than_promised(channel: int, among: int, now: fl
     assert -1e-6 < RefreshSchedule(1.0, 50, BEGAN).next(channel, among=among, now=now) - now < 1.0 + 1e-6
 
 
-def test_a_crowd_takes_turns_in_groups_spread_over_the_time() -> None:
+def test_many_channels_are_refreshed_in_groups_spread_over_the_interval() -> None:
     turns = RefreshSchedule(1.0, 50, BEGAN)
     dues = [turns.next(channel, among=199, now=BEGAN + 7) for channel in range(200)]
     assert sorted(dues) == [

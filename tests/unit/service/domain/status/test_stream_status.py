@@ -56,7 +56,7 @@ def test_the_next_wait_begins_with_an_estimate_of_its_own() -> None:
 
 
 @pytest.mark.parametrize("phase", [Phase.OFFLINE, Phase.ENDED])
-def test_nothing_is_counted_down_while_nobody_streams(phase: Phase) -> None:
+def test_there_is_no_countdown_without_an_encoder(phase: Phase) -> None:
     state = InputState(phase, False, False, 4.0, as_of=NOW)
     assert status_of(state, None, NOW).seconds_until_watchable == 0
 

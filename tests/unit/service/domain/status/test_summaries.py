@@ -84,9 +84,7 @@ async def test_each_stream_has_its_state_and_its_viewers(
     assert await summaries.of([]) == {}
 
 
-async def test_a_stream_is_asked_about_once_whoever_wants_to_know_meanwhile(
-    summaries: Summaries, provider: Gated
-) -> None:
+async def test_simultaneous_requests_read_a_stream_once(summaries: Summaries, provider: Gated) -> None:
     uids = await made(provider, 3)
     answers = await asyncio.gather(*(summaries.of(uids) for _ in range(5)), summaries.of(uids[1:]))
     assert provider.calls["state"] == 3
@@ -103,16 +101,14 @@ async def test_only_a_few_are_asked_about_at_the_same_time(summaries: Summaries,
     assert (provider.most, provider.calls["state"]) == (LIMITS.at_once, 3 * LIMITS.at_once)
 
 
-async def test_a_provider_that_is_away_is_unavailable_to_all_who_asked(summaries: Summaries, provider: Gated) -> None:
+async def test_an_outage_of_the_provider_is_unavailable_for_all_requests(summaries: Summaries, provider: Gated) -> None:
     uids = await made(provider, LIMITS.at_once + 1)
     provider.fail()
     refused = await asyncio.gather(*(summaries.of(uids) for _ in range(2)), return_exceptions=True)
     assert all(isinstance(each, Unavailable) for each in refused)
 
 
-async def test_a_store_that_goes_away_under_the_provider_is_unavailable_and_ends_nothing_else(
-    summaries: Summaries, provider: Gated
-) -> None:
+async def test_an_outage_of_the_providers_store_is_unavailable(summaries: Summaries, provider: Gated) -> None:
     uids = await made(provider, LIMITS.at_once + 1)
     provider.store_away = True
     with pytest.raises(Unavailable, match="store"):
@@ -128,7 +124,7 @@ async def test_after_one_without_an_answer_the_others_are_not_waited_for(summari
     assert provider.entered <= 2 * LIMITS.at_once
 
 
-async def test_who_gives_up_leaves_the_others_their_answer(summaries: Summaries, provider: Gated) -> None:
+async def test_a_cancelled_request_leaves_the_others_their_answer(summaries: Summaries, provider: Gated) -> None:
     uids = await made(provider, 2)
     provider.gate.clear()
     impatient, patient = (asyncio.ensure_future(summaries.of(uids)) for _ in range(2))

@@ -32,7 +32,7 @@ async def test_a_stream_shows_its_name_its_addresses_and_its_latest_recording(st
     assert (showing.playback, showing.recording) == (stage.provider.playback(uid), recording)
 
 
-async def test_a_stream_is_shown_though_its_recordings_are_away(store: Store, stage: StoredStage) -> None:
+async def test_a_stream_is_shown_while_its_recordings_are_unavailable(store: Store, stage: StoredStage) -> None:
     room = await new_room(store)
     await stage.streams.ensure(room.channel)
     stage.provider.fail()

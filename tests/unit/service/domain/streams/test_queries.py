@@ -100,7 +100,7 @@ async def test_a_list_by_a_state_at_rest_goes_on_where_its_scan_ended(store: Sto
     assert [len(each.items) for each in pages] == [0, 1]
 
 
-async def test_an_outage_of_the_provider_is_ours(store: Store, stage: StoredStage) -> None:
+async def test_an_outage_of_the_provider_is_unavailable(store: Store, stage: StoredStage) -> None:
     room = await new_room(store)
     await new_channels(stage, room, 1)
     stage.provider.fail()

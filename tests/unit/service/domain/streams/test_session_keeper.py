@@ -101,7 +101,7 @@ async def test_a_session_goes_on_over_a_restart(stage: KeeperStage) -> None:
     assert (session.stopped_at, session.unique_viewers, session.peak_viewers) == (None, 2, 2)
 
 
-async def test_an_end_nobody_heard_of_closes_the_session_all_the_same(stage: KeeperStage) -> None:
+async def test_a_missed_end_closes_the_session_all_the_same(stage: KeeperStage) -> None:
     keeper = stage.keeper()
     keeper.start()
     stage.go_live()
@@ -213,7 +213,7 @@ async def test_the_last_good_count_of_an_outage_is_no_peak(stage: KeeperStage, m
     assert (await stage.only()).peak_viewers == 0
 
 
-async def test_every_look_at_a_shown_stream_is_logged_with_its_viewers(stage: KeeperStage) -> None:
+async def test_every_sample_of_a_live_stream_is_logged_with_its_viewers(stage: KeeperStage) -> None:
     audience = AudienceLog()
     keeper = stage.keeper(audience=audience)
     keeper.start()
@@ -224,7 +224,7 @@ async def test_every_look_at_a_shown_stream_is_logged_with_its_viewers(stage: Ke
     assert audience.at(stage.uid, [stage.clock.now()]) == [2]
 
 
-async def test_what_nobody_could_count_is_no_sample(stage: KeeperStage, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_degraded_count_is_no_sample(stage: KeeperStage, monkeypatch: pytest.MonkeyPatch) -> None:
     async def away(_uid: str, now_ms: int) -> ViewerCount:
         return ViewerCount(0, now_ms, degraded=True)
 
@@ -238,7 +238,7 @@ async def test_what_nobody_could_count_is_no_sample(stage: KeeperStage, monkeypa
     assert audience.at(stage.uid, [stage.clock.now()]) == [None]
 
 
-async def test_stopping_counts_who_came_last(stage: KeeperStage) -> None:
+async def test_stopping_counts_the_last_visitors(stage: KeeperStage) -> None:
     keeper = stage.keeper()
     keeper.start()
     stage.go_live()
@@ -250,7 +250,7 @@ async def test_stopping_counts_who_came_last(stage: KeeperStage) -> None:
     assert (session.unique_viewers, session.peak_viewers) == (1, 1)
 
 
-async def test_visitors_beyond_the_limit_are_no_longer_told_apart(stage: KeeperStage) -> None:
+async def test_visitors_over_the_limit_no_longer_count_as_unique(stage: KeeperStage) -> None:
     keeper = stage.keeper(replace(LIMITS, max_visitors=2))
     keeper.start()
     stage.go_live()

@@ -121,7 +121,7 @@ async def test_a_reconciliation_that_fails_leaves_the_claim_for_the_next_caller(
     assert (await streams.ensure(channel)).created
 
 
-async def test_an_input_deleted_before_its_answer_was_stored_is_made_anew(
+async def test_an_input_deleted_before_its_answer_was_stored_is_created_again(
     streams: Streams, provider: Treacherous, channel: Channel
 ) -> None:
     provider.deaths = 1
@@ -165,7 +165,7 @@ async def test_callers_share_the_answer_of_the_one_under_way(
     assert provider.calls["get_input"] == 0
 
 
-async def test_when_the_one_who_works_is_cancelled_another_takes_over(
+async def test_when_the_working_request_is_cancelled_another_continues(
     streams: Streams, provider: Treacherous, channel: Channel
 ) -> None:
     provider.gate = asyncio.Event()
@@ -179,7 +179,7 @@ async def test_when_the_one_who_works_is_cancelled_another_takes_over(
     assert leader.cancelled()
 
 
-async def test_an_error_is_told_to_all_who_waited_and_not_remembered(
+async def test_an_error_is_raised_for_all_waiting_callers_and_not_cached(
     streams: Streams, provider: Treacherous, channel: Channel
 ) -> None:
     provider.fail(retry_after=3.0)
@@ -212,7 +212,7 @@ async def test_an_option_that_was_refused_does_not_stick_to_the_channel(
     assert (await streams.ensure(channel)).input.options == InputOptions()
 
 
-async def test_a_default_the_provider_declines_gives_way_and_what_holds_is_told(
+async def test_a_declined_default_is_replaced_and_the_effective_value_returned(
     streams: Streams, provider: Treacherous, channel: Channel
 ) -> None:
     provider.refuse("reconnect_timeout", "only three minutes", accepted=180)
@@ -238,7 +238,7 @@ async def test_an_option_the_provider_refuses_is_named(
     assert list(refused.value.fields) == ["reconnect_timeout"]
 
 
-async def test_listeners_hear_of_a_new_input_once(streams: Streams, channel: Channel) -> None:
+async def test_listeners_are_notified_of_a_new_input_once(streams: Streams, channel: Channel) -> None:
     heard: list[tuple[UUID, UUID]] = []
     streams.listen(lambda organization_id, channel_id: heard.append((organization_id, channel_id)))
     await streams.ensure(channel)
@@ -255,7 +255,7 @@ async def test_a_stream_is_found_by_organization_and_channel(streams: Streams, c
     assert await streams.find_stream(uuid4(), channel.id) is None
 
 
-async def test_a_channel_without_an_input_has_none_to_show(streams: Streams, channel: Channel) -> None:
+async def test_a_channel_without_an_input_is_not_found(streams: Streams, channel: Channel) -> None:
     with pytest.raises(NotFound):
         await streams.get(channel)
 

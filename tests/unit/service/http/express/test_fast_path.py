@@ -158,7 +158,7 @@ async def test_an_error_is_aiohttps_too() -> None:
         assert await client.response() == "aiohttp GET /fast/refused"
 
 
-async def test_an_answer_that_has_to_be_waited_for_leaves_the_connection_in_the_lane() -> None:
+async def test_a_deferred_reply_keeps_the_connection_on_the_fast_path() -> None:
     async with served() as site:
         client = await site.connect()
         client.send("/cold/1")
@@ -191,7 +191,7 @@ async def test_what_fails_after_a_wait_is_aiohttps_with_all_that_came_behind_it(
         assert answers == ["aiohttp GET /cold/refused", "aiohttp GET /fast/1"]
 
 
-async def test_who_waits_for_us_is_not_late() -> None:
+async def test_a_client_that_waits_for_a_response_is_not_late() -> None:
     async with served(FastPathLimits(head_timeout=0.5, idle_timeout=0.5, sweep_every=0.01)) as site:
         client = await site.connect()
         client.send("/cold/1")
@@ -298,7 +298,7 @@ async def test_an_idle_connection_is_closed_after_its_own_longer_time() -> None:
         assert await client.reader.read() == b""
 
 
-async def test_who_does_not_read_the_answers_is_cut_off() -> None:
+async def test_a_client_that_does_not_read_the_responses_is_disconnected() -> None:
     async with served(FastPathLimits(head_timeout=0.2, sweep_every=0.01)) as site:
         client = await site.connect()
         client.writer.transport.pause_reading()  # type: ignore[attr-defined]
@@ -347,7 +347,7 @@ async def test_a_line_that_ends_with_half_a_crlf_is_refused_at_once(head: bytes)
 
 
 @pytest.mark.parametrize("lines", ["", "Accept: */*\r\n", "Host: a b\r\n", "Host: a/b\r\n", "Host: x\r\nHost: x\r\n"])
-async def test_a_request_without_one_valid_host_is_not_answered_in_the_lane(lines: str) -> None:
+async def test_a_request_without_one_valid_host_is_not_answered_on_the_fast_path(lines: str) -> None:
     async with served() as site:
         client = await site.connect()
         client.writer.write(f"GET /fast/1 HTTP/1.1\r\n{lines}\r\n".encode())
