@@ -143,8 +143,11 @@ def _check(playlist: MediaPlaylist) -> None:
         assert int(segment.duration + 0.5) <= playlist.target_duration, "longer than the target duration (§4.4.3.1)"
         assert int(segment.uri.rpartition("-")[2].removesuffix(".m4s")) == segment.sequence
     for before, segment in zip([None, *playlist.segments], playlist.segments, strict=False):
-        if before is None or before.discontinuity != segment.discontinuity:
-            assert segment.dated is not None, "a stretch without a date"
+        if playlist.vod:
+            undated = before is not None and before.discontinuity == segment.discontinuity
+        else:
+            undated = before is None or before.discontinuity != segment.discontinuity
+        assert segment.dated is not None or undated, f"without a date: {segment.uri}"
     if playlist.part_target is None:
         assert not playlist.open_parts
         assert playlist.hint is None

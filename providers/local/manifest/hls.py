@@ -36,6 +36,9 @@ MIN_PARTS_HELD_BACK = 3
 SKIP_TARGETS = 6
 """CAN-SKIP-UNTIL in target durations: the minimum (RFC 8216bis §4.4.3.8)."""
 
+MAX_CLOCK_CHANGE = 1.0
+"""Seconds by which clock corrections may differ without the system clock having been set (shaka-player ignores as much)."""
+
 PART_LISTED_TARGETS = 3
 """Target durations from the end in which parts are listed (RFC 8216bis §4.4.4.9)."""
 
@@ -86,8 +89,12 @@ def live_playlist(view: BroadcastView, track: TrackView, segments: str, *, delta
     A `delta` update replaces the segments before the skip boundary by EXT-X-SKIP (RFC 8216bis §6.2.5.1). Without such segments, or
     after the end of the broadcast, it is the whole playlist.
 
-    It has EXT-X-ENDLIST only after the end of the broadcast: players then stop reloading (RFC 8216 §6.3.4). Every segment has its
-    program time: shaka-player derives missing ones from earlier segments, and loses its position where program time jumps.
+    It has EXT-X-ENDLIST only after the end of the broadcast: players then stop reloading (RFC 8216 §6.3.4).
+
+    Every segment has its program time, because shaka-player positions segments by it. The exception is the first segment after
+    a drop of the encoder. At a discontinuity shaka-player 5.2 removes a jump of program time from its timeline but not from its
+    live window: after a drop of two segments or more, the window leaves all segments behind. Without that program time it keeps
+    the jump, between the next two segments. A system clock that was set is a jump to remove, so there the segment has its time.
     """
     skipped = _skipped(view, track) if delta and not view.ended else 0
     lines = [*_head(track, view.target_duration, DELTA_VERSION if skipped else VERSION), *_server_control(view)]
@@ -101,7 +108,8 @@ def live_playlist(view: BroadcastView, track: TrackView, segments: str, *, delta
     )
     for segment in track.segments[skipped:]:
         lines += _boundary(track, segments, segment.discontinuity, discontinuity)
-        lines.append(_program_time(track, segment))
+        if not _follows_drop(track, segment):
+            lines.append(_program_time(track, segment))
         discontinuity = segment.discontinuity
         if first_with_parts is not None and segment.sequence >= first_with_parts:
             parts = track.parts.get(segment.sequence, ())
@@ -175,6 +183,15 @@ def _boundary(track: TrackView, segments: str, discontinuity: int, before: int |
 
 def _program_time(track: TrackView, segment: SegmentView) -> str:
     return f"#EXT-X-PROGRAM-DATE-TIME:{utc(track.wall_time(segment))}"
+
+
+def _follows_drop(track: TrackView, segment: SegmentView) -> bool:
+    """Whether this is the first segment after a discontinuity, listed or not, at which the system clock was not set."""
+    at = segment.discontinuity
+    earlier = max((each for each in track.starts if each < at), default=None)
+    if earlier is None or segment.sequence != track.starts[at].sequence:
+        return False
+    return abs(track.inits[at].clock_correction - track.inits[earlier].clock_correction) <= MAX_CLOCK_CHANGE
 
 
 def _segment(track: TrackView, segments: str, segment: SegmentView, seconds: float) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import pytest
@@ -66,10 +67,28 @@ def test_a_long_hole_is_no_part_of_a_segment() -> None:
     assert [each.get("duration") for each in periods] == ["PT3.450S", "PT4.010S"]
 
 
-def test_every_segment_of_a_live_playlist_has_its_program_time() -> None:
+def test_segments_of_a_live_playlist_have_their_program_times_but_for_the_first_after_a_drop() -> None:
     view = recording(0.08)
 
     for each in view.tracks:
-        lines = hls.live_playlist(view, each, "").splitlines()
-        told = [line.partition(":")[2] for line in lines if line.startswith("#EXT-X-PROGRAM-DATE-TIME:")]
-        assert told == [utc(segment.program_time) for segment in each.segments]
+        drop = each.segments.index(each.starts[1])
+        expected = [*each.segments[:drop], *each.segments[drop + 1 :]]
+        assert drop > 0
+        assert program_times(view, each) == [utc(segment.program_time) for segment in expected]
+        assert program_times(view, replace(each, segments=each.segments[drop:])) == [
+            utc(segment.program_time) for segment in each.segments[drop + 1 :]
+        ]
+
+
+def test_the_first_segment_after_the_system_clock_was_set_has_its_program_time() -> None:
+    view = recording(0.08)
+
+    for each in view.tracks:
+        set_clock = replace(each, inits={**each.inits, 1: replace(each.inits[1], clock_correction=-60.0)})
+        assert program_times(view, set_clock) == [utc(set_clock.wall_time(segment)) for segment in each.segments]
+
+
+def program_times(view: BroadcastView, track: TrackView) -> list[str]:
+    """Return the program times in the live playlist of `track`."""
+    lines = hls.live_playlist(view, track, "").splitlines()
+    return [line.partition(":")[2] for line in lines if line.startswith("#EXT-X-PROGRAM-DATE-TIME:")]
