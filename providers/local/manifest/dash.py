@@ -9,7 +9,7 @@ the same init segments (the encoder returned unchanged) are joined, because many
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import groupby
 from xml.sax.saxutils import quoteattr
@@ -28,6 +28,9 @@ from providers.local.packager.events import TrackKind
 
 ROUNDING = 0.5
 """Seconds a segment may be longer than the target duration, to which HLS compares it rounded (RFC 8216 §4.3.3.1)."""
+
+ROUNDING_ERROR = 0.001
+"""Seconds by which the rounding of two durations may exceed the times they are of."""
 
 DELAY_SEGMENTS = 3
 """suggestedPresentationDelay in target durations: without one dash.js stalled four times a view (measured)."""
@@ -73,7 +76,11 @@ def live_mpd(view: BroadcastView, now: float, *, segments: str, location: str, c
     """
     listed = _discontinuities(view)
     # A Period that has ended has a duration: otherwise dash.js waits in the gap of a reconnect for media.
-    periods = [_live_period(view, discontinuity, final=discontinuity != listed[-1]) for discontinuity in listed]
+    periods = [
+        _live_period(view, discontinuity, final=view.ended or discontinuity != listed[-1]) for discontinuity in listed
+    ]
+    if view.ended:
+        periods[0] = _trimmed(periods[0])
     end = periods[-1].start + periods[-1].media_end - periods[-1].media_start
     window = end - periods[0].start - (_first_start(periods[0]) - periods[0].media_start)
     update = max(MIN_UPDATE_PERIOD, view.target_duration / 2)
@@ -86,7 +93,11 @@ def live_mpd(view: BroadcastView, now: float, *, segments: str, location: str, c
         "maxSegmentDuration": _duration(view.target_duration + ROUNDING),
     }
     if view.ended:
-        attributes["mediaPresentationDuration"] = _duration(end)
+        # shaka-player takes the depth to find the start of the first Period on its timeline, and adds the duration to that.
+        attributes["mediaPresentationDuration"] = _duration(
+            _shared_end(periods[-1]) - periods[0].start - ROUNDING_ERROR
+        )
+        attributes["timeShiftBufferDepth"] = _duration(end - periods[0].start)
     else:
         attributes["minimumUpdatePeriod"] = _duration(update)
         # Players count the depth back from now, which is later than the newest segment. It is omitted until a segment has left
@@ -169,6 +180,18 @@ def _live_period(view: BroadcastView, discontinuity: int, *, final: bool) -> Per
     tracks = _runs(view, [discontinuity])
     begins = [track.start(track.starts[discontinuity]) for track, _ in tracks if discontinuity in track.starts]
     return Period(discontinuity, start, _together(view.primary.start(first), begins), tracks, final)
+
+
+def _trimmed(period: Period) -> Period:
+    """Return the Period from its first segment that is listed."""
+    begin = _first_start(period)
+    return replace(period, start=period.start + begin - period.media_start, media_start=begin)
+
+
+def _shared_end(period: Period) -> float:
+    """Return until when all tracks of the last Period last that end near its end. shaka-player waits for tracks that end before."""
+    ends = [track.start(run[-1]) + track.seconds(run[-1]) for track, run in period.tracks]
+    return period.start + min(end for end in ends if period.media_end - end <= MAX_HOLE) - period.media_start
 
 
 def _together(start: float, begins: Sequence[float]) -> float:
