@@ -34,32 +34,15 @@ class Library:
         self._thumbnails = thumbnails
 
     def find_live(self, uid: str) -> Broadcast | None:
-        """Return the running broadcast of the live input with this uid; None if there is none."""
         return self._broadcasts.of_input(InputUid(uid))
 
     def find_broadcast(self, uid: str) -> Broadcast | None:
-        """Return the running broadcast with this uid; None if there is none."""
         return self._broadcasts.of_uid(uid)
 
     async def find_recording(self, uid: str) -> Broadcast | None:
-        """Return the finished broadcast with this uid; None if there is none."""
         return await self._storage.open(uid)
 
     async def thumbnail(self, uid: str, width: int | None, height: int | None, fit: str) -> bytes | None:
-        """Return a JPEG thumbnail.
-
-        Args:
-            uid: The uid of an input (live), a broadcast or a recording.
-            width: Pixels; None follows from the height.
-            height: Pixels; None follows from the width.
-            fit: `crop`, `clip`, `scale` or `fill`.
-
-        Returns:
-            None when there is no video yet.
-
-        Raises:
-            ThumbnailNotReady: Too many thumbnails are being created.
-        """
         running = self.find_live(uid) or self.find_broadcast(uid)
         broadcast = running or await self.find_recording(uid)
         track = _video_track(broadcast) if broadcast is not None else None

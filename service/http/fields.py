@@ -31,15 +31,19 @@ _IPV6 = "|".join(
         f"(?:{_GROUP}:){{7}}{_GROUP}",
         *(f"(?:{_GROUP}:){{1,{before}}}(?::{_GROUP}){{1,{7 - before}}}" for before in range(1, 7)),
         f"(?:{_GROUP}:){{1,7}}:",
-        f":(?::{_GROUP}){{1,7}}",
-        "::",
+        f":(?::{_GROUP}){{0,6}}:0{{0,3}}[1-9A-Fa-f][0-9A-Fa-f]{{0,3}}",
     ]
 )
+_OCTET = "(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
+_IPV4 = rf"(?:25[0-5]|2[0-4][0-9]|1[0-9]{{2}}|[1-9][0-9]?)(?:\.{_OCTET}){{3}}"
+# A last label of digits would make it an IPv4 address for browsers: 0 is 0.0.0.0, 2130706433 and 0x7f.1 are 127.0.0.1.
+_NAME = r"(?:[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?\.)?[A-Za-z](?:[A-Za-z0-9_-]*[A-Za-z0-9])?\.?"
 _PORT = "(?:[0-9]{1,4}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
 _CHARACTER = r"(?:[A-Za-z0-9._~:/?#\[\]@!$&()*+,;=-]|%[0-9A-Fa-f]{2})"
-URL_PATTERN = rf"^[Hh][Tt][Tt][Pp][Ss]?://(?:\[(?:{_IPV6})\]|[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?\.?)(?::{_PORT})?(?:[/?#]{_CHARACTER}*)?$"
-"""An http(s) URL: a host name or address, a port and ASCII as RFC 3986 has it; quotation marks of either kind, angle brackets and
-other characters that URLs do not hold are sent percent-encoded."""
+URL_PATTERN = rf"^[Hh][Tt][Tt][Pp][Ss]?://(?:\[(?:{_IPV6})\]|{_IPV4}|{_NAME})(?::{_PORT})?(?:[/?#]{_CHARACTER}*)?$"
+"""An http(s) URL: a host name or address (IPv4 as four numbers, not 0.…), a port and ASCII as RFC 3986 has it; quotation marks of
+either kind, angle brackets and other characters that URLs do not hold are sent percent-encoded. Private addresses are allowed: only
+browsers load these URLs, never the service, and its visitors may be in a private network."""
 
 HttpUrl = Annotated[str, Field(max_length=MAX_URL, pattern=URL_PATTERN)]
 

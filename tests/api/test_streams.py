@@ -80,6 +80,10 @@ async def test_options_sent_are_changed_and_the_others_stay(api: Api) -> None:
         ({"slate_image_url": "HTTP://[0]"}, "slate_image_url"),
         ({"slate_image_url": "https://[:::]/"}, "slate_image_url"),
         ({"slate_image_url": "https://example.com:65536/"}, "slate_image_url"),
+        *(
+            ({"slate_image_url": f"http://{host}/"}, "slate_image_url")
+            for host in ("0", "0.0.0.0", "0x0", "0.1", "[::]", "[::0]", "2130706433", "127.1", "1.2.3.256", "example.1")
+        ),
     ],
 )
 async def test_a_bad_option_is_named_and_nothing_is_made(api: Api, body: object, field: str) -> None:
@@ -88,6 +92,16 @@ async def test_a_bad_option_is_named_and_nothing_is_made(api: Api, body: object,
     assert (status, list(answer)) == (400, [field])
     assert isinstance(answer[field][0], str)
     assert (await api.get(path))[0] == 404
+
+
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1", "192.168.1.20:8000", "[::1]", "localhost", "a.b-c.example.", "10.example"]
+)
+async def test_the_slate_may_be_in_a_private_network(api: Api, host: str) -> None:
+    """Only the visitors' browsers load it, never the service."""
+    path = api.conference(await api.channel()) + "/create_stream"
+    status, made = await api.post(path, {"slate_image_url": f"http://{host}/slate.png"})
+    assert (status, made["slate_image_url"]) == (201, f"http://{host}/slate.png")
 
 
 async def test_a_provider_that_declines_our_default_is_no_error_of_the_callers(api: Api) -> None:

@@ -165,8 +165,8 @@ class Meetings:
     async def issue(self, channel: Channel, client: Identity, group: UUID | None, guest: Guest) -> MeetingToken:
         """Issue a token for the channel's meeting. Its participant counts as present.
 
-        A user's token is for that user, with any id and email in the request ignored. A token of the organization itself may be for
-        a guest.
+        A user's token is for that user: an id in the request is ignored, and so is an email if the user has one. The name and the
+        avatar of the request come first. A token of the organization itself may be for a guest, as the request describes them.
 
         Raises:
             Forbidden: The group is not the organization.
