@@ -114,9 +114,8 @@ async def connected(port: int, path: str, request: bytes, size: int) -> list[Sub
 
 async def bench_sockets(size: int, messages: int) -> None:
     """Hold the sockets, post messages, and print the latency of their delivery and the cost of a socket."""
-    from tests.e2e.stage import service
-
     from service.api.realtime.sockets import SOCKET
+    from tests.e2e.service import service
 
     with tempfile.TemporaryDirectory() as home:
         async with service(Path(home)) as live:

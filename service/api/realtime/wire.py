@@ -70,7 +70,7 @@ class Asked:
 def parse(text: str) -> Asked:
     """Parse a message of a client. Errors: BadBody (not JSON), Invalid."""
     try:
-        value = json.loads(readable(text.encode(errors="replace")))
+        value = json.loads(readable(text.encode(errors="replace")), parse_constant=_no_number)
     except (ValueError, RecursionError) as wrong:
         raise BadBody(f"JSON parse error - {str(wrong).partition(':')[0]}") from None
     if isinstance(value, list):
@@ -80,6 +80,10 @@ def parse(text: str) -> Asked:
     except ValidationError as error:
         raise invalid(error) from None
     return Asked(asked.action, asked.channel, asked.token, asked.since, _bounded(asked.ref), Form.OBJECT)
+
+
+def _no_number(name: str) -> Any:
+    raise ValueError(f"{name} is not a number")
 
 
 def _parse_array(value: list[Any]) -> Asked:
@@ -107,7 +111,11 @@ def _parse_array(value: list[Any]) -> Asked:
 
 
 def _bounded(ref: Any) -> Any:
-    if len(json.dumps(ref)) > MAX_REFERENCE:
+    try:
+        size = len(json.dumps(ref))
+    except RecursionError:
+        size = MAX_REFERENCE + 1
+    if size > MAX_REFERENCE:
         raise Invalid({"ref": [f"Ensure this field has no more than {MAX_REFERENCE} characters."]})
     return ref
 
