@@ -113,6 +113,9 @@ class EncoderConnection(asyncio.Protocol):
             ceiling = self._owner.limits.bitrate / 1e6
             sentence = f"The stream is above {ceiling:g} Mbit/s: lower the bitrate."
             self._refuse_publisher("bitrate", MediaRefused(RefusalKind.BITRATE, sentence))
+        elif self._meter.too_many_messages:
+            sentence = f"The stream has more than {self._owner.limits.message_rate} messages a second."
+            self._refuse("message_rate", Refusal.MEDIA_FAILED, sentence)
         elif now >= self._deadline:
             self._expire()
 
@@ -167,6 +170,7 @@ class EncoderConnection(asyncio.Protocol):
         if not self._skipped:
             log.info("messages skipped", address=self.address, types=sorted(self._session.skipped))
         self._owner.counters.skipped += skipped - self._skipped
+        self._meter.messages += skipped - self._skipped
         self._skipped = skipped
 
     def _handle(self, event: PublishWanted | Media | Unpublished) -> None:
@@ -181,6 +185,7 @@ class EncoderConnection(asyncio.Protocol):
     def _media(self, tag: FlvTag) -> None:
         if self._publication is None:
             return
+        self._meter.messages += 1
         try:
             self._publication.media(tag)
         except PublishRefused as refusal:
@@ -218,14 +223,22 @@ class EncoderConnection(asyncio.Protocol):
             log.exception("publish gate failed", address=self.address)
             self._refuse("internal", Refusal.KEY_CHECK_FAILED)
         else:
-            self._begin(publication, request)
+            try:
+                self._begin(publication, request)
+            except Exception:  # the task would end the service with it
+                log.exception("publish not begun", address=self.address)
+                self.abort()
 
     def _begin(self, publication: Publication, request: PublishRequest) -> None:
         if self._lingering:  # the encoder left or was refused before the gate answered
             publication.ended("closed")
             return
-        self._owner.begin_publish(self)
         self._publication = publication
+        # Asked again: many encoders may have waited for the gate at once, as they all do after a restart.
+        if (full := self._owner.publisher_limit(self)) is not None:
+            self._refuse("publishers", full)
+            return
+        self._owner.begin_publish(self)
         log.info(
             "publish accepted", address=self.address, app=request.app, encoder=request.encoder, tls=self._encrypted
         )

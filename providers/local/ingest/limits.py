@@ -20,6 +20,7 @@ class IngestLimits:
     linger_timeout       from a refusal until the encoder closes; then the connection is aborted
     stop_timeout         for all connections to end when the ingest stops
     bitrate              of one publisher, on average over `bitrate_window`
+    message_rate         the same in messages per second: small ones cost as much as large ones (a usual stream has 110)
     publishers, publishers_per_address   at the same time; of IPv6, a /64 is one address
     pending              connections that do not publish, at the same time; over the limit, the oldest of the network with the most
     summary_interval     between two log lines about connections that ended without a publish
@@ -36,6 +37,7 @@ class IngestLimits:
     stop_timeout: float = 5.0
     sweep_interval: float = 0.5
     bitrate: int = 50_000_000
+    message_rate: int = 2_000
     bitrate_window: float = 10.0
     publishers: int = 200
     publishers_per_address: int = 100

@@ -1,10 +1,11 @@
-"""Measures the bytes that arrive on one socket: for the bitrate limit, and for how often the kernel wakes us."""
+"""Measures what arrives on one socket: for the limits on rates, and for how often the kernel wakes us."""
 
 from __future__ import annotations
 
 import socket
 from contextlib import suppress
 
+from providers.concurrency import TokenBucket
 from providers.local.ingest.limits import IngestCounters, IngestLimits
 
 MAX_WAKE_BYTES = 64 * 1024
@@ -12,20 +13,24 @@ MAX_WAKE_BYTES = 64 * 1024
 
 
 class Meter:
-    """The reader adds to `bytes_in` and calls `check` regularly. `now` is in seconds of any steady clock.
+    """The reader adds to `bytes_in` and `messages` and calls `check` regularly. `now` is in seconds of any steady clock.
+
+    After `check`, `too_many_messages` says whether the publisher is above the limit of messages.
 
     The kernel buffers some of a publisher's media before it wakes us (SO_RCVLOWAT, socket(7)): fewer wake-ups make a stream
     cheaper. The bytes of a stream that slows down wait for the next `check` at most.
     """
 
     def __init__(self, client: socket.socket, limits: IngestLimits, counters: IngestCounters, now: float) -> None:
-        self.bytes_in = 0
+        self.bytes_in = self.messages = 0
+        self.too_many_messages = False
         self._socket = client
         self._limits = limits
         self._counters = counters
         self._checked = now
         self._counted = 0
         self._bits_over = 0.0
+        self._message_bucket = TokenBucket(limits.message_rate * limits.bitrate_window, limits.message_rate, now)
         self._wake_size = 1
 
     def count(self) -> int:
@@ -47,6 +52,11 @@ class Meter:
         """
         fresh, elapsed = self.count(), now - self._checked
         self._checked = now
+        bucket = self._message_bucket
+        bucket.fill(now)
+        bucket.tokens -= self.messages
+        self.messages = 0
+        self.too_many_messages = bucket.tokens < 0
         if collect is None or elapsed <= 0:
             self._wake_after(1)
             return fresh, False

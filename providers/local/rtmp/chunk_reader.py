@@ -59,12 +59,14 @@ class ChunkReader:
     """Reads chunks from `buffer` and returns messages. Set Chunk Size and Abort (§5.4.1, §5.4.2) are handled here and not returned.
 
     `limits` and `skips_commands` (whether a command above `message_size` is skipped, too) may be changed at any time. `skipped`
-    counts skipped messages by type id. A skipped message passes through without being held.
+    counts skipped messages by type id. A skipped message passes through without being held. `chunks` counts chunks, and is
+    reset at every read by the feeder of the buffer.
     """
 
     def __init__(self, buffer: ReceiveBuffer, limits: ChunkLimits) -> None:
         self.limits = limits
         self.skips_commands = False
+        self.chunks = 0
         self.skipped: Counter[int] = Counter()
         self._buffer = buffer
         self._chunk_size = DEFAULT_CHUNK_SIZE
@@ -84,6 +86,9 @@ class ChunkReader:
     def message(self) -> Generator[None, None, RtmpMessage]:
         """Read the next whole message. Errors: ChunkMalformed, LimitExceeded."""
         while True:
+            self.chunks += 1
+            if self.chunks > self.limits.chunks:
+                raise LimitExceeded("chunks in one read", self.limits.chunks)
             if (message := self._usual_message()) is not None:
                 return message
             stream = yield from self._header()

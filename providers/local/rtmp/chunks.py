@@ -44,16 +44,18 @@ class RtmpMessage(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ChunkLimits:
-    """The most that one connection may make us buffer, in bytes except for `chunk_streams`.
+    """The most that one connection may make us buffer, in bytes except for `chunk_streams` and `chunks`.
 
     `media_size` is for one audio, video or aggregate message, `message_size` for any other, `buffered` for all unfinished ones
     together. More raises LimitExceeded with the limit's name, except that a data message above `message_size` is skipped.
+    `chunks` is for one read: parsing blocks the event loop, and a read of tiny chunks takes seconds.
     """
 
     media_size: int = 8 * 1024 * 1024
     message_size: int = 64 * 1024
     chunk_streams: int = 64
     buffered: int = 12 * 1024 * 1024
+    chunks: int = 8192
 
 
 def uint32_of(message: RtmpMessage) -> int:

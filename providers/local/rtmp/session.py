@@ -62,6 +62,15 @@ MAX_HELD = 512 * 1024
 MAX_STREAMS = 8
 """The most createStream calls in one connection."""
 
+MAX_UNPUBLISHED = 128 * 1024
+"""Bytes parsed while no publish runs or waits: encoders send a tenth of it, and anyone can send costly small messages."""
+
+UNPUBLISHED_PIECE = 4096
+"""Bytes parsed at once while no publish runs, so that the limit holds within one read, too."""
+
+COMMAND_WEIGHT = 32
+"""A command or control message takes as long as this many chunks of media, and counts as many towards `ChunkLimits.chunks`."""
+
 UNPUBLISHED_MEDIA_SIZE = 64 * 1024
 """The largest audio or video message in bytes before a publish is accepted: an unknown peer cannot make us buffer more."""
 
@@ -70,6 +79,7 @@ MAX_ENCODER_LENGTH = 128
 
 _CONTROL_CHUNK_STREAM, _COMMAND_CHUNK_STREAM = 2, 3
 
+_UNPUBLISHED = frozenset({ConnectionState.HANDSHAKING, ConnectionState.CONNECTING, ConnectionState.IDLE})
 _PUBLISHING = ConnectionState.PUBLISHING  # for every message: on the enumeration each look-up is a call (Python 3.11)
 _AUDIO_VIDEO = {int(kind): kind for kind in (MessageType.AUDIO, MessageType.VIDEO)}
 
@@ -85,7 +95,7 @@ class RtmpSession:
         self._writer = ChunkWriter()
         self._output: list[bytes] = []
         self._events: list[Event] = []
-        self._received = self._acknowledged = 0
+        self._received = self._acknowledged = self._unpublished = 0
         self._window = WINDOW_SIZE
         self._app = self._encoder = ""
         self._streams = self._publishing = 0
@@ -105,8 +115,18 @@ class RtmpSession:
         Raises:
             RtmpError: The peer broke the protocol or a limit. The session is closed.
         """
-        if self.state is ConnectionState.CLOSED:
-            return
+        self._reader.chunks = 0
+        while data and self.state in _UNPUBLISHED:
+            piece, data = data[:UNPUBLISHED_PIECE], data[UNPUBLISHED_PIECE:]
+            self._unpublished += len(piece)
+            self._feed(piece)
+            if self._unpublished > MAX_UNPUBLISHED:
+                self.discard()
+                raise LimitExceeded("bytes without a publish", MAX_UNPUBLISHED)
+        if data and self.state is not ConnectionState.CLOSED:
+            self._feed(data)
+
+    def _feed(self, data: bytes) -> None:
         self._buffer.feed(data)
         self._received += len(data)
         self._parse()
@@ -142,6 +162,7 @@ class RtmpSession:
         self._move(Move.ACCEPT)
         self._reader.limits = self._limits
         self._reader.skips_commands = True
+        self._unpublished = 0
         self._user_control(UserControlEvent.STREAM_BEGIN, self._publishing)
         self._on_status("status", "NetStream.Publish.Start", "Publishing.")
         self._parse()
@@ -209,6 +230,7 @@ class RtmpSession:
             self.skipped[message.type_id] += 1
 
     def _handle(self, message: RtmpMessage) -> None:
+        self._reader.chunks += COMMAND_WEIGHT
         match message.type_id:
             case MessageType.DATA | MessageType.DATA_AMF3:
                 if (script := script_of(message)) is None:
@@ -228,6 +250,7 @@ class RtmpSession:
 
     def _aggregate(self, aggregate: RtmpMessage) -> None:
         parts, whole = parts_of(aggregate)
+        self._reader.chunks += len(parts)
         for part in parts:
             if (media := _AUDIO_VIDEO.get(part.type_id)) is not None:
                 self._media(media, part.timestamp, part.payload)

@@ -14,7 +14,7 @@ from providers.local.flv.tag import FlvTag, TagKind
 from providers.local.live.ports import PublishRequest
 from providers.local.live.refusals import PublishRefused, Refusal
 from tests.unit.providers.local.ingest.clients import Client
-from tests.unit.providers.local.ingest.gates import RecordingGate
+from tests.unit.providers.local.ingest.gates import Recorded, RecordingGate, nothing
 from tests.unit.providers.local.ingest.listening import Listening
 from tests.unit.providers.local.rtmp.encoder import AAC_HEADER, AVC_HEADER, FLASH_VERSION
 from tests.waiting import PATIENCE, until
@@ -103,6 +103,37 @@ async def test_an_encoder_whose_connection_ends_before_the_answer_does_not_stay_
 
     assert publication.reasons == ["closed"]
     await client.close()
+
+
+async def test_a_publication_that_fails_before_it_began_ends_its_connection_only(
+    gate: RecordingGate, listening: Listening, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = asyncio.Event()
+
+    async def think(_request: PublishRequest) -> None:
+        await answer.wait()
+
+    def fail(_publication: Recorded, _reason: str) -> None:
+        raise ValueError("broken")
+
+    gate.after = think
+    server, port = await listening(idle_timeout=0.1)
+    client = await Client.connect(port)
+    client.publish()
+    await gate.first()
+    monkeypatch.setattr(Recorded, "ended", fail)
+    await client.close()
+    await until(lambda: server.counters.connections == 0)
+    with capture_logs() as logs:
+        answer.set()
+        await until(lambda: "publish not begun" in [each["event"] for each in logs])
+    monkeypatch.undo()
+
+    gate.after = nothing
+    other = await Client.connect(port)
+    other.publish()
+    assert await other.hear() == [("status", "NetStream.Publish.Start")]
+    await other.close()
 
 
 async def test_media_that_cannot_be_carried_is_refused_and_ends_the_connection(

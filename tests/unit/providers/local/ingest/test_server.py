@@ -192,6 +192,40 @@ async def test_publishers_above_the_limit_are_refused(listening: Listening, limi
         await client.close()
 
 
+async def test_publishers_that_asked_at_once_do_not_pass_the_limit(gate: RecordingGate, listening: Listening) -> None:
+    answer = asyncio.Event()
+
+    async def think(_request: PublishRequest) -> None:
+        await answer.wait()
+
+    gate.after = think
+    server, port = await listening(publishers=1)
+    clients = [await Client.connect(port) for _ in range(3)]
+    for client in clients:
+        client.publish()
+    await until(lambda: len(gate.publications) == 3)
+    answer.set()
+
+    await until(lambda: server.counters.refused["publishers"] == 2)
+    assert server.counters.publishers == 1
+    assert sorted(each.reasons for each in gate.publications) == [[], ["refused"], ["refused"]]
+    for client in clients:
+        await client.close()
+
+
+async def test_a_stream_of_countless_small_messages_is_refused(gate: RecordingGate, listening: Listening) -> None:
+    server, port = await listening(message_rate=10, bitrate_window=1.0)
+    client = await Client.connect(port)
+    client.publish()
+    await client.hear()
+    client.send(b"".join(client.encoder.audio(time, b"") for time in range(100)))
+
+    assert b"more than 10 messages a second" in await client.hear_to_the_end()
+    assert server.counters.refused == {"message_rate": 1}
+    assert (await gate.first()).reasons == ["refused"]
+    await client.close()
+
+
 async def test_room_is_given_back_when_a_publisher_leaves(listening: Listening) -> None:
     server, port = await listening(publishers=1)
     for _ in range(3):

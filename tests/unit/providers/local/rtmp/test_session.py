@@ -5,8 +5,8 @@ import pytest
 from providers.local.rtmp import amf0
 from providers.local.rtmp.errors import InvalidState, LimitExceeded, NotOffered, RtmpError
 from providers.local.rtmp.events import Event, Media, PublishWanted, Unpublished
-from providers.local.rtmp.messages import MAX_PARTS, Command, MessageType, SetChunkSize
-from providers.local.rtmp.session import CHUNK_SIZE, MAX_HELD, WINDOW_SIZE, RtmpSession
+from providers.local.rtmp.messages import MAX_PARTS, Command, MessageType, SetChunkSize, UserControl, UserControlEvent
+from providers.local.rtmp.session import CHUNK_SIZE, MAX_HELD, MAX_UNPUBLISHED, WINDOW_SIZE, RtmpSession
 from providers.local.rtmp.states import ConnectionState, Move
 from tests.unit.providers.local.rtmp.encoder import (
     AAC_HEADER,
@@ -350,3 +350,41 @@ def test_events_of_a_whole_obs_publish(session: RtmpSession, encoder: Encoder) -
             session.accept()
 
     assert [type(event) for event in seen] == [PublishWanted] + [Media] * 5 + [Unpublished]
+
+
+PING = UserControl(UserControlEvent.PING_REQUEST, bytes(4))
+
+
+def test_a_peer_that_does_not_publish_cannot_send_without_limit(session: RtmpSession, encoder: Encoder) -> None:
+    session.receive(HANDSHAKE + encoder.connect())
+    with pytest.raises(LimitExceeded, match="bytes without a publish"):
+        for _ in range(MAX_UNPUBLISHED // 1000):
+            session.receive(encoder.message(3, 99, bytes(1000)))
+    assert session.state is ConnectionState.CLOSED
+
+
+def test_bytes_that_wait_for_the_answer_do_not_count_as_unpublished(session: RtmpSession, encoder: Encoder) -> None:
+    session.receive(encoder.opening())
+    session.receive(b"".join(encoder.video(time, bytes(1000)) for time in range(200)))
+    session.accept()
+    assert len(session.events()) == 1 + 200
+
+
+def test_a_read_of_tiny_messages_closes_the_session(publishing: RtmpSession, encoder: Encoder) -> None:
+    """Parsing it would block the event loop for seconds."""
+    with pytest.raises(LimitExceeded, match="chunks in one read"):
+        publishing.receive(b"".join(encoder.audio(0, b"") for _ in range(9_000)))
+    assert len(publishing.events()) < 9_000
+
+
+def test_tiny_messages_in_many_reads_are_accepted(publishing: RtmpSession, encoder: Encoder) -> None:
+    for _ in range(9_000):
+        publishing.receive(encoder.audio(0, b""))
+    assert len(publishing.events()) == 9_000
+
+
+def test_commands_count_more_towards_the_limit_of_a_read(publishing: RtmpSession, encoder: Encoder) -> None:
+    pings = [encoder.message(2, PING.type_id, PING.serialize()) for _ in range(300)]
+    publishing.receive(b"".join(pings[:100]))
+    with pytest.raises(LimitExceeded, match="chunks in one read"):
+        publishing.receive(b"".join(pings))
