@@ -15,6 +15,7 @@ import aiohttp
 
 from service.clock import SystemClock
 from service.domain.accounts import Accounts
+from service.domain.directory import Directory
 from service.store import Store
 from tests.e2e.server import ROOT, Server
 from tests.waiting import PATIENCE
@@ -118,6 +119,14 @@ class Service:
         finally:
             await store.aclose()
         self.token = issued.secret
+
+    async def make_manager(self) -> None:
+        """Make the user a manager, as `python -m service user manager` does."""
+        store = Store(self.server.database_url)
+        try:
+            await Directory(store.directory, SystemClock()).set_manager(uuid.UUID(self.user), True)
+        finally:
+            await store.aclose()
 
     async def api(self, method: str, path: str, body: Any = None, *, expect: int | tuple[int, ...] = (200, 201)) -> Any:
         """Call O/<path> with the token."""

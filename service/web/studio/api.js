@@ -21,10 +21,10 @@ export class Api {
     this.organization = session.organization;
   }
 
-  /** Call an operation of the organization or of one channel. Throws ApiError, or TypeError if the service is unreachable or does not answer in time. */
-  async call(operation, { channel, ...request } = {}) {
+  /** Call an operation of the organization, or of one channel, webhook or delivery. Throws ApiError, or TypeError if the service is unreachable or does not answer in time. */
+  async call(operation, { channel, webhook, delivery, ...request } = {}) {
     const silence = setTimeout(() => this.#notify("silent"), SILENT_MS);
-    const path = channel ? { ...this.#path, channel_id: channel } : this.#path;
+    const path = { ...this.#path, channel_id: channel, webhook_id: webhook, delivery_id: delivery };
     try {
       const answer = await this.#client.call(operation, { path, signal: AbortSignal.timeout(TIMEOUT_MS), ...request });
       this.#notify("back");

@@ -2,6 +2,7 @@
  * The studio: sign the user in and show the screen that the address names.
  *
  *   #/  streams      #/channels  all channels      #/channel/<id>  one channel
+ *   #/webhooks      #/webhook/<id>
  *
  * A screen is a function of its context; it ends when the context's signal is aborted.
  */
@@ -15,12 +16,16 @@ import { say } from "./say.js";
 import { current, forget, nameOf, takeFromAddress } from "./session.js";
 import { signInScreen } from "./sign_in.js";
 import { streams } from "./streams.js";
+import { webhook } from "./webhook.js";
+import { webhooks } from "./webhooks.js";
 
 const ID = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}";
 const ROUTES = [
   [/^\/?$/, streams],
   [/^\/channels$/, allChannels],
   [new RegExp(`^/channel/(${ID})$`, "i"), channel],
+  [/^\/webhooks$/, webhooks],
+  [new RegExp(`^/webhook/(${ID})$`, "i"), webhook],
 ];
 
 const main = document.getElementById("main");
