@@ -8,7 +8,7 @@ import { Countdown } from "./player/countdown.js";
 import { Feed } from "./player/feed.js";
 import { Frame, nameOf, VIEWS } from "./player/frame.js";
 import { sheet } from "./player/look.js";
-import { Playback, prepare } from "./player/playback.js";
+import { Playback, prepare, startsEarly } from "./player/playback.js";
 import { Progress } from "./player/progress.js";
 import { Source } from "./player/source.js";
 import { VisitorToken, visitorId } from "./player/visitor.js";
@@ -62,6 +62,7 @@ class LiveStream extends HTMLElement {
     this.#root.adoptedStyleSheets = [sheet];
     const video = this.#video;
     video.addEventListener("loadedmetadata", () => this.#begin()); // also after an error restarted playback
+    video.addEventListener("loadeddata", () => this.#decide());
     video.addEventListener("ended", () => this.#decide());
     video.addEventListener("pause", () => this.#hold(!video.ended && !video.error)); // both also pause the element
     video.addEventListener("play", () => this.#hold(false));
@@ -214,7 +215,7 @@ class LiveStream extends HTMLElement {
     else if (this.#playback && status.state === "ended" && this.#isDraining()) this.#show("live");
     else if (status.state === "ended") this.#show("ended");
     else if (this.#isLost) this.#show("lost");
-    else if (status.seconds_until_watchable > 0) this.#show("starting");
+    else if (status.seconds_until_watchable > 0) this.#show(this.#hasStartedEarly ? "live" : "starting");
     else this.#show("offline");
   }
 
@@ -227,6 +228,11 @@ class LiveStream extends HTMLElement {
     if (this.#playback?.url !== this.#liveUrl) return "live"; // it has not started to play
     if (still > STILL_MS && this.#status.state === "reconnecting") return "away";
     return still > STARVED_MS && this.#progress.hasMoved ? "lost" : "live";
+  }
+
+  /** The player may show the first frames before other players can. */
+  get #hasStartedEarly() {
+    return this.#playback !== null && this.#video.readyState >= HTMLMediaElement.HAVE_CURRENT_DATA;
   }
 
   #isDraining() {
@@ -266,7 +272,7 @@ class LiveStream extends HTMLElement {
     const seconds = view === "starting" ? this.#countdown.seconds() : null;
     this.#frame.show({
       view,
-      plays: this.#playback !== null,
+      plays: this.#playback !== null && view !== "starting",
       isWaiting: view === "live" && !this.#isHeld && this.#video.readyState < HTMLMediaElement.HAVE_CURRENT_DATA,
       seconds,
       slateUrl: this.#source?.answer?.slate_image_url,
@@ -294,7 +300,8 @@ class LiveStream extends HTMLElement {
   #badge(view) {
     const { state, is_watchable: isWatchable, viewer_count: count } = this.#status;
     if (this.#isLost || view === "lost") return { text: VIEWS.lost.says, tone: "quiet" };
-    if (!isWatchable) return { text: "Ended", tone: "quiet" };
+    if (view === "starting") return null;
+    if (!isWatchable && state === "ended") return { text: "Ended", tone: "quiet" };
     const people = this.hasAttribute("viewers") && count !== undefined ? ` · ${count.toLocaleString()} watching` : "";
     if (state === "reconnecting") return { text: `Waiting for the streamer${people}`, tone: "away" };
     if (this.#isPaused) return { text: `Paused${people}`, tone: "quiet" };
@@ -303,14 +310,15 @@ class LiveStream extends HTMLElement {
   }
 
   #play(what) {
-    const url = what === "live" ? this.#liveUrl : what === "recording" ? this.#replay.hls : null;
+    const isEarly = what === "early" && startsEarly(this.#video, this.#liveUrl, this.#base);
+    const url = what === "live" || isEarly ? this.#liveUrl : what === "recording" ? this.#replay.hls : null;
     if ((this.#playback?.url ?? null) === (url ?? null)) return;
     this.#playback?.stop();
     this.#playback = null;
     if (!url) return;
     this.#progress.reset();
     this.#isHeld = this.#isJoined = false;
-    this.#playback = new Playback(this.#video, url);
+    this.#playback = new Playback(this.#video, url, isEarly);
     if (what === "live") this.#playback.offer(this.#status.tracks);
   }
 

@@ -137,6 +137,7 @@ class BroadcastRegistry:
         if (session := self._sessions.get(stored.uid)) is not None:
             broadcast.clock = session.program_clock
             broadcast.wall_clock = self._clock
+        broadcast.starts_early = mode is LatencyMode.LOW and self._transcoding.is_source_only
         buffers_little = mode is not LatencyMode.STANDARD
         settings = cutting.PackagerSettings(
             SEGMENT_TARGET[mode], broadcast.info.part_target, low_latency=buffers_little

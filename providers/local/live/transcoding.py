@@ -48,6 +48,11 @@ class Transcoding:
         await asyncio.gather(*self._closing, return_exceptions=True)
 
     @property
+    def is_source_only(self) -> bool:
+        """There is no other rendition."""
+        return all(each.is_source for each in self.renditions)
+
+    @property
     def passthrough(self) -> bool:
         """The source itself is a rendition."""
         return any(each.is_source for each in self.renditions)

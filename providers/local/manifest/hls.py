@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from providers.local.manifest.views import (
     BroadcastView,
+    InitView,
     PartView,
     SegmentView,
     TrackView,
@@ -21,8 +22,8 @@ from providers.local.manifest.views import (
 )
 from providers.options import LatencyMode
 
-VERSION, DELTA_VERSION = 6, 9
-"""EXT-X-MAP outside I-frame playlists needs version 6, EXT-X-SKIP version 9 (§8)."""
+VERSION, GAP_VERSION, DELTA_VERSION = 6, 8, 9
+"""EXT-X-MAP outside I-frame playlists needs version 6, EXT-X-GAP version 8, EXT-X-SKIP version 9 (§8)."""
 
 HOLD_BACK_TARGETS = 3
 """HOLD-BACK in target durations: the minimum (RFC 8216bis §4.4.3.8)."""
@@ -45,33 +46,33 @@ PART_LISTED_TARGETS = 3
 AUDIO_GROUP = "audio"
 
 
-def multivariant(view: BroadcastView, base: str) -> str:
-    """Return the multivariant playlist of a broadcast with at least one segment.
+def multivariant(view: BroadcastView, base: str, query: str = "") -> str:
+    """Return the multivariant playlist of a broadcast with at least one segment or listed part.
 
-    `base` is the relative URL of the folder of the media playlists.
+    `base` is the relative URL of the folder of the media playlists; `query` is added to their URLs.
     """
     audio = view.audio
     lines = ["#EXTM3U", f"#EXT-X-VERSION:{VERSION}"]
     if all(segment.independent for track in view.presented for segment in track.segments):
         lines.append("#EXT-X-INDEPENDENT-SEGMENTS")
     if view.videos and audio is not None:
-        channels = audio.inits[audio.segments[-1].discontinuity].channels
+        channels = _newest_init(audio).channels
         lines.append(
             f'#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="{AUDIO_GROUP}",NAME="Audio",DEFAULT=YES,AUTOSELECT=YES,'
             + (f'CHANNELS="{channels}",' if channels else "")
-            + f'URI="{base}{audio.name}.m3u8"'
+            + f'URI="{base}{audio.name}.m3u8{query}"'
         )
     for track in view.videos or view.presented:
-        lines += [_stream_inf(track, audio if track is not audio else None), f"{base}{track.name}.m3u8"]
+        lines += [_stream_inf(track, audio if track is not audio else None), f"{base}{track.name}.m3u8{query}"]
     return "\n".join(lines) + "\n"
 
 
 def _stream_inf(track: TrackView, audio: TrackView | None) -> str:
-    init = track.inits[track.segments[-1].discontinuity]
-    codecs = [init.codec] + ([audio.inits[audio.segments[-1].discontinuity].codec] if audio else [])
+    init = _newest_init(track)
+    codecs = [init.codec] + ([_newest_init(audio).codec] if audio else [])
     attributes = [
-        f"BANDWIDTH={track.peak_rate + (audio.peak_rate if audio else 0)}",
-        f"AVERAGE-BANDWIDTH={track.average_rate + (audio.average_rate if audio else 0)}",
+        f"BANDWIDTH={max(1, track.peak_rate + (audio.peak_rate if audio else 0))}",
+        f"AVERAGE-BANDWIDTH={max(1, track.average_rate + (audio.average_rate if audio else 0))}",
         f'CODECS="{",".join(codecs)}"',
     ]
     if init.width and init.height:
@@ -81,6 +82,33 @@ def _stream_inf(track: TrackView, audio: TrackView | None) -> str:
     if audio:
         attributes.append(f'AUDIO="{AUDIO_GROUP}"')
     return "#EXT-X-STREAM-INF:" + ",".join(attributes)
+
+
+def _newest_init(track: TrackView) -> InitView:
+    newest = track.segments[-1] if track.segments or track.open is None else track.open
+    return track.inits[newest.discontinuity]
+
+
+def early_playlist(view: BroadcastView, track: TrackView, segments: str) -> str:
+    """Return the playlist of a track whose first segment is being written, for players that know EXT-X-GAP and parts.
+
+    hls.js does not play a playlist without segments, so a gap of one part is listed before the first one.
+    """
+    opened, gap = track.open, view.part_target
+    assert opened is not None and gap is not None  # noqa: S101 (it is live and has parts but no segment)
+    missing = segment_name(track.name, opened.sequence - 1)
+    lines = [
+        *("#EXTM3U", f"#EXT-X-VERSION:{GAP_VERSION}", f"#EXT-X-TARGETDURATION:{view.target_duration}"),
+        f"#EXT-X-MEDIA-SEQUENCE:{opened.sequence - 1}",
+        f"#EXT-X-DISCONTINUITY-SEQUENCE:{opened.discontinuity}",
+        f"#EXT-X-START:TIME-OFFSET={gap:.3f},PRECISE=YES",
+        *_server_control(view),
+        *_boundary(track, segments, opened.discontinuity, None),
+        f'#EXT-X-PART:DURATION={gap:.6f},URI="{segments}{part_name(track.name, opened.sequence - 1, 0)}",GAP=YES',
+        *("#EXT-X-GAP", f"#EXTINF:{gap:.6f},", f"{segments}{missing}"),
+        *_edge(view, track, segments, opened.discontinuity),
+    ]
+    return "\n".join(lines) + "\n"
 
 
 def live_playlist(view: BroadcastView, track: TrackView, segments: str, *, delta: bool = False) -> str:
@@ -228,11 +256,12 @@ def _part_seconds(view: BroadcastView, part: PartView, timescale: int) -> float:
 
 def _edge(view: BroadcastView, track: TrackView, segments: str, discontinuity: int | None) -> Iterator[str]:
     """Yield the open segment's parts, the preload hint and the rendition reports."""
-    following, index = track.segments[-1].sequence + 1, 0
     if track.open is not None and track.open.parts:
         following, index = track.open.sequence, len(track.open.parts)
         yield from _boundary(track, segments, track.open.discontinuity, discontinuity)
         yield from _parts(view, track, segments, track.open.sequence, track.open.discontinuity, track.open.parts)
+    else:
+        following, index = track.segments[-1].sequence + 1, 0
     yield f'#EXT-X-PRELOAD-HINT:TYPE=PART,URI="{segments}{part_name(track.name, following, index)}"'
     for other in view.presented:
         if other.name != track.name:

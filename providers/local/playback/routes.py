@@ -13,6 +13,7 @@ never become paths.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
 import re
 import time
@@ -42,6 +43,10 @@ BLOCKED_TARGETS = 6
 (draft-pantos-hls-rfc8216bis, appendix B.1)."""
 
 LIVE_THUMBNAIL_MAX_AGE = 10
+
+EARLY = "early"
+"""Query of players that request a manifest before the stream is watchable. The response waits until there is something to play.
+In `low` that is the first part, if all that is offered has one (`Broadcast.early`)."""
 
 FITS = ("crop", "clip", "scale", "fill")
 
@@ -96,16 +101,21 @@ class _Playback:
             return web.Response(text=now, headers={**MEDIA_CORS, hdrs.CACHE_CONTROL: "no-store"})
         running = self._library.find_live(uid) or self._library.find_broadcast(uid)
         if running is not None and name in ("video.m3u8", "video.mpd"):
-            return self._entry(request, running, name)
+            return await self._entry(request, running, name)
         recording = None if running else await self._library.find_recording(uid)
         if recording is None:
             # Cloudflare returns 204 here. Players treat that as a broken playlist, and retry after a 404.
             return problem(404, "There is nothing to play now.")
         return await self._recording(request, recording, name)
 
-    def _entry(self, request: web.Request, broadcast: Broadcast, name: str) -> web.Response:
+    async def _entry(self, request: web.Request, broadcast: Broadcast, name: str) -> web.Response:
         """Return the live multivariant playlist or MPD."""
+        early = EARLY in request.query and not broadcast.watchable
+        if early:
+            await self._wait_until_playable(broadcast)
         if not broadcast.watchable:
+            if early and broadcast.early and name == "video.m3u8":
+                return self._early_multivariant(request, broadcast)
             return problem(404, "The broadcast has not started yet.")
         if name == "video.mpd":
             return answers.document(request, self._live_mpd(broadcast), max_age(LIVE_MAX_AGE))
@@ -114,6 +124,16 @@ class _Playback:
             broadcast, name, answers.HLS, lambda: hls.multivariant(broadcast.view(live=True), base)
         )
         return answers.document(request, found, max_age(MULTIVARIANT_MAX_AGE))
+
+    def _early_multivariant(self, request: web.Request, broadcast: Broadcast) -> web.Response:
+        text = hls.multivariant(broadcast.view(live=True), f"../../{broadcast.info.uid}/live/", f"?{EARLY}")
+        return answers.document(request, Document(text.encode(), answers.HLS), "no-store")
+
+    async def _wait_until_playable(self, broadcast: Broadcast) -> None:
+        """Hold the request of a player that waits for the beginning: it saves the player a round trip."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._limits.wait_targets * broadcast.target_duration):
+                await broadcast.playable.wait()
 
     def _live_mpd(self, broadcast: Broadcast) -> Document:
         own = f"../../{broadcast.info.uid}"
@@ -142,7 +162,8 @@ class _Playback:
     async def live(self, request: web.Request) -> web.Response:
         """Handle the manifests of the live window, during the broadcast and afterwards."""
         broadcast = await self._find(request.match_info["uid"])
-        if broadcast is None or not broadcast.watchable:
+        early = broadcast is not None and EARLY in request.query and broadcast.early
+        if broadcast is None or not (broadcast.watchable or early):
             return problem(404, "There is nothing to play now.")
         name = request.match_info["name"]
         age = RECORDING_MAX_AGE if broadcast.ended else LIVE_MAX_AGE
@@ -150,7 +171,7 @@ class _Playback:
             return answers.document(request, self._live_mpd(broadcast), max_age(age))
         match = PLAYLIST.fullmatch(name)
         track = broadcast.track(match["track"]) if match else None
-        if track is None or not track.segments:
+        if track is None or not (track.segments or early):
             return problem(404, "No such playlist.")
         try:
             delta = reload.skips(request.query) and _blocks(broadcast)
@@ -168,8 +189,10 @@ class _Playback:
 
     def _live_playlist(self, broadcast: Broadcast, track: StoredTrack, *, delta: bool) -> Document:
         def render() -> str:
-            view = broadcast.view(live=True)
-            return hls.live_playlist(view, track.view(live=True), "../segments/", delta=delta)
+            view, shown = broadcast.view(live=True), track.view(live=True)
+            if not shown.segments:
+                return hls.early_playlist(view, shown, "../segments/")
+            return hls.live_playlist(view, shown, "../segments/", delta=delta)
 
         name = f"live/{track.name}{'/delta' if delta else ''}"
         return self._documents.find(broadcast, name) or self._documents.render(broadcast, name, answers.HLS, render)
@@ -271,7 +294,7 @@ def _blocks(broadcast: Broadcast) -> bool:
 
 
 def _is_hinted(track: StoredTrack, sequence: int, index: int) -> bool:
-    if not track.segments:
+    if not track.has_media:
         return False
     edge = track.edge
     return sequence == edge.whole + 1 and index == edge.open_parts

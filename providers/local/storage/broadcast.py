@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Iterable
 
+from providers.base import LatencyMode
 from providers.local.manifest.views import RENDITION_NAME, BroadcastView
 from providers.local.packager.events import PackagerEvent, Part, Resume, SegmentEnd, TrackInit, TrackKind
 from providers.local.storage import index
 from providers.local.storage.description import describe
 from providers.local.storage.errors import StorageError
 from providers.local.storage.index import BroadcastInfo, FullLine, LossLine, SegmentLine, TargetLine
+from providers.local.storage.playable import continues, has_parts, has_segments
 from providers.local.storage.port import BroadcastFiles, OpenFile
 from providers.local.storage.recordings import RECORDING_FILE, StoredRecording, encode
 from providers.local.storage.silence import without_audio
@@ -22,9 +25,6 @@ MAX_RENDITIONS = 8
 MIN_TARGET_DURATION = 2
 """Whole seconds: EXT-X-TARGETDURATION before the packager promises more. RFC 8216 §6.2.1 does not allow it to change, so
 it only grows, and only before the first segment is listed if the packager keeps its promise."""
-
-LEFT_AFTER = 2
-"""Segments of the other track in later periods, after which a track without media in them is no longer offered."""
 
 KINDS = {kind.value: kind for kind in TrackKind}
 
@@ -43,6 +43,8 @@ class Broadcast:
     Attributes:
         version: Number of changes that playlists show.
         recording: Whether new media is kept after it leaves the live window.
+        starts_early: Whether players that ask for it may play the first segment while it is written.
+        playable: Set once such a player can play (`early`), or any player (`watchable`), and at the end.
         clock: Returns the Unix time, in seconds, of program time and of the MPD.
         wall_clock: Returns the system clock's Unix time, in seconds, which may be set while the broadcast runs.
     """
@@ -60,6 +62,8 @@ class Broadcast:
         self.clock: Callable[[], float] = time.time
         self.wall_clock: Callable[[], float] = time.time
         self.recording = True
+        self.starts_early = False
+        self.playable = asyncio.Event()
         self._audio_inits: dict[str, TrackInit] = {}
         self._watchable = False
         self._failed = False
@@ -95,6 +99,8 @@ class Broadcast:
             self._failed = True
             raise
         self.version += 1
+        if not self.playable.is_set() and (self.watchable or self.early):
+            self.playable.set()
         self.last_write = time.time()
 
     @property
@@ -141,7 +147,9 @@ class Broadcast:
         if track is None:
             if not RENDITION_NAME.fullmatch(rendition) or len(self.tracks) >= 2 * MAX_RENDITIONS:
                 raise StorageError(f"a rendition called {rendition!r} cannot be added")
-            track = self.tracks[rendition, kind] = StoredTrack(self.files, rendition, kind, self._write_line)
+            track = self.tracks[rendition, kind] = StoredTrack(
+                self.files, rendition, kind, self._write_line, self._first
+            )
             if not self.recording:
                 track.stop_keeping()
         return track
@@ -223,8 +231,8 @@ class Broadcast:
         silent = len(without_audio(video.segments, audio.segments if audio else [])) if video else 0
         return Resume(
             discontinuity=max(newest if joins else newest + 1, latest + 1, 0),
-            video_sequence=video.next_sequence if video else 0,
-            audio_sequence=(audio.next_sequence if audio else 0) + silent,
+            video_sequence=video.next_sequence if video else self._first,
+            audio_sequence=(audio.next_sequence if audio else self._first) + silent,
             decode_time=max((track.end_time for track in self.tracks.values()), default=MEDIA_START),
             target_duration=self.target_duration if any(track.segments for track in self.tracks.values()) else 0,
             program_time=max((track.end_program_time for track in own.values() if track), default=0.0),
@@ -280,6 +288,7 @@ class Broadcast:
                 track.release()
                 track.drop_media()
                 track.notify()
+            self.playable.set()
         if recording is None:
             self.files.delete_all()
         return recording
@@ -305,6 +314,7 @@ class Broadcast:
             for track in self.tracks.values():
                 track.release()
                 track.notify()
+            self.playable.set()
 
     # Reading
 
@@ -315,17 +325,19 @@ class Broadcast:
 
     @property
     def watchable(self) -> bool:
-        """Whether a player can play: a rendition has a segment in each of its tracks. Once true it stays true.
-
-        An announced track without media delays it by at most two segments of the other track.
-        """
-        if not self._watchable:
-            self._watchable = any(self._complete(rendition) for rendition, _ in self.tracks)
+        """Whether a player can play (`has_segments`). Once true it stays true."""
+        self._watchable = self._watchable or has_segments(self.tracks)
         return self._watchable
 
-    def _complete(self, rendition: str) -> bool:
-        counts = [len(track.segments) for (name, _), track in self.tracks.items() if name == rendition]
-        return min(counts) > 0 or max(counts) > 1
+    @property
+    def early(self) -> bool:
+        """Whether a player that plays parts of the first segment can play (`has_parts`)."""
+        return self.starts_early and has_parts(self.tracks)
+
+    @property
+    def _first(self) -> int:
+        """Sequence number of first segments. In `low` a gap is listed before them (`manifest.hls.early_playlist`)."""
+        return 1 if self.info.latency_mode is LatencyMode.LOW else 0
 
     @property
     def segments(self) -> int:
@@ -334,7 +346,7 @@ class Broadcast:
 
     def view(self, *, live: bool) -> BroadcastView:
         """Return what manifests list: the live window or the recording."""
-        tracks = [track.view(live=live) for track in self.tracks.values() if not live or self._continues(track)]
+        tracks = [track.view(live=live) for track in self.tracks.values() if not live or continues(self.tracks, track)]
         return BroadcastView(
             uid=self.info.uid,
             created=self.info.created,
@@ -342,23 +354,14 @@ class Broadcast:
             part_target=self.part_target if live and not self.ended else None,
             ended=self.ended,
             latency_mode=self.info.latency_mode,
-            tracks=[track for track in tracks if track.segments],
+            tracks=[track for track in tracks if track.segments or (self.early and not self.watchable)],
         )
 
     @property
     def live_tracks(self) -> str | None:
         """Kinds of tracks in the live manifests, such as "audio+video"; None if there are none yet."""
-        kinds = {track.kind.value for track in self.tracks.values() if track.segments and self._continues(track)}
+        kinds = {track.kind.value for track in self.tracks.values() if track.segments and continues(self.tracks, track)}
         return "+".join(sorted(kinds)) or None
-
-    def _continues(self, track: StoredTrack) -> bool:
-        """Whether the track may still grow. It has ended when its rendition continued without it for LEFT_AFTER segments.
-
-        If an encoder reconnects without audio, for example, the audio playlist stops growing and players would wait for it.
-        """
-        newest = max(track.inits, default=-1)
-        others = [each for (name, _), each in self.tracks.items() if name == track.rendition and each is not track]
-        return not any(each.segments_after(newest, LEFT_AFTER) for each in others)
 
     def track(self, name: str) -> StoredTrack | None:
         """Return the track called `name` in URLs; None if it has no media."""
@@ -383,7 +386,7 @@ class Broadcast:
                 self._promised(line)
                 continue
             key = (line.rendition, line.kind)
-            track = self.tracks.get(key) or StoredTrack(self.files, *key, self._write_line)
+            track = self.tracks.get(key) or StoredTrack(self.files, *key, self._write_line, self._first)
             self.tracks[key] = track
             track.restore(line)
             if isinstance(line, SegmentLine):

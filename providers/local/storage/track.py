@@ -39,10 +39,13 @@ RATE_MARGIN = 0.5
 class StoredTrack:
     """One track as it grows. Methods that write raise StorageError.
 
-    `log` appends a line to the broadcast's index. `changed` is set, and replaced, whenever a part or segment is added.
+    `log` appends a line to the broadcast's index; `first` is the sequence number of the first segment. `changed` is set, and
+    replaced, whenever a part or segment is added.
     """
 
-    def __init__(self, files: BroadcastFiles, rendition: str, kind: TrackKind, log: Callable[[Line], None]) -> None:
+    def __init__(
+        self, files: BroadcastFiles, rendition: str, kind: TrackKind, log: Callable[[Line], None], first: int = 0
+    ) -> None:
         self.rendition, self.kind = rendition, kind
         self.name = track_name(rendition, kind)
         self.inits: dict[int, InitView] = {}
@@ -50,7 +53,7 @@ class StoredTrack:
         self.changed = asyncio.Event()
         self.bytes = 0
         self.seconds = 0.0
-        self._files, self._log = files, log
+        self._files, self._log, self._first = files, log, first
         self._starts: dict[int, SegmentView] = {}
         self._window = 0
         self._kept: int | None = None
@@ -162,7 +165,7 @@ class StoredTrack:
     def next_sequence(self) -> int:
         if self._open is not None:
             return self._open.sequence + 1
-        return self.segments[-1].sequence + 1 if self.segments else 0
+        return self.segments[-1].sequence + 1 if self.segments else self._first
 
     @property
     def longest(self) -> int:
@@ -213,9 +216,14 @@ class StoredTrack:
         return int(self.bytes * 8 / self.seconds) if self.seconds else 0
 
     @property
+    def has_media(self) -> bool:
+        """Whether there is a part or segment to list."""
+        return bool(self.segments or (self._open is not None and self._parts[self._open.sequence].listed))
+
+    @property
     def edge(self) -> Edge:
-        """Where the live playlist ends. Raises IndexError before the first segment."""
-        whole = self.segments[-1].sequence
+        """Where the live playlist ends."""
+        whole = self.segments[-1].sequence if self.segments else self._first - 1
         last, opened = self._parts.get(whole), self._parts.get(whole + 1)
         return Edge(whole, len(last.listed) if last else 0, len(opened.listed) if opened else 0)
 

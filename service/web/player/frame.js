@@ -5,14 +5,14 @@ const VEIL = "linear-gradient(rgb(0 0 0 / .6), rgb(0 0 0 / .6))";
 
 /**
  * The views. `screen`: a message instead of the video; `veil`: a message over the video; `slate`: the organization's image instead of
- * the message; `plays`: the playback it needs; `stays`: keeps the current playback; `name`: the public name of the view, if it
+ * the message; `plays`: the playback it needs ("early": live playback that begins as soon as it can); `stays`: keeps the current playback; `name`: the public name of the view, if it
  * differs.
  */
 export const VIEWS = {
   loading: { screen: true, spinner: true, says: "Loading the stream…" },
   nowhere: { screen: true, says: "There is no stream here." },
   offline: { screen: true, says: "The stream has not started yet." },
-  starting: { screen: true, countdown: true, says: "The stream is about to start." },
+  starting: { screen: true, countdown: true, plays: "early", says: "The stream is about to start." },
   live: { plays: "live", says: "The stream is live." },
   away: { plays: "live", veil: true, slate: true, spinner: true, says: "The stream will be right back." },
   lost: { name: "away", stays: true, veil: true, spinner: true, says: "Trying to reconnect…" },

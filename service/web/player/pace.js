@@ -5,9 +5,11 @@ const FASTER = [
   { above: 2, rate: 1.1 },
   { above: 0.1, rate: 1.05 },
 ];
-const SLOWER = 0.95;
-/** Playback this much closer to the live edge than the target is slowed down. */
-const AHEAD_SECONDS = 0.2;
+/** Playback rates by the seconds closer to the live edge than the target above which they apply: after an early start, or a stall. */
+const SLOWER = [
+  { above: 0.4, rate: 0.85 },
+  { above: 0.2, rate: 0.95 },
+];
 /** Another rate than 1 ends within this distance of the target. */
 const REACHED_SECONDS = 0.03;
 /** Faster playback needs this many parts in the buffer. */
@@ -70,17 +72,20 @@ export class Pace {
   }
 
   #rate(behind, buffered) {
-    if (behind < -AHEAD_SECONDS) return SLOWER;
-    const now = this.#video.playbackRate;
-    if (now === SLOWER && behind < -REACHED_SECONDS) return SLOWER;
-    if (buffered < LEAST_BUFFER_PARTS * this.#part) return 1;
-    const rate = FASTER.find(({ above }) => behind > above)?.rate;
-    return rate ?? (now > 1 && behind > REACHED_SECONDS ? FASTER.at(-1).rate : 1);
+    if (behind < 0) return this.#pick(SLOWER, -behind);
+    return buffered < LEAST_BUFFER_PARTS * this.#part ? 1 : this.#pick(FASTER, behind);
+  }
+
+  /** Return the rate of `rates` for this distance from the target. The last one stays until the target is reached. */
+  #pick(rates, distance) {
+    const last = rates.at(-1).rate;
+    const isCorrecting = rates.some(({ rate }) => rate === this.#video.playbackRate) && distance > REACHED_SECONDS;
+    return rates.find(({ above }) => distance > above)?.rate ?? (isCorrecting ? last : 1);
   }
 
   #setRate(rate) {
     const video = this.#video;
-    const isOurs = video.playbackRate === SLOWER || FASTER.some((each) => each.rate === video.playbackRate);
+    const isOurs = [...SLOWER, ...FASTER].some((each) => each.rate === video.playbackRate);
     if (!isOurs && video.playbackRate !== 1) return; // the visitor chose this rate
     if (video.playbackRate !== rate) video.playbackRate = rate;
   }

@@ -42,9 +42,20 @@ function playsNatively(video) {
   return able && (navigator.vendor.startsWith("Apple") || !(globalThis.ManagedMediaSource || globalThis.MediaSource));
 }
 
+function withQuery(url, name, value) {
+  const address = new URL(url, location.href);
+  address.searchParams.set(name, value);
+  return address.href;
+}
+
 /** Load hls.js before it is needed. */
 export function prepare(video) {
   if (!playsNatively(video)) loadHls().catch(() => {}); // loaded again when it is needed
+}
+
+/** Return whether `url` may be requested before the stream is watchable: this service then answers as soon as it is. */
+export function startsEarly(video, url, base) {
+  return Boolean(url) && !playsNatively(video) && new URL(url, location.href).origin === new URL(base).origin;
 }
 
 export class Playback {
@@ -60,9 +71,11 @@ export class Playback {
   #address; // the loaded address
   #listeners = new AbortController();
 
-  constructor(video, url) {
+  /** `isEarly`: request it before the stream is watchable (`startsEarly`). */
+  constructor(video, url, isEarly = false) {
     this.#video = video;
-    this.#url = this.#address = url;
+    this.#url = url;
+    this.#address = isEarly ? withQuery(url, "early", "") : url;
     const { signal } = this.#listeners;
     this.#pace = new Pace(video, signal);
     addEventListener("online", () => this.#hls?.startLoad(-1, true), { signal }); // instead of after the next delay
@@ -146,10 +159,9 @@ export class Playback {
 
   /** Reload the playlist under another address, because caches keep it for some seconds. */
   #loadTracks() {
-    const address = new URL(this.#url, location.href);
-    address.searchParams.set("tracks", this.#tracks);
-    if (this.#address === address.href) return;
-    this.#address = address.href;
+    const address = withQuery(this.#url, "tracks", this.#tracks);
+    if (this.#address === address) return;
+    this.#address = address;
     this.#retryMs = FIRST_RETRY_MS;
     clearTimeout(this.#timer);
     this.#load();

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from providers.local.packager.events import TrackKind
-from providers.local.storage.broadcast import LEFT_AFTER, Broadcast
+from providers.local.storage.broadcast import Broadcast
 from providers.local.storage.disk import DiskBackend
+from providers.local.storage.playable import LEFT_AFTER
 from providers.local.storage.storage import Storage, StorageLimits
 from tests.simulated_packager import SimulatedPackager, info
 
