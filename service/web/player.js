@@ -276,7 +276,7 @@ class LiveStream extends HTMLElement {
       isWaiting: view === "live" && !this.#isHeld && this.#video.readyState < HTMLMediaElement.HAVE_CURRENT_DATA,
       seconds,
       slateUrl: this.#source?.answer?.slate_image_url,
-      poster: view === "live" ? this.#livePoster : recording?.thumbnail,
+      poster: view === "live" && !this.#playback?.isEarly ? this.#livePoster : recording?.thumbnail,
       canReplay: Boolean(offers && recording && !this.hasAttribute("no-recording")),
       canUnmute: Boolean(this.#isSilenced && plays),
       canGoLive: this.#canGoLive(view),

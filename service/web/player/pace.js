@@ -67,7 +67,7 @@ export class Pace {
     this.#part = part;
     if (behind < REACHED_SECONDS && !this.#video.paused) this.#isChosen = false;
     const isFar = behind > JUMP_SECONDS;
-    this.#setRate(part && !isFar ? this.#rate(behind, buffered) : 1);
+    this.#setRate(part && this.#hasPlayed && !isFar ? this.#rate(behind, buffered) : 1);
     return isFar && !this.#isChosen && this.#hasPlayed;
   }
 

@@ -1,6 +1,7 @@
 /** Plays an HLS address in a video element: natively in Apple's browsers, otherwise with hls.js. */
 
 import { Pace } from "./pace.js";
+import { prefetch } from "./prefetch.js";
 
 /** All modules of the player are served as one, /player.js. */
 const HLS_MODULE = new URL("./vendor/hls-1.7.4.mjs", import.meta.url).href;
@@ -10,8 +11,9 @@ const LAST_RETRY_MS = 8_000;
 
 /** The assumed target latency of native playback, which does not report it: the largest that browsers choose. */
 const NATIVE_LATENCY_SECONDS = 10;
-/** Playback that starts further behind its target seeks to it. */
+/** Playback that starts further behind its target seeks to it, and keeps so many parts in the buffer. */
 const JOIN_SECONDS = 0.5;
+const JOIN_BUFFER_PARTS = 2;
 
 /** A restarting server is unavailable for seconds, so retry for longer than the defaults of hls.js. */
 const RETRIES = { maxNumRetry: 12, retryDelayMs: 500, maxRetryDelayMs: 4_000 };
@@ -62,6 +64,7 @@ export class Playback {
   #video;
   #pace;
   #url;
+  #isEarly;
   #hls = null;
   #stopped = false;
   #timer = 0;
@@ -75,6 +78,7 @@ export class Playback {
   constructor(video, url, isEarly = false) {
     this.#video = video;
     this.#url = url;
+    this.#isEarly = isEarly;
     this.#address = isEarly ? withQuery(url, "early", "") : url;
     const { signal } = this.#listeners;
     this.#pace = new Pace(video, signal);
@@ -86,6 +90,11 @@ export class Playback {
     } else {
       this.#attachHls();
     }
+  }
+
+  /** Whether it was requested before the stream was watchable. */
+  get isEarly() {
+    return this.#isEarly;
   }
 
   /** The address being played. */
@@ -123,9 +132,10 @@ export class Playback {
     this.#pace.reset();
   }
 
-  /** Seek to the live edge if playback has started too far behind, because loading took long. Called once playback has started. */
+  /** Seek towards the live edge, as far as is buffered, if playback has started too far behind. Called once it has started. */
   join() {
-    if (this.#part && this.behind > JOIN_SECONDS) this.goLive();
+    const room = this.#buffered() - JOIN_BUFFER_PARTS * this.#part;
+    if (this.#part && this.behind > JOIN_SECONDS && room > JOIN_SECONDS) this.#video.currentTime += Math.min(this.behind, room);
   }
 
   /** The duration in seconds of the stream's parts; 0 without parts. */
@@ -201,6 +211,7 @@ export class Playback {
         playlistLoadPolicy: policy(5_000),
         fragLoadPolicy: policy(10_000),
       }));
+      prefetch(hls, Hls);
       hls.on(Hls.Events.ERROR, (_, problem) => {
         if (!problem.fatal) return;
         if (problem.type === Hls.ErrorTypes.MEDIA_ERROR && this.#retryMs === FIRST_RETRY_MS) {
