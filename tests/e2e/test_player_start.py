@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.e2e.browser import Browser
-from tests.e2e.stage import Service
+from tests.e2e.service import Service
 from tests.e2e.watching import Visitor
 
 pytestmark = pytest.mark.e2e
