@@ -67,6 +67,8 @@ class EventKind(StrEnum):
     LOST = "lost"
     ENDED = "ended"
     RECORDING_READY = "recording_ready"
+    REFUSED = "refused"
+    """An encoder was refused for what it sends. `InputHealth.refusal` says why. Not all providers know."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -124,7 +124,7 @@ async def _serve(built: Built, settings: Settings, port: int, tasks: Tasks, stac
     stack.push_async_callback(conference.realtime.aclose)
     if not provider.accepts_encoders:
         await provider.start()
-    conference.keeper.start()
+    conference.writers.start()
     conference.deliverer.start()
     if reconciled := await api.streams.reconcile():
         log.info("claims reconciled", count=reconciled)

@@ -44,6 +44,9 @@ PREFIX = "CONFERENCE_"
 MAX_TRANSCODES_LIMIT = 64
 """Encoder processes that can be allowed per machine at most."""
 
+MAX_EVENTS_KEEP_DAYS = 366
+"""Days for which events can be kept at most."""
+
 MAX_HSTS_AGE = 63_072_000
 """Seconds, two years: recommended for browsers' preload lists."""
 
@@ -169,6 +172,9 @@ class Settings(BaseSettings):
     requests_per_caller: Annotated[
         int, Field(ge=1, le=1_000_000), SettingRule("a number of requests per minute from 1 to 1000000")
     ] = 6000
+    events_keep_days: Annotated[
+        int, Field(ge=1, le=MAX_EVENTS_KEEP_DAYS), SettingRule(f"a number of days from 1 to {MAX_EVENTS_KEEP_DAYS}")
+    ] = 7
     hsts_max_age: Annotated[
         int,
         Field(ge=0, le=MAX_HSTS_AGE),

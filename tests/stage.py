@@ -13,6 +13,7 @@ from uuid import UUID, uuid4
 from providers.base import InputRequest, InputUid
 from providers.memory import MemoryProvider
 from service.api.public_stream import PublicStream
+from service.api.stream_changes import reported
 from service.concurrency.tasks import Tasks
 from service.domain.audience.log import AudienceLog
 from service.domain.audience.new_visitors import NewVisitorLimits, NewVisitors
@@ -22,6 +23,7 @@ from service.domain.errors import Unavailable
 from service.domain.ports import StreamLookup, StreamRef
 from service.domain.status.board import BoardLimits, StatusBoard
 from service.domain.status.watched import Watched
+from service.domain.streams.broadcasts import BroadcastLimits, Broadcasts
 from service.domain.streams.public_info import PublicStreamInfo
 from service.domain.streams.queries import QueryLimits, StreamQueries
 from service.domain.streams.session_keeper import KeeperLimits, SessionKeeper
@@ -118,6 +120,24 @@ class PublicStage(Stage):
         return f"/api/pub/public/v1/orgs/{self.organization}/channels/{channel}/conference/{endpoint}"
 
 
+class StagedKeeper(SessionKeeper):
+    """A session keeper, and what writes the log that it reads."""
+
+    broadcasts: Broadcasts
+
+    def start(self) -> None:
+        self.broadcasts.start()
+        super().start()
+
+    async def settled(self) -> None:
+        await self.broadcasts.settled()
+        await super().settled()
+
+    async def aclose(self) -> None:
+        await self.broadcasts.aclose()
+        await super().aclose()
+
+
 class StoredStage(Stage):
     """The streams of a store, their queries and what the public sees of them. Close it after use."""
 
@@ -139,9 +159,21 @@ class StoredStage(Stage):
         self, limits: KeeperLimits | None = None, *, listen: bool = True, audience: AudienceLog | None = None
     ) -> SessionKeeper:
         """Return a session keeper, as a process of its own has it. `listen`: it gets the provider's events."""
-        made = SessionKeeper(
+        limits = limits or KeeperLimits()
+        broadcasts = Broadcasts(
+            self.provider,
+            self.store.sessions,
+            self.store.broadcasts,
+            self.store,
+            self.tasks.spawn,
+            self.clock,
+            BroadcastLimits(retry_after=limits.retry_after),
+        )
+        made = StagedKeeper(
             self.store.sessions,
             self.store,
+            self.store.positions,
+            reported,
             self.provider,
             self.board,
             self.viewers,
@@ -150,8 +182,10 @@ class StoredStage(Stage):
             audience,
             limits,
         )
+        made.broadcasts = broadcasts
+        broadcasts.listen(made.wake)
         if listen:
-            self.provider.listen(made.handle_event)
+            self.provider.listen(broadcasts.handle_event)
         return made
 
     async def input(self, channel: Channel) -> InputUid:

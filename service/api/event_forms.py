@@ -27,11 +27,18 @@ def of_channel(channel: Channel, path: str, action: Action, resource_id: object,
     return NewEvent(channel.organization_id, where, action, str(resource_id), resource, readers(channel))
 
 
-def of_place(place: Place, path: str, action: Action, resource_id: object, resource: Resource | None) -> NewEvent:
+def of_place(
+    place: Place,
+    path: str,
+    action: Action,
+    resource_id: object,
+    resource: Resource | None,
+    source: str | None = None,
+) -> NewEvent:
     """Return an event of something that may outlive its channel, for those who may see the channel, or could."""
     where = path.format(organization_id=place.organization_id, channel_id=place.channel_id)
     audience = Audience(Scope.MEMBERS, place.channel_id) if place.is_private else Audience(Scope.ORGANIZATION)
-    return NewEvent(place.organization_id, where, action, str(resource_id), resource, audience)
+    return NewEvent(place.organization_id, where, action, str(resource_id), resource, audience, source)
 
 
 def of_user(

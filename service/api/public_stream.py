@@ -30,9 +30,11 @@ from service.api.public_schemas import PATH, PREFIX, STATUS, VIEWER_COUNT
 from service.api.visitor_identity import Counting, VisitorOf, named_visitor
 from service.clock import Clock
 from service.domain.audience.new_visitors import NewVisitors
+from service.domain.audience.viewer_window import ViewerCount
 from service.domain.errors import DomainError, NotFound, Throttled
 from service.domain.guess_limits import Guesses
 from service.domain.status.board import StatusBoard
+from service.domain.status.stream_status import StreamStatus
 from service.domain.status.watched import Snapshot, Watched
 from service.http.client_address import Networks, client_address
 from service.http.errors import error_response
@@ -226,6 +228,13 @@ def _status(snapshot: Snapshot) -> dict[str, Any]:
         members |= {"degraded": True, "as_of": _moment(status.as_of)}
     if viewers.degraded:
         members |= {"degraded": True, "viewer_count_as_of": _moment(_at(viewers.as_of_ms))}
+    return members
+
+
+def status_members(status: StreamStatus) -> dict[str, Any]:
+    """Return the response of stream_status without the viewer count."""
+    members = _status(Snapshot(status, ViewerCount(0, 0)))
+    del members["viewer_count"]
     return members
 
 

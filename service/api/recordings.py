@@ -18,6 +18,8 @@ from service.http.operation import Call, Nothing, Operation, Reply, operation
 from service.http.pagination import PageQuery, page_reply, page_request
 from service.http.schemas import Answer, PageAnswer
 
+RECORDINGS = CONFERENCE + "/recorded_streams"
+
 
 class Size(Answer):
     width: int = Field(description="Pixels, -1 while unknown.")
@@ -57,7 +59,7 @@ def operations(channels: Channels, queries: StreamQueries, sessions: Sessions) -
 
     @operation(
         "GET",
-        CONFERENCE + "/recorded_streams",
+        RECORDINGS,
         query=PageQuery,
         answers={200: RecordingPage},
         headers=DEGRADED_HEADERS,

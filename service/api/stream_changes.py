@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 
-from service.api import conference, stream_sessions
-from service.api.conference import listed_stream_answer, stream_answer
+from providers.base import EventKind, InputUid, ProviderEvent
+from service.api import conference, recordings, stream_health, stream_sessions
+from service.api.conference import CONFERENCE, listed_stream_answer, stream_answer
 from service.api.event_forms import Resource, of_channel, of_place, some, whole
+from service.api.public_schemas import PATH as PUBLIC
+from service.api.public_schemas import STATUS
+from service.api.public_stream import status_members
+from service.api.recordings import recording_answer
+from service.api.stream_health import finding_answer
 from service.api.stream_sessions import session_answer
 from service.domain.entities import OwnedStream
 from service.domain.events.changes import (
+    BroadcastReported,
+    FindingBegan,
+    FindingEnded,
+    RecordingAdded,
     SessionAdded,
     SessionChanged,
     StreamAdded,
@@ -17,8 +28,16 @@ from service.domain.events.changes import (
     StreamChanged,
     StreamRemoved,
 )
-from service.domain.events.event import Action, NewEvent
+from service.domain.events.event import Action, Audience, Event, NewEvent, Scope
+from service.domain.streams.broadcasts import STATE_KINDS
 from service.domain.streams.queries import NEW_SUMMARY, ListedStream
+
+BROADCAST_EVENTS = CONFERENCE + "/broadcast_events"
+"""The path of what the provider reports of a channel's broadcasts. There are events only: there is no GET of it."""
+
+_LAST_PART = BROADCAST_EVENTS.rpartition("/")[2]
+
+STREAM_STATUS = PUBLIC + STATUS
 
 SECRET = "stream_key"  # noqa: S105 (the name of a field)
 
@@ -39,9 +58,48 @@ def describe_stream(change: StreamChange) -> Iterator[NewEvent]:
         case SessionAdded(place, session):
             resource = whole(session_answer(session))
             yield of_place(place, stream_sessions.SESSIONS, Action.ADDED, session.id, resource)
+        case BroadcastReported():
+            yield from _broadcast_reported(change)
+        case RecordingAdded(place, recording, session_id):
+            source = f"{EventKind.RECORDING_READY}:{recording.uid}"
+            resource = whole(recording_answer(recording, session_id))
+            yield of_place(place, recordings.RECORDINGS, Action.ADDED, recording.uid, resource, source)
+        case FindingBegan(place, finding):
+            resource = whole(finding_answer(finding))
+            yield of_place(place, stream_health.HEALTH, Action.ADDED, finding.code, resource)
+        case FindingEnded(place, code):
+            yield of_place(place, stream_health.HEALTH, Action.REMOVED, code, None)
         case SessionChanged(place, session, fields):
             changed = some(session_answer(session), ("id", *fields))
             yield of_place(place, stream_sessions.SESSIONS, Action.CHANGED, session.id, changed)
+
+
+def _broadcast_reported(change: BroadcastReported) -> Iterator[NewEvent]:
+    place, event = change.place, change.event
+    source = f"{event.kind}:{event.input_uid}:{event.at.isoformat()}"
+    resource = {
+        "id": source,
+        "kind": event.kind.value,
+        "input_uid": event.input_uid,
+        "at": event.at.isoformat(),
+    }
+    yield of_place(place, BROADCAST_EVENTS, Action.ADDED, source, resource, source)
+    if event.kind not in STATE_KINDS:
+        return
+    listed = {"uid": event.input_uid, "state": change.status.state.value}
+    yield of_place(place, conference.STREAMS, Action.CHANGED, event.input_uid, listed)
+    path = STREAM_STATUS.format(organization_id=place.organization_id, channel_id=place.channel_id)
+    status = status_members(change.status)
+    public = Audience(Scope.PUBLIC)
+    yield NewEvent(place.organization_id, path, Action.CHANGED, str(place.channel_id), status, public)
+
+
+def reported(event: Event) -> ProviderEvent | None:
+    """Return the report that an event was made of; None for another event."""
+    if event.resource is None or not event.channel.endswith(_LAST_PART):
+        return None
+    kind, at = EventKind(event.resource["kind"]), datetime.fromisoformat(event.resource["at"])
+    return ProviderEvent(kind, InputUid(event.resource["input_uid"]), at)
 
 
 def _listed(change: StreamAdded) -> Resource:

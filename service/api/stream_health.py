@@ -7,11 +7,14 @@ from pydantic import Field
 from providers.health import AudioFacts, HealthPoint, VideoFacts
 from service.api.conference import CONFERENCE, TAG
 from service.domain.conversation.channels import Channels
+from service.domain.health.diagnostics import HealthFinding
 from service.domain.health.rules import Severity
 from service.domain.health.stream_health import StreamDiagnostics, StreamHealth
 from service.http.fields import Moment
 from service.http.operation import Call, Nothing, Operation, Reply, operation
 from service.http.schemas import Answer
+
+HEALTH = CONFERENCE + "/stream_health"
 
 
 class VideoAnswer(Answer):
@@ -77,7 +80,7 @@ def operations(channels: Channels, desk: StreamDiagnostics) -> list[Operation]:
 
     @operation(
         "GET",
-        CONFERENCE + "/stream_health",
+        HEALTH,
         answers={200: StreamHealthAnswer},
         tag=TAG,
         summary="Health of the channel's incoming stream",
@@ -99,12 +102,13 @@ def _answer(health: StreamHealth) -> StreamHealthAnswer:
         encoder=known.encoder,
         video=None if known.video is None else _video(known.video),
         audio=None if known.audio is None else _audio(known.audio),
-        findings=[
-            FindingAnswer(code=each.code, severity=each.severity, message=each.message, advice=each.advice)
-            for each in health.findings
-        ],
+        findings=[finding_answer(each) for each in health.findings],
         history=[_point(point, viewers) for point, viewers in health.history],
     )
+
+
+def finding_answer(finding: HealthFinding) -> FindingAnswer:
+    return FindingAnswer(code=finding.code, severity=finding.severity, message=finding.message, advice=finding.advice)
 
 
 def _video(facts: VideoFacts) -> VideoAnswer:

@@ -24,7 +24,9 @@ from sqlalchemy import (
     Table,
     Text,
     Uuid,
+    and_,
     delete,
+    func,
     select,
     update,
 )
@@ -66,8 +68,19 @@ partial_index(
 )
 
 
+event_positions = Table(
+    "event_positions",
+    metadata,
+    Column("reader", String(32), nullable=False),
+    Column("organization_id", Uuid, nullable=False),
+    Column("last_id", BigInteger, nullable=False),
+    PrimaryKeyConstraint("reader", "organization_id"),
+)
+"""The last event that a reader has handled."""
+
+
 class StoredEvents:
-    """Implements `domain.events.ports.EventLog`."""
+    """Implements `domain.events.ports.EventLog` and `PositionStore`."""
 
     def __init__(self, database: Connections) -> None:
         self._database = database
@@ -94,6 +107,33 @@ class StoredEvents:
 
         found = await self._database.read(query)
         return {each: found.get(each, Head(1, 0)) for each in organization_ids}
+
+    async def unhandled(self, reader: str, limit: int) -> list[Event]:
+        here = and_(event_positions.c.organization_id == events.c.organization_id, event_positions.c.reader == reader)
+        wanted = (
+            select(events)
+            .select_from(events.outerjoin(event_positions, here))
+            .where(events.c.source.is_not(None), events.c.id > func.coalesce(event_positions.c.last_id, 0))
+            .order_by(events.c.organization_id, events.c.id)
+            .limit(limit)
+        )
+
+        async def query(connection: AsyncConnection) -> list[Event]:
+            return [_event(row) for row in (await connection.execute(wanted)).mappings()]
+
+        return await self._database.read(query)
+
+    async def move_position(self, reader: str, organization_id: UUID, event_id: int) -> None:
+        async def change(connection: AsyncConnection) -> None:
+            row = {"reader": reader, "organization_id": organization_id, "last_id": event_id}
+            behind = event_positions.c.last_id < event_id
+            moved = insertion(connection, event_positions).values(row)
+            key = [event_positions.c.reader, event_positions.c.organization_id]
+            await connection.execute(
+                moved.on_conflict_do_update(index_elements=key, set_={"last_id": event_id}, where=behind)
+            )
+
+        await self._database.write(change)
 
     async def purge_events(self, before: datetime, limit: int) -> int:
         old = select(events.c.organization_id, events.c.id).where(events.c.created_at < before)

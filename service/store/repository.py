@@ -13,6 +13,7 @@ from service.domain.events.changes import Change, Describe
 from service.domain.events.event import NewEvent
 from service.domain.events.ports import CommitListener
 from service.store.accounts import StoredAccounts
+from service.store.broadcasts import StoredBroadcasts
 from service.store.channels import StoredChannels
 from service.store.connections import Connections, OneTransaction
 from service.store.database import Database
@@ -46,7 +47,8 @@ class Stores:
         self.sessions = StoredSessions(connections)
         self.presence = StoredPresence(connections)
         self.purge = StoredPurge(connections)
-        self.events = StoredEvents(connections)
+        self.events = self.positions = StoredEvents(connections)
+        self.broadcasts = self.findings = StoredBroadcasts(connections)
         self.webhooks = StoredWebhooks(connections)
         self.webhook_queue = StoredQueue(connections)
 

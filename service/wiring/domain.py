@@ -9,6 +9,7 @@ import math
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 
 from providers.base import Provider, Spawn
@@ -42,7 +43,6 @@ from service.domain.outgoing import Outgoing
 from service.domain.status.board import StatusBoard
 from service.domain.streams.public_info import PublicStreamInfo
 from service.domain.streams.queries import StreamQueries
-from service.domain.streams.session_keeper import SessionKeeper
 from service.domain.streams.sessions import Sessions
 from service.domain.streams.streams import Streams
 from service.domain.webhooks.deliverer import Deliverer
@@ -54,6 +54,7 @@ from service.outgoing.client import OutgoingClient, OutgoingPolicy
 from service.store import Store
 from service.wiring.api import ApiDependencies
 from service.wiring.inboxes import InboxPorts, build_inboxes
+from service.wiring.log_writers import LogWriters, log_writers
 from service.wiring.webhooks import make_deliverer
 
 NEW_VISITOR_BURST_SECONDS = 100
@@ -85,6 +86,8 @@ class Ports:
     """Files of the API channel."""
     public_url: str = "http://localhost:8080"
     """Begins addresses in webhooks of the API channel."""
+    events_keep_days: int = 7
+    """Days for which events stay in the log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +98,7 @@ class Conference:
     accounts: Accounts
     audience: AudienceLog
     board: StatusBoard
-    keeper: SessionKeeper
+    writers: LogWriters
     public: PublicStream
     events: StreamEvents
     realtime: Realtime
@@ -104,9 +107,9 @@ class Conference:
 
 @asynccontextmanager
 async def assembled(ports: Ports) -> AsyncIterator[Conference]:
-    """Build the domain; stop the board and the session keeper at the end. Errors: Unavailable.
+    """Build the domain; stop what runs in the background at the end. Errors: Unavailable.
 
-    `app.py` starts and stops the rest in order: `keeper.start()` and `deliverer.start()` once the provider runs,
+    `app.py` starts and stops the rest in order: `writers.start()` and `deliverer.start()` once the provider runs,
     `events.aclose()` and `realtime.aclose()` before HTTP stops.
     """
     store, provider, clock = ports.store, ports.provider, ports.clock
@@ -122,8 +125,8 @@ async def assembled(ports: Ports) -> AsyncIterator[Conference]:
         )
         inboxes, deliveries = build_inboxes(inbox_ports)
         stack.push_async_callback(deliveries.aclose)
-        keeper = SessionKeeper(store.sessions, store, provider, board, ports.viewers, ports.spawn, clock, audience)
-        stack.push_async_callback(keeper.aclose)
+        keep = timedelta(days=ports.events_keep_days)
+        writers = log_writers(store, provider, board, ports.viewers, ports.spawn, clock, audience, keep, stack)
         purge = Purge(store.purge, streams.sweep, ports.spawn)
         stack.push_async_callback(purge.aclose)
         queries = StreamQueries(provider, store.claims, board)
@@ -139,7 +142,6 @@ async def assembled(ports: Ports) -> AsyncIterator[Conference]:
         channels.listen(board.changed)
         streams.listen(board.changed)
         streams.listen(public_info.changed)
-        provider.listen(keeper.handle_event)
 
         deliverer = make_deliverer(store, ports.outgoing, ports.delivery_limits, clock, ports.spawn)
         stack.push_async_callback(deliverer.aclose)
@@ -183,7 +185,7 @@ async def assembled(ports: Ports) -> AsyncIterator[Conference]:
             directs=DirectChannels(store, joined, store.directory, clock),
             readiness=Readiness({"store": store.check, "viewers": ports.viewers.check, "provider": provider.check}),
             visitors=visitors,
-            sessions=Sessions(store.sessions, store, keeper, clock),
+            sessions=Sessions(store.sessions, store, writers.keeper, clock),
             meetings=meetings,
             access=access,
             webhooks=Webhooks(store.webhooks, store.events, ports.outgoing, clock, deliverer.wake_for),
@@ -193,7 +195,7 @@ async def assembled(ports: Ports) -> AsyncIterator[Conference]:
             version=VERSION,
             public_routes=[*public_routes(public, board), *events.routes(), *realtime.routes()],
         )
-        yield Conference(api, accounts, audience, board, keeper, public, events, realtime, deliverer)
+        yield Conference(api, accounts, audience, board, writers, public, events, realtime, deliverer)
 
 
 def _public_stream(ports: Ports, board: StatusBoard, visitors: Visitors, guesses: Guesses) -> PublicStream:

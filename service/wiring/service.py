@@ -55,6 +55,7 @@ async def build(settings: Settings, port: int, spawn: Spawn, stack: AsyncExitSta
         trusted_proxies=settings.trusted_proxies,
         new_visitors_per_minute=settings.new_visitors_per_address,
         requests_per_minute=settings.requests_per_caller,
+        events_keep_days=settings.events_keep_days,
         outgoing=open_outgoing(settings, stack),
         files=DiskAttachmentFiles(settings.data_dir / ATTACHMENTS),
         public_url=settings.http_url(port),

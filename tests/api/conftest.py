@@ -21,7 +21,6 @@ from service.domain.accounts import Accounts
 from service.domain.audience.log import AudienceLog
 from service.domain.conversation.meetings import MeetingSigner
 from service.domain.status.board import StatusBoard
-from service.domain.streams.session_keeper import SessionKeeper
 from service.domain.streams.streams import Streams
 from service.events.bus import MemoryBus
 from service.http.binding import BodyLimits
@@ -30,6 +29,7 @@ from service.store import Store
 from service.viewers.memory import MemoryViewers
 from service.wiring.api import build_app
 from service.wiring.domain import Conference, Ports, assembled
+from service.wiring.log_writers import LogWriters
 from tests.api.people import Person, first, new_user
 from tests.clock import RunningClock
 
@@ -48,7 +48,7 @@ class Api:
     streams: Streams
     readiness: Readiness
     board: StatusBoard
-    keeper: SessionKeeper
+    writers: LogWriters
     audience: AudienceLog
     organization: UUID
     user: UUID
@@ -146,7 +146,7 @@ async def conference(
         store, viewers, provider, MEETING_SIGNER, tasks.spawn, MemoryBus(), clock, outgoing=outgoing, files=files
     )
     async with assembled(ports) as opened:
-        opened.keeper.start()
+        opened.writers.start()
         yield opened
 
 
@@ -174,7 +174,7 @@ async def api(
             conference.api.streams,
             conference.api.readiness,
             conference.board,
-            conference.keeper,
+            conference.writers,
             conference.audience,
             organization,
             user,

@@ -258,3 +258,25 @@ async def test_an_announced_change_that_no_process_recorded_is_recorded_at_the_n
     await mirror.read()
     assert mirror.collection(stream)[uid]["enabled"] is False
     assert await api.streams.reconcile() == 0
+
+
+async def test_a_broadcast_changes_the_list_the_public_status_and_the_recordings(api: Api) -> None:
+    ada = first(api)
+    channel, mirror = await ada.channel(), await mirror_of(api, ada)
+    path = f"channels/{channel}/conference"
+    uid = (await ada.made(f"{path}/create_stream"))["stream_uid"]
+    api.provider.connect(uid)
+    api.provider.make_watchable(uid)
+    await api.writers.settled()
+    await agree(mirror, ada, f"{path}/stream_sessions")
+    assert mirror.collection("conference/streams")[uid]["state"] == "live"
+    api.provider.end(uid)
+    await api.writers.settled()
+    await agree(mirror, ada, f"{path}/recorded_streams", f"{path}/stream_sessions")
+    assert mirror.collection("conference/streams")[uid]["state"] == "ended"
+    status = [each for each in mirror.seen if each.channel.endswith("/stream_status")]
+    assert {each.audience.scope for each in status} == {Scope.PUBLIC}
+    async with api.client.get(status[-1].channel) as response:
+        answer = await response.json()
+    del answer["viewer_count"]
+    assert {each.resource_id for each in status} == {channel} and status[-1].resource == answer

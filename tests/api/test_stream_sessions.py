@@ -53,10 +53,10 @@ async def test_recordings_carry_the_session_they_were_made_in(api: Api) -> None:
     _, live = await api.post(api.conference(channel) + "/create_stream")
     for _ in range(2):
         api.provider.connect(live["stream_uid"])
-        await api.keeper.settled()
+        await api.writers.settled()
         api.provider.make_watchable(live["stream_uid"])
         api.provider.end(live["stream_uid"])
-        await api.keeper.settled()
+        await api.writers.settled()
     _, sessions = await api.get(api.conference(channel) + "/stream_sessions")
     _, recordings = await api.get(api.conference(channel) + "/recorded_streams")
     ids = [each["id"] for each in sessions["results"]]

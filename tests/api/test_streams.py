@@ -150,7 +150,7 @@ async def test_recordings_page_forward_and_back(api: Api) -> None:
         api.provider.connect(live["stream_uid"])
         api.provider.make_watchable(live["stream_uid"])
         api.provider.end(live["stream_uid"])
-    await api.keeper.settled()
+    await api.writers.settled()
     first_url = api.conference(channel) + "/recorded_streams?page_size=3"
     pages, url = [], first_url
     while url:

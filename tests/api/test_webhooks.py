@@ -44,7 +44,7 @@ async def conference(
             delivery_limits=limits,
         )
         async with assembled(ports) as opened:
-            opened.keeper.start()
+            opened.writers.start()
             opened.deliverer.start()
             yield opened
 

@@ -21,7 +21,7 @@ from providers.local.live.live_session import CHECK_INTERVAL, SHORTEST_SHOWN, Li
 from providers.local.live.pipeline import Pipeline, build_pipeline
 from providers.local.live.ports import Publication, PublishRequest
 from providers.local.live.refusal_history import RefusalHistory
-from providers.local.live.refusals import PublishRefused, Refusal
+from providers.local.live.refusals import MediaRefused, PublishRefused, Refusal
 from providers.local.live.stored_broadcasts import StoredBroadcasts
 from providers.local.live.transcoding import Transcoding
 from providers.local.packager import cutting
@@ -122,7 +122,7 @@ class BroadcastRegistry:
             notify=lambda kind: self._report(kind, uid),
             finished=lambda: self._finished(uid),
             discard=lambda: self._stored.discard(uid),
-            refused=lambda refusal: self.refusals.note(uid, refusal),
+            refused=lambda refusal: self._refused(uid, refusal),
             runs=lambda seconds: self.refusals.runs(uid, seconds),
             clock=self._clock,
             monotonic=self._monotonic,
@@ -157,6 +157,10 @@ class BroadcastRegistry:
         at = self._clock()
         self._stored.note(kind, input_uid, at)
         self._notify(ProviderEvent(kind, input_uid, datetime.fromtimestamp(at, UTC), recording_uid))
+
+    def _refused(self, uid: InputUid, refusal: MediaRefused) -> None:
+        self.refusals.note(uid, refusal)
+        self._report(EventKind.REFUSED, uid)
 
     def _recording_ready(self, recording: StoredRecording) -> None:
         self._report(EventKind.RECORDING_READY, recording.input_uid, recording.uid)

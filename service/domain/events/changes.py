@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from providers.base import InputUid, LiveInput
+from providers.base import InputUid, LiveInput, ProviderEvent, Recording
 from service.domain.entities import Channel, Member, Message
 from service.domain.events.event import NewEvent
+from service.domain.health.diagnostics import HealthFinding
+from service.domain.status.stream_status import StreamStatus
 
 if TYPE_CHECKING:  # sessions.py records these changes
     from service.domain.streams.sessions import StreamSession
@@ -137,6 +139,36 @@ class SessionChanged:
     fields: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class BroadcastReported:
+    """The provider reported an event of a live input. `status`: the input's status afterwards."""
+
+    place: Place
+    event: ProviderEvent
+    status: StreamStatus
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingAdded:
+    """`session_id`: the stream session of the recording."""
+
+    place: Place
+    recording: Recording
+    session_id: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class FindingBegan:
+    place: Place
+    finding: HealthFinding
+
+
+@dataclass(frozen=True, slots=True)
+class FindingEnded:
+    place: Place
+    code: str
+
+
 ConversationChange = (
     MessageAdded
     | MessageChanged
@@ -150,7 +182,9 @@ ConversationChange = (
     | CallChanged
 )
 
-StreamChange = StreamAdded | StreamChanged | StreamRemoved | SessionAdded | SessionChanged
+BroadcastChange = BroadcastReported | RecordingAdded | FindingBegan | FindingEnded
+
+StreamChange = StreamAdded | StreamChanged | StreamRemoved | SessionAdded | SessionChanged | BroadcastChange
 
 Change = ConversationChange | StreamChange
 

@@ -16,6 +16,8 @@ from service.domain.ports import ChannelStore, ClaimStore, EntryStore
 if TYPE_CHECKING:  # their modules use these ports
     from service.domain.conversation.meetings import PresenceStore
     from service.domain.conversation.ports import DirectStore, MemberStore, MessageStore
+    from service.domain.streams.broadcasts import BroadcastStore
+    from service.domain.streams.health_watch import FindingStore
     from service.domain.streams.sessions import SessionStore
 
 
@@ -47,11 +49,30 @@ class Transaction(Protocol):
     @property
     def sessions(self) -> SessionStore: ...
 
+    @property
+    def broadcasts(self) -> BroadcastStore: ...
+
+    @property
+    def findings(self) -> FindingStore: ...
+
+    @property
+    def positions(self) -> PositionStore: ...
+
     def record(self, change: Change) -> None:
         """Record a change. Its events are appended to the log at the end of the transaction, in the order of the calls."""
 
     def append(self, event: NewEvent) -> None:
         """Append an event as it is. As `record`."""
+
+
+class PositionStore(Protocol):
+    """Up to where a reader has handled the reports in the logs: the events with a source."""
+
+    async def unhandled(self, reader: str, limit: int) -> list[Event]:
+        """Return up to `limit` reports after the reader's positions, in order within each organization. Errors: Unavailable."""
+
+    async def move_position(self, reader: str, organization_id: UUID, event_id: int) -> None:
+        """Move the reader's position in a log forward, after it has handled that event. Errors: Unavailable."""
 
 
 class Transactions(Protocol):

@@ -1,6 +1,6 @@
 """Opens and closes stream sessions on the provider's events, and counts their audience.
 
-    provider event ─▶ queue ─▶ one task, in order: connected opens, ended closes; waits while the store is unavailable
+    log of events: reports after the stored position ─▶ one task, in order: connected opens, ended closes
     every `sample_every` ─▶ running sessions ─▶ the board's count (peak), the viewer window's visitors (unique), a missed end
 
 **Unique viewers are exact.** The viewer window keeps each visitor for two minutes after the last heartbeat, and is read several
@@ -12,6 +12,7 @@ session are stored. When the session ends, only their number is kept.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -33,11 +34,15 @@ from service.clock import Clock
 from service.domain.audience.log import AudienceLog
 from service.domain.audience.viewer_window import WINDOW_MS, ViewerWindow
 from service.domain.errors import Unavailable
-from service.domain.events.ports import Transactions
+from service.domain.events.event import Event
+from service.domain.events.ports import PositionStore, Transactions
 from service.domain.ports import StateView
 from service.domain.streams.sessions import RunningSession, SessionStore, StreamSession, close_session, open_session
 
 log = structlog.get_logger(__name__)
+
+READER = "sessions"
+"""The name of the position in the logs."""
 
 OFF_AIR = frozenset({Phase.OFFLINE, Phase.ENDED})
 SHOWN = frozenset({Phase.LIVE, Phase.RECONNECTING})
@@ -53,8 +58,10 @@ class KeeperLimits:
     """The visitors are read in every so many samples: far more often than they leave the window."""
     max_running: int = 1_000
     """Running sessions that are sampled, oldest first."""
-    max_events: int = 10_000
-    """Events that wait while the store is unavailable. Over the limit, new ones are dropped."""
+    check_every: float = 30.0
+    """Time after which the log is read without a wake-up."""
+    page: int = 100
+    """Reports read at once."""
     retry_after: float = 2.0
     """Time until an event is handled again after the store was unavailable."""
     max_visitors: int = 1_000_000
@@ -66,12 +73,17 @@ class KeeperLimits:
 
 
 class SessionKeeper:
-    """Implements `sessions.SessionCloser`. Register `handle_event` at the provider, then call `start`."""
+    """Implements `sessions.SessionCloser`. Register `wake` at `Broadcasts`, then call `start`.
+
+    `reported` returns the provider's report in an event, or None.
+    """
 
     def __init__(
         self,
         store: SessionStore,
         transactions: Transactions,
+        positions: PositionStore,
+        reported: Callable[[Event], ProviderEvent | None],
         provider: Provider,
         states: StateView,
         viewers: ViewerWindow,
@@ -83,13 +95,16 @@ class SessionKeeper:
         self._limits = limits or KeeperLimits()
         self._store = store
         self._transactions = transactions
+        self._positions = positions
+        self._reported = reported
         self._provider = provider
         self._states = states
         self._viewers = viewers
         self._spawn = spawn
         self._clock = clock
         self._audience = audience or AudienceLog()
-        self._events: asyncio.Queue[ProviderEvent] = asyncio.Queue(self._limits.max_events)
+        self._work = asyncio.Event()
+        self._idle = asyncio.Event()
         self._noted: dict[UUID, set[bytes]] = {}
         self._peaks: dict[UUID, int] = {}
         self._tasks: list[asyncio.Task[None]] = []
@@ -107,18 +122,14 @@ class SessionKeeper:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def handle_event(self, event: ProviderEvent) -> None:
-        """Queue a provider's event. See `providers.base.EventListener`."""
-        if event.kind not in (EventKind.CONNECTED, EventKind.ENDED):
-            return
-        try:
-            self._events.put_nowait(event)
-        except asyncio.QueueFull:
-            log.warning("stream session event dropped", input=event.input_uid, kind=event.kind)
+    def wake(self) -> None:
+        """Read the log at once."""
+        self._idle.clear()
+        self._work.set()
 
     async def settled(self) -> None:
-        """Return when all events so far have been handled."""
-        await self._events.join()
+        """Return when all reports in the log have been handled."""
+        await self._idle.wait()
 
     async def finish(self, session: StreamSession, input_uid: InputUid | None, at: datetime) -> None:
         """Count the audience for the last time, then close the session.
@@ -126,10 +137,18 @@ class SessionKeeper:
         Raises:
             Unavailable: The store does not answer.
         """
+        await self._finish(session, input_uid, at)
+
+    async def _finish(
+        self, session: StreamSession, input_uid: InputUid | None, at: datetime, event: Event | None = None
+    ) -> None:
+        """Close the session; in the same transaction, note that the event is handled that says so."""
         if input_uid is not None:
             await self._note_visitors(session, input_uid)
         async with self._transactions.transaction() as tx:
             closed = await close_session(tx, session, at)
+            if event is not None:
+                await tx.positions.move_position(READER, event.organization_id, event.id)
         if closed:
             log.info("stream session closed", session=str(session.id), channel=str(session.channel_id))
         self._forget(session.id)
@@ -138,27 +157,36 @@ class SessionKeeper:
 
     async def _follow_events(self) -> None:
         while True:
-            event = await self._events.get()
-            while True:
-                try:
-                    await self._handle(event)
-                    break
-                except Unavailable:
-                    await asyncio.sleep(self._limits.retry_after)
-            self._events.task_done()
+            self._work.clear()
+            try:
+                await self._handle_reports()
+            except Unavailable:
+                await asyncio.sleep(self._limits.retry_after)
+                continue
+            if not self._work.is_set():
+                self._idle.set()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._limits.check_every):
+                    await self._work.wait()
 
-    async def _handle(self, event: ProviderEvent) -> None:
-        owner = await self._store.input_owner(event.input_uid)
-        if owner is None:
-            return
-        organization_id, channel_id = owner
-        if event.kind is EventKind.CONNECTED:
-            async with self._transactions.transaction() as tx:
-                await open_session(tx, organization_id, channel_id, event.at, by_encoder=True)
-            return
-        running = await self._store.running_session(channel_id)
-        if running is not None and running.started_at <= event.at:
-            await self.finish(running, event.input_uid, event.at)
+    async def _handle_reports(self) -> None:
+        while events := await self._positions.unhandled(READER, self._limits.page):
+            for event in events:
+                await self._handle(event)
+
+    async def _handle(self, event: Event) -> None:
+        report = self._reported(event)
+        kind = None if report is None else report.kind
+        owner = None if report is None else await self._store.input_owner(report.input_uid)
+        if report is not None and owner is not None and kind is EventKind.ENDED:
+            running = await self._store.running_session(owner[1])
+            if running is not None and running.started_at <= report.at:
+                await self._finish(running, report.input_uid, report.at, event)
+                return
+        async with self._transactions.transaction() as tx:
+            if report is not None and owner is not None and kind is EventKind.CONNECTED:
+                await open_session(tx, *owner, report.at, by_encoder=True)
+            await tx.positions.move_position(READER, event.organization_id, event.id)
 
     # The audience.
 
