@@ -1,4 +1,4 @@
-"""The command line: `python -m service serve|migrate|doctor|addresses|token|user|channel|jitsi|fake-cloudflare`.
+"""The command line: `python -m service serve|migrate|doctor|addresses|token|user|channel|inbox|jitsi|fake-cloudflare`.
 
 Exit codes: 0 done, 1 it could not be done, 2 wrong usage or settings, or another process uses the same data. Results go to stdout,
 everything else to stderr. Each command imports what it needs when it runs, so that the light ones start fast.
@@ -19,6 +19,7 @@ from service.cli.accounts import token_commands, user_commands
 from service.cli.arguments import as_port, command
 from service.cli.backups import backup_commands
 from service.cli.channels import channel_commands
+from service.cli.inboxes import inbox_commands
 from service.cli.running import FAILURE, begin, reporting, run, say, with_store
 from service.handover import LOCKS_HELD
 from service.settings import ProviderName, SettingsError
@@ -83,6 +84,7 @@ def command_line() -> argparse.ArgumentParser:
     token_commands(commands.add_parser("token", help="make, list and revoke API tokens"))
     user_commands(commands.add_parser("user", help="enter and list the people of an organization"))
     channel_commands(commands.add_parser("channel", help="appoint an admin of a channel"))
+    inbox_commands(commands.add_parser("inbox", help="create and list inboxes of the API channel"))
     return parser
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from service.api import webhook_docs
+from service.api.inboxes import introduction as inboxes
 from service.api.realtime.description import REALTIME
 from service.http.openapi import Introduction
 
@@ -172,6 +173,7 @@ Deleting a channel ends its stream and deletes its messages in the background. I
 """
 
 INTRODUCTION = CONVENTIONS + STREAMS + CONVERSATION + REALTIME + webhook_docs.INTRODUCTION + webhook_docs.SIGNATURE
+INTRODUCTION += inboxes.INTRODUCTION
 """All sections, in the order of the document."""
 
 LICENSE = {"name": "MIT", "identifier": "MIT"}

@@ -13,6 +13,8 @@ MANIFEST = "backup.json"
 DATABASE = "conference.db"
 TLS = "tls"
 RECORDINGS = "recordings"
+ATTACHMENTS = "attachments"
+"""Files of messages. They belong to the database, so every backup has them."""
 SINGLE_FILES = ("first-token",)
 
 FORMAT = 1

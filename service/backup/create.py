@@ -12,6 +12,7 @@ from providers.local.storage.index import UID
 from providers.lock import ExclusiveLock
 from service import VERSION
 from service.backup.contents import (
+    ATTACHMENTS,
     DATABASE,
     MANIFEST,
     RECORDINGS,
@@ -71,6 +72,8 @@ def _write(
     schema = "" if database is None else copy_database(database, target / DATABASE, progress)
     if settings.tls_dir.is_dir():
         copy_tree(settings.tls_dir, target / TLS)
+    if (settings.data_dir / ATTACHMENTS).is_dir():
+        copy_tree(settings.data_dir / ATTACHMENTS, target / ATTACHMENTS)
     for name in SINGLE_FILES:
         if (settings.data_dir / name).is_file():
             copy_file(settings.data_dir / name, target / name)
@@ -94,6 +97,7 @@ def _size(settings: Settings, database: Path | None, *, recordings: bool) -> int
     """Return the approximate number of bytes to write."""
     files = [] if database is None else [database, database.with_name(database.name + "-wal")]
     size = sum(file.stat().st_size for file in files if file.exists())
+    size += sum(each for _, each in regular_files(settings.data_dir / ATTACHMENTS))
     if recordings:
         size += sum(each for _, each in regular_files(settings.data_dir / RECORDINGS))
     return size

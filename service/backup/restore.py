@@ -9,6 +9,7 @@ from providers.local.storage.disk import BROKEN
 from providers.local.storage.index import UID
 from providers.lock import NOTE_FILE
 from service.backup.contents import (
+    ATTACHMENTS,
     DATABASE,
     RECORDINGS,
     SINGLE_FILES,
@@ -94,6 +95,10 @@ def _copy(settings: Settings, backup: Path, database: Path | None, progress: Pro
     progress.begin(sum(size for _, size in regular_files(backup)))
     if (backup / TLS).is_dir():
         copy_tree(backup / TLS, settings.tls_dir, lambda size: progress.add(size, "certificates"))
+    if (backup / ATTACHMENTS).is_dir():
+        copy_tree(
+            backup / ATTACHMENTS, settings.data_dir / ATTACHMENTS, lambda size: progress.add(size, "files of messages")
+        )
     if (backup / RECORDINGS).is_dir():
         target = settings.data_dir / RECORDINGS
         copy_tree(backup / RECORDINGS, target, lambda size: progress.add(size, "recordings"))
@@ -108,6 +113,7 @@ def _copy(settings: Settings, backup: Path, database: Path | None, progress: Pro
 def _remove(settings: Settings, database: Path | None) -> None:
     """Remove what an unfinished restore copied; there was nothing else. The recordings' folder may be a mount point."""
     shutil.rmtree(settings.tls_dir, ignore_errors=True)
+    shutil.rmtree(settings.data_dir / ATTACHMENTS, ignore_errors=True)
     recordings = settings.data_dir / RECORDINGS
     for folder in recordings.iterdir() if recordings.is_dir() else ():
         if UID.fullmatch(folder.name) or folder.name == BROKEN:

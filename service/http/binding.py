@@ -53,7 +53,8 @@ def bind(
     routes: list[web.RouteDef] = []
     for each in operations:
         handler = _handler(each, authenticator, origin, limits)
-        routes += [web.route(each.method, path, handler) for path in (each.path, f"{each.path}/")]
+        where = each.path if each.dialect is None else each.dialect.route(each.path)
+        routes += [web.route(each.method, path, handler) for path in (where, f"{where}/")]
     return routes
 
 

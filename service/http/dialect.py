@@ -33,6 +33,7 @@ class Dialect:
         error_forms: The form of errors by status. Other statuses have the form of the Pub API.
         security: The security requirement of operations with credentials (OpenAPI 3.1.0 §4.8.30).
         parameters: Schemas of path parameters by name.
+        patterns: Regular expressions of path parameters by name, where a parameter and a fixed name are in the same place.
     """
 
     credentials: Callable[[web.Request], str | None]
@@ -44,3 +45,10 @@ class Dialect:
     error_forms: Mapping[int, ErrorForm]
     security: list[dict[str, list[str]]]
     parameters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    patterns: Mapping[str, str] = field(default_factory=dict)
+
+    def route(self, path: str) -> str:
+        """Return the path of an operation with its patterns, as aiohttp writes them."""
+        for name, pattern in self.patterns.items():
+            path = path.replace(f"{{{name}}}", f"{{{name}:{pattern}}}")
+        return path

@@ -123,7 +123,7 @@ async def assembled(ports: Ports) -> AsyncIterator[Conference]:
         inbox_ports = InboxPorts(
             store, ports.outgoing, ports.files, ports.public_url, ports.trusted_proxies, ports.spawn, clock
         )
-        inboxes, deliveries = build_inboxes(inbox_ports)
+        inboxes, deliveries, room = build_inboxes(inbox_ports)
         stack.push_async_callback(deliveries.aclose)
         keep = timedelta(days=ports.events_keep_days)
         writers = log_writers(store, provider, board, ports.viewers, ports.spawn, clock, audience, keep, stack)
@@ -155,7 +155,7 @@ async def assembled(ports: Ports) -> AsyncIterator[Conference]:
         authenticator = LimitedClients(accounts, _client_limits(ports), clock)
         access = ConnectionAccess(authenticator, accounts, store.accounts, clock)
         members = Members(store.members, store, store.directory, clock)
-        messages = Messages(store.messages, store, clock, meetings.note_call)
+        messages = Messages(store.messages, store, clock, meetings.note_call, room.reply)
         tails = Tails(store.events, ports.spawn)
         stack.push_async_callback(tails.aclose)
         ports.bus.listen(tails.wake)

@@ -20,6 +20,7 @@ from service.domain.inboxes.messages import InboxMessages
 from service.domain.inboxes.pictures import Pictures
 from service.domain.inboxes.ports import AttachmentFiles
 from service.domain.inboxes.public import PublicInboxes
+from service.domain.inboxes.room import RoomBridge
 from service.domain.outgoing import Outgoing
 from service.http.client_address import Networks
 from service.http.operation import Operation
@@ -39,24 +40,25 @@ class InboxPorts:
     clock: Clock
 
 
-def build_inboxes(ports: InboxPorts) -> tuple[InboxServices, InboxDeliveries]:
-    """Return the services and the background deliveries, which are not started."""
+def build_inboxes(ports: InboxPorts) -> tuple[InboxServices, InboxDeliveries, RoomBridge]:
+    """Return the services, the background deliveries, which are not started, and the bridge to the rooms of channels."""
     store, clock = ports.store, ports.clock
     announcer = Announcer(ports.origin, clock)
+    room = RoomBridge(announcer, ports.origin, clock)
     services = InboxServices(
         access=InboxAccess(store, clock),
         inboxes=Inboxes(store, ports.outgoing, clock),
         contacts=Contacts(store, clock),
-        conversations=Conversations(store, announcer, clock),
-        messages=InboxMessages(store, announcer, ports.files, clock),
-        public=PublicInboxes(store, announcer, ports.files, clock),
+        conversations=Conversations(store, announcer, room, clock),
+        messages=InboxMessages(store, announcer, room, ports.files, clock),
+        public=PublicInboxes(store, announcer, room, ports.files, clock),
         pictures=Pictures(store, ports.files, clock),
         files=ports.files,
         limit=AddressLimit(clock, ports.trusted_proxies),
     )
     deliveries = InboxDeliveries(store, ports.outgoing, ports.spawn, clock)
     store.on_delivery(deliveries.wake)
-    return services, deliveries
+    return services, deliveries, room
 
 
 def operations(services: InboxServices) -> list[Operation]:

@@ -300,6 +300,13 @@ async def test_a_deleted_message_keeps_its_place(desk: Desk, inbox: int) -> None
     assert (await desk.refused("DELETE", f"conversations/{number}/messages/999999"))[0] == 404
 
 
+async def test_a_fixed_name_is_no_id(desk: Desk) -> None:
+    assert (await desk.refused("PUT", "contacts/search", {}))[0] == 405
+    assert (await desk.get("contacts/search/", params={"q": "x"}))["payload"] == []
+    for path in ("contacts/searching", "contacts/0", "contacts/-1", "contacts/1.0", "contacts/99999999999999999999"):
+        assert await desk.refused("GET", path) == NOT_FOUND
+
+
 async def test_a_form_says_the_same_as_json(desk: Desk, inbox: int) -> None:
     fields = {"inbox_id": str(inbox), "name": "Form", "blocked": "0", "custom_attributes[plan]": "gold"}
     made = await desk.post("contacts", data=fields)

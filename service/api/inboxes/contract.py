@@ -135,4 +135,5 @@ CONTRACT = Dialect(
         **dict.fromkeys(("account_id", "inbox_id", "contact_id", "conversation_id", "message_id"), _NUMBER),
         **dict.fromkeys(("inbox_identifier", "contact_identifier"), _TEXT),
     },
+    patterns={"contact_id": "(?!search/?$)[^{}/]+"},  # another method of /contacts/search is a 405
 )

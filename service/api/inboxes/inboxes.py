@@ -14,7 +14,7 @@ from service.domain.inboxes.access import Desk
 from service.domain.inboxes.entities import Inbox
 from service.domain.inboxes.inboxes import MAX_WEBHOOK_ATTEMPTS
 from service.domain.inboxes.rules import MAX_WEBHOOK_URL
-from service.http.fields import URL_PATTERN
+from service.http.fields import URL_PATTERN, Id
 from service.http.operation import Call, Nothing, Operation, Reply, operation
 from service.http.schemas import without_defaults
 
@@ -50,6 +50,10 @@ class InboxChanges(BaseModel):
     hmac_mandatory: Boolean | None = None
     webhook_attempts: Attempts | None = Field(None, description="Attempts to deliver an event. The default is one.")
     additional_attributes: Attributes | None = None
+    live_channel_id: Id | None = Field(
+        None,
+        description="A channel of the organization: messages appear in its room, and replies there go back to the contact.",
+    )
     channel: ApiChannelBody | None = None
 
     def values(self) -> dict[str, Any]:
@@ -57,7 +61,9 @@ class InboxChanges(BaseModel):
         sent = self.model_dump(exclude_unset=True, exclude={"channel"})
         if self.channel is not None:
             sent |= self.channel.model_dump(exclude_unset=True, exclude={"type"})
-        nullable = ("webhook_url", "greeting_message")
+        nullable = ("webhook_url", "greeting_message", "channel_id")
+        if "live_channel_id" in sent:
+            sent["channel_id"] = sent.pop("live_channel_id")
         return {name: value for name, value in sent.items() if value is not None or name in nullable}
 
 
@@ -138,6 +144,7 @@ def inbox_answer(inbox: Inbox, desk: Desk | None = None) -> InboxAnswer:
         hmac_mandatory=inbox.hmac_mandatory,
         secret=inbox.webhook_secret if secret else None,
         webhook_attempts=inbox.webhook_attempts,
+        live_channel_id=inbox.channel_id,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal
+from uuid import UUID
 
 from pydantic import BaseModel, Field, RootModel
 
@@ -79,6 +80,7 @@ class InboxAnswer(Answer):
     hmac_mandatory: bool
     secret: Annotated[str | None, Omitted] = Field(None, repr=False, description="Key of `X-Chatwoot-Signature`.")
     webhook_attempts: int
+    live_channel_id: UUID | None = Field(description="The channel in whose room the messages appear.")
 
 
 class InboxList(Answer):

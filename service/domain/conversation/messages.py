@@ -34,6 +34,10 @@ CallListener = Callable[[Transaction, Channel, UUID, CallKind, datetime], Awaita
 """`Meetings.note_call`, in the transaction that stores the message."""
 
 
+ReplyListener = Callable[[Transaction, UUID, Mapping[str, Any]], Awaitable[Callable[[Message], Awaitable[None]] | None]]
+"""Called with the channel and the body of a message before it is stored. It returns what to call with the new message."""
+
+
 @dataclass(frozen=True, slots=True)
 class Draft:
     """A message from a client. A client that sets `id` can repeat the request if it got no response."""
@@ -59,12 +63,14 @@ class Messages:
         transactions: Transactions,
         clock: Clock,
         calls: CallListener | None = None,
+        replies: ReplyListener | None = None,
     ) -> None:
-        """Create it. `calls` is called for each new message of type call_request or call_leave."""
+        """Create it. `calls` is called for each new message of type call_request or call_leave, `replies` for all of users."""
         self._store = store
         self._transactions = transactions
         self._clock = clock
         self._calls = calls
+        self._replies = replies
 
     async def post(self, client: Identity, channel_id: UUID, draft: Draft) -> tuple[Message, bool]:
         """Post a message. Return it and whether it is new. In a public channel, the author need not be a member.
@@ -72,6 +78,7 @@ class Messages:
         Raises:
             Invalid: The body is too large.
             Conflict: The id belongs to another message.
+            Conflict: It is a reply that cannot be sent to the contact.
             Forbidden: The channel is for announcements, and the client is not an admin.
         """
         author = person(client)
@@ -91,6 +98,9 @@ class Messages:
             notify_channel=draft.notify_channel,
         )
         async with self._transactions.transaction() as tx:
+            send = None
+            if self._replies is not None and draft.type is MessageType.USER:
+                send = await self._replies(tx, channel_id, draft.body)
             posted = await tx.messages.post(new, self._clock)
             if posted is None:
                 raise NotFound
@@ -101,6 +111,8 @@ class Messages:
                 tx.record(MessageAdded(channel, message, posted.notified))
                 if self._calls is not None and draft.type in CALLS:
                     await self._calls(tx, channel, author.id, CALLS[draft.type], message.created_at)
+                if send is not None:
+                    await send(message)
         return message, posted.is_new
 
     async def list(self, client: Identity, channel_id: UUID, ordering: str, request: PageRequest) -> Page[Message]:

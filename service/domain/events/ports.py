@@ -16,6 +16,7 @@ from service.domain.ports import ChannelStore, ClaimStore, EntryStore
 if TYPE_CHECKING:  # their modules use these ports
     from service.domain.conversation.meetings import PresenceStore
     from service.domain.conversation.ports import DirectStore, MemberStore, MessageStore
+    from service.domain.inboxes.ports import InboxRecords
     from service.domain.streams.broadcasts import BroadcastStore
     from service.domain.streams.health_watch import FindingStore
     from service.domain.streams.sessions import SessionStore
@@ -57,6 +58,9 @@ class Transaction(Protocol):
 
     @property
     def positions(self) -> PositionStore: ...
+
+    @property
+    def inboxes(self) -> InboxRecords: ...
 
     def record(self, change: Change) -> None:
         """Record a change. Its events are appended to the log at the end of the transaction, in the order of the calls."""

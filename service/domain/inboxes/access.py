@@ -20,14 +20,14 @@ CACHED_IDS = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """An authenticated agent in its account. `user_id` is None for a token of the organization itself.
+    """An authenticated agent in its account.
 
     Administrators are managers of the organization (`is_manager` or `is_staff`), and the organization's own tokens.
     """
 
     account_id: int
     account_name: str
-    organization_id: UUID
+    client: Identity
     agent: Agent
     is_administrator: bool
 
@@ -35,10 +35,6 @@ class Desk:
         """Raise NotPermitted for any other agent."""
         if not self.is_administrator:
             raise NotPermitted(NO_ACCESS)
-
-    @property
-    def user_id(self) -> UUID | None:
-        return self.agent.user_id
 
 
 class InboxAccess:
@@ -85,7 +81,7 @@ class InboxAccess:
             is_bot=user is not None and user.is_bot,
         )
         administers = user is None or bool(user.is_manager) or user.is_staff
-        return Desk(account_id, organization.name, organization.id, agent, administers)
+        return Desk(account_id, organization.name, client, agent, administers)
 
     async def _number(self, client: Identity) -> tuple[int, int]:
         async with self._store.reading_inboxes() as records:

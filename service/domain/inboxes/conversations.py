@@ -24,7 +24,7 @@ from service.domain.inboxes.entities import (
 from service.domain.inboxes.errors import Refused
 from service.domain.inboxes.inboxes import found_inbox
 from service.domain.inboxes.lifecycle import begin_conversation, change_status
-from service.domain.inboxes.messages import NewInboxMessage, post
+from service.domain.inboxes.messages import NewInboxMessage, Room, post
 from service.domain.inboxes.ports import InboxRecords, InboxStore
 from service.domain.inboxes.rules import require_small
 from service.domain.inboxes.views import view_of
@@ -51,8 +51,9 @@ class NewConversation:
 class Conversations:
     """Every method may raise NotFound and Unavailable. `number`: the conversation's id in its account."""
 
-    def __init__(self, store: InboxStore, announcer: Announcer, clock: Clock) -> None:
+    def __init__(self, store: InboxStore, announcer: Announcer, room: Room, clock: Clock) -> None:
         self._store = store
+        self._room = room
         self._announcer = announcer
         self._clock = clock
 
@@ -77,7 +78,8 @@ class Conversations:
                 additional_attributes=dict(new.additional_attributes), custom_attributes=dict(new.custom_attributes),
             )  # fmt: skip
             if new.message is not None:
-                await post(tx, self._announcer, conversation, new.message, (SenderKind.AGENT, desk.agent.id), now)
+                sender = SenderKind.AGENT, desk.agent.id
+                await post(tx, self._announcer, conversation, new.message, sender, now, self._room)
                 conversation = await _required(records.conversation_by_id(conversation.id))
             return await view_of(records, conversation)
 

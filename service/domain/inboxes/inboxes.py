@@ -5,13 +5,16 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping
 from typing import Any
+from uuid import UUID
 
 from service.clock import Clock
-from service.domain.errors import NotFound
+from service.domain.access import enter, only_admin_or_organization
+from service.domain.errors import Forbidden, NotFound
 from service.domain.inboxes.access import Desk
 from service.domain.inboxes.entities import API_CHANNEL, Inbox
-from service.domain.inboxes.errors import RecordInvalid
-from service.domain.inboxes.ports import InboxStore
+from service.domain.inboxes.errors import NO_ACCESS, NotPermitted, RecordInvalid
+from service.domain.inboxes.ports import InboxStore, InboxUnit
+from service.domain.inboxes.room_user import new_room_user
 from service.domain.inboxes.rules import MAX_TEXT, MAX_WEBHOOK_URL, require_small
 from service.domain.names import is_name, trimmed
 from service.domain.outgoing import Outgoing
@@ -48,6 +51,7 @@ class Inboxes:
             raise RecordInvalid([("name", "Name can't be blank")])
         now = self._clock.now()
         async with self._store.transaction() as tx:
+            stored |= await self._bound(tx, desk, stored, name)
             return await tx.inboxes.add_inbox(
                 {
                     "account_id": desk.account_id,
@@ -78,7 +82,21 @@ class Inboxes:
         changed = self._checked(values)
         async with self._store.transaction() as tx:
             inbox = await found_inbox(tx.inboxes.inbox(desk.account_id, inbox_id))
+            if inbox.room_user_id is None:
+                changed |= await self._bound(tx, desk, changed, inbox.name)
+            elif changed.get("channel_id") is not None:
+                await _require_control(tx, desk, changed["channel_id"])
             return await tx.inboxes.change_inbox(inbox.id, {**changed, "updated_at": self._clock.now()})
+
+    async def _bound(self, tx: InboxUnit, desk: Desk, values: Mapping[str, Any], name: str) -> dict[str, Any]:
+        """Return what else to store with the first channel of an inbox: the bot as which it speaks there."""
+        if values.get("channel_id") is None:
+            return {}
+        await _require_control(tx, desk, values["channel_id"])
+        account = await tx.inboxes.account(desk.account_id)
+        if account is None:
+            raise NotFound
+        return {"room_user_id": await new_room_user(tx, account, name, self._clock)}
 
     def _checked(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """Return the fields of an inbox as they are stored. Raise RecordInvalid."""
@@ -99,6 +117,24 @@ class Inboxes:
                 raise RecordInvalid([("webhook_url", f"Webhook url is not allowed: {refused}")])
         require_small(stored, "additional_attributes")
         return stored
+
+
+async def _require_control(tx: InboxUnit, desk: Desk, channel_id: UUID) -> None:
+    """Check that the client may bind an inbox to a channel, as it may control the channel's stream.
+
+    Raises:
+        RecordInvalid: The client cannot see such a channel, or it is a direct one.
+        NotPermitted: The client is not an admin of the channel.
+    """
+    try:
+        entry = await enter(tx.channels, desk.client, channel_id)
+        only_admin_or_organization(entry, desk.client)
+    except Forbidden:
+        raise NotPermitted(NO_ACCESS) from None
+    except NotFound:
+        raise RecordInvalid([("live_channel_id", "Live channel must exist")]) from None
+    if entry.is_direct:
+        raise RecordInvalid([("live_channel_id", "Live channel must not be a direct channel")])
 
 
 async def found_inbox(wanted: Any) -> Inbox:

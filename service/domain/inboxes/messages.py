@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
+from uuid import UUID
 
 from service.clock import Clock
 from service.domain.errors import NotFound
+from service.domain.events.ports import Transaction
 from service.domain.inboxes.access import Desk
 from service.domain.inboxes.announcements import Announcer, WebhookEvent
 from service.domain.inboxes.entities import (
@@ -55,13 +57,27 @@ class NewInboxMessage:
     content_attributes: Mapping[str, Any] = field(default_factory=dict)
     source_id: str | None = None
     files: Sequence[NewFile] = ()
+    room_message_id: UUID | None = None
+    """The message of the channel's room that this one repeats."""
+
+
+class Room(Protocol):
+    """Where the messages of bound inboxes appear."""
+
+    async def to_room(
+        self, tx: Transaction, inbox: Inbox, conversation: Conversation, sent: SentMessage
+    ) -> UUID | None:
+        """Post a message of a conversation to the room of its inbox. Return the id it has there; None if it is not posted."""
 
 
 class InboxMessages:
     """Every method may raise NotFound and Unavailable. `number`: the conversation's id in its account."""
 
-    def __init__(self, store: InboxStore, announcer: Announcer, files: AttachmentFiles, clock: Clock) -> None:
+    def __init__(
+        self, store: InboxStore, announcer: Announcer, room: Room, files: AttachmentFiles, clock: Clock
+    ) -> None:
         self._store = store
+        self._room = room
         self._announcer = announcer
         self._files = files
         self._clock = clock
@@ -73,9 +89,8 @@ class InboxMessages:
             conversation = await tx.inboxes.conversation(desk.account_id, number, lock=True)
             if conversation is None:
                 raise NotFound
-            return await post(
-                tx, self._announcer, conversation, new, (SenderKind.AGENT, desk.agent.id), self._clock.now()
-            )
+            sender = SenderKind.AGENT, desk.agent.id
+            return await post(tx, self._announcer, conversation, new, sender, self._clock.now(), self._room)
 
     async def list(
         self, desk: Desk, number: int, before: int | None, after: int | None
@@ -146,14 +161,17 @@ async def _locked(
 
 
 async def post(
-    tx: InboxUnit,
+    tx: Transaction,
     announcer: Announcer,
     conversation: Conversation,
     new: NewInboxMessage,
     agent: Sender | None,
     now: datetime,
+    room: Room | None = None,
 ) -> SentMessage:
-    """Store a message with its effects on the locked conversation, and their events. `agent` sends what is outgoing.
+    """Store a message with its effects on the locked conversation, and their events.
+
+    `agent` sends what is outgoing. `room`: where the message appears as well, unless it comes from there.
 
     Raises:
         Refused: It is incoming in an inbox of another type, or there are too many messages.
@@ -175,6 +193,10 @@ async def post(
             conversation = await change_status(records, announcer, conversation, ConversationStatus.OPEN, now)
     (sent,) = await with_senders(records, conversation, [row])
     await announcer.message(records, WebhookEvent.MESSAGE_CREATED, await view_of(records, conversation), sent)
+    if room is not None:  # last, so that the channel is locked for a short time
+        room_message_id = await room.to_room(tx, inbox, conversation, sent)
+        if room_message_id is not None:
+            await records.change_message(row.id, {"room_message_id": room_message_id})
     return sent
 
 
@@ -202,7 +224,7 @@ def _row(conversation: Conversation, new: NewInboxMessage, sender: Sender | None
         "source_id": new.source_id,
         "sender_kind": None if sender is None else sender[0].value,
         "sender_id": None if sender is None else sender[1],
-        "room_message_id": None,
+        "room_message_id": new.room_message_id,
         "created_at": now,
         "updated_at": now,
     }

@@ -21,6 +21,7 @@ from service.domain.inboxes.entities import (
     InboxMessage,
     Session,
 )
+from service.domain.ports import DirectoryStore
 
 
 class PeopleRecords(Protocol):
@@ -116,7 +117,8 @@ class ConversationRecords(Protocol):
 
     async def message_by_id(self, message_id: int) -> InboxMessage | None: ...
 
-    async def message_of_room(self, inbox_id: int, room_message_id: UUID) -> InboxMessage | None: ...
+    async def message_of_room(self, channel_id: UUID, room_message_id: UUID) -> InboxMessage | None:
+        """Return the message that has this id in the room of the channel."""
 
     async def change_message(self, message_id: int, values: Mapping[str, Any]) -> InboxMessage: ...
 
@@ -170,10 +172,10 @@ class InboxRecords(PeopleRecords, SourceRecords, ConversationRecords, DeliveryRe
 
 
 class InboxUnit(Transaction, Protocol):
-    """A transaction of the whole store."""
+    """A transaction, with the users of organizations."""
 
     @property
-    def inboxes(self) -> InboxRecords: ...
+    def directory(self) -> DirectoryStore: ...
 
 
 class InboxStore(Protocol):

@@ -30,7 +30,7 @@ from service.domain.inboxes.entities import (
 from service.domain.inboxes.errors import Refused
 from service.domain.inboxes.files import NewFile, kept
 from service.domain.inboxes.lifecycle import begin_conversation, change_status
-from service.domain.inboxes.messages import PAGE, NewInboxMessage, post
+from service.domain.inboxes.messages import PAGE, NewInboxMessage, Room, post
 from service.domain.inboxes.ports import AttachmentFiles, InboxRecords, InboxStore
 from service.domain.inboxes.rules import normalized, require_content, require_identity, require_small
 from service.domain.inboxes.views import view_of, with_senders
@@ -69,8 +69,11 @@ class PublicConversation:
 class PublicInboxes:
     """Every method may raise NotFound and Unavailable. `identifier` is the inbox's, `source` the source id of a session."""
 
-    def __init__(self, store: InboxStore, announcer: Announcer, files: AttachmentFiles, clock: Clock) -> None:
+    def __init__(
+        self, store: InboxStore, announcer: Announcer, room: Room, files: AttachmentFiles, clock: Clock
+    ) -> None:
         self._store = store
+        self._room = room
         self._announcer = announcer
         self._files = files
         self._clock = clock
@@ -180,7 +183,7 @@ class PublicInboxes:
         new = NewInboxMessage(content, MessageKind.INCOMING, files=files)
         async with kept(self._files, files), self._store.transaction() as tx:
             conversation, _, _ = await _conversation(tx.inboxes, identifier, source, number, lock=True)
-            return await post(tx, self._announcer, conversation, new, None, self._clock.now())
+            return await post(tx, self._announcer, conversation, new, None, self._clock.now(), self._room)
 
     async def messages(self, identifier: str, source: str, number: int, before: int | None) -> list[SentMessage]:
         """Return the latest messages, or those before an id, ascending; no private ones and no activities."""

@@ -32,7 +32,7 @@ class StoredConversations(Records):
         return await self._find(select(inbox_conversations).where(inbox_conversations.c.id == conversation_id), lock)
 
     async def _find(self, wanted: Select[Any], lock: bool) -> Conversation | None:
-        return await self._one(_conversation, wanted.with_for_update() if lock else wanted)
+        return await self._one(_conversation, wanted.with_for_update(key_share=True) if lock else wanted)
 
     async def conversations(
         self,

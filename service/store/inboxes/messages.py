@@ -17,7 +17,7 @@ from service.domain.inboxes.entities import (
     MessageStatus,
     SenderKind,
 )
-from service.store.inbox_tables import inbox_attachments, inbox_messages
+from service.store.inbox_tables import inbox_attachments, inbox_messages, inboxes
 from service.store.inboxes.records import Records, entity_reader
 
 _message = entity_reader(
@@ -41,10 +41,10 @@ class StoredInboxMessages(Records):
     async def message_by_id(self, message_id: int) -> InboxMessage | None:
         return await self._one(_message, select(inbox_messages).where(inbox_messages.c.id == message_id))
 
-    async def message_of_room(self, inbox_id: int, room_message_id: UUID) -> InboxMessage | None:
-        here = inbox_messages.c.inbox_id == inbox_id
-        found = select(inbox_messages).where(here, inbox_messages.c.room_message_id == room_message_id)
-        return await self._one(_message, found)
+    async def message_of_room(self, channel_id: UUID, room_message_id: UUID) -> InboxMessage | None:
+        there = inbox_messages.join(inboxes, inboxes.c.id == inbox_messages.c.inbox_id)
+        found = select(inbox_messages).select_from(there).where(inboxes.c.channel_id == channel_id)
+        return await self._one(_message, found.where(inbox_messages.c.room_message_id == room_message_id))
 
     async def change_message(self, message_id: int, values: Mapping[str, Any]) -> InboxMessage:
         return await self._update(_message, inbox_messages, message_id, values)

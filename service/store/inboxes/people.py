@@ -63,7 +63,7 @@ class StoredPeople(Records):
         return account
 
     async def lock_account(self, account_id: int) -> None:
-        locked = select(inbox_accounts.c.id).where(inbox_accounts.c.id == account_id).with_for_update()
+        locked = select(inbox_accounts.c.id).where(inbox_accounts.c.id == account_id).with_for_update(key_share=True)
         await self._connection.execute(locked)
 
     async def agent(self, agent_id: int) -> Agent | None:

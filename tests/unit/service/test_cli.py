@@ -243,6 +243,26 @@ def test_an_admin_is_appointed_also_in_a_channel_that_has_none(environment: dict
     assert (unknown.returncode, unknown.stderr) == (1, "There is no such channel in that organization.\n")
 
 
+def test_an_inbox_is_created_and_listed(environment: dict[str, str]) -> None:
+    organization = str(uuid4())
+    create = ("inbox", "create", "--org", organization, "--name", "WhatsApp")
+    unknown = run(environment, *create)
+    assert (unknown.returncode, unknown.stderr) == (1, "There is no such organization. `token create` makes one.\n")
+    assert run(environment, "token", "create", "--org", organization).returncode == 0
+    made = run(environment, *create, "--webhook-url", "https://bridge.example.com/live", "--hmac")
+    assert (made.returncode, made.stderr) == (0, "")
+    printed = dict(line.split(" ", 1) for line in made.stdout.splitlines())
+    assert list(printed) == ["account", "inbox", "identifier", "hmac_token", "secret"]
+    listed = run(environment, "inbox", "list", "--org", organization).stdout
+    assert listed.rstrip("\n").split("\t") == [
+        "1", "1", printed["identifier"], "-", "WhatsApp", "https://bridge.example.com/live",
+    ]  # fmt: skip
+    refused = run(environment, *create, "--webhook-url", "http://10.0.0.1/")
+    assert refused.returncode == 1 and refused.stderr.startswith("Webhook url is not allowed: ")
+    absent = run(environment, *create, "--channel", str(uuid4()))
+    assert (absent.returncode, absent.stderr) == (1, "Live channel must exist\n")
+
+
 @pytest.mark.parametrize("name", [" ", "\u200b", "\u3164", "a\u202eb", "a\tb", "\x1b[31m"])
 def test_a_name_that_cannot_be_shown_is_wrong_usage(name: str) -> None:
     for option in (["user", "create", "--org", str(uuid4()), "--full-name", name],):

@@ -33,6 +33,8 @@ def settings(tmp_path: Path, migrated_sqlite: str) -> Settings:
     shutil.copyfile(migrated_sqlite.removeprefix("sqlite:///"), data / "conference.db")
     (data / "tls" / "ca.key").write_text("a key")
     (data / "first-token").write_text("a token")
+    (data / "attachments" / "to").mkdir(parents=True)
+    (data / "attachments" / "to" / "token").write_text("a file")
     storage = Storage(DiskBackend(data / "recordings", sync=False), StorageLimits(min_free=0))
     for uid in (FINISHED, RUNNING):
         broadcast, packager = storage.begin(info(uid)), SimulatedPackager()
@@ -75,7 +77,7 @@ def test_what_stands_only_in_the_write_ahead_log_is_in_the_backup(settings: Sett
         insert(service, "later")
     assert rows(tmp_path / "backup" / "conference.db") == [("newest",)]
     assert sorted(each.name for each in (tmp_path / "backup").iterdir()) == [
-        "backup.json", "conference.db", "first-token", "tls",
+        "attachments", "backup.json", "conference.db", "first-token", "tls",
     ]  # fmt: skip
 
 
@@ -103,6 +105,7 @@ async def test_a_restored_service_has_all_of_it_and_the_running_broadcast_is_rec
     data = target.data_dir
     assert (data / "tls" / "ca.key").read_text() == "a key"
     assert (data / "first-token").read_text() == "a token"
+    assert (data / "attachments" / "to" / "token").read_text() == "a file"
     assert {path.stat().st_mode & 0o077 for path in data.rglob("*")} == {0}
     storage = Storage(DiskBackend(data / "recordings", sync=False), StorageLimits(min_free=0))
     (recovered,) = storage.recover()
