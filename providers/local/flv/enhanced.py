@@ -49,8 +49,10 @@ def _plain_video(head: EnhancedHead, payload: bytes) -> bytes:
         raise UnsupportedCodec("Multitrack video is not supported here: set the encoder to a single video track.")
     if head.packet == EnhancedPacketType.MOD_EX:
         raise UnsupportedCodec(_MOD_EX)
+    # It has one byte of command instead of media, and no fourcc that counts.
     if head.frame_type == COMMAND_FRAME:
         return b""
+    # Passed on unchanged: the refusal names the codec, or the transcoder decodes it.
     if head.fourcc != b"avc1":
         return payload
     first, body = head.frame_type << 4 | AVC, payload[5:]
@@ -62,6 +64,7 @@ def _plain_video(head: EnhancedHead, payload: bytes) -> bytes:
         case EnhancedPacketType.CODED_FRAMES_X:
             return bytes([first, FRAME]) + _NO_OFFSET + body
         case EnhancedPacketType.SEQUENCE_END:
+            # The legacy form has three bytes of composition time here, too (E.4.3.1).
             return bytes([first, _SEQUENCE_END]) + _NO_OFFSET
     return b""
 
@@ -71,6 +74,7 @@ def _plain_audio(head: EnhancedHead, payload: bytes) -> bytes:
         raise UnsupportedCodec("Multitrack audio is not supported here: set the encoder to a single audio track.")
     if head.packet == EnhancedPacketType.MOD_EX:
         raise UnsupportedCodec(_MOD_EX)
+    # As for video.
     if head.fourcc != b"mp4a":
         return payload
     match head.packet:

@@ -64,6 +64,7 @@ def serialize(tag: FlvTag) -> bytes:
     """Return a tag with its header and the PreviousTagSize that follows it (E.4.1). Raise TagTooLarge."""
     kind, timestamp, payload = tag
     size = len(payload)
+    # DataSize has 24 bits: a larger payload would be written with a wrong size.
     if size > MAX_TAG_SIZE:
         raise TagTooLarge(size, MAX_TAG_SIZE)
     # The lower 24 bits come first, the upper 8 bits after them as TimestampExtended (E.4.1).
@@ -97,11 +98,13 @@ class FlvReader:
         position = 0
         while (end := self._read_tag(position, tags)) > position:
             position = end
+        # Once for all tags of a chunk: each deletion at the front moves the rest.
         del self._buffer[:position]
         return tags
 
     def _skip_header(self) -> bool:
         buffer = self._buffer
+        # Also for the first one or two bytes: no need to wait for the third.
         if not b"FLV".startswith(bytes(buffer[:3])):
             raise NotFlv(f"an FLV stream begins with 'FLV', not {bytes(buffer[:3])!r}")
         if len(buffer) < _FILE_HEADER.size:

@@ -94,6 +94,7 @@ def enhanced_head(tag: FlvTag) -> EnhancedHead | None:
         return None
     first = payload[0]
     if (kind is VIDEO and first & ENHANCED_VIDEO) or (kind is AUDIO and first >> 4 == ENHANCED_AUDIO):
+        # Three bits of frame type: the fourth is IsExVideoHeader. The lower four are a packet type, not a codec.
         return EnhancedHead(first & 0x0F, first >> 4 & 7, payload[1:5])
     return None
 
@@ -147,6 +148,7 @@ def read_video_head(payload: bytes) -> VideoHead:
     frame_type = first >> 4 & 7
     if packet > FRAME or frame_type == COMMAND_FRAME:
         return _IGNORED_VIDEO
+    # SI24: signed, negative where an encoder presents frames before their decode time (E.4.3.1).
     composition_time = int.from_bytes(offset, "big")
     return VideoHead(
         FRAME if packet else HEADER,
@@ -175,6 +177,7 @@ def parse_video(payload: bytes) -> VideoHead:
         return _IGNORED_VIDEO
     if len(payload) < VIDEO_HEADER_SIZE:
         raise MalformedMedia("a video tag is shorter than its header")
+    # A frame without data: there is nothing to present.
     if len(payload) == VIDEO_HEADER_SIZE:
         return _IGNORED_VIDEO
     return read_video_head(payload)

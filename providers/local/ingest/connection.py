@@ -89,6 +89,7 @@ class EncoderConnection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
         self._lingering = True
+        # The last bytes may have come after the last check.
         self._meter.count()
         self._end("closed")
         self._owner.forget(self)
@@ -103,6 +104,7 @@ class EncoderConnection(asyncio.Protocol):
         """
         if self._transport is None:
             return
+        # Others are read at once: their few messages are waited for.
         collect = None if self._publication is None else self._publication.collect
         fresh, too_fast = self._meter.check(now, collect=collect)
         limit = TIME_LIMITS[self._session.state]
@@ -110,6 +112,7 @@ class EncoderConnection(asyncio.Protocol):
             self._time_limit = limit
             self._deadline = now + float(getattr(self._owner.limits, limit))
         if too_fast:
+            # In the unit that encoders show.
             ceiling = self._owner.limits.bitrate / 1e6
             sentence = f"The stream is above {ceiling:g} Mbit/s: lower the bitrate."
             self._refuse_publisher("bitrate", MediaRefused(RefusalKind.BITRATE, sentence))
@@ -200,6 +203,7 @@ class EncoderConnection(asyncio.Protocol):
         if (full := self._owner.publisher_limit(self)) is not None:
             self._refuse("publishers", full)
             return
+        # Media that follows at once stays in the kernel, and TCP slows the encoder down.
         self._pause_reading("gate")
         request = PublishRequest(
             app=wanted.app,
@@ -213,6 +217,7 @@ class EncoderConnection(asyncio.Protocol):
 
     async def _admit(self, request: PublishRequest) -> None:
         try:
+            # Fail closed: an encoder whose key cannot be checked is not admitted.
             async with asyncio.timeout(self._owner.limits.admit_timeout):
                 publication = await self._owner.gate.admit(request)
         except PublishRefused as refusal:
@@ -242,6 +247,7 @@ class EncoderConnection(asyncio.Protocol):
         log.info(
             "publish accepted", address=self.address, app=request.app, encoder=request.encoder, tls=self._encrypted
         )
+        # What was buffered meanwhile is media already, so the publication is set before.
         self._turn(self._session.accept)
         self._resume_reading("gate")
 
@@ -274,6 +280,7 @@ class EncoderConnection(asyncio.Protocol):
         if self._session.state in (ConnectionState.DECIDING, ConnectionState.PUBLISHING):
             sentence = sentence or refusal.sentence
             log.info("publish refused", address=self.address, reason=reason, code=refusal.code, description=sentence)
+            # An onStatus of level error ends a publish (§7.2.2); before one there is no stream to send it on.
             self._session.refuse(STATUS_CODES[refusal], sentence)
             self._flush()
             self._end("refused")
@@ -296,6 +303,7 @@ class EncoderConnection(asyncio.Protocol):
 
     def _end(self, reason: str) -> None:
         """End the publish, if there is one."""
+        # Taken away first: `ended` may close this connection once more.
         publication, self._publication = self._publication, None
         self._owner.end_publish(self)
         if publication is None:
@@ -319,6 +327,7 @@ class EncoderConnection(asyncio.Protocol):
         self._deadline = self._clock() + self._owner.limits.linger_timeout
         for reason in list(self._pauses):
             self._resume_reading(reason)
+        # asyncio's TLS transport has no half-close: there the encoder closes, or the deadline does.
         if self._transport.can_write_eof() and not self._transport.is_closing():
             try:
                 self._transport.write_eof()

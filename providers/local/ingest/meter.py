@@ -57,6 +57,7 @@ class Meter:
         bucket.tokens -= self.messages
         self.messages = 0
         self.too_many_messages = bucket.tokens < 0
+        # Two checks in one moment have no rate.
         if collect is None or elapsed <= 0:
             self._wake_after(1)
             return fresh, False
@@ -66,11 +67,13 @@ class Meter:
     def _too_fast(self, bits: int, elapsed: float) -> bool:
         """Apply a leaky bucket: it leaks at the allowed rate and holds what may pass in `bitrate_window`."""
         ceiling = self._limits.bitrate
+        # Not below zero: a pause earns nothing for later.
         self._bits_over = max(0.0, self._bits_over + bits - elapsed * ceiling)
         return self._bits_over > ceiling * self._limits.bitrate_window
 
     def _wake_after(self, size: int) -> None:
         """Make the kernel wake us once this many bytes have arrived, or the encoder has closed."""
+        # The kernel reads 0 as 1.
         size = max(1, min(size, MAX_WAKE_BYTES))
         if size != self._wake_size:
             self._wake_size = size

@@ -29,11 +29,13 @@ C = TypeVar("C", bound=Addressed)
 def network_of(address: str) -> str:
     """Return the unit of limits by address: an IPv4 address, an IPv6 /64, or the text itself if it is neither."""
     try:
+        # A link-local address has its interface behind "%" (RFC 4007 §11).
         parsed = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
         return address
     if isinstance(parsed, ipaddress.IPv4Address):
         return str(parsed)
+    # A socket for both families reports IPv4 peers as ::ffff:a.b.c.d (RFC 4291 §2.5.5.2).
     if parsed.ipv4_mapped is not None:
         return str(parsed.ipv4_mapped)
     return str(ipaddress.ip_network((parsed, IPV6_PREFIX), strict=False))
@@ -77,6 +79,7 @@ class PendingConnections(Generic[C]):
             del self._networks[name]
 
     def _choose(self) -> C:
+        # A walk over 512 networks at most, and only at the limit.
         fullest = max(self._networks.values(), key=len)
         return next(iter(fullest.begun or fullest.greeted))
 

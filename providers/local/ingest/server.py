@@ -84,17 +84,20 @@ class IngestServer:
 
     async def aclose(self) -> None:
         """Stop accepting, send the publishers the reason, and close all connections within `stop_timeout`. Safe to call twice."""
+        # First, so that no connection is added below.
         await _cancel(self._accepting)
         for listener in self._listeners:
             listener.close()
         self._listeners.clear()
         await _cancel(self._opening.values())
         for connection in list(self._connections):
+            # Publishers are sent the reason and have time to read it.
             connection.stop()
         await self._all_gone(self.limits.stop_timeout)
         for connection in list(self._connections):
             connection.abort()
         await _cancel(self._tasks)
+        # An aborted transport reports its end in the next turn of the loop.
         await self._all_gone(ABORT_TIMEOUT)
         await _cancel([self._sweeping] if self._sweeping else [])
 
@@ -152,6 +155,7 @@ class IngestServer:
         if connection in self._connections:
             self._connections.discard(connection)
             self._pending.discard(connection)
+            # Parser and session refer to each other: without this they stay until the next garbage collection.
             connection.discard()
             self._ended += 1
             self.counters.connections = len(self._connections)
@@ -163,6 +167,7 @@ class IngestServer:
         loop = asyncio.get_running_loop()
         while True:
             try:
+                # One at a time: connections that are not accepted yet wait in the kernel, up to BACKLOG.
                 client, peer = await loop.sock_accept(listener)
             except OSError as error:
                 log.warning("accept failed", error=error.strerror)
@@ -203,6 +208,7 @@ class IngestServer:
         tls = {}
         if context is not None:
             tls["ssl_handshake_timeout"] = self.limits.tls_handshake_timeout
+            # asyncio waits 30 s for the peer's close_notify (RFC 8446 §6.1) unless told otherwise.
             tls["ssl_shutdown_timeout"] = self.limits.linger_timeout
         try:
             await asyncio.get_running_loop().connect_accepted_socket(lambda: connection, client, ssl=context, **tls)
@@ -225,6 +231,7 @@ class IngestServer:
             self._unpublished.summarize(now)
             if self._ended >= self.limits.trim_after and now >= trimmed + self.limits.trim_interval:
                 self._ended, trimmed = 0, now
+                # A burst of handshakes leaves a fragmented heap, which the C library keeps.
                 give_back_memory()
             self._check(now)
 
@@ -260,6 +267,7 @@ async def _bind(host: str, port: int) -> socket.socket:
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )
         listener = socket.create_server(found[0][4][:2], family=found[0][0], backlog=BACKLOG)
+    # `loop.sock_accept` requires it.
     listener.setblocking(False)
     return listener
 

@@ -26,6 +26,7 @@ def seconds_until_watchable(known_interval: float | None, media_seconds: float, 
     """
     expected = known_interval or DEFAULT_KEYFRAME_INTERVAL
     if media_seconds > expected * WELL_PAST + WELL_PAST_SECONDS:
+        # x264's default `keyint` is 250 frames, and OBS keeps it where its keyframe interval is 0 (auto).
         overdue = OBS_AUTO_KEYFRAME_FRAMES / (frame_rate or ASSUMED_FRAME_RATE)
         expected = max(expected, min(overdue, LONGEST_KEYFRAME_INTERVAL))
     return max(expected - media_seconds, NEVER_ZERO)

@@ -70,6 +70,7 @@ class Pipeline:
         """Write a tag that arrived at `arrived` (Unix seconds) to all sinks. Raises PublishRefused if it cannot be carried."""
         self._arrived = arrived
         try:
+            # The main one first: the others take their discontinuities from it.
             for sink in self._sinks:
                 sink.feed(tag, arrived)
         except UnsupportedCodec as refused:

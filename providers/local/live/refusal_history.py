@@ -55,6 +55,7 @@ class RefusalHistory:
 
     def note(self, input_uid: InputUid, refusal: MediaRefused) -> None:
         """Remember that an encoder of this input was refused for what it sends."""
+        # Taken out and put back at the end: the order of the dict is that of the last refusals.
         before, now = self._known.pop(input_uid, None), self._monotonic()
         times = 1 if before is None or now - before.since >= self._limits.forgotten_after else before.times + 1
         at = datetime.fromtimestamp(self._clock(), UTC)
@@ -75,6 +76,7 @@ class RefusalHistory:
     def runs(self, input_uid: InputUid, seconds: float) -> None:
         """Note that the input's encoder has sent media for `seconds` without being refused."""
         known = self._known.get(input_uid)
+        # By kind: a codec shows in the first frame, a bitrate only on average over its window.
         if known is not None and seconds >= ACCEPTED_AFTER[known.shown.kind]:
             del self._known[input_uid]
 

@@ -77,10 +77,12 @@ class BroadcastRegistry:
         require_target(request.app, request.stream_key)
         found = await self._look_up(request.stream_key)
         stored = require_open(found, request.stream_key, datetime.fromtimestamp(self._clock(), UTC))
+        # Before a session is made: an encoder that keeps reconnecting must not begin broadcasts.
         self.refusals.check(stored.uid)
         session = self._sessions.get(stored.uid)
         if session is None:
             session = self._begin(stored)
+        # Its options may have changed since the session began.
         session.stored = stored
         try:
             return EncoderLink(session, session.admit(request))
@@ -192,6 +194,7 @@ class BroadcastRegistry:
         """
         for broadcast in reversed(await asyncio.to_thread(self._storage.recover)):  # the newest of an input continues
             stored = await self._inputs.get(broadcast.info.input_uid)
+            # The system clock may have been set back while the service was down.
             lost_since = max(0.0, self._clock() - (broadcast.lost_at or broadcast.last_write))
             if (
                 stored is None

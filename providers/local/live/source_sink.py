@@ -21,6 +21,7 @@ class SourceSink:
 
     def feed(self, tag: FlvTag, arrived: float) -> None:
         """Package a tag. Raises UnsupportedCodec, StorageError."""
+        # Not before: a period can only begin with a frame that can be decoded alone.
         if self._interrupts and is_keyframe(tag):
             self._interrupts = False
             self._writer.interrupt()

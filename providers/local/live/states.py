@@ -39,6 +39,7 @@ class BroadcastState(Enum):
     ENDED = "ended", Phase.ENDED
 
     def __new__(cls, name: str, phase: Phase, *facts: str) -> BroadcastState:
+        # An enumeration whose members carry facts: asking a state replaces sets of states all over the code.
         state = object.__new__(cls)
         state._value_ = name
         state.phase = phase

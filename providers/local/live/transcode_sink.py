@@ -97,10 +97,12 @@ class TranscodeSink:
         """Put the renditions on the source's new discontinuity by their timestamps."""
         facts = source.packager
         self._reference = ClockReference(tag.timestamp, facts.video_program_time, facts.video_position)
+        # What waits for its first keyframe has nothing from before the discontinuity.
         self._behind = set(self._writers) - set(self._pending)
         if self._ladder is None:
             self._start_ladder(fitting(transcoded(self._transcoding.renditions), init.width, init.height))
             if self._ladder is not None:
+                # ffmpeg starts in the middle of the stream, after the headers were sent.
                 for header in self._headers.values():
                     self._ladder.feed(header)
 
@@ -135,6 +137,7 @@ class TranscodeSink:
             writer.feed(tag, arrived)
         except (UnsupportedCodec, StorageError) as problem:
             log.error("rendition lost", input=self._name, rendition=rendition, problem=str(problem))
+            # Only this one: the source and the other renditions do not depend on it.
             del self._writers[rendition]
 
     def rendition_restarted(self, rendition: str) -> None:
@@ -181,6 +184,7 @@ class TranscodeSink:
     def _follow(self, rendition: str) -> None:
         """Move the rendition to the source's newest discontinuity with the keyframe that comes now."""
         self.rendition_restarted(rendition)
+        # ffmpeg sent it at its start and does not repeat it.
         header = self._rendition_headers.get(rendition)
         self._pending[rendition] = [] if header is None else [header]
 
@@ -210,6 +214,7 @@ class TranscodeSink:
             writer.discard()
 
     def _stop(self) -> None:
+        # First: closing the ladder returns tags that must not be stored any more.
         self._closed = True
         if self._ladder is not None:
             self._transcoding.close(self._name, self._ladder)

@@ -67,6 +67,7 @@ def video_fragment(
         trun, TRUN, _TRUN_VIDEO, count, moof + HEADER.size,
         *fields,
     )  # fmt: skip
+    # The payloads are views of received tags: this join is the only copy of each frame.
     return b"".join((head, HEADER.pack(HEADER.size + sum(fields[1::VIDEO_FIELDS]), MDAT), *payloads))
 
 

@@ -59,6 +59,7 @@ def read_defaults(init: bytes) -> Defaults:
     for moov in _children(init, MOOV):
         for mvex in _children(moov, MVEX):
             for trex in _children(mvex, TREX):
+                # Version and flags, track, description index, then the three defaults (8.8.3.2).
                 if len(trex) >= 24:
                     duration, _, flags = struct.unpack_from(">III", trex, 12)
                     return Defaults(duration, flags)
@@ -73,6 +74,7 @@ def whole_fragments(data: bytes, defaults: Defaults) -> list[Fragment]:
         moof = _box(data, at)
         if moof is None or moof[0] != MOOF:
             return found
+        # CMAF has exactly one `mdat` behind each `moof` (23000-19, 7.3.2.3).
         mdat = _box(data, at + moof[1])
         if mdat is None or mdat[0] != MDAT:
             return found
@@ -125,6 +127,7 @@ def _fragment(moof: bytes, size: int, defaults: Defaults) -> Fragment:
         for tfhd in _children(traf, TFHD):
             own = _tfhd(tfhd, defaults)
         for tfdt in _children(traf, TFDT):
+            # Version 1 has 64 bits (8.8.12.2).
             (decode_time,) = struct.unpack_from(">Q" if tfdt[:1] == b"\x01" else ">I", tfdt, 4)
         for trun in _children(traf, TRUN):
             added, flags = _trun(trun, own)
@@ -150,6 +153,7 @@ def _tfhd(box: bytes, defaults: Defaults) -> Defaults:
 def _trun(box: bytes, defaults: Defaults) -> tuple[int, int]:
     """Return the duration of a run (8.8.8) and the flags of its first sample."""
     present, count = struct.unpack_from(">II", box, 0)
+    # The highest byte is the version (4.2).
     present &= 0xFFFFFF
     at = 8 + (4 if present & TRUN_DATA_OFFSET else 0)
     first = None

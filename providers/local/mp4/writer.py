@@ -32,6 +32,7 @@ def video_init(config: AvcConfig, timescale: int) -> bytes:
     entry = box(
         b"avc1",
         bytes(6),
+        # data_reference_index, size, resolution, frame_count, compressorname, depth, pre_defined (12.1.3.2).
         pack(">H16xHHIIIH32xHh", 1, config.width, config.height, _DPI_72, _DPI_72, 0, 1, _DEPTH, -1),
         box(b"avcC", config.record),
     )
@@ -54,6 +55,7 @@ def _init(track_id: int, timescale: int, handler: bytes, header: bytes, entry: b
     empty_table = bytes(4)
     track = box(
         b"trak",
+        # Flags: enabled, in movie, in preview (8.3.2). Duration 0: the fragments have it.
         full_box(b"tkhd", 0, 7, pack(">8xI20xH2x", track_id, volume), _MATRIX, pack(">II", width << 16, height << 16)),
         box(
             b"mdia",
@@ -62,6 +64,7 @@ def _init(track_id: int, timescale: int, handler: bytes, header: bytes, entry: b
             box(
                 b"minf",
                 header,
+                # Flag 1: the media is in the same file (8.7.2).
                 box(b"dinf", full_box(b"dref", 0, 0, pack(">I", 1), full_box(b"url ", 0, 1))),
                 box(
                     b"stbl",
@@ -77,6 +80,7 @@ def _init(track_id: int, timescale: int, handler: bytes, header: bytes, entry: b
     movie_header = full_box(
         b"mvhd", 0, 0, pack(">8xIIIH10x", timescale, 0, 0x10000, 0x0100), _MATRIX, bytes(24), pack(">I", 0xFFFFFFFF)
     )
+    # Required of every track with fragments, even where each `tfhd` has its own values (8.8.3.1).
     extends = box(MVEX, full_box(TREX, 0, 0, pack(">5I", track_id, 1, 0, 0, 0)))
     return box(b"ftyp", _BRANDS) + box(MOOV, movie_header, track, extends)
 
@@ -84,7 +88,9 @@ def _init(track_id: int, timescale: int, handler: bytes, header: bytes, entry: b
 def _esds(config: bytes) -> bytes:
     """Return `esds` (14496-1 7.2.6): ES, decoder configuration (MPEG-4 audio), AudioSpecificConfig, SL configuration."""
     specific = _descriptor(5, config)
+    # objectTypeIndication 0x40: MPEG-4 audio; 0x15: audio stream, with the reserved bit set. Rates 0: unknown.
     decoder = _descriptor(4, pack(">BB3xII", 0x40, 0x15, 0, 0), specific)
+    # The SL configuration's predefined value 2 is reserved for MP4 files (14496-1).
     return full_box(b"esds", 0, 0, _descriptor(3, pack(">HB", 0, 0), decoder, _descriptor(6, b"\x02")))
 
 

@@ -110,11 +110,13 @@ class SegmentRule:
 def part_target_for(wanted: float, intervals: Sequence[float]) -> float:
     """Return the smallest part target from `wanted` on that samples at `intervals` can fill, or `wanted`; in seconds."""
     steps = range(int((MAX_PART_TARGET - wanted) / _PART_STEP) + 1)
+    # Three decimals: playlists and the index write no more.
     candidates = (round(wanted + step * _PART_STEP, 3) for step in steps)
     return next((each for each in candidates if all(fits(each, interval) for interval in intervals)), wanted)
 
 
 def fits(part_target: float, interval: float) -> bool:
     """Return whether some number of samples, `interval` seconds apart, fills a part of the allowed duration."""
+    # As many samples as fit even when each comes late, and enough even when each comes early.
     count = int(part_target / (interval * (1 + _JITTER)))
     return count * interval * (1 - _JITTER) >= part_target * MIN_PART_SHARE

@@ -51,6 +51,7 @@ class TrackDelay:
         """Return whether a track that is `behind` ms behind now has paused."""
         if behind > self.wait:
             self.paused = True
+            # After a pause the track is waited for no longer than before it.
             self._learn(self.worst)
         return self.paused
 

@@ -42,6 +42,7 @@ class LastGop:
             self._size += len(frame.payload)
             self._frames.append(frame)
             if self._size > MAX_BYTES or len(self._frames) > MAX_FRAMES:
+                # The keyframe can still be repeated alone.
                 del self._frames[1:]
                 self._whole = False
 
@@ -75,6 +76,7 @@ def one_tick_each(frames: Sequence[Frame], start: int) -> list[Frame]:
     ranks = [0] * len(frames)
     for rank, at in enumerate(sorted(count, key=due.__getitem__)):
         ranks[at] = rank
+    # The reorder depth: a frame must not be presented before it is decoded.
     delay = max((at - ranks[at] for at in count), default=0)
     shown = [max(start + ranks[at] + delay, due[at]) for at in count]
     return [frames[at]._replace(decode_time=start + at, offset=shown[at] - start - at) for at in count]

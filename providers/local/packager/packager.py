@@ -162,6 +162,7 @@ class Packager:
         elif kind is AUDIO:
             self._feed_audio(timestamp, payload, arrived)
         else:
+            # Metadata is not a promise: an announced track may never come, so both waits are limited.
             self._video_wait.read(payload)
             self._announced = announced_audio(payload) or self._announced
         return self._drain()
@@ -189,6 +190,7 @@ class Packager:
             if abs(head.composition_time) > MAX_COMPOSITION_MS:
                 raise MalformedMedia(f"a frame is presented {head.composition_time} ms after it is decoded")
             time = self._place(VIDEO, timestamp, arrived)
+            # Program time has fallen behind the media. Only a new period may correct it (RFC 8216bis 4.4.4.6).
             if head.keyframe and self._video.active and self._period and self._period.lags(time, arrived):
                 self._end_period()
             # Players present the first frame at its decode time.
@@ -199,6 +201,7 @@ class Packager:
                 self._align_audio(time)
 
     def _feed_video_header(self, record: bytes) -> None:
+        # An encoder may repeat the same header, for example before every keyframe: that is no change.
         if self._video_config is None or self._video_config.record != record:
             config = parse_avc_config(record)
             if self._video.active:
@@ -215,6 +218,7 @@ class Packager:
         self._video.configure(config, repeats_sets=period.number > 0)
         if self._audio.active:
             self._audio.cut(time - period.zero)
+        # Where audio runs already, the track has to begin with the period: players cannot start one later.
         first = origin if self._audio.active else start
         self._video.begin(video.init_of(config, period.number), origin, first, period.program_zero)
         self._video.lead_in(keyframe, start)
@@ -226,6 +230,7 @@ class Packager:
         period, track = self._open_period, self._video
         decode_time = track.origin + (time - period.zero) * video.TICKS_PER_MS
         shown = decode_time + head.composition_time * video.TICKS_PER_MS
+        # Decode times must increase, whatever the encoder's timestamps do.
         decode_time = max(decode_time, track.latest + video.TICKS_PER_MS if track.holding else track.end)
         if track.holding:
             if decode_time - track.latest > track.longest_frame:
@@ -233,6 +238,7 @@ class Packager:
             if track.repeating:
                 shown = max(shown, decode_time)
                 self._cadence.interrupt()
+                # Repeating the keyframe alone has replaced what this frame refers to.
                 if track.references_lost and not head.keyframe:
                     if not track.restore_ticks():
                         return  # only a keyframe can be decoded now
@@ -264,6 +270,7 @@ class Packager:
     def _feed_audio_header(self, record: bytes) -> None:
         if self._audio_config is None or self._audio_config.config != record:
             config = parse_aac_config(record)
+            # Silence may be in the track already, made for the announced format.
             if self._audio.active and not (self._audio_config or self._announced or config).decodes_like(config):
                 self._end_period()
             self._audio_config = config
@@ -274,6 +281,7 @@ class Packager:
         while (first := self._audio_queue.first) and (everything or self._is_due(first.time)):
             frame = self._audio_queue.popleft()
             if self._audio.active or self._start_audio(frame.time, frame.arrived):
+                # Audio from before the first keyframe has no video to go with.
                 if frame.time >= self._open_period.zero:
                     self._audio.write(frame.time - self._open_period.zero, frame.payload)
 
@@ -309,6 +317,7 @@ class Packager:
         if not track.active:
             if self._announced is None or (self._audio_config is None and time - period.zero < HEADER_WAIT_MS):
                 return
+            # From the beginning of the period, so that audio which comes later finds its place.
             self._start_audio(period.zero, 0.0)
         end = period.zero + track.end_ms
         if self._audio_late.is_missing(time - end) and time - end > self._audio_late.worst + CATCH_UP_MS:

@@ -32,6 +32,7 @@ class TrackPair:
         if self._rule.ends_at_keyframe(elapsed, self._cadence.interval or elapsed):
             self.cut(decode_time)
         else:
+            # A part that begins with a keyframe is INDEPENDENT: players can join there (RFC 8216bis 4.4.4.9).
             self._video.end_part()
 
     def cut(self, decode_time: int) -> None:
@@ -53,6 +54,7 @@ class TrackPair:
     def repeat_until(self, until: int) -> None:
         """Repeat the last frame until less than a part is left before the tick `until`."""
         track = self._video
+        # A part at a time, as live parts come: players must not wait for a whole segment of a pause.
         while track.holding and (edge := track.part_edge) < until:
             if track.passes(edge):
                 self.cut(track.latest)
@@ -67,6 +69,7 @@ class TrackPair:
         video, audio = self._video, self._audio
         end = video.natural_end
         if audio.active:
+            # Each track has its own origin and timescale; only the distance from the origin can be compared.
             audio_end = round((audio.end - audio.origin) * TIMESCALE / audio.timescale) + video.origin
             if audio_end > video.shown_end + MAX_END_GAP_MS * TICKS_PER_MS:
                 end = audio_end

@@ -99,6 +99,7 @@ class Timeline:
             return CONTINUES, time
         step = milliseconds_between(clock.timestamp, timestamp)
         order, time = CONTINUES, clock.time + step
+        # Nearly every tag of a stream is not here.
         if not 0 <= step <= MAX_GAP_MS or clock.doubt:
             order, time = self._unusual(kind, clock, other, timestamp, arrived)
         clock.timestamp, clock.time, clock.arrived = timestamp, time, arrived
@@ -107,6 +108,7 @@ class Timeline:
 
     def _first(self, kind: TagKind, timestamp: int, other: _Clock | None) -> int:
         if other is None:
+            # The first tag decides: its time is as good a zero as any, and the other track's tags are compared with it.
             return timestamp
         shared = _shared(kind, timestamp, other)
         return other.time if shared is None else shared
@@ -123,6 +125,7 @@ class Timeline:
             if shared is not None and (not usual or abs(shared - time) <= MAX_REORDER_MS or time < clock.reached):
                 clock.doubt, clock.reached = 0, shared
                 return CONTINUES, shared
+            # Undecided: this tag keeps its old clock, and the next one is asked again.
             clock.doubt -= 1
         if usual:
             return CONTINUES, time
@@ -142,6 +145,7 @@ class Timeline:
             by_arrival = clock.time + max(AUDIO_STEP_MS, other.time - clock.beside)
             order, time = CONTINUES, by_arrival if shared is None else shared
         elif other is not None:
+            # Audio tags already under way may be on the old clock or on the new one.
             other.doubt = MAX_LEFT_OVER
         clock.began = clock.reached = time
         return order, time
@@ -150,6 +154,7 @@ class Timeline:
 def _shared(kind: TagKind, timestamp: int, other: _Clock) -> int | None:
     """Return the time of a timestamp on the other track's clock; None if it cannot be of that clock."""
     time = other.time + milliseconds_between(other.timestamp, timestamp)
+    # Not before the other track began: a low timestamp would otherwise fit an old time by chance.
     earliest = max(other.began - MAX_REORDER_MS, other.time - MAX_LATE_MS)
     latest = other.time + (MAX_GAP_MS if kind is AUDIO else MAX_REORDER_MS)
     return time if earliest <= time <= latest else None
@@ -158,6 +163,7 @@ def _shared(kind: TagKind, timestamp: int, other: _Clock) -> int | None:
 def _is_pause(kind: TagKind, clock: _Clock, other: _Clock, step: int, arrived: float) -> bool:
     """Return whether a step is on the same clock: the track paused while the other continued, or repeats lost tags."""
     time = clock.time + step
+    # Video that goes back would have to be decoded before frames that are written already.
     if step < 0 and kind is not AUDIO:
         return False
     if other.time - MAX_LATE_MS <= time <= other.time + MAX_GAP_MS:

@@ -67,6 +67,7 @@ class TrackWriter:
         """Start a period under `init` at tick `start`; `program_zero` is the Unix time of tick `origin`."""
         self.active = self.begun = True
         self.discontinuity, self.timescale = init.discontinuity, init.timescale
+        # `origin` and `start` differ where a track joins later or the first frame is presented later.
         self.origin, self.end, self._program_zero = origin, start, program_zero
         self._measure()
         self._begin_segment()
@@ -74,6 +75,7 @@ class TrackWriter:
 
     def _measure(self) -> None:
         """Convert the rule's limits to ticks. They change when either track ends the first segment."""
+        # 0.35 * 90000 is a little less than 31500 in binary: without the addition a tick is lost.
         self._part_ticks = int(self._rule.part_target * self.timescale + 1e-6)
         self._least_ticks = ceil(self._part_ticks * MIN_PART_SHARE)
         self._longest_ticks = int(self._rule.longest * self.timescale)
@@ -111,6 +113,7 @@ class TrackWriter:
         independent = self._independent()
         if self._part_index == 0:
             self._segment_independent = independent
+        # From the segment's number, not counted: a packager after a restart goes on without knowing the last one.
         number = self.sequence * _PARTS_OF_A_SEGMENT + self._part_index + 1
         start, duration = self.part_start, self.end - self.part_start
         data = self._fragment(number)
@@ -129,6 +132,7 @@ class TrackWriter:
         self._part_size += len(payload)
         self.end += duration
         length = self.end - self.part_start
+        # Parts must have 85 % of the part target, but for the last one of a segment (RFC 8216bis 4.4.4.9).
         full = length + duration > self._part_ticks and length >= self._least_ticks
         if full or self._part_size > MAX_PART_SIZE or len(self._payloads) >= MAX_PART_SAMPLES:
             self.end_part()

@@ -72,6 +72,7 @@ class VideoTrack(TrackWriter):
         (ISO/IEC 14496-15 5.3.2).
         """
         self._sets = parameter_sets(config.record) if repeats_sets else b""
+        # The frames of before are of another format.
         self._gop.clear()
         self.repeating = self.references_lost = False
 
@@ -111,6 +112,7 @@ class VideoTrack(TrackWriter):
             return
         self._waiting = None
         duration = decode_time - frame.decode_time
+        # A repeated frame's duration says nothing about the encoder.
         if not self.repeating:
             self._last_duration = duration
         self._shown_end = max(self._shown_end, decode_time + self._delay(frame))
@@ -122,6 +124,7 @@ class VideoTrack(TrackWriter):
             duration,
             len(frame.payload),
             SYNC_SAMPLE if frame.keyframe else OTHER_SAMPLE,
+            # Signed in `trun` version 1 (14496-12 8.8.8.2); the fragment is packed with unsigned numbers.
             frame.offset & _UNSIGNED,
         )
         self._append(frame.payload, duration)
@@ -144,6 +147,7 @@ class VideoTrack(TrackWriter):
 
     def _complete(self, keyframe: memoryview | bytes) -> memoryview | bytes:
         """Return the keyframe with the parameter sets in front, if they are repeated."""
+        # An encoder that repeats them itself must not get them twice.
         if self._sets and bytes(keyframe[: len(self._sets)]) != self._sets:
             return self._sets + bytes(keyframe)
         return keyframe
@@ -158,6 +162,7 @@ class VideoTrack(TrackWriter):
 
     def passes(self, decode_time: int) -> bool:
         """Return whether the open segment would be too long with the held frame, which ends at `decode_time`."""
+        # A single frame may be longer than a segment: cutting before it would leave an empty one.
         return decode_time - self.segment_start > self._longest_ticks and self.end > self.segment_start
 
     # While the encoder sends no frames
@@ -201,6 +206,7 @@ class VideoTrack(TrackWriter):
     def _repeat(self, frames: Sequence[Frame]) -> None:
         again = one_tick_each(frames, self.end)
         for frame, _ in pairwise(again):
+            # One tick each: they are decoded for the references, and only the last one is to be seen.
             self._put(frame, 1)
         self._waiting = again[-1] if again else None
 

@@ -81,6 +81,7 @@ class VideoWait:
         """Return whether audio of that time waits. `has_header`: the video header has arrived, which also announces video."""
         if self._since is None:
             self._since = time
+        # The header of the video is itself an announcement.
         if has_header or self._announced:
             return time - self._since < ANNOUNCED_VIDEO_WAIT_MS
         return self._announced is None and time - self._since < VIDEO_WAIT_MS

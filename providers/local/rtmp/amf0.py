@@ -107,9 +107,11 @@ class _Decoder:
             raise AmfLimitExceeded("AMF depth", MAX_DEPTH)
         match marker := self._read(1)[0]:
             case Marker.NUMBER:
+                # Always a big-endian double, also for integers (§2.2).
                 (number,) = _DOUBLE.unpack(self._read(8))
                 return float(number)
             case Marker.BOOLEAN:
+                # Any byte but zero is true (§2.3).
                 return self._read(1) != b"\0"
             case Marker.STRING:
                 return self._string(2)
@@ -118,6 +120,7 @@ class _Decoder:
             case Marker.NULL:
                 return None
             case Marker.UNDEFINED | Marker.UNSUPPORTED:
+                # Unsupported says that the sender could not encode the value (§2.15). It carries nothing either.
                 return UNDEFINED
             case Marker.ECMA_ARRAY:
                 self._read(
@@ -127,8 +130,10 @@ class _Decoder:
             case Marker.STRICT_ARRAY:
                 return self._list(depth)
             case Marker.DATE:
+                # Milliseconds, then a time zone that is reserved and not to be used (§2.13).
                 return Date(*_DATE_BODY.unpack(self._read(10)))
             case Marker.LONG_STRING | Marker.XML_DOCUMENT:
+                # A length of 32 bits instead of 16 (§2.14, §2.17). `_read` bounds it by the message.
                 return self._string(4)
             case Marker.TYPED_OBJECT:
                 self._string(2)  # the class name
@@ -145,6 +150,7 @@ class _Decoder:
 
     def _string(self, length_size: int) -> str:
         length = int.from_bytes(self._read(length_size), "big")
+        # Metadata may hold text of another encoding. A wrong letter must not end the stream.
         return self._read(length).decode(errors="replace")
 
     def _members(self, depth: int) -> dict[str, Value]:
@@ -152,6 +158,7 @@ class _Decoder:
         members: dict[str, Value] = {}
         while True:
             name = self._string(2)
+            # An empty name alone is a legal member; only with the marker behind it does the object end (§2.11).
             if not name and self._data[self.position : self.position + 1] == bytes([Marker.OBJECT_END]):
                 self.position += 1
                 return members
@@ -159,6 +166,7 @@ class _Decoder:
 
     def _list(self, depth: int) -> list[Value]:
         count = int.from_bytes(self._read(4), "big")
+        # Before the list is built: 4 bytes may announce four billion values.
         if count > MAX_VALUES:
             raise AmfLimitExceeded("AMF values", MAX_VALUES)
         return [self.value(depth + 1) for _ in range(count)]
@@ -170,6 +178,7 @@ def _encode(value: Value) -> bytes:
             return bytes([Marker.NULL])
         case Undefined():
             return bytes([Marker.UNDEFINED])
+        # Before numbers: in Python a bool is an int, too.
         case bool():
             return bytes([Marker.BOOLEAN, value])
         case float() | int():
@@ -188,6 +197,7 @@ def _encode(value: Value) -> bytes:
 
 def _encode_string(text: str) -> bytes:
     data = text.encode(errors="replace")
+    # A string has a length of 16 bits (§2.4).
     if len(data) > 0xFFFF:
         return bytes([Marker.LONG_STRING]) + len(data).to_bytes(4, "big") + data
     return bytes([Marker.STRING]) + len(data).to_bytes(2, "big") + data
@@ -196,6 +206,7 @@ def _encode_string(text: str) -> bytes:
 def _encode_members(members: dict[str, Value]) -> bytes:
     parts = []
     for name, value in members.items():
+        # Only our own constants come this way, so that no name is longer than 16 bits can say.
         data = name.encode(errors="replace")
         parts += [len(data).to_bytes(2, "big"), data, _encode(value)]
     return b"".join(parts) + bytes([0, 0, Marker.OBJECT_END])

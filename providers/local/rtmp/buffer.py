@@ -24,6 +24,7 @@ class ReceiveBuffer:
 
     def feed(self, data: bytes) -> None:
         """Append `data`. Nearly always all earlier bytes have been read, and nothing is copied."""
+        # bytes, not bytearray: slices of it are payloads, and go on without another copy.
         self.data = self.data[self.position :] + data if self.position < len(self.data) else data
         self.position = 0
 
@@ -52,6 +53,7 @@ class ReceiveBuffer:
     def move(self, target: bytearray, limit: int) -> int:
         """Move the available bytes, at most `limit`, to the end of `target`; return their number."""
         size = min(limit, len(self))
+        # A view: a slice of bytes would be one more copy of each video frame.
         target += memoryview(self.data)[self.position : self.position + size]
         self.position += size
         return size

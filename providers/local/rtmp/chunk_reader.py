@@ -114,6 +114,7 @@ class ChunkReader:
         if len(data) < start:
             return None
         first, second = _TYPE_1.unpack_from(data, at)
+        # Ids 0 and 1 begin a longer header (§5.3.1.1). No stream has them, so those chunks take the other way.
         stream = self._streams.get(first >> 24 & 0x3F)
         delta, length, type_id = first & EXTENDED, second >> 8, second & 0xFF
         end = start + length
@@ -132,6 +133,7 @@ class ChunkReader:
         stream.extension = b""
         stream.described, stream.skipping = True, False
         stream.delta, stream.length, stream.type_id = delta, length, type_id
+        # Time wraps after 49 days (§4).
         timestamp = stream.timestamp = (stream.timestamp + delta) & UINT32
         return RtmpMessage(type_id, stream.stream_id, timestamp, data[start:end])
 
@@ -140,32 +142,38 @@ class ChunkReader:
         buffer = self._buffer
         first = (buffer.read(1) if len(buffer) else (yield from buffer.exactly(1)))[0]
         chunk_stream_id = first & 0x3F
+        # 0: one more byte of id, 1: two more (§5.3.1.1).
         if chunk_stream_id < 2:
             chunk_stream_id = yield from self._long_id(chunk_stream_id)
         kind = first >> 6
         stream = self._streams.get(chunk_stream_id)
         if stream is None:
             stream = self._open(chunk_stream_id)
+        # Reading on would take media for headers.
         elif kind > 1 and not stream.described:
             raise ChunkMalformed(f"a chunk stream goes on with a header of type {kind}, and none gave a length")
         if kind == 3:  # the message goes on, or another one like it begins (§5.3.1.2.4)
             if stream.extension:
                 yield from self._repeated_extension(stream)
+            # The first chunk of a message of its own: the last delta counts once more.
             if not stream.passed:
                 stream.timestamp = (stream.timestamp + stream.delta) & UINT32
                 self._check(stream)
             return stream
+        # §5.3.1: the chunks of two messages are never mixed within one chunk stream.
         if stream.passed:
             raise ChunkMalformed("a new message begins inside another one of the same chunk stream")
         size = HEADER_SIZES[kind]
         header = buffer.read(size) if len(buffer) >= size else (yield from buffer.exactly(size))
         stamp = int.from_bytes(header[:3], "big")
         stream.extension = b""
+        # §5.3.1.3: the field is full, and the time stands behind the header.
         if stamp == EXTENDED:
             stream.extension = yield from buffer.exactly(4)
             stamp = int.from_bytes(stream.extension, "big")
         # After kind 0, too: a following kind 3 repeats the timestamp as its delta (§5.3.1.2.4), and ffmpeg sends it so.
         stream.delta = stamp
+        # Type 0 has the time itself, types 1 and 2 the time since the message before (§5.3.1.2.1, §5.3.1.2.2).
         stream.timestamp = stamp if kind == 0 else (stream.timestamp + stamp) & UINT32
         if kind < 2:
             self._describe(stream, header)
@@ -174,6 +182,7 @@ class ChunkReader:
 
     def _long_id(self, size: int) -> Generator[None, None, int]:
         """Chunk stream ids from 64 on take one or two bytes more (§5.3.1.1)."""
+        # The second byte is the lower one: id = third byte * 256 + second byte + 64.
         tail = yield from self._buffer.exactly(size + 1)
         return 64 + int.from_bytes(tail, "little")
 
@@ -194,12 +203,14 @@ class ChunkReader:
         stream.length = int.from_bytes(header[3:6], "big")
         stream.type_id = header[6]
         stream.described = True
+        # Type 1 has no message stream id: it is that of the chunk stream's last message (§5.3.1.2.2).
         if len(header) == 11:
             stream.stream_id = int.from_bytes(header[7:], "little")
 
     def _check(self, stream: _ChunkStream) -> None:
         """Decide at its header whether the coming message is skipped or too large."""
         kind, limits = stream.type_id, self.limits
+        # Shared objects (§7.1.3) and types that are not assigned: their content is nothing to us.
         stream.skipping = kind not in READ_TYPES
         if kind in MEDIA_TYPES:
             if stream.length > limits.media_size:
@@ -230,6 +241,7 @@ class ChunkReader:
         elif missing == stream.length and missing <= len(buffer):
             return buffer.read(missing)
         else:
+            # Before a byte is held: 64 chunk streams with an unfinished frame each are 512 MiB.
             if self._held + missing > self.limits.buffered:
                 raise LimitExceeded("bytes of unfinished messages", self.limits.buffered)
             self._held += missing
@@ -243,6 +255,7 @@ class ChunkReader:
             self.skipped[stream.type_id] += 1
             return None
         self._held -= stream.length
+        # A new one, not cleared: a large frame's memory must not stay with an idle chunk stream.
         payload, stream.partial = bytes(stream.partial), bytearray()
         return payload
 
@@ -253,6 +266,7 @@ class ChunkReader:
         self._chunk_size = size
 
     def _abort(self, message: RtmpMessage) -> None:
+        # An abort of a stream that has nothing unfinished is allowed, and does nothing (§5.4.2).
         stream = self._streams.get(uint32_of(message))
         if stream is not None and stream.passed:
             self._held -= len(stream.partial)

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from providers.local.rtmp.errors import ChunkMalformed
 
+# Until a Set Chunk Size message says otherwise (§5.4.1).
 DEFAULT_CHUNK_SIZE = 128
 EXTENDED = 0xFFFFFF
 """The timestamp field's value when the real timestamp follows in 4 bytes (§5.3.1.3)."""
@@ -29,6 +30,7 @@ COMMAND_TYPES = frozenset({COMMAND, COMMAND_AMF3})
 READ_TYPES = MEDIA_TYPES | CONTROL_TYPES | COMMAND_TYPES | {DATA, DATA_AMF3}
 """The message types that are read. All others, such as shared objects, are skipped."""
 
+# The highest bit of the message must be zero (§5.4.1).
 MAX_CHUNK_SIZE = 0x7FFFFFFF
 UINT32 = 0xFFFFFFFF
 

@@ -29,5 +29,6 @@ def server_handshake(buffer: ReceiveBuffer, send: Callable[[bytes], None]) -> Ge
     if version != VERSION:
         raise HandshakeFailed(f"RTMP version {version} instead of {VERSION}")
     c1 = yield from buffer.exactly(PACKET_SIZE)
+    # S2 echoes C1 (§5.2.4). Its second time field should say when C1 was read; it stays as it came.
     send(bytes([VERSION]) + S1 + c1)
     yield from buffer.exactly(PACKET_SIZE)

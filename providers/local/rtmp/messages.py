@@ -114,6 +114,7 @@ class SetPeerBandwidth:
     @classmethod
     def parse(cls, payload: bytes) -> Self:
         kind = _sized(payload, 5)[4]
+        # Values above 2 are not assigned (§5.4.5).
         if kind > max(PeerBandwidthLimit):
             raise MessageMalformed(f"peer bandwidth limit type {kind}")
         return cls(int.from_bytes(payload[:4], "big"), PeerBandwidthLimit(kind))
@@ -163,6 +164,7 @@ class Command:
         match amf0.decode(payload):
             case [str(name), float(transaction), *arguments]:
                 return cls(name, transaction, arguments)
+            # A name alone is understood, as a call that waits for no answer.
             case [str(name)]:
                 return cls(name, 0.0)
         raise MessageMalformed("a command without a name or a transaction id")
@@ -212,6 +214,7 @@ def script_of(message: RtmpMessage) -> bytes | None:
 def _amf0_part(message: RtmpMessage, amf3_type: MessageType) -> bytes:
     """Return the AMF0 part: an AMF3 message holds AMF0 after a zero byte, which some encoders leave out."""
     payload = message.payload
+    # Not part of the value: the byte says in which format the rest is.
     return payload[1:] if message.type_id == amf3_type and payload[:1] == b"\0" else payload
 
 
@@ -235,12 +238,15 @@ def parts_of(aggregate: RtmpMessage) -> tuple[list[RtmpMessage], bool]:
         size, stamp = int.from_bytes(data[at + 1 : at + 4], "big"), int.from_bytes(data[at + 4 : at + 7], "big")
         stamp |= data[at + 7] << 24  # TimestampExtended, the upper 8 bits (FLV specification 10.1, E.4.1)
         body = at + SUB_HEADER_SIZE
+        # The rest of a cut part is not media: it is left out, and the caller counts it.
         if body + size > len(data):
             return found, False
         if len(found) >= MAX_PARTS:
             raise LimitExceeded("messages in an aggregate message", MAX_PARTS)
         if not found:
+            # §7.1.6: the difference to the first part's time is added to the times of all others.
             offset = begin - stamp
         found.append(RtmpMessage(data[at], stream_id, (stamp + offset) & UINT32, data[body : body + size]))
+        # The back pointer is the size of the part with its header (§7.1.6). FLV has it for reading backwards.
         at = body + size + BACK_POINTER_SIZE
     return found, at >= len(data)

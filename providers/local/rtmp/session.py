@@ -177,6 +177,7 @@ class RtmpSession:
         Raises:
             InvalidState: There is no publish to refuse.
         """
+        # First: an answer that is not allowed now must send nothing.
         self._move(Move.REFUSE)
         self._on_status("error", code, description)
         self._buffer.clear()
@@ -197,8 +198,10 @@ class RtmpSession:
             self.state = ConnectionState.CLOSED
             self._buffer.clear()
             raise
+        # §5.4.3: an acknowledgement is due after each window; a peer may wait for it before it goes on.
         if self._received - self._acknowledged >= self._window:
             self._acknowledged = self._received
+            # The sequence number is 32 bits long and wraps after 4 GiB, which is an hour at 10 Mbit/s.
             self._control(Acknowledgement(self._received & 0xFFFFFFFF))
 
     def _run(self) -> Generator[None, None, None]:
@@ -212,6 +215,7 @@ class RtmpSession:
                 continue
             self._handle_tolerantly(message)
             while self.state is ConnectionState.DECIDING:
+                # Nothing is parsed here: a Set Chunk Size of the next message must not take effect before it is its turn.
                 if len(self._buffer) > MAX_HELD:
                     raise LimitExceeded("bytes sent before the publish was answered", MAX_HELD)
                 yield
@@ -244,6 +248,7 @@ class RtmpSession:
             case MessageType.USER_CONTROL:
                 control = UserControl.parse(message.payload)
                 if control.event == UserControlEvent.PING_REQUEST:
+                    # The answer returns the timestamp of the request (§7.1.7).
                     self._control(UserControl(UserControlEvent.PING_RESPONSE, control.data[:4]))
             case MessageType.WINDOW_ACK_SIZE:
                 self._window = max(MIN_WINDOW_SIZE, WindowAckSize.parse(message.payload).value)
@@ -309,12 +314,14 @@ class RtmpSession:
         self._move(Move.CREATE_STREAM)
         if self._streams >= MAX_STREAMS:
             raise LimitExceeded("message streams", MAX_STREAMS)
+        # The ids are only handed out: media is told apart by its connection, which has one publish at a time.
         self._streams += 1
         self._send(Command("_result", command.transaction, [None, float(self._streams)]))
 
     def _publish(self, command: Command, stream_id: int) -> None:
         """§7.2.2.6: null, the name, and the kind of publish, which is "live" for all encoders."""
         self._move(Move.PUBLISH)
+        # The message stream of the command (§7.2.2): the encoder waits for onStatus there.
         self._publishing = stream_id
         app, name = publish_target(self._app, command.text(1))
         self._events.append(PublishWanted(app, name, self._encoder))
