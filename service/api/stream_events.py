@@ -1,6 +1,6 @@
 """stream_events: what stream_status answers, pushed as Server-Sent Events when it changes (WHATWG HTML §9.2).
 
-    status board ─▶ the channel's change notifier ─▶ every connection wakes, reads the snapshot, writes the same bytes
+    provider, event log ─▶ status board ─▶ the channel's change notifier ─▶ every connection wakes and writes the same bytes
 
 No connection polls. A client that connects or reconnects receives the current status at once, from any process and after any
 restart. A status replaces the one before, so nothing is missed. `Last-Event-ID` is ignored: a client that polled while it was
@@ -17,12 +17,14 @@ import math
 import random
 from collections import Counter
 from dataclasses import dataclass
+from uuid import UUID
 
 import structlog
 from aiohttp import web
 
 from service.api.public_schemas import EVENTS, PATH
 from service.api.public_stream import PublicStream, headers_of, status_event
+from service.api.status_flips import StatusFlips
 from service.api.visitor_identity import Counting
 from service.concurrency.token_bucket import site
 from service.domain.errors import DomainError, Throttled, Unavailable
@@ -58,8 +60,11 @@ class EventLimits:
 class StreamEvents:
     """The open event streams."""
 
-    def __init__(self, board: StatusBoard, public: PublicStream, limits: EventLimits | None = None) -> None:
+    def __init__(
+        self, board: StatusBoard, public: PublicStream, flips: StatusFlips, limits: EventLimits | None = None
+    ) -> None:
         self._board = board
+        self._flips = flips
         self._public = public
         self._limits = limits or EventLimits()
         self._wakes: set[asyncio.Event] = set()
@@ -123,6 +128,8 @@ class StreamEvents:
         response.content_type, response.charset = "text/event-stream", "utf-8"
         await response.prepare(request)
         watched.notifier.listen(wake.set)
+        organization_id = UUID(watched.key[0])
+        self._flips.enter(organization_id)
         try:
             await self._write(response, _opening(self._limits.retry))
             await self._follow(response, watcher, wake)
@@ -133,6 +140,7 @@ class StreamEvents:
             pass  # the visitor can no longer be counted: the client reconnects and gets the reason
         finally:
             watched.notifier.leave(wake.set)
+            self._flips.leave(organization_id)
         return response
 
     async def _follow(self, response: web.StreamResponse, watcher: _Watcher, wake: asyncio.Event) -> None:

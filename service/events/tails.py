@@ -67,6 +67,10 @@ class Tails:
             tail.wanted = last_id
             tail.wake.set()
 
+    def follows(self, organization_id: UUID) -> bool:
+        """Return whether the organization's log has readers here."""
+        return organization_id in self._tails
+
     async def follow(self, organization_id: UUID, reader: EventReader) -> int:
         if organization_id not in self._tails:
             head = (await self._events.heads([organization_id]))[organization_id]

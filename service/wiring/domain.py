@@ -19,6 +19,7 @@ from service.api.public_stream import PublicStream
 from service.api.public_stream import routes as public_routes
 from service.api.realtime.paths import Permissions
 from service.api.realtime.sockets import Realtime, RealtimePorts
+from service.api.status_flips import StatusFlips
 from service.api.stream_events import StreamEvents
 from service.attachment_files import ATTACHMENTS, DiskAttachmentFiles
 from service.clock import Clock, SystemClock
@@ -151,14 +152,14 @@ async def assembled(ports: Ports) -> AsyncIterator[Conference]:
         meetings = Meetings(store.presence, store, store.accounts, ports.signer, clock)
         guesses = Guesses(clock, ports.guess_limits)
         public = _public_stream(ports, board, visitors, guesses)
-        events = StreamEvents(board, public)
+        tails = Tails(store.events, ports.spawn)
+        stack.push_async_callback(tails.aclose)
+        ports.bus.listen(tails.wake)
+        events = StreamEvents(board, public, StatusFlips(tails, board, ports.spawn))
         authenticator = LimitedClients(accounts, _client_limits(ports), clock)
         access = ConnectionAccess(authenticator, accounts, store.accounts, clock)
         members = Members(store.members, store, store.directory, clock)
         messages = Messages(store.messages, store, clock, meetings.note_call, room.reply)
-        tails = Tails(store.events, ports.spawn)
-        stack.push_async_callback(tails.aclose)
-        ports.bus.listen(tails.wake)
         realtime = Realtime(
             RealtimePorts(
                 feed=tails,

@@ -14,13 +14,17 @@ import pytest
 from aiohttp import ClientResponse, ClientSession, web
 from prometheus_client import CollectorRegistry
 
+from providers.base import InputRequest
 from service.api.public_schemas import StreamStatus
 from service.api.public_stream import routes
+from service.api.status_flips import StatusFlips
 from service.api.stream_events import EventLimits, StreamEvents
 from service.concurrency.tasks import Tasks
 from service.domain.audience.new_visitors import NewVisitorLimits
+from service.events.tails import Tails
 from service.http.express.fast_path import FastPath
 from service.http.middleware import RequestMetrics, envelope
+from tests.event_log import MemoryLog
 from tests.stage import PublicStage
 from tests.waiting import PATIENCE, until
 
@@ -55,7 +59,11 @@ class Events:
 class Site:
     """The stage behind HTTP, with the fast path in front as in the service."""
 
-    def __init__(self, stage: PublicStage, events: StreamEvents, base: str, session: ClientSession) -> None:
+    def __init__(
+        self, stage: PublicStage, events: StreamEvents, base: str, session: ClientSession, log: MemoryLog, tails: Tails
+    ) -> None:
+        self.log = log
+        self.tails = tails
         self.stage = stage
         self.events = events
         self.base = base
@@ -79,7 +87,9 @@ async def serving(
     tasks: Tasks, limits: EventLimits, new_visitors: NewVisitorLimits | None = None
 ) -> AsyncIterator[Site]:
     stage = await PublicStage(tasks, new_visitors=new_visitors).open()
-    events = StreamEvents(stage.board, stage.public, limits)
+    log = MemoryLog()
+    tails = Tails(log, tasks.spawn)
+    events = StreamEvents(stage.board, stage.public, StatusFlips(tails, stage.board, tasks.spawn), limits)
     app = web.Application(middlewares=[envelope(RequestMetrics(CollectorRegistry()))])
     app.add_routes([*routes(stage.public, stage.board), *events.routes()])
     runner = web.AppRunner(app)
@@ -88,8 +98,9 @@ async def serving(
     fast_path = FastPath(runner.server, stage.public.answer, spawn=tasks.spawn)
     port = await fast_path.listen("127.0.0.1", 0)
     async with ClientSession() as session:
-        yield Site(stage, events, f"http://127.0.0.1:{port}", session)
+        yield Site(stage, events, f"http://127.0.0.1:{port}", session, log, tails)
         await events.aclose()
+        await tails.aclose()
     await fast_path.aclose()
     await runner.cleanup()
     await stage.board.aclose()
@@ -118,6 +129,20 @@ async def test_the_first_event_says_how_it_stands_and_the_next_what_changed(site
         assert (await events.next())["state"] == "reconnecting"
         site.stage.provider.end(site.stage.uid)
         assert (await events.next())["state"] == "ended"
+
+
+async def test_a_change_that_another_node_reports_arrives_through_the_log(site: Site) -> None:
+    stage, organization = site.stage, site.stage.organization
+    async with site.follow() as events:
+        assert (await events.next())["state"] == "offline"
+        other = await stage.provider.ensure_input(InputRequest(uuid4().hex, "owner", "name"))
+        stage.provider.connect(other.uid)
+        stage.channels.inputs[organization, stage.channel] = other.uid
+        await until(lambda: site.tails.follows(organization))
+        site.tails.wake(organization, site.log.append(organization, "/api/things"))
+        site.tails.wake(organization, site.log.append(organization, stage.path()))
+        assert (await events.next())["state"] == "connecting"
+    await until(lambda: not site.tails.follows(organization))
 
 
 @pytest.mark.parametrize(
