@@ -19,6 +19,10 @@ import "./picture.js"; // used by the cards; imported here so that it loads in t
 const ORIGIN = new URL(".", import.meta.url);
 const PAGE = 24;
 const REFRESH_MS = 10_000;
+/** The interval of refreshes while changes arrive, for what they do not report: numbers of viewers. */
+const LIVE_REFRESH_MS = 30_000;
+/** Changes that arrive together are read together. */
+const TOGETHER_MS = 100;
 const FIRST_RETRY_MS = 2_000;
 const LAST_RETRY_MS = 60_000;
 const TYPING_MS = 250;
@@ -60,6 +64,9 @@ class StreamPicker extends Control {
   #typing = 0;
   #pace = new Pace(this, () => this.#load(false));
   #listeners = null;
+  #subscription = null;
+  #isLive = false; // changes arrive
+  #isOutdated = false; // something has changed since the last load began
 
   constructor() {
     super();
@@ -134,7 +141,9 @@ class StreamPicker extends Control {
   connectedCallback() {
     this.adopt("token", "getToken", "value");
     this.#listeners = new AbortController();
-    addEventListener("online", () => this.#problem && this.#load(false), { signal: this.#listeners.signal });
+    const { signal } = this.#listeners;
+    addEventListener("online", () => this.#problem && this.#load(false), { signal });
+    addEventListener("securitypolicyviolation", (event) => this.#forbid(event), { signal });
     this.#pace.start();
     this.#restart();
   }
@@ -142,6 +151,7 @@ class StreamPicker extends Control {
   disconnectedCallback() {
     this.#listeners.abort();
     this.#pace.stop();
+    this.#unfollow();
     this.#loading?.abort();
     clearTimeout(this.#typing);
     clearTimeout(this.#silence);
@@ -175,6 +185,7 @@ class StreamPicker extends Control {
     const org = this.getAttribute("org");
     const server = new URL(this.getAttribute("server") ?? "", ORIGIN).href.replace(/\/?$/, "/");
     // Called late, because a page may set getToken after inserting the element.
+    this.#unfollow();
     this.#directory = org ? new Directory(server, org, () => this.#giveToken?.()) : null;
     this.#loaded = false;
     this.#reload();
@@ -207,7 +218,8 @@ class StreamPicker extends Control {
       this.#problem = null;
       this.#show();
     }
-    let again = REFRESH_MS;
+    this.#isOutdated = false;
+    let failed = 0; // the delay before the next attempt
     clearTimeout(this.#silence);
     this.#silence = setTimeout(() => this.#markSilent(), SILENT_MS);
     try {
@@ -220,20 +232,51 @@ class StreamPicker extends Control {
       this.#view.list(streams);
       this.#chosen = this.#view.stream(this.#value) ?? this.#chosen;
       await this.#find(signal);
+      this.#follow();
     } catch (problem) {
       if (signal.aborted) return false;
       if (!(problem instanceof Problem)) reportError(problem);
       this.#problem = PROBLEMS[problem.kind] ?? PROBLEMS.broken;
       this.#failures += 1;
-      again = problem.retryMs || Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** (this.#failures - 1));
+      failed = problem.retryMs || Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** (this.#failures - 1));
     }
     clearTimeout(this.#silence);
     this.#isSilent = this.#problem !== null;
     this.#loading = null;
     this.#show();
     if (asked) this.#view.say({ problem: this.#problem, isMore: this.#more });
-    if (!this.#problem?.waits) this.#pace.next(again);
+    const usual = this.#isOutdated ? TOGETHER_MS : this.#isLive ? LIVE_REFRESH_MS : REFRESH_MS;
+    if (!this.#problem?.waits) this.#pace.next(failed || usual);
     return true;
+  }
+
+  /** Refresh when streams change. Without a connection for changes, the list is refreshed at intervals. */
+  #follow() {
+    const changed = () => {
+      this.#isOutdated = true;
+      if (!this.#loading) this.#pace.next(TOGETHER_MS);
+    };
+    this.#subscription ??= this.#directory.follow({
+      onChange: changed,
+      onReset: changed,
+      onLive: (isLive) => {
+        this.#isLive = isLive;
+        if (this.isConnected) changed();
+      },
+      onEnd: () => (this.#subscription = null), // the next refresh follows again, or reports the problem
+    });
+  }
+
+  /** Refresh at intervals alone if the page's Content-Security-Policy forbids the WebSocket. */
+  #forbid({ blockedURI }) {
+    if (!/^wss?:/.test(blockedURI) || !this.#subscription) return;
+    this.#subscription.close();
+    this.#subscription = { close() {} };
+  }
+
+  #unfollow() {
+    this.#subscription?.close();
+    [this.#subscription, this.#isLive] = [null, false];
   }
 
   /** Find the selected stream if it is not among those shown. */

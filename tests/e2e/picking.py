@@ -68,7 +68,7 @@ class Builder(Window):
         )
         policy = (
             f"default-src 'none'; script-src 'unsafe-inline' {self.live.base}; style-src 'unsafe-inline'; "
-            f"connect-src 'self' {self.live.base}; img-src {self.live.base}"
+            f"connect-src 'self' {self.live.base} {self.live.base.replace('http', 'ws', 1)}; img-src {self.live.base}"
         )
         return web.Response(text=text, content_type="text/html", headers={"Content-Security-Policy": policy})
 

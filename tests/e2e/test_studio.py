@@ -216,6 +216,18 @@ async def test_a_long_list_has_pages_and_the_way_back(live: Service, streamer: S
     assert await streamer.errors() == []
 
 
+async def test_a_channel_that_another_user_makes_appears_without_polling(live: Service, streamer: Streamer) -> None:
+    await streamer.sign_in("/channels")
+    await streamer.sees(".nothing", "There are no channels yet.")
+    asked = "return performance.getEntriesByType('resource').filter((each) => each.name.includes('/channels?')).length"
+    await eventually(lambda: streamer.browser.run(asked), lambda now: now >= 2)  # the second when the socket is open
+    seen = await streamer.browser.run(asked)
+    await live.api("POST", "channels", {"name": "Made elsewhere"})
+    await streamer.sees(".name", "Made elsewhere")
+    assert await streamer.browser.run(asked) == seen + 1
+    assert await streamer.errors() == []
+
+
 async def test_a_service_that_does_not_answer_is_shown_as_unavailable_until_it_does(
     live: Service, streamer: Streamer
 ) -> None:

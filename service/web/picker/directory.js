@@ -1,5 +1,7 @@
 /** Reads an organization's streams from the service. */
 
+import { Realtime } from "../client/realtime.js";
+
 const TIMEOUT_MS = 10_000;
 /** The service's maximum page size. */
 const MOST_AT_ONCE = 100;
@@ -18,14 +20,22 @@ export class Problem extends Error {
 const KINDS = { 401: "expired", 403: "forbidden", 404: "unknown", 429: "busy", 503: "busy" };
 
 export class Directory {
+  #server;
   #address;
   #getToken;
   #token = "";
 
   /** `server` ends with a slash. `getToken` returns a token or a promise of one; it is called again when the last one is rejected. */
   constructor(server, organization, getToken) {
+    this.#server = server.replace(/\/$/, "");
     this.#address = `${server}api/pub/v1/orgs/${encodeURIComponent(organization)}/conference/streams`;
     this.#getToken = getToken;
+  }
+
+  /** Subscribe to changes of the streams, once they have been read. `handlers`: see `Realtime.subscribe`. */
+  follow(handlers) {
+    const realtime = new Realtime({ baseUrl: this.#server, authorization: () => withScheme(this.#token) });
+    return realtime.subscribe(new URL(this.#address).pathname.slice(new URL(`${this.#server}/`).pathname.length - 1), handlers);
   }
 
   /** Return the first `wanted` streams, newest first, and whether there are `more`. Throws Problem, or AbortError if `signal` is aborted. */
@@ -78,6 +88,10 @@ export class Directory {
       reportError(problem); // an error in the page's function
     }
     if (!this.#token) throw new Problem("signin");
-    return this.#token.includes(" ") ? this.#token : `Token ${this.#token}`;
+    return withScheme(this.#token);
   }
+}
+
+function withScheme(token) {
+  return token.includes(" ") ? token : `Token ${token}`;
 }
