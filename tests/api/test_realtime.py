@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from providers.base import InputUid
 from service.api.realtime.sockets import SOCKET
 from tests.api.conftest import Api
 from tests.api.people import Person, new_user
@@ -152,3 +153,27 @@ async def test_members_settings_notifications_and_conferences_are_covered(api: A
         call = await socket.change()
         assert (call["action"], call["resource_id"]) == ("added", channel)
         assert call["resource"]["participant_count"] == 1
+
+
+async def test_visitors_receive_changes_of_the_status_and_users_what_lies_behind_them(api: Api, ada: Person) -> None:
+    channel = await ada.channel()
+    conference = f"{api.base}/channels/{channel}/conference"
+    public = f"{api.public(channel)}/stream_status"
+    async with socket_of(api.client) as visitor, socket_of(api.client) as user:
+        await visitor.subscribed(public)
+        for path in (f"{conference}/create_stream", f"{api.base}/conference/streams", f"{conference}/stream_sessions"):
+            await user.subscribed(path, ada.token)
+        made = await ada.made(f"channels/{channel}/conference/create_stream")
+        added = {each["channel"]: each for each in await user.changes(2)}
+        stream = added[f"{conference}/create_stream"]
+        assert (stream["action"], stream["resource_id"]) == ("added", made["stream_uid"])
+        assert "stream_key" not in stream["resource"]
+        assert added[f"{api.base}/conference/streams"]["resource"]["channel"] == channel
+        for happens, state in ((api.provider.connect, "connecting"), (api.provider.make_watchable, "live")):
+            happens(InputUid(made["stream_uid"]))
+            status = await visitor.change()
+            assert (status["channel"], status["action"], status["resource"]["state"]) == (public, "changed", state)
+        seen = [await user.change()]
+        while seen[-1]["channel"] != f"{conference}/stream_sessions":
+            seen.append(await user.change())
+        assert seen[-1]["action"] == "added" and seen[0]["resource"]["state"] == "connecting"

@@ -10,13 +10,14 @@ from sqlalchemy import update
 
 from service.api.event_forms import NOTIFICATIONS
 from service.api.realtime.paths import COVERED
+from service.api.stream_changes import BROADCAST_EVENTS
 from service.store import tables
 from service.wiring.domain import Conference
 from tests.api.conftest import Api
 from tests.api.people import Person, new_user
 from tests.api.realtime import quiet, socket_of
 
-NO_GET = {NOTIFICATIONS}
+NO_GET = {NOTIFICATIONS, BROADCAST_EVENTS}
 """Covered paths that are events only."""
 
 

@@ -36,7 +36,8 @@ longer kept, the answer is `{"action": "gone"}`: subscribe without `since` and G
 
 **Channels.** Below `/api/pub/v1/orgs/<org>`: `/channels`, `/channels/<C>`, `…/messages`, `…/messages/<id>`,
 `…/members`, `…/members/<user>`, `…/members/<user>/notification_settings`, `…/conference/create_stream`,
-`…/conference/recorded_streams`, `…/conference/stream_sessions`, `…/conference/stream_health`, `/conference/streams`,
+`…/conference/recorded_streams`, `…/conference/stream_sessions`, `…/conference/stream_health` (findings),
+`…/conference/broadcast_events` (what the provider reports), `/conference/streams`,
 `/users/<user>/joined-channels` (with the user's unread counts), `…/joined-channels/<C>`, `/users/<user>/dm-channels`,
 `…/dm-channels/<C>`, `/users/<user>/notifications` and `/users/<user>/active_conferences`. For visitors:
 `/api/pub/public/v1/orgs/<org>/channels/<C>/conference/stream_status`.

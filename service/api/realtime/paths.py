@@ -11,8 +11,7 @@ from service.api import channels, members, messages, notifications
 from service.api.conference import CONFERENCE, ORGANIZATION
 from service.api.event_forms import ACTIVE_CONFERENCES, NOTIFICATIONS
 from service.api.joined import DIRECT, JOINED
-from service.api.public_schemas import PATH as PUBLIC
-from service.api.public_schemas import STATUS
+from service.api.stream_changes import BROADCAST_EVENTS, STREAM_STATUS
 from service.domain.access import only_self
 from service.domain.accounts import Identity
 from service.domain.conversation.channels import Channels
@@ -28,7 +27,6 @@ from service.domain.paging import PageRequest
 MAX_PATH = 512
 """The longest path, in characters. All covered paths are shorter."""
 
-STREAM_STATUS = PUBLIC + STATUS
 NO_SUCH_PATH = "There are no changes of this path. See “Real-time” in the API reference for the paths."
 
 _HOLE = re.compile(r"\{(\w+)\}")
@@ -187,6 +185,7 @@ _CHECKS: dict[str, Check | None] = {
     CONFERENCE + "/recorded_streams": _of_channel,
     CONFERENCE + "/stream_sessions": _of_channel,
     CONFERENCE + "/stream_health": _of_channel,
+    BROADCAST_EVENTS: _of_channel,
     STREAM_STATUS: None,
 }
 """The covered paths. None: public."""
