@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from service.api import channels, joined, members, messages, notifications
+from service.api import channels, joined, members, messages, notifications, webhooks
 from service.api.channels import channel_answer
 from service.api.event_forms import (
     ACTIVE_CONFERENCES,
@@ -25,6 +25,7 @@ from service.api.members import member_answer
 from service.api.message_schemas import message_answer
 from service.api.notifications import settings_answer
 from service.api.stream_changes import describe_stream
+from service.api.webhook_schemas import webhook_answer
 from service.domain.entities import Channel, ChannelType, Joined, Member
 from service.domain.events.changes import (
     CallChanged,
@@ -38,8 +39,9 @@ from service.domain.events.changes import (
     MessageAdded,
     MessageChanged,
     SettingsChanged,
+    WebhookChanged,
 )
-from service.domain.events.event import Action, NewEvent
+from service.domain.events.event import Action, Audience, NewEvent, Scope
 
 UNREAD = ("unread_message_count", "unread_mention_count")
 
@@ -73,8 +75,18 @@ def _described(change: Change) -> Iterator[NewEvent]:
             yield from _settings_changed(member)
         case CallChanged():
             yield from _call_changed(change)
+        case WebhookChanged():
+            yield _webhook_changed(change)
         case _:
             yield from describe_stream(change)
+
+
+def _webhook_changed(change: WebhookChanged) -> NewEvent:
+    webhook = change.webhook
+    where = webhooks.PATH.format(organization_id=webhook.organization_id)
+    resource = some(webhook_answer(webhook), ("id", *change.fields))
+    audience = Audience(Scope.ORGANIZATION) if webhook.user_id is None else Audience(Scope.USER, webhook.user_id)
+    return NewEvent(webhook.organization_id, where, Action.CHANGED, str(webhook.id), resource, audience)
 
 
 def _message_added(change: MessageAdded) -> Iterator[NewEvent]:

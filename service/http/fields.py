@@ -42,8 +42,8 @@ _PORT = "(?:[0-9]{1,4}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9
 _CHARACTER = r"(?:[A-Za-z0-9._~:/?#\[\]@!$&()*+,;=-]|%[0-9A-Fa-f]{2})"
 URL_PATTERN = rf"^[Hh][Tt][Tt][Pp][Ss]?://(?:\[(?:{_IPV6})\]|{_IPV4}|{_NAME})(?::{_PORT})?(?:[/?#]{_CHARACTER}*)?$"
 """An http(s) URL: a host name or address (IPv4 as four numbers, not 0.…), a port and ASCII as RFC 3986 has it; quotation marks of
-either kind, angle brackets and other characters that URLs do not hold are sent percent-encoded. Private addresses are allowed: only
-browsers load these URLs, never the service, and its visitors may be in a private network."""
+either kind, angle brackets and other characters that URLs do not hold are sent percent-encoded. Private addresses are allowed:
+visitors may be in a private network. The URLs that the service itself calls are checked besides (`domain.outgoing`)."""
 
 HttpUrl = Annotated[str, Field(max_length=MAX_URL, pattern=URL_PATTERN)]
 

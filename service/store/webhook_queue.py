@@ -17,7 +17,7 @@ from sqlalchemy import ColumnElement, and_, delete, exists, false, func, or_, se
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.domain.webhooks.ports import Figures, Lease
-from service.domain.webhooks.webhook import Delivery, DeliveryStatus, Disabled, Outcome
+from service.domain.webhooks.webhook import Delivery, DeliveryStatus, Disabled, Missed, Outcome
 from service.store.connections import Connections
 from service.store.conversation_tables import former_members, members
 from service.store.events import event_heads, events
@@ -138,8 +138,9 @@ class StoredQueue:
     async def move(self, lease: Lease, cursor: int, until: datetime) -> bool:
         return await self._moved(lease, until, last_event_id=cursor)
 
-    async def miss(self, lease: Lease, first: int, last: int, until: datetime) -> bool:
-        return await self._moved(lease, until, last_event_id=last, missed_first=first, missed_last=last)
+    async def miss(self, lease: Lease, missed: Missed, until: datetime) -> bool:
+        values = {"last_event_id": missed.last, "missed_first": missed.first, "missed_last": missed.last}
+        return await self._moved(lease, until, **values)
 
     async def _moved(self, lease: Lease, until: datetime, **values: Any) -> bool:
         """Set the cursor to behind the event that waits for its next attempt, if there is one."""

@@ -15,5 +15,5 @@ from service.store import Store
 def make_deliverer(store: Store, outgoing: Outgoing, limits: DeliveryLimits, clock: Clock, spawn: Spawn) -> Deliverer:
     """Return the deliverer, not started."""
     counts = DeliveryCounts()
-    tools = Tools(store.webhook_queue, store.events, outgoing, PAYLOADS, limits, clock, counts.note)
+    tools = Tools(store.webhook_queue, store, store.events, outgoing, PAYLOADS, limits, clock, counts.note)
     return Deliverer(tools, counts, spawn)

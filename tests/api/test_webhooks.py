@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
@@ -20,7 +21,7 @@ from service.viewers.memory import MemoryViewers
 from service.wiring.domain import Conference, Ports, assembled
 from tests.api.conftest import MEETING_SIGNER, Api
 from tests.api.people import Person, new_user
-from tests.receiver import LOOPBACK, Receiver, answering, receiving
+from tests.receiver import LOOPBACK, Received, Receiver, answer, answering, receiving
 from tests.waiting import until
 
 EVERYTHING = [{"channel_pattern": "/**"}]
@@ -151,7 +152,7 @@ async def test_a_new_webhook_has_the_shape_of_the_contract(api: Api, boss: Perso
         ({"endpoint_url": "http://10.0.0.1/"}, "endpoint_url"),
         ({"endpoint_url": "https://[::1]/"}, "endpoint_url"),
         ({"endpoint_url": "https://2852039166/"}, "endpoint_url"),
-        ({"endpoint_url": "https://0x7f.0.0.1:8443/"}, None),
+        ({"endpoint_url": "https://0x7f.0.0.1:8443/"}, "endpoint_url"),
         ({"endpoint_url": "ftp://example.com/"}, "endpoint_url"),
         ({"endpoint_url": "https://user:pw@example.com/"}, "endpoint_url"),
         ({"endpoint_url": "https://example.com/" + "a" * 2048}, "endpoint_url"),
@@ -221,8 +222,9 @@ async def test_only_what_is_subscribed_to_is_delivered(boss: Person, receiver: R
     )
     message = await boss.say(channel)
     await boss.patch(f"channels/{channel}/messages/{message['id']}", {"body": {"version": 3, "chunks": []}})
-    await until(lambda: bool(receiver.received))
-    found = [each.message for each in receiver.received if each.message["channel"].endswith("/messages")]
+    path = f"channels/{channel}/messages"
+    await until(lambda: any(path in each.message["channel"] for each in receiver.received))
+    found = [each.message for each in receiver.received if path in each.message["channel"]]
     assert [each["action"] for each in found] == ["changed"]
     assert webhook["channel_subscriptions"][1]["is_removals_subscribed"] is False
 
@@ -363,6 +365,45 @@ async def test_an_endpoint_that_is_gone_disables_its_webhook_at_once(boss: Perso
     disabled = await settled(boss, webhook, is_enabled=False)
     assert disabled["disabled_because"] == "gone"
     assert len(receiver.received) == 1
+
+
+async def test_that_a_webhook_was_disabled_is_an_event_for_the_others(boss: Person, receiver: Receiver) -> None:
+    channel = await boss.channel()
+    async with receiving() as gone:
+        gone.behaviour = answering(410)
+        pattern = [{"channel_pattern": "/api/pub/v1/orgs/*/webhooks"}]
+        await hook(boss, receiver.url, channel_subscriptions=pattern)
+        webhook = await hook(boss, gone.url)
+        await boss.say(channel)
+        await until(lambda: bool(receiver.received))
+    message = receiver.received[0].message
+    assert (message["action"], message["resource_id"]) == ("changed", webhook["id"])
+    assert message["resource"] == {"id": webhook["id"], "is_enabled": False, "disabled_because": "gone"}
+
+
+async def test_a_channel_that_becomes_private_leaves_the_view_of_the_organization(
+    boss: Person, receiver: Receiver
+) -> None:
+    channel = await boss.channel("Open")
+    marker = await boss.channel("Marker")
+    await hook(boss, receiver.url)
+    private = asyncio.Event()
+
+    async def wait(received: Received, writer: asyncio.StreamWriter) -> None:
+        await private.wait()
+        await answer(received, writer)
+
+    receiver.behaviour = wait
+    await boss.say(marker)
+    await until(lambda: bool(receiver.received))
+    await boss.say(channel, "said in public, read in private")
+    assert (await boss.patch(f"channels/{channel}", {"is_private": True}))[0] == 200
+    private.set()
+    last = await boss.say(marker)
+    await until(lambda: any(each.message["resource_id"] == last["id"] for each in receiver.received))
+    of_it = [each.message for each in receiver.received if each.message["resource_id"] == channel]
+    assert [each["action"] for each in of_it] == ["removed"]
+    assert b"read in private" not in b"".join(each.body for each in receiver.received)
 
 
 async def test_an_event_can_be_sent_again_and_events_replayed(boss: Person, receiver: Receiver) -> None:

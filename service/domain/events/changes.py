@@ -16,6 +16,7 @@ from service.domain.entities import Channel, Member, Message
 from service.domain.events.event import NewEvent
 from service.domain.health.diagnostics import HealthFinding
 from service.domain.status.stream_status import StreamStatus
+from service.domain.webhooks.webhook import Webhook
 
 if TYPE_CHECKING:  # sessions.py records these changes
     from service.domain.streams.sessions import StreamSession
@@ -169,6 +170,14 @@ class FindingEnded:
     code: str
 
 
+@dataclass(frozen=True, slots=True)
+class WebhookChanged:
+    """The service has changed the state of a webhook."""
+
+    webhook: Webhook
+    fields: tuple[str, ...]
+
+
 ConversationChange = (
     MessageAdded
     | MessageChanged
@@ -186,7 +195,7 @@ BroadcastChange = BroadcastReported | RecordingAdded | FindingBegan | FindingEnd
 
 StreamChange = StreamAdded | StreamChanged | StreamRemoved | SessionAdded | SessionChanged | BroadcastChange
 
-Change = ConversationChange | StreamChange
+Change = ConversationChange | StreamChange | WebhookChanged
 
 Describe = Callable[[Change], Sequence[NewEvent]]
 """Returns the events of a change."""

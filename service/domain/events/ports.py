@@ -20,6 +20,7 @@ if TYPE_CHECKING:  # their modules use these ports
     from service.domain.streams.broadcasts import BroadcastStore
     from service.domain.streams.health_watch import FindingStore
     from service.domain.streams.sessions import SessionStore
+    from service.domain.webhooks.ports import DeliveryQueue
 
 
 class Transaction(Protocol):
@@ -61,6 +62,9 @@ class Transaction(Protocol):
 
     @property
     def inboxes(self) -> InboxRecords: ...
+
+    @property
+    def webhook_queue(self) -> DeliveryQueue: ...
 
     def record(self, change: Change) -> None:
         """Record a change. Its events are appended to the log at the end of the transaction, in the order of the calls."""

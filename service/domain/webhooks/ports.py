@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from service.domain.paging import PageRequest
-from service.domain.webhooks.webhook import Delivery, DeliveryStatus, Disabled, Outcome, Webhook
+from service.domain.webhooks.webhook import Delivery, DeliveryStatus, Disabled, Missed, Outcome, Webhook
 
 
 class WebhookStore(Protocol):
@@ -88,8 +88,8 @@ class DeliveryQueue(Protocol):
     async def move(self, lease: Lease, cursor: int, until: datetime) -> bool:
         """Set the cursor, end the attempts of the event before it, and extend the lease."""
 
-    async def miss(self, lease: Lease, first: int, last: int, until: datetime) -> bool:
-        """Set the cursor to `last`, and store that these events were purged before their delivery."""
+    async def miss(self, lease: Lease, missed: Missed, until: datetime) -> bool:
+        """Set the cursor behind these events, and store that they were purged before their delivery."""
 
     async def finish_requested(self, lease: Lease, delivery: Delivery, outcome: Outcome) -> bool:
         """Store the result of a requested delivery."""

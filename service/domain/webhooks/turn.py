@@ -9,7 +9,7 @@ and the next turn repeats the attempt with the same `webhook-id`.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TypeVar
@@ -19,15 +19,16 @@ import structlog
 
 from service.clock import Clock
 from service.domain.errors import Unavailable
-from service.domain.events.event import Event, Scope
-from service.domain.events.ports import EventLog
+from service.domain.events.changes import WebhookChanged
+from service.domain.events.event import Action, Event, Scope
+from service.domain.events.ports import EventLog, Transactions
 from service.domain.identifiers import UUID_FORM
 from service.domain.outgoing import Outgoing
 from service.domain.webhooks.attempt import GONE, attempt
 from service.domain.webhooks.limits import DeliveryLimits
 from service.domain.webhooks.ports import DeliveryQueue, Lease
 from service.domain.webhooks.signature import message_id, ping_id
-from service.domain.webhooks.webhook import Delivery, DeliveryStatus, Disabled, Outcome, Webhook
+from service.domain.webhooks.webhook import Delivery, DeliveryStatus, Disabled, Missed, Outcome, Webhook
 
 log = structlog.get_logger(__name__)
 
@@ -52,9 +53,10 @@ class Payloads:
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """What all turns use. `note` counts an outcome; `disabled` records the event about a webhook."""
+    """What all turns use. `note` counts an outcome."""
 
     queue: DeliveryQueue
+    transactions: Transactions
     log: EventLog
     outgoing: Outgoing
     payloads: Payloads
@@ -106,10 +108,9 @@ class Turn:
         if head.first_id - 1 > self.cursor:
             await self._miss(head.first_id - 1)
         page = await self._tools.log.events(organization_id, self.cursor, limit)
-        readable = await self._readable(page)
         stored = self.cursor
         for event in page:
-            if event.id in readable and any(each.matches(event) for each in self._webhook.subscriptions):
+            if any(each.matches(event) for each in self._webhook.subscriptions) and await self._may_see(event):
                 if self.cursor != stored:
                     await self._pass_by()
                 if not await self._deliver(event) or not self._has_time():
@@ -129,10 +130,13 @@ class Turn:
 
     async def _miss(self, last: int) -> None:
         """Store that the events after the cursor were purged, and continue behind them."""
-        log.warning("webhook missed purged events", webhook=str(self._webhook.id), first=self.cursor + 1, last=last)
-        _held(await self._tools.queue.miss(self._lease, self.cursor + 1, last, self._tools.until()))
+        missed = Missed(self.cursor + 1, last)
+        log.warning("webhook missed purged events", webhook=str(self._webhook.id), first=missed.first, last=last)
+        self._webhook = replace(self._webhook, retry_index=0, next_attempt_at=None, missed=missed)
+        async with self._tools.transactions.transaction() as tx:
+            _held(await tx.webhook_queue.miss(self._lease, missed, self._tools.until()))
+            tx.record(WebhookChanged(self._webhook, ("missed_events",)))
         self.cursor = last
-        self._webhook = replace(self._webhook, retry_index=0, next_attempt_at=None)
 
     async def _deliver(self, event: Event) -> bool:
         """Attempt to deliver an event. Return whether it was successful."""
@@ -145,10 +149,21 @@ class Turn:
             self.cursor = event.id
             return True
         retry, disabled = self._after_failure(delivery, outcome)
-        _held(await self._stored(lambda: self._tools.queue.fail(self._lease, delivery, outcome, retry, disabled)))
-        if disabled is not None:
-            log.warning("webhook disabled", webhook=str(self._webhook.id), because=disabled.value)
+        _held(await self._stored(lambda: self._failed(delivery, outcome, retry, disabled)))
         return False
+
+    async def _failed(
+        self, delivery: Delivery, outcome: Outcome, retry: Delivery | None, disabled: Disabled | None
+    ) -> bool:
+        async with self._tools.transactions.transaction() as tx:
+            held = await tx.webhook_queue.fail(self._lease, delivery, outcome, retry, disabled)
+            if held and disabled is not None:
+                tx.record(self._disabled(disabled))
+        return held
+
+    def _disabled(self, because: Disabled) -> WebhookChanged:
+        log.warning("webhook disabled", webhook=str(self._webhook.id), because=because.value)
+        return WebhookChanged(replace(self._webhook, disabled=because), ("is_enabled", "disabled_because"))
 
     def _after_failure(self, delivery: Delivery, outcome: Outcome) -> tuple[Delivery | None, Disabled | None]:
         """Return the next attempt, or the reason why there is none."""
@@ -181,7 +196,7 @@ class Turn:
         if requested.event_id is None:
             return await self._attempt(ping_id(requested.id), self._tools.payloads.ping(self._webhook, requested))
         found = await self._tools.log.events(self._webhook.organization_id, requested.event_id - 1, 1)
-        if not found or found[0].id != requested.event_id or not await self._readable(found):
+        if not found or found[0].id != requested.event_id or not await self._may_see(found[0]):
             return Outcome(DeliveryStatus.FAILED, self._tools.clock.now(), 0.0, error=NOT_READABLE)
         id_ = message_id(self._webhook.organization_id, requested.event_id)
         return await self._attempt(id_, self._tools.payloads.event(found[0]))
@@ -221,15 +236,15 @@ class Turn:
                 await asyncio.sleep(STORE_PAUSE)
 
     async def _disable(self, because: Disabled) -> None:
-        _held(await self._tools.queue.disable(self._lease, because, self._tools.clock.now()))
-        log.warning("webhook disabled", webhook=str(self._webhook.id), because=because.value)
+        async with self._tools.transactions.transaction() as tx:
+            _held(await tx.webhook_queue.disable(self._lease, because, self._tools.clock.now()))
+            tx.record(self._disabled(because))
 
-    async def _readable(self, page: Sequence[Event]) -> set[int]:
-        """Return the ids of the events that the webhook may see, by the rights of this moment."""
-        user_id = self._webhook.user_id
-        wanted = {each.id: channel for each in page if (channel := _channel_of(each)) is not None}
-        channels = await self._tools.queue.readable(user_id, set(wanted.values())) if wanted else set()
-        return {each.id for each in page if _is_readable(each, user_id, wanted.get(each.id), channels)}
+    async def _may_see(self, event: Event) -> bool:
+        """Return whether the webhook may see the event, by the rights of this moment."""
+        user_id, channel_id = self._webhook.user_id, _channel_of(event)
+        channels = set() if channel_id is None else await self._tools.queue.readable(user_id, [channel_id])
+        return _is_readable(event, user_id, channel_id, channels)
 
 
 def _is_readable(event: Event, user_id: UUID | None, channel_id: UUID | None, channels: set[UUID]) -> bool:
@@ -240,7 +255,8 @@ def _is_readable(event: Event, user_id: UUID | None, channel_id: UUID | None, ch
         case Scope.PUBLIC:
             return True
         case Scope.ORGANIZATION:
-            return channel_id is None or channel_id in channels
+            # What is removed has only an id: a public channel that became private is removed from this audience's view.
+            return channel_id is None or channel_id in channels or event.action is Action.REMOVED
         case Scope.MEMBERS:
             return channel_id in channels
         case Scope.USER:
@@ -253,8 +269,11 @@ def _channel_of(event: Event) -> UUID | None:
         return event.audience.subject
     if event.audience.scope is not Scope.ORGANIZATION:
         return None
-    before, _, after = event.channel.partition("/channels/")
-    written = after.partition("/")[0] or (event.resource_id if f"{before}/channels" == event.channel else "")
+    written = event.channel.partition("/channels/")[2].partition("/")[0]
+    if event.channel.endswith("/channels"):
+        written = event.resource_id
+    elif not written:
+        written = str((event.resource or {}).get("channel_id", ""))
     return UUID(written) if UUID_FORM.fullmatch(written) else None
 
 
