@@ -126,8 +126,12 @@ class _Playback:
         return answers.document(request, found, max_age(MULTIVARIANT_MAX_AGE))
 
     def _early_multivariant(self, request: web.Request, broadcast: Broadcast) -> web.Response:
-        text = hls.multivariant(broadcast.view(live=True), f"../../{broadcast.info.uid}/live/", f"?{EARLY}")
-        return answers.document(request, Document(text.encode(), answers.HLS), "no-store")
+        def render() -> str:
+            return hls.multivariant(broadcast.view(live=True), f"../../{broadcast.info.uid}/live/", f"?{EARLY}")
+
+        name = f"video.m3u8?{EARLY}"
+        found = self._documents.find(broadcast, name) or self._documents.render(broadcast, name, answers.HLS, render)
+        return answers.document(request, found, max_age(LIVE_MAX_AGE))
 
     async def _wait_until_playable(self, broadcast: Broadcast) -> None:
         """Hold the request of a player that waits for the beginning: it saves the player a round trip."""

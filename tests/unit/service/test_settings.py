@@ -115,6 +115,7 @@ def test_rtmp_listens_on_the_host_of_http_by_default() -> None:
             " not '480p,480p'",
         ),
         ("MAX_TRANSCODES", "65", "must be a number from 0 to 64, not '65'"),
+        ("LOW_LATENCY_PART_SECONDS", "2", "must be a number of seconds from 0.2 to 1.0, like 0.5, not '2'"),
         ("NEW_VISITORS_PER_ADDRESS", "0", "must be a number of visitors per minute from 1 to 1000000, not '0'"),
         ("REQUESTS_PER_CALLER", "0", "must be a number of requests per minute from 1 to 1000000, not '0'"),
         ("LOG_LEVEL", "loud", "must be debug, info, warning or error, not 'loud'"),
