@@ -159,7 +159,7 @@ def _profile(desk: Desk, token: str) -> ProfileAnswer:
         name=agent.name,
         available_name=agent.name,
         display_name=agent.name,
-        email=agent.email,
+        email=agent.email or "",
         avatar_url=agent.avatar_url or "",
         role=role,
         type=None,

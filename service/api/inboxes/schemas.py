@@ -291,7 +291,7 @@ class ProfileAnswer(Answer):
     name: str
     available_name: str
     display_name: str
-    email: str | None
+    email: str
     avatar_url: str
     role: Literal["administrator", "agent"]
     type: str | None
