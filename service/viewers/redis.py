@@ -121,6 +121,7 @@ class RedisViewers:
     async def count(self, stream_uid: InputUid, now_ms: int) -> ViewerCount:
         if self._unavailable or self._closed:
             return self._last_good(stream_uid, now_ms)
+        # Not asked at once: the counts of many streams share the next flush's round trip.
         ask = _CountRequest(stream_uid, now_ms, asyncio.get_running_loop().create_future())
         self._asks.append(ask)
         self._work.set()
@@ -135,6 +136,7 @@ class RedisViewers:
         return ViewerCount(0, now_ms, degraded=True) if last is None else ViewerCount(last.value, last.as_of_ms, True)
 
     async def visitors(self, stream_uid: InputUid, since_ms: int) -> set[bytes]:
+        # A count is answered after the heartbeats before it were sent: so they are in the set that is read.
         flushed = await self.count(stream_uid, self._clock.unix_ms())
         if flushed.degraded:
             raise Unavailable("Redis does not answer.")
@@ -238,6 +240,7 @@ class RedisViewers:
     async def _deliver(self, asks: list[_CountRequest]) -> list[int]:
         asked = [(ask.stream_uid, ask.now_ms) for ask in asks]
         for _ in range(self._limits.max_rounds):
+            # `drain` returns everything when the connection is new, so a broken one costs one more round.
             values = await self._sets.exchange(self._beats.drain(), asked)
             if not self._beats.send_all:
                 return values

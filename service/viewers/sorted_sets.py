@@ -73,6 +73,7 @@ class SortedSets:
             return
         theirs = await self._time_source(self._redis)
         after = self._clock.unix_ms()
+        # Redis read its clock about half-way through the round trip, as NTP assumes (RFC 5905 §8).
         offset = theirs - (before + after) // 2
         if self._offset_ms is None or abs(offset - self._offset_ms) > after - before + 1:
             self._offset_ms = offset
@@ -85,13 +86,16 @@ class SortedSets:
         """
         offset = self._offset_ms or 0
         chunks = iter(_chunks(batch, offset, self._limits.zadd_chunk))
+        # No MULTI: every command may be repeated alone, and Redis may serve others in between.
         pipeline = self._redis.pipeline(transaction=False)
         while part := list(islice(chunks, self._limits.pipeline_chunk // self._limits.zadd_chunk)):
             if len(pipeline):
                 await pipeline.execute()
             for stream_uid, arguments in part:
+                # GT: a heartbeat that is sent again never makes a visitor older than Redis knows.
                 pipeline.execute_command("ZADD", _key(stream_uid), "GT", *arguments)
         streams = list(dict.fromkeys(stream_uid for (stream_uid, _), _ in batch))
+        # "(" excludes the bound itself (ZRANGE BYSCORE): a visitor exactly that old is kept.
         expired = f"({self._clock.unix_ms() + offset - WINDOW_MS - TRIM_MARGIN_MS}"
         for stream_uid in streams:
             self._trim(pipeline, stream_uid, expired)
@@ -115,6 +119,7 @@ class SortedSets:
         while True:
             cursor, scanned = await self._redis.zscan(_key(stream_uid), cursor, count=self._limits.scan_at_once)
             part = cast(list[tuple[bytes, float]], scanned)
+            # ZSCAN may return a member twice: a set counts it once.
             found.update(member for member, at in part if at >= score)
             if cursor == 0:
                 return found
@@ -137,6 +142,7 @@ class SortedSets:
 
 
 def _key(stream_uid: InputUid) -> str:
+    # The braces keep all keys of a stream on one node of a cluster (Redis cluster specification, hash tags).
     return f"viewers:{{{stream_uid}}}"
 
 

@@ -53,6 +53,7 @@ def multivariant(view: BroadcastView, base: str, query: str = "") -> str:
     """
     audio = view.audio
     lines = ["#EXTM3U", f"#EXT-X-VERSION:{VERSION}"]
+    # RFC 8216 §4.3.5.1: it speaks for all segments of all playlists.
     if all(segment.independent for track in view.presented for segment in track.segments):
         lines.append("#EXT-X-INDEPENDENT-SEGMENTS")
     if view.videos and audio is not None:
@@ -71,6 +72,7 @@ def _stream_inf(track: TrackView, audio: TrackView | None) -> str:
     init = _newest_init(track)
     codecs = [init.codec] + ([_newest_init(audio).codec] if audio else [])
     attributes = [
+        # The peak of all renditions played together (RFC 8216 §4.3.4.2), never 0 for a stream that has just begun.
         f"BANDWIDTH={max(1, track.peak_rate + (audio.peak_rate if audio else 0))}",
         f"AVERAGE-BANDWIDTH={max(1, track.average_rate + (audio.average_rate if audio else 0))}",
         f'CODECS="{",".join(codecs)}"',
@@ -78,6 +80,7 @@ def _stream_inf(track: TrackView, audio: TrackView | None) -> str:
     if init.width and init.height:
         attributes.append(f"RESOLUTION={init.width}x{init.height}")
     if init.frame_rate:
+        # Three decimals (RFC 8216 §4.3.4.2).
         attributes.append(f"FRAME-RATE={init.frame_rate:.3f}")
     if audio:
         attributes.append(f'AUDIO="{AUDIO_GROUP}"')
@@ -128,6 +131,7 @@ def live_playlist(view: BroadcastView, track: TrackView, segments: str, *, delta
     lines = [*_head(track, view.target_duration, DELTA_VERSION if skipped else VERSION), *_server_control(view)]
     if skipped:
         lines.append(f"#EXT-X-SKIP:SKIPPED-SEGMENTS={skipped}")
+        # The tags before a skipped segment are skipped with it; those of the first one listed are not (RFC 8216bis §6.2.5.1).
         changes = track.segments[skipped].discontinuity - track.segments[skipped - 1].discontinuity
         lines += ["#EXT-X-DISCONTINUITY"] * changes
     first_with_parts = _first_with_parts(view, track) if view.part_target else None
@@ -168,6 +172,7 @@ def vod_playlist(track: TrackView, segments: str) -> str:
 def _head(track: TrackView, target_duration: int, version: int = VERSION) -> list[str]:
     lines = ["#EXTM3U", f"#EXT-X-VERSION:{version}", f"#EXT-X-TARGETDURATION:{target_duration}"]
     if track.segments:
+        # Both must come before the first segment (RFC 8216 §4.3.3.2, §4.3.3.3).
         lines.append(f"#EXT-X-MEDIA-SEQUENCE:{track.segments[0].sequence}")
         lines.append(f"#EXT-X-DISCONTINUITY-SEQUENCE:{track.segments[0].discontinuity}")
     if all(segment.independent for segment in track.segments):
@@ -195,6 +200,7 @@ def _skipped(view: BroadcastView, track: TrackView) -> int:
         left -= sum(_part_seconds(view, part, timescale) for part in track.open.parts)
     for at in range(len(track.segments) - 1, -1, -1):
         if left <= 0:
+            # One segment stays: EXT-X-MAP and program time need one to stand at.
             return min(at + 1, len(track.segments) - 1)
         left -= track.seconds(track.segments[at])
     return 0
@@ -261,7 +267,9 @@ def _edge(view: BroadcastView, track: TrackView, segments: str, discontinuity: i
         yield from _boundary(track, segments, track.open.discontinuity, discontinuity)
         yield from _parts(view, track, segments, track.open.sequence, track.open.discontinuity, track.open.parts)
     else:
+        # Nothing of the next segment is there yet: its first part is the hint.
         following, index = track.segments[-1].sequence + 1, 0
+    # Players request it early, and the server answers when it is there (RFC 8216bis §4.4.5.3).
     yield f'#EXT-X-PRELOAD-HINT:TYPE=PART,URI="{segments}{part_name(track.name, following, index)}"'
     for other in view.presented:
         if other.name != track.name:

@@ -84,6 +84,7 @@ class Broadcast:
         if self._index is None or self._failed:
             raise StorageError("this broadcast accepts no more media")
         try:
+            # A sync that failed in its thread is raised at the next event.
             self.files.check()
             track = self._track(rendition, event.track)
             if isinstance(event, Part):
@@ -166,6 +167,7 @@ class Broadcast:
             return
         self._index.append(index.encode(line))
         if isinstance(line, SegmentLine) and line.kind is TrackKind.VIDEO:
+            # Once a segment: lines of the audio are synced with the next one.
             self._index.sync()
 
     def promise(self, target_duration: int, part_target: float) -> None:
@@ -230,6 +232,7 @@ class Broadcast:
         # If this packager writes audio, `_add_silence` puts so many segments before it.
         silent = len(without_audio(video.segments, audio.segments if audio else [])) if video else 0
         return Resume(
+            # Never one that this rendition has used: its init segment would be overwritten.
             discontinuity=max(newest if joins else newest + 1, latest + 1, 0),
             video_sequence=video.next_sequence if video else self._first,
             audio_sequence=(audio.next_sequence if audio else self._first) + silent,
@@ -281,6 +284,7 @@ class Broadcast:
             if recording is not None:
                 self.files.replace(RECORDING_FILE, encode(recording))
         finally:
+            # Whatever failed: the broadcast is over, and waiting requests are answered.
             self._index, self.ended = None, True
             index_file.seal()
             self.version += 1

@@ -44,6 +44,7 @@ class DiskFile:
             raise StorageError(f"{self._name} is closed")
         try:
             done = os.write(self._fd, data)
+            # write(2) may write less, for example on a nearly full disk.
             while done < len(data):
                 done += os.write(self._fd, data[done:])
         except OSError as problem:
@@ -100,6 +101,7 @@ class DiskFiles:
         file = self.create(draft)
         try:
             file.append(data)
+            # Atomic (rename(2)): a reader sees the old file or the new one, whole.
             os.replace(self._folder / draft, self._folder / name)
         except OSError as problem:
             raise StorageError(f"{name} could not be written: {problem.strerror}") from problem
@@ -132,6 +134,7 @@ class DiskFiles:
 
     def modified(self) -> float:
         """Return the newest time of modification."""
+        # Not the folder's own time, which only changes with its list of names.
         times = [file.stat().st_mtime for file in self._folder.iterdir()]
         if not times:
             raise FileNotFoundError(f"{self._folder.name} has no files")
@@ -192,6 +195,7 @@ class DiskBackend:
     def free_space(self) -> int:
         """Ask the file system what an unprivileged process may use."""
         stat = os.statvfs(self._root)
+        # Not f_bfree, which counts the blocks reserved for root (statvfs(3)).
         return stat.f_bavail * stat.f_frsize
 
     def close(self) -> None:

@@ -114,6 +114,7 @@ def _stored(view: InitView | SegmentView) -> dict[str, Any]:
 
 
 def _line(fields: dict[str, Any]) -> bytes:
+    # ASCII without line feeds, whatever a name contains: a line feed ends a line.
     return json.dumps(fields, separators=(",", ":")).encode() + b"\n"
 
 
@@ -133,10 +134,12 @@ def decode(data: bytes) -> tuple[BroadcastInfo, list[Line], int]:
         raise BrokenIndex("the first line is not a broadcast's") from problem
     lines: list[Line] = []
     good = len(rows[0]) + 1
+    # The last one is empty, or half a line.
     for row in rows[1:-1]:
         try:
             lines.append(_decode_line(json.loads(row)))
         except (ValueError, KeyError, TypeError):
+            # What follows was written after the fault and may refer to the lost line.
             break
         good += len(row) + 1
     return info, lines, good

@@ -31,6 +31,7 @@ class StoredParts:
         self.views.append(PartView(part.duration, part.independent))
         self.offsets.append(self.size)
         self.size += len(part.data)
+        # A segment that never ends must not fill the memory. Its parts are read from the file.
         if self.size > MEMORY_BYTES:
             self._chunks = None
         if self._chunks is not None:

@@ -96,6 +96,7 @@ def _set_aside(backend: StorageBackend, uid: str) -> None:
 
 
 def _reopen(files: BroadcastFiles, uid: str) -> Broadcast:
+    # First: the repair below changes the times.
     last_write = files.modified()
     info, lines, good = index.decode(files.read(INDEX_FILE))
     if info.uid != uid:
@@ -106,6 +107,7 @@ def _reopen(files: BroadcastFiles, uid: str) -> Broadcast:
         data = index.begin_line(info) + b"".join(map(index.encode, kept))
         files.replace(INDEX_FILE, data)
         good = len(data)
+    # Half a line would spoil the first one that is appended.
     files.truncate(INDEX_FILE, good)
     broadcast = Broadcast(files, info, files.reopen(INDEX_FILE))
     broadcast.last_write = last_write
@@ -148,6 +150,7 @@ def consistent(lines: Iterable[Line], keep: Callable[[Line], bool] = lambda _: T
             continue
         sequence = line.segment.sequence
         expected = following.setdefault(track, sequence)
+        # A second listing of what was yielded already.
         if sequence < expected:
             continue
         candidates = listings[*track, sequence]
@@ -176,6 +179,7 @@ def is_stored(files: BroadcastFiles, line: Line) -> bool:
     if isinstance(line, InitLine):
         return (files.size(init_name(name, line.init.discontinuity)) or 0) > 0
     size = files.size(segment_name(name, line.segment.sequence))
+    # Larger is whole, too: the file may have got a part that no line lists.
     return size is not None and size >= line.segment.size
 
 
@@ -191,6 +195,7 @@ def _open_segment(files: BroadcastFiles, track: StoredTrack, last_write: float) 
     fragments = boxes.whole_fragments(data, defaults)
     duration = sum(each.duration for each in fragments)
     if duration <= 0:
+        # Its number is free again: the next packager writes it.
         files.delete(name)
         return None
     size = sum(each.size for each in fragments)

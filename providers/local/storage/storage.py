@@ -137,6 +137,7 @@ class Storage:
         if known is not None:
             self._opened.move_to_end(uid)
             return known
+        # It comes from a URL and becomes a file name.
         if not UID.fullmatch(uid):
             return None
         # In a thread: the index of a day is some 20 MB of lines, and takes 2 s.
@@ -144,6 +145,7 @@ class Storage:
         loaded = await self._loading.join(uid, lambda: loop.run_in_executor(None, self._load, uid))
         if loaded is None:
             return None
+        # Several requests may have shared the load; one correction is enough.
         if loaded.correction is not None and uid not in self._opened:
             self._corrected(loaded.correction)
         return self.keep(loaded.broadcast)
@@ -152,6 +154,7 @@ class Storage:
         """Keep a finished broadcast for `open`: all its viewers request it again when it ends."""
         broadcast = self._opened.setdefault(broadcast.info.uid, broadcast)
         segments = sum(each.segments for each in self._opened.values())
+        # One stays, however large: it is the one that was requested.
         while len(self._opened) > 1 and (
             len(self._opened) > self._limits.open_recordings or segments > self._limits.open_segments
         ):

@@ -74,6 +74,7 @@ class StoredTrack:
         finally:
             file.seal()
         fields = {name: getattr(event, name) for name in INIT_FIELDS}
+        # For DASH: Periods whose init segments are equal may continue one another.
         digest = hashlib.sha256(event.data).hexdigest()[:16]
         line = InitLine(self.rendition, self.kind, InitView(**fields, digest=digest, clock_correction=clock_correction))
         self._log(line)
@@ -88,6 +89,7 @@ class StoredTrack:
         stored = self._parts[self._open.sequence]
         if self._file is None or part.sequence != self._open.sequence:
             raise StorageError("a part of a segment that is not open")
+        # On disk first, then listed: a player may request a part in the moment it is listed.
         self._file.append(part.data)
         stored.add(part)
         self.notify()
@@ -105,6 +107,7 @@ class StoredTrack:
             program_time=event.program_time,
             size=self._parts[event.sequence].size,
         )
+        # Before the file is sealed: a segment counts once the index has its line.
         self._log(SegmentLine(self.rendition, self.kind, segment))
         self._file.seal()
         self._parts[event.sequence].seal()
@@ -151,6 +154,7 @@ class StoredTrack:
         last = self.segments[-1] if self.segments else None
         ends = 0.0 if last is None else (last.decode_time + last.duration) / self.timescale(last.discontinuity)
         if self._open is not None:
+            # Its parts were listed, so the next packager must begin behind them.
             ticks = self._open.decode_time + sum(part.duration for part in self._parts[self._open.sequence].views)
             ends = max(ends, ticks / self.timescale(self._open.discontinuity))
         return ends
@@ -229,6 +233,7 @@ class StoredTrack:
 
     def segment(self, sequence: int) -> SegmentView | None:
         """Return the listed segment of this number; None if there is none. Numbers have no gaps."""
+        # An index, not a search: a recording of a day has 43,000 segments a track.
         at = sequence - self.segments[0].sequence if self.segments else -1
         return self.segments[at] if 0 <= at < len(self.segments) else None
 
@@ -255,6 +260,7 @@ class StoredTrack:
 
     def notify(self) -> None:
         """Wake requests that wait for a change."""
+        # A new event each time: a request for the next change must not be woken by this one.
         changed, self.changed = self.changed, asyncio.Event()
         changed.set()
 
@@ -310,6 +316,7 @@ class StoredTrack:
         recent, size = 0.0, 0
         for segment in reversed(self.segments):
             stored = self._parts.get(segment.sequence)
+            # Older ones were dropped before.
             if stored is None:
                 return
             if recent >= MEMORY_TARGETS * self._target:
@@ -318,4 +325,5 @@ class StoredTrack:
             recent += segment.duration / self.timescale(segment.discontinuity)
             size += stored.size
             if size > MEMORY_BYTES:
+                # Offsets stay, for playlists that list the parts; the bytes are in the file.
                 stored.drop_bytes()

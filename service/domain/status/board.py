@@ -113,6 +113,7 @@ class StatusBoard:
         watched = self._loading.get(key) or self._load(key)
         try:
             async with asyncio.timeout(self._limits.load_timeout):
+                # Shielded: a client that gives up must not cancel the load that others wait for.
                 failure = await asyncio.shield(watched.loaded)
         except TimeoutError:
             raise Unavailable("The state of the stream is not known yet.", retry_after=1.0) from None
@@ -193,6 +194,7 @@ class StatusBoard:
             failure = error
         finally:
             del self._loading[watched.key]
+            # A result, not an exception: asyncio would log one that no request is left to read.
             watched.loaded.set_result(failure)
             if failure is not None:
                 self._drop(watched)
@@ -209,6 +211,7 @@ class StatusBoard:
             with suppress(TimeoutError):
                 async with asyncio.timeout_at(watched.due):
                     await watched.wake.wait()
+            # Before the work, not after it: what happens meanwhile wakes the task once more.
             watched.wake.clear()
             watched.recount = False
             if self._loop.time() < watched.due:
@@ -226,6 +229,7 @@ class StatusBoard:
 
     def _admit(self, watched: Watched) -> None:
         if len(self._watched) >= self._limits.max_watched:
+            # The one that was not polled for longest. Only over the limit, so the walk does not matter.
             oldest = max(self._watched.values(), key=lambda each: (not each.asked, each.unasked))
             self._drop(oldest)
             if oldest.task is not None:
@@ -246,6 +250,7 @@ class StatusBoard:
         if input_uid is not None:
             self._by_uid[input_uid] = watched
         watched.input_uid = input_uid
+        # The last state belongs to the other live input.
         watched.state = None
 
     def _remember_unknown(self, watched: Watched) -> None:
@@ -262,6 +267,7 @@ class StatusBoard:
             NotFound: The channel does not exist.
             Unavailable: The store or the provider does not answer in time.
         """
+        # Set before reading, so that a slow provider does not stretch the interval.
         watched.due = self._schedule.next(watched.key, among=len(self._watched), now=self._loop.time())
         try:
             async with asyncio.timeout(self._limits.load_timeout):

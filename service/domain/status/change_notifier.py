@@ -51,6 +51,7 @@ class ChangeNotifier:
         gap = minor_gap(len(self._listeners))
         if major or loop.time() - self._woken_at >= gap:
             self._wake_all()
+        # One timer is enough: it covers every change until it fires.
         elif self._timer is None:
             self._timer = loop.call_at(self._woken_at + gap, self._wake_all)
 
@@ -66,5 +67,6 @@ class ChangeNotifier:
             self._timer = None
         if self._listeners:
             self._woken_at = asyncio.get_running_loop().time()
+        # A copy: a listener may leave while it is woken.
         for wake in list(self._listeners):
             wake()

@@ -88,8 +88,10 @@ def _countdown(state: InputState, before: StreamStatus | None, now: datetime) ->
     if state.is_watchable or not _is_coming(state):
         return 0
     passed = max(0.0, (now - state.as_of).total_seconds())
+    # At least 1: 0 would say that a player can play.
     seconds = max(1, math.ceil(state.seconds_until_watchable - passed))
     if before is not None and before.seconds_until_watchable > 0:
+        # A countdown that rises again reads as a fault.
         seconds = min(seconds, before.seconds_until_watchable)
     return seconds
 

@@ -113,6 +113,7 @@ class FastPathConnection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if not self._buffer:
             self._seen = self._owner.now  # a head that trickles in does not extend its timeout
+            # The empty line ends the head (RFC 9112 §2.1), and a GET without Content-Length has no body (§6.3).
             if self._pending is None and not self._handing_over and data.find(b"\r\n\r\n") == len(data) - 4:
                 reply = self._answer(data)  # one whole request, as nearly always
                 if isinstance(reply, WireReply):
@@ -171,6 +172,7 @@ class FastPathConnection(asyncio.Protocol):
         later: LaterReply | None = None
         examined, self._examined = self._examined, 0
         while start < len(buffer):
+            # Three bytes back: the read before may have ended inside the empty line.
             end = buffer.find(b"\r\n\r\n", start + max(0, examined - 3))
             if end < 0 and _METHOD.match(buffer, start) is not None:
                 self._examined = len(buffer) - start
@@ -184,11 +186,13 @@ class FastPathConnection(asyncio.Protocol):
                 later = reply
                 self._handing_over = later is None
                 break
+            # In the order of the requests, as pipelining requires (RFC 9112 §9.3.2).
             answers.append(self._owner.wire(reply))
             self._owner.on_reply(reply)
             start = end + 4
         self._buffer = buffer[start:]
         if answers:
+            # One write: each is a system call and, without Nagle, a packet.
             self._write(answers[0] if len(answers) == 1 else b"".join(answers))
         if later is not None and not self._transport.is_closing():
             self._transport.pause_reading()  # at most one more read comes in meanwhile
@@ -294,6 +298,7 @@ def _has_whole_line_ends(buffer: bytes, start: int, examined: int) -> bool:
     start += examined
     if examined and buffer[start - 1] == CARRIAGE_RETURN:
         start -= 1
+    # Counted in C: a look at each byte in Python would cost more than the answer.
     pairs = buffer.count(b"\r\n", start)
     returns = buffer.count(b"\r", start) - buffer.endswith(b"\r")
     return pairs == returns == buffer.count(b"\n", start)

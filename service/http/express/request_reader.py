@@ -71,6 +71,7 @@ class RequestReader:
         lines = head[plain.end() :]
         if last is not None and lines == last.lines:
             return PlainRequest(plain[1].decode("ascii"), plain[2].decode("ascii"), last.headers, lines)
+        # Put back only after a success: llhttp keeps its error state.
         parser, self._parser = self._parser or _HeadParser(), None
         headers = _plain_fields(parser.fields, lines) if parser.parse(head) and parser.target == plain[2] else None
         if headers is None:
