@@ -11,7 +11,7 @@ import pytest
 from tests.readmes import READMES, ROOT
 
 MAX_LINES = 120
-MAX_PICTURE = 150_000
+MAX_IMAGE = 150_000
 """Bytes of a picture in a README."""
 
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
@@ -58,9 +58,9 @@ def test_the_top_readme_is_short_and_leads_to_all_others() -> None:
 
 
 def test_images_are_small() -> None:
-    pictures = {target(readme, link) for readme in READMES for link in links(readme) if link.endswith(".png")}
-    assert pictures
-    assert all(picture.stat().st_size <= MAX_PICTURE for picture in pictures)
+    images = {target(readme, link) for readme in READMES for link in links(readme) if link.endswith(".png")}
+    assert images
+    assert all(image.stat().st_size <= MAX_IMAGE for image in images)
 
 
 def test_paths_in_code_spans_exist() -> None:

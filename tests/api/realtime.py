@@ -33,9 +33,9 @@ class SocketClient:
                 message = await self.websocket.receive()
             if message.type is not WSMsgType.TEXT:
                 return None
-            told = json.loads(message.data)
-            if not (isinstance(told, dict) and told.get("action") == "position"):
-                return told
+            received = json.loads(message.data)
+            if not (isinstance(received, dict) and received.get("action") == "position"):
+                return received
 
     async def subscribe(self, channel: str, token: str | None = None, **more: Any) -> Any:
         """Subscribe, and return the answer."""
@@ -51,9 +51,9 @@ class SocketClient:
 
     async def change(self) -> Any:
         """Return the next message, which must be a change."""
-        told = await self.receive()
-        assert told is not None and told["action"] in CHANGES, told
-        return told
+        received = await self.receive()
+        assert received is not None and received["action"] in CHANGES, received
+        return received
 
     async def changes(self, count: int) -> list[Any]:
         return [await self.change() for _ in range(count)]

@@ -83,8 +83,8 @@ async def test_check_26_the_status_needs_no_credentials(api: Api) -> None:
     channel = await api.channel()
     for _ in range(2):
         status, answer = await asked(api, api.public(channel) + "/stream_status")
-        told = [answer[name] for name in ("is_connected", "is_watchable", "seconds_until_watchable")]
-        assert (status, told, [type(each) for each in told]) == (200, [False, False, 0], [bool, bool, int])
+        members = [answer[name] for name in ("is_connected", "is_watchable", "seconds_until_watchable")]
+        assert (status, members, [type(each) for each in members]) == (200, [False, False, 0], [bool, bool, int])
         await make_stream(api, channel)  # and once more, with a live input that receives nothing
 
 

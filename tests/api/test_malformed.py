@@ -34,7 +34,7 @@ class Echo(Answer):
     text: str
 
 
-class Nobody:
+class NoAuthenticator:
     """An authenticator for operations that ask for no credentials."""
 
     async def authenticate(self, authorization: str | None) -> Identity:
@@ -57,7 +57,7 @@ async def outermost(request: web.Request, handler: Handler) -> web.StreamRespons
 @pytest.fixture
 async def port(tasks: Tasks) -> AsyncIterator[int]:
     app = web.Application(middlewares=[outermost, envelope(RequestMetrics(CollectorRegistry()))])
-    app.add_routes(bind([echo], Nobody(), Origin(), BodyLimits()))
+    app.add_routes(bind([echo], NoAuthenticator(), Origin(), BodyLimits()))
 
     async with serving(app, lambda *_: None, "127.0.0.1", 0, spawn=tasks.spawn) as bound:
         yield bound

@@ -122,8 +122,8 @@ async def test_the_preview_has_the_live_thumbnail_and_later_the_recordings_one(a
     recording = api.provider.end(uid)
     assert recording is not None
     _, text, _ = await page(api, f"/watch/{api.organization}/{channel}")
-    pictures = re.findall(r'og:image" content="([^"]+)"', text)
-    assert pictures == [api.provider.playback(uid).thumbnail, recording.playback.thumbnail]
+    images = re.findall(r'og:image" content="([^"]+)"', text)
+    assert images == [api.provider.playback(uid).thumbnail, recording.playback.thumbnail]
 
 
 def files() -> list[str]:

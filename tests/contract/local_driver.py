@@ -35,7 +35,7 @@ class LocalDriver:
     async def connect(self, live: LiveInput) -> bool:
         client = await Client.to_input(live)
         client.publish(live.stream_key)
-        level, _ = (await client.hear())[-1]
+        level, _ = (await client.read_statuses())[-1]
         if level == "error":
             await client.close()
             return False

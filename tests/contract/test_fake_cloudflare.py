@@ -471,12 +471,12 @@ async def test_thumbnails_have_the_asked_size(fake: FakeCloudflare, tmp_path: Pa
     """Check 30."""
     live = await fake.create()
     video = await fake.record(live)
-    picture = await fake.deliver(f"/{video}/thumbnails/thumbnail.jpg?time=5s&width=321&height=123&fit=crop")
-    assert picture.headers["Content-Type"] == "image/jpeg"
-    start_of_frame = picture.body.index(b"\xff\xc0")
-    assert struct.unpack(">HH", picture.body[start_of_frame + 5 : start_of_frame + 9]) == (123, 321)
+    thumbnail = await fake.deliver(f"/{video}/thumbnails/thumbnail.jpg?time=5s&width=321&height=123&fit=crop")
+    assert thumbnail.headers["Content-Type"] == "image/jpeg"
+    start_of_frame = thumbnail.body.index(b"\xff\xc0")
+    assert struct.unpack(">HH", thumbnail.body[start_of_frame + 5 : start_of_frame + 9]) == (123, 321)
 
-    (tmp_path / "picture.jpg").write_bytes(picture.body)
+    (tmp_path / "picture.jpg").write_bytes(thumbnail.body)
     decode = ["ffmpeg", "-v", "error", "-xerror", "-i", str(tmp_path / "picture.jpg"), "-f", "null", "-"]
     decoded = await asyncio.to_thread(subprocess.run, decode, capture_output=True, timeout=20)
     assert decoded.stderr == b""

@@ -67,9 +67,9 @@ async def live(driver: ProviderDriver) -> LiveInput:
 @pytest.fixture
 def events(driver: ProviderDriver) -> list[ProviderEvent]:
     """Collect every notification of the provider from now on."""
-    told: list[ProviderEvent] = []
-    driver.provider.listen(told.append)
-    return told
+    received: list[ProviderEvent] = []
+    driver.provider.listen(received.append)
+    return received
 
 
 async def test_a_provider_that_can_serve_passes_its_check(driver: ProviderDriver) -> None:

@@ -120,8 +120,8 @@ class Browser:
     async def screenshot(self, file: Path) -> None:
         """Save a screenshot as a PNG."""
         async with self._http.get(f"{self._session}/screenshot") as answer:
-            picture = base64.b64decode((await answer.json())["value"])
-        await asyncio.to_thread(file.write_bytes, picture)
+            image = base64.b64decode((await answer.json())["value"])
+        await asyncio.to_thread(file.write_bytes, image)
 
     async def _devtools(self, command: str, **parameters: Any) -> None:
         """Chromium's own command (not W3C's)."""

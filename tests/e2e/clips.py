@@ -21,14 +21,14 @@ def run_ffmpeg(*arguments: str, stdin: bytes | None = None) -> bytes:
     return done.stdout
 
 
-def clip(*, size: str = "320x180", seconds: float = 4, sound: bool = True) -> list[FlvTag]:
+def clip(*, size: str = "320x180", seconds: float = 4, audio: bool = True) -> list[FlvTag]:
     """FLV tags of a moving picture of 25 frames per second with B-frames, a keyframe every 0.8 s."""
-    picture = ["-f", "lavfi", "-i", PICTURE.format(size=size)]
-    tone = ["-f", "lavfi", "-i", "sine=sample_rate=44100"] if sound else []
+    video_source = ["-f", "lavfi", "-i", PICTURE.format(size=size)]
+    audio_source = ["-f", "lavfi", "-i", "sine=sample_rate=44100"] if audio else []
     video = ["-c:v", "libx264", "-preset", "veryfast", "-pix_fmt", "yuv420p", "-bf", "2", "-g", "20"]
     video += ["-sc_threshold", "0"]
     ends = ["-c:a", "aac", "-t", str(seconds), "-f", "flv", "pipe:1"]
-    return FlvReader().feed(run_ffmpeg(*picture, *tone, *video, *ends))
+    return FlvReader().feed(run_ffmpeg(*video_source, *audio_source, *video, *ends))
 
 
 def presentation(tag: FlvTag) -> int:
@@ -66,7 +66,7 @@ def probe(entries: str, data: bytes) -> str:
     return done.stdout.decode().strip()
 
 
-def picture_size(tags: list[FlvTag]) -> str:
+def frame_size(tags: list[FlvTag]) -> str:
     """Width and height of the pictures in these tags, joined by x."""
     flv = flv_header(audio=False) + b"".join(serialize(tag) for tag in tags if tag.kind is TagKind.VIDEO)
     return probe("width,height", flv)

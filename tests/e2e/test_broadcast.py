@@ -102,9 +102,9 @@ async def test_a_broadcast_from_the_first_push_to_its_recording(live: Service) -
     # ffprobe leaves out the fraction of an MPD's duration.
     assert await duration_of(dash) == pytest.approx(recording["duration"], abs=1.0)
     assert await decoded_frames(hls) == pytest.approx(recording["duration"] * 30, abs=5)
-    async with live.http.get(recording["thumbnail"]) as picture:
-        assert picture.status == 200
-        assert (await picture.read())[:3] == b"\xff\xd8\xff"
+    async with live.http.get(recording["thumbnail"]) as thumbnail:
+        assert thumbnail.status == 200
+        assert (await thumbnail.read())[:3] == b"\xff\xd8\xff"
 
 
 @pytest.mark.parametrize(
@@ -142,8 +142,8 @@ async def test_the_organization_finds_its_live_stream_in_the_list_without_a_key(
     (listed,) = found["results"]
     assert (listed["channel"], listed["channel_name"], listed["uid"]) == (channel, "Fashion show", stream["stream_uid"])
     assert stream["stream_key"] not in json.dumps(found)
-    async with live.http.get(listed["thumbnail"]) as picture:
-        assert picture.headers["Content-Type"] == "image/jpeg"
+    async with live.http.get(listed["thumbnail"]) as thumbnail:
+        assert thumbnail.headers["Content-Type"] == "image/jpeg"
 
 
 async def test_a_wrong_key_is_refused_in_words_the_streamer_can_read(live: Service) -> None:
@@ -228,7 +228,7 @@ async def test_audio_alone_and_video_alone_can_be_played(live: Service) -> None:
     await live.until(channel, state="live")
     await live.until(other_channel, state="live")
 
-    sound = await probe(stream["view_url"], "-show_entries", "stream=codec_type")
-    pictures = await probe(other["view_url"], "-show_entries", "stream=codec_type")
-    assert [each["codec_type"] for each in sound["streams"]] == ["audio"]
-    assert [each["codec_type"] for each in pictures["streams"]] == ["video"]
+    audio_only = await probe(stream["view_url"], "-show_entries", "stream=codec_type")
+    video_only = await probe(other["view_url"], "-show_entries", "stream=codec_type")
+    assert [each["codec_type"] for each in audio_only["streams"]] == ["audio"]
+    assert [each["codec_type"] for each in video_only["streams"]] == ["video"]

@@ -26,11 +26,11 @@ from service.concurrency.tasks import Tasks
 from tests.e2e.clips import (
     clip,
     endless,
+    frame_size,
     frames,
     keyframes,
     later,
     media,
-    picture_size,
     presentation,
     shown,
 )
@@ -92,7 +92,7 @@ async def test_frames_have_the_size_of_their_rendition(bench: Bench, tags: list[
     await play(ladder, tags)
     await bench.until(lambda: bench.made["tiny"])
     await ladder.aclose()
-    assert [picture_size(bench.made[name]) for name in ("small", "tiny")] == ["160x90", "82x46"]
+    assert [frame_size(bench.made[name]) for name in ("small", "tiny")] == ["160x90", "82x46"]
 
 
 async def test_video_is_never_scaled_up(bench: Bench, tags: list[FlvTag]) -> None:
@@ -100,15 +100,15 @@ async def test_video_is_never_scaled_up(bench: Bench, tags: list[FlvTag]) -> Non
     await play(ladder, tags)
     await bench.until(lambda: bench.made["huge"])
     await ladder.aclose()
-    assert picture_size(bench.made["huge"]) == "320x180"
+    assert frame_size(bench.made["huge"]) == "320x180"
 
 
 async def test_portrait_video_is_scaled_by_its_short_side(bench: Bench) -> None:
     ladder = bench.ladder(SOURCE, SMALL)
-    await play(ladder, clip(size="180x320", seconds=2, sound=False))
+    await play(ladder, clip(size="180x320", seconds=2, audio=False))
     await bench.until(lambda: bench.made["small"])
     await ladder.aclose()
-    assert picture_size(bench.made["small"]) == "90x160"
+    assert frame_size(bench.made["small"]) == "90x160"
 
 
 async def test_with_the_source_in_the_list_no_audio_is_encoded(bench: Bench, tags: list[FlvTag]) -> None:
@@ -124,13 +124,13 @@ async def test_the_normaliser_puts_audio_into_its_first_rendition(bench: Bench, 
     await play(ladder, tags)
     await bench.until(lambda: bench.made["small"])
     await ladder.aclose()
-    sound = [tag for tag in bench.made["small"] if tag.kind is TagKind.AUDIO and not is_header(tag)]
-    assert sound[-1].timestamp - sound[0].timestamp == pytest.approx(4_000, abs=150)
+    audio = [tag for tag in bench.made["small"] if tag.kind is TagKind.AUDIO and not is_header(tag)]
+    assert audio[-1].timestamp - audio[0].timestamp == pytest.approx(4_000, abs=150)
     assert all(tag.kind is not TagKind.AUDIO for tag in bench.made["tiny"])
 
 
 async def test_the_normaliser_starts_without_audio_when_none_comes(bench: Bench) -> None:
-    silent = clip(seconds=2, sound=False)
+    silent = clip(seconds=2, audio=False)
     ladder = bench.ladder(SMALL)
     feed(ladder, silent[: len(silent) * 3 // 4])
     await bench.until(lambda: bench.made["small"])
@@ -192,7 +192,7 @@ async def test_new_headers_begin_a_new_run_with_the_new_size(bench: Bench, tags:
     await bench.until(lambda: bench.restarts)
     await ladder.aclose()
     assert shown(bench.past["huge"]) == shown(tags)
-    assert picture_size(bench.made["huge"]) == "160x120"
+    assert frame_size(bench.made["huge"]) == "160x120"
     assert shown(bench.made["huge"])[-1] == shown(other)[-1]
 
 

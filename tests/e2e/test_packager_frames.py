@@ -274,13 +274,13 @@ async def test_video_that_begins_after_the_audio_stays_in_sync(tmp_path: Path) -
     packaged = package(tags)
 
     video = await source_frames(tags, tmp_path / "source.flv", "v")
-    sound = await source_frames(tags, tmp_path / "source.flv", "a")
+    audio_samples = await source_frames(tags, tmp_path / "source.flv", "a")
     ours_video = await packaged_frames(packaged, TrackKind.VIDEO, tmp_path)
     ours_sound = await packaged_frames(packaged, TrackKind.AUDIO, tmp_path)
     assert ours_video[-1][1] == video[-1][1]
-    last = next(at for at, digest in reversed(ours_sound) if digest == sound[-1][1])  # silence may follow
+    last = next(at for at, digest in reversed(ours_sound) if digest == audio_samples[-1][1])  # silence may follow
     offset = ours_video[-1][0] - last
-    assert abs(offset - (video[-1][0] - sound[-1][0])) <= SYNC_TOLERANCE
+    assert abs(offset - (video[-1][0] - audio_samples[-1][0])) <= SYNC_TOLERANCE
     assert_in_order(packaged, STANDARD)
 
 
@@ -413,10 +413,10 @@ async def test_silence_decodes_to_zeros_in_every_channel_layout(layout: int, tmp
     path = tmp_path / "silence.mp4"
     path.write_bytes(fragmented(pack_bits((2, 5), (3, 4), (layout, 4), (0, 3))))
 
-    sound = await run("ffmpeg", "-v", "error", "-xerror", "-i", str(path), "-f", "s16le", "pipe:1")
+    audio_samples = await run("ffmpeg", "-v", "error", "-xerror", "-i", str(path), "-f", "s16le", "pipe:1")
 
-    assert len(sound) == 50 * 1024 * 2 * (8 if layout == 7 else layout)
-    assert not any(sound)
+    assert len(audio_samples) == 50 * 1024 * 2 * (8 if layout == 7 else layout)
+    assert not any(audio_samples)
 
 
 @pytest.mark.parametrize(
@@ -438,5 +438,5 @@ async def test_he_aac_is_decoded_at_the_full_rate(fields: tuple[tuple[int, int],
     )  # fmt: skip
 
     assert set(facts.decode().split()) == {"sample_rate=48000", "channels=2", "time_base=1/48000"}
-    sound = await run("ffmpeg", "-v", "error", "-i", str(path), "-f", "s16le", "pipe:1")
-    assert len(sound) == 50 * 2048 * 2 * 2
+    audio_samples = await run("ffmpeg", "-v", "error", "-i", str(path), "-f", "s16le", "pipe:1")
+    assert len(audio_samples) == 50 * 2048 * 2 * 2

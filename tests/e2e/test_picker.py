@@ -32,11 +32,11 @@ async def test_from_another_site_a_live_stream_is_found_and_picked(live: Service
         assert (seen["valid"], seen["form"], seen["said"]) == (False, None, "3 streams.")
         await builder.click("[data-state=live]")
         seen = await builder.facts()
-    told = seen["selected"]
-    assert seen["heard"] == [["stream-pick", told], ["input", None], ["change", None]]
-    assert told["uid"] == seen["value"] == seen["form"] == stream["stream_uid"]
-    assert (told["channel"], told["title"], told["org"]) == (channel, "Town hall", live.organization)
-    assert (told["view_url"], told["state"]) == (stream["view_url"], "live")
+    selected = seen["selected"]
+    assert seen["heard"] == [["stream-pick", selected], ["input", None], ["change", None]]
+    assert selected["uid"] == seen["value"] == seen["form"] == stream["stream_uid"]
+    assert (selected["channel"], selected["title"], selected["org"]) == (channel, "Town hall", live.organization)
+    assert (selected["view_url"], selected["state"]) == (stream["view_url"], "live")
     assert f'channel="{channel}"' in seen["output"]
     assert (seen["valid"], seen["picked"], seen["chosen"], seen["errors"]) == (
         True,

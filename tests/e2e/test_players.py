@@ -66,13 +66,13 @@ async def ffmpeg(*arguments: str) -> str:
         "ffmpeg", "-v", "error", *arguments, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
     )
     try:
-        told, _ = await asyncio.wait_for(process.communicate(), 60)
+        output, _ = await asyncio.wait_for(process.communicate(), 60)
     finally:
         if process.returncode is None:
             process.kill()
             await process.wait()
-    assert process.returncode == 0, told
-    return told.decode()
+    assert process.returncode == 0, output
+    return output.decode()
 
 
 def test_the_vendored_players_are_the_ones_that_were_checked() -> None:
@@ -99,9 +99,9 @@ async def test_ffmpeg_decodes_every_frame_of_a_recording_with_a_reconnect(tmp_pa
             "framemd5",
             "-",
         )
-    pictures = [line.split(",")[-1] for line in frames.splitlines() if not line.startswith("#")]
-    assert len(pictures) == 2 * 5 * 25
-    assert pictures[:125] == pictures[125:]
+    hashes = [line.split(",")[-1] for line in frames.splitlines() if not line.startswith("#")]
+    assert len(hashes) == 2 * 5 * 25
+    assert hashes[:125] == hashes[125:]
 
 
 @pytest.mark.parametrize("entry", ENTRIES)

@@ -29,8 +29,8 @@ pytestmark = pytest.mark.e2e
 @pytest.fixture(scope="module")
 def segment() -> bytes:
     """Return an init segment and a segment of 320x180 in one."""
-    picture = ["-f", "lavfi", "-i", PICTURE.format(size="320x180"), "-t", "1", "-c:v", "libx264", "-pix_fmt", "yuv420p"]
-    return run_ffmpeg(*picture, "-movflags", "empty_moov+default_base_moof+frag_keyframe", "-f", "mp4", "pipe:1")
+    source = ["-f", "lavfi", "-i", PICTURE.format(size="320x180"), "-t", "1", "-c:v", "libx264", "-pix_fmt", "yuv420p"]
+    return run_ffmpeg(*source, "-movflags", "empty_moov+default_base_moof+frag_keyframe", "-f", "mp4", "pipe:1")
 
 
 def jpeg_size(image: bytes) -> str:

@@ -56,9 +56,9 @@ MADE: dict[str, tuple[list[str], set[str]]] = {
 
 def encoded(path: Path, codec: list[str]) -> Path:
     """Encode the clip before it is sent, so that many can be sent at once."""
-    picture = ["-f", "lavfi", "-i", "testsrc2=size=320x180:rate=30"]
-    sound = ["-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000"]
-    run_ffmpeg(*picture, *sound, "-t", str(SECONDS), *codec, "-f", "flv", str(path))
+    video = ["-f", "lavfi", "-i", "testsrc2=size=320x180:rate=30"]
+    audio = ["-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000"]
+    run_ffmpeg(*video, *audio, "-t", str(SECONDS), *codec, "-f", "flv", str(path))
     return path
 
 
@@ -76,7 +76,7 @@ def codes(seen: dict[str, Any]) -> set[str]:
     return {each["code"] for each in seen["findings"]}
 
 
-async def told(live: Service, channel: str, wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+async def health_once(live: Service, channel: str, wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
     """Look until the health is as wanted."""
     return await eventually(lambda: health(live, channel), wanted, every=0.5)  # type: ignore[no-any-return]
 
@@ -91,7 +91,7 @@ async def test_every_faulty_stream_gets_its_finding_and_the_good_one_none(live: 
 
     async def judged(name: str) -> set[str]:
         (channel, _), _ = channels[name]
-        seen = await told(live, channel, lambda seen: len(seen["history"]) >= POINTS)
+        seen = await health_once(live, channel, lambda seen: len(seen["history"]) >= POINTS)
         return codes(seen) - OF_THE_MACHINE
 
     found = await asyncio.gather(*map(judged, MADE))
@@ -103,7 +103,7 @@ async def test_what_is_measured_is_what_was_encoded(live: Service, good: Path) -
     encoder = await live.push(stream, source=["-i", str(good)], codec=["-c", "copy"])
     await live.until(channel, is_watchable=True)
     await live.status(channel, visitor="ann")
-    seen = await told(live, channel, lambda seen: len(seen["history"]) >= POINTS)
+    seen = await health_once(live, channel, lambda seen: len(seen["history"]) >= POINTS)
     assert seen["measured"] and seen["connected"]
     assert seen["encoder"].startswith("Lavf")
     video, audio = seen["video"], seen["audio"]
@@ -123,9 +123,11 @@ async def test_what_is_measured_is_what_was_encoded(live: Service, good: Path) -
     assert codes(seen) - OF_THE_MACHINE == {"b_frames"}
 
     await encoder.kill()
-    away = await told(live, channel, lambda seen: not seen["connected"])
+    away = await health_once(live, channel, lambda seen: not seen["connected"])
     await live.push(stream, source=["-i", str(good)], codec=["-c", "copy"])
-    back = await told(live, channel, lambda seen: seen["connected"] and len(seen["history"]) > len(away["history"]) + 1)
+    back = await health_once(
+        live, channel, lambda seen: seen["connected"] and len(seen["history"]) > len(away["history"]) + 1
+    )
     assert back["history"][: len(away["history"])] == away["history"]
     assert back["history"][-1]["viewer_count"] == 1
 
@@ -162,7 +164,7 @@ async def send(live: Service, stream: dict[str, Any], tags: Iterator[FlvTag], sp
     client = await Client.connect(int(live.environment["CONFERENCE_RTMP_PORT"]))
     try:
         client.publish(stream["stream_key"])
-        await client.hear()
+        await client.read_statuses()
         promises = amf0.EcmaArray(width=320.0, height=180.0, framerate=30.0, encoder="by hand")
         metadata = amf0.encode("@setDataFrame", "onMetaData", promises)
         client.send(client.encoder.message(4, 18, metadata, stream_id=1))
@@ -194,7 +196,7 @@ async def test_faults_of_the_network_are_found(live: Service, good: Path) -> Non
         channel, stream = await live.channel(code)
         async with asyncio.TaskGroup() as group:
             sending = group.create_task(send(live, stream, change(of_ffmpeg(good)), speed, every=every))
-            seen = await told(live, channel, lambda seen: code in codes(seen))
+            seen = await health_once(live, channel, lambda seen: code in codes(seen))
             sending.cancel()
         assert seen["encoder"] == "by hand"
 

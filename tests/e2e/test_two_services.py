@@ -35,8 +35,8 @@ async def refused(environment: Mapping[str, str]) -> tuple[int | None, str]:
         stderr=subprocess.PIPE,
     )
     async with asyncio.timeout(REFUSED_WITHIN):
-        _, told = await process.communicate()
-    return process.returncode, told.decode().splitlines()[-1]
+        _, output = await process.communicate()
+    return process.returncode, output.decode().splitlines()[-1]
 
 
 @asynccontextmanager
@@ -81,9 +81,9 @@ async def a_broadcast_survives(live: Service, other: Server) -> None:
     await live.until(channel, state="live")
     await some_seconds(live, stream, 2)
 
-    code, told = await refused(other.environment)
+    code, output = await refused(other.environment)
     assert code == 2
-    assert f"is in use by process {live.process.pid} on host {os.uname().nodename} since 2" in told
+    assert f"is in use by process {live.process.pid} on host {os.uname().nodename} since 2" in output
 
     shown = await some_seconds(live, stream, 6)
     assert (await live.status(channel))["state"] == "live"

@@ -136,8 +136,8 @@ async def test_two_visits_of_one_browser_are_one_viewer(live: Service, visitor: 
 
 async def test_the_slate_is_shown_while_the_encoder_is_disconnected(live: Service, visitor: Visitor) -> None:
     channel, stream = await live.channel(reconnect_timeout=60)
-    picture = stream["view_url"].replace("manifest/video.m3u8", "thumbnails/thumbnail.jpg")
-    await live.api("POST", f"channels/{channel}/conference/create_stream", {"slate_image_url": picture})
+    thumbnail = stream["view_url"].replace("manifest/video.m3u8", "thumbnails/thumbnail.jpg")
+    await live.api("POST", f"channels/{channel}/conference/create_stream", {"slate_image_url": thumbnail})
     encoder = await live.push(stream)
     await live.until(channel, state="live")
     await visitor.open(page(live, channel))

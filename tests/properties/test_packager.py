@@ -16,6 +16,8 @@ from providers.local.packager.packager import Packager
 from tests.unit.providers.local.packager.tags import (
     ARRIVED,
     SILENCE,
+    audio_frame,
+    audio_frames,
     audio_header,
     avc_record,
     boxes,
@@ -25,8 +27,6 @@ from tests.unit.providers.local.packager.tags import (
     inits,
     parts,
     samples,
-    sound,
-    sounds,
     sps,
     video_header,
 )
@@ -50,7 +50,7 @@ ANY_TAG: st.SearchStrategy[FlvTag | list[FlvTag]] = st.one_of(
         cts=st.integers(-200, 200),
         data=st.binary(max_size=9),
     ),
-    st.builds(sound, st.integers(0, 2**32 - 1) | st.integers(0, 9_000), st.binary(max_size=9)),
+    st.builds(audio_frame, st.integers(0, 2**32 - 1) | st.integers(0, 9_000), st.binary(max_size=9)),
     st.builds(FlvTag, st.sampled_from(TagKind), st.integers(0, 2**32 - 1), st.binary(max_size=12)),
 )
 
@@ -72,7 +72,9 @@ def healthy_streams(draw: st.DrawFn) -> list[FlvTag]:
             media.append((time, tag))
     if tracks != "video":
         late = draw(st.sampled_from([0, 0, 2_500]))
-        media += [(tag.timestamp, sound(start + tag.timestamp, tag.payload[2:])) for tag in sounds(late, seconds)]
+        media += [
+            (tag.timestamp, audio_frame(start + tag.timestamp, tag.payload[2:])) for tag in audio_frames(late, seconds)
+        ]
     return [video_header(), audio_header(), *(tag for _, tag in sorted(media, key=lambda each: each[0]))]
 
 
@@ -144,10 +146,10 @@ def test_every_frame_comes_out_once_in_order_and_unchanged(tags: list[FlvTag], s
         zero = video[0].timestamp
         times = [each.decode_time for each in found[: len(video)]]
         assert times == [(tag.timestamp - zero) % 2**32 * 90 for tag in video]
-        heard = [each.data for part in parts(events, TrackKind.AUDIO) for each in samples(part.data)]
+        decoded = [each.data for part in parts(events, TrackKind.AUDIO) for each in samples(part.data)]
         after = [tag for tag in tags[2:] if tag.kind is TagKind.AUDIO and (tag.timestamp - zero) % 2**32 < 2**31]
-        told = [at for at, data in enumerate(heard) if data != SILENCE]  # up to where the video begins and ends
-        assert heard[told[0] : told[-1] + 1] == [tag.payload[2:] for tag in after] if told else not after
+        audible = [at for at, data in enumerate(decoded) if data != SILENCE]  # up to where the video begins and ends
+        assert decoded[audible[0] : audible[-1] + 1] == [tag.payload[2:] for tag in after] if audible else not after
 
 
 @given(tags=healthy_streams(), settings=SETTINGS)

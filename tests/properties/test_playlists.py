@@ -24,7 +24,7 @@ from providers.local.storage.disk import DiskBackend
 from providers.local.storage.storage import Storage, StorageLimits
 from tests.simulated_packager import EPOCH, SimulatedPackager, info
 from tests.strict_playlist import MediaPlaylist, check_delta, check_parts_are_full, check_reload, read_media
-from tests.unit.providers.local.packager.tags import audio_header, frame, sounds, video_header
+from tests.unit.providers.local.packager.tags import audio_frames, audio_header, frame, video_header
 
 STEPS = st.lists(
     st.one_of(
@@ -47,8 +47,8 @@ def irregular_streams(draw: st.DrawFn) -> list[FlvTag]:
     every = draw(st.sampled_from([1, 7, 30, 1_000]))
     times = list(accumulate([0, *[usual] * draw(st.integers(1, 60)), *steps]))
     late = draw(st.sampled_from([0, 0, 300, 6_500]))
-    pictures = [frame(late + time, key=number % every == 0) for number, time in enumerate(times)]
-    media = sorted([*pictures, *sounds(0, (late + times[-1]) / 1000)], key=lambda tag: tag.timestamp)
+    video_frames = [frame(late + time, key=number % every == 0) for number, time in enumerate(times)]
+    media = sorted([*video_frames, *audio_frames(0, (late + times[-1]) / 1000)], key=lambda tag: tag.timestamp)
     return [video_header(), audio_header(), *media]
 
 

@@ -52,11 +52,11 @@ def test_the_second_process_gets_the_lock_and_its_holder_in_the_error(path: Path
     with another_process(path) as holder:
         with pytest.raises(LockHeld) as refused:
             lock_on(path).acquire()
-    told = str(refused.value)
-    assert told.startswith(
+    error = str(refused.value)
+    assert error.startswith(
         f"The directory {path} is in use by process {holder.pid} on host {os.uname().nodename} since 2"
     )
-    assert told.endswith("Z: stop that process first.")
+    assert error.endswith("Z: stop that process first.")
 
 
 def test_a_killed_holder_leaves_nothing_that_blocks_the_next(path: Path) -> None:

@@ -209,10 +209,10 @@ def test_signals_during_the_start_stop_the_service_or_are_ignored(environment: d
             with silent.accept()[0]:  # the provider asks: the service is starting
                 process.send_signal(signal.SIGHUP)
                 process.terminate()
-                _, told = process.communicate(timeout=PATIENCE)
+                _, output = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0
-    assert b"nothing to reload" in told
-    assert b"stopped while it was starting" in told
+    assert b"nothing to reload" in output
+    assert b"stopped while it was starting" in output
 
 
 def test_the_settings_for_jitsi_are_the_same_every_time(environment: dict[str, str]) -> None:

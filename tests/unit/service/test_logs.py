@@ -34,8 +34,8 @@ def line_of(event: str, **values: Any) -> dict[str, Any]:
     out = io.StringIO()
     logs.configure("info", "json", out)
     structlog.get_logger("test").info(event, **values)
-    told: dict[str, Any] = json.loads(out.getvalue())
-    return told
+    line: dict[str, Any] = json.loads(out.getvalue())
+    return line
 
 
 def test_a_line_is_json_with_level_and_time() -> None:

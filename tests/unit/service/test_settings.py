@@ -247,8 +247,8 @@ def test_secrets_do_not_show_in_the_repr(monkeypatch: pytest.MonkeyPatch) -> Non
     ],
 )
 def test_addresses_are_those_that_clients_see(given: dict[str, str], http: str, rtmp: str) -> None:
-    told = Settings(**given)  # type: ignore[arg-type]
-    assert (told.http_url(), told.rtmp_public_host()) == (http, rtmp)
+    settings = Settings(**given)  # type: ignore[arg-type]
+    assert (settings.http_url(), settings.rtmp_public_host()) == (http, rtmp)
 
 
 def test_the_port_really_bound_stands_in_the_address() -> None:

@@ -55,14 +55,14 @@ async def test_while_only_the_api_is_unavailable_the_delivery_host_gives_the_wat
 async def test_what_is_no_answer_of_the_delivery_host_ends_no_broadcast(
     fake: FakeCloudflare, provider: CloudflareProvider, live: LiveInput
 ) -> None:
-    told: list[ProviderEvent] = []
+    reported: list[ProviderEvent] = []
     await push(fake, live)
     await provider.state(live.uid)
-    provider.listen(told.append)
+    provider.listen(reported.append)
     await fake.admin("/faults", kind="garbage", times=MANY, match="lifecycle")
     await fake.advance(10)
     state = await provider.state(live.uid)
-    assert (state.phase, state.degraded, told) == (Phase.LIVE, True, [])
+    assert (state.phase, state.degraded, reported) == (Phase.LIVE, True, [])
 
 
 async def test_a_key_rotated_without_an_answer_causes_a_refresh(
@@ -104,24 +104,24 @@ async def test_the_countdown_never_rises_and_stays_above_zero(
 ) -> None:
     await fake.admin("/switches", watchable_delay=90)
     await fake.admin(f"/inputs/{live.uid}/connect", stream_key=live.stream_key)
-    told = []
+    reported = []
     for _ in range(12):
-        told.append((await provider.state(live.uid)).seconds_until_watchable)
+        reported.append((await provider.state(live.uid)).seconds_until_watchable)
         await fake.advance(5)
-    assert told == sorted(told, reverse=True)
-    assert (told[0], told[-1]) == (30, 1)
+    assert reported == sorted(reported, reverse=True)
+    assert (reported[0], reported[-1]) == (30, 1)
 
 
 async def test_the_recording_of_a_deleted_input_is_still_reported(
     fake: FakeCloudflare, provider: CloudflareProvider, live: LiveInput
 ) -> None:
-    told: list[ProviderEvent] = []
-    provider.listen(told.append)
+    reported: list[ProviderEvent] = []
+    provider.listen(reported.append)
     await push(fake, live)
     await provider.state(live.uid)
     await provider.delete_input(live.uid)
-    assert told[-1].kind is EventKind.ENDED
+    assert reported[-1].kind is EventKind.ENDED
     (recording,) = (await fake.api("GET", f"?live_input_id={live.uid}")).result
     await fake.advance(60)
     await provider.states.poll_followed()
-    assert (told[-1].kind, told[-1].recording_uid) == (EventKind.RECORDING_READY, recording["uid"])
+    assert (reported[-1].kind, reported[-1].recording_uid) == (EventKind.RECORDING_READY, recording["uid"])

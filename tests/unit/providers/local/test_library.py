@@ -117,8 +117,8 @@ async def test_the_thumbnail_of_a_recording_that_stopped_early_is_of_recorded_me
     broadcast.finish(packager.wall)
 
     recorded = {broadcast.files.read(f"source-video-{number}.m4s") for number in range(3)}
-    picture = await Library(cast("BroadcastRegistry", Idle()), storage, TakenThumbnails()).thumbnail(
+    thumbnail = await Library(cast("BroadcastRegistry", Idle()), storage, TakenThumbnails()).thumbnail(
         UID, 640, 360, "crop"
     )
-    assert picture is not None
-    assert any(picture.endswith(segment) for segment in recorded)
+    assert thumbnail is not None
+    assert any(thumbnail.endswith(segment) for segment in recorded)

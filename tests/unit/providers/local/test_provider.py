@@ -47,7 +47,7 @@ async def publish(live: LiveInput) -> Client:
     """Return an encoder that publishes to the live input."""
     client = await Client.to_input(live)
     client.publish(live.stream_key)
-    assert (await client.hear())[-1][0] == "status"
+    assert (await client.read_statuses())[-1][0] == "status"
     return client
 
 
@@ -96,7 +96,7 @@ async def test_a_repeated_delete_ends_the_broadcast_of_a_deleted_input(provider:
     with pytest.raises(InputNotFound):
         await provider.delete_input(live.uid)
     assert live.uid not in provider.on_air()
-    await encoder.hear_to_the_end()
+    await encoder.read_to_end()
     await encoder.close()
 
 
@@ -126,7 +126,7 @@ async def test_health_names_a_refused_encoder_until_the_owner_changes_the_input(
     live = await provider.ensure_input(InputRequest("b" * 32, "channel", "Lesson"))
     encoder = await publish(live)
     encoder.send(encoder.encoder.video(0, HEVC_HEADER))
-    await encoder.hear_to_the_end()
+    await encoder.read_to_end()
     await encoder.close()
     refusal = (await provider.health(live.uid)).refusal
 

@@ -10,43 +10,43 @@ from service.domain.access import enter, only_admin, only_self, person
 from service.domain.errors import Forbidden, NotFound
 from service.store import Store
 from tests.contract.room import new_people, new_room
-from tests.unit.service.domain.callers import caller
+from tests.unit.service.domain.identities import identity_of
 
 
 async def test_a_public_channel_is_everybodys_in_its_organization(store: Store) -> None:
     room = await new_room(store)
     _, (stranger,) = await new_people(store, 1, room.organization_id)
-    assert not (await enter(store.channels, await caller(room, stranger), room.id)).is_member
-    assert (await enter(store.channels, await caller(room, None), room.id)).channel.id == room.id
+    assert not (await enter(store.channels, await identity_of(room, stranger), room.id)).is_member
+    assert (await enter(store.channels, await identity_of(room, None), room.id)).channel.id == room.id
 
 
 async def test_a_private_channel_is_not_there_for_others(store: Store) -> None:
     room = await new_room(store, is_private=True)
     _, (stranger,) = await new_people(store, 1, room.organization_id)
-    assert (await enter(store.channels, await caller(room, 1), room.id)).is_member
+    assert (await enter(store.channels, await identity_of(room, 1), room.id)).is_member
     for outsider in (stranger, None):
         with pytest.raises(NotFound):
-            await enter(store.channels, await caller(room, outsider), room.id)
+            await enter(store.channels, await identity_of(room, outsider), room.id)
 
 
 async def test_a_channel_of_another_organization_is_not_there(store: Store) -> None:
     room, other = await new_room(store), await new_room(store)
     with pytest.raises(NotFound):
-        await enter(store.channels, await caller(room, 0), other.id)
+        await enter(store.channels, await identity_of(room, 0), other.id)
 
 
 async def test_only_the_admin_passes_as_admin(store: Store) -> None:
     room = await new_room(store)
-    only_admin(await enter(store.channels, await caller(room, 0), room.id))
+    only_admin(await enter(store.channels, await identity_of(room, 0), room.id))
     with pytest.raises(Forbidden):
-        only_admin(await enter(store.channels, await caller(room, 1), room.id))
+        only_admin(await enter(store.channels, await identity_of(room, 1), room.id))
 
 
 async def test_an_organization_acts_for_no_user_and_a_user_only_for_themselves(store: Store) -> None:
     room = await new_room(store)
-    ada = await caller(room, 0)
+    ada = await identity_of(room, 0)
     assert only_self(ada, room.people[0]).id == room.people[0]
     with pytest.raises(Forbidden):
         only_self(ada, uuid4())
     with pytest.raises(Forbidden):
-        person(await caller(room, None))
+        person(await identity_of(room, None))

@@ -82,9 +82,9 @@ async def test_the_second_process_gets_the_holder_in_the_error(make: Make, postg
     await make().acquire()
     with pytest.raises(LockHeld) as refused:
         await make().acquire()
-    told = str(refused.value)
-    assert told.startswith("The PostgreSQL database, as the store of provider `local`, is in use by")
-    assert f"process {os.getpid()} on host {os.uname().nodename} since 2" in told
+    error = str(refused.value)
+    assert error.startswith("The PostgreSQL database, as the store of provider `local`, is in use by")
+    assert f"process {os.getpid()} on host {os.uname().nodename} since 2" in error
 
 
 async def test_it_is_free_after_it_was_closed(make: Make) -> None:

@@ -7,7 +7,7 @@ import pytest
 from providers.local.codecs.errors import UnsupportedCodec
 from providers.local.flv.enhanced import plain
 from providers.local.flv.tag import FlvTag, TagKind
-from tests.unit.providers.local.packager.tags import audio_header, avc_record, frame, sound, video_header
+from tests.unit.providers.local.packager.tags import audio_frame, audio_header, avc_record, frame, video_header
 
 
 def video(payload: bytes) -> bytes:
@@ -38,7 +38,7 @@ def test_h264_under_a_fourcc_is_h264(enhanced: bytes, old: bytes) -> None:
     ("enhanced", "old"),
     [
         pytest.param(b"\x90mp4a\x11\x90", audio_header().payload, id="sequence start"),
-        pytest.param(b"\x91mp4adata", sound(0, b"data").payload, id="frame"),
+        pytest.param(b"\x91mp4adata", audio_frame(0, b"data").payload, id="frame"),
         pytest.param(b"\x92mp4a", b"", id="sequence end"),
         pytest.param(b"\x94mp4a\x01\x02", b"", id="multichannel configuration"),
     ],
@@ -52,7 +52,7 @@ def test_aac_under_a_fourcc_is_aac(enhanced: bytes, old: bytes) -> None:
     [
         video_header(),
         frame(0, key=True),
-        sound(0),
+        audio_frame(0),
         FlvTag(TagKind.VIDEO, 0, b""),
         FlvTag(TagKind.VIDEO, 0, b"\x90hvc1record"),
         FlvTag(TagKind.VIDEO, 0, b"\x80"),

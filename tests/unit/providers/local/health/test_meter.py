@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from providers.local.flv.tag import FlvTag, TagKind
 from providers.local.health.meter import KEYFRAMES_KEPT, MAX_HEADER, HealthMeter
-from tests.unit.providers.local.packager.tags import audio_header, frame, metadata, sound, stream, video_header
+from tests.unit.providers.local.packager.tags import audio_frame, audio_header, frame, metadata, stream, video_header
 
 
 def read(*tags: FlvTag) -> HealthMeter:
@@ -68,7 +68,7 @@ def test_a_gap_is_counted_and_is_not_media_time() -> None:
 
 
 def test_a_gap_in_the_audio_is_counted_too() -> None:
-    meter = read(sound(0), sound(21), sound(721), sound(742))
+    meter = read(audio_frame(0), audio_frame(21), audio_frame(721), audio_frame(742))
     assert (meter.gaps, meter.longest_gap, meter.audio_ms) == (1, 700, 42)
 
 

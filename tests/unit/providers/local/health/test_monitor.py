@@ -15,12 +15,12 @@ from providers.local.health.meter import HealthMeter
 from providers.local.health.monitor import POINTS, HealthMonitor
 from tests.clock import Clock
 from tests.unit.providers.local.packager.tags import (
+    audio_frame,
+    audio_frames,
     audio_header,
     frame,
     frames,
     metadata,
-    sound,
-    sounds,
     stream,
     video_header,
 )
@@ -31,7 +31,7 @@ EPOCH = 1_700_000_000.0
 
 def more(start: int, seconds: float) -> list[FlvTag]:
     """Both tracks, without headers."""
-    return frames(start, seconds) + sounds(start, seconds)
+    return frames(start, seconds) + audio_frames(start, seconds)
 
 
 @dataclass
@@ -83,7 +83,7 @@ def test_before_the_first_step_only_headers_are_known() -> None:
 def test_rates_are_those_of_the_streams_own_time() -> None:
     watch = Watch()
     tags = [tag._replace(payload=tag.payload + bytes(1000 - len(tag.payload))) for tag in frames(0, 20.0)]
-    watch.play([video_header(), *tags, *sounds(0, 20.0)], seconds=20.0, speed=0.5)
+    watch.play([video_header(), *tags, *audio_frames(0, 20.0)], seconds=20.0, speed=0.5)
     video = watch.health.video
     assert video is not None and video.fps is not None
     assert abs(video.fps - 30) < 0.1
@@ -188,7 +188,7 @@ def test_missing_audio_is_measured_from_its_last_frame() -> None:
 def test_missing_video_is_measured_by_the_audio() -> None:
     watch = Watch()
     watch.play(stream(4.0), seconds=4.0)
-    watch.play(sounds(4_000, 6.0), seconds=6.0)
+    watch.play(audio_frames(4_000, 6.0), seconds=6.0)
     video = watch.health.video
     assert video is not None
     assert abs(video.absent_for - 6.0) < 0.1
@@ -197,13 +197,13 @@ def test_missing_video_is_measured_by_the_audio() -> None:
 def test_a_track_that_begins_again_is_no_longer_missing_in_the_middle_of_a_step() -> None:
     watch = Watch()
     watch.play(stream(4.0), seconds=4.0)
-    watch.play(sounds(4_000, 6.0), seconds=6.0)
+    watch.play(audio_frames(4_000, 6.0), seconds=6.0)
     watch.meter.count(frames(10_000, 0.1)[0])
     video = watch.health.video
     assert video is not None
     assert video.absent_for == 0.0
     watch.play(frames(10_000, 6.0), seconds=6.0)
-    watch.meter.count(sounds(16_000, 0.1)[0])
+    watch.meter.count(audio_frames(16_000, 0.1)[0])
     audio = watch.health.audio
     assert audio is not None
     assert audio.absent_for == 0.0
@@ -218,13 +218,13 @@ def test_what_the_encoder_calls_itself_in_its_metadata_counts() -> None:
 def silence(start: int, seconds: float, size: int = 6) -> list[FlvTag]:
     """Return AAC as a muted microphone sends it: the smallest packets, now and then one with the encoder's name."""
     return [
-        sound(tag.timestamp, bytes(23 if number % 256 == 0 else size))
-        for number, tag in enumerate(sounds(start, seconds))
+        audio_frame(tag.timestamp, bytes(23 if number % 256 == 0 else size))
+        for number, tag in enumerate(audio_frames(start, seconds))
     ]
 
 
 def loud(start: int, seconds: float) -> list[FlvTag]:
-    return [sound(tag.timestamp, bytes(340)) for tag in sounds(start, seconds)]
+    return [audio_frame(tag.timestamp, bytes(340)) for tag in audio_frames(start, seconds)]
 
 
 def test_silence_is_measured_until_there_is_audio() -> None:
@@ -245,9 +245,9 @@ def test_quiet_audio_is_no_silence(size: int) -> None:
     assert audio is not None and audio.silent_for == 0
 
 
-@pytest.mark.parametrize("pauses", [frames, sounds])
+@pytest.mark.parametrize("pauses", [frames, audio_frames])
 def test_a_track_that_pauses_is_no_slow_upload_neither_meanwhile_nor_after(pauses: Any) -> None:
-    goes_on = sounds if pauses is frames else frames
+    goes_on = audio_frames if pauses is frames else frames
     watch = Watch()
     watch.play(stream(10.0), seconds=10.0)
     worst = 0.0
@@ -263,7 +263,7 @@ def test_a_track_that_pauses_is_no_slow_upload_neither_meanwhile_nor_after(pause
 def test_tracks_that_pause_in_turn_are_no_slow_upload() -> None:
     watch = Watch()
     watch.play(stream(10.0), seconds=10.0)
-    watch.play(sounds(10_000, 20.0), seconds=20.0)
+    watch.play(audio_frames(10_000, 20.0), seconds=20.0)
     watch.play(more(30_000, 6.0), seconds=6.0)
     watch.play(frames(36_000, 20.0), seconds=20.0)
     assert watch.delivery.behind < 1.5

@@ -41,7 +41,7 @@ class Client:
     def publish(self, key: str = "secret") -> None:
         self.send(self.encoder.opening(key))
 
-    async def hear(self) -> list[tuple[str, str]]:
+    async def read_statuses(self) -> list[tuple[str, str]]:
         """Return the next onStatus messages: (level, code)."""
         async with asyncio.timeout(PATIENCE):
             while data := await self.reader.read(65536):
@@ -49,7 +49,7 @@ class Client:
                     return statuses
         return []
 
-    async def hear_to_the_end(self) -> bytes:
+    async def read_to_end(self) -> bytes:
         """Everything until the server ends its side, whichever way."""
         data = bytearray()
         try:

@@ -24,7 +24,7 @@ async def test_the_media_of_an_admitted_encoder_arrives_as_flv_tags(gate: Record
     _, port = await listening()
     client = await Client.connect(port)
     client.publish()
-    assert await client.hear() == [("status", "NetStream.Publish.Start")]
+    assert await client.read_statuses() == [("status", "NetStream.Publish.Start")]
     client.send(client.encoder.audio(0, AAC_HEADER) + client.encoder.video(40, AVC_HEADER))
     publication = await gate.first()
     await publication.has(2)
@@ -37,7 +37,7 @@ async def test_the_gate_gets_the_publish_request(gate: RecordingGate, listening:
     _, port = await listening()
     client = await Client.connect(port)
     client.publish("secret?x=y")
-    await client.hear()
+    await client.read_statuses()
     (request,) = gate.requests
 
     assert (request.app, request.stream_key, request.encoder) == ("live", "secret", FLASH_VERSION)
@@ -49,7 +49,7 @@ async def test_a_wrong_key_is_refused_and_the_connection_ends(gate: RecordingGat
     server, port = await listening()
     client = await Client.connect(port)
     client.publish("wrong")
-    everything = await client.hear_to_the_end()
+    everything = await client.read_to_end()
 
     assert b"No stream has this key" in everything
     assert client.answers.statuses(everything) == [("error", "NetStream.Publish.BadName")]
@@ -66,7 +66,7 @@ async def test_a_gate_that_does_not_answer_refuses_the_encoder(gate: RecordingGa
     client = await Client.connect(port)
     client.publish()
 
-    assert await client.hear() == [("error", "NetStream.Publish.Failed")]
+    assert await client.read_statuses() == [("error", "NetStream.Publish.Failed")]
     assert server.counters.refused["gate_timeout"] == 1
     await client.close()
 
@@ -80,7 +80,7 @@ async def test_a_gate_that_fails_refuses_the_encoder(gate: RecordingGate, listen
     client = await Client.connect(port)
     client.publish()
 
-    assert await client.hear() == [("error", "NetStream.Publish.Failed")]
+    assert await client.read_statuses() == [("error", "NetStream.Publish.Failed")]
     await client.close()
 
 
@@ -146,10 +146,10 @@ async def test_media_that_cannot_be_carried_is_refused_and_ends_the_connection(
     _, port = await listening()
     client = await Client.connect(port)
     client.publish()
-    await client.hear()
+    await client.read_statuses()
     client.send(client.encoder.video(0, AVC_HEADER) * 3)
 
-    assert b"Only H.264 can be carried." in await client.hear_to_the_end()
+    assert b"Only H.264 can be carried." in await client.read_to_end()
     publication = await gate.first()
     assert (len(publication.tags), publication.reasons) == (1, ["refused"])
     await client.close()
@@ -159,7 +159,7 @@ async def test_skipped_messages_are_counted_and_logged_once(gate: RecordingGate,
     server, port = await listening()
     client = await Client.connect(port)
     client.publish()
-    await client.hear()
+    await client.read_statuses()
     publication = await gate.first()
     with capture_logs() as logs:
         for time in range(3):
@@ -184,10 +184,10 @@ async def test_trouble_with_one_stream_is_logged_and_ends_that_stream_only(
     broken, well = await Client.connect(port), await Client.connect(port)
     for client in (broken, well):
         client.publish()
-        await client.hear()
+        await client.read_statuses()
     with capture_logs() as logs:
         broken.send(broken.encoder.audio(0, AAC_HEADER))
-        assert await broken.hear() == [("error", "NetStream.Publish.Failed")]
+        assert await broken.read_statuses() == [("error", "NetStream.Publish.Failed")]
     well.send(well.encoder.video(0, AVC_HEADER))
     await gate.publications[1].has(1)
 
@@ -211,7 +211,7 @@ async def test_the_publication_learns_how_the_encoder_left(
     _, port = await listening()
     client = await Client.connect(port)
     client.publish()
-    await client.hear()
+    await client.read_statuses()
     leave(client)
     publication = await gate.first()
     await asyncio.wait_for(publication.over.wait(), PATIENCE)
@@ -226,12 +226,12 @@ async def test_a_publish_can_be_closed_from_outside_at_any_time_and_twice(
     _, port = await listening()
     client = await Client.connect(port)
     client.publish()
-    await client.hear()
+    await client.read_statuses()
     (request,) = gate.requests
     request.close(Refusal.KEY_CHANGED)
     request.close(Refusal.KEY_CHANGED)
 
-    assert (await client.hear_to_the_end()).count(Refusal.KEY_CHANGED.sentence.encode()) == 1
+    assert (await client.read_to_end()).count(Refusal.KEY_CHANGED.sentence.encode()) == 1
     await client.close()
     request.close(Refusal.INPUT_DELETED)
     assert (await gate.first()).reasons == ["refused"]
@@ -243,13 +243,13 @@ async def test_the_last_word_is_readable_though_the_encoder_keeps_sending(
     _, port = await listening()
     client = await Client.connect(port)
     client.publish()
-    await client.hear()
+    await client.read_statuses()
     for time in range(200):
         client.send(client.encoder.video(time, bytes(20_000)))
     gate.requests[0].close(Refusal.INPUT_DISABLED)
     await asyncio.wait_for(client.writer.drain(), PATIENCE)
 
-    assert await client.hear() == [("error", "NetStream.Publish.Denied")]
+    assert await client.read_statuses() == [("error", "NetStream.Publish.Denied")]
     await client.close()
 
 
@@ -289,7 +289,7 @@ async def test_what_follows_a_burst_arrives_however_little_it_is(gate: Recording
     _, port = await listening()
     client = await Client.connect(port)
     client.publish()
-    await client.hear()
+    await client.read_statuses()
     publication = await gate.first()
     for turn in range(1, 6):
         client.send(b"".join(client.encoder.video(turn, bytes(20_000)) for _ in range(20)))

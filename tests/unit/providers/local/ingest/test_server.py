@@ -31,7 +31,7 @@ async def test_a_client_that_does_not_speak_rtmp_is_disconnected_at_once(listeni
     client = await Client.connect(port)
     client.send(first)
 
-    assert await client.hear_to_the_end() == b""
+    assert await client.read_to_end() == b""
     await until(lambda: server.counters.connections == 0)
     assert server.counters.refused == {"protocol_error": 1}
     await client.close()
@@ -52,7 +52,7 @@ async def test_a_connection_that_gets_nowhere_is_closed(
     server, port = await listening(**{limit: 0.1})
     client = await Client.connect(port)
     client.send(sent)
-    await client.hear_to_the_end()
+    await client.read_to_end()
     await until(lambda: server.counters.connections == 0)
 
     assert server.counters.refused == {reason: 1}
@@ -63,7 +63,7 @@ async def test_a_connection_that_only_connects_is_closed(listening: Listening) -
     server, port = await listening(publish_timeout=0.1)
     client = await Client.connect(port)
     client.send(HANDSHAKE + client.encoder.connect())
-    await client.hear_to_the_end()
+    await client.read_to_end()
 
     assert server.counters.refused == {"timeout_idle": 1}
     await client.close()
@@ -91,7 +91,7 @@ async def test_a_publisher_that_falls_silent_is_closed(gate: RecordingGate, list
     _, port = await listening(idle_timeout=0.1)
     client = await Client.connect(port)
     client.publish()
-    await client.hear_to_the_end()
+    await client.read_to_end()
 
     assert (await gate.first()).reasons == ["timeout"]
     await client.close()
@@ -103,10 +103,10 @@ async def test_a_stream_above_the_bitrate_ceiling_is_refused_with_a_sentence(
     server, port = await listening(bitrate=1_000_000, bitrate_window=1.0)
     client = await Client.connect(port)
     client.publish()
-    await client.hear()
+    await client.read_statuses()
     client.send(b"".join(client.encoder.video(time, bytes(50_000)) for time in range(10)))
 
-    assert b"above 1 Mbit/s" in await client.hear_to_the_end()
+    assert b"above 1 Mbit/s" in await client.read_to_end()
     assert server.counters.refused == {"bitrate": 1}
     publication = await gate.first()
     assert publication.reasons == ["refused"]
@@ -121,7 +121,7 @@ async def test_silent_connections_keep_no_publisher_out(listening: Listening) ->
     assert server.counters.connections <= 6
     publisher = await Client.connect(port)
     publisher.publish()
-    assert await publisher.hear() == [("status", "NetStream.Publish.Start")]
+    assert await publisher.read_statuses() == [("status", "NetStream.Publish.Start")]
     silent += [await Client.connect(port) for _ in range(20)]
     await until(lambda: server.counters.refused["cut_for_others"] == 35)
 
@@ -139,7 +139,7 @@ async def test_a_connection_after_its_handshake_outlives_those_before_it(listeni
     await until(lambda: server.counters.refused["cut_for_others"] == 16)
     publisher.send(publisher.encoder.opening("secret")[len(HANDSHAKE) :])
 
-    assert await publisher.hear() == [("status", "NetStream.Publish.Start")]
+    assert await publisher.read_statuses() == [("status", "NetStream.Publish.Start")]
     for client in (*silent, publisher):
         await client.close()
 
@@ -150,7 +150,7 @@ async def test_connections_without_a_publish_are_summarized_in_the_log(listening
         for first in (b"GET / HTTP/1.1\r\n", b""):
             client = await Client.connect(port)
             client.send(first)
-            await client.hear_to_the_end()
+            await client.read_to_end()
             await client.close()
         await until(lambda: sum(sum(each.get("reasons", {}).values()) for each in logs) == 2)
     events = [each["event"] for each in logs]
@@ -183,10 +183,10 @@ async def test_publishers_above_the_limit_are_refused(listening: Listening, limi
     server, port = await listening(**{limit: 1})
     first, second = await Client.connect(port), await Client.connect(port)
     first.publish()
-    await first.hear()
+    await first.read_statuses()
     second.publish()
 
-    assert refusal.sentence.encode() in await second.hear_to_the_end()
+    assert refusal.sentence.encode() in await second.read_to_end()
     assert server.counters.publishers == 1
     for client in (first, second):
         await client.close()
@@ -231,7 +231,7 @@ async def test_room_is_given_back_when_a_publisher_leaves(listening: Listening) 
     for _ in range(3):
         client = await Client.connect(port)
         client.publish()
-        assert await client.hear() == [("status", "NetStream.Publish.Start")]
+        assert await client.read_statuses() == [("status", "NetStream.Publish.Start")]
         await client.close()
         await until(lambda: server.counters.connections == 0)
 
@@ -261,12 +261,12 @@ async def test_stopping_sends_publishers_the_reason_and_closes_the_others(
     server, port = await listening()
     publisher, idle = await Client.connect(port), await Client.connect(port)
     publisher.publish()
-    await publisher.hear()
+    await publisher.read_statuses()
     stopping = asyncio.gather(server.aclose(), server.aclose())
 
-    assert await publisher.hear() == [("error", "NetConnection.Connect.AppShutdown")]
+    assert await publisher.read_statuses() == [("error", "NetConnection.Connect.AppShutdown")]
     await publisher.close()
-    assert await idle.hear_to_the_end() == b""
+    assert await idle.read_to_end() == b""
     await idle.close()
     await stopping
     assert (await gate.first()).reasons == ["refused"]
@@ -278,7 +278,7 @@ async def test_stopping_aborts_connections_that_do_not_close(gate: RecordingGate
     server, port = await listening(stop_timeout=0.1)
     client = await Client.connect(port)
     client.publish()
-    await client.hear()
+    await client.read_statuses()
     await server.aclose()
 
     assert server.counters.connections == 0
@@ -306,7 +306,7 @@ async def test_no_log_line_holds_a_key(gate: RecordingGate, listening: Listening
         for key in ("secret", "secret-but-wrong"):
             client = await Client.connect(port)
             client.publish(key)
-            await client.hear()
+            await client.read_statuses()
             client.send(b"\xff" * 64)
             await client.close()
             await until(lambda server=server: server.counters.connections == 0)  # type: ignore[misc]
@@ -322,7 +322,7 @@ async def test_a_connection_that_fails_is_cut_off_alone(
     server, port = await listening()
     streamer = await Client.connect(port)
     streamer.publish()
-    await streamer.hear()
+    await streamer.read_statuses()
     check, streaming = EncoderConnection.check, list[EncoderConnection]()
 
     def fault(self: EncoderConnection, now: float) -> None:
@@ -335,7 +335,7 @@ async def test_a_connection_that_fails_is_cut_off_alone(
     monkeypatch.setattr(EncoderConnection, "check", fault)
     await until(lambda: streaming)
     other = await Client.connect(port)
-    await other.hear_to_the_end()
+    await other.read_to_end()
     await until(lambda: server.counters.connections == 1)
     assert server.counters.publishers == 1
     await streamer.close()
@@ -353,7 +353,7 @@ async def test_a_connection_that_cannot_be_opened_is_hung_up_on_alone(
     with monkeypatch.context() as patched:
         patched.setattr(asyncio.get_running_loop(), "connect_accepted_socket", fault)
         client = await Client.connect(port)
-        assert await client.hear_to_the_end() == b""
+        assert await client.read_to_end() == b""
     assert server.counters.connections == 0
     await client.close()
 
@@ -370,11 +370,11 @@ def test_it_runs_on_uvloop_as_well() -> None:
         server = IngestServer(gate, tasks.spawn, LIMITS)
         client = await Client.connect(await server.listen("127.0.0.1", 0))
         client.publish()
-        await client.hear()
+        await client.read_statuses()
         client.send(client.encoder.video(0, AVC_HEADER))
         await (await gate.first()).has(1)
         gate.requests[0].close(Refusal.INPUT_DISABLED)
-        assert Refusal.INPUT_DISABLED.sentence.encode() in await client.hear_to_the_end()
+        assert Refusal.INPUT_DISABLED.sentence.encode() in await client.read_to_end()
         await client.close()
         await server.aclose()
         await tasks.aclose()

@@ -72,8 +72,8 @@ async def test_a_nearly_full_disk_ends_the_recording_and_not_the_broadcast(
     assert [each["event"] for each in logs] == ["recording stopped, disk nearly full"]
     session = server.broadcasts.session(INPUT)
     assert session is not None
-    told = (session.state().recording, session.health().recording, server.broadcasts.recording(INPUT))
-    assert set(told) == {RecordingState.STOPPED_DISK_FULL}
+    recording_states = (session.state().recording, session.health().recording, server.broadcasts.recording(INPUT))
+    assert set(recording_states) == {RecordingState.STOPPED_DISK_FULL}
     until_then = len(server.running.tracks[SOURCE_NAME, TrackKind.VIDEO].segments)
     server.send(publication, (tag for tag in tags if tag.timestamp >= 10_000))
 

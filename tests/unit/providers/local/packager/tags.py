@@ -63,7 +63,7 @@ def frame(timestamp: int, *, key: bool = False, cts: int = 0, data: bytes = b"fr
     return FlvTag(TagKind.VIDEO, timestamp % 2**32, head + data)
 
 
-def sound(timestamp: int, data: bytes = b"sound") -> FlvTag:
+def audio_frame(timestamp: int, data: bytes = b"sound") -> FlvTag:
     return FlvTag(TagKind.AUDIO, timestamp % 2**32, b"\xaf\1" + data)
 
 
@@ -82,15 +82,15 @@ def frames(start: int, seconds: float, *, gop: float = 1.0, fps: int = 30) -> li
     ]
 
 
-def sounds(start: int, seconds: float, *, rate: int = 48_000) -> list[FlvTag]:
+def audio_frames(start: int, seconds: float, *, rate: int = 48_000) -> list[FlvTag]:
     """Generate an audio track in which each frame contains its number."""
     count = round(seconds * rate / 1024)
-    return [sound(start + round(number * 1024_000 / rate), b"a%06d" % number) for number in range(count)]
+    return [audio_frame(start + round(number * 1024_000 / rate), b"a%06d" % number) for number in range(count)]
 
 
 def stream(seconds: float, *, start: int = 0, gop: float = 1.0, fps: int = 30) -> list[FlvTag]:
     """Generate headers, then both tracks in the order of their timestamps."""
-    media = frames(start, seconds, gop=gop, fps=fps) + sounds(start, seconds)
+    media = frames(start, seconds, gop=gop, fps=fps) + audio_frames(start, seconds)
     return [video_header(), audio_header(), *sorted(media, key=lambda tag: tag.timestamp)]
 
 

@@ -15,6 +15,8 @@ from providers.local.packager.period import MAX_LATE
 from providers.local.packager.waiting import ANNOUNCED_VIDEO_WAIT_MS, VIDEO_WAIT_MS
 from tests.unit.providers.local.packager.tags import (
     ARRIVED,
+    audio_frame,
+    audio_frames,
     audio_header,
     avc_record,
     ends,
@@ -25,8 +27,6 @@ from tests.unit.providers.local.packager.tags import (
     metadata,
     parts,
     samples,
-    sound,
-    sounds,
     sps,
     stream,
     video_header,
@@ -92,10 +92,10 @@ def test_a_first_segment_without_an_end_is_cut_after_the_longest_allowed() -> No
 
 
 def test_video_that_joins_audio_keeps_to_the_target_duration_fixed_by_the_audio() -> None:
-    late = sorted([*frames(6_500, 20.0, gop=8.0), *sounds(6_500, 20.0)], key=lambda tag: tag.timestamp)
+    late = sorted([*frames(6_500, 20.0, gop=8.0), *audio_frames(6_500, 20.0)], key=lambda tag: tag.timestamp)
 
     subject = packager()
-    events = feed(subject, [video_header(), audio_header(), *sounds(0, 6.5), *late])
+    events = feed(subject, [video_header(), audio_header(), *audio_frames(0, 6.5), *late])
 
     assert subject.target_duration == 2
     assert max(seconds(ends(events, VIDEO))) <= 2.49
@@ -208,12 +208,12 @@ def test_frames_before_the_first_keyframe_and_audio_before_it_are_dropped() -> N
         video_header(),
         audio_header(),
         frame(0),
-        sound(0),
-        sound(21),
+        audio_frame(0),
+        audio_frame(21),
         frame(33),
         frame(66, key=True),
-        sound(64),
-        sound(85),
+        audio_frame(64),
+        audio_frame(85),
     ]
 
     events = feed(packager(), tags)
@@ -235,14 +235,16 @@ def test_frames_before_the_first_keyframe_and_audio_before_it_are_dropped() -> N
 def test_audio_waits_for_video_for_a_limited_time(script: list[FlvTag], wait: int) -> None:
     subject = packager()
     feed(subject, [*script, audio_header()], flush=False)
-    started_at = next(tag.timestamp for tag in sounds(0, 8.0) if feed(subject, [tag], flush=False) or subject.started)
+    started_at = next(
+        tag.timestamp for tag in audio_frames(0, 8.0) if feed(subject, [tag], flush=False) or subject.started
+    )
 
     assert wait <= started_at < wait + 25
 
 
 def test_the_other_track_joins_on_the_same_timeline() -> None:
     late = [video_header(timestamp=3_000), *frames(3_000, 2.0)]
-    tags = [metadata(), audio_header(), *sounds(0, 3.0), *late]
+    tags = [metadata(), audio_header(), *audio_frames(0, 3.0), *late]
 
     events = feed(packager(), tags)
 
@@ -296,8 +298,8 @@ def test_times_that_stand_still_or_go_back_a_little_are_corrected() -> None:
 
 
 def test_counted_audio_follows_the_encoder_clock_when_it_drifts() -> None:
-    late = [sound(tag.timestamp + 100) for tag in sounds(1_024, 1.0)]
-    tags = [metadata(), audio_header(), *sounds(0, 1.024), *late]
+    late = [audio_frame(tag.timestamp + 100) for tag in audio_frames(1_024, 1.0)]
+    tags = [metadata(), audio_header(), *audio_frames(0, 1.024), *late]
 
     found = [each.data for part in parts(feed(packager(), tags), AUDIO) for each in samples(part.data)]
 
@@ -305,7 +307,7 @@ def test_counted_audio_follows_the_encoder_clock_when_it_drifts() -> None:
 
 
 def test_audio_that_arrives_twice_is_dropped() -> None:
-    tags = [metadata(), audio_header(), *sounds(0, 1.0), *sounds(500, 1.0)]
+    tags = [metadata(), audio_header(), *audio_frames(0, 1.0), *audio_frames(500, 1.0)]
 
     found = [each.data for part in parts(feed(packager(), tags), AUDIO) for each in samples(part.data)]
 
@@ -390,7 +392,7 @@ def test_hevc_over_enhanced_rtmp_is_refused_with_a_sentence() -> None:
 
 
 def test_frames_without_a_header_are_ignored() -> None:
-    assert feed(packager(), [frame(0, key=True), sound(0)]) == []
+    assert feed(packager(), [frame(0, key=True), audio_frame(0)]) == []
 
 
 def test_a_second_flush_returns_nothing() -> None:
@@ -444,7 +446,12 @@ WHOLE_OR_NOT = pytest.mark.parametrize("count", [61, 60, 59], ids=["whole", "a B
 @pytest.mark.parametrize("late", [0, 59, 1_500], ids=["audio in time", "audio a little late", "audio late"])
 def test_the_tracks_of_every_period_begin_and_end_together(count: int, late: int) -> None:
     length = 2.2 - late / 1000
-    media = [*b_frames(0, count), *sounds(late, length), *b_frames(60_000, count), *sounds(60_000 + late, length)]
+    media = [
+        *b_frames(0, count),
+        *audio_frames(late, length),
+        *b_frames(60_000, count),
+        *audio_frames(60_000 + late, length),
+    ]
     tags = [video_header(), audio_header(), *sorted(media, key=lambda tag: tag.timestamp)]
 
     events = feed(packager(), tags)

@@ -20,6 +20,7 @@ from tests.unit.providers.local.packager.rewriting import delivered_late, is_med
 from tests.unit.providers.local.packager.tags import (
     ARRIVED,
     SILENCE,
+    audio_frames,
     audio_header,
     avc_record,
     ends,
@@ -30,7 +31,6 @@ from tests.unit.providers.local.packager.tags import (
     metadata,
     parts,
     samples,
-    sounds,
     sps,
     stream,
     video_header,
@@ -103,11 +103,11 @@ def test_nothing_is_lost_of_tracks_whose_timestamps_are_far_apart(
         assert length(events, VIDEO) == pytest.approx(20.0, abs=0.1)
 
 
-@pytest.mark.parametrize(("ahead", "told"), [(5_000, 5.0), (-60_000, -60.0), (2_000, 0.0), (0, 0.0)])
-def test_how_far_the_tracks_are_apart_is_known(ahead: int, told: float) -> None:
+@pytest.mark.parametrize(("ahead", "expected"), [(5_000, 5.0), (-60_000, -60.0), (2_000, 0.0), (0, 0.0)])
+def test_how_far_the_tracks_are_apart_is_known(ahead: int, expected: float) -> None:
     subject = Packager(PackagerSettings())
     feed(subject, stamped(stream(5.0, start=100_000), TagKind.AUDIO, ahead), flush=False)
-    assert subject.seconds_apart == pytest.approx(told, abs=0.05)
+    assert subject.seconds_apart == pytest.approx(expected, abs=0.05)
 
 
 @MODES
@@ -133,9 +133,11 @@ def test_a_track_that_is_delivered_late_is_kept_and_stays_on_time(
 def test_audio_that_is_later_than_the_limit_is_reported() -> None:
     subject = Packager(PackagerSettings())
     tags = stream(20.0)
-    late = sounds(20_000 - MAX_LATE_MS - 1_500, 3.0)
+    late = audio_frames(20_000 - MAX_LATE_MS - 1_500, 3.0)
     video_only = frames(20_000, 10.0)
-    feed(subject, [*tags, *sorted([*video_only, *sounds(20_000, 4.0)], key=lambda tag: tag.timestamp)], flush=False)
+    feed(
+        subject, [*tags, *sorted([*video_only, *audio_frames(20_000, 4.0)], key=lambda tag: tag.timestamp)], flush=False
+    )
     assert subject.audio_late == 0.0
     for one in late[:3]:
         subject.feed(one._replace(timestamp=24_010 + one.timestamp % 50), ARRIVED)
@@ -266,7 +268,7 @@ JOINS = pytest.mark.parametrize("begin", [1.5, 5.0, 16.0, 40.0])
 @JOINS
 def test_video_that_joins_is_shown_from_the_beginning_of_the_audio(begin: float, settings: PackagerSettings) -> None:
     video = [video_header(timestamp=round(begin * 1000)), *frames(round(begin * 1000), 8.0)]
-    tags = sorted([metadata(), audio_header(), *sounds(0, begin + 8.0), *video], key=lambda tag: tag.timestamp)
+    tags = sorted([metadata(), audio_header(), *audio_frames(0, begin + 8.0), *video], key=lambda tag: tag.timestamp)
 
     events = package(tags, settings)
 
@@ -283,7 +285,7 @@ def test_video_that_joins_is_shown_from_the_beginning_of_the_audio(begin: float,
 @JOINS
 def test_audio_that_nothing_announced_is_silence_until_it_joins(begin: float, settings: PackagerSettings) -> None:
     at = round(begin * 1000)
-    audio = [audio_header(timestamp=at), *sounds(at, 8.0)]
+    audio = [audio_header(timestamp=at), *audio_frames(at, 8.0)]
     tags = sorted([video_header(), *frames(0, begin + 8.0), *audio], key=lambda tag: tag.timestamp)
 
     events = package(tags, settings)
@@ -298,7 +300,7 @@ def test_audio_that_nothing_announced_is_silence_until_it_joins(begin: float, se
 
 def test_what_is_made_up_for_video_that_joins_late_is_bounded() -> None:
     large = frame(60_000, key=True, data=bytes(MAX_LEAD_BYTES // 10))
-    tags = [metadata(), audio_header(), *sounds(0, 60.0), video_header(timestamp=60_000), large]
+    tags = [metadata(), audio_header(), *audio_frames(0, 60.0), video_header(timestamp=60_000), large]
 
     events = feed(Packager(PackagerSettings()), tags)
 

@@ -146,13 +146,13 @@ def test_only_young_media_stays_in_memory(storage: Storage) -> None:
 
 
 def test_waiters_are_notified_of_every_part(storage: Storage) -> None:
-    broadcast, told = storage.begin(info()), 0
+    broadcast, notified = storage.begin(info()), 0
     for event in SimulatedPackager().segment():
         track = broadcast.track("source-video")
         waiting = track.changed if track else None
         broadcast.write("source", event)
-        told += bool(waiting and waiting.is_set())
-    assert told == 4 + 1
+        notified += bool(waiting and waiting.is_set())
+    assert notified == 4 + 1
 
 
 def test_a_broken_recording_is_set_aside(storage: Storage, backend: StorageBackend) -> None:

@@ -170,7 +170,7 @@ async def test_an_encoder_that_trusts_the_authority_publishes_encrypted(
     client = await Client.connect(port, trusting(files))
     client.publish()
 
-    assert await client.hear() == [("status", "NetStream.Publish.Start")]
+    assert await client.read_statuses() == [("status", "NetStream.Publish.Start")]
     assert isinstance(server.gate, RecordingGate)
     assert server.gate.requests[0].encrypted
     await client.close()
@@ -181,7 +181,7 @@ async def test_the_last_word_reaches_an_encoder_behind_tls(files: CertificateFil
     client = await Client.connect(port, trusting(files))
     client.publish("wrong")
 
-    assert await client.hear() == [("error", "NetStream.Publish.BadName")]
+    assert await client.read_statuses() == [("error", "NetStream.Publish.BadName")]
     await client.close()
 
 
@@ -189,7 +189,7 @@ async def test_plain_rtmp_on_the_tls_port_is_hung_up_on(files: CertificateFiles,
     port = await server.listen("127.0.0.1", 0, server_context(files.certificate, files.key))
     client = await Client.connect(port)
     client.publish()
-    await client.hear_to_the_end()
+    await client.read_to_end()
 
     assert server.counters.refused == {"tls_handshake": 1}
     await client.close()
@@ -201,7 +201,7 @@ async def test_a_socket_that_never_starts_tls_is_closed_in_time(files: Certifica
     port = await server.listen("127.0.0.1", 0, server_context(files.certificate, files.key))
     client = await Client.connect(port)
 
-    assert await client.hear_to_the_end() == b""
+    assert await client.read_to_end() == b""
     assert server.counters.refused == {"tls_handshake": 1}
     await client.close()
     await server.aclose()
@@ -230,7 +230,7 @@ async def test_a_reloaded_certificate_is_shown_from_the_next_handshake_on(
 
     fresh = await Client.connect(port, trusting(other))
     running.publish()
-    assert await running.hear() == [("status", "NetStream.Publish.Start")]
+    assert await running.read_statuses() == [("status", "NetStream.Publish.Start")]
     with pytest.raises(ssl.SSLCertVerificationError):
         await Client.connect(port, trusting(files))
     for client in (running, fresh):

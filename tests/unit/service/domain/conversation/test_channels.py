@@ -13,7 +13,7 @@ from service.domain.paging import PageRequest
 from service.store import Store
 from tests.clock import Clock
 from tests.contract.room import new_people, new_room
-from tests.unit.service.domain.callers import caller
+from tests.unit.service.domain.identities import identity_of
 
 
 @pytest.fixture
@@ -58,10 +58,10 @@ async def test_private_and_public_channels_differ_in_type(
 
 async def test_an_admin_changes_what_is_named_and_nothing_else(store: Store, channels: Channels) -> None:
     room = await new_room(store)
-    changed = await channels.change(await caller(room, 0), room.id, {"name": "Sport", "is_private": True})
+    changed = await channels.change(await identity_of(room, 0), room.id, {"name": "Sport", "is_private": True})
     assert (changed.name, changed.type, changed.description) == ("Sport", ChannelType.PRIVATE, room.channel.description)
     with pytest.raises(Forbidden):
-        await channels.change(await caller(room, 1), room.id, {"name": "Mine"})
+        await channels.change(await identity_of(room, 1), room.id, {"name": "Mine"})
 
 
 async def test_a_deleted_channel_ends_its_stream_and_notifies_even_if_that_fails(
@@ -69,7 +69,7 @@ async def test_a_deleted_channel_ends_its_stream_and_notifies_even_if_that_fails
 ) -> None:
     room = await new_room(store)
     ended: list[UUID] = []
-    told: list[UUID] = []
+    notified: list[UUID] = []
 
     async def fails(_: UUID) -> None:
         raise Unavailable("away")
@@ -79,10 +79,10 @@ async def test_a_deleted_channel_ends_its_stream_and_notifies_even_if_that_fails
 
     channels.on_delete(fails)
     channels.on_delete(ends)
-    channels.listen(lambda _, channel_id: told.append(channel_id))
+    channels.listen(lambda _, channel_id: notified.append(channel_id))
     with pytest.raises(Forbidden):
-        await channels.delete(await caller(room, 1), room.id)
-    await channels.delete(await caller(room, 0), room.id)
-    assert (ended, told) == ([room.id], [room.id])
+        await channels.delete(await identity_of(room, 1), room.id)
+    await channels.delete(await identity_of(room, 0), room.id)
+    assert (ended, notified) == ([room.id], [room.id])
     with pytest.raises(NotFound):
         await channels.get(room.organization_id, room.id)

@@ -16,7 +16,7 @@ from service.domain.paging import PageRequest
 from service.store import Store
 from tests.clock import Clock
 from tests.contract.room import new_people, new_room
-from tests.unit.service.domain.callers import caller
+from tests.unit.service.domain.identities import identity_of
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ async def test_two_simultaneous_requests_get_one_channel_that_one_of_them_create
 ) -> None:
     room = await new_room(store, people=2)
     ada, bob = room.people
-    callers = [await caller(room, me) for me in (0, 1)]
+    callers = [await identity_of(room, me) for me in (0, 1)]
     calls = (directs.open(callers[me], room.people[me], (room.people[1 - me],)) for me in (0, 1) * 5)
     answers = await asyncio.gather(*calls)
     assert {channel.id for channel, _ in answers} == {answers[0][0].id}
@@ -54,7 +54,7 @@ async def test_two_simultaneous_requests_get_one_channel_that_one_of_them_create
 async def test_a_direct_channel_needs_another_user_of_the_organization(store: Store, directs: DirectChannels) -> None:
     room = await new_room(store)
     _, (foreigner,) = await new_people(store, 1)
-    ada = await caller(room, 0)
+    ada = await identity_of(room, 0)
     for others in ((), (room.people[0],), (foreigner,), (uuid4(),)):
         with pytest.raises(Invalid) as refused:
             await directs.open(ada, room.people[0], others)
@@ -65,7 +65,7 @@ async def test_the_channels_of_another_are_nobodys_business(
     store: Store, joined: JoinedChannels, directs: DirectChannels
 ) -> None:
     room = await new_room(store)
-    ada, bob = await caller(room, 0), room.people[1]
+    ada, bob = await identity_of(room, 0), room.people[1]
     with pytest.raises(Forbidden):
         await joined.list(ada, bob, "", PageRequest(5))
     with pytest.raises(Forbidden):
@@ -79,7 +79,7 @@ async def test_lists_hold_what_one_is_in_and_nothing_is_inactive(
 ) -> None:
     room = await new_room(store)
     me = room.people[0]
-    ada = await caller(room, 0)
+    ada = await identity_of(room, 0)
     direct, _ = await directs.open(ada, me, (room.people[1],))
     every = await joined.list(ada, me, "created_at", PageRequest(5))
     assert [each.channel.id for each in every.items] == [room.id, direct.id]
@@ -91,7 +91,7 @@ async def test_lists_hold_what_one_is_in_and_nothing_is_inactive(
 
 async def test_one_channel_is_found_where_it_belongs(store: Store, joined: JoinedChannels) -> None:
     room = await new_room(store)
-    ada = await caller(room, 0)
+    ada = await identity_of(room, 0)
     assert (await joined.get(ada, room.people[0], room.id)).channel.id == room.id
     with pytest.raises(NotFound):
         await joined.get(ada, room.people[0], room.id, direct=True)

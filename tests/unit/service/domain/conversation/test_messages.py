@@ -16,7 +16,7 @@ from service.domain.paging import PageRequest
 from service.store import Store
 from tests.clock import Clock
 from tests.contract.room import new_people, new_room
-from tests.unit.service.domain.callers import caller
+from tests.unit.service.domain.identities import identity_of
 
 HELLO = Draft({"version": 3, "chunks": [{"type": "text", "text": "Hello"}]})
 
@@ -28,7 +28,7 @@ def messages(store: Store) -> Messages:
 
 async def test_a_message_comes_back_as_it_was_sent(store: Store, messages: Messages) -> None:
     room = await new_room(store)
-    ada = await caller(room, 0)
+    ada = await identity_of(room, 0)
     message, is_new = await messages.post(ada, room.id, HELLO)
     assert (is_new, message.body, message.type) == (True, HELLO.body, MessageType.USER)
     assert await messages.get(ada, room.id, message.id) == message
@@ -42,18 +42,18 @@ def test_a_digest_does_not_depend_on_the_order_of_keys_but_on_the_content() -> N
 
 async def test_a_retry_is_the_same_message_and_other_content_a_conflict(store: Store, messages: Messages) -> None:
     room = await new_room(store)
-    ada, own_id = await caller(room, 0), uuid4()
+    ada, own_id = await identity_of(room, 0), uuid4()
     sent = [await messages.post(ada, room.id, Draft(HELLO.body, id=own_id)) for _ in range(2)]
     assert ([is_new for _, is_new in sent], sent[0][0]) == ([True, False], sent[1][0])
     with pytest.raises(Conflict):
         await messages.post(ada, room.id, Draft({"version": 1}, id=own_id))
     with pytest.raises(Conflict):
-        await messages.post(await caller(room, 1), room.id, Draft(HELLO.body, id=own_id))
+        await messages.post(await identity_of(room, 1), room.id, Draft(HELLO.body, id=own_id))
 
 
 async def test_a_body_may_be_as_large_as_the_limit_and_no_larger(store: Store, messages: Messages) -> None:
     room = await new_room(store)
-    ada = await caller(room, 0)
+    ada = await identity_of(room, 0)
     room_left = MAX_CONTENT - len('{"version":3,"text":""}')
     fits = {"version": 3, "text": "ü" * (room_left // 2)}
     await messages.post(ada, room.id, Draft(fits))
@@ -66,22 +66,22 @@ async def test_any_user_posts_to_a_public_channel_but_an_organization_token_does
 ) -> None:
     room = await new_room(store)
     _, (stranger,) = await new_people(store, 1, room.organization_id)
-    message, _ = await messages.post(await caller(room, stranger), room.id, HELLO)
+    message, _ = await messages.post(await identity_of(room, stranger), room.id, HELLO)
     assert message.author.id == stranger
     with pytest.raises(Forbidden):
-        await messages.post(await caller(room, None), room.id, HELLO)
+        await messages.post(await identity_of(room, None), room.id, HELLO)
 
 
 async def test_only_admins_announce(store: Store, messages: Messages) -> None:
     room = await new_room(store, type=ChannelType.ANNOUNCEMENTS)
-    await messages.post(await caller(room, 0), room.id, HELLO)
+    await messages.post(await identity_of(room, 0), room.id, HELLO)
     with pytest.raises(Forbidden):
-        await messages.post(await caller(room, 1), room.id, HELLO)
+        await messages.post(await identity_of(room, 1), room.id, HELLO)
 
 
 async def test_only_the_author_edits_and_an_admin_may_delete(store: Store, messages: Messages) -> None:
     room = await new_room(store)
-    ada, bob, eve = [await caller(room, number) for number in range(3)]
+    ada, bob, eve = [await identity_of(room, number) for number in range(3)]
     message, _ = await messages.post(bob, room.id, HELLO)
     with pytest.raises(Forbidden):
         await messages.edit(ada, room.id, message.id, {"version": 1})
@@ -95,7 +95,7 @@ async def test_only_the_author_edits_and_an_admin_may_delete(store: Store, messa
 
 async def test_the_newest_come_first_unless_asked_otherwise(store: Store, messages: Messages) -> None:
     room = await new_room(store)
-    ada = await caller(room, 0)
+    ada = await identity_of(room, 0)
     sent = [(await messages.post(ada, room.id, HELLO))[0].id for _ in range(3)]
     for ordering, wanted in (("", sent[:0:-1]), ("created_at", sent[:2])):
         page = await messages.list(ada, room.id, ordering, PageRequest(2))
@@ -110,7 +110,7 @@ async def test_call_listeners_are_notified_once_for_each_message(store: Store) -
 
     messages = Messages(store.messages, store, Clock(), listen)
     room = await new_room(store)
-    ada = await caller(room, 0)
+    ada = await identity_of(room, 0)
     request = Draft(HELLO.body, MessageType.CALL_REQUEST, id=uuid4())
     for draft in (HELLO, request, request, Draft(HELLO.body, MessageType.CALL_LEAVE)):
         await messages.post(ada, room.id, draft)

@@ -10,7 +10,7 @@ from service.domain.conversation.purge import Purge, PurgeLimits
 from service.domain.errors import Unavailable
 
 
-class Waiting:
+class FakePurgeStore:
     """A store with so many batches left; `idle` is set whenever a query finds none."""
 
     def __init__(self, batches: int = 0) -> None:
@@ -41,30 +41,30 @@ class Waiting:
 
 
 async def test_leftovers_are_purged_in_batches_at_the_start(tasks: Tasks) -> None:
-    store = Waiting(batches=3)
-    sweeper = Purge(store, store.end_streams, tasks.spawn)
-    sweeper.start()
+    store = FakePurgeStore(batches=3)
+    purge = Purge(store, store.end_streams, tasks.spawn)
+    purge.start()
     await store.idle.wait()
     assert store.asked == [PurgeLimits().batch] * 4
 
 
 async def test_a_deleted_channel_wakes_it(tasks: Tasks) -> None:
-    store = Waiting()
-    sweeper = Purge(store, store.end_streams, tasks.spawn)
-    sweeper.start()
+    store = FakePurgeStore()
+    purge = Purge(store, store.end_streams, tasks.spawn)
+    purge.start()
     await store.idle.wait()
     store.idle.clear()
     store.batches = 1
-    await sweeper.channel_deleted(uuid4())
+    await purge.channel_deleted(uuid4())
     await store.idle.wait()
     assert store.batches == 0
 
 
 async def test_it_retries_after_the_store_was_unavailable(tasks: Tasks) -> None:
-    store = Waiting(batches=1)
+    store = FakePurgeStore(batches=1)
     store.away = True
-    sweeper = Purge(store, store.end_streams, tasks.spawn, PurgeLimits(sweep_every=0.01))
-    sweeper.start()
+    purge = Purge(store, store.end_streams, tasks.spawn, PurgeLimits(sweep_every=0.01))
+    purge.start()
     await store.refused.wait()
     store.away = False
     await store.idle.wait()
@@ -72,29 +72,29 @@ async def test_it_retries_after_the_store_was_unavailable(tasks: Tasks) -> None:
 
 
 async def test_it_ends_the_streams_of_deleted_channels_but_not_before_everything_has_started(tasks: Tasks) -> None:
-    store = Waiting()
-    sweeper = Purge(store, store.end_streams, tasks.spawn)
-    sweeper.start()
+    store = FakePurgeStore()
+    purge = Purge(store, store.end_streams, tasks.spawn)
+    purge.start()
     await store.idle.wait()
     assert not store.ended.is_set()
-    await sweeper.channel_deleted(uuid4())
+    await purge.channel_deleted(uuid4())
     await store.ended.wait()
 
 
 async def test_streams_that_could_not_be_ended_are_ended_later(tasks: Tasks) -> None:
-    store = Waiting()
+    store = FakePurgeStore()
     store.away = True
-    sweeper = Purge(store, store.end_streams, tasks.spawn, PurgeLimits(sweep_every=0.01))
-    sweeper.start()
+    purge = Purge(store, store.end_streams, tasks.spawn, PurgeLimits(sweep_every=0.01))
+    purge.start()
     await store.refused.wait()
     store.away = False
     await store.ended.wait()
 
 
 async def test_it_stops_twice_and_before_it_started(tasks: Tasks) -> None:
-    store = Waiting()
-    sweeper = Purge(store, store.end_streams, tasks.spawn)
-    await sweeper.aclose()
-    sweeper.start()
-    await sweeper.aclose()
-    await sweeper.aclose()
+    store = FakePurgeStore()
+    purge = Purge(store, store.end_streams, tasks.spawn)
+    await purge.aclose()
+    purge.start()
+    await purge.aclose()
+    await purge.aclose()

@@ -14,7 +14,7 @@ from service.domain.streams.queries import QueryLimits
 from service.store import Store
 from tests.contract.room import START, Room, channel_of, new_people, new_room
 from tests.stage import StoredStage
-from tests.unit.service.domain.callers import caller
+from tests.unit.service.domain.identities import identity_of
 
 
 async def new_channels(stage: StoredStage, room: Room, count: int) -> list[InputUid]:
@@ -131,17 +131,17 @@ async def test_a_recording_of_a_deleted_private_channel_stays_with_its_members(
     room = await new_room(store, is_private=True)
     _, (stranger,) = await new_people(store, 1, room.organization_id)
     recorded = stage.broadcast(await stage.input(room.channel))
-    found = await stage.queries.recording(await caller(room, 1), recorded)
+    found = await stage.queries.recording(await identity_of(room, 1), recorded)
     assert (found[0].uid, found[1]) == (recorded, room.id)
     with pytest.raises(NotFound):
-        await stage.queries.recording(await caller(room, stranger), recorded)
+        await stage.queries.recording(await identity_of(room, stranger), recorded)
     await store.channels.remove_channel(room.id, stage.clock.now() + timedelta(1))
     while await store.purge.purge_messages(10):
         pass
     for who in (1, None):
-        assert (await stage.queries.recording(await caller(room, who), recorded))[1] == room.id
+        assert (await stage.queries.recording(await identity_of(room, who), recorded))[1] == room.id
     with pytest.raises(NotFound):
-        await stage.queries.recording(await caller(room, stranger), recorded)
+        await stage.queries.recording(await identity_of(room, stranger), recorded)
 
 
 async def test_a_recording_of_another_organization_is_not_there(store: Store, stage: StoredStage) -> None:
@@ -149,4 +149,4 @@ async def test_a_recording_of_another_organization_is_not_there(store: Store, st
     recorded = stage.broadcast(await stage.input(other.channel))
     for uid in (recorded, uuid4().hex):
         with pytest.raises(NotFound):
-            await stage.queries.recording(await caller(room, 0), uid)
+            await stage.queries.recording(await identity_of(room, 0), uid)

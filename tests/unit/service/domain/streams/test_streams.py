@@ -19,11 +19,11 @@ from service.domain.streams.streams import ENSURE_ATTEMPTS, OptionChanges, Strea
 from service.store import Store
 
 
-class Died(BaseException):
+class ProcessDied(BaseException):
     """The process is gone: nothing may catch this."""
 
 
-class Treacherous(MemoryProvider):
+class FaultyProvider(MemoryProvider):
     """Creates the input, then the process dies, or the input vanishes, before the answer arrives."""
 
     def __init__(self) -> None:
@@ -38,7 +38,7 @@ class Treacherous(MemoryProvider):
         made = await super().ensure_input(request)
         if self.deaths:
             self.deaths -= 1
-            raise Died
+            raise ProcessDied
         return made
 
     async def get_input(self, uid: str) -> LiveInput:
@@ -49,12 +49,12 @@ class Treacherous(MemoryProvider):
 
 
 @pytest.fixture
-def provider() -> Treacherous:
-    return Treacherous()
+def provider() -> FaultyProvider:
+    return FaultyProvider()
 
 
 @pytest.fixture
-def streams(store: Store, provider: Treacherous) -> Streams:
+def streams(store: Store, provider: FaultyProvider) -> Streams:
     return Streams(provider, store.channels, store.claims, store, SystemClock())
 
 
@@ -70,10 +70,10 @@ async def channel(store: Store) -> Channel:
 
 
 async def test_a_death_between_answer_and_commit_leaves_no_second_input(
-    streams: Streams, provider: Treacherous, store: Store, channel: Channel
+    streams: Streams, provider: FaultyProvider, store: Store, channel: Channel
 ) -> None:
     provider.deaths = 1
-    with pytest.raises(Died):
+    with pytest.raises(ProcessDied):
         await streams.ensure(channel)
     claim = await store.claims.claimed(channel.id)
     assert claim is not None and claim.uid is None
@@ -84,10 +84,10 @@ async def test_a_death_between_answer_and_commit_leaves_no_second_input(
 
 
 async def test_claims_without_an_answer_are_answered_at_start(
-    streams: Streams, provider: Treacherous, store: Store, channel: Channel
+    streams: Streams, provider: FaultyProvider, store: Store, channel: Channel
 ) -> None:
     provider.deaths = 1
-    with pytest.raises(Died):
+    with pytest.raises(ProcessDied):
         await streams.ensure(channel)
     assert await streams.reconcile() == 1
     assert await streams.reconcile() == 0
@@ -99,21 +99,21 @@ async def test_a_channel_goes_over_to_another_provider_with_its_claim(
     streams: Streams, store: Store, channel: Channel
 ) -> None:
     await streams.ensure(channel)
-    other = Treacherous()
+    other = FaultyProvider()
     other.name = "other"
     other.deaths = 1
     moved = Streams(other, store.channels, store.claims, store, SystemClock())
-    with pytest.raises(Died):
+    with pytest.raises(ProcessDied):
         await moved.ensure(channel)
     assert await moved.reconcile() == 1
     assert (await moved.get(channel)).uid in other.input_uids
 
 
 async def test_a_reconciliation_that_fails_leaves_the_claim_for_the_next_caller(
-    streams: Streams, provider: Treacherous, channel: Channel
+    streams: Streams, provider: FaultyProvider, channel: Channel
 ) -> None:
     provider.deaths = 1
-    with pytest.raises(Died):
+    with pytest.raises(ProcessDied):
         await streams.ensure(channel)
     provider.fail()
     assert await streams.reconcile() == 0
@@ -122,10 +122,10 @@ async def test_a_reconciliation_that_fails_leaves_the_claim_for_the_next_caller(
 
 
 async def test_an_input_deleted_before_its_answer_was_stored_is_created_again(
-    streams: Streams, provider: Treacherous, channel: Channel
+    streams: Streams, provider: FaultyProvider, channel: Channel
 ) -> None:
     provider.deaths = 1
-    with pytest.raises(Died):
+    with pytest.raises(ProcessDied):
         await streams.ensure(channel)
     (lost,) = provider.input_uids
     await provider.delete_input(lost)
@@ -134,7 +134,7 @@ async def test_an_input_deleted_before_its_answer_was_stored_is_created_again(
 
 
 async def test_inputs_that_keep_vanishing_are_given_up_on_for_now(
-    streams: Streams, provider: Treacherous, channel: Channel
+    streams: Streams, provider: FaultyProvider, channel: Channel
 ) -> None:
     await streams.ensure(channel)
     provider.vanishings = 1
@@ -153,7 +153,7 @@ async def test_inputs_that_keep_vanishing_are_given_up_on_for_now(
 
 
 async def test_callers_share_the_answer_of_the_one_under_way(
-    streams: Streams, provider: Treacherous, channel: Channel
+    streams: Streams, provider: FaultyProvider, channel: Channel
 ) -> None:
     provider.gate = asyncio.Event()
     callers = [asyncio.create_task(streams.ensure(channel)) for _ in range(5)]
@@ -166,7 +166,7 @@ async def test_callers_share_the_answer_of_the_one_under_way(
 
 
 async def test_when_the_working_request_is_cancelled_another_continues(
-    streams: Streams, provider: Treacherous, channel: Channel
+    streams: Streams, provider: FaultyProvider, channel: Channel
 ) -> None:
     provider.gate = asyncio.Event()
     leader = asyncio.create_task(streams.ensure(channel))
@@ -180,7 +180,7 @@ async def test_when_the_working_request_is_cancelled_another_continues(
 
 
 async def test_an_error_is_raised_for_all_waiting_callers_and_not_cached(
-    streams: Streams, provider: Treacherous, channel: Channel
+    streams: Streams, provider: FaultyProvider, channel: Channel
 ) -> None:
     provider.fail(retry_after=3.0)
     answers = await asyncio.gather(*(streams.ensure(channel) for _ in range(5)), return_exceptions=True)
@@ -204,7 +204,7 @@ async def test_different_options_sent_at_once_all_arrive(streams: Streams, chann
 
 
 async def test_an_option_that_was_refused_does_not_stick_to_the_channel(
-    streams: Streams, provider: Treacherous, channel: Channel
+    streams: Streams, provider: FaultyProvider, channel: Channel
 ) -> None:
     provider.refuse("latency_mode", "not on this account")
     with pytest.raises(Invalid):
@@ -213,7 +213,7 @@ async def test_an_option_that_was_refused_does_not_stick_to_the_channel(
 
 
 async def test_a_declined_default_is_replaced_and_the_effective_value_returned(
-    streams: Streams, provider: Treacherous, channel: Channel
+    streams: Streams, provider: FaultyProvider, channel: Channel
 ) -> None:
     provider.refuse("reconnect_timeout", "only three minutes", accepted=180)
     assert (await streams.ensure(channel)).input.options == InputOptions(reconnect_timeout=180)
@@ -221,7 +221,7 @@ async def test_a_declined_default_is_replaced_and_the_effective_value_returned(
 
 
 async def test_what_was_sent_is_refused_by_name_where_the_provider_declines_it(
-    streams: Streams, provider: Treacherous, channel: Channel
+    streams: Streams, provider: FaultyProvider, channel: Channel
 ) -> None:
     provider.refuse("reconnect_timeout", "only a minute", accepted=60)
     with pytest.raises(Invalid) as refused:
@@ -230,7 +230,7 @@ async def test_what_was_sent_is_refused_by_name_where_the_provider_declines_it(
 
 
 async def test_an_option_the_provider_refuses_is_named(
-    streams: Streams, provider: Treacherous, channel: Channel
+    streams: Streams, provider: FaultyProvider, channel: Channel
 ) -> None:
     await streams.ensure(channel)
     with pytest.raises(Invalid) as refused:
@@ -269,11 +269,11 @@ async def test_a_deleted_channel_has_no_stream_even_before_its_input_has_ended(
 
 
 async def test_a_deleted_channel_whose_order_the_provider_knows_nothing_of_is_done_with(
-    streams: Streams, provider: Treacherous, store: Store, channel: Channel, monkeypatch: pytest.MonkeyPatch
+    streams: Streams, provider: FaultyProvider, store: Store, channel: Channel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The input was deleted at the provider while it was searched for there."""
     provider.deaths = 1
-    with pytest.raises(Died):
+    with pytest.raises(ProcessDied):
         await streams.ensure(channel)
     await store.channels.remove_channel(channel.id, datetime.now(UTC))
 

@@ -9,13 +9,13 @@ from providers.health import InputHealth
 from providers.local.flv.tag import FlvTag, TagKind
 from providers.local.health.monitor import POINTS, HealthMonitor
 from service.domain.health.diagnostics import findings
-from tests.unit.providers.local.packager.tags import audio_header, frame, metadata, sound, video_header
+from tests.unit.providers.local.packager.tags import audio_frame, audio_header, frame, metadata, video_header
 
 TIMES = st.one_of(st.integers(0, 2**32 - 1), st.integers(0, 5_000))
 TAGS = st.one_of(
     st.sampled_from([video_header(), audio_header(), metadata(b"width", b"framerate")]),
     st.builds(lambda at, key, cts: frame(at, key=key, cts=cts), TIMES, st.booleans(), st.integers(-100, 100)),
-    st.builds(sound, TIMES),
+    st.builds(audio_frame, TIMES),
     st.builds(FlvTag, st.sampled_from(TagKind), TIMES, st.binary(max_size=20)),
 )
 LOOKS = st.lists(st.tuples(st.lists(TAGS, max_size=8), st.floats(0.0, 10.0), st.booleans()), max_size=12)

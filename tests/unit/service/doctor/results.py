@@ -1,4 +1,4 @@
-"""Settings changed, and a single finding taken apart."""
+"""Changed settings, and the parts of a single result."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from service.doctor.check_result import CheckResult, Level
 from service.settings import Settings
 
 
-def but(settings: Settings, **changes: Any) -> Settings:
+def changed(settings: Settings, **changes: Any) -> Settings:
     return settings.model_copy(update=changes)
 
 
-def told(findings: list[CheckResult]) -> tuple[Level, str]:
+def result_of(findings: list[CheckResult]) -> tuple[Level, str]:
     (finding,) = findings
     return finding.level, f"{finding.seen} | {finding.advice}"

@@ -9,7 +9,7 @@ from service.domain.entities import Organization
 from tests.contract.room import START, Room
 
 
-async def caller(room: Room, who: int | UUID | None) -> Identity:
+async def identity_of(room: Room, who: int | UUID | None) -> Identity:
     """Return the room's person of that number, any user by id, or (None) the organization itself."""
     if who is None:
         return Identity(Organization(room.organization_id, "Acme", START), None)
