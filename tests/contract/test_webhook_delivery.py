@@ -17,6 +17,7 @@ from service.concurrency.tasks import Tasks
 from service.domain.entities import Organization
 from service.domain.errors import Unavailable
 from service.domain.events.event import Action, Audience, NewEvent, Scope
+from service.domain.paging import PageRequest
 from service.domain.webhooks.deliverer import Deliverer
 from service.domain.webhooks.limits import DeliveryLimits
 from service.domain.webhooks.signature import new_secret
@@ -288,6 +289,24 @@ async def test_a_failing_webhook_is_disabled_after_its_last_attempt(url: str) ->
             found = await node.store.webhooks.webhook(organization_id, webhook.id)
         assert found is not None and found.disabled is Disabled.FAILING
         assert len(receiver.received) == 10
+
+
+async def test_the_figures_name_what_waits_and_old_deliveries_are_purged(url: str) -> None:
+    limits = DeliveryLimits(retry_after=(60.0,), check_every=0.05, measure_every=0.05)
+    async with running(url, limits) as node, receiving() as receiver:
+        organization_id = await organization_in(node.store)
+        receiver.behaviour = answering(500)
+        webhook = await hook(node.store, organization_id, receiver)
+        await node.says(organization_id, 1)
+        counts = node.deliverer.counts
+        await until(
+            lambda: counts.figures is not None and (counts.figures.failing, counts.figures.lag > 0) == (1, True)
+        )
+        queue = node.store.webhook_queue
+        assert await queue.purge_deliveries(webhook.created_at, 10) == 0
+        assert await queue.purge_deliveries(datetime.now(UTC), 10) == 1, "not the one that waits"
+        left = await node.store.webhooks.deliveries(webhook.id, None, PageRequest(10))
+        assert [(each.status, each.retry_index) for each in left] == [(DeliveryStatus.PENDING, 1)]
 
 
 def test_the_delays_are_those_of_the_documentation() -> None:

@@ -99,6 +99,15 @@ def test_a_user_is_entered_once_and_listed(environment: dict[str, str]) -> None:
     assert listed == f"{user}\t{organization}\tbot\tOrder Bot\tbot@example.com\thttps://example.com/bot.png\n"
 
 
+def test_a_user_becomes_a_manager_and_is_no_longer_one(environment: dict[str, str]) -> None:
+    organization = str(uuid4())
+    user = run(environment, "user", "create", "--org", organization, "--full-name", "Ada", "--manager").stdout.strip()
+    assert run(environment, "user", "manager", user, "--revoke").returncode == 0
+    assert run(environment, "user", "manager", user).returncode == 0
+    unknown = run(environment, "user", "manager", str(UUID(int=0)))
+    assert (unknown.returncode, unknown.stderr) == (1, "There is no such user.\n")
+
+
 def test_addresses_are_printed_one_a_line(environment: dict[str, str]) -> None:
     done = run({**environment, "CONFERENCE_HTTP_HOST": "0.0.0.0", "CONFERENCE_RTMP_PORT": "off"}, "addresses")
     assert done.stdout.splitlines() == [
