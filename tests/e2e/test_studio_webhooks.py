@@ -1,21 +1,19 @@
-"""Webhooks in the studio, with a real receiver; and deliveries through a killed service."""
+"""Webhooks in the studio, with a real receiver."""
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from service.domain.webhooks.limits import DeliveryLimits
 from tests.e2e.accessibility import violations
 from tests.e2e.browser import Browser
 from tests.e2e.service import Service, service
 from tests.e2e.streamer import Streamer
-from tests.receiver import Receiver, answer, answering, hang, receiving
-from tests.waiting import PATIENCE, until
+from tests.receiver import Receiver, answer, answering, receiving
+from tests.waiting import until
 
 pytestmark = pytest.mark.e2e
 
@@ -123,31 +121,3 @@ async def test_users_that_are_no_managers_read_why_there_is_nothing(live: Servic
     await streamer.sign_in("/webhooks")
     await streamer.sees("p", "Webhooks are managed by the managers of the organization.")
     assert await violations(browser) == []
-
-
-async def test_a_killed_service_delivers_what_it_had_begun(own: Service, receiver: Receiver) -> None:
-    webhook = await own.api(
-        "POST", "webhooks", {"endpoint_url": receiver.url, "channel_subscriptions": [{"channel_pattern": "/**"}]}
-    )
-    channel = (await own.api("POST", "channels", {"name": "Kitchen"}))["id"]
-    receiver.behaviour = hang
-    said = [
-        await own.api("POST", f"channels/{channel}/messages", {"body": {"version": 3, "chunks": []}}) for _ in range(3)
-    ]
-    await until(lambda: bool(receiver.received))
-    await own.kill()
-    await receiver.stop()
-    receiver.behaviour = answer
-    await receiver.start()
-    await own.start()
-
-    def arrived() -> list[str]:
-        ids = dict.fromkeys(each.message["resource_id"] for each in receiver.received)
-        return [each for each in ids if each in {message["id"] for message in said}]
-
-    async with asyncio.timeout(DeliveryLimits().lease + PATIENCE):
-        while len(arrived()) < 3:  # noqa: ASYNC110 - another process is waited for
-            await asyncio.sleep(0.05)
-    assert arrived() == [each["id"] for each in said]
-    log = own.server.log.read_text()
-    assert "not-for-logs" not in log and webhook["secret"] not in log
