@@ -68,6 +68,8 @@ class Room:
         self._by_path: dict[str, set[Subscription]] = defaultdict(set)
         self._by_channel: dict[UUID, set[Subscription]] = defaultdict(set)
         self._audiences: LRUCache[UUID, frozenset[UUID]] = LRUCache(max_audiences)
+        self._forgotten = 0
+        """Number of audiences that have been forgotten because they changed."""
         self._channels = channels.PATH.format(organization_id=organization_id)
 
     def add(self, subscription: Subscription) -> None:
@@ -93,6 +95,7 @@ class Room:
         channel_id = self._whose_rights(event)
         if channel_id is not None:
             self._audiences.pop(channel_id, None)
+            self._forgotten += 1
         members = PresentMembers(self._store)
         while self._misses(event, members):
             await self._know(event, members, self._receivers(event))
@@ -170,8 +173,11 @@ class Room:
     async def _know(self, event: Event, members: PresentMembers, receivers: Collection[Subscription]) -> None:
         """Read who is a member of the event's channel, where that decides who may read it or what it says."""
         subject = event.audience.subject
-        if event.audience.scope is Scope.MEMBERS and subject is not None and subject not in self._audiences:
-            self._audiences[subject] = await self._store.readers(subject)
+        while event.audience.scope is Scope.MEMBERS and subject is not None and subject not in self._audiences:
+            state = self._forgotten
+            found = await self._store.readers(subject)
+            if state == self._forgotten:  # else these may be the members of before
+                self._audiences[subject] = found
         if needs_member(event):
             await members.know(UUID(event.resource_id), _users(receivers))
 

@@ -14,7 +14,7 @@ from service.api.realtime import wire
 from service.api.realtime.figures import RealtimeFigures
 from service.api.realtime.limits import SocketLimits
 from service.api.realtime.paths import Path, read_path
-from service.api.realtime.room import Room, Subscription
+from service.api.realtime.room import Room, Subscription, is_refusal
 from service.domain.connection_access import Grant
 from service.domain.errors import Conflict, DomainError, NotAuthenticated, NotFound, Throttled
 from service.domain.events.ports import EventLog
@@ -172,20 +172,23 @@ class Socket:
         Permission is checked in the state that the room has reached: a change of rights that the room has handled earlier does not
         concern the new subscription any more.
         """
-        while True:
-            state = room.rights_changes
-            await self._owner.permit(path, grant)
-            if state == room.rights_changes:
-                break
         subscription = Subscription(self, path, asked.form, grant)
+        state = await self._permitted(room, subscription, state=None)
         if asked.since is None:
             # A client that subscribes again, with another token, misses nothing: it has received everything up to here.
             subscription.after = room.position
             self._add(room, subscription)
             return wire.subscribed(asked, path.text, room.position)
-        return await self._resume(asked, room, subscription)
+        return await self._resume(asked, room, subscription, state)
 
-    async def _resume(self, asked: wire.Asked, room: Room, subscription: Subscription) -> str | None:
+    async def _permitted(self, room: Room, subscription: Subscription, state: int | None) -> int:
+        """Check the permission unless it was checked in this state of the room. Return the state. Errors: as `permit`."""
+        while state != room.rights_changes:
+            state = room.rights_changes
+            await self._owner.permit(subscription.path, subscription.grant)
+        return state
+
+    async def _resume(self, asked: wire.Asked, room: Room, subscription: Subscription, state: int) -> str | None:
         """Send the changes after `since`, then subscribe. The log holds them, wherever and whenever they were made."""
         assert asked.since is not None  # noqa: S101 (checked by `_subscribe`)
         path, after = subscription.path, asked.since
@@ -196,7 +199,8 @@ class Socket:
         await self._websocket.send_str(wire.subscribed(asked, path.text, after))
         self.replaying += 1
         try:
-            while after < room.position:
+            while after < room.position or state != room.rights_changes:
+                state = await self._permitted(room, subscription, state)
                 reached = await self._replay_page(room, subscription, after)
                 if reached is None:
                     await self._websocket.send_str(wire.gone(asked, path.text, room.position))
@@ -204,6 +208,11 @@ class Socket:
                 after = reached
             subscription.after = after  # no await since the comparison with the room's position
             self._add(room, subscription)
+        except DomainError as refusal:
+            if not is_refusal(refusal):
+                raise
+            status, problem = problem_of(refusal)
+            await self._websocket.send_str(wire.ended(path.text, status, problem, asked.form))
         finally:
             self.replaying -= 1
         return None
