@@ -168,7 +168,7 @@ async def test_what_is_no_longer_kept_is_gone(api: Api, ada: Person) -> None:
 
 
 async def test_positions_let_a_client_of_a_quiet_channel_resume(api: Api, ada: Person, conference: Conference) -> None:
-    limited(conference, ping_every=0.1, recheck_every=0.05)
+    limited(conference, position_every=0.1, recheck_every=0.05)
     quiet, busy = await ada.channel(), await ada.channel()
     async with socket_of(api.client) as socket:
         start = await socket.subscribed(f"{api.base}/channels/{quiet}/messages", ada.token)

@@ -18,7 +18,9 @@ class SocketLimits:
     max_message: int = 8 * 1024
     """Size of a client's message. A larger one closes the socket (1009)."""
     ping_every: float = 20.0
-    """Interval of pings and of position messages. A socket that does not answer a ping within half of it is closed."""
+    """Interval of pings. A socket that does not answer one within half of it is closed."""
+    position_every: float = 20.0
+    """Interval of position messages."""
     max_unsent: int = 256 * 1024
     """Size of what waits to be sent to a client. Over the limit, the socket is cut off; the client resumes with `since`."""
     first_subscription: float = 30.0

@@ -179,12 +179,12 @@ class Realtime:
 
     async def _keep(self) -> None:
         loop = asyncio.get_running_loop()
-        due = loop.time() + self.limits.ping_every
+        due = loop.time() + self.limits.position_every
         while True:
             await asyncio.sleep(self.limits.recheck_every)
             await self._check_grants()
             if loop.time() >= due:
-                due = loop.time() + self.limits.ping_every
+                due = loop.time() + self.limits.position_every
                 self._send_positions()
 
     async def _check_grants(self) -> None:
