@@ -78,6 +78,9 @@ GUESSED = ("channel_id", "inbox_identifier")
 CREDENTIALS = ("Authorization", "api_access_token", "api-access-token")
 """Headers with credentials."""
 
+SECRET_PATHS = ("/public/api/", "/inbox-files/")
+"""Prefixes of paths that contain credentials: source ids, and addresses of files."""
+
 FOREIGN_CLIENTS = "/public/api/"
 """Prefix of the paths that browsers may call with any header: clients that we do not know call them."""
 
@@ -117,8 +120,14 @@ async def _answer(request: web.Request, handler: Next) -> web.StreamResponse:
             return answer
         if isinstance(error, web.HTTPException):
             raise
-        log.exception("request failed", method=request.method, path=request.path)
+        log.exception("request failed", method=request.method, path=_loggable(request))
         return internal_error()
+
+
+def _loggable(request: web.Request) -> str:
+    """Return the path for the log: only its pattern where it contains what opens something."""
+    resource = request.match_info.route.resource
+    return resource.canonical if resource is not None and request.path.startswith(SECRET_PATHS) else request.path
 
 
 def _preflight(request: web.Request) -> dict[str, str]:

@@ -13,6 +13,7 @@ from uuid import uuid4
 
 from aiohttp import web
 
+from service.store import Store
 from tests.api.conftest import Api
 from tests.serving import serving
 from tests.waiting import until
@@ -86,6 +87,29 @@ async def desk_of(api: Api, *, manager: bool = True) -> Desk:
     desk = Desk(api, issued.secret, 0)
     desk.account = (await desk.get("/api/v1/profile"))["account_id"]
     return desk
+
+
+async def fill(store: Store, desk: Desk, number: int, count: int) -> None:
+    """Store so many private notes in a conversation, all of this moment."""
+    async with store.transaction() as tx:
+        conversation = await tx.inboxes.conversation(desk.account, number)
+        assert conversation is not None
+        now = datetime.now(UTC)
+        row = {
+            "account_id": conversation.account_id,
+            "inbox_id": conversation.inbox_id,
+            "conversation_id": conversation.id,
+            "kind": 1,
+            "content": "note",
+            "content_type": "text",
+            "content_attributes": {},
+            "private": True,
+            "status": "sent",
+            "created_at": now,
+            "updated_at": now,
+        }
+        for _ in range(count):
+            await tx.inboxes.add_message(row)
 
 
 @dataclass

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from service.store import Store
 from tests.api.conftest import Api
-from tests.api.desk import Desk, Receiver, desk_of, receiving
+from tests.api.desk import Desk, Receiver, desk_of, fill, receiving
 from tests.api.people import Person, words
 
 
@@ -150,6 +151,20 @@ async def test_questions_and_replies_at_once_keep_both_sides_equal(
     listed = [(await desk.get(f"conversations/{number}/messages"))["payload"] for number in numbers]
     assert [len(each) for each in listed] == [5, 5, 5]
     assert len(await in_room(ada, channel)) == 15
+
+
+async def test_a_reply_that_cannot_be_sent_is_not_in_the_room_either(
+    desk: Desk, ada: Person, inbox: Any, channel: str, receiver: Receiver, store: Store
+) -> None:
+    number = (await desk.conversation(inbox["id"]))["id"]
+    await desk.say(number, "Hello?")
+    (question,) = await in_room(ada, channel)
+    await fill(store, desk, number, 199)
+    body = {**words("At noon."), "reply_to": question["id"]}
+    status, answer = await ada.post(f"channels/{channel}/messages", {"body": body})
+    assert (status, "Too many messages" in answer["detail"]) == (409, True)
+    assert [each["id"] for each in await in_room(ada, channel)] == [question["id"]]
+    assert all(each["content"] != "At noon." for each in receiver.of("message_created"))
 
 
 async def test_a_long_question_is_shortened_in_the_room(desk: Desk, ada: Person, inbox: Any, channel: str) -> None:

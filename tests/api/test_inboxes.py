@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from service.store import Store
 from tests.api.conftest import Api
-from tests.api.desk import Desk, desk_of, source_of
+from tests.api.desk import Desk, desk_of, fill, source_of
 
 NOT_FOUND = (404, {"error": "Resource could not be found"})
 
@@ -253,12 +253,14 @@ async def test_18_unknown_conversations_and_types_are_refused(desk: Desk, inbox:
     assert (await desk.refused("POST", path, {"content": "a\0b"}))[0] == 422
 
 
-async def test_a_conversation_takes_200_messages_a_minute(desk: Desk, inbox: int) -> None:
+async def test_a_conversation_takes_200_messages_a_minute(desk: Desk, inbox: int, store: Store) -> None:
     number = (await desk.conversation(inbox))["id"]
-    for _ in range(20):
-        await asyncio.gather(*(desk.say(number) for _ in range(10)))
+    await fill(store, desk, number, 199)
+    await desk.say(number, "the last one")
     status, answer = await desk.refused("POST", f"conversations/{number}/messages", {"content": "x"})
     assert (status, answer) == (422, {"error": "Validation failed: Too many messages"})
+    desk.api.clock.advance(61)
+    await desk.say(number, "a minute later")
 
 
 async def test_24_messages_come_by_pages_of_20(desk: Desk, inbox: int) -> None:
@@ -395,11 +397,18 @@ async def test_an_agent_sees_no_secrets_and_changes_no_inbox(desk: Desk, inbox: 
 async def test_a_conversation_is_listed_and_its_attributes_are_replaced(desk: Desk, inbox: int) -> None:
     first, second = await desk.conversation(inbox), await desk.conversation(inbox)
     await desk.say(first["id"])
+    me = (await desk.get("/api/v1/profile"))["id"]
+    source = {"source_id": source_of(await desk.contact(inbox))}
+    mine = await desk.post("conversations", {**source, "assignee_id": me, "status": "pending"})
+    assert mine["meta"]["assignee"]["id"] == me
+    counts = (await desk.get("conversations", params={"status": "all"}))["data"]["meta"]
+    assert counts == {"mine_count": 1, "assigned_count": 1, "unassigned_count": 2, "all_count": 3}
+    assert (await desk.refused("POST", "conversations", {**source, "assignee_id": 999}))[0] == 422
     listed = (await desk.get("conversations"))["data"]["payload"]
     assert [each["id"] for each in listed] == [first["id"], second["id"]]
     await desk.post(f"conversations/{first['id']}/toggle_status", {"status": "resolved"})
     assert len((await desk.get("conversations"))["data"]["payload"]) == 1
-    assert len((await desk.get("conversations", params={"status": "all"}))["data"]["payload"]) == 2
+    assert len((await desk.get("conversations", params={"status": "all"}))["data"]["payload"]) == 3
     path = f"conversations/{first['id']}/custom_attributes"
     assert await desk.post(path, {"custom_attributes": {"a": 1}}) == {"custom_attributes": {"a": 1}}
     of_contact = await desk.get(f"contacts/{first['meta']['sender']['id']}/conversations")

@@ -18,7 +18,7 @@ EXAMPLES = 25
 """Examples per operation and phase."""
 
 SEED = 20260101
-RUN_TIMEOUT = 240.0
+RUN_TIMEOUT = 480.0
 
 CONFIG = """
 [parameters]
@@ -91,7 +91,7 @@ checks.positive_data_acceptance.expected-statuses = ["2xx", 400, 403, 404]
 API_CHANNEL = "^/api/v1/|^/public/api/"
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(540)
 @pytest.mark.parametrize(
     "part",
     [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel, Field
 
@@ -113,8 +113,15 @@ def operations(services: InboxServices) -> list[Operation]:
         wanted, query = Wire(call.origin), call.query
         statuses = None if query.status == "all" else [query.status]
         found = await services.conversations.list(desk, inbox_id=query.inbox_id, statuses=statuses, page=query.page)
-        listed: dict[str, Any] = {"data": {"payload": [wanted.conversation(each) for each in found]}}
-        return Reply(shaped(ConversationList, listed))
+        total, assigned, own = await services.conversations.count(desk, inbox_id=query.inbox_id, statuses=statuses)
+        counts = {
+            "mine_count": own,
+            "assigned_count": assigned,
+            "unassigned_count": total - assigned,
+            "all_count": total,
+        }
+        listed = {"meta": counts, "payload": [wanted.conversation(each) for each in found]}
+        return Reply(shaped(ConversationList, {"data": listed}))
 
     @operation(
         "GET",

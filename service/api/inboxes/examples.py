@@ -141,7 +141,12 @@ _ANSWERS: Mapping[type[BaseModel], Any] = {
     schemas.ContactInbox: {"source_id": _SOURCE, "inbox": slim_inbox(_INBOX)},
     schemas.ConversationAnswer: _CONVERSATION_ANSWER,
     schemas.ConversationPayload: {"payload": [_CONVERSATION_ANSWER]},
-    schemas.ConversationList: {"data": {"payload": [_CONVERSATION_ANSWER]}},
+    schemas.ConversationList: {
+        "data": {
+            "meta": {"mine_count": 0, "assigned_count": 0, "unassigned_count": 1, "all_count": 1},
+            "payload": [_CONVERSATION_ANSWER],
+        }
+    },
     schemas.StatusChanged: {
         "meta": {},
         "payload": {"success": True, "conversation_id": 1, "current_status": "resolved", "snoozed_until": None},

@@ -237,7 +237,15 @@ class ConversationPayload(Answer):
     payload: list[ConversationAnswer]
 
 
+class ConversationCounts(Answer):
+    mine_count: int
+    assigned_count: int
+    unassigned_count: int
+    all_count: int
+
+
 class ConversationPageData(Answer):
+    meta: ConversationCounts
     payload: list[ConversationAnswer]
 
 

@@ -123,6 +123,15 @@ class Conversations:
             )  # fmt: skip
             return [await view_of(records, each) for each in found]
 
+    async def count(
+        self, desk: Desk, *, inbox_id: int | None = None, statuses: Collection[str] | None = None
+    ) -> tuple[int, int, int]:
+        """Return how many there are: all, assigned ones, and those assigned to the agent."""
+        async with self._store.reading_inboxes() as records:
+            return await records.count_conversations(
+                desk.account_id, desk.agent.id, inbox_id=inbox_id, statuses=statuses
+            )
+
     async def set_status(
         self, desk: Desk, number: int, status: ConversationStatus | None, snoozed_until: datetime | None = None
     ) -> Conversation:

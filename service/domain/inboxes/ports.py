@@ -109,6 +109,11 @@ class ConversationRecords(Protocol):
     ) -> list[Conversation]:
         """Return conversations, the one with the latest activity first."""
 
+    async def count_conversations(
+        self, account_id: int, agent_id: int, *, inbox_id: int | None = None, statuses: Collection[str] | None = None
+    ) -> tuple[int, int, int]:
+        """Return how many there are: all, assigned ones, and those assigned to the agent."""
+
     async def change_conversation(self, conversation_id: int, values: Mapping[str, Any]) -> Conversation: ...
 
     async def add_message(self, values: Mapping[str, Any]) -> InboxMessage: ...

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from sqlalchemy import Select, select, update
+from sqlalchemy import Select, case, func, select, update
 
 from service.domain.inboxes.entities import Conversation, ConversationStatus
 from service.store.inbox_tables import inbox_accounts, inbox_conversations
@@ -52,6 +52,19 @@ class StoredConversations(Records):
             wanted = wanted.where(row.status.in_(statuses))
         latest_first = wanted.order_by(row.last_activity_at.desc(), row.id.desc())
         return await self._all(_conversation, latest_first.limit(limit).offset(offset))
+
+    async def count_conversations(
+        self, account_id: int, agent_id: int, *, inbox_id: int | None = None, statuses: Collection[str] | None = None
+    ) -> tuple[int, int, int]:
+        row = inbox_conversations.c
+        mine = func.count(case((row.assignee_id == agent_id, 1)))
+        counted = select(func.count(), func.count(row.assignee_id), mine).where(row.account_id == account_id)
+        if inbox_id is not None:
+            counted = counted.where(row.inbox_id == inbox_id)
+        if statuses is not None:
+            counted = counted.where(row.status.in_(statuses))
+        total, assigned, own = (await self._connection.execute(counted)).one()
+        return total, assigned, own
 
     async def change_conversation(self, conversation_id: int, values: Mapping[str, Any]) -> Conversation:
         return await self._update(_conversation, inbox_conversations, conversation_id, values)
