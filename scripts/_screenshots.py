@@ -12,10 +12,10 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from tests.e2e.browser import Browser, chromium
-from tests.e2e.picking import Builder
+from tests.e2e.builder import Builder
 from tests.e2e.service import Service, service
 from tests.e2e.streamer import Streamer
-from tests.e2e.watching import Visitor
+from tests.e2e.visitor import Visitor
 
 SIZES = {"phone": (390, 844), "desktop": (1280, 860)}
 TALLEST = 5_000

@@ -10,7 +10,7 @@ from service.domain.conversation.joined_channels import direct_key
 from service.domain.entities import Channel, ChannelType
 from service.domain.paging import PageRequest
 from service.store import Store
-from tests.contract.room import channel_of, new_people
+from tests.contract.conversation import channel_of, new_users
 
 
 def direct(organization_id: UUID, creator: UUID, people: int) -> Channel:
@@ -18,7 +18,7 @@ def direct(organization_id: UUID, creator: UUID, people: int) -> Channel:
 
 
 async def test_one_of_many_simultaneous_opens_creates_it(store: Store) -> None:
-    organization_id, people = await new_people(store, 3)
+    organization_id, people = await new_users(store, 3)
     key = direct_key(organization_id, people)
     opened = await asyncio.gather(
         *(
@@ -33,7 +33,7 @@ async def test_one_of_many_simultaneous_opens_creates_it(store: Store) -> None:
 
 
 async def test_other_people_have_another_channel(store: Store) -> None:
-    organization_id, people = await new_people(store, 3)
+    organization_id, people = await new_users(store, 3)
     opened = [
         await store.directs.open_direct(
             direct(organization_id, who[0], len(who)), direct_key(organization_id, who), who
@@ -45,7 +45,7 @@ async def test_other_people_have_another_channel(store: Store) -> None:
 
 
 async def test_a_direct_channel_has_no_admin_and_is_in_no_list_of_the_organization(store: Store) -> None:
-    organization_id, people = await new_people(store, 2)
+    organization_id, people = await new_users(store, 2)
     new = direct(organization_id, people[0], 2)
     await store.directs.open_direct(new, direct_key(organization_id, people), people)
     entry = await store.channels.entry(organization_id, new.id, people[0])

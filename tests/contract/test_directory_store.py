@@ -8,7 +8,7 @@ from uuid import uuid4
 
 from service.domain.entities import Organization
 from service.store import Store
-from tests.contract.room import START, user_of
+from tests.contract.conversation import START, user_of
 
 
 async def test_one_of_many_simultaneous_adds_of_a_user_succeeds(store: Store) -> None:

@@ -13,29 +13,29 @@ from service.domain.entities import ChannelType, Joined, NotifyMode
 from service.domain.errors import Conflict
 from service.domain.paging import PageAnchor, PageRequest
 from service.store import Store
-from tests.contract.room import START, Room, channel_of, every_page, later, new_people, new_room
+from tests.contract.conversation import START, Conversation, channel_of, every_page, later, new_conversation, new_users
 
 
-async def member_count(room: Room) -> int:
-    channel = await room.store.channels.channel(room.organization_id, room.id)
+async def member_count(chat: Conversation) -> int:
+    channel = await chat.store.channels.channel(chat.organization_id, chat.id)
     assert channel is not None
     return channel.member_count
 
 
 async def test_many_joins_of_one_at_once_make_one_member(store: Store) -> None:
-    room = await new_room(store, people=1)
-    _, (guest,) = await new_people(store, 1, room.organization_id)
-    joined = await asyncio.gather(*(store.members.add_member(room.id, guest, later(9)) for _ in range(10)))
+    chat = await new_conversation(store, size=1)
+    _, (guest,) = await new_users(store, 1, chat.organization_id)
+    joined = await asyncio.gather(*(store.members.add_member(chat.id, guest, later(9)) for _ in range(10)))
     assert sorted(made for each in joined if each is not None for _, made in [each]) == [False] * 9 + [True]
     assert len({each[0].id for each in joined if each is not None}) == 1
-    assert await member_count(room) == 2
+    assert await member_count(chat) == 2
 
 
 async def test_a_new_member_has_nothing_unread_and_all_notifications(store: Store) -> None:
-    room = await new_room(store)
-    await room.says(room.people[0])
-    _, (guest,) = await new_people(store, 1, room.organization_id)
-    added = await store.members.add_member(room.id, guest, later(9))
+    chat = await new_conversation(store)
+    await chat.post(chat.members[0])
+    _, (guest,) = await new_users(store, 1, chat.organization_id)
+    added = await store.members.add_member(chat.id, guest, later(9))
     assert added is not None
     member = added[0]
     assert (member.user.id, member.is_admin, member.last_seen_at, member.created_at) == (guest, False, None, later(9))
@@ -43,87 +43,87 @@ async def test_a_new_member_has_nothing_unread_and_all_notifications(store: Stor
 
 
 async def test_the_count_of_members_is_exact_when_many_come_and_go_at_once(store: Store) -> None:
-    room = await new_room(store, people=12)
-    _, guests = await new_people(store, 12, room.organization_id)
-    coming = (store.members.add_member(room.id, each, later(1)) for each in guests)
-    going = (store.members.remove_member(room.id, each) for each in room.people[4:] * 2)
+    chat = await new_conversation(store, size=12)
+    _, guests = await new_users(store, 12, chat.organization_id)
+    coming = (store.members.add_member(chat.id, each, later(1)) for each in guests)
+    going = (store.members.remove_member(chat.id, each) for each in chat.members[4:] * 2)
     results = await asyncio.gather(*coming, *going)
     assert sum(each is True for each in results) == 8
-    assert await member_count(room) == 16
+    assert await member_count(chat) == 16
 
 
 async def test_a_deleted_channel_has_no_members_and_accepts_none(store: Store) -> None:
-    room = await new_room(store)
-    assert await store.channels.remove_channel(room.id, START)
-    assert await store.members.add_member(room.id, room.people[0], START) is None
-    assert await store.members.member(room.id, room.people[0]) is None
-    assert await store.members.change_member(room.id, room.people[0], MemberChanges(is_admin=True), START) is None
-    assert not await store.members.remove_member(room.id, room.people[0])
+    chat = await new_conversation(store)
+    assert await store.channels.remove_channel(chat.id, START)
+    assert await store.members.add_member(chat.id, chat.members[0], START) is None
+    assert await store.members.member(chat.id, chat.members[0]) is None
+    assert await store.members.change_member(chat.id, chat.members[0], MemberChanges(is_admin=True), START) is None
+    assert not await store.members.remove_member(chat.id, chat.members[0])
 
 
 @pytest.mark.parametrize("ordering", ["created_at", "-created_at"])
 async def test_members_page_both_ways_while_others_join(store: Store, ordering: str) -> None:
-    room = await new_room(store, people=1)
-    _, guests = await new_people(store, 6, room.organization_id)
+    chat = await new_conversation(store, size=1)
+    _, guests = await new_users(store, 6, chat.organization_id)
     for number, each in enumerate(guests):
-        await store.members.add_member(room.id, each, later(number // 2))  # two at a time: the id decides
-    _, joining = await new_people(store, 3, room.organization_id)
+        await store.members.add_member(chat.id, each, later(number // 2))  # two at a time: the id decides
+    _, joining = await new_users(store, 3, chat.organization_id)
     waiting = iter(joining)
 
     async def another_joins() -> None:
         if (user := next(waiting, None)) is not None:
-            await store.members.add_member(room.id, user, later(60))
+            await store.members.add_member(chat.id, user, later(60))
 
     found = await every_page(
-        lambda request: store.members.members(room.id, ordering, request),
+        lambda request: store.members.members(chat.id, ordering, request),
         lambda each: PageAnchor(each.created_at, str(each.id)),
         between=another_joins,
     )
     ids = [each.user.id for each in found]
     assert len(ids) == len(set(ids))
-    assert {*room.people, *guests} <= set(ids)
+    assert {*chat.members, *guests} <= set(ids)
     times = [each.created_at for each in found]
     assert times == sorted(times, reverse=ordering.startswith("-"))
 
 
 async def test_one_of_two_admins_stays_when_both_step_down_at_once(store: Store) -> None:
-    room = await new_room(store)
-    await store.members.change_member(room.id, room.people[1], MemberChanges(is_admin=True), START)
+    chat = await new_conversation(store)
+    await store.members.change_member(chat.id, chat.members[1], MemberChanges(is_admin=True), START)
     down = (
-        store.members.change_member(room.id, each, MemberChanges(is_admin=False), START) for each in room.people[:2]
+        store.members.change_member(chat.id, each, MemberChanges(is_admin=False), START) for each in chat.members[:2]
     )
     results = await asyncio.gather(*down, return_exceptions=True)
     assert [isinstance(each, Conflict) for each in results].count(True) == 1
 
 
 async def test_settings_change_for_a_member_only(store: Store) -> None:
-    room = await new_room(store)
-    muted = await store.members.set_mode(room.id, room.people[0], NotifyMode.MUTED, later(5))
+    chat = await new_conversation(store)
+    muted = await store.members.set_mode(chat.id, chat.members[0], NotifyMode.MUTED, later(5))
     assert muted is not None
     assert (muted.settings.mode, muted.settings.updated_at) == (NotifyMode.MUTED, later(5))
-    assert await store.members.set_mode(room.id, uuid4(), NotifyMode.MUTED, START) is None
+    assert await store.members.set_mode(chat.id, uuid4(), NotifyMode.MUTED, START) is None
 
 
 async def test_seeing_counts_again_and_the_future_means_all_there_is(store: Store) -> None:
-    room = await new_room(store)
-    ada, bob, _ = room.people
-    first = await room.says(bob, at=later(1))
-    await room.says(bob, at=later(2), notify_users=(ada,))
-    await room.says(bob, at=later(3), notify_channel=True)
-    assert await room.unread(ada) == (3, 2)
-    await store.members.change_member(room.id, ada, MemberChanges(True, first.created_at), START)
-    assert await room.unread(ada) == (2, 2)
-    await store.members.change_member(room.id, ada, MemberChanges(True, later(1_000)), START)
-    assert await room.unread(ada) == (0, 0)
-    await room.says(bob, at=later(4))
-    assert await room.unread(ada) == (1, 0)
-    await store.members.change_member(room.id, ada, MemberChanges(True, None), START)
-    assert await room.unread(ada) == (4, 2)
+    chat = await new_conversation(store)
+    ada, bob, _ = chat.members
+    first = await chat.post(bob, at=later(1))
+    await chat.post(bob, at=later(2), notify_users=(ada,))
+    await chat.post(bob, at=later(3), notify_channel=True)
+    assert await chat.unread(ada) == (3, 2)
+    await store.members.change_member(chat.id, ada, MemberChanges(True, first.created_at), START)
+    assert await chat.unread(ada) == (2, 2)
+    await store.members.change_member(chat.id, ada, MemberChanges(True, later(1_000)), START)
+    assert await chat.unread(ada) == (0, 0)
+    await chat.post(bob, at=later(4))
+    assert await chat.unread(ada) == (1, 0)
+    await store.members.change_member(chat.id, ada, MemberChanges(True, None), START)
+    assert await chat.unread(ada) == (4, 2)
 
 
 async def several_channels(store: Store) -> tuple[UUID, UUID, list[UUID]]:
     """Create an organization, a user, and channels: public, private and direct in turn, the last message old and recent."""
-    organization_id, (ada, bob) = await new_people(store, 2)
+    organization_id, (ada, bob) = await new_users(store, 2)
     made = []
     for number in range(6):
         kind = (ChannelType.DEFAULT, ChannelType.PRIVATE, ChannelType.DIRECT)[number % 3]
@@ -136,7 +136,7 @@ async def several_channels(store: Store) -> tuple[UUID, UUID, list[UUID]]:
             await store.directs.open_direct(channel, uuid4().hex, [ada, bob])
         else:
             await store.channels.add_channel(channel, [ada])
-        await Room(store, channel, [ada]).says(ada, at=later(100 + number * 7 % 6))
+        await Conversation(store, channel, [ada]).post(ada, at=later(100 + number * 7 % 6))
         made.append(channel.id)
     return organization_id, ada, made
 
@@ -162,7 +162,7 @@ async def test_somebodys_channels_page_both_ways_in_every_order(store: Store, di
 
 async def test_private_channels_are_listed_for_their_members_in_every_order(store: Store) -> None:
     organization_id, ada, made = await several_channels(store)
-    _, (stranger,) = await new_people(store, 1, organization_id)
+    _, (stranger,) = await new_users(store, 1, organization_id)
     for ordering in ORDERINGS:
         place = place_in(ordering)
 
@@ -181,21 +181,21 @@ async def test_private_channels_are_listed_for_their_members_in_every_order(stor
 
 
 async def test_a_channel_made_private_leaves_the_lists_of_others_and_comes_back(store: Store) -> None:
-    room = await new_room(store)
-    _, (stranger,) = await new_people(store, 1, room.organization_id)
+    chat = await new_conversation(store)
+    _, (stranger,) = await new_users(store, 1, chat.organization_id)
 
     async def seen_by(user: UUID) -> int:
-        found = await store.channels.channels(room.organization_id, "created_at", PageRequest(9), user)
-        return [each.id for each in found].count(room.id)
+        found = await store.channels.channels(chat.organization_id, "created_at", PageRequest(9), user)
+        return [each.id for each in found].count(chat.id)
 
     for is_private, by_stranger in ((True, 0), (False, 1)):
-        await store.channels.change_channel(room.id, {"is_private": is_private}, START)
-        assert (await seen_by(room.people[1]), await seen_by(stranger)) == (1, by_stranger)
+        await store.channels.change_channel(chat.id, {"is_private": is_private}, START)
+        assert (await seen_by(chat.members[1]), await seen_by(stranger)) == (1, by_stranger)
 
 
 async def test_one_joined_channel_is_found_by_its_members(store: Store) -> None:
-    room = await new_room(store)
-    found = await store.members.joined_channel(room.people[1], room.id)
+    chat = await new_conversation(store)
+    found = await store.members.joined_channel(chat.members[1], chat.id)
     assert found is not None
-    assert (found.channel.id, found.member.user.id) == (room.id, room.people[1])
-    assert await store.members.joined_channel(uuid4(), room.id) is None
+    assert (found.channel.id, found.member.user.id) == (chat.id, chat.members[1])
+    assert await store.members.joined_channel(uuid4(), chat.id) is None

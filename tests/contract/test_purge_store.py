@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.store import Store
 from service.store.conversation_tables import mentions, messages
-from tests.contract.room import START, Room, later, new_room
+from tests.contract.conversation import START, Conversation, later, new_conversation
 
 
 async def left(store: Store) -> tuple[int, int]:
@@ -23,17 +23,17 @@ async def left(store: Store) -> tuple[int, int]:
     return await store.database.read(query)
 
 
-async def talk(room: Room, count: int) -> None:
+async def talk(chat: Conversation, count: int) -> None:
     for number in range(count):
-        await room.says(room.people[0], at=later(number), notify_users=(room.people[1],))
+        await chat.post(chat.members[0], at=later(number), notify_users=(chat.members[1],))
 
 
 async def test_messages_of_a_deleted_channel_go_batch_by_batch(store: Store) -> None:
-    room, other = await new_room(store), await new_room(store)
-    await talk(room, 7)
+    chat, other = await new_conversation(store), await new_conversation(store)
+    await talk(chat, 7)
     await talk(other, 2)
     assert not await store.purge.purge_messages(3)
-    await store.channels.remove_channel(room.id, START)
+    await store.channels.remove_channel(chat.id, START)
     after = []
     while await store.purge.purge_messages(3):
         after.append(await left(store))
@@ -41,18 +41,18 @@ async def test_messages_of_a_deleted_channel_go_batch_by_batch(store: Store) -> 
 
 
 async def test_a_last_batch_that_is_full_ends_as_well(store: Store) -> None:
-    room = await new_room(store)
-    await talk(room, 4)
-    await store.channels.remove_channel(room.id, START)
+    chat = await new_conversation(store)
+    await talk(chat, 4)
+    await store.channels.remove_channel(chat.id, START)
     worked = [await store.purge.purge_messages(2) for _ in range(4)]
     assert (worked, await left(store)) == ([True, True, True, False], (0, 0))
 
 
 async def test_several_sweep_at_once_without_hurting_each_other(store: Store) -> None:
-    rooms = [await new_room(store) for _ in range(3)]
-    for room in rooms:
-        await talk(room, 6)
-        await store.channels.remove_channel(room.id, START)
+    chats = [await new_conversation(store) for _ in range(3)]
+    for chat in chats:
+        await talk(chat, 6)
+        await store.channels.remove_channel(chat.id, START)
 
     async def sweep() -> None:
         while await store.purge.purge_messages(2):

@@ -27,7 +27,7 @@ from service.outgoing.client import OutgoingClient
 from service.store import Store
 from service.wiring.webhooks import make_deliverer
 from tests import servers
-from tests.contract.room import user_of
+from tests.contract.conversation import user_of
 from tests.receiver import LOOPBACK, Receiver, answer, answering, break_off, hang, receiving, slowly
 from tests.waiting import until
 
@@ -76,7 +76,7 @@ class Node:
         await self.store.aclose()
         await self.stop()
 
-    async def says(self, organization_id: UUID, number: int) -> None:
+    async def post(self, organization_id: UUID, number: int) -> None:
         event = NewEvent(
             organization_id,
             f"/api/pub/v1/orgs/{organization_id}/things",
@@ -142,7 +142,7 @@ async def test_after_an_outage_everything_arrives_in_order_and_nobody_else_waite
             ends = asyncio.get_running_loop().time() + seconds
             while asyncio.get_running_loop().time() < ends:
                 number += 1
-                await node.says(organization_id, number)
+                await node.post(organization_id, number)
                 await asyncio.sleep(0.01)
 
         await go_on(OUTAGE / 5)
@@ -169,7 +169,7 @@ async def test_nothing_is_lost_when_the_service_is_killed_in_a_delivery(url: str
         for number in range(1, 6):
             receiver.behaviour = hang
             before = len(receiver.received)
-            await node.says(organization_id, number)
+            await node.post(organization_id, number)
             await until(lambda: len(receiver.received) > before)  # noqa: B023
             await node.kill()
             receiver.behaviour = answer
@@ -192,7 +192,7 @@ async def test_nothing_is_lost_when_the_database_restarts(
                 await asyncio.to_thread(postgres_server.stop)
                 await asyncio.to_thread(postgres_server.start)
             try:
-                await node.says(organization_id, number)
+                await node.post(organization_id, number)
             except Unavailable:
                 continue
             written.append(number)
@@ -211,7 +211,7 @@ async def test_two_nodes_share_the_deliveries(migrated_postgresql: str) -> None:
             receiver.behaviour = slowly(0.005)
             await hook(nodes[0].store, organization_id, receiver)
         for number in range(1, 41):
-            await nodes[number % 2].says(organization_id, number)
+            await nodes[number % 2].post(organization_id, number)
         for receiver in receivers:
             await until(lambda: len(receiver.received) >= 40)  # noqa: B023
             assert first_times(receiver) == list(range(1, 41))
@@ -231,7 +231,7 @@ async def test_a_killed_node_is_replaced_by_the_other(migrated_postgresql: str) 
         await hook(first.store, organization_id, receiver)
         receiver.behaviour = slowly(0.02)
         for number in range(1, 11):
-            await second.says(organization_id, number)
+            await second.post(organization_id, number)
         await until(lambda: len(receiver.received) >= 3)
         await first.kill()
         await until(lambda: first_times(receiver) == list(range(1, 11)))
@@ -247,7 +247,7 @@ async def test_a_slow_endpoint_does_not_keep_its_place(url: str) -> None:
         for receiver in (slow, quick):
             await hook(node.store, organization_id, receiver)
         for number in range(1, 31):
-            await node.says(organization_id, number)
+            await node.post(organization_id, number)
         await until(lambda: len(quick.received) == 30)
         await until(lambda: len(slow.received) == 30)
         assert first_times(slow) == first_times(quick) == list(range(1, 31))
@@ -258,7 +258,7 @@ async def test_events_that_are_not_subscribed_to_move_the_cursor(url: str) -> No
         organization_id = await organization_in(node.store)
         webhook = await hook(node.store, organization_id, receiver, "/api/elsewhere")
         for number in range(1, 26):
-            await node.says(organization_id, number)
+            await node.post(organization_id, number)
         while await cursor(node.store, webhook) < 25:  # noqa: ASYNC110 - the store has no event
             await asyncio.sleep(0.01)
         assert receiver.received == []
@@ -269,7 +269,7 @@ async def test_a_webhook_that_is_deleted_in_a_delivery_stays_deleted(url: str) -
         organization_id = await organization_in(node.store)
         receiver.behaviour = slowly(0.1)
         webhook = await hook(node.store, organization_id, receiver)
-        await node.says(organization_id, 1)
+        await node.post(organization_id, 1)
         await until(lambda: len(receiver.received) == 1)
         assert await node.store.webhooks.delete_webhook(webhook.id)
         await asyncio.sleep(0.2)
@@ -283,7 +283,7 @@ async def test_a_failing_webhook_is_disabled_after_its_last_attempt(url: str) ->
         organization_id = await organization_in(node.store)
         receiver.behaviour = answering(500)
         webhook = await hook(node.store, organization_id, receiver)
-        await node.says(organization_id, 1)
+        await node.post(organization_id, 1)
         found = await node.store.webhooks.webhook(organization_id, webhook.id)
         while found is not None and found.disabled is None:
             found = await node.store.webhooks.webhook(organization_id, webhook.id)

@@ -6,10 +6,10 @@ import pytest
 
 from tests.e2e.accessibility import violations
 from tests.e2e.browser import Browser
-from tests.e2e.picking import Builder
+from tests.e2e.builder import Builder
 from tests.e2e.service import Service
 from tests.e2e.streamer import Streamer
-from tests.e2e.watching import Visitor
+from tests.e2e.visitor import Visitor
 
 pytestmark = pytest.mark.e2e
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.e2e.browser import Browser, Keys
-from tests.e2e.picking import Builder
+from tests.e2e.builder import Builder
 from tests.e2e.service import Service
 
 pytestmark = pytest.mark.e2e

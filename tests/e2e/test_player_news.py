@@ -8,7 +8,7 @@ import pytest
 
 from tests.e2e.browser import Browser, chromium, missing
 from tests.e2e.service import TEST_PATTERN, Service
-from tests.e2e.watching import embedded
+from tests.e2e.visitor import embedded
 
 pytestmark = pytest.mark.e2e
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.e2e.browser import Browser
 from tests.e2e.service import Service
-from tests.e2e.watching import Visitor, embedded
+from tests.e2e.visitor import Visitor, embedded
 
 pytestmark = pytest.mark.e2e
 

@@ -14,7 +14,7 @@ from providers.base import LatencyMode
 from providers.local.flv.tag import TagKind
 from service.concurrency.tasks import Tasks
 from tests.e2e.browser import Browser
-from tests.e2e.showing import BROADCAST, INPUT, Showing, moving_pattern, served
+from tests.e2e.served_broadcast import BROADCAST, INPUT, ServedBroadcast, moving_pattern, served
 
 pytestmark = pytest.mark.e2e
 
@@ -83,7 +83,7 @@ def test_the_vendored_players_are_the_ones_that_were_checked() -> None:
 
 @pytest.mark.parametrize("entry", ENTRIES)
 async def test_ffmpeg_decodes_every_frame_of_a_recording_with_a_reconnect(tmp_path: Path, entry: str) -> None:
-    showing, tags = Showing(tmp_path), moving_pattern(tmp_path, 5)
+    showing, tags = ServedBroadcast(tmp_path), moving_pattern(tmp_path, 5)
     showing.push(tags, time.time())
     showing.push(tags, time.time() + 8)
     showing.finish()
@@ -106,7 +106,7 @@ async def test_ffmpeg_decodes_every_frame_of_a_recording_with_a_reconnect(tmp_pa
 
 @pytest.mark.parametrize("entry", ENTRIES)
 async def test_a_finished_broadcast_plays_in_a_browser_to_its_end(tmp_path: Path, browser: Browser, entry: str) -> None:
-    showing = Showing(tmp_path)
+    showing = ServedBroadcast(tmp_path)
     showing.push(moving_pattern(tmp_path, 6), time.time())
     showing.finish()
     async with served(showing, *player_files()) as base:
@@ -125,7 +125,7 @@ async def test_a_recording_of_several_connections_plays_in_a_browser_to_its_end(
     tmp_path: Path, browser: Browser, entry: str
 ) -> None:
     """The encoder disconnects at any point, also between B-frames, and while its audio is behind."""
-    showing, tags = Showing(tmp_path), moving_pattern(tmp_path, 4)
+    showing, tags = ServedBroadcast(tmp_path), moving_pattern(tmp_path, 4)
     began = time.time() - 60
     for at, (video, audio) in enumerate([(2_330, 2_200), (1_770, 1_800), (2_450, 1_700), (4_000, 4_000)]):
         until = {TagKind.VIDEO: video, TagKind.AUDIO: audio, TagKind.SCRIPT: 1}
@@ -157,7 +157,7 @@ async def test_a_recording_of_several_connections_plays_in_a_browser_to_its_end(
 async def test_a_running_broadcast_plays_in_a_browser_through_a_reconnect_to_its_end(
     tmp_path: Path, browser: Browser, tasks: Tasks, mode: LatencyMode, entry: str
 ) -> None:
-    showing, tags = Showing(tmp_path, mode), moving_pattern(tmp_path, 5)
+    showing, tags = ServedBroadcast(tmp_path, mode), moving_pattern(tmp_path, 5)
 
     async def show() -> None:
         await showing.push_live(tags)

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import pytest
 
 from tests.e2e.browser import Browser
-from tests.e2e.picking import Builder
+from tests.e2e.builder import Builder
 from tests.e2e.service import Service
 from tests.e2e.streamer import Streamer
 

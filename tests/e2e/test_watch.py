@@ -8,7 +8,7 @@ import pytest
 
 from tests.e2e.browser import Browser, chromium, missing
 from tests.e2e.service import Service
-from tests.e2e.watching import Visitor
+from tests.e2e.visitor import Visitor
 
 pytestmark = pytest.mark.e2e
 

@@ -9,54 +9,54 @@ import pytest
 
 from service.domain.errors import NotFound
 from service.store import Store
-from tests.contract.room import Room, new_room
+from tests.contract.conversation import Conversation, new_conversation
 from tests.stage import StoredStage
 
 
-async def is_there(stage: StoredStage, room: Room) -> bool:
+async def is_there(stage: StoredStage, chat: Conversation) -> bool:
     try:
-        await stage.public_info.of(room.organization_id, room.id)
+        await stage.public_info.of(chat.organization_id, chat.id)
     except NotFound:
         return False
     return True
 
 
 async def test_a_stream_shows_its_name_its_addresses_and_its_latest_recording(store: Store, stage: StoredStage) -> None:
-    room = await new_room(store, description="Every Friday")
-    uid = (await stage.streams.ensure(room.channel)).input.uid
+    chat = await new_conversation(store, description="Every Friday")
+    uid = (await stage.streams.ensure(chat.channel)).input.uid
     stage.provider.connect(uid)
     stage.provider.make_watchable(uid)
     recording = stage.provider.end(uid)
-    showing = await stage.public_info.of(room.organization_id, room.id)
+    showing = await stage.public_info.of(chat.organization_id, chat.id)
     assert (showing.name, showing.description) == ("News", "Every Friday")
     assert (showing.playback, showing.recording) == (stage.provider.playback(uid), recording)
 
 
 async def test_a_stream_is_shown_while_its_recordings_are_unavailable(store: Store, stage: StoredStage) -> None:
-    room = await new_room(store)
-    await stage.streams.ensure(room.channel)
+    chat = await new_conversation(store)
+    await stage.streams.ensure(chat.channel)
     stage.provider.fail()
-    assert (await stage.public_info.of(room.organization_id, room.id)).recording is None
+    assert (await stage.public_info.of(chat.organization_id, chat.id)).recording is None
 
 
 async def test_a_channel_is_not_there_until_it_is_a_stream_and_then_at_once(store: Store, stage: StoredStage) -> None:
-    room = await new_room(store)
-    assert not await is_there(stage, room)
-    await stage.streams.ensure(room.channel)
-    assert await is_there(stage, room)
+    chat = await new_conversation(store)
+    assert not await is_there(stage, chat)
+    await stage.streams.ensure(chat.channel)
+    assert await is_there(stage, chat)
 
 
 async def test_private_channels_and_those_of_others_are_not_there(store: Store, stage: StoredStage) -> None:
-    room, private = await new_room(store), await new_room(store, is_private=True)
-    for each in (room, private):
+    chat, private = await new_conversation(store), await new_conversation(store, is_private=True)
+    for each in (chat, private):
         await stage.streams.ensure(each.channel)
     assert not await is_there(stage, private)
     with pytest.raises(NotFound):
-        await stage.public_info.of(uuid4(), room.id)
+        await stage.public_info.of(uuid4(), chat.id)
 
 
 async def test_a_crowd_that_comes_at_once_asks_once(store: Store, stage: StoredStage) -> None:
-    room = await new_room(store)
-    await stage.streams.ensure(room.channel)
-    shown = await asyncio.gather(*(stage.public_info.of(room.organization_id, room.id) for _ in range(50)))
+    chat = await new_conversation(store)
+    await stage.streams.ensure(chat.channel)
+    shown = await asyncio.gather(*(stage.public_info.of(chat.organization_id, chat.id) for _ in range(50)))
     assert (stage.provider.calls["recordings"], len({id(each) for each in shown})) == (1, 1)

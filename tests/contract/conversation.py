@@ -1,4 +1,4 @@
-"""A channel with people in it, and what they say, put straight into a store."""
+"""A channel with members and messages, written directly to a store."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ T = TypeVar("T")
 
 
 @dataclass
-class Room:
-    """A channel and those who are in it; the first one is its admin."""
+class Conversation:
+    """A channel and its members; the first one is its admin."""
 
     store: Store
     channel: Channel
-    people: list[UUID]
+    members: list[UUID]
 
     @property
     def organization_id(self) -> UUID:
@@ -50,7 +50,7 @@ class Room:
         )
         return replace(new, **more)
 
-    async def says(self, author: UUID, text: str = "Hello", at: datetime = START, **more: Any) -> Message:
+    async def post(self, author: UUID, text: str = "Hello", at: datetime = START, **more: Any) -> Message:
         posted = await self.store.messages.post(self.message(author, text, **more), Clock(at))
         assert posted is not None
         return posted[0]
@@ -67,13 +67,13 @@ def user_of(organization_id: UUID, name: str = "Ada Lovelace") -> User:
     return User(uuid4(), organization_id, first, last, name, START, START)
 
 
-async def new_people(store: Store, count: int, organization_id: UUID | None = None) -> tuple[UUID, list[UUID]]:
-    """Their organization (None: a new one) and their ids."""
+async def new_users(store: Store, count: int, organization_id: UUID | None = None) -> tuple[UUID, list[UUID]]:
+    """Create users of an organization (None: a new one); return its id and theirs."""
     organization = Organization(organization_id or uuid4(), "Acme", START)
-    people = [user_of(organization.id, f"Person {number}") for number in range(count)]
-    for each in people:
+    users = [user_of(organization.id, f"Person {number}") for number in range(count)]
+    for each in users:
         await store.directory.add_user(organization, each)
-    return organization.id, [each.id for each in people]
+    return organization.id, [each.id for each in users]
 
 
 def channel_of(organization_id: UUID, creator: UUID | None = None, **more: Any) -> Channel:
@@ -83,12 +83,12 @@ def channel_of(organization_id: UUID, creator: UUID | None = None, **more: Any) 
     return replace(channel, **more)
 
 
-async def new_room(store: Store, people: int = 3, **more: Any) -> Room:
-    """`more`: fields of the channel."""
-    organization_id, members = await new_people(store, people)
-    channel = channel_of(organization_id, members[0], member_count=people, **more)
+async def new_conversation(store: Store, size: int = 3, **more: Any) -> Conversation:
+    """Create a channel with `size` members. `more`: fields of the channel."""
+    organization_id, members = await new_users(store, size)
+    channel = channel_of(organization_id, members[0], member_count=size, **more)
     await store.channels.add_channel(channel, members)
-    return Room(store, channel, members)
+    return Conversation(store, channel, members)
 
 
 async def every_page(
@@ -97,7 +97,7 @@ async def every_page(
     size: int = 2,
     between: Callable[[], Awaitable[object]] | None = None,
 ) -> list[T]:
-    """All there is, page by page; `between` happens after each page. Every page is also come back to from the one after it."""
+    """Return all items, page by page. Each page is also read backwards from the next one; `between` runs after each page."""
     found: list[T] = []
     request = PageRequest(size)
     while True:

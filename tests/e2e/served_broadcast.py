@@ -42,7 +42,7 @@ def moving_pattern(folder: Path, seconds: int) -> list[FlvTag]:
     return FlvReader().feed(made.stdout)
 
 
-class Showing:
+class ServedBroadcast:
     """One broadcast, running or finished, and the library the playback routes ask."""
 
     def __init__(self, folder: Path, mode: LatencyMode = LatencyMode.STANDARD) -> None:
@@ -112,7 +112,7 @@ class Showing:
 
 
 @asynccontextmanager
-async def served(showing: Showing, *more: web.RouteDef) -> AsyncIterator[str]:
+async def served(showing: ServedBroadcast, *more: web.RouteDef) -> AsyncIterator[str]:
     """Yield the address the showing is served at."""
     app = web.Application()
     app.add_routes([*routes(showing), *more])
