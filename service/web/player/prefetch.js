@@ -10,9 +10,10 @@ export function prefetch(hls, Hls) {
     const audio = hls.audioTracks[hls.audioTrack]?.details;
     if (!hasBegun || hasAudio || !audio?.live) return;
     hasAudio = true;
-    const frag = at(audio, hls.startPosition);
-    const isOpen = frag === audio.fragmentHint;
-    get(frag?.initSegment?.url, isOpen ? audio.partList?.find((part) => part.fragment === frag)?.url : frag?.url);
+    const time = hls.startPosition;
+    const frag = at(audio, time);
+    const part = audio.partList?.find((each) => each.fragment === frag && !each.gap && time < each.end);
+    get(frag?.initSegment?.url, (frag === audio.fragments[0] ? frag : part ?? frag)?.url);
   };
   hls.once(FRAG_LOADING, () => {
     hasBegun = true;
