@@ -110,10 +110,11 @@ class InputState:
     """The state of a live input at the moment `as_of`.
 
     `seconds_until_watchable` is for the phases connecting and starting: an estimate that never reaches 0 before `is_watchable` is
-    true. `since` is when the phase was entered. `degraded` says that the provider could not be reached
-    and this is its last good answer. `reason` is one machine-readable word, or None. `tracks` names what the live manifests
-    offer: "audio+video", "video", "audio", or None where nothing can be played or the provider does not know. A player that loaded
-    them under another value has to load them again. `recording` as in `InputHealth`.
+    true. `since` is when the phase was entered, `watchable_since` when this broadcast could first be played (None if the provider
+    does not know). `degraded` says that the provider could not be reached and this is its last good answer. `reason` is one
+    machine-readable word, or None. `tracks` names what the live manifests offer: "audio+video", "video", "audio", or None where
+    nothing can be played or the provider does not know. A player that loaded them under another value has to load them again.
+    `recording` as in `InputHealth`.
     """
 
     phase: Phase
@@ -126,6 +127,7 @@ class InputState:
     degraded: bool = False
     tracks: str | None = None
     recording: RecordingState | None = None
+    watchable_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

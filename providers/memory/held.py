@@ -72,6 +72,7 @@ class HeldInput:
             reason=self.reason,
             degraded=degraded,
             recording=self.recording_state if self.on_air else None,
+            watchable_since=self.watchable_since if self.on_air else None,
         )
 
     def health(self) -> InputHealth:

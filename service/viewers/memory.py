@@ -90,14 +90,14 @@ class MemoryViewers:
         if not oldest.seen:
             del self._windows[uid]
 
-    async def count(self, stream_uid: InputUid, now_ms: int) -> ViewerCount:
+    async def count(self, stream_uid: InputUid, now_ms: int, since_ms: int = 0) -> ViewerCount:
         window = self._windows.get(stream_uid)
         if window is None:
             return ViewerCount(0, now_ms)
         self._visitors -= window.drop_before(now_ms - WINDOW_MS)
         if not window.seen:
             del self._windows[stream_uid]
-        return ViewerCount(len(window.seen), now_ms)
+        return ViewerCount(sum(at >= since_ms for at in window.seen.values()), now_ms)
 
     async def visitors(self, stream_uid: InputUid, since_ms: int) -> set[bytes]:
         window = self._windows.get(stream_uid)

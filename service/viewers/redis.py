@@ -29,7 +29,7 @@ from redis.exceptions import RedisError
 
 from providers.base import InputUid, Spawn
 from service.clock import Clock, SystemClock
-from service.domain.audience.viewer_window import ViewerCount
+from service.domain.audience.viewer_window import WINDOW_MS, ViewerCount
 from service.domain.errors import Unavailable
 from service.viewers.digest import VisitorDigests
 from service.viewers.heartbeats import HeartbeatLimits, Heartbeats
@@ -68,6 +68,7 @@ class _CountRequest:
 
     stream_uid: InputUid
     now_ms: int
+    since_ms: int
     answer: asyncio.Future[ViewerCount]
 
 
@@ -118,22 +119,24 @@ class RedisViewers:
         self._beats.add((stream_uid, self._digests.of(visitor_id)), now_ms)
         self._work.set()
 
-    async def count(self, stream_uid: InputUid, now_ms: int) -> ViewerCount:
+    async def count(self, stream_uid: InputUid, now_ms: int, since_ms: int = 0) -> ViewerCount:
         if self._unavailable or self._closed:
-            return self._last_good(stream_uid, now_ms)
+            return self._last_good(stream_uid, now_ms, since_ms)
         # Not asked at once: the counts of many streams share the next flush's round trip.
-        ask = _CountRequest(stream_uid, now_ms, asyncio.get_running_loop().create_future())
+        ask = _CountRequest(stream_uid, now_ms, since_ms, asyncio.get_running_loop().create_future())
         self._asks.append(ask)
         self._work.set()
         try:
             async with asyncio.timeout(self._limits.answer_timeout):
                 return await ask.answer
         except TimeoutError:
-            return self._last_good(stream_uid, now_ms)
+            return self._last_good(stream_uid, now_ms, since_ms)
 
-    def _last_good(self, stream_uid: InputUid, now_ms: int) -> ViewerCount:
+    def _last_good(self, stream_uid: InputUid, now_ms: int, since_ms: int) -> ViewerCount:
         last = self._last.get(stream_uid)
-        return ViewerCount(0, now_ms, degraded=True) if last is None else ViewerCount(last.value, last.as_of_ms, True)
+        if last is None or last.as_of_ms < since_ms:
+            return ViewerCount(0, now_ms, degraded=True)
+        return ViewerCount(last.value, last.as_of_ms, True)
 
     async def visitors(self, stream_uid: InputUid, since_ms: int) -> set[bytes]:
         # A count is answered after the heartbeats before it were sent: so they are in the set that is read.
@@ -214,7 +217,7 @@ class RedisViewers:
         while self._asks:
             ask = self._asks.popleft()
             if not ask.answer.done():
-                ask.answer.set_result(self._last_good(ask.stream_uid, ask.now_ms))
+                ask.answer.set_result(self._last_good(ask.stream_uid, ask.now_ms, ask.since_ms))
 
     async def _connected(self, connection: Any) -> None:
         """Set up a new connection. redis-py calls this instead of its own setup."""
@@ -238,7 +241,7 @@ class RedisViewers:
             self._settle(ask, value)
 
     async def _deliver(self, asks: list[_CountRequest]) -> list[int]:
-        asked = [(ask.stream_uid, ask.now_ms) for ask in asks]
+        asked = [(ask.stream_uid, max(ask.now_ms - WINDOW_MS, ask.since_ms)) for ask in asks]
         for _ in range(self._limits.max_rounds):
             # `drain` returns everything when the connection is new, so a broken one costs one more round.
             values = await self._sets.exchange(self._beats.drain(), asked)

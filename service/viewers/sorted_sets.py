@@ -82,7 +82,7 @@ class SortedSets:
     async def exchange(self, batch: list[tuple[Heartbeat, int]], asked: Sequence[tuple[InputUid, int]]) -> list[int]:
         """Send heartbeats, trim their streams, and count. One pipeline unless there are very many.
 
-        `asked`: the streams and times to count for. Counts are returned in this order.
+        `asked`: the streams, and the time of the oldest heartbeats to count. Counts are returned in this order.
         """
         offset = self._offset_ms or 0
         chunks = iter(_chunks(batch, offset, self._limits.zadd_chunk))
@@ -99,8 +99,8 @@ class SortedSets:
         expired = f"({self._clock.unix_ms() + offset - WINDOW_MS - TRIM_MARGIN_MS}"
         for stream_uid in streams:
             self._trim(pipeline, stream_uid, expired)
-        for stream_uid, now_ms in asked:
-            pipeline.zcount(_key(stream_uid), now_ms + offset - WINDOW_MS, "+inf")
+        for stream_uid, oldest_ms in asked:
+            pipeline.zcount(_key(stream_uid), oldest_ms + offset, "+inf")
         if not len(pipeline):
             return []
         answers = await pipeline.execute()

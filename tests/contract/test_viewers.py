@@ -125,6 +125,20 @@ async def test_a_late_heartbeat_counts_from_when_it_was_made(viewers: ViewerWind
     assert (await viewers.count("stream", clock.unix_ms())).value == 1
 
 
+async def test_heartbeats_of_the_broadcast_before_do_not_count(viewers: ViewerWindow, clock: Clock) -> None:
+    viewers.seen("stream", "ann", clock.unix_ms())
+    viewers.seen("stream", "bob", clock.unix_ms())
+    clock.advance(30)
+    began = clock.unix_ms()
+    assert (await viewers.count("stream", clock.unix_ms(), began)).value == 0
+    viewers.seen("stream", "bob", clock.unix_ms())
+    assert (await viewers.count("stream", clock.unix_ms(), began)).value == 1
+    assert (await viewers.count("stream", clock.unix_ms(), began + 1)).value == 0
+    assert (await viewers.count("stream", clock.unix_ms(), began - WINDOW_MS)).value == 2
+    clock.advance((WINDOW_MS + 1) / 1000)
+    assert (await viewers.count("stream", clock.unix_ms(), began)).value == 0
+
+
 async def test_streams_are_counted_apart(viewers: ViewerWindow, clock: Clock) -> None:
     viewers.seen("one", "ann", clock.unix_ms())
     viewers.seen("two", "ann", clock.unix_ms())

@@ -51,6 +51,8 @@ class LiveSession:
         self._state = BroadcastState.OFFLINE
         self._lost_at: float | None = None
         """When the reconnect window began, on the monotonic clock; None while it does not run."""
+        self._shown_at: float | None = None
+        """When it first could be watched, on the monotonic clock; None before that, and if it was before a restart."""
         self.reason: str | None = None
         self._since = context.clock()
         self._program_zero = context.clock() - context.monotonic()
@@ -174,16 +176,20 @@ class LiveSession:
 
     def state(self) -> InputState:
         """Return the state of the live input now."""
+        now, shown = self._context.clock(), self._shown_at
+        # By the system clock as it is set now, because heartbeats have that time.
+        watchable_since = None if shown is None else now - (self._context.monotonic() - shown)
         return InputState(
             phase=self.phase,
             is_connected=self.connected,
             is_watchable=self.watchable,
             seconds_until_watchable=0.0 if self.watchable or self._encoder is None else self._countdown(self._encoder),
-            as_of=datetime.fromtimestamp(self._context.clock(), UTC),
+            as_of=datetime.fromtimestamp(now, UTC),
             since=datetime.fromtimestamp(self._since, UTC),
             reason=self.reason,
             tracks=self._context.tracks() if self.watchable else None,
             recording=self._context.recording(),
+            watchable_since=None if watchable_since is None else datetime.fromtimestamp(watchable_since, UTC),
         )
 
     def health(self) -> InputHealth:
@@ -234,6 +240,8 @@ class LiveSession:
             self._since = self._context.clock()
 
     def _become_watchable(self) -> None:
+        if self._shown_at is None:
+            self._shown_at = self._context.monotonic()
         self._enter(Trigger.WATCHABLE, reason=self.reason if self._state.lost else None)
         self._context.notify(EventKind.WATCHABLE)
 

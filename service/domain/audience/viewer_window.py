@@ -32,12 +32,13 @@ class ViewerWindow(Protocol):
             now_ms: The time of the heartbeat, in ms.
         """
 
-    async def count(self, stream_uid: InputUid, now_ms: int) -> ViewerCount:
+    async def count(self, stream_uid: InputUid, now_ms: int, since_ms: int = 0) -> ViewerCount:
         """Count the visitors of the window that ends at `now_ms`.
 
         Args:
             stream_uid: The live input.
             now_ms: The end of the window, in ms.
+            since_ms: When the broadcast began. Earlier heartbeats are of another one and do not count.
 
         Returns:
             The distinct visitors, including all heartbeats recorded before this call. While Redis is unavailable, the last good

@@ -25,7 +25,7 @@ from service.domain.identifiers import read_uuid
 from service.domain.ports import LiveSummary, StreamLookup
 from service.domain.provider_errors import provider_errors
 from service.domain.status.refresh_schedule import RefreshSchedule
-from service.domain.status.stream_status import never_streamed, status_of
+from service.domain.status.stream_status import broadcast_began_ms, never_streamed, status_of
 from service.domain.status.summaries import Summaries, SummaryLimits
 from service.domain.status.watched import Key, Snapshot, Watched
 
@@ -322,7 +322,7 @@ class StatusBoard:
             return  # there is nothing to watch, and `_publish` has set the count to 0
         try:
             async with watched.until_changed():
-                viewers = await self._viewers.count(uid, self._clock.unix_ms())
+                viewers = await self._viewers.count(uid, self._clock.unix_ms(), broadcast_began_ms(watched.state))
         except TimeoutError:
             return
         watched.publish(Snapshot(watched.snapshot.status, viewers))

@@ -64,6 +64,12 @@ def never_streamed(now: datetime) -> InputState:
     return InputState(Phase.OFFLINE, False, False, 0.0, as_of=now)
 
 
+def broadcast_began_ms(state: InputState | None) -> int:
+    """Return when this broadcast could first be watched, in Unix ms; 0 if unknown. Earlier heartbeats are of another one."""
+    began = state.watchable_since if state is not None else None
+    return 0 if began is None else math.floor(began.timestamp() * 1000)
+
+
 def status_of(state: InputState, before: StreamStatus | None, now: datetime) -> StreamStatus:
     """Return the status for `state` at `now`. `before` is the status until now."""
     seconds = _countdown(state, before, now)

@@ -15,6 +15,7 @@ from service.clock import Clock
 from service.domain.audience.viewer_window import ViewerWindow
 from service.domain.errors import Unavailable
 from service.domain.ports import LiveSummary
+from service.domain.status.stream_status import broadcast_began_ms
 
 _Answer = LiveSummary | Unavailable
 
@@ -117,5 +118,5 @@ class Summaries:
             return LiveSummary(Phase.OFFLINE, 0, lost=True)
         if not state.is_watchable:
             return LiveSummary(state.phase, 0)  # the same rule as the status board's
-        viewers = await self._viewers.count(uid, self._clock.unix_ms())
+        viewers = await self._viewers.count(uid, self._clock.unix_ms(), broadcast_began_ms(state))
         return LiveSummary(state.phase, viewers.value, counted=not viewers.degraded)

@@ -203,6 +203,24 @@ async def test_a_stream_that_is_not_on_the_board_has_no_viewers_after_its_end_ei
     assert (await stage.board.states([stage.uid]))[stage.uid].viewer_count == 0
 
 
+async def test_visitors_of_the_broadcast_before_do_not_count_in_the_next(tasks: Tasks) -> None:
+    stage = await PublicStage(tasks).open()
+    stage.go_live()
+    watched = await stage.watch()
+    stage.board.heartbeat(watched, "ann", new_visitor=True)
+    stage.board.heartbeat(watched, "bob", new_visitor=True)
+    await until(lambda: watched.snapshot.viewers.value == 2)
+    stage.provider.end(stage.uid)
+    await until(lambda: state(watched) is Phase.ENDED)
+
+    stage.clock.advance(5.0)
+    stage.go_live()
+    await until(lambda: state(watched) is Phase.LIVE)
+    stage.board.heartbeat(watched, "bob", new_visitor=True)
+    await until(lambda: watched.snapshot.viewers.value == 1)
+    assert (await stage.board.states([stage.uid]))[stage.uid].viewer_count == 1
+
+
 async def test_visitors_without_heartbeats_do_not_count_two_minutes_later(tasks: Tasks) -> None:
     stage = await PublicStage(tasks, HURRIED).open()
     stage.go_live()
@@ -285,7 +303,7 @@ async def test_a_slow_count_delays_no_change_of_state(tasks: Tasks) -> None:
     watched = await stage.watch()
     counting: list[str] = []
 
-    async def never(uid: str, _: int) -> ViewerCount:
+    async def never(uid: str, *_: int) -> ViewerCount:
         counting.append(uid)
         return await asyncio.get_running_loop().create_future()
 

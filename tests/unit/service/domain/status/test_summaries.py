@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 
 import pytest
 
@@ -23,7 +24,7 @@ class Gated(MemoryProvider):
     """Answers when it is let; counts how many wait."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(clock=lambda: datetime.fromtimestamp(1, UTC))
         self.gate = asyncio.Event()
         self.gate.set()
         self.inside = 0
