@@ -181,13 +181,13 @@ def _head(track: TrackView, target_duration: int, version: int = VERSION) -> lis
 
 
 def _server_control(view: BroadcastView) -> list[str]:
-    hold_back = f"HOLD-BACK={HOLD_BACK_TARGETS * view.target_duration:.1f}"
-    if view.part_target is None:
+    part_hold_back = max(MIN_PARTS_HELD_BACK * (view.part_target or 0.0), PART_HOLD_BACK[view.latency_mode])
+    hold_back = f"HOLD-BACK={HOLD_BACK_TARGETS * view.target_duration:.1f},PART-HOLD-BACK={part_hold_back:.3f}"
+    if view.part_target is None:  # shaka-player requires PART-HOLD-BACK after the end, too
         return [f"#EXT-X-SERVER-CONTROL:{hold_back}"]
-    part_hold_back = max(MIN_PARTS_HELD_BACK * view.part_target, PART_HOLD_BACK[view.latency_mode])
     skip = f"CAN-SKIP-UNTIL={SKIP_TARGETS * view.target_duration:.1f}"
     return [
-        f"#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,{skip},{hold_back},PART-HOLD-BACK={part_hold_back:.3f}",
+        f"#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,{skip},{hold_back}",
         f"#EXT-X-PART-INF:PART-TARGET={view.part_target:.5f}",
     ]
 

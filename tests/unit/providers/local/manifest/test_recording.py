@@ -80,6 +80,17 @@ def test_segments_of_a_live_playlist_have_their_program_times_but_for_the_first_
         ]
 
 
+def test_the_last_live_playlist_has_the_delays_of_those_before() -> None:
+    """shaka-player reads it again at the end, and requires them."""
+    view = recording(0.08)
+    playlists = [
+        hls.live_playlist(replace(view, ended=part is None, part_target=part), view.tracks[0], "") for part in (0.25, None)
+    ]
+    delays = [re.findall(r"HOLD-BACK=[0-9.]+", playlist) for playlist in playlists]
+    assert delays[0] == delays[1] and len(delays[0]) == 2
+    assert "#EXT-X-ENDLIST" in playlists[1]
+
+
 def test_the_first_segment_after_the_system_clock_was_set_has_its_program_time() -> None:
     view = recording(0.08)
 
