@@ -84,7 +84,8 @@ def test_the_last_live_playlist_has_the_delays_of_those_before() -> None:
     """shaka-player reads it again at the end, and requires them."""
     view = recording(0.08)
     playlists = [
-        hls.live_playlist(replace(view, ended=part is None, part_target=part), view.tracks[0], "") for part in (0.25, None)
+        hls.live_playlist(replace(view, ended=part is None, part_target=part), view.tracks[0], "")
+        for part in (0.25, None)
     ]
     delays = [re.findall(r"HOLD-BACK=[0-9.]+", playlist) for playlist in playlists]
     assert delays[0] == delays[1] and len(delays[0]) == 2
