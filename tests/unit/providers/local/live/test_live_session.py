@@ -147,18 +147,12 @@ def test_a_first_broadcast_goes_through_connecting_and_starting_to_live() -> Non
 
 def test_a_broadcast_is_watchable_since_its_first_media_by_the_clock_as_it_is_set_now() -> None:
     driver = SessionDriver()
-    link = driver.connect()
     assert driver.session.state().watchable_since is None
-    driver.pipelines[0].started = driver.pipelines[0].watchable = True
-    driver.clock.advance(3)
-    link.media(TAG)
+    driver.go_live()
     began = driver.clock.now()
-    assert driver.session.state().watchable_since == began
     driver.after(5)
     assert driver.session.state().watchable_since == began
-
     driver.clock.set_back(3600)
-
     assert driver.session.state().watchable_since == began - timedelta(hours=1)
 
 
