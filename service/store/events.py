@@ -155,20 +155,22 @@ class StoredEvents:
         return await self._database.write(change)
 
 
-async def append(connection: AsyncConnection, new: Iterable[NewEvent], clock: Clock) -> list[tuple[UUID, int]]:
-    """Append events, as the last statements of a transaction. Return each organization's last id."""
+async def append(connection: AsyncConnection, new: Iterable[NewEvent], clock: Clock) -> list[tuple[UUID, int, int]]:
+    """Append events, as the last statements of a transaction. Return each organization's last id and number of new events."""
     by_organization = sorted(
         new, key=lambda event: event.organization_id
     )  # stable, and one order of locks for all writers
     heads = []
     for organization_id, group in groupby(by_organization, key=lambda event: event.organization_id):
-        last_id = await _append(connection, organization_id, list(group), clock)
-        if last_id is not None:
-            heads.append((organization_id, last_id))
+        last_id, number = await _append(connection, organization_id, list(group), clock)
+        if number:
+            heads.append((organization_id, last_id, number))
     return heads
 
 
-async def _append(connection: AsyncConnection, organization_id: UUID, new: list[NewEvent], clock: Clock) -> int | None:
+async def _append(
+    connection: AsyncConnection, organization_id: UUID, new: list[NewEvent], clock: Clock
+) -> tuple[int, int]:
     head = insertion(connection, event_heads).values(organization_id=organization_id, first_id=1, last_id=len(new))
     grown = head.on_conflict_do_update(
         index_elements=[event_heads.c.organization_id], set_={"last_id": event_heads.c.last_id + len(new)}
@@ -182,10 +184,9 @@ async def _append(connection: AsyncConnection, organization_id: UUID, new: list[
                 continue
             known.add(event.source)
         rows.append(_row(event, id_, clock.now()))
-    if not rows:
-        return None
-    await connection.execute(events.insert(), rows)
-    return int(last_id)
+    if rows:
+        await connection.execute(events.insert(), rows)
+    return int(last_id), len(rows)
 
 
 async def _known_sources(connection: AsyncConnection, organization_id: UUID, sources: set[str]) -> set[str]:

@@ -83,6 +83,8 @@ class Store(Stores):
         self._describe = describe or _without_form
         self._clock = clock or SystemClock()
         self._listeners: list[CommitListener] = []
+        self.events_written = 0
+        """Events that this process has committed."""
         self._delivery_listeners: list[Callable[[], None]] = []
 
     def on_commit(self, listener: CommitListener) -> None:
@@ -99,7 +101,8 @@ class Store(Stores):
             transaction = StoreTransaction(connection, self._describe)
             yield transaction
             heads = await append(connection, transaction.recorded, self._clock)
-        for organization_id, last_id in heads:
+        self.events_written += sum(number for _, _, number in heads)
+        for organization_id, last_id, _ in heads:
             for listener in self._listeners:
                 listener(organization_id, last_id)
         if transaction.inboxes.has_deliveries:

@@ -10,6 +10,7 @@ from service import VERSION
 from service.attachment_files import ATTACHMENTS, DiskAttachmentFiles
 from service.http.origin import Origin
 from service.jitsi import meeting_signer
+from service.metrics.events import EventMetrics
 from service.metrics.provider import ProviderMetrics
 from service.metrics.runtime import RuntimeMetrics, new_registry
 from service.metrics.webhooks import WebhookMetrics
@@ -62,6 +63,7 @@ async def build(settings: Settings, port: int, spawn: Spawn, stack: AsyncExitSta
     )
     conference = await stack.enter_async_context(assembled(ports))
     registry.register(conference.realtime.figures)
+    registry.register(EventMetrics(store, conference.writers.retention))
     registry.register(WebhookMetrics(conference.deliverer.counts))
     runtime = RuntimeMetrics(VERSION, provider.name, settings.data_dir, conference.api.readiness.by_part)
     registry.register(runtime)
