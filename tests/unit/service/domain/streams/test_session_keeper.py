@@ -200,10 +200,10 @@ async def test_the_peak_is_the_most_at_once_within_the_session(stage: KeeperStag
 async def test_the_last_good_count_of_an_outage_is_no_peak(stage: KeeperStage, monkeypatch: pytest.MonkeyPatch) -> None:
     """It may be the count of another broadcast, long before."""
 
-    async def away(_uid: str, now_ms: int) -> ViewerCount:
+    async def last_good(_uid: str, now_ms: int, since_ms: int = 0) -> ViewerCount:
         return ViewerCount(500, now_ms - 3_600_000, degraded=True)
 
-    monkeypatch.setattr(stage.viewers, "count", away)
+    monkeypatch.setattr(stage.viewers, "count", last_good)
     keeper = stage.keeper()
     keeper.start()
     stage.go_live()
@@ -225,10 +225,10 @@ async def test_every_sample_of_a_live_stream_is_logged_with_its_viewers(stage: K
 
 
 async def test_a_degraded_count_is_no_sample(stage: KeeperStage, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def away(_uid: str, now_ms: int) -> ViewerCount:
+    async def last_good(_uid: str, now_ms: int, since_ms: int = 0) -> ViewerCount:
         return ViewerCount(0, now_ms, degraded=True)
 
-    monkeypatch.setattr(stage.viewers, "count", away)
+    monkeypatch.setattr(stage.viewers, "count", last_good)
     audience = AudienceLog()
     keeper = stage.keeper(audience=audience)
     keeper.start()
