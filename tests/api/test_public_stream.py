@@ -347,7 +347,7 @@ async def test_the_status_is_degraded_while_the_provider_is_unavailable(site: Si
 
 
 async def test_a_count_that_stands_still_says_since_when(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def last_good(uid: str, now_ms: int) -> ViewerCount:
+    async def last_good(uid: str, now_ms: int, since_ms: int = 0) -> ViewerCount:
         return ViewerCount(7, site.stage.clock.unix_ms() - 5_000, degraded=True)
 
     monkeypatch.setattr(site.stage.viewers, "count", last_good)
