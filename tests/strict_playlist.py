@@ -156,7 +156,7 @@ def _check(playlist: MediaPlaylist) -> None:
     hold_back = float(playlist.control["PART-HOLD-BACK"])
     assert hold_back >= 3 * playlist.part_target - 1e-6
     assert playlist.control["CAN-BLOCK-RELOAD"] == "YES"
-    assert (playlist.hint is None) == playlist.ended
+    assert playlist.hint is None or not playlist.ended
     for part in [*playlist.open_parts, *(part for segment in playlist.segments for part in segment.parts)]:
         assert float(part["DURATION"]) <= playlist.part_target + 1e-6
     for segment in playlist.segments:

@@ -126,6 +126,15 @@ async def test_a_stop_of_the_service_does_not_wait_for_blocking_requests(client:
         assert (await waiting).status == 503
 
 
+async def test_parts_are_hinted_in_low_latency_only(client: Client, library: Library) -> None:
+    library.begin(LatencyMode.STANDARD)
+    library.push(3)
+    library.push_part()
+    playlist = read_media(await text(client, f"/{UID}/live/source-video.m3u8"))
+    assert playlist.part_target is not None
+    assert (playlist.hint, bool(playlist.open_parts)) == (None, True)
+
+
 async def test_a_hinted_part_is_waited_for(client: Client, library: Library) -> None:
     library.begin(LatencyMode.LOW)
     library.push(3)
