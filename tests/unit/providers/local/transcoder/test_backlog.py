@@ -63,6 +63,13 @@ def test_a_group_larger_than_the_limit_is_dropped_until_the_next_keyframe() -> N
     assert moments(fill(backlog, key(0), delta(40), delta(80), delta(120), key(160)).pop()) == [160]
 
 
+def test_a_newest_group_that_is_too_large_alone_is_dropped_with_the_older_ones() -> None:
+    backlog = Backlog(max_bytes=25)
+    backlog.flowing = True
+    fill(backlog, key(0, 2), key(40), delta(80), delta(120))
+    assert (backlog.size, backlog.dropped) == (0, 4)
+
+
 def test_after_clear_it_continues_at_a_keyframe() -> None:
     backlog = fill(Backlog(), key(0))
     backlog.clear()
