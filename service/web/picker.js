@@ -66,6 +66,7 @@ class StreamPicker extends Control {
   #listeners = null;
   #subscription = null;
   #isLive = false; // changes arrive
+  #isAsked = false; // the user waits for a result, also if a refresh has replaced that load
   #isOutdated = false; // something has changed since the last load began
 
   constructor() {
@@ -214,6 +215,7 @@ class StreamPicker extends Control {
     this.#loading?.abort();
     this.#pace.hold();
     const { signal } = (this.#loading = new AbortController());
+    this.#isAsked ||= asked;
     if (asked) {
       this.#problem = null;
       this.#show();
@@ -244,7 +246,8 @@ class StreamPicker extends Control {
     this.#isSilent = this.#problem !== null;
     this.#loading = null;
     this.#show();
-    if (asked) this.#view.say({ problem: this.#problem, isMore: this.#more });
+    if (this.#isAsked) this.#view.say({ problem: this.#problem, isMore: this.#more });
+    this.#isAsked = false;
     const usual = this.#isOutdated ? TOGETHER_MS : this.#isLive ? LIVE_REFRESH_MS : REFRESH_MS;
     if (!this.#problem?.waits) this.#pace.next(failed || usual);
     return true;

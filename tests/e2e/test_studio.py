@@ -301,7 +301,7 @@ async def test_the_keyboard_is_enough(live: Service, streamer: Streamer) -> None
     await streamer.sees("dialog h2", "New channel")
     assert await browser.run("return document.activeElement.name") == "name"
     await browser.keys(Keys.ESCAPE)
-    assert await browser.run("return document.querySelector('dialog') === null")
+    await browser.until("return document.querySelector('dialog') === null")
     assert await browser.run(focused) == "New channel"
     await browser.keys(Keys.TAB, *"town", Keys.TAB, Keys.TAB)
     assert (await browser.run(focused)).startswith("Town hall")
