@@ -33,9 +33,11 @@ async def test_every_body_that_the_page_offers_is_the_example(live: Service, bro
         for method, described in item.items()
         if "requestBody" in described
     }
+    sent_by_the_service = {f"post {name}" for name in document["webhooks"]}
     await browser.open(f"{live.base}/docs")
     offered: dict[str, Any] = {}
     async with asyncio.timeout(PATIENCE):
         while offered != expected:
             offered = {name: json.loads(text) for name, text in (await browser.run(OFFERED)).items() if text}
+            offered = {name: body for name, body in offered.items() if name not in sent_by_the_service}
             await asyncio.sleep(0.2)

@@ -167,7 +167,7 @@ def test_every_documented_command_runs_as_it_is_written(
 
 def test_every_documented_script_and_command_exists(checkout: Path, environment: dict[str, str]) -> None:
     text = documentation()
-    scripts = set(re.findall(r"scripts/([a-z-]+)\b(?!/)", text)) - SHELL_SCRIPTS - {"examples"}
+    scripts = set(re.findall(r"scripts/([a-z-]+)\b(?!/)", text)) - SHELL_SCRIPTS - {"examples", "monitoring"}
     assert {"bench-status", "load-viewers", "make-client", "screenshots"} <= scripts
     commands = [[str(checkout / "scripts" / name), "--help"] for name in sorted(scripts)]
     synopsis = re.findall(r"(?m)^\.venv/bin/python -m service (.*)$", text)

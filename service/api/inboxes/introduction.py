@@ -16,9 +16,9 @@ those above:
 - **Times** are Unix seconds; 0 stands for never.
 
 Three steps carry a message in; `A` is `<origin>/api/v1/accounts/<account_id>` and `S` the `source_id` of the first
-response:
+response. `scripts/examples/ask_from_outside.py` is a program that takes them:
 
-```sh
+```text
 curl -H "api_access_token: $T" -d inbox_id=3 -d name=Pranav $A/contacts        # contact_inboxes[0].source_id
 curl -H "api_access_token: $T" -d source_id=$S $A/conversations                # id
 curl -H "api_access_token: $T" -d message_type=incoming -d content=Hello $A/conversations/1/messages
