@@ -16,6 +16,7 @@ import structlog
 
 from providers.health import RefusalKind
 from providers.local.flv.tag import FlvTag, TagKind
+from providers.local.ingest.deadline import Deadline
 from providers.local.ingest.meter import Meter
 from providers.local.ingest.owner import ConnectionOwner
 from providers.local.ingest.status_codes import STATUS_CODES
@@ -28,16 +29,6 @@ from providers.local.rtmp.session import RtmpSession
 from providers.local.rtmp.states import ConnectionState
 
 log = structlog.get_logger(__name__)
-
-TIME_LIMITS = {
-    ConnectionState.HANDSHAKING: "handshake_timeout",
-    ConnectionState.CONNECTING: "publish_timeout",
-    ConnectionState.IDLE: "publish_timeout",
-    ConnectionState.DECIDING: "idle_timeout",  # never reached: `admit_timeout` is shorter
-    ConnectionState.PUBLISHING: "idle_timeout",
-    ConnectionState.CLOSED: "linger_timeout",
-}
-"""The IngestLimits that end a connection, by state. The time continues from state to state under the same limit."""
 
 TAG_KINDS = {MessageType.AUDIO: TagKind.AUDIO, MessageType.VIDEO: TagKind.VIDEO, MessageType.DATA: TagKind.SCRIPT}
 
@@ -64,15 +55,14 @@ class EncoderConnection(asyncio.Protocol):
         self._lingering = False
         self._greeted = False
         self._skipped = 0
-        self._time_limit = TIME_LIMITS[self._session.state]
         self._meter = Meter(client, owner.limits, owner.counters, clock())
-        self._deadline = clock() + owner.limits.handshake_timeout
+        self._deadline = Deadline(owner.limits, clock())
 
     # The socket's side
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)  # what asyncio.Protocol promises
-        self._deadline = self._clock() + self._owner.limits.handshake_timeout
+        self._deadline.connected(self._clock())
 
     def data_received(self, data: bytes) -> None:
         self._meter.bytes_in += len(data)
@@ -107,10 +97,7 @@ class EncoderConnection(asyncio.Protocol):
         # Others are read at once: their few messages are waited for.
         collect = None if self._publication is None else self._publication.collect
         fresh, too_fast = self._meter.check(now, collect=collect)
-        limit = TIME_LIMITS[self._session.state]
-        if limit != self._time_limit or (fresh and self._publication is not None):
-            self._time_limit = limit
-            self._deadline = now + float(getattr(self._owner.limits, limit))
+        self._deadline.follow(self._session.state, now, alive=fresh > 0 and self._publication is not None)
         if too_fast:
             # In the unit that encoders show.
             ceiling = self._owner.limits.bitrate / 1e6
@@ -119,7 +106,7 @@ class EncoderConnection(asyncio.Protocol):
         elif self._meter.too_many_messages:
             sentence = f"The stream has more than {self._owner.limits.message_rate} messages a second."
             self._refuse("message_rate", Refusal.MEDIA_FAILED, sentence)
-        elif now >= self._deadline:
+        elif self._deadline.passed(now):
             self._expire()
 
     def stop(self) -> None:
@@ -324,7 +311,7 @@ class EncoderConnection(asyncio.Protocol):
         if self._transport is None or self._lingering:
             return
         self._lingering = True
-        self._deadline = self._clock() + self._owner.limits.linger_timeout
+        self._deadline.linger(self._clock())
         for reason in list(self._pauses):
             self._resume_reading(reason)
         # asyncio's TLS transport has no half-close: there the encoder closes, or the deadline does.
@@ -336,7 +323,7 @@ class EncoderConnection(asyncio.Protocol):
 
     def _close(self) -> None:
         self._lingering = True
-        self._deadline = self._clock() + self._owner.limits.linger_timeout
+        self._deadline.linger(self._clock())
         if self._transport is not None:
             self._transport.close()
 
