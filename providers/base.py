@@ -372,3 +372,12 @@ class Provider(Protocol):
         Raises:
             RecordingNotFound: No recording has this uid.
         """
+
+    async def delete_recording(self, uid: str) -> None:
+        """Delete a finished recording permanently, and free the space of its media.
+
+        Players that play it get no more of it from then on, except for what caches keep.
+
+        Raises:
+            RecordingNotFound: No recording has this uid.
+        """

@@ -148,7 +148,7 @@ class StoredStage(Stage):
         self.store, self.tasks = store, tasks
         self.streams = Streams(self.provider, store.channels, store.claims, store, self.clock)
         self.board = self.new_board(self.streams, tasks, limits)
-        self.queries = StreamQueries(self.provider, store.claims, self.board, queries)
+        self.queries = StreamQueries(self.provider, store.claims, store.recordings, self.board, queries)
         self.public_info = PublicStreamInfo(self.provider, store.channels, store.claims, self.queries)
         self.streams.listen(self.public_info.changed)
 

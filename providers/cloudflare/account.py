@@ -10,7 +10,7 @@ from typing import Any
 
 import aiohttp
 
-from providers.base import InputNotFound, InputUid, ProviderBusy, ProviderUnavailable
+from providers.base import InputNotFound, InputUid, ProviderBusy, ProviderUnavailable, RecordingNotFound
 from providers.cloudflare import mapping
 from providers.cloudflare.budget import Budget, Priority
 from providers.cloudflare.client import Client, RequestRefused
@@ -153,6 +153,17 @@ class Account:
                 raise
             return None
         return shape if isinstance(shape, dict) else None
+
+    async def delete_video(self, uid: str) -> None:
+        """Delete a video. Errors: RecordingNotFound."""
+        try:
+            await self.call("DELETE", f"/{uid}")
+        except RequestRefused as refused:
+            # On a second attempt the first one, whose answer got lost, has done it.
+            if refused.status != 404:
+                raise
+            if refused.attempt == 1:
+                raise RecordingNotFound(uid) from None
 
     async def webhook_secret(self, *, again: bool = False) -> str | None:
         """Return the secret of the Stream webhook, read from the API if not configured. `again`: it may have changed.

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from bisect import bisect_right
 from functools import partial
+from itertools import accumulate
 
 from providers.base import InputUid
 from providers.local.live.registry import BroadcastRegistry
@@ -42,26 +44,42 @@ class Library:
     async def find_recording(self, uid: str) -> Broadcast | None:
         return await self._storage.open(uid)
 
-    async def thumbnail(self, uid: str, width: int | None, height: int | None, fit: str) -> bytes | None:
+    async def thumbnail(
+        self, uid: str, width: int | None, height: int | None, fit: str, moment: float | None = None
+    ) -> bytes | None:
         running = self.find_live(uid) or self.find_broadcast(uid)
         broadcast = running or await self.find_recording(uid)
         track = _video_track(broadcast) if broadcast is not None else None
         if broadcast is None or track is None:
             return None
-        segments = track.segments if running else track.recorded
-        at = len(segments) - 1 if running else int(len(segments) * RECORDING_MOMENT)
-        keyframe = next((segment for segment in reversed(segments[: at + 1]) if segment.independent), None)
+        find = partial(_keyframe, track, running=running is not None, moment=moment)
+        # Aside: a recording of a day has 43,000 segments to add up.
+        keyframe = find() if running or moment is None else await asyncio.to_thread(find)
         if keyframe is None:
             return None
+        key = uid if running or moment is None else f"{uid}@{keyframe.sequence}"
         # Read only when a thumbnail is created: a segment has several MB, and most requests are answered from the cache.
         media = partial(asyncio.to_thread, _read, broadcast.files, track, keyframe)
         try:
             is_default = width is None and height is None and fit == Fit.CROP
-            return await self._thumbnails.of(uid, media, *_size(track, width, height), fit, is_default=is_default)
+            return await self._thumbnails.of(key, media, *_size(track, width, height), fit, is_default=is_default)
         except ThumbnailBusy as busy:
             raise ThumbnailNotReady(busy.retry_after) from busy
         except ThumbnailError:
             return None
+
+
+def _keyframe(track: StoredTrack, *, running: bool, moment: float | None) -> SegmentView | None:
+    """Return the segment whose keyframe the thumbnail shows: the newest one of a running broadcast."""
+    segments = track.segments if running else track.recorded
+    if running:
+        at = len(segments) - 1
+    elif moment is None:
+        at = int(len(segments) * RECORDING_MOMENT)
+    else:
+        ends = list(accumulate(track.view(live=False).spans(segments)))
+        at = bisect_right(ends, moment)
+    return next((segment for segment in reversed(segments[: at + 1]) if segment.independent), None)
 
 
 def _video_track(broadcast: Broadcast) -> StoredTrack | None:

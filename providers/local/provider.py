@@ -43,7 +43,7 @@ from providers.local.live.transcoding import Transcoding
 from providers.local.metrics import local_metrics
 from providers.local.ports import InputStore, StoredInput
 from providers.local.storage.disk import DiskBackend
-from providers.local.storage.errors import StorageFull
+from providers.local.storage.errors import StorageError, StorageFull
 from providers.local.storage.recordings import RecordingCatalog
 from providers.local.storage.storage import Storage
 from providers.local.tls.expiry import expires_at
@@ -282,6 +282,16 @@ class LocalProvider:
         """Return a finished recording. Errors: RecordingNotFound."""
         self._require_recovered()
         return self._addresses.recording(self._recordings.get(uid))
+
+    async def delete_recording(self, uid: str) -> None:
+        """Delete a finished recording and its files. Errors: RecordingNotFound, ProviderUnavailable."""
+        self._require_recovered()
+        self._recordings.get(uid)
+        try:
+            await asyncio.to_thread(self._storage.delete, uid)
+        except StorageError as problem:
+            raise ProviderUnavailable(str(problem)) from problem
+        self._recordings.remove(uid)
 
     def _require_recovered(self) -> None:
         """Raise ProviderUnavailable until everything is read: an interrupted broadcast must not be reported as ended or unknown."""

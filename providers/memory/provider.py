@@ -251,6 +251,11 @@ class MemoryProvider:
         except KeyError:
             raise RecordingNotFound(uid) from None
 
+    async def delete_recording(self, uid: str) -> None:
+        await self._called("delete_recording")
+        if self._data.recordings.pop(uid, None) is None:
+            raise RecordingNotFound(uid)
+
     # Inside.
 
     async def _called(self, method: str) -> None:

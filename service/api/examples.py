@@ -141,6 +141,8 @@ _RECORDING_ANSWER = {
         "dash": f"{_HOST}/{_RECORDING}/manifest/video.mpd",
     },
     "meta": {"name": "Town hall"},
+    "description": "",
+    "thumbnail_time": None,
     "stream_session_id": _SESSION,
 }
 _STATUS = {
@@ -262,6 +264,7 @@ _STREAMS: dict[type[BaseModel], Any] = {
             "viewer_count": 128,
         }
     ),
+    recordings.RecordingChanges: {"name": "Town hall in November", "thumbnail_time": 95.5},
     recordings.RecordingAnswer: _RECORDING_ANSWER,
     recordings.RecordingPage: _page(_RECORDING_ANSWER),
     stream_control.RotationBody: {"overlap": 600},

@@ -164,6 +164,8 @@ The body of a message is stored as it was sent, including the order of its keys,
 again with the same client `id` is the same message (200); a different message with that id in the channel is a 409.
 Deleting a channel ends its stream and deletes its messages in the background. Its recordings stay at
 `…/conference/recorded_streams/<uid>`: for a private channel, for its last members and for tokens without a user.
+`PATCH` there changes a recording's name, description and thumbnail. `DELETE` deletes it permanently with its media, and
+frees the space at once.
 
 ## Meetings
 

@@ -1,24 +1,33 @@
-"""Recordings of a channel, newest first, and a recording by its uid."""
+"""Recordings of a channel, newest first; a recording by its uid: read, change, delete."""
 
 from __future__ import annotations
 
 from typing import Any
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field
 
-from providers.base import Recording
+from service.api.channels import Description, Name
 from service.api.conference import CONFERENCE, ORGANIZATION, TAG
 from service.domain.conversation.channels import Channels
 from service.domain.streams.queries import StreamQueries
+from service.domain.streams.recording_details import ListedRecording
+from service.domain.streams.recordings import Recordings
 from service.domain.streams.sessions import Sessions
 from service.http.degraded import DEGRADED_HEADERS, degraded
 from service.http.fields import Moment
 from service.http.operation import Call, Nothing, Operation, Reply, operation
 from service.http.pagination import PageQuery, page_reply, page_request
-from service.http.schemas import Answer, PageAnswer
+from service.http.schemas import Answer, PageAnswer, without_defaults
 
 RECORDINGS = CONFERENCE + "/recorded_streams"
+RECORDING = ORGANIZATION + "/conference/recorded_streams/{recording_uid}"
+
+MEMBERS = {"name": {"meta"}, "description": {"description"}, "thumbnail_time": {"thumbnail_time", "thumbnail"}}
+"""The members of an answer that change with each of the fields that can be changed."""
+
+MAX_MOMENT = 1_000_000.0
+"""The largest moment in a recording, in seconds: eleven days."""
 
 
 class Size(Answer):
@@ -35,6 +44,27 @@ class Meta(Answer):
     name: str
 
 
+class RecordingChanges(BaseModel):
+    """The fields to change. Fields that are not sent keep their values."""
+
+    model_config = ConfigDict(json_schema_extra=without_defaults)
+
+    name: Name | None = Field(None, description="null: the name that the recording had at first.")
+    description: Description = ""
+    thumbnail_time: float | None = Field(
+        None,
+        ge=0,
+        le=MAX_MOMENT,
+        strict=True,
+        allow_inf_nan=False,
+        description="Moment of the thumbnail, in seconds from the start. null: the provider's choice.",
+    )
+
+    def values(self) -> dict[str, Any]:
+        """Return the fields that were sent."""
+        return {name: getattr(self, name) for name in self.model_fields_set}
+
+
 class RecordingAnswer(Answer):
     """A finished broadcast, in the shape the Pub API shares with Cloudflare's videos."""
 
@@ -47,6 +77,10 @@ class RecordingAnswer(Answer):
     input: Size
     playback: PlaybackAnswer
     meta: Meta
+    description: str
+    thumbnail_time: float | None = Field(
+        description="Moment of the thumbnail, in seconds from the start. null: the provider's choice."
+    )
     stream_session_id: UUID | None = Field(description="Stream session of the recording.")
 
 
@@ -54,8 +88,14 @@ class RecordingPage(PageAnswer):
     results: list[RecordingAnswer]
 
 
-def operations(channels: Channels, queries: StreamQueries, sessions: Sessions) -> list[Operation]:
+def operations(
+    channels: Channels, queries: StreamQueries, recordings: Recordings, sessions: Sessions
+) -> list[Operation]:
     """Return the operations of this resource."""
+    return [*_reads(channels, queries, sessions), *_changes(queries, recordings, sessions)]
+
+
+def _reads(channels: Channels, queries: StreamQueries, sessions: Sessions) -> list[Operation]:
 
     @operation(
         "GET",
@@ -75,7 +115,7 @@ def operations(channels: Channels, queries: StreamQueries, sessions: Sessions) -
 
     @operation(
         "GET",
-        ORGANIZATION + "/conference/recorded_streams/{recording_uid}",
+        RECORDING,
         answers={200: RecordingAnswer},
         headers=DEGRADED_HEADERS,
         tag=TAG,
@@ -93,7 +133,40 @@ def operations(channels: Channels, queries: StreamQueries, sessions: Sessions) -
     return [list_recordings, get_recording]
 
 
-def recording_answer(recording: Recording, session_id: UUID | None) -> RecordingAnswer:
+def _changes(queries: StreamQueries, recordings: Recordings, sessions: Sessions) -> list[Operation]:
+    @operation(
+        "PATCH",
+        RECORDING,
+        body=RecordingChanges,
+        answers={200: RecordingAnswer},
+        tag=TAG,
+        summary="Change a recording",
+    )
+    async def change_recording(call: Call[Nothing, RecordingChanges]) -> Reply:
+        """Change the fields that are sent. Requires an admin of the channel or a token without a user.
+
+        After the channel was deleted, only a token without a user may change its recordings. The thumbnail shows the last
+        keyframe before its moment.
+        """
+        uid = call.path["recording_uid"].hex
+        recording, channel_id = await queries.recording(call.client, uid)
+        session_id = (await sessions.of_recordings(channel_id, [recording])).get(uid)
+        changed = await recordings.change(call.client, uid, call.body.values(), session_id)
+        return Reply(recording_answer(changed, session_id))
+
+    @operation("DELETE", RECORDING, answers={204: None}, tag=TAG, summary="Delete a recording")
+    async def delete_recording(call: Call[Nothing, Nothing]) -> Reply:
+        """Delete a recording and its media permanently. Requires the same rights as a change.
+
+        The space is free at once. If the provider does not answer, its media is deleted as soon as it does.
+        """
+        await recordings.delete(call.client, call.path["recording_uid"].hex)
+        return Reply(None, status=204)
+
+    return [change_recording, delete_recording]
+
+
+def recording_answer(recording: ListedRecording, session_id: UUID | None) -> RecordingAnswer:
     return RecordingAnswer(
         uid=recording.uid,
         thumbnail=recording.playback.thumbnail,
@@ -104,6 +177,8 @@ def recording_answer(recording: Recording, session_id: UUID | None) -> Recording
         input=Size(width=_known(recording.width, -1), height=_known(recording.height, -1)),
         playback=PlaybackAnswer(hls=recording.playback.hls, dash=recording.playback.dash),
         meta=Meta(name=recording.name),
+        description=recording.description,
+        thumbnail_time=recording.thumbnail_time,
         stream_session_id=session_id,
     )
 

@@ -21,6 +21,8 @@ from service.domain.events.changes import (
     FindingBegan,
     FindingEnded,
     RecordingAdded,
+    RecordingChanged,
+    RecordingRemoved,
     SessionAdded,
     SessionChanged,
     StreamAdded,
@@ -31,6 +33,7 @@ from service.domain.events.changes import (
 from service.domain.events.event import Action, Audience, Event, NewEvent, Scope
 from service.domain.streams.broadcasts import STATE_KINDS
 from service.domain.streams.queries import NEW_SUMMARY, ListedStream
+from service.domain.streams.recording_details import listed
 
 BROADCAST_EVENTS = CONFERENCE + "/broadcast_events"
 """The path of what the provider reports of a channel's broadcasts. There are events only: there is no GET of it."""
@@ -62,8 +65,14 @@ def describe_stream(change: StreamChange) -> Iterator[NewEvent]:
             yield from _broadcast_reported(change)
         case RecordingAdded(place, recording, session_id):
             source = f"{EventKind.RECORDING_READY}:{recording.uid}"
-            resource = whole(recording_answer(recording, session_id))
+            resource = whole(recording_answer(listed(recording, None), session_id))
             yield of_place(place, recordings.RECORDINGS, Action.ADDED, recording.uid, resource, source)
+        case RecordingChanged(place, recording, session_id, fields):
+            names = {"uid", "modified"}.union(*(recordings.MEMBERS[each] for each in fields))
+            changed = some(recording_answer(recording, session_id), names)
+            yield of_place(place, recordings.RECORDINGS, Action.CHANGED, recording.uid, changed)
+        case RecordingRemoved(place, uid):
+            yield of_place(place, recordings.RECORDINGS, Action.REMOVED, uid, None)
         case FindingBegan(place, finding):
             resource = whole(finding_answer(finding))
             yield of_place(place, stream_health.HEALTH, Action.ADDED, finding.code, resource)

@@ -27,6 +27,7 @@ from service.store.members import StoredMembers
 from service.store.messages import StoredMessages
 from service.store.presence import StoredPresence
 from service.store.purge import StoredPurge
+from service.store.recordings import StoredRecordings
 from service.store.sessions import StoredSessions
 from service.store.webhook_queue import StoredQueue
 from service.store.webhooks import StoredWebhooks
@@ -45,6 +46,7 @@ class Stores:
         self.messages = StoredMessages(connections)
         self.local_inputs = StoredInputs(connections)
         self.sessions = StoredSessions(connections)
+        self.recordings = StoredRecordings(connections)
         self.presence = StoredPresence(connections)
         self.purge = StoredPurge(connections)
         self.events = self.positions = StoredEvents(connections)

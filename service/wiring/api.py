@@ -51,6 +51,7 @@ from service.domain.guess_limits import Guesses
 from service.domain.health.stream_health import StreamDiagnostics
 from service.domain.streams.public_info import PublicStreamInfo
 from service.domain.streams.queries import StreamQueries
+from service.domain.streams.recordings import Recordings
 from service.domain.streams.sessions import Sessions
 from service.domain.streams.streams import Streams
 from service.domain.webhooks.webhooks import Webhooks
@@ -75,6 +76,7 @@ class ApiDependencies:
     channels: Channels
     streams: Streams
     queries: StreamQueries
+    recordings: Recordings
     health: StreamDiagnostics
     public_info: PublicStreamInfo
     members: Members
@@ -143,7 +145,7 @@ def _operations(deps: ApiDependencies) -> list[Operation]:
         *notifications.operations(deps.members),
         *messages.operations(deps.messages),
         *conference.operations(deps.channels, deps.streams, deps.queries),
-        *recordings.operations(deps.channels, deps.queries, deps.sessions),
+        *recordings.operations(deps.channels, deps.queries, deps.recordings, deps.sessions),
         *stream_control.operations(deps.channels, deps.streams),
         *stream_health.operations(deps.channels, deps.health),
         *stream_sessions.operations(deps.channels, deps.streams, deps.sessions),

@@ -44,6 +44,7 @@ from service.domain.outgoing import Outgoing
 from service.domain.status.board import StatusBoard
 from service.domain.streams.public_info import PublicStreamInfo
 from service.domain.streams.queries import StreamQueries
+from service.domain.streams.recordings import Recordings
 from service.domain.streams.sessions import Sessions
 from service.domain.streams.streams import Streams
 from service.domain.webhooks.deliverer import Deliverer
@@ -128,9 +129,10 @@ async def assembled(ports: Ports) -> AsyncIterator[Conference]:
         stack.push_async_callback(deliveries.aclose)
         keep = timedelta(days=ports.events_keep_days)
         writers = log_writers(store, provider, board, ports.viewers, ports.spawn, clock, audience, keep, stack)
-        purge = Purge(store.purge, streams.sweep, ports.spawn)
+        queries = StreamQueries(provider, store.claims, store.recordings, board)
+        recordings = Recordings(provider, queries, store.channels, store.recordings, store, clock)
+        purge = Purge(store.purge, (streams.sweep, recordings.sweep), ports.spawn)
         stack.push_async_callback(purge.aclose)
-        queries = StreamQueries(provider, store.claims, board)
         public_info = PublicStreamInfo(provider, store.channels, store.claims, queries)
         visitors = await Visitors(
             store.accounts, store.accounts, clock, VisitorLimits(*_new_visitor_bucket(ports))
@@ -143,6 +145,7 @@ async def assembled(ports: Ports) -> AsyncIterator[Conference]:
         channels.listen(board.changed)
         streams.listen(board.changed)
         streams.listen(public_info.changed)
+        recordings.listen(public_info.changed)
 
         deliverer = make_deliverer(store, ports.outgoing, ports.delivery_limits, clock, ports.spawn)
         stack.push_async_callback(deliverer.aclose)
@@ -178,6 +181,7 @@ async def assembled(ports: Ports) -> AsyncIterator[Conference]:
             channels=channels,
             streams=streams,
             queries=queries,
+            recordings=recordings,
             health=StreamDiagnostics(streams, audience),
             public_info=public_info,
             members=members,

@@ -19,11 +19,13 @@ OTHERS_BUSINESS = {
     "edit_message", "delete_message",
     "change_member", "remove_member", "get_settings", "change_settings",
     "list_joined", "get_joined", "list_direct", "open_direct", "get_direct",
-    "rotate_key", "enable_stream", "disable_stream",
+    "rotate_key", "enable_stream", "disable_stream", "change_recording", "delete_recording",
 }  # fmt: skip
 """What a member who is not an admin may not do to other users."""
 
-NOT_WITHOUT_A_USER = OTHERS_BUSINESS - {"rotate_key", "enable_stream", "disable_stream"} | {"get_me", "send_message"}
+OF_STREAMS = {"rotate_key", "enable_stream", "disable_stream", "change_recording", "delete_recording"}
+
+NOT_WITHOUT_A_USER = OTHERS_BUSINESS - OF_STREAMS | {"get_me", "send_message"}
 """What a token that belongs to its organization alone may not do."""
 
 

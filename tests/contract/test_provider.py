@@ -410,6 +410,18 @@ async def test_an_unknown_recording_is_not_found(driver: ProviderDriver, live: L
         await driver.provider.recording(live.uid)
 
 
+async def test_a_deleted_recording_is_gone_and_the_others_stay(driver: ProviderDriver, live: LiveInput) -> None:
+    await broadcast(driver, live)
+    await broadcast(driver, live)
+    newest, oldest = await driver.provider.recordings(live.uid)
+    await driver.provider.delete_recording(newest.uid)
+    assert await driver.provider.recordings(live.uid) == [oldest]
+    for gone in (driver.provider.recording, driver.provider.delete_recording):
+        with pytest.raises(RecordingNotFound):
+            await gone(newest.uid)
+    assert await driver.provider.recording(oldest.uid) == oldest
+
+
 async def test_the_events_of_a_broadcast_come_in_order(
     driver: ProviderDriver, live: LiveInput, events: list[ProviderEvent]
 ) -> None:

@@ -27,7 +27,9 @@ class PlaybackSource(Protocol):
     async def find_recording(self, uid: str) -> Broadcast | None:
         """Return the finished broadcast with this uid (`Storage.open`); None if there is none."""
 
-    async def thumbnail(self, uid: str, width: int | None, height: int | None, fit: str) -> bytes | None:
+    async def thumbnail(
+        self, uid: str, width: int | None, height: int | None, fit: str, moment: float | None = None
+    ) -> bytes | None:
         """Return a JPEG thumbnail.
 
         Args:
@@ -35,6 +37,7 @@ class PlaybackSource(Protocol):
             width: Pixels; None follows from the height.
             height: Pixels; None follows from the width.
             fit: `crop`, `clip`, `scale` or `fill`.
+            moment: Of a recording: the last keyframe before it, in seconds from the start. None: the storage's choice.
 
         Returns:
             None when there is no video yet.

@@ -56,6 +56,9 @@ MEDIA = re.compile(
 )
 PLAYLIST = re.compile(r"(?P<track>[a-z0-9]{1,16}-(?:video|audio))\.m3u8")
 
+MOMENT = re.compile(r"(?:([0-9]{1,3})h)?(?:([0-9]{1,5})m)?(?:([0-9]{1,7}(?:\.[0-9]{1,6})?)s?)?", re.ASCII)
+"""A moment in a recording, as Cloudflare takes it."""
+
 UID = "{uid:[0-9a-f]{32}}"
 
 
@@ -242,16 +245,20 @@ class _Playback:
         return answers.media(request, body, f"{track.kind.value}/mp4")
 
     async def thumbnail(self, request: web.Request) -> web.Response:
-        """Handle a thumbnail. Query: width, height (pixels), fit."""
+        """Handle a thumbnail. Query: width, height (pixels), fit, time (of a recording: 12.5s, 5m2s)."""
         uid, query = request.match_info["uid"], request.query
         sides = [query.get("width"), query.get("height")]
         fit = query.get("fit", "crop")
         most = self._limits.max_thumbnail
         if fit not in FITS or any(side is not None and not _is_side(side, most) for side in sides):
             return problem(400, f"width and height must be from 1 to {most}, fit one of {', '.join(FITS)}.")
+        try:
+            moment = _moment(query.get("time"))
+        except ValueError:
+            return problem(400, "time must be a moment such as 12.5s, 5m2s or 1h5m2s.")
         width, height = (None if side is None else int(side) for side in sides)
         try:
-            jpeg = await self._library.thumbnail(uid, width, height, fit)
+            jpeg = await self._library.thumbnail(uid, width, height, fit, moment)
         except ThumbnailNotReady as later:
             return problem(
                 503,
@@ -302,6 +309,17 @@ def _is_hinted(track: StoredTrack, sequence: int, index: int) -> bool:
         return False
     edge = track.edge
     return sequence == edge.whole + 1 and index == edge.open_parts
+
+
+def _moment(text: str | None) -> float | None:
+    """Return a moment in seconds. Raise ValueError for a text that is none."""
+    if text is None:
+        return None
+    match = MOMENT.fullmatch(text)
+    if match is None or not text:
+        raise ValueError(text)
+    hours, minutes, seconds = (float(part or 0) for part in match.groups())
+    return hours * 3600 + minutes * 60 + seconds
 
 
 def _is_side(text: str, most: int) -> bool:

@@ -28,6 +28,9 @@ log = structlog.get_logger(__name__)
 BROKEN = "broken"
 """The folder of broadcasts that were set aside."""
 
+DELETED = "deleted-"
+"""How the name of a folder begins that is being removed."""
+
 
 class DiskFile:
     """Implements `port.OpenFile`."""
@@ -166,6 +169,8 @@ class DiskBackend:
         self._root = root
         self._syncer = Syncer(enabled=sync)
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for left in root.glob(f"{DELETED}*"):
+            shutil.rmtree(left, ignore_errors=True)
 
     def create(self, uid: str) -> DiskFiles:
         """Make a folder."""
@@ -184,8 +189,15 @@ class DiskBackend:
         return sorted(name for name in os.listdir(self._root) if UID.fullmatch(name))
 
     def delete(self, uid: str) -> None:
-        """Remove a folder."""
-        self.open(uid).delete_all()
+        """Remove a folder. It is renamed first: a process that dies in between leaves no part of a broadcast to recover."""
+        doomed = self._root / f"{DELETED}{uid}"
+        try:
+            (self._root / uid).rename(doomed)
+        except FileNotFoundError:
+            return
+        except OSError as problem:
+            raise StorageError(f"a broadcast could not be removed: {problem.strerror}") from problem
+        shutil.rmtree(doomed, ignore_errors=True)
 
     def set_aside(self, uid: str) -> None:
         """Move a folder to `broken`."""

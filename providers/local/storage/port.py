@@ -168,7 +168,11 @@ class StorageBackend(Protocol):
         """
 
     def delete(self, uid: str) -> None:
-        """Remove a broadcast as far as possible; a missing one is no error. Blocking."""
+        """Remove a broadcast; a missing one is no error. Blocking.
+
+        Raises:
+            StorageError: It is still listed.
+        """
 
     def set_aside(self, uid: str) -> None:
         """Remove an unreadable broadcast from the list, and keep its files for the operator.

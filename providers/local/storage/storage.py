@@ -77,6 +77,7 @@ class Storage:
         self._backend = backend
         self._corrected = corrected
         self._limits = limits
+        self._deleted: set[str] = set()  # by this process: a load that began before must not bring one back
         self._opened: OrderedDict[str, Broadcast] = OrderedDict()
         self._loading: SingleFlight[str, _Loaded | None] = SingleFlight()
 
@@ -145,6 +146,8 @@ class Storage:
         loaded = await self._loading.join(uid, lambda: loop.run_in_executor(None, self._load, uid))
         if loaded is None:
             return None
+        if uid in self._deleted:
+            return None
         # Several requests may have shared the load; one correction is enough.
         if loaded.correction is not None and uid not in self._opened:
             self._corrected(loaded.correction)
@@ -189,10 +192,11 @@ class Storage:
         return correction
 
     def delete(self, uid: str) -> None:
-        """Remove a recording. A missing one is no error. Blocking."""
-        self._opened.pop(uid, None)
+        """Remove a recording. A missing one is no error. Blocking. Raises StorageError if its files are still there."""
         if UID.fullmatch(uid):
             self._backend.delete(uid)
+            self._deleted.add(uid)
+            self._opened.pop(uid, None)
 
     def close(self) -> None:
         """Wait for background writes. Blocking."""

@@ -1,6 +1,6 @@
-"""Purges what deleted channels leave behind: streams that could not be ended at once, and messages.
+"""Purges what deletions leave behind: messages of channels, streams that could not be ended at once, media of recordings.
 
-    a channel is deleted ─▶ wake ─▶ one task: end streams; purge a batch, pause, purge a batch, … until nothing is left; wait
+    a channel is deleted ─▶ wake ─▶ one task: end streams, delete media; purge a batch, pause, … until nothing is left; wait
 
 Batches are small, so that new messages do not wait for them. What a stop or an outage leaves over is purged at the next start, or
 `sweep_every` seconds later.
@@ -9,7 +9,7 @@ Batches are small, so that new messages do not wait for them. What a stop or an 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
@@ -52,13 +52,14 @@ class Purge:
     def __init__(
         self,
         store: PurgeStore,
-        end_streams: Callable[[], Awaitable[int]],
+        sweeps: Sequence[Callable[[], Awaitable[int]]],
         spawn: Spawn,
         limits: PurgeLimits | None = None,
     ) -> None:
+        """`sweeps`: what else is repeated until it succeeds. Each may raise Unavailable."""
         self._limits = limits or PurgeLimits()
         self._store = store
-        self._end_streams = end_streams
+        self._sweeps = sweeps
         self._spawn = spawn
         self._wanted = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -94,5 +95,6 @@ class Purge:
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._limits.sweep_every):
                     await self._wanted.wait()
-            with suppress(Unavailable):
-                await self._end_streams()
+            for sweep in self._sweeps:
+                with suppress(Unavailable):
+                    await sweep()

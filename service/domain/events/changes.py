@@ -18,7 +18,8 @@ from service.domain.health.diagnostics import HealthFinding
 from service.domain.status.stream_status import StreamStatus
 from service.domain.webhooks.webhook import Webhook
 
-if TYPE_CHECKING:  # sessions.py records these changes
+if TYPE_CHECKING:  # these modules record these changes
+    from service.domain.streams.recording_details import ListedRecording
     from service.domain.streams.sessions import StreamSession
 
 
@@ -159,6 +160,22 @@ class RecordingAdded:
 
 
 @dataclass(frozen=True, slots=True)
+class RecordingChanged:
+    """`fields`: the names in `RecordingDetails`. `session_id` as in `RecordingAdded`."""
+
+    place: Place
+    recording: ListedRecording
+    session_id: UUID | None
+    fields: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingRemoved:
+    place: Place
+    uid: str
+
+
+@dataclass(frozen=True, slots=True)
 class FindingBegan:
     place: Place
     finding: HealthFinding
@@ -191,7 +208,9 @@ ConversationChange = (
     | CallChanged
 )
 
-BroadcastChange = BroadcastReported | RecordingAdded | FindingBegan | FindingEnded
+RecordingChange = RecordingAdded | RecordingChanged | RecordingRemoved
+
+BroadcastChange = BroadcastReported | RecordingChange | FindingBegan | FindingEnded
 
 StreamChange = StreamAdded | StreamChanged | StreamRemoved | SessionAdded | SessionChanged | BroadcastChange
 

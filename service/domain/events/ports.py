@@ -19,6 +19,7 @@ if TYPE_CHECKING:  # their modules use these ports
     from service.domain.inboxes.ports import InboxRecords
     from service.domain.streams.broadcasts import BroadcastStore
     from service.domain.streams.health_watch import FindingStore
+    from service.domain.streams.recording_details import RecordingStore
     from service.domain.streams.sessions import SessionStore
     from service.domain.webhooks.ports import DeliveryQueue
 
@@ -50,6 +51,9 @@ class Transaction(Protocol):
 
     @property
     def sessions(self) -> SessionStore: ...
+
+    @property
+    def recordings(self) -> RecordingStore: ...
 
     @property
     def broadcasts(self) -> BroadcastStore: ...

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Set
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
@@ -25,6 +25,7 @@ from service.domain.errors import NotFound
 from service.domain.paging import Page, PageAnchor, PageRequest, cut
 from service.domain.ports import ClaimStore, LiveSummary, StateView
 from service.domain.provider_errors import provider_errors
+from service.domain.streams.recording_details import ListedRecording, RecordingStore, listed
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +62,17 @@ class StreamQueries:
     """Lists streams and recordings. Every method may raise Unavailable."""
 
     def __init__(
-        self, provider: Provider, claims: ClaimStore, states: StateView, limits: QueryLimits | None = None
+        self,
+        provider: Provider,
+        claims: ClaimStore,
+        recordings: RecordingStore,
+        states: StateView,
+        limits: QueryLimits | None = None,
     ) -> None:
         self._limits = limits or QueryLimits()
         self._provider = provider
         self._claims = claims
+        self._details = recordings
         self._states = states
 
     async def streams(
@@ -142,8 +149,11 @@ class StreamQueries:
         playback = self._provider.playback(stream.uid)
         return ListedStream(stream, self._provider.rtmps_url, playback.hls, playback.thumbnail, summary)
 
-    async def recordings(self, channel: Channel, request: PageRequest) -> Page[Recording]:
-        """List the channel's recordings of all its inputs, newest first. Unknown channels have none."""
+    async def recordings(self, channel: Channel, request: PageRequest) -> Page[ListedRecording]:
+        """List the channel's recordings of all its inputs, newest first. Unknown channels have none.
+
+        A page may be short although there are more, if the provider still lists deleted recordings.
+        """
         uids = await self._claims.input_uids(channel.id, self._limits.max_inputs)
         with provider_errors(channel.organization_id):
             if request.backward and request.anchor is not None:
@@ -151,9 +161,10 @@ class StreamQueries:
             else:
                 after = None if request.anchor is None else RecordingPosition(request.anchor.at, request.anchor.id)
                 found = await self._recordings_after(uids, after, request.size + 1)
-        return replace(cut(found, request, lambda each: PageAnchor(each.created, each.uid)), as_of=found.as_of)
+        page = cut(found, request, lambda each: PageAnchor(each.created, each.uid))
+        return Page(await self._with_details(page.items), page.next, page.previous, found.as_of)
 
-    async def recording(self, client: Identity, uid: str) -> tuple[Recording, UUID]:
+    async def recording(self, client: Identity, uid: str) -> tuple[ListedRecording, UUID]:
         """Return a recording and its channel. Former members of a deleted private channel may see its recordings.
 
         Raises:
@@ -165,9 +176,16 @@ class StreamQueries:
         except RecordingNotFound:
             raise NotFound from None
         channel_id = await self._claims.channel_of_input(client.organization.id, recording.input_uid, client.user_id)
-        if channel_id is None:
+        shown = await self._with_details([recording])
+        if channel_id is None or not shown:
             raise NotFound
-        return recording, channel_id
+        return shown[0], channel_id
+
+    async def _with_details(self, recordings: Sequence[Recording]) -> list[ListedRecording]:
+        """Return the recordings with their details, without the deleted ones."""
+        details = await self._details.recording_details([each.uid for each in recordings])
+        found = ((each, details.get(each.uid)) for each in recordings)
+        return [listed(each, its) for each, its in found if its is None or not its.deleted]
 
     async def _recordings_after(
         self, uids: list[InputUid], after: RecordingPosition | None, limit: int

@@ -152,7 +152,10 @@ export type PublicRecording = { uid: string; created: string; duration: number; 
 export type Ready = { status: "ready" | "draining" | "unready"; checks: { [name: string]: unknown } };
 
 /** A finished broadcast, in the shape the Pub API shares with Cloudflare's videos. */
-export type RecordingAnswer = { uid: string; thumbnail: string; created: string; modified: string; size: number; duration: number; input: Size; playback: PlaybackAnswer; meta: Meta; stream_session_id: string | null };
+export type RecordingAnswer = { uid: string; thumbnail: string; created: string; modified: string; size: number; duration: number; input: Size; playback: PlaybackAnswer; meta: Meta; description: string; thumbnail_time: number | null; stream_session_id: string | null };
+
+/** The fields to change. Fields that are not sent keep their values. */
+export type RecordingChanges = { name?: string | null; description?: string; thumbnail_time?: number | null };
 
 export type RecordingPage = { next: string | null; previous: string | null; results: RecordingAnswer[] };
 
@@ -242,6 +245,8 @@ export interface Operations {
   changeChannel: { path: { organization_id: string; channel_id: string; }; body?: ChannelChanges; answer: ChannelAnswer };
   /** Update a member */
   changeMember: { path: { organization_id: string; channel_id: string; member_id: string; }; body?: MemberBody; answer: MemberAnswer };
+  /** Change a recording */
+  changeRecording: { path: { organization_id: string; recording_uid: string; }; body?: RecordingChanges; answer: RecordingAnswer };
   /** Change notification settings */
   changeSettings: { path: { organization_id: string; channel_id: string; member_id: string; }; body?: SettingsBody; answer: SettingsAnswer };
   /** Start or stop the channel's stream session */
@@ -256,6 +261,8 @@ export interface Operations {
   deleteChannel: { path: { organization_id: string; channel_id: string; }; answer: null };
   /** Delete a message */
   deleteMessage: { path: { organization_id: string; channel_id: string; message_id: string; }; answer: null };
+  /** Delete a recording */
+  deleteRecording: { path: { organization_id: string; recording_uid: string; }; answer: null };
   /** Delete a webhook */
   deleteWebhook: { path: { organization_id: string; webhook_id: string; }; answer: null };
   /** Disable the live input */

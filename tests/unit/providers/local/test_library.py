@@ -9,6 +9,7 @@ import pytest
 
 from providers.local.library import Library
 from providers.local.live.registry import BroadcastRegistry
+from providers.local.packager.events import TrackKind
 from providers.local.playback import ThumbnailNotReady
 from providers.local.storage.disk import DiskBackend
 from providers.local.storage.storage import Storage, StorageLimits
@@ -31,6 +32,7 @@ class FreshThumbnails(Thumbnails):
     def __init__(self) -> None:
         super().__init__()
         self.sizes: list[tuple[int, int]] = []
+        self.keys: list[str] = []
 
     async def of(
         self,
@@ -43,6 +45,7 @@ class FreshThumbnails(Thumbnails):
         is_default: bool = False,
     ) -> bytes:
         self.sizes.append((width, height))
+        self.keys.append(key)
         return b"jpeg"
 
 
@@ -62,6 +65,23 @@ async def test_a_cached_thumbnail_is_returned_without_reading_the_media(storage:
         segment.unlink()
     shown = Library(cast("BroadcastRegistry", Idle()), storage, FreshThumbnails())
     assert await shown.thumbnail(UID, 640, 360, "crop") == b"jpeg"
+
+
+async def test_a_moment_is_shown_by_the_segment_that_has_it(tmp_path: Path) -> None:
+    storage = Storage(DiskBackend(tmp_path, sync=False), StorageLimits(min_free=0))
+    broadcast, packager = storage.begin(info()), SimulatedPackager()
+    for _ in range(3):
+        for event in packager.segment():
+            broadcast.write("source", event)
+    broadcast.finish(EPOCH + 6)
+    recording = await storage.open(UID)
+    assert recording is not None
+    ((first, *_),) = [track.recorded for (_, kind), track in recording.tracks.items() if kind is TrackKind.VIDEO]
+    thumbnails = FreshThumbnails()
+    shown = Library(cast("BroadcastRegistry", Idle()), storage, thumbnails)
+    for moment in (0, 1.9, 2.0, 5.5, 99):
+        await shown.thumbnail(UID, 640, 360, "crop", moment)
+    assert [int(key.partition("@")[2]) - first.sequence for key in thumbnails.keys] == [0, 0, 1, 2, 2]
 
 
 async def test_a_thumbnail_that_cannot_be_created_now_has_a_time_to_retry(storage: Storage) -> None:

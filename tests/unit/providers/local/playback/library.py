@@ -58,10 +58,13 @@ class Library:
     async def find_recording(self, uid: str) -> Broadcast | None:
         return await self.storage.open(uid)
 
-    async def thumbnail(self, uid: str, width: int | None, height: int | None, fit: str) -> bytes | None:
+    async def thumbnail(
+        self, uid: str, width: int | None, height: int | None, fit: str, moment: float | None = None
+    ) -> bytes | None:
         if self.busy:
             raise ThumbnailNotReady(9.5)
-        return f"{width}x{height} {fit}".encode() if uid == UID else None
+        at = "" if moment is None else f" {moment:g}"
+        return f"{width}x{height} {fit}{at}".encode() if uid == UID else None
 
 
 async def text(client: Client, path: str) -> str:

@@ -247,13 +247,24 @@ async def test_a_thumbnail_has_the_size_that_was_asked_for(client: Client) -> No
     assert (await client.get(f"/{INPUT}/thumbnails/thumbnail.jpg")).status == 404
 
 
+@pytest.mark.parametrize(
+    ("written", "seconds"),
+    [("0s", "0"), ("12.5s", "12.5"), ("90", "90"), ("5m2s", "302"), ("1h1s", "3601"), ("2m", "120")],
+)
+async def test_a_thumbnail_is_of_the_moment_that_was_asked_for(client: Client, written: str, seconds: str) -> None:
+    answer = await client.get(f"/{UID}/thumbnails/thumbnail.jpg?width=320&height=180&time={written}")
+    assert await answer.text() == f"320x180 crop {seconds}"
+
+
 async def test_a_thumbnail_that_cannot_be_created_now_is_a_503_and_not_a_404(client: Client, library: Library) -> None:
     library.busy = True
     answer = await client.get(f"/{UID}/thumbnails/thumbnail.jpg?width=320")
     assert (answer.status, answer.headers["Retry-After"]) == (503, "10")
 
 
-@pytest.mark.parametrize("query", ["width=0", "width=2001", "height=x", "fit=zoom", "width=%C2%B2"])
+@pytest.mark.parametrize(
+    "query", ["width=0", "width=2001", "height=x", "fit=zoom", "width=%C2%B2", "time=", "time=-1s", "time=1d"]
+)
 async def test_a_senseless_thumbnail_is_refused(client: Client, query: str) -> None:
     assert (await client.get(f"/{UID}/thumbnails/thumbnail.jpg?{query}")).status == 400
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import shutil
 import threading
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 
 from providers.local.packager.events import Part
 from providers.local.storage.broadcast import Broadcast
-from providers.local.storage.disk import BROKEN, DiskBackend
+from providers.local.storage.disk import BROKEN, DELETED, DiskBackend
 from providers.local.storage.errors import StorageError
 from providers.local.storage.index import INDEX_FILE
 from providers.local.storage.storage import Storage, StorageLimits
@@ -39,6 +40,30 @@ def test_a_broken_recording_is_kept_for_the_operator(storage: Storage, tmp_path:
     (kept,) = (tmp_path / BROKEN).iterdir()
     assert kept.name.startswith(f"{UID}-")
     assert (kept / "source-video-0.m4s").stat().st_size > 0
+
+
+def test_a_recording_whose_deletion_was_interrupted_does_not_come_back(storage: Storage, tmp_path: Path) -> None:
+    broadcast = storage.begin(info())
+    push(broadcast, SimulatedPackager())
+    broadcast.finish(EPOCH + 2)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(shutil, "rmtree", lambda path, ignore_errors: None)  # as if the process died here
+        storage.delete(UID)
+    assert [each.name for each in tmp_path.iterdir()] == [f"{DELETED}{UID}"]
+    again = Storage(DiskBackend(tmp_path))
+    assert (again.recover(), again.recordings()) == ([], [])
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_a_deleted_recording_cannot_be_opened_by_a_load_that_began_before(storage: Storage) -> None:
+    broadcast = storage.begin(info())
+    push(broadcast, SimulatedPackager())
+    broadcast.finish(EPOCH + 2)
+    opening = asyncio.ensure_future(storage.open(UID))
+    await asyncio.sleep(0)
+    await asyncio.to_thread(storage.delete, UID)
+    await opening
+    assert await storage.open(UID) is None
 
 
 def test_a_write_that_fails_ends_the_broadcast_and_keeps_what_was_written(

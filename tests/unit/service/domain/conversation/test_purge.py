@@ -42,7 +42,7 @@ class FakePurgeStore:
 
 async def test_leftovers_are_purged_in_batches_at_the_start(tasks: Tasks) -> None:
     store = FakePurgeStore(batches=3)
-    purge = Purge(store, store.end_streams, tasks.spawn)
+    purge = Purge(store, [store.end_streams], tasks.spawn)
     purge.start()
     await store.idle.wait()
     assert store.asked == [PurgeLimits().batch] * 4
@@ -50,7 +50,7 @@ async def test_leftovers_are_purged_in_batches_at_the_start(tasks: Tasks) -> Non
 
 async def test_a_deleted_channel_wakes_it(tasks: Tasks) -> None:
     store = FakePurgeStore()
-    purge = Purge(store, store.end_streams, tasks.spawn)
+    purge = Purge(store, [store.end_streams], tasks.spawn)
     purge.start()
     await store.idle.wait()
     store.idle.clear()
@@ -63,7 +63,7 @@ async def test_a_deleted_channel_wakes_it(tasks: Tasks) -> None:
 async def test_it_retries_after_the_store_was_unavailable(tasks: Tasks) -> None:
     store = FakePurgeStore(batches=1)
     store.away = True
-    purge = Purge(store, store.end_streams, tasks.spawn, PurgeLimits(sweep_every=0.01))
+    purge = Purge(store, [store.end_streams], tasks.spawn, PurgeLimits(sweep_every=0.01))
     purge.start()
     await store.refused.wait()
     store.away = False
@@ -73,7 +73,7 @@ async def test_it_retries_after_the_store_was_unavailable(tasks: Tasks) -> None:
 
 async def test_it_ends_the_streams_of_deleted_channels_but_not_before_everything_has_started(tasks: Tasks) -> None:
     store = FakePurgeStore()
-    purge = Purge(store, store.end_streams, tasks.spawn)
+    purge = Purge(store, [store.end_streams], tasks.spawn)
     purge.start()
     await store.idle.wait()
     assert not store.ended.is_set()
@@ -84,7 +84,7 @@ async def test_it_ends_the_streams_of_deleted_channels_but_not_before_everything
 async def test_streams_that_could_not_be_ended_are_ended_later(tasks: Tasks) -> None:
     store = FakePurgeStore()
     store.away = True
-    purge = Purge(store, store.end_streams, tasks.spawn, PurgeLimits(sweep_every=0.01))
+    purge = Purge(store, [store.end_streams], tasks.spawn, PurgeLimits(sweep_every=0.01))
     purge.start()
     await store.refused.wait()
     store.away = False
@@ -93,7 +93,7 @@ async def test_streams_that_could_not_be_ended_are_ended_later(tasks: Tasks) -> 
 
 async def test_it_stops_twice_and_before_it_started(tasks: Tasks) -> None:
     store = FakePurgeStore()
-    purge = Purge(store, store.end_streams, tasks.spawn)
+    purge = Purge(store, [store.end_streams], tasks.spawn)
     await purge.aclose()
     purge.start()
     await purge.aclose()

@@ -8,6 +8,7 @@ from uuid import uuid4
 import pytest
 
 from service.domain.errors import NotFound
+from service.domain.streams.recording_details import listed
 from service.store import Store
 from tests.contract.conversation import Conversation, new_conversation
 from tests.stage import StoredStage
@@ -27,9 +28,10 @@ async def test_a_stream_shows_its_name_its_addresses_and_its_latest_recording(st
     stage.provider.connect(uid)
     stage.provider.make_watchable(uid)
     recording = stage.provider.end(uid)
+    assert recording is not None
     showing = await stage.public_info.of(chat.organization_id, chat.id)
     assert (showing.name, showing.description) == ("News", "Every Friday")
-    assert (showing.playback, showing.recording) == (stage.provider.playback(uid), recording)
+    assert (showing.playback, showing.recording) == (stage.provider.playback(uid), listed(recording, None))
 
 
 async def test_a_stream_is_shown_while_its_recordings_are_unavailable(store: Store, stage: StoredStage) -> None:

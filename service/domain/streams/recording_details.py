@@ -1,0 +1,71 @@
+"""What users have set for recordings, and its port."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, fields, replace
+from datetime import datetime
+from typing import Protocol
+
+from providers.base import Recording
+from service.domain.events.changes import Place
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingDetails:
+    """What is stored of a recording.
+
+    `name`: None for the provider's. `thumbnail_time`: the moment of the thumbnail in seconds; None for the provider's choice.
+    `deleted`: users do not see the recording any more.
+    """
+
+    updated_at: datetime
+    name: str | None = None
+    description: str = ""
+    thumbnail_time: float | None = None
+    deleted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ListedRecording(Recording):
+    """A recording as its users see it."""
+
+    description: str = ""
+    thumbnail_time: float | None = None
+
+
+class RecordingStore(Protocol):
+    """Stores what users have set for recordings. Every method may raise `errors.Unavailable`."""
+
+    async def recording_details(self, uids: Collection[str]) -> dict[str, RecordingDetails]:
+        """Return the details of those recordings that have any, by uid."""
+
+    async def keep_details(self, uid: str, provider: str, place: Place, details: RecordingDetails) -> bool:
+        """Store the details. Return False if the recording was deleted; nothing is stored then."""
+
+    async def mark_recording_deleted(self, uid: str, provider: str, place: Place, at: datetime) -> bool:
+        """Mark a recording as deleted, permanently. Return False if it was before."""
+
+    async def note_media_deleted(self, uid: str, at: datetime) -> None:
+        """Note that the provider has deleted the media of a deleted recording."""
+
+    async def media_to_delete(self, provider: str, limit: int) -> list[str]:
+        """Return up to `limit` deleted recordings whose media is still at the provider, oldest deletion first."""
+
+
+def listed(recording: Recording, details: RecordingDetails | None) -> ListedRecording:
+    """Return a recording of the provider with its details."""
+    shown = ListedRecording(**{each.name: getattr(recording, each.name) for each in fields(Recording)})
+    if details is None:
+        return shown
+    playback = recording.playback
+    if details.thumbnail_time is not None:
+        playback = replace(playback, thumbnail=f"{playback.thumbnail}?time={details.thumbnail_time:g}s")
+    return replace(
+        shown,
+        name=recording.name if details.name is None else details.name,
+        modified=max(recording.modified, details.updated_at),
+        playback=playback,
+        description=details.description,
+        thumbnail_time=details.thumbnail_time,
+    )
