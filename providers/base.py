@@ -150,6 +150,17 @@ class Recording:
     as_of: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class KeptRecording:
+    """A recording as far as its storage is concerned. `size` in bytes. `is_watched`: a player requested it a short time ago."""
+
+    uid: str
+    input_uid: InputUid
+    created: datetime
+    size: int
+    is_watched: bool
+
+
 class RecordingList(list[Recording]):
     """Recordings in the order of the provider. `as_of` as in `LiveInput`; an empty list may be out of date, too."""
 
@@ -372,6 +383,9 @@ class Provider(Protocol):
         Raises:
             RecordingNotFound: No recording has this uid.
         """
+
+    def kept_recordings(self) -> Iterable[KeptRecording] | None:
+        """Return all recordings, in any order, without waiting. None where they can only be asked for by input."""
 
     async def delete_recording(self, uid: str) -> None:
         """Delete a finished recording permanently, and free the space of its media.

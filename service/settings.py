@@ -44,6 +44,8 @@ PREFIX = "CONFERENCE_"
 MAX_TRANSCODES_LIMIT = 64
 """Encoder processes that can be allowed per machine at most."""
 
+MAX_RECORDINGS_KEEP_DAYS = 36_500
+MAX_RECORDINGS_GIB = 1_000_000
 MAX_EVENTS_KEEP_DAYS = 366
 """Days for which events can be kept at most."""
 
@@ -175,6 +177,14 @@ class Settings(BaseSettings):
     events_keep_days: Annotated[
         int, Field(ge=1, le=MAX_EVENTS_KEEP_DAYS), SettingRule(f"a number of days from 1 to {MAX_EVENTS_KEEP_DAYS}")
     ] = 7
+    recordings_keep_days: Annotated[
+        int,
+        Field(ge=0, le=MAX_RECORDINGS_KEEP_DAYS),
+        SettingRule(f"a number of days from 0 to {MAX_RECORDINGS_KEEP_DAYS} (0: no limit)"),
+    ] = 0
+    recordings_max_gib: Annotated[
+        int, Field(ge=0, le=MAX_RECORDINGS_GIB), SettingRule(f"GiB, from 0 to {MAX_RECORDINGS_GIB} (0: no limit)")
+    ] = 0
     hsts_max_age: Annotated[
         int,
         Field(ge=0, le=MAX_HSTS_AGE),
@@ -229,6 +239,12 @@ class Settings(BaseSettings):
                 f"{PREFIX}CLOUDFLARE_{name} is required when {PREFIX}PROVIDER is cloudflare"
                 for name, value in needed.items()
                 if value is None
+            ]
+            limits = {"KEEP_DAYS": self.recordings_keep_days, "MAX_GIB": self.recordings_max_gib}
+            faults += [
+                f"{PREFIX}RECORDINGS_{name} needs {PREFIX}PROVIDER local: Cloudflare keeps its recordings itself"
+                for name, value in limits.items()
+                if value
             ]
         if (self.jitsi_private_key is None) != (self.jitsi_key_id is None):
             missing, given = ("KEY_ID", "PRIVATE_KEY") if self.jitsi_key_id is None else ("PRIVATE_KEY", "KEY_ID")

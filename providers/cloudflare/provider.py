@@ -248,6 +248,9 @@ class CloudflareProvider:
             raise RecordingNotFound(uid)
         return replace(answer.value, as_of=answer.as_of)
 
+    def kept_recordings(self) -> None:
+        """None: the account may have videos of other services, and lists are requests."""
+
     @_in_time
     async def delete_recording(self, uid: str) -> None:
         """See the port. The video is read first: an account has videos that are no recordings."""

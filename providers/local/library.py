@@ -42,13 +42,16 @@ class Library:
         return self._broadcasts.of_uid(uid)
 
     async def find_recording(self, uid: str) -> Broadcast | None:
-        return await self._storage.open(uid)
+        found = await self._storage.open(uid)
+        if found is not None:
+            self._storage.note_read(uid)
+        return found
 
     async def thumbnail(
         self, uid: str, width: int | None, height: int | None, fit: str, moment: float | None = None
     ) -> bytes | None:
         running = self.find_live(uid) or self.find_broadcast(uid)
-        broadcast = running or await self.find_recording(uid)
+        broadcast = running or await self._storage.open(uid)
         track = _video_track(broadcast) if broadcast is not None else None
         if broadcast is None or track is None:
             return None

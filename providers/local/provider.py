@@ -20,6 +20,7 @@ from providers.base import (
     InputRequest,
     InputState,
     InputUid,
+    KeptRecording,
     LiveInput,
     Phase,
     Playback,
@@ -282,6 +283,14 @@ class LocalProvider:
         """Return a finished recording. Errors: RecordingNotFound."""
         self._require_recovered()
         return self._addresses.recording(self._recordings.get(uid))
+
+    def kept_recordings(self) -> list[KeptRecording]:
+        """Return all finished recordings."""
+        self._require_recovered()
+        return [
+            KeptRecording(each.uid, each.input_uid, each.created, each.size, self._storage.is_read(each.uid))
+            for each in self._recordings
+        ]
 
     async def delete_recording(self, uid: str) -> None:
         """Delete a finished recording and its files. Errors: RecordingNotFound, ProviderUnavailable."""

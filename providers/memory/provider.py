@@ -24,6 +24,7 @@ from providers.base import (
     InputRequest,
     InputState,
     InputUid,
+    KeptRecording,
     LiveInput,
     Phase,
     Playback,
@@ -55,7 +56,10 @@ class _Data:
 
 
 class MemoryProvider:
-    """Implements `providers.base.Provider` in memory. `calls` counts the port's methods by name."""
+    """Implements `providers.base.Provider` in memory.
+
+    `calls` counts the port's methods by name. A test puts the recordings that are watched into `watched`.
+    """
 
     name = "memory"
     accepts_encoders = False
@@ -74,6 +78,7 @@ class MemoryProvider:
         self._listeners: list[EventListener] = []
         self._faults = Faults()
         self.calls: Counter[str] = Counter()
+        self.watched: set[str] = set()
 
     # What the test does to it.
 
@@ -250,6 +255,13 @@ class MemoryProvider:
             return self._data.recordings[uid]
         except KeyError:
             raise RecordingNotFound(uid) from None
+
+    def kept_recordings(self) -> list[KeptRecording]:
+        self._faults.raise_outage()
+        return [
+            KeptRecording(each.uid, each.input_uid, each.created, each.size or 0, each.uid in self.watched)
+            for each in self._data.recordings.values()
+        ]
 
     async def delete_recording(self, uid: str) -> None:
         await self._called("delete_recording")

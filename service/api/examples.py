@@ -143,6 +143,7 @@ _RECORDING_ANSWER = {
     "meta": {"name": "Town hall"},
     "description": "",
     "thumbnail_time": None,
+    "is_pinned": False,
     "stream_session_id": _SESSION,
 }
 _STATUS = {
@@ -264,7 +265,7 @@ _STREAMS: dict[type[BaseModel], Any] = {
             "viewer_count": 128,
         }
     ),
-    recordings.RecordingChanges: {"name": "Town hall in November", "thumbnail_time": 95.5},
+    recordings.RecordingChanges: {"name": "Town hall in November", "thumbnail_time": 95.5, "is_pinned": True},
     recordings.RecordingAnswer: _RECORDING_ANSWER,
     recordings.RecordingPage: _page(_RECORDING_ANSWER),
     stream_control.RotationBody: {"overlap": 600},

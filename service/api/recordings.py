@@ -23,7 +23,12 @@ from service.http.schemas import Answer, PageAnswer, without_defaults
 RECORDINGS = CONFERENCE + "/recorded_streams"
 RECORDING = ORGANIZATION + "/conference/recorded_streams/{recording_uid}"
 
-MEMBERS = {"name": {"meta"}, "description": {"description"}, "thumbnail_time": {"thumbnail_time", "thumbnail"}}
+MEMBERS = {
+    "name": {"meta"},
+    "description": {"description"},
+    "thumbnail_time": {"thumbnail_time", "thumbnail"},
+    "is_pinned": {"is_pinned"},
+}
 """The members of an answer that change with each of the fields that can be changed."""
 
 MAX_MOMENT = 1_000_000.0
@@ -60,6 +65,8 @@ class RecordingChanges(BaseModel):
         description="Moment of the thumbnail, in seconds from the start. null: the provider's choice.",
     )
 
+    is_pinned: bool = Field(False, strict=True, description="Whether the recording is kept at any age.")
+
     def values(self) -> dict[str, Any]:
         """Return the fields that were sent."""
         return {name: getattr(self, name) for name in self.model_fields_set}
@@ -81,6 +88,7 @@ class RecordingAnswer(Answer):
     thumbnail_time: float | None = Field(
         description="Moment of the thumbnail, in seconds from the start. null: the provider's choice."
     )
+    is_pinned: bool = Field(description="Whether the recording is kept at any age.")
     stream_session_id: UUID | None = Field(description="Stream session of the recording.")
 
 
@@ -179,6 +187,7 @@ def recording_answer(recording: ListedRecording, session_id: UUID | None) -> Rec
         meta=Meta(name=recording.name),
         description=recording.description,
         thumbnail_time=recording.thumbnail_time,
+        is_pinned=recording.is_pinned,
         stream_session_id=session_id,
     )
 

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, Float, RowMapping, String, Table, Text, Uuid, and_, select, update
+from sqlalchemy import Boolean, Column, Float, RowMapping, String, Table, Text, Uuid, and_, false, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.domain.events.changes import Place
@@ -25,6 +25,7 @@ recordings = Table(
     Column("name", String(256)),  # NULL: the provider's
     Column("description", Text, nullable=False),
     Column("thumbnail_time", Float),  # NULL: the provider's choice
+    Column("is_pinned", Boolean, nullable=False, server_default=false()),
     Column("updated_at", UtcDateTime, nullable=False),
     Column("deleted_at", UtcDateTime),  # the row is kept: the recording must not come back from a cache or a backup
     Column("media_deleted_at", UtcDateTime),
@@ -58,12 +59,14 @@ class StoredRecordings:
             "name": details.name,
             "description": details.description,
             "thumbnail_time": details.thumbnail_time,
+            "is_pinned": details.is_pinned,
             "updated_at": details.updated_at,
         }
         return await self._change(uid, provider, place, values)
 
     async def mark_recording_deleted(self, uid: str, provider: str, place: Place, at: datetime) -> bool:
-        gone = {"name": None, "description": "", "thumbnail_time": None, "updated_at": at, "deleted_at": at}
+        gone: dict[str, Any] = {"name": None, "description": "", "thumbnail_time": None, "is_pinned": False}
+        gone |= {"updated_at": at, "deleted_at": at}
         return await self._change(uid, provider, place, gone)
 
     async def note_media_deleted(self, uid: str, at: datetime) -> None:
@@ -107,6 +110,7 @@ def _details(row: RowMapping) -> RecordingDetails:
         name=row["name"],
         description=row["description"],
         thumbnail_time=row["thumbnail_time"],
+        is_pinned=row["is_pinned"],
         updated_at=row["updated_at"],
         deleted=row["deleted_at"] is not None,
     )

@@ -44,6 +44,7 @@ from service.domain.outgoing import Outgoing
 from service.domain.status.board import StatusBoard
 from service.domain.streams.public_info import PublicStreamInfo
 from service.domain.streams.queries import StreamQueries
+from service.domain.streams.recording_retention import KeepLimits, RecordingRetention
 from service.domain.streams.recordings import Recordings
 from service.domain.streams.sessions import Sessions
 from service.domain.streams.streams import Streams
@@ -90,6 +91,7 @@ class Ports:
     """Begins addresses in webhooks of the API channel."""
     events_keep_days: int = 7
     """Days for which events stay in the log."""
+    recording_limits: KeepLimits = field(default_factory=KeepLimits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,7 @@ class Conference:
     audience: AudienceLog
     board: StatusBoard
     writers: LogWriters
+    recording_retention: RecordingRetention
     public: PublicStream
     events: StreamEvents
     realtime: Realtime
@@ -131,6 +134,10 @@ async def assembled(ports: Ports) -> AsyncIterator[Conference]:
         writers = log_writers(store, provider, board, ports.viewers, ports.spawn, clock, audience, keep, stack)
         queries = StreamQueries(provider, store.claims, store.recordings, board)
         recordings = Recordings(provider, queries, store.channels, store.recordings, store, clock)
+        kept = RecordingRetention(
+            provider, recordings, store.recordings, store.sessions, clock, ports.spawn, ports.recording_limits
+        )
+        stack.push_async_callback(kept.aclose)
         purge = Purge(store.purge, (streams.sweep, recordings.sweep), ports.spawn)
         stack.push_async_callback(purge.aclose)
         public_info = PublicStreamInfo(provider, store.channels, store.claims, queries)
@@ -200,7 +207,7 @@ async def assembled(ports: Ports) -> AsyncIterator[Conference]:
             version=VERSION,
             public_routes=[*public_routes(public, board), *events.routes(), *realtime.routes()],
         )
-        yield Conference(api, accounts, audience, board, writers, public, events, realtime, deliverer)
+        yield Conference(api, accounts, audience, board, writers, kept, public, events, realtime, deliverer)
 
 
 def _public_stream(ports: Ports, board: StatusBoard, visitors: Visitors, guesses: Guesses) -> PublicStream:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
 from providers.base import Provider, Spawn
 from service import VERSION
 from service.attachment_files import ATTACHMENTS, DiskAttachmentFiles
+from service.domain.streams.recording_retention import KeepLimits
 from service.http.origin import Origin
 from service.jitsi import meeting_signer
 from service.metrics.events import EventMetrics
@@ -57,6 +59,10 @@ async def build(settings: Settings, port: int, spawn: Spawn, stack: AsyncExitSta
         new_visitors_per_minute=settings.new_visitors_per_address,
         requests_per_minute=settings.requests_per_caller,
         events_keep_days=settings.events_keep_days,
+        recording_limits=KeepLimits(
+            timedelta(days=settings.recordings_keep_days) if settings.recordings_keep_days else None,
+            settings.recordings_max_gib << 30 or None,
+        ),
         outgoing=open_outgoing(settings, stack),
         files=DiskAttachmentFiles(settings.data_dir / ATTACHMENTS),
         public_url=settings.http_url(port),

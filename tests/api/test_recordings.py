@@ -49,6 +49,8 @@ async def test_the_fields_that_are_sent_are_changed_and_the_others_stay(api: Api
     await mirror.read()
     collection = f"channels/{channel}/conference/recorded_streams"
     assert mirror.collection(collection) == by_id(collection, await ada.all(collection))
+    _, pinned = await ada.patch(path, {"is_pinned": True})
+    assert pinned == {**pictured, "is_pinned": True, "modified": pinned["modified"]}
     _, reset = await ada.patch(path, {"name": None, "thumbnail_time": None})
     assert (reset["meta"], reset["thumbnail"]) == (before["meta"], before["thumbnail"])
     assert reset["description"] == "The whole of it"

@@ -414,12 +414,16 @@ async def test_a_deleted_recording_is_gone_and_the_others_stay(driver: ProviderD
     await broadcast(driver, live)
     await broadcast(driver, live)
     newest, oldest = await driver.provider.recordings(live.uid)
+    kept = driver.provider.kept_recordings()
+    assert kept is None or {each.uid for each in kept} == {newest.uid, oldest.uid}
     await driver.provider.delete_recording(newest.uid)
     assert await driver.provider.recordings(live.uid) == [oldest]
     for gone in (driver.provider.recording, driver.provider.delete_recording):
         with pytest.raises(RecordingNotFound):
             await gone(newest.uid)
     assert await driver.provider.recording(oldest.uid) == oldest
+    kept = driver.provider.kept_recordings()
+    assert kept is None or [(each.uid, each.size) for each in kept] == [(oldest.uid, oldest.size)]
 
 
 async def test_the_events_of_a_broadcast_come_in_order(

@@ -13,7 +13,7 @@ from service.store import Store
 
 START = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 PLACE = Place(uuid4(), uuid4(), is_private=False)
-DETAILS = RecordingDetails(START, "Town hall", "The whole of it", 12.5)
+DETAILS = RecordingDetails(START, "Town hall", "The whole of it", 12.5, is_pinned=True)
 
 
 async def test_details_are_kept_and_replaced(store: Store) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from bisect import bisect_left, insort
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -114,6 +115,9 @@ class RecordingCatalog:
         end = len(keys) if after is None else bisect_left(keys, (after.created, after.uid))
         start = max(0, end - max(1, min(limit, MAX_PAGE)))
         return [self._by_uid[uid] for _, uid in reversed(keys[start:end])]
+
+    def __iter__(self) -> Iterator[StoredRecording]:
+        return iter(self._by_uid.values())
 
     def __len__(self) -> int:
         return len(self._by_uid)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -20,6 +21,13 @@ from providers.local.storage.recordings import RECORDING_FILE, StoredRecording, 
 from providers.local.storage.recovery import consistent, is_stored, recover
 
 log = structlog.get_logger(__name__)
+
+
+READ_SECONDS = 900.0
+"""Seconds since its last request after which a recording is no longer watched. Players buffer up to some minutes."""
+
+MAX_READ = 10_000
+"""Recordings whose last request is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,15 +74,19 @@ class Storage:
         limits: StorageLimits = StorageLimits(),
         *,
         corrected: Callable[[StoredRecording], None] = lambda recording: None,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """Use the broadcasts of a backend.
 
         Args:
             backend: Where the files are.
             limits: The limits.
+            monotonic: The clock of `is_read`, in seconds.
             corrected: Called with a recording whose stored description contradicted its media and was corrected.
         """
         self._backend = backend
+        self._monotonic = monotonic
+        self._read_at: OrderedDict[str, float] = OrderedDict()
         self._corrected = corrected
         self._limits = limits
         self._deleted: set[str] = set()  # by this process: a load that began before must not bring one back
@@ -152,6 +164,17 @@ class Storage:
         if loaded.correction is not None and uid not in self._opened:
             self._corrected(loaded.correction)
         return self.keep(loaded.broadcast)
+
+    def is_read(self, uid: str) -> bool:
+        """Return whether a recording was played in the last READ_SECONDS."""
+        return uid in self._read_at and self._monotonic() - self._read_at[uid] < READ_SECONDS
+
+    def note_read(self, uid: str) -> None:
+        """Note that a player requests a recording now."""
+        self._read_at[uid] = self._monotonic()
+        self._read_at.move_to_end(uid)
+        if len(self._read_at) > MAX_READ:
+            self._read_at.popitem(last=False)
 
     def keep(self, broadcast: Broadcast) -> Broadcast:
         """Keep a finished broadcast for `open`: all its viewers request it again when it ends."""

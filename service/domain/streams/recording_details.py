@@ -16,13 +16,14 @@ class RecordingDetails:
     """What is stored of a recording.
 
     `name`: None for the provider's. `thumbnail_time`: the moment of the thumbnail in seconds; None for the provider's choice.
-    `deleted`: users do not see the recording any more.
+    `is_pinned`: it is kept at any age. `deleted`: users do not see the recording any more.
     """
 
     updated_at: datetime
     name: str | None = None
     description: str = ""
     thumbnail_time: float | None = None
+    is_pinned: bool = False
     deleted: bool = False
 
 
@@ -32,6 +33,7 @@ class ListedRecording(Recording):
 
     description: str = ""
     thumbnail_time: float | None = None
+    is_pinned: bool = False
 
 
 class RecordingStore(Protocol):
@@ -68,4 +70,5 @@ def listed(recording: Recording, details: RecordingDetails | None) -> ListedReco
         playback=playback,
         description=details.description,
         thumbnail_time=details.thumbnail_time,
+        is_pinned=details.is_pinned,
     )

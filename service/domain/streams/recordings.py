@@ -64,7 +64,7 @@ class Recordings:
     async def change(
         self, client: Identity, uid: str, values: Mapping[str, Any], session_id: UUID | None
     ) -> ListedRecording:
-        """Set `name`, `description` or `thumbnail_time`, as in `RecordingDetails`.
+        """Set `name`, `description`, `thumbnail_time` or `is_pinned`, as in `RecordingDetails`.
 
         Args:
             client: An admin of the channel, or a token of the organization itself.
@@ -100,12 +100,16 @@ class Recordings:
     async def delete(self, client: Identity, uid: str) -> None:
         """Delete a recording and its media, permanently. Arguments and errors as in `change`."""
         _, channel_id = await self._changeable(client, uid)
+        await self.remove(client.organization.id, channel_id, uid)
+
+    async def remove(self, organization_id: UUID, channel_id: UUID, uid: str) -> None:
+        """Delete a recording of a channel, permanently, without checking access. Raise NotFound if it was deleted before."""
         async with self._transactions.transaction() as tx:
-            where = await place(tx, client.organization.id, channel_id)
+            where = await place(tx, organization_id, channel_id)
             if not await tx.recordings.mark_recording_deleted(uid, self._provider.name, where, self._clock.now()):
                 raise NotFound
             tx.record(RecordingRemoved(where, uid))
-        self._notify(client.organization.id, channel_id)
+        self._notify(organization_id, channel_id)
         try:
             await self._delete_media(uid)
         except Unavailable as failure:

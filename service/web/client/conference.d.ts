@@ -152,10 +152,10 @@ export type PublicRecording = { uid: string; created: string; duration: number; 
 export type Ready = { status: "ready" | "draining" | "unready"; checks: { [name: string]: unknown } };
 
 /** A finished broadcast, in the shape the Pub API shares with Cloudflare's videos. */
-export type RecordingAnswer = { uid: string; thumbnail: string; created: string; modified: string; size: number; duration: number; input: Size; playback: PlaybackAnswer; meta: Meta; description: string; thumbnail_time: number | null; stream_session_id: string | null };
+export type RecordingAnswer = { uid: string; thumbnail: string; created: string; modified: string; size: number; duration: number; input: Size; playback: PlaybackAnswer; meta: Meta; description: string; thumbnail_time: number | null; is_pinned: boolean; stream_session_id: string | null };
 
 /** The fields to change. Fields that are not sent keep their values. */
-export type RecordingChanges = { name?: string | null; description?: string; thumbnail_time?: number | null };
+export type RecordingChanges = { name?: string | null; description?: string; thumbnail_time?: number | null; is_pinned?: boolean };
 
 export type RecordingPage = { next: string | null; previous: string | null; results: RecordingAnswer[] };
 

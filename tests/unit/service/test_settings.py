@@ -203,6 +203,17 @@ def test_a_certificate_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPa
     ]
 
 
+def test_limits_of_recordings_need_the_local_provider(monkeypatch: pytest.MonkeyPatch) -> None:
+    account = {"PROVIDER": "cloudflare", "CLOUDFLARE_ACCOUNT_ID": "a" * 32, "CLOUDFLARE_API_TOKEN": "token"}
+    assert faults(monkeypatch, **account, RECORDINGS_KEEP_DAYS="30", RECORDINGS_MAX_GIB="1") == [
+        "CONFERENCE_RECORDINGS_KEEP_DAYS needs CONFERENCE_PROVIDER local: Cloudflare keeps its recordings itself",
+        "CONFERENCE_RECORDINGS_MAX_GIB needs CONFERENCE_PROVIDER local: Cloudflare keeps its recordings itself",
+    ]
+    assert faults(monkeypatch, RECORDINGS_KEEP_DAYS="-1") == [
+        "CONFERENCE_RECORDINGS_KEEP_DAYS must be a number of days from 0 to 36500 (0: no limit), not '-1'"
+    ]
+
+
 def test_cloudflare_needs_an_account_and_a_token(monkeypatch: pytest.MonkeyPatch) -> None:
     assert faults(monkeypatch, PROVIDER="cloudflare") == [
         "CONFERENCE_CLOUDFLARE_ACCOUNT_ID is required when CONFERENCE_PROVIDER is cloudflare",

@@ -12,7 +12,7 @@ from providers.local.live.registry import BroadcastRegistry
 from providers.local.packager.events import TrackKind
 from providers.local.playback import ThumbnailNotReady
 from providers.local.storage.disk import DiskBackend
-from providers.local.storage.storage import Storage, StorageLimits
+from providers.local.storage.storage import READ_SECONDS, Storage, StorageLimits
 from providers.local.transcoder.thumbnail import MAX_SIDE, MIN_SIDE, Media, ThumbnailBusy, Thumbnails
 from tests.simulated_packager import EPOCH, UID, SimulatedPackager, info
 
@@ -82,6 +82,22 @@ async def test_a_moment_is_shown_by_the_segment_that_has_it(tmp_path: Path) -> N
     for moment in (0, 1.9, 2.0, 5.5, 99):
         await shown.thumbnail(UID, 640, 360, "crop", moment)
     assert [int(key.partition("@")[2]) - first.sequence for key in thumbnails.keys] == [0, 0, 1, 2, 2]
+
+
+async def test_a_recording_is_being_read_for_a_while_after_a_player_requested_it(tmp_path: Path) -> None:
+    now = 0.0
+    storage = Storage(DiskBackend(tmp_path, sync=False), StorageLimits(min_free=0), monotonic=lambda: now)
+    broadcast = storage.begin(info())
+    for event in SimulatedPackager().segment():
+        broadcast.write("source", event)
+    broadcast.finish(EPOCH + 2)
+    library = Library(cast("BroadcastRegistry", Idle()), storage, FreshThumbnails())
+    await library.thumbnail(UID, 640, 360, "crop")
+    assert not storage.is_read(UID)
+    assert await library.find_recording(UID) is not None
+    assert storage.is_read(UID)
+    now = READ_SECONDS
+    assert not storage.is_read(UID)
 
 
 async def test_a_thumbnail_that_cannot_be_created_now_has_a_time_to_retry(storage: Storage) -> None:
