@@ -41,12 +41,12 @@ async def run(*command: str, **environment: str) -> tuple[int | None, str, str]:
     )
     try:
         async with asyncio.timeout(PATIENCE):
-            said, complaints = await process.communicate()
+            output, errors = await process.communicate()
     except TimeoutError:
         process.kill()
         await process.communicate()
         raise
-    return process.returncode, said.decode(), complaints.decode()
+    return process.returncode, output.decode(), errors.decode()
 
 
 def address(api: Api) -> dict[str, str]:
@@ -54,8 +54,8 @@ def address(api: Api) -> dict[str, str]:
 
 
 async def test_the_client_is_what_the_document_says() -> None:
-    code, _, complaints = await run(sys.executable, str(ROOT / "scripts" / "make-client"), "--check")
-    assert (code, complaints) == (0, "")
+    code, _, errors = await run(sys.executable, str(ROOT / "scripts" / "make-client"), "--check")
+    assert (code, errors) == (0, "")
 
 
 @needs_node
@@ -63,11 +63,11 @@ async def test_the_client_sends_requests_pages_and_raises_errors(api: Api) -> No
     for number in range(4):
         await api.channel(f"{number}")
     script = str(USES / "use.mjs")
-    code, said, complaints = await run(NODE or "", script, ORGANIZATION=str(api.organization), **address(api))
-    assert code == 0, complaints
-    told = json.loads(said)
-    refusals = told.pop("refusals")
-    assert told == {
+    code, output, errors = await run(NODE or "", script, ORGANIZATION=str(api.organization), **address(api))
+    assert code == 0, errors
+    printed = json.loads(output)
+    refusals = printed.pop("refusals")
+    assert printed == {
         "names": ["0", "1", "2", "3", "Town hall"],
         "latency_mode": "standard",
         "body": {"version": 3, "chunks": [{"type": "text", "text": "Grüße\n"}]},
@@ -97,25 +97,28 @@ async def test_subscriptions_resume_without_a_gap(api: Api, ada: Person, confere
     assert process.stdout is not None
     lines = process.stdout
 
-    async def told() -> Any:
+    async def next_line() -> Any:
         async with asyncio.timeout(PATIENCE):
             return json.loads(await lines.readline())
 
     try:
-        begun = sorted([await told(), await told(), await told()])
+        begun = sorted([await next_line(), await next_line(), await next_line()])
         assert begun[:2] == [["live", True], ["refused", "SubscriptionError", 404, ["detail"], begun[1][4]]]
         assert begun[2] == ["reset"]
         await ada.say(channel, "first")
-        assert await told() == ["added", "first"]
+        assert await next_line() == ["added", "first"]
         for number in range(3):
             conference.realtime.disconnect_all()
             await ada.say(channel, f"missed {number}")
             await ada.say(channel, f"also {number}")
-            assert [await told(), await told()] == [["live", False], ["live", True]]
-            assert [await told(), await told()] == [["added", f"missed {number}"], ["added", f"also {number}"]]
+            assert [await next_line(), await next_line()] == [["live", False], ["live", True]]
+            assert [await next_line(), await next_line()] == [
+                ["added", f"missed {number}"],
+                ["added", f"also {number}"],
+            ]
         for text in ("renew", "renewed", "close"):
             await ada.say(channel, text)
-            assert await told() == ["added", text]
+            assert await next_line() == ["added", text]
         async with asyncio.timeout(PATIENCE):
             assert (await lines.read(), await process.wait()) == (b"", 0)
     finally:
@@ -127,8 +130,8 @@ async def test_subscriptions_resume_without_a_gap(api: Api, ada: Person, confere
 @needs_tsc
 async def test_the_types_let_through_what_is_right_and_nothing_else() -> None:
     options = (*STRICT, "--target", "es2022", "--module", "nodenext", "--lib", "es2022,dom")
-    code, said, _ = await run(TSC or "", *options, str(USES / "usage.mts"))
-    assert (code, said) == (0, "")
+    code, output, _ = await run(TSC or "", *options, str(USES / "usage.mts"))
+    assert (code, output) == (0, "")
 
 
 @pytest.mark.parametrize("example", [PYTHON_EXAMPLE, pytest.param(NODE_EXAMPLE, marks=needs_node)])
@@ -137,12 +140,12 @@ async def test_an_example_finds_its_channel_and_speaks_there(api: Api, example: 
         await api.channel(f"{number}")
     channel = await api.channel("Town hall")
     await asyncio.gather(*(api.channel(f"later {number}") for number in range(30)))
-    code, said, complaints = await run(*example, "Town hall", **address(api))
-    assert code == 0, complaints
-    assert said.startswith("I am Ada of Acme.\n")
+    code, output, errors = await run(*example, "Town hall", **address(api))
+    assert code == 0, errors
+    assert output.startswith("I am Ada of Acme.\n")
     _, page = await api.get(f"{api.base}/channels/{channel}/messages")
     (message,) = page["results"]
-    assert f"Message {message['id']} was sent at {message['created_at']}." in said
+    assert f"Message {message['id']} was sent at {message['created_at']}." in output
     chunks: list[Any] = message["body"]["chunks"]
     assert [each["type"] for each in chunks] == ["text", "link", "text"]
     assert chunks[2]["text"].startswith("\n")
@@ -153,6 +156,6 @@ async def test_an_example_finds_its_channel_and_speaks_there(api: Api, example: 
 async def test_an_example_says_when_there_is_no_such_channel(api: Api, example: tuple[str, str]) -> None:
     for number in range(30):
         await api.channel(f"{number}")
-    code, said, complaints = await run(*example, "Nowhere", **address(api))
-    assert (code, said) == (1, "I am Ada of Acme.\n")
-    assert "There is no channel" in complaints
+    code, output, errors = await run(*example, "Nowhere", **address(api))
+    assert (code, output) == (1, "I am Ada of Acme.\n")
+    assert "There is no channel" in errors

@@ -50,7 +50,7 @@ async def echo(call: Call[Nothing, Echo]) -> Reply:
 async def outermost(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Fails where nothing of ours catches it."""
     if request.path == "/broken":
-        raise ZeroDivisionError("not to be told")
+        raise ZeroDivisionError("a detail that clients must not see")
     return await handler(request)
 
 

@@ -92,13 +92,13 @@ async def test_a_request_without_upgrade_says_what_this_is(api: Api) -> None:
 
 async def test_joined_channels_carry_each_users_unread_counts(api: Api, ada: Person, bob: Person) -> None:
     channel = await ada.channel(members=[bob.id])
-    hers, his = (f"{api.base}/users/{each.id}/joined-channels" for each in (ada, bob))
+    of_ada, of_bob = (f"{api.base}/users/{each.id}/joined-channels" for each in (ada, bob))
     async with socket_of(api.client) as socket:
-        since = await socket.subscribed(hers, ada.token)
-        await socket.subscribed(f"{his}/{channel}", bob.token)
+        since = await socket.subscribed(of_ada, ada.token)
+        await socket.subscribed(f"{of_bob}/{channel}", bob.token)
         said = await ada.say(channel, "hello", notify_users=[bob.id])
         changes = {each["channel"]: each for each in await socket.changes(2)}
-        for path, unread in ((hers, 0), (f"{his}/{channel}", 1)):
+        for path, unread in ((of_ada, 0), (f"{of_bob}/{channel}", 1)):
             assert changes[path]["resource_id"] == channel and changes[path]["action"] == "changed"
             assert changes[path]["resource"] == {
                 "id": channel,
@@ -109,26 +109,26 @@ async def test_joined_channels_carry_each_users_unread_counts(api: Api, ada: Per
             }
         await bob.patch(f"channels/{channel}/members/{bob.id}", {"last_seen_at": "2100-01-01T00:00:00Z"})
         seen = await socket.change()
-        assert seen["channel"] == f"{his}/{channel}"
+        assert seen["channel"] == f"{of_bob}/{channel}"
         assert (seen["resource"]["unread_message_count"], seen["resource"]["unread_mention_count"]) == (0, 0)
-        await quiet(socket, hers, ada.token)
+        await quiet(socket, of_ada, ada.token)
     async with socket_of(api.client) as again:
-        await again.subscribed(hers, ada.token, since=since)
+        await again.subscribed(of_ada, ada.token, since=since)
         assert (await again.change())["resource"]["latest_message"] == said
 
 
 async def test_a_new_direct_channel_appears_for_its_members_only(api: Api, ada: Person, bob: Person) -> None:
     eve = await new_user(api, "Eve")
-    async with socket_of(api.client) as socket, socket_of(api.client) as hers:
+    async with socket_of(api.client) as socket, socket_of(api.client) as of_eve:
         for path in ("joined-channels", "dm-channels"):
             await socket.subscribed(f"{api.base}/users/{bob.id}/{path}", bob.token)
-            await hers.subscribed(f"{api.base}/users/{eve.id}/{path}", eve.token)
+            await of_eve.subscribed(f"{api.base}/users/{eve.id}/{path}", eve.token)
         channel = await ada.direct(bob)
         changes = {each["channel"].rpartition("/")[2]: each for each in await socket.changes(2)}
         assert {each["resource_id"] for each in changes.values()} == {channel}
         joined = changes["joined-channels"]["resource"]
         assert joined == (await bob.seen(f"users/{bob.id}/joined-channels/{channel}"))
-        await quiet(hers, f"{api.base}/users/{eve.id}/dm-channels", eve.token)
+        await quiet(of_eve, f"{api.base}/users/{eve.id}/dm-channels", eve.token)
 
 
 async def test_members_settings_notifications_and_conferences_are_covered(api: Api, ada: Person, bob: Person) -> None:

@@ -175,9 +175,9 @@ async def test_positions_let_a_client_of_a_quiet_channel_resume(api: Api, ada: P
         await ada.say(busy)
         async with asyncio.timeout(PATIENCE):
             while True:
-                told = json.loads((await socket.websocket.receive()).data)
-                assert (told["action"], told["organization_id"]) == ("position", str(api.organization))
-                if told["id"] > start:
+                message = json.loads((await socket.websocket.receive()).data)
+                assert (message["action"], message["organization_id"]) == ("position", str(api.organization))
+                if message["id"] > start:
                     break
 
 

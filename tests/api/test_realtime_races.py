@@ -33,9 +33,9 @@ async def test_subscriptions_that_begin_among_changes_miss_and_repeat_none(
         for last in (False, False, True):
             async with socket_of(api.client) as socket:
                 more = {} if since is None else {"since": since}
-                told = await socket.subscribed(path, ada.token, **more)
-                start = told if since is None else start
-                since = since or told
+                first = await socket.subscribed(path, ada.token, **more)
+                start = first if since is None else start
+                since = since or first
                 begun.add(number)
                 if await read(socket, ids, forever=last):
                     break
@@ -72,11 +72,11 @@ async def test_a_member_that_is_removed_during_a_replay_receives_nothing_newer(
         since = await socket.subscribed(path, bob.token)
     for number in range(30):
         await ada.say(channel, str(number))
-    async with socket_of(api.client) as hers, socket_of(api.client) as his:
-        await hers.subscribed(path, ada.token)
-        await his.send({"action": "subscribe", "channel": path, "token": bob.token, "since": since})
+    async with socket_of(api.client) as of_ada, socket_of(api.client) as of_bob:
+        await of_ada.subscribed(path, ada.token)
+        await of_bob.send({"action": "subscribe", "channel": path, "token": bob.token, "since": since})
         await ada.delete(f"channels/{channel}/members/{bob.id}")
         secret = await ada.say(channel, "secret")
-        while (told := await his.receive())["action"] in ("subscribed", "added"):
-            assert told.get("resource_id") != secret["id"]
-        assert (told["action"], told["status"]) in (("unsubscribed", 404), ("refused", 404))
+        while (message := await of_bob.receive())["action"] in ("subscribed", "added"):
+            assert message.get("resource_id") != secret["id"]
+        assert (message["action"], message["status"]) in (("unsubscribed", 404), ("refused", 404))

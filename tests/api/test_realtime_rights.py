@@ -74,13 +74,13 @@ async def test_a_removed_member_receives_nothing_more(api: Api, ada: Person, bob
 async def test_a_channel_made_private_is_for_its_members_only(api: Api, ada: Person, bob: Person) -> None:
     channel = await ada.channel()
     path = f"{api.base}/channels/{channel}/messages"
-    async with socket_of(api.client) as hers, socket_of(api.client) as his:
-        await hers.subscribed(path, ada.token)
-        await his.subscribed(path, bob.token)
+    async with socket_of(api.client) as of_ada, socket_of(api.client) as of_bob:
+        await of_ada.subscribed(path, ada.token)
+        await of_bob.subscribed(path, bob.token)
         await ada.patch(f"channels/{channel}", {"is_private": True})
         said = await ada.say(channel)
-        assert (await hers.change())["resource_id"] == said["id"]
-        assert (await his.receive())["action"] == "unsubscribed"
+        assert (await of_ada.change())["resource_id"] == said["id"]
+        assert (await of_bob.receive())["action"] == "unsubscribed"
 
 
 async def test_subscriptions_end_with_the_channel(api: Api, ada: Person) -> None:
@@ -97,12 +97,12 @@ async def test_subscriptions_end_with_the_channel(api: Api, ada: Person) -> None
 
 async def test_private_channels_are_in_the_list_of_members_only(api: Api, ada: Person, bob: Person) -> None:
     path = f"{api.base}/channels"
-    async with socket_of(api.client) as hers, socket_of(api.client) as his:
-        await hers.subscribed(path, ada.token)
-        await his.subscribed(path, bob.token)
+    async with socket_of(api.client) as of_ada, socket_of(api.client) as of_bob:
+        await of_ada.subscribed(path, ada.token)
+        await of_bob.subscribed(path, bob.token)
         secret, news = await ada.channel("Secret", is_private=True), await ada.channel("News")
-        assert [each["resource_id"] for each in await hers.changes(2)] == [secret, news]
-        assert (await his.change())["resource_id"] == news
+        assert [each["resource_id"] for each in await of_ada.changes(2)] == [secret, news]
+        assert (await of_bob.change())["resource_id"] == news
 
 
 async def test_a_revoked_token_ends_its_subscriptions(api: Api, ada: Person) -> None:

@@ -151,7 +151,7 @@ async def test_a_change_that_another_node_reports_arrives_through_the_log(site: 
         ("2001:db8::1", ["2001:db8::2", "2001:db8::3", "2001:db8::4"]),
         ("192.0.2.1", [f"{forged}|192.0.2.1" for forged in ("198.51.100.1", "198.51.100.2", "198.51.100.3")]),
     ],
-    ids=["a site of IPv6", "what a visitor puts into a header of his own"],
+    ids=["a site of IPv6", "what a visitor puts into their own header"],
 )
 async def test_an_address_over_its_limit_is_asked_to_poll_in_any_notation(
     site: Site, first: str, others: list[str]
@@ -174,19 +174,19 @@ async def test_a_reconnecting_client_gets_the_current_status_even_if_it_is_uncha
     """The player may have polled another status meanwhile, and would keep it if nothing were sent."""
     async with site.follow() as events:
         before = await events.next()
-        heard = events.last_id
-    async with site.follow(**{"Last-Event-ID": heard}) as events:
+        last_id = events.last_id
+    async with site.follow(**{"Last-Event-ID": last_id}) as events:
         assert await events.next() == before
-        assert events.last_id == heard
+        assert events.last_id == last_id
 
 
 async def test_a_reconnecting_client_gets_what_changed_meanwhile(site: Site) -> None:
     async with site.follow() as events:
         await events.next()
-        heard = events.last_id
+        last_id = events.last_id
         site.stage.provider.connect(site.stage.uid)
         assert (await events.next())["state"] == "connecting"
-    async with site.follow(**{"Last-Event-ID": heard}) as events:
+    async with site.follow(**{"Last-Event-ID": last_id}) as events:
         assert (await events.next())["state"] == "connecting"
 
 

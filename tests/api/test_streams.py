@@ -293,7 +293,7 @@ async def test_an_unforeseen_refusal_of_the_provider_is_a_503_without_details(ap
 
 async def test_the_list_is_a_503_while_the_delivery_host_is_unknown(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     def playback(uid: str) -> Playback:
-        raise ProviderUnavailable("not told yet")
+        raise ProviderUnavailable("not known yet")
 
     await api.post(api.conference(await api.channel()) + "/create_stream")
     monkeypatch.setattr(api.provider, "playback", playback)

@@ -18,12 +18,12 @@ from tests.waiting import until
 LIMITS = RedisBusLimits(retry_after=0.02)
 
 
-class Ear:
-    """Keeps what a bus reports."""
+class Listener:
+    """Keeps the commits that a bus reports."""
 
     def __init__(self, bus: EventBus) -> None:
-        self.heard: list[tuple[UUID, int]] = []
-        bus.listen(lambda organization_id, last_id: self.heard.append((organization_id, last_id)))
+        self.reported: list[tuple[UUID, int]] = []
+        bus.listen(lambda organization_id, last_id: self.reported.append((organization_id, last_id)))
 
 
 @pytest.fixture(params=["memory", "redis"])
@@ -45,47 +45,47 @@ async def buses(request: pytest.FixtureRequest, tasks: Tasks) -> AsyncIterator[t
 
 async def test_all_listeners_are_notified_of_a_commit(buses: tuple[EventBus, EventBus]) -> None:
     here, there = buses
-    ears = [Ear(there), Ear(there)]
+    listeners = [Listener(there), Listener(there)]
     organization = uuid4()
     here.publish(organization, 7)
-    await until(lambda: all(ear.heard == [(organization, 7)] for ear in ears))
+    await until(lambda: all(listener.reported == [(organization, 7)] for listener in listeners))
 
 
 async def test_the_publishing_node_is_notified_at_once_and_once(buses: tuple[EventBus, EventBus]) -> None:
     here, there = buses
-    near, far = Ear(here), Ear(there)
+    near, far = Listener(here), Listener(there)
     organization = uuid4()
     here.publish(organization, 7)
-    assert near.heard[0] == (organization, 7)
+    assert near.reported[0] == (organization, 7)
     there.publish(organization, 8)
-    await until(lambda: (organization, 8) in near.heard and (organization, 7) in far.heard)
-    assert sorted(near.heard) == [(organization, 7), (organization, 8)]
+    await until(lambda: (organization, 8) in near.reported and (organization, 7) in far.reported)
+    assert sorted(near.reported) == [(organization, 7), (organization, 8)]
 
 
 async def test_the_last_id_of_each_organization_arrives(buses: tuple[EventBus, EventBus]) -> None:
     here, there = buses
-    ear = Ear(there)
+    listener = Listener(there)
     one, two = uuid4(), uuid4()
     for number in range(1, 101):
         here.publish(one, number)
         here.publish(two, number)
-    await until(lambda: {(one, 100), (two, 100)} <= set(ear.heard))
+    await until(lambda: {(one, 100), (two, 100)} <= set(listener.reported))
 
 
 async def test_a_closed_bus_reports_nothing_and_closes_twice(buses: tuple[EventBus, EventBus]) -> None:
     here, there = buses
-    ear = Ear(there)
+    listener = Listener(there)
     for bus in (there, there):
         assert isinstance(bus, MemoryBus | RedisBus)
         await bus.aclose()
     here.publish(uuid4(), 1)
     there.publish(uuid4(), 1)
-    assert ear.heard == []
+    assert listener.reported == []
 
 
 async def test_redis_may_restart(redis_server: RedisServer, tasks: Tasks) -> None:
     here, there = (RedisBus(redis_server.url, spawn=tasks.spawn, limits=LIMITS) for _ in range(2))
-    ear = Ear(there)
+    listener = Listener(there)
     await there.subscribed.wait()
     redis_server.stop()
     here.publish(uuid4(), 1)  # lost for the other node
@@ -96,7 +96,7 @@ async def test_redis_may_restart(redis_server: RedisServer, tasks: Tasks) -> Non
 
     def arrived() -> bool:
         here.publish(organization, 2)
-        return (organization, 2) in ear.heard
+        return (organization, 2) in listener.reported
 
     await until(arrived)
     await here.aclose()
@@ -106,22 +106,22 @@ async def test_redis_may_restart(redis_server: RedisServer, tasks: Tasks) -> Non
 async def test_messages_are_bounded_while_redis_is_down(redis_server: RedisServer, tasks: Tasks) -> None:
     redis_server.stop()
     bus = RedisBus(redis_server.url, spawn=tasks.spawn, limits=RedisBusLimits(max_waiting=3))
-    ear = Ear(bus)
+    listener = Listener(bus)
     for _ in range(10):
         bus.publish(uuid4(), 1)
-    assert len(ear.heard) == 10 and bus.waiting == 3
+    assert len(listener.reported) == 10 and bus.waiting == 3
     await bus.aclose()
 
 
 async def test_foreign_messages_are_ignored(redis_server: RedisServer, tasks: Tasks) -> None:
     bus = RedisBus(redis_server.url, spawn=tasks.spawn, limits=LIMITS)
-    ear = Ear(bus)
+    listener = Listener(bus)
     await bus.subscribed.wait()
     organization = uuid4()
     with redis.Redis(port=redis_server.port) as client:
         for text in (b"\xff", b"", b"node x y", f"{uuid4().hex} {organization.hex} 3".encode()):
             client.publish(CHANNEL, text)
-    await until(lambda: ear.heard == [(organization, 3)])
+    await until(lambda: listener.reported == [(organization, 3)])
     await bus.aclose()
 
 

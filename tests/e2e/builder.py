@@ -28,14 +28,14 @@ return {
   more: part('more').checkVisibility(),
   active: active && (active.querySelector('.title')?.textContent ?? active.className), search: part('search').value,
   value: picker.value, selected: picker.selected, valid: picker.checkValidity(), form: new FormData(picker.form).get('stream'),
-  output: document.querySelector('output').value, heard: window.heard || [], errors: window.errors || [],
+  output: document.querySelector('output').value, events: window.events || [], errors: window.errors || [],
 };
 """
 
 LISTEN = """
-window.heard = [];
+window.events = [];
 for (const type of ['stream-pick', 'stream-clear', 'input', 'change'])
-  document.addEventListener(type, (event) => event.target.id === 'stream' && heard.push([type, event.detail ?? null]));
+  document.addEventListener(type, (event) => event.target.id === 'stream' && events.push([type, event.detail ?? null]));
 """
 
 

@@ -33,7 +33,7 @@ async def test_from_another_site_a_live_stream_is_found_and_picked(live: Service
         await builder.click("[data-state=live]")
         seen = await builder.facts()
     selected = seen["selected"]
-    assert seen["heard"] == [["stream-pick", selected], ["input", None], ["change", None]]
+    assert seen["events"] == [["stream-pick", selected], ["input", None], ["change", None]]
     assert selected["uid"] == seen["value"] == seen["form"] == stream["stream_uid"]
     assert (selected["channel"], selected["title"], selected["org"]) == (channel, "Town hall", live.organization)
     assert (selected["view_url"], selected["state"]) == (stream["view_url"], "live")
@@ -127,7 +127,7 @@ async def test_a_value_given_beforehand_is_named_though_it_stands_far_down(live:
     builder.attributes = f'value="{stream["stream_uid"]}"'
     async with builder.at_work():
         seen = await builder.until("facts.chosen === 'Selected: The first'")
-        assert (seen["form"], seen["valid"], seen["heard"]) == (stream["stream_uid"], True, [])
+        assert (seen["form"], seen["valid"], seen["events"]) == (stream["stream_uid"], True, [])
         assert seen["selected"]["channel"] == first
         await builder.click("[role=option]")
         await builder.until("facts.picked.length === 1")
@@ -147,7 +147,7 @@ async def test_a_choice_that_is_not_required_can_be_cleared(live: Service, build
         await builder.click(".clear")
         seen = await builder.until("facts.chosen === ''")
     assert (seen["value"], seen["form"], seen["selected"], seen["active"]) == ("", None, None, "search")
-    assert [name for name, _ in seen["heard"][3:]] == ["stream-clear", "input", "change"]
+    assert [name for name, _ in seen["events"][3:]] == ["stream-clear", "input", "change"]
 
 
 async def test_a_selection_is_dropped_when_the_organization_changes(live: Service, builder: Builder) -> None:

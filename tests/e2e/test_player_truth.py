@@ -187,11 +187,11 @@ async def test_the_viewer_count_is_0_after_the_end(live: Service, browser: Brows
     await visitor.open(page(live, channel))
     await visitor.until("facts.view === 'live' && facts.status.viewer_count === 1")
     await browser.run(
-        "window.told = [];"
-        "document.addEventListener('streamstatus', ({ detail }) => told.push([detail.state, detail.viewer_count]))"
+        "window.statuses = [];"
+        "document.addEventListener('streamstatus', ({ detail }) => statuses.push([detail.state, detail.viewer_count]))"
     )
     await encoder.kill()
     await live.give_up(channel)
     await visitor.until("facts.view === 'ended'")
-    assert [count for state, count in await browser.run("return told") if state == "ended"] == [0]
+    assert [count for state, count in await browser.run("return statuses") if state == "ended"] == [0]
     assert (await live.status(channel))["viewer_count"] == 0

@@ -66,17 +66,17 @@ class Follower:
         resume = {} if since is None else {"since": since}
         await socket.send_json({"action": "subscribe", "channel": path, "token": self._token, **resume})
 
-    async def _handle(self, socket: Any, told: dict[str, Any]) -> None:
-        if told["action"] in CHANGES:
-            self.received[told["channel"]].append(told["id"])
-        elif told["action"] == "subscribed":
-            self.start.setdefault(told["channel"], told["id"])
-        elif told["action"] == "refused":
-            assert told["status"] in (429, 503), told
+    async def _handle(self, socket: Any, message: dict[str, Any]) -> None:
+        if message["action"] in CHANGES:
+            self.received[message["channel"]].append(message["id"])
+        elif message["action"] == "subscribed":
+            self.start.setdefault(message["channel"], message["id"])
+        elif message["action"] == "refused":
+            assert message["status"] in (429, 503), message
             await asyncio.sleep(0.3)
-            await self._subscribe(socket, told["channel"])
+            await self._subscribe(socket, message["channel"])
         else:
-            assert told["action"] == "position", told
+            assert message["action"] == "position", message
 
     async def expected(self, store: Store, organization: UUID) -> dict[str, list[int]]:
         """Return the ids that should have been received, from the log."""

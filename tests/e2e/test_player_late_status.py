@@ -1,4 +1,4 @@
-"""What reaches the player late, or never, and the sound the browser keeps back: it must show what is, not what was."""
+"""The player with statuses that arrive late or never, and with audio that the browser does not start."""
 
 from __future__ import annotations
 
@@ -12,32 +12,32 @@ from tests.e2e.visitor import embedded
 
 pytestmark = pytest.mark.e2e
 
-HEARS_NOTHING_WHILE_DEAF = """
+SAME_STATUS_WHILE_FROZEN = """
 delete window.EventSource;
 const real = window.fetch;
 let last = '';
-window.deaf = false;
+window.isFrozen = false;
 window.fetch = async (url, ...more) => {
   if (!String(url).includes('/stream_status')) return real(url, ...more);
-  if (window.deaf) return new Response(last);
+  if (window.isFrozen) return new Response(last);
   const answer = await real(url, ...more);
   last = await answer.clone().text();
   return answer;
 };
 """
-"""As a page in the background, which asks once a minute."""
+"""While `isFrozen`, polls return the last status: as in a background page, which polls once a minute."""
 
-DEAFENS = """
-window.deaf = true;
+FREEZES = """
+window.isFrozen = true;
 const video = document.querySelector('live-stream').shadowRoot.querySelector('video');
-video.addEventListener('emptied', () => (window.isAnew = true));
+video.addEventListener('emptied', () => (window.isReloaded = true));
 """
 
-ANSWERS_WAIT = """
+STATUS_WAITS = """
 const real = window.fetch;
 let hold = null;
-window.heard = [];
-document.addEventListener('streamstatus', ({ detail }) => heard.push(detail.state));
+window.states = [];
+document.addEventListener('streamstatus', ({ detail }) => states.push(detail.state));
 window.holdNext = () => { hold = new Promise((resolve) => (window.release = resolve)); dispatchEvent(new Event('online')); };
 window.fetch = async (url, ...more) => {
   const answer = await real(url, ...more);
@@ -50,9 +50,9 @@ window.fetch = async (url, ...more) => {
   return held;
 };
 """
-"""`holdNext()` has the status asked for, and its answer, one not heard before, come only at `release()`."""
+"""`holdNext()` requests the status. Its response, a new one, arrives only at `release()`."""
 
-ANSWERED_BEFORE_THE_FIRST_EVENT = """
+POLL_BEFORE_THE_FIRST_EVENT = """
 const real = window.fetch;
 const now = { is_watchable: false, seconds_until_watchable: 0, state: 'ended', poll_after_ms: 9000, viewer_count: 0 };
 window.fetch = async (url, ...more) => {
@@ -72,12 +72,12 @@ window.EventSource = class extends EventSource {
   }
 };
 """
-"""The event stream opens, the status is asked for and answered, and only then the first event comes."""
+"""The event stream opens, a poll is answered, and only then the first event arrives."""
 
 
 @pytest.fixture
 async def browser() -> AsyncIterator[Browser]:
-    """Plays no sound before its page was touched, as browsers do."""
+    """Play no audio before a user gesture, as browsers do by default."""
     if missing():
         pytest.skip(f"{missing()} is not installed")
     async with chromium("--autoplay-policy=document-user-activation-required") as started:
@@ -88,25 +88,25 @@ async def browser() -> AsyncIterator[Browser]:
 async def test_a_viewer_that_missed_an_end_sees_the_next_broadcast(
     live: Service, browser: Browser, without: str
 ) -> None:
-    await browser.before_pages(HEARS_NOTHING_WHILE_DEAF + without)
+    await browser.before_pages(SAME_STATUS_WHILE_FROZEN + without)
     channel, stream = await live.channel()
     encoder = await live.push(stream, gop=1)
     async with embedded(browser, live, channel) as visitor:
         await visitor.plays_on(2.0)
-        await browser.run(DEAFENS)
+        await browser.run(FREEZES)
         await encoder.kill()
         await live.give_up(channel)
         await live.until(channel, state="ended")
         await live.push(stream, gop=1)
         await live.until(channel, state="live")
-        await browser.run("window.deaf = false")
-        await browser.until("return window.isAnew")  # it has seen the last picture
+        await browser.run("window.isFrozen = false")
+        await browser.until("return window.isReloaded")  # it has loaded the next broadcast
         watched = await visitor.plays_on(4.0)
         assert "ended" not in watched["views"]
 
 
-async def test_an_answer_an_event_has_overtaken_is_not_believed(live: Service, browser: Browser) -> None:
-    await browser.before_pages(ANSWERS_WAIT)
+async def test_a_poll_older_than_the_last_event_is_ignored(live: Service, browser: Browser) -> None:
+    await browser.before_pages(STATUS_WAITS)
     channel, stream = await live.channel()
     async with embedded(browser, live, channel) as visitor:
         await visitor.until("facts.view === 'offline'")
@@ -117,11 +117,13 @@ async def test_an_answer_an_event_has_overtaken_is_not_believed(live: Service, b
         await browser.run("release()")
         await browser.until("return window.isGiven")
         assert (await visitor.facts())["status"]["state"] == "live"
-        assert (await browser.run("return heard")).count("offline") == 1
+        assert (await browser.run("return states")).count("offline") == 1
 
 
-async def test_an_event_stream_that_has_only_just_opened_is_not_given_up(live: Service, browser: Browser) -> None:
-    await browser.before_pages(ANSWERED_BEFORE_THE_FIRST_EVENT)
+async def test_an_event_stream_stays_open_when_a_poll_is_answered_before_its_first_event(
+    live: Service, browser: Browser
+) -> None:
+    await browser.before_pages(POLL_BEFORE_THE_FIRST_EVENT)
     channel, _ = await live.channel()
     async with embedded(browser, live, channel) as visitor:
         await browser.until("return window.isKept !== undefined")
@@ -130,7 +132,7 @@ async def test_an_event_stream_that_has_only_just_opened_is_not_given_up(live: S
 
 
 async def test_a_late_status_of_the_previous_channel_is_ignored(live: Service, browser: Browser) -> None:
-    await browser.before_pages(ANSWERS_WAIT)
+    await browser.before_pages(STATUS_WAITS)
     before, stream = await live.channel("Before")
     now, _ = await live.channel("Now")
     await live.push(stream)
@@ -141,10 +143,10 @@ async def test_a_late_status_of_the_previous_channel_is_ignored(live: Service, b
         await browser.until("return window.isHeld")
         await browser.run("document.querySelector('live-stream').setAttribute('channel', arguments[0])", now)
         await visitor.until("facts.view === 'offline'")
-        await browser.run("heard.length = 0; release()")
+        await browser.run("states.length = 0; release()")
         await browser.until("return window.isGiven")
         assert (await visitor.facts())["view"] == "offline"
-        assert await browser.run("return heard") == []
+        assert await browser.run("return states") == []
 
 
 async def test_a_private_channel_without_its_address_stops_loading(live: Service, browser: Browser) -> None:
@@ -182,5 +184,5 @@ async def test_audio_that_joins_the_video_plays_for_present_viewers(live: Servic
         await encoder.kill()
         await live.push(stream)
         await visitor.until("facts.status.tracks === 'audio+video' && facts.sound > 0")
-        heard = await visitor.plays_on()
-    assert heard["errors"] == []
+        audible = await visitor.plays_on()
+    assert audible["errors"] == []
