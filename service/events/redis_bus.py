@@ -111,6 +111,7 @@ class RedisBus:
         while True:
             await self._work.wait()
             self._work.clear()
+            # If the send fails these are lost. That is allowed: the readers check the log at intervals.
             waiting, self._waiting = self._waiting, {}
             async with self._redis.pipeline(transaction=False) as pipeline:
                 for organization_id, last_id in waiting.items():
@@ -144,7 +145,7 @@ class RedisBus:
             self._found()
         elif message["type"] == "message" and (found := _MESSAGE.fullmatch(message["data"])):
             node, organization_id, last_id = (part.decode() for part in found.groups())
-            if node != self._node:
+            if node != self._node:  # its own readers were woken by `publish`
                 self._here.publish(UUID(organization_id), int(last_id))
 
     def _found(self) -> None:

@@ -74,6 +74,7 @@ class Tails:
     async def follow(self, organization_id: UUID, reader: EventReader) -> int:
         if organization_id not in self._tails:
             head = (await self._events.heads([organization_id]))[organization_id]
+            # Another reader may have started the tail during the query.
             if organization_id not in self._tails:
                 self._start(_Tail(organization_id, head.last_id))
         tail = self._tails[organization_id]
@@ -130,6 +131,7 @@ class Tails:
                     reader.missed()
             for event in page:
                 await self._hand_out(tail, event)
+            # A short page is the end: ids are given in commit order, so none below the last one can appear later.
             if len(page) < self._limits.page:
                 return
 

@@ -23,11 +23,15 @@ class WebhookMetrics(Collector):
         for status, number in self._counts.outcomes.items():
             outcomes.add_metric([status.value], number)
         yield outcomes
-        if (figures := self._counts.figures) is not None:
+        if (statistics := self._counts.statistics) is not None:
             lag = "Age of the oldest event that waits for its delivery to a webhook, in seconds."
-            yield GaugeMetricFamily("conference_webhook_lag_seconds", lag, figures.lag)
+            yield GaugeMetricFamily("conference_webhook_lag_seconds", lag, statistics.lag)
             states = GaugeMetricFamily("conference_webhooks", "Webhooks by state.", labels=["state"])
-            working = figures.webhooks - figures.failing - figures.disabled
-            for state, number in (("working", working), ("failing", figures.failing), ("disabled", figures.disabled)):
+            working = statistics.webhooks - statistics.failing - statistics.disabled
+            for state, number in (
+                ("working", working),
+                ("failing", statistics.failing),
+                ("disabled", statistics.disabled),
+            ):
                 states.add_metric([state], number)
             yield states

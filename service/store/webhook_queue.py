@@ -16,7 +16,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import ColumnElement, and_, delete, exists, false, func, or_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from service.domain.webhooks.ports import Figures, Lease
+from service.domain.webhooks.ports import Lease, WebhookStatistics
 from service.domain.webhooks.webhook import Delivery, DeliveryStatus, Disabled, Missed, Outcome
 from service.store.connections import Connections
 from service.store.conversation_tables import former_members, members
@@ -193,7 +193,7 @@ class StoredQueue:
 
         await self._database.write(change)
 
-    async def figures(self, now: datetime) -> Figures:
+    async def statistics(self, now: datetime) -> WebhookStatistics:
         oldest = (
             select(events.c.created_at)
             .where(events.c.organization_id == webhooks.c.organization_id, events.c.id > webhooks.c.last_event_id)
@@ -210,11 +210,11 @@ class StoredQueue:
             func.count().filter(webhooks.c.disabled.is_not(None)),
         ).select_from(webhooks)
 
-        async def query(connection: AsyncConnection) -> Figures:
+        async def query(connection: AsyncConnection) -> WebhookStatistics:
             total, failing, disabled = (await connection.execute(numbers)).one()
             since = (await connection.execute(behind)).scalar_one()
             lag = 0.0 if since is None else max(0.0, (now - since).total_seconds())
-            return Figures(total, failing, disabled, lag)
+            return WebhookStatistics(total, failing, disabled, lag)
 
         return await self._database.read(query)
 

@@ -68,7 +68,7 @@ async def build(settings: Settings, port: int, spawn: Spawn, stack: AsyncExitSta
         public_url=settings.http_url(port),
     )
     conference = await stack.enter_async_context(assembled(ports))
-    registry.register(conference.realtime.figures)
+    registry.register(conference.realtime.metrics)
     registry.register(EventMetrics(store, conference.writers.retention))
     registry.register(WebhookMetrics(conference.deliverer.counts))
     runtime = RuntimeMetrics(VERSION, provider.name, settings.data_dir, conference.api.readiness.by_part)

@@ -25,7 +25,7 @@ def limited(conference: Conference, **limits: Any) -> None:
 
 
 def figure(conference: Conference, name: str, **labels: str) -> float:
-    samples = [sample for metric in conference.realtime.figures.collect() for sample in metric.samples]
+    samples = [sample for metric in conference.realtime.metrics.collect() for sample in metric.samples]
     return sum(sample.value for sample in samples if sample.name == name and sample.labels == labels)
 
 

@@ -291,7 +291,7 @@ async def test_a_failing_webhook_is_disabled_after_its_last_attempt(url: str) ->
         assert len(receiver.received) == 10
 
 
-async def test_the_figures_name_what_waits_and_old_deliveries_are_purged(url: str) -> None:
+async def test_statistics_count_what_waits_and_old_deliveries_are_purged(url: str) -> None:
     limits = DeliveryLimits(retry_after=(60.0,), check_every=0.05, measure_every=0.05)
     async with running(url, limits) as node, receiving() as receiver:
         organization_id = await organization_in(node.store)
@@ -300,7 +300,9 @@ async def test_the_figures_name_what_waits_and_old_deliveries_are_purged(url: st
         await node.post(organization_id, 1)
         counts = node.deliverer.counts
         await until(
-            lambda: counts.figures is not None and (counts.figures.failing, counts.figures.lag > 0) == (1, True)
+            lambda: (
+                counts.statistics is not None and (counts.statistics.failing, counts.statistics.lag > 0) == (1, True)
+            )
         )
         queue = node.store.webhook_queue
         assert await queue.purge_deliveries(webhook.created_at, 10) == 0

@@ -14,6 +14,7 @@ from service.domain.inboxes.entities import (
     API_CHANNEL,
     Account,
     Contact,
+    ContactSession,
     ContentType,
     Conversation,
     ConversationStatus,
@@ -24,7 +25,6 @@ from service.domain.inboxes.entities import (
     MessageStatus,
     SenderKind,
     SentMessage,
-    Session,
 )
 from service.domain.inboxes.wire import Wire, contact_inboxes, contact_object, slim_inbox, whole_inbox
 
@@ -47,7 +47,7 @@ _CONTACT = Contact(
     avatar_url=None, blocked=False, additional_attributes={}, custom_attributes={"plan": "gold"}, last_activity_at=_AT,
     created_at=_AT, updated_at=_AT,
 )  # fmt: skip
-_SESSION = Session(21, 12, 3, _SOURCE, False, "an-example-and-no-secret", _AT, _AT)
+_SESSION = ContactSession(21, 12, 3, _SOURCE, False, "an-example-and-no-secret", _AT, _AT)
 _CONVERSATION = Conversation(
     id=31, account_id=1, number=1, uuid=UUID("5d1f2c60-2f0b-4f3e-8a47-51b6f7f1c9a2"), inbox_id=3, contact_id=12,
     session_id=21, status=ConversationStatus.OPEN, assignee_id=None, snoozed_until=None, additional_attributes={},

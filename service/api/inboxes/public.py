@@ -20,7 +20,7 @@ from service.api.inboxes.schemas import (
     shaped,
 )
 from service.api.inboxes.services import InboxServices
-from service.domain.inboxes.entities import Contact, Session
+from service.domain.inboxes.entities import Contact, ContactSession
 from service.domain.inboxes.public import Proof, PublicConversation
 from service.domain.inboxes.wire import Json, Wire, contact_object, iso, seconds
 from service.http.fields import TEXT_PATTERN, HttpUrl
@@ -250,7 +250,7 @@ def operations(services: InboxServices) -> list[Operation]:
     ]
 
 
-def _contact(session: Session, contact: Contact) -> Json:
+def _contact(session: ContactSession, contact: Contact) -> Json:
     return {
         "source_id": session.source_id,
         "pubsub_token": session.pubsub_token,

@@ -12,7 +12,7 @@ from cachetools import LRUCache
 
 from service.api import channels
 from service.api.realtime import wire
-from service.api.realtime.figures import RealtimeFigures
+from service.api.realtime.metrics import RealtimeMetrics
 from service.api.realtime.paths import Path
 from service.api.realtime.personal import PresentMembers, needs_member
 from service.domain.connection_access import Grant
@@ -56,7 +56,7 @@ class Room:
     `position`: everything up to this id has been sent to the subscriptions. `uses`: subscriptions, and requests for one.
     """
 
-    def __init__(self, organization_id: UUID, store: ReaderStore, figures: RealtimeFigures, max_audiences: int) -> None:
+    def __init__(self, organization_id: UUID, store: ReaderStore, metrics: RealtimeMetrics, max_audiences: int) -> None:
         self.organization_id = organization_id
         self.position = 0
         self.uses = 0
@@ -64,7 +64,7 @@ class Room:
         """Number of events so far that may have ended a permission."""
         self.sockets: Counter[Receiver] = Counter()
         self._store = store
-        self._figures = figures
+        self._metrics = metrics
         self._by_path: dict[str, set[Subscription]] = defaultdict(set)
         self._by_channel: dict[UUID, set[Subscription]] = defaultdict(set)
         self._audiences: LRUCache[UUID, frozenset[UUID]] = LRUCache(max_audiences)
@@ -97,6 +97,7 @@ class Room:
             self._audiences.pop(channel_id, None)
             self._forgotten += 1
         members = PresentMembers(self._store)
+        # Each read is an await, during which more clients may have subscribed.
         while self._misses(event, members):
             await self._know(event, members, self._receivers(event))
         self._deliver(event, members)
@@ -138,7 +139,7 @@ class Room:
             subscription.socket.send(frame)
             sent += 1
         if sent:
-            self._figures.delivered(sent, event.created_at)
+            self._metrics.delivered(sent, event.created_at)
 
     def _message(self, subscription: Subscription, event: Event, members: PresentMembers) -> str | None:
         """Return the change message, or None if the client may not read the event."""

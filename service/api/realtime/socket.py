@@ -11,8 +11,8 @@ from aiohttp import WSMessage, WSMsgType, web
 
 from service.api.public_schemas import PREFIX
 from service.api.realtime import wire
-from service.api.realtime.figures import RealtimeFigures
 from service.api.realtime.limits import SocketLimits
+from service.api.realtime.metrics import RealtimeMetrics
 from service.api.realtime.paths import Path, read_path
 from service.api.realtime.room import Room, Subscription, is_refusal
 from service.domain.connection_access import Grant
@@ -30,7 +30,7 @@ class SocketOwner(Protocol):
 
     limits: SocketLimits
     log: EventLog
-    figures: RealtimeFigures
+    metrics: RealtimeMetrics
 
     async def delay(self, address: str) -> None:
         """Wait if the address sends too many requests."""
@@ -72,7 +72,7 @@ class Socket:
         if self._transport.is_closing():
             return
         if self._transport.get_write_buffer_size() + len(data) > self._owner.limits.max_unsent:
-            self._owner.figures.cut_off()
+            self._owner.metrics.cut_off()
             self._transport.abort()
             return
         self._transport.write(data)
@@ -131,16 +131,16 @@ class Socket:
             await self._fault(BadBody("Messages are text: JSON."))
             return
         try:
-            asked = wire.parse(message.data)
+            request = wire.parse(message.data)
         except DomainError as error:
             await self._fault(error)
             return
         try:
-            answer = await self._answer(asked)
+            answer = await self._answer(request)
         except DomainError as error:
-            status, problem = problem_of(self._counted(asked, error))
-            self._owner.figures.refused(status)
-            answer = wire.refused(asked, status, problem)
+            status, problem = problem_of(self._counted(request, error))
+            self._owner.metrics.refused(status)
+            answer = wire.refused(request, status, problem)
         if answer is not None:
             await self._websocket.send_str(answer)
 
@@ -150,36 +150,36 @@ class Socket:
         if self._faults >= self._owner.limits.max_faults:
             await self.close(1008, b"Too many messages are not understood.")
 
-    async def _answer(self, asked: wire.Asked) -> str | None:
-        path = read_path(asked.channel)
-        if asked.action is wire.Action.UNSUBSCRIBE:
+    async def _answer(self, request: wire.Request) -> str | None:
+        path = read_path(request.channel)
+        if request.action is wire.Action.UNSUBSCRIBE:
             if path.text not in self.subscriptions:
                 raise Conflict("There is no such subscription.")
             self._remove(path.text)
-            return wire.unsubscribed(asked, path.text)
+            return wire.unsubscribed(request, path.text)
         if path.text not in self.subscriptions and len(self.subscriptions) >= self._owner.limits.max_subscriptions:
             raise Conflict(TOO_MANY.format(self._owner.limits.max_subscriptions))
-        grant = None if asked.token is None or path.is_public else await self._owner.admit(asked.token)
+        grant = None if request.token is None or path.is_public else await self._owner.admit(request.token)
         room = await self._owner.enter(path)
         try:
-            return await self._subscribe(asked, path, grant, room)
+            return await self._subscribe(request, path, grant, room)
         finally:
             self._owner.leave(room)
 
-    async def _subscribe(self, asked: wire.Asked, path: Path, grant: Grant | None, room: Room) -> str | None:
+    async def _subscribe(self, request: wire.Request, path: Path, grant: Grant | None, room: Room) -> str | None:
         """Subscribe, and return the answer if it was not sent before the replay.
 
         Permission is checked in the state that the room has reached: a change of rights that the room has handled earlier does not
         concern the new subscription any more.
         """
-        subscription = Subscription(self, path, asked.form, grant)
+        subscription = Subscription(self, path, request.form, grant)
         state = await self._permitted(room, subscription, state=None)
-        if asked.since is None:
+        if request.since is None:
             # A client that subscribes again, with another token, misses nothing: it has received everything up to here.
             subscription.after = room.position
             self._add(room, subscription)
-            return wire.subscribed(asked, path.text, room.position)
-        return await self._resume(asked, room, subscription, state)
+            return wire.subscribed(request, path.text, room.position)
+        return await self._resume(request, room, subscription, state)
 
     async def _permitted(self, room: Room, subscription: Subscription, state: int | None) -> int:
         """Check the permission unless it was checked in this state of the room. Return the state. Errors: as `permit`."""
@@ -188,22 +188,23 @@ class Socket:
             await self._owner.permit(subscription.path, subscription.grant)
         return state
 
-    async def _resume(self, asked: wire.Asked, room: Room, subscription: Subscription, state: int) -> str | None:
+    async def _resume(self, request: wire.Request, room: Room, subscription: Subscription, state: int) -> str | None:
         """Send the changes after `since`, then subscribe. The log holds them, wherever and whenever they were made."""
-        assert asked.since is not None  # noqa: S101 (checked by `_subscribe`)
-        path, after = subscription.path, asked.since
+        assert request.since is not None  # noqa: S101 (checked by `_subscribe`)
+        path, after = subscription.path, request.since
         self._remove(path.text)
         head = await self._head(room, after)
         if head is not None:
-            return wire.gone(asked, path.text, head)
-        await self._websocket.send_str(wire.subscribed(asked, path.text, after))
+            return wire.gone(request, path.text, head)
+        await self._websocket.send_str(wire.subscribed(request, path.text, after))
         self.replaying += 1
         try:
+            # While a page is read, the room may have sent more events, or a permission may have ended.
             while after < room.position or state != room.rights_changes:
                 state = await self._permitted(room, subscription, state)
                 reached = await self._replay_page(room, subscription, after)
                 if reached is None:
-                    await self._websocket.send_str(wire.gone(asked, path.text, room.position))
+                    await self._websocket.send_str(wire.gone(request, path.text, room.position))
                     return None
                 after = reached
             subscription.after = after  # no await since the comparison with the room's position
@@ -212,7 +213,7 @@ class Socket:
             if not is_refusal(refusal):
                 raise
             status, problem = problem_of(refusal)
-            await self._websocket.send_str(wire.ended(path.text, status, problem, asked.form))
+            await self._websocket.send_str(wire.ended(path.text, status, problem, request.form))
         finally:
             self.replaying -= 1
         return None
@@ -235,17 +236,18 @@ class Socket:
             text = await room.change_for(subscription, event)
             if text is not None:
                 await self._websocket.send_str(text)
-                self._owner.figures.replayed()
+                self._owner.metrics.replayed()
         if len(page) == size:
             return page[-1].id
+        # `committed` was read before the page: events after it may be missing from the page.
         return max(committed, page[-1].id if page else 0)
 
-    def _counted(self, asked: wire.Asked, error: DomainError) -> DomainError:
+    def _counted(self, request: wire.Request, error: DomainError) -> DomainError:
         """Count wrong guesses. Return the error, or the one that replaces it."""
         if isinstance(error, NotAuthenticated):
-            guessed = asked.token is not None
+            guessed = request.token is not None
         else:
-            guessed = isinstance(error, NotFound) and asked.channel.startswith(PREFIX)
+            guessed = isinstance(error, NotFound) and request.channel.startswith(PREFIX)
         if guessed:
             try:
                 self._owner.wrong_guess(self.address)

@@ -12,8 +12,8 @@ from aiohttp import web
 
 from providers.base import Spawn
 from service.api.realtime import wire
-from service.api.realtime.figures import RealtimeFigures
 from service.api.realtime.limits import SocketLimits
+from service.api.realtime.metrics import RealtimeMetrics
 from service.api.realtime.paths import Path, Permissions
 from service.api.realtime.room import Room
 from service.api.realtime.socket import Socket
@@ -55,8 +55,8 @@ class Realtime:
     def __init__(self, ports: RealtimePorts, limits: SocketLimits | None = None) -> None:
         self.limits = limits = limits or SocketLimits()
         self.log = ports.log
-        self.figures = RealtimeFigures()
-        self.figures.open = lambda: (self.connections, self.subscriptions)
+        self.metrics = RealtimeMetrics()
+        self.metrics.open = lambda: (self.connections, self.subscriptions)
         self._ports = ports
         self._rooms: dict[UUID, Room] = {}
         self._opening = asyncio.Lock()
@@ -90,6 +90,7 @@ class Realtime:
             async with asyncio.timeout(self.limits.close_timeout):
                 closing = [socket.close(1001, b"The service is stopping.") for socket in self._sockets]
                 await asyncio.gather(*closing, return_exceptions=True)
+                # A socket is removed by its handler, after the client has answered the close frame.
                 while self._sockets:
                     self._empty.clear()
                     await self._empty.wait()
@@ -160,10 +161,11 @@ class Realtime:
         await path.permit(self._ports.permissions, None if grant is None else grant.identity)
 
     async def enter(self, path: Path) -> Room:
+        # One at a time: two rooms of an organization would each hold part of its subscriptions.
         async with self._opening:
             room = self._rooms.get(path.organization_id)
             if room is None:
-                room = Room(path.organization_id, self._ports.readers, self.figures, self.limits.max_audiences)
+                room = Room(path.organization_id, self._ports.readers, self.metrics, self.limits.max_audiences)
                 room.position = await self._ports.feed.follow(path.organization_id, room)
                 self._rooms[path.organization_id] = room
         room.uses += 1

@@ -56,7 +56,7 @@ class SocketRequest(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Request:
     """A parsed message of a client. `ref` comes back in the answer."""
 
     action: Action
@@ -67,7 +67,7 @@ class Asked:
     form: Form
 
 
-def parse(text: str) -> Asked:
+def parse(text: str) -> Request:
     """Parse a message of a client. Errors: BadBody (not JSON), Invalid."""
     try:
         value = json.loads(readable(text.encode(errors="replace")), parse_constant=_no_number)
@@ -76,17 +76,17 @@ def parse(text: str) -> Asked:
     if isinstance(value, list):
         return _parse_array(value)
     try:
-        asked = SocketRequest.model_validate(value)
+        request = SocketRequest.model_validate(value)
     except ValidationError as error:
         raise invalid(error) from None
-    return Asked(asked.action, asked.channel, asked.token, asked.since, _bounded(asked.ref), Form.OBJECT)
+    return Request(request.action, request.channel, request.token, request.since, _bounded(request.ref), Form.OBJECT)
 
 
 def _no_number(name: str) -> Any:
     raise ValueError(f"{name} is not a number")
 
 
-def _parse_array(value: list[Any]) -> Asked:
+def _parse_array(value: list[Any]) -> Request:
     """Parse `["sub", ["<channel>", "<token>"], {…}]` or `["unsub", ["<channel>"], {…}]`. `since` may stand in the last object."""
     name, arguments, options = (*value, None, None, None)[:3]
     actions = {"sub": Action.SUBSCRIBE, "unsub": Action.UNSUBSCRIBE}
@@ -107,7 +107,7 @@ def _parse_array(value: list[Any]) -> Asked:
     token = arguments[1] if len(arguments) == 2 else None
     if token is not None and len(token) > MAX_TOKEN:
         raise Invalid({"token": [f"Ensure this field has no more than {MAX_TOKEN} characters."]})
-    return Asked(actions[name], arguments[0], token, since, _bounded(options.get("query")), Form.ARRAY)
+    return Request(actions[name], arguments[0], token, since, _bounded(options.get("query")), Form.ARRAY)
 
 
 def _bounded(ref: Any) -> Any:
@@ -120,35 +120,35 @@ def _bounded(ref: Any) -> Any:
     return ref
 
 
-def subscribed(asked: Asked, channel: str, id_: int) -> str:
+def subscribed(request: Request, channel: str, id_: int) -> str:
     """Return the answer to a subscription: every change of the channel after `id` follows."""
-    if asked.form is Form.ARRAY:
-        return _text(["__qr__", [[]], {"query": asked.ref, "id": id_}])
-    return _answer({"action": "subscribed", "channel": channel, "id": id_}, asked.ref)
+    if request.form is Form.ARRAY:
+        return _text(["__qr__", [[]], {"query": request.ref, "id": id_}])
+    return _answer({"action": "subscribed", "channel": channel, "id": id_}, request.ref)
 
 
-def unsubscribed(asked: Asked, channel: str) -> str:
-    """Return the answer to the end of a subscription that the client asked for."""
-    if asked.form is Form.ARRAY:
-        return _text(["__qr__", [[]], {"query": asked.ref}])
-    return _answer({"action": "unsubscribed", "channel": channel}, asked.ref)
+def unsubscribed(request: Request, channel: str) -> str:
+    """Return the answer to the end of a subscription that the client request for."""
+    if request.form is Form.ARRAY:
+        return _text(["__qr__", [[]], {"query": request.ref}])
+    return _answer({"action": "unsubscribed", "channel": channel}, request.ref)
 
 
-def refused(asked: Asked, status: int, problem: Any) -> str:
+def refused(request: Request, status: int, problem: Any) -> str:
     """Return the answer to a request that fails: the status and the body that HTTP would have."""
-    if asked.form is Form.ARRAY:
-        return _text(["__qr__", [[]], {"query": asked.ref, "fail": True, "status": status, "error": problem}])
-    return _answer({"action": "refused", "channel": asked.channel, "status": status, "error": problem}, asked.ref)
+    if request.form is Form.ARRAY:
+        return _text(["__qr__", [[]], {"query": request.ref, "fail": True, "status": status, "error": problem}])
+    return _answer({"action": "refused", "channel": request.channel, "status": status, "error": problem}, request.ref)
 
 
-def gone(asked: Asked, channel: str, id_: int) -> str:
+def gone(request: Request, channel: str, id_: int) -> str:
     """Return the answer to a `since` from which the log cannot be replayed: list the resources again."""
     problem = {
-        "detail": f"The changes after {asked.since} are no longer kept. Subscribe without `since`, then list the resources."
+        "detail": f"The changes after {request.since} are no longer kept. Subscribe without `since`, then list the resources."
     }
-    if asked.form is Form.ARRAY:
-        return _text(["__qr__", [[]], {"query": asked.ref, "fail": True, "gone": True, "id": id_, "error": problem}])
-    return _answer({"action": "gone", "channel": channel, "id": id_, "error": problem}, asked.ref)
+    if request.form is Form.ARRAY:
+        return _text(["__qr__", [[]], {"query": request.ref, "fail": True, "gone": True, "id": id_, "error": problem}])
+    return _answer({"action": "gone", "channel": channel, "id": id_, "error": problem}, request.ref)
 
 
 def ended(channel: str, status: int, problem: Any, form: Form) -> str:
@@ -178,12 +178,12 @@ def position(organization_id: UUID, id_: int) -> str:
 def change(event: Event, channel: str, form: Form, more: dict[str, Any] | None = None) -> str:
     """Return a change message. `more`: attributes of the resource that depend on the reader."""
     resource = event.resource if more is None or event.resource is None else {**event.resource, **more}
-    told = {} if resource is None else {"resource": resource}
+    members = {} if resource is None else {"resource": resource}
     if form is Form.ARRAY:
-        content = {"action": event.action.value, "resourceId": event.resource_id, **told, "id": event.id}
+        content = {"action": event.action.value, "resourceId": event.resource_id, **members, "id": event.id}
         return _text(["changed", [channel, content]])
     return _text(
-        {"channel": channel, "action": event.action.value, "resource_id": event.resource_id, **told, "id": event.id}
+        {"channel": channel, "action": event.action.value, "resource_id": event.resource_id, **members, "id": event.id}
     )
 
 

@@ -12,7 +12,7 @@ from uuid import uuid4
 from service.clock import Clock
 from service.domain.errors import NotFound
 from service.domain.inboxes.access import Desk
-from service.domain.inboxes.entities import Contact, Inbox, Session
+from service.domain.inboxes.entities import Contact, ContactSession, Inbox
 from service.domain.inboxes.errors import SOURCE_TAKEN, RecordInvalid, Refused
 from service.domain.inboxes.inboxes import found_inbox
 from service.domain.inboxes.ports import InboxRecords, InboxStore
@@ -30,7 +30,7 @@ class ContactView:
     """A contact with its sessions, oldest first."""
 
     contact: Contact
-    sessions: list[tuple[Session, Inbox]]
+    sessions: list[tuple[ContactSession, Inbox]]
 
 
 class Contacts:
@@ -42,7 +42,7 @@ class Contacts:
 
     async def create(
         self, desk: Desk, values: Mapping[str, Any], inbox_id: int | None = None, source_id: str | None = None
-    ) -> tuple[ContactView, tuple[Session, Inbox] | None]:
+    ) -> tuple[ContactView, tuple[ContactSession, Inbox] | None]:
         """Create a contact, and its session in the inbox unless that is None. Nothing is stored if any of it fails.
 
         Raises:
@@ -81,7 +81,7 @@ class Contacts:
 
     async def add_session(
         self, desk: Desk, contact_id: int, inbox_id: int, source_id: str | None
-    ) -> tuple[Session, Inbox]:
+    ) -> tuple[ContactSession, Inbox]:
         """Return a session of the contact in the inbox, with the given source id or a random one. Raise Refused."""
         async with self._store.transaction() as tx:
             await tx.inboxes.lock_account(desk.account_id)
@@ -121,7 +121,7 @@ async def change_contact(records: InboxRecords, contact: Contact, values: Mappin
 
 async def open_session(
     records: InboxRecords, inbox: Inbox, contact: Contact, source_id: str | None, now: datetime
-) -> Session:
+) -> ContactSession:
     """Return the contact's session with this source id, created unless it exists (None: a new one). The account must be locked.
 
     Raises:

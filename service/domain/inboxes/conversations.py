@@ -14,12 +14,12 @@ from service.domain.inboxes.announcements import Announcer
 from service.domain.inboxes.contacts import open_session
 from service.domain.inboxes.entities import (
     Contact,
+    ContactSession,
     Conversation,
     ConversationStatus,
     ConversationView,
     Inbox,
     SenderKind,
-    Session,
 )
 from service.domain.inboxes.errors import Refused
 from service.domain.inboxes.inboxes import found_inbox
@@ -85,7 +85,7 @@ class Conversations:
 
     async def _session(
         self, records: InboxRecords, desk: Desk, new: NewConversation, now: datetime
-    ) -> tuple[Inbox, Contact, Session]:
+    ) -> tuple[Inbox, Contact, ContactSession]:
         await records.lock_account(desk.account_id)
         if new.inbox_id is not None and new.contact_id is not None:
             inbox = await found_inbox(records.inbox(desk.account_id, new.inbox_id))

@@ -130,8 +130,8 @@ class Contact:
 
 
 @dataclass(frozen=True, slots=True)
-class Session:
-    """A contact in an inbox, under the id that the source has for it (the contract's `contact_inbox`)."""
+class ContactSession:
+    """A contact in one inbox, under the id that the source has for it (the contract's `contact_inbox`)."""
 
     id: int
     contact_id: int
@@ -234,7 +234,7 @@ class ConversationView:
     account: Account
     inbox: Inbox
     contact: Contact
-    session: Session
+    session: ContactSession
     assignee: Agent | None
     last_message: SentMessage | None
     unread_count: int

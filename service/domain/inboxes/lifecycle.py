@@ -7,7 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 from service.domain.inboxes.announcements import Announcer, Changes
-from service.domain.inboxes.entities import Contact, Conversation, ConversationStatus, Inbox, Session
+from service.domain.inboxes.entities import Contact, ContactSession, Conversation, ConversationStatus, Inbox
 from service.domain.inboxes.ports import InboxRecords
 from service.domain.inboxes.rules import require_small
 from service.domain.inboxes.views import view_of
@@ -19,7 +19,7 @@ async def begin_conversation(
     announcer: Announcer,
     inbox: Inbox,
     contact: Contact,
-    session: Session,
+    session: ContactSession,
     now: datetime,
     *,
     status: ConversationStatus | None = None,

@@ -15,11 +15,11 @@ from service.domain.inboxes.entities import (
     Agent,
     Attachment,
     Contact,
+    ContactSession,
     Conversation,
     Delivery,
     Inbox,
     InboxMessage,
-    Session,
 )
 from service.domain.ports import DirectoryStore
 
@@ -70,16 +70,16 @@ class SourceRecords(Protocol):
 
     async def change_inbox(self, inbox_id: int, values: Mapping[str, Any]) -> Inbox: ...
 
-    async def session(self, session_id: int) -> Session | None: ...
+    async def session(self, session_id: int) -> ContactSession | None: ...
 
-    async def session_in(self, inbox_id: int, source_id: str) -> Session | None: ...
+    async def session_in(self, inbox_id: int, source_id: str) -> ContactSession | None: ...
 
     async def sessions(
         self, account_id: int, *, source_id: str | None = None, contact_ids: Collection[int] | None = None
-    ) -> list[Session]:
+    ) -> list[ContactSession]:
         """Return the account's sessions with these values, oldest first."""
 
-    async def add_session(self, values: Mapping[str, Any]) -> Session: ...
+    async def add_session(self, values: Mapping[str, Any]) -> ContactSession: ...
 
     async def verify_session(self, session_id: int, at: datetime) -> None:
         """Mark the identity of the session's contact as proven."""

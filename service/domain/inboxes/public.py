@@ -18,6 +18,7 @@ from service.domain.inboxes.announcements import Announcer, WebhookEvent
 from service.domain.inboxes.contacts import add_contact, change_contact, open_session
 from service.domain.inboxes.entities import (
     Contact,
+    ContactSession,
     ContentType,
     Conversation,
     ConversationStatus,
@@ -25,7 +26,6 @@ from service.domain.inboxes.entities import (
     InboxMessage,
     MessageKind,
     SentMessage,
-    Session,
 )
 from service.domain.inboxes.errors import Refused
 from service.domain.inboxes.files import NewFile, kept
@@ -84,7 +84,7 @@ class PublicInboxes:
 
     async def open_contact(
         self, identifier: str, source: str | None, values: Mapping[str, Any], proof: Proof
-    ) -> tuple[Session, Contact]:
+    ) -> tuple[ContactSession, Contact]:
         """Return the session with this source id, or one of the contact with these values, each created unless it exists.
 
         Raises:
@@ -105,7 +105,7 @@ class PublicInboxes:
                 contact = await add_contact(records, inbox.account_id, {**given, "name": name}, now)
             return await open_session(records, inbox, contact, source, now), contact
 
-    async def contact(self, identifier: str, source: str, proof: Proof) -> tuple[Session, Contact]:
+    async def contact(self, identifier: str, source: str, proof: Proof) -> tuple[ContactSession, Contact]:
         """Return a session and its contact. A valid proof marks the session as verified. Raise NotPermitted."""
         async with self._store.transaction() as tx:
             inbox, session = await _session(tx.inboxes, identifier, source)
@@ -114,7 +114,7 @@ class PublicInboxes:
 
     async def change_contact(
         self, identifier: str, source: str, values: Mapping[str, Any], proof: Proof
-    ) -> tuple[Session, Contact]:
+    ) -> tuple[ContactSession, Contact]:
         """Set the given values of the contact. A valid proof marks the session as verified. Raise NotPermitted, RecordInvalid."""
         async with self._store.transaction() as tx:
             records = tx.inboxes
@@ -214,7 +214,9 @@ class PublicInboxes:
             await self._announcer.message(records, WebhookEvent.MESSAGE_UPDATED, view, sent)
             return sent
 
-    async def _verified(self, records: InboxRecords, inbox: Inbox, session: Session, proof: Proof) -> Session:
+    async def _verified(
+        self, records: InboxRecords, inbox: Inbox, session: ContactSession, proof: Proof
+    ) -> ContactSession:
         if require_identity(inbox, proof.identifier, proof.identifier_hash) and not session.hmac_verified:
             await records.verify_session(session.id, self._clock.now())
             return await records.session(session.id) or session
@@ -228,7 +230,7 @@ async def _inbox(records: InboxRecords, identifier: str) -> Inbox:
     return inbox
 
 
-async def _session(records: InboxRecords, identifier: str, source: str) -> tuple[Inbox, Session]:
+async def _session(records: InboxRecords, identifier: str, source: str) -> tuple[Inbox, ContactSession]:
     inbox = await _inbox(records, identifier)
     session = await records.session_in(inbox.id, source)
     if session is None:
@@ -236,7 +238,7 @@ async def _session(records: InboxRecords, identifier: str, source: str) -> tuple
     return inbox, session
 
 
-async def _contact(records: InboxRecords, inbox: Inbox, session: Session) -> Contact:
+async def _contact(records: InboxRecords, inbox: Inbox, session: ContactSession) -> Contact:
     contact = await records.contact(inbox.account_id, session.contact_id)
     if contact is None:
         raise NotFound

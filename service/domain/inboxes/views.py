@@ -10,6 +10,7 @@ from service.domain.inboxes.entities import (
     Agent,
     Attachment,
     Contact,
+    ContactSession,
     Conversation,
     ConversationView,
     Inbox,
@@ -17,7 +18,6 @@ from service.domain.inboxes.entities import (
     MessageKind,
     SenderKind,
     SentMessage,
-    Session,
 )
 from service.domain.inboxes.ports import InboxRecords
 
@@ -69,7 +69,7 @@ async def _sender(
     return await records.agent(sender_id)
 
 
-async def sessions_of(records: InboxRecords, contact: Contact) -> list[tuple[Session, Inbox]]:
+async def sessions_of(records: InboxRecords, contact: Contact) -> list[tuple[ContactSession, Inbox]]:
     """Return the contact's sessions with their inboxes, oldest first."""
     sessions = await records.sessions(contact.account_id, contact_ids=[contact.id])
     inboxes = await records.inboxes(contact.account_id, {each.inbox_id for each in sessions})

@@ -15,10 +15,10 @@ from service.domain.inboxes.entities import (
     Agent,
     Attachment,
     Contact,
+    ContactSession,
     ConversationView,
     Inbox,
     SentMessage,
-    Session,
 )
 
 Json = dict[str, Any]
@@ -144,7 +144,7 @@ def whole_inbox(inbox: Inbox) -> Json:
     }
 
 
-def contact_inboxes(sessions: Iterable[tuple[Session, Inbox]]) -> list[Json]:
+def contact_inboxes(sessions: Iterable[tuple[ContactSession, Inbox]]) -> list[Json]:
     return [{"source_id": session.source_id, "inbox": slim_inbox(inbox)} for session, inbox in sessions]
 
 

@@ -17,8 +17,8 @@ import structlog
 
 from providers.base import Spawn
 from service.domain.errors import Unavailable
-from service.domain.webhooks.ports import Figures, Lease
-from service.domain.webhooks.turn import STORE_PAUSE, LeaseLost, Tools, Turn
+from service.domain.webhooks.ports import Lease, WebhookStatistics
+from service.domain.webhooks.turn import STORE_PAUSE, DeliveryPorts, LeaseLost, Turn
 from service.domain.webhooks.webhook import DeliveryStatus, Outcome
 
 log = structlog.get_logger(__name__)
@@ -31,11 +31,11 @@ CLOSE_TIMEOUT = 3.0
 
 
 class DeliveryCounts:
-    """Outcomes since the start of this process, and the latest figures of all webhooks."""
+    """Outcomes since the start of this process, and the latest statistics of all webhooks."""
 
     def __init__(self) -> None:
         self.outcomes = dict.fromkeys((DeliveryStatus.SUCCESSFUL, DeliveryStatus.FAILED), 0)
-        self.figures: Figures | None = None
+        self.statistics: WebhookStatistics | None = None
 
     def note(self, outcome: Outcome) -> None:
         self.outcomes[outcome.status] += 1
@@ -44,8 +44,8 @@ class DeliveryCounts:
 class Deliverer:
     """Call `start` once, and `wake` for each commit (`CommitListener`)."""
 
-    def __init__(self, tools: Tools, counts: DeliveryCounts, spawn: Spawn) -> None:
-        self._tools = tools
+    def __init__(self, ports: DeliveryPorts, counts: DeliveryCounts, spawn: Spawn) -> None:
+        self._ports = ports
         self.counts = counts
         self._spawn = spawn
         self._wanted = asyncio.Event()
@@ -59,7 +59,7 @@ class Deliverer:
         """Start the background tasks."""
         self._main = [
             self._spawn(self._run(), name="webhooks"),
-            self._spawn(self._measure(), name="webhook figures"),
+            self._spawn(self._measure(), name="webhook statistics"),
             self._spawn(self._purge(), name="purge of webhook deliveries"),
         ]
 
@@ -92,13 +92,14 @@ class Deliverer:
         while True:
             with suppress(Unavailable):
                 if loop.time() >= check_at:
-                    check_at = loop.time() + self._tools.limits.check_every
-                    self._organizations = await self._tools.queue.organizations()
+                    check_at = loop.time() + self._ports.limits.check_every
+                    self._organizations = await self._ports.queue.organizations()
                     await self._lease(None)
                 elif self._behind:
                     behind, self._behind = self._behind, set()
                     await self._lease(behind)
             self._wanted.clear()
+            # Without room the end of a turn wakes this task: waking it now would spin.
             if self._behind and self._room():
                 self._wanted.set()
             with suppress(TimeoutError):
@@ -107,7 +108,7 @@ class Deliverer:
                     await asyncio.sleep(GATHER)
 
     def _room(self) -> int:
-        return self._tools.limits.turns - len(self._turns)
+        return self._ports.limits.turns - len(self._turns)
 
     async def _lease(self, organization_ids: set[UUID] | None) -> None:
         """Start a turn for each webhook with work, as far as there is room."""
@@ -115,15 +116,15 @@ class Deliverer:
         if room <= 0:
             self._behind |= organization_ids or set()
             return
-        tools = self._tools
-        for lease in await tools.queue.lease(tools.clock.now(), tools.until(), room, organization_ids):
+        ports = self._ports
+        for lease in await ports.queue.lease(ports.clock.now(), ports.until(), room, organization_ids):
             name = f"webhook {lease.webhook.id}"
             self._turns[lease.webhook.id] = self._spawn(self._turn(lease), name=name)
 
     async def _turn(self, lease: Lease) -> None:
         organization_id = lease.webhook.organization_id
         try:
-            await Turn(self._tools, lease).run()
+            await Turn(self._ports, lease).run()
             self._behind.add(organization_id)  # events may have come meanwhile
         except LeaseLost:
             self._behind.add(organization_id)
@@ -140,30 +141,30 @@ class Deliverer:
 
     async def _release(self, lease: Lease) -> None:
         """End the lease, also after an outage of the store; otherwise its webhook would wait until it expires."""
-        until = self._tools.until()
+        until = self._ports.until()
         while True:
             try:
-                return await self._tools.queue.release(lease, self._tools.clock.now())
+                return await self._ports.queue.release(lease, self._ports.clock.now())
             except Unavailable:
-                if self._closing or self._tools.clock.now() >= until:
+                if self._closing or self._ports.clock.now() >= until:
                     return
                 await asyncio.sleep(STORE_PAUSE)
 
     async def _measure(self) -> None:
-        await self._repeat(self._read_figures, self._tools.limits.measure_every)
+        await self._repeat(self._read_statistics, self._ports.limits.measure_every)
 
-    async def _read_figures(self) -> None:
-        self.counts.figures = await self._tools.queue.figures(self._tools.clock.now())
+    async def _read_statistics(self) -> None:
+        self.counts.statistics = await self._ports.queue.statistics(self._ports.clock.now())
 
     async def _purge(self) -> None:
-        await self._repeat(self._purge_once, self._tools.limits.measure_every)
+        await self._repeat(self._purge_once, self._ports.limits.measure_every)
 
     async def _purge_once(self) -> None:
-        limits = self._tools.limits
-        before = self._tools.clock.now() - limits.kept
+        limits = self._ports.limits
+        before = self._ports.clock.now() - limits.kept
         deleted = limits.purge_batch
         while deleted == limits.purge_batch:
-            deleted = await self._tools.queue.purge_deliveries(before, limits.purge_batch)
+            deleted = await self._ports.queue.purge_deliveries(before, limits.purge_batch)
             await asyncio.sleep(GATHER)
 
     async def _repeat(self, work: Callable[[], Awaitable[None]], every: float) -> None:

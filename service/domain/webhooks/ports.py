@@ -52,7 +52,7 @@ class Lease:
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
+class WebhookStatistics:
     """All webhooks at one time. `lag` is the age of the oldest event that waits for a delivery, in seconds."""
 
     webhooks: int
@@ -108,8 +108,8 @@ class DeliveryQueue(Protocol):
     async def release(self, lease: Lease, at: datetime) -> None:
         """End the lease, and repair what it leaves behind as `lease` does."""
 
-    async def figures(self, now: datetime) -> Figures:
-        """Return the figures of all webhooks."""
+    async def statistics(self, now: datetime) -> WebhookStatistics:
+        """Return the statistics of all webhooks."""
 
     async def purge_deliveries(self, before: datetime, limit: int) -> int:
         """Delete up to `limit` finished deliveries that are older, oldest first. Return their number."""

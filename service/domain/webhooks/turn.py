@@ -52,7 +52,7 @@ class Payloads:
 
 
 @dataclass(frozen=True, slots=True)
-class Tools:
+class DeliveryPorts:
     """What all turns use. `note` counts an outcome."""
 
     queue: DeliveryQueue
@@ -71,11 +71,11 @@ class Tools:
 class Turn:
     """One turn of the webhook of a lease."""
 
-    def __init__(self, tools: Tools, lease: Lease) -> None:
-        self._tools = tools
+    def __init__(self, ports: DeliveryPorts, lease: Lease) -> None:
+        self._ports = ports
         self._lease = lease
         self._webhook = lease.webhook
-        self._ends_at = tools.clock.now() + timedelta(seconds=tools.limits.turn)
+        self._ends_at = ports.clock.now() + timedelta(seconds=ports.limits.turn)
         self.cursor = lease.webhook.last_event_id
         """Everything up to this event is done."""
 
@@ -95,19 +95,19 @@ class Turn:
                 return
 
     def _has_time(self) -> bool:
-        return self._tools.clock.now() < self._ends_at
+        return self._ports.clock.now() < self._ends_at
 
     def _may_deliver_events(self) -> bool:
         due = self._webhook.next_attempt_at
-        return self._webhook.disabled is None and (due is None or due <= self._tools.clock.now())
+        return self._webhook.disabled is None and (due is None or due <= self._ports.clock.now())
 
     async def _deliver_page(self) -> bool:
         """Deliver the next events. Return whether to go on."""
-        organization_id, limit = self._webhook.organization_id, self._tools.limits.page
-        head = (await self._tools.log.heads([organization_id]))[organization_id]
+        organization_id, limit = self._webhook.organization_id, self._ports.limits.page
+        head = (await self._ports.log.heads([organization_id]))[organization_id]
         if head.first_id - 1 > self.cursor:
             await self._miss(head.first_id - 1)
-        page = await self._tools.log.events(organization_id, self.cursor, limit)
+        page = await self._ports.log.events(organization_id, self.cursor, limit)
         stored = self.cursor
         for event in page:
             if any(each.matches(event) for each in self._webhook.subscriptions) and await self._may_see(event):
@@ -125,7 +125,7 @@ class Turn:
 
     async def _pass_by(self) -> None:
         """Store the cursor, behind events that are not subscribed to."""
-        _held(await self._tools.queue.move(self._lease, self.cursor, self._tools.until()))
+        _held(await self._ports.queue.move(self._lease, self.cursor, self._ports.until()))
         self._webhook = replace(self._webhook, retry_index=0, next_attempt_at=None)
 
     async def _miss(self, last: int) -> None:
@@ -133,18 +133,18 @@ class Turn:
         missed = Missed(self.cursor + 1, last)
         log.warning("webhook missed purged events", webhook=str(self._webhook.id), first=missed.first, last=last)
         self._webhook = replace(self._webhook, retry_index=0, next_attempt_at=None, missed=missed)
-        async with self._tools.transactions.transaction() as tx:
-            _held(await tx.webhook_queue.miss(self._lease, missed, self._tools.until()))
+        async with self._ports.transactions.transaction() as tx:
+            _held(await tx.webhook_queue.miss(self._lease, missed, self._ports.until()))
             tx.record(WebhookChanged(self._webhook, ("missed_events",)))
         self.cursor = last
 
     async def _deliver(self, event: Event) -> bool:
         """Attempt to deliver an event. Return whether it was successful."""
         delivery = await self._started(event.id, self._webhook.retry_index)
-        body = self._tools.payloads.event(event)
+        body = self._ports.payloads.event(event)
         outcome = await self._attempt(message_id(event.organization_id, event.id), body)
         if outcome.status is DeliveryStatus.SUCCESSFUL:
-            _held(await self._stored(lambda: self._tools.queue.succeed(self._lease, delivery, outcome)))
+            _held(await self._stored(lambda: self._ports.queue.succeed(self._lease, delivery, outcome)))
             self._webhook = replace(self._webhook, retry_index=0, next_attempt_at=None)
             self.cursor = event.id
             return True
@@ -155,7 +155,7 @@ class Turn:
     async def _failed(
         self, delivery: Delivery, outcome: Outcome, retry: Delivery | None, disabled: Disabled | None
     ) -> bool:
-        async with self._tools.transactions.transaction() as tx:
+        async with self._ports.transactions.transaction() as tx:
             held = await tx.webhook_queue.fail(self._lease, delivery, outcome, retry, disabled)
             if held and disabled is not None:
                 tx.record(self._disabled(disabled))
@@ -169,7 +169,7 @@ class Turn:
         """Return the next attempt, or the reason why there is none."""
         if outcome.response_status == GONE:
             return None, Disabled.GONE
-        delays = self._tools.limits.retry_after
+        delays = self._ports.limits.retry_after
         if delivery.retry_index >= len(delays):
             return None, Disabled.FAILING
         at = outcome.finished_at
@@ -185,24 +185,24 @@ class Turn:
 
     async def _deliver_requested(self) -> None:
         """Deliver what clients requested: one attempt each, whatever the state of the webhook."""
-        while self._has_time() and (delivery := await self._tools.queue.requested(self._lease)) is not None:
-            started = replace(delivery, status=DeliveryStatus.STARTED, started_at=self._tools.clock.now())
-            if await self._tools.queue.start(self._lease, started, self._tools.until()) is None:
+        while self._has_time() and (delivery := await self._ports.queue.requested(self._lease)) is not None:
+            started = replace(delivery, status=DeliveryStatus.STARTED, started_at=self._ports.clock.now())
+            if await self._ports.queue.start(self._lease, started, self._ports.until()) is None:
                 raise LeaseLost
             outcome = await self._outcome_of(delivery)
-            await self._stored(lambda: self._tools.queue.finish_requested(self._lease, started, outcome))  # noqa: B023
+            await self._stored(lambda: self._ports.queue.finish_requested(self._lease, started, outcome))  # noqa: B023
 
     async def _outcome_of(self, requested: Delivery) -> Outcome:
         if requested.event_id is None:
-            return await self._attempt(ping_id(requested.id), self._tools.payloads.ping(self._webhook, requested))
-        found = await self._tools.log.events(self._webhook.organization_id, requested.event_id - 1, 1)
+            return await self._attempt(ping_id(requested.id), self._ports.payloads.ping(self._webhook, requested))
+        found = await self._ports.log.events(self._webhook.organization_id, requested.event_id - 1, 1)
         if not found or found[0].id != requested.event_id or not await self._may_see(found[0]):
-            return Outcome(DeliveryStatus.FAILED, self._tools.clock.now(), 0.0, error=NOT_READABLE)
+            return Outcome(DeliveryStatus.FAILED, self._ports.clock.now(), 0.0, error=NOT_READABLE)
         id_ = message_id(self._webhook.organization_id, requested.event_id)
-        return await self._attempt(id_, self._tools.payloads.event(found[0]))
+        return await self._attempt(id_, self._ports.payloads.event(found[0]))
 
     async def _started(self, event_id: int, retry_index: int) -> Delivery:
-        now = self._tools.clock.now()
+        now = self._ports.clock.now()
         delivery = Delivery(
             uuid4(),
             self._webhook.id,
@@ -213,37 +213,37 @@ class Turn:
             started_at=now,
             status=DeliveryStatus.STARTED,
         )
-        started = await self._tools.queue.start(self._lease, delivery, self._tools.until())
+        started = await self._ports.queue.start(self._lease, delivery, self._ports.until())
         if started is None:
             raise LeaseLost
         return started
 
     async def _attempt(self, id_: str, body: str) -> Outcome:
-        tools = self._tools
-        outcome = await attempt(tools.outgoing, self._webhook, id_, body, tools.limits.timeout, tools.clock)
-        tools.note(outcome)
+        ports = self._ports
+        outcome = await attempt(ports.outgoing, self._webhook, id_, body, ports.limits.timeout, ports.clock)
+        ports.note(outcome)
         return outcome
 
     async def _stored(self, store: Callable[[], Awaitable[T]]) -> T:
         """Store a result, again and again while the store is unavailable and the lease holds: else the request is repeated."""
-        until = self._tools.until()
+        until = self._ports.until()
         while True:
             try:
                 return await store()
             except Unavailable:
-                if self._tools.clock.now() >= until:
+                if self._ports.clock.now() >= until:
                     raise
                 await asyncio.sleep(STORE_PAUSE)
 
     async def _disable(self, because: Disabled) -> None:
-        async with self._tools.transactions.transaction() as tx:
-            _held(await tx.webhook_queue.disable(self._lease, because, self._tools.clock.now()))
+        async with self._ports.transactions.transaction() as tx:
+            _held(await tx.webhook_queue.disable(self._lease, because, self._ports.clock.now()))
             tx.record(self._disabled(because))
 
     async def _may_see(self, event: Event) -> bool:
         """Return whether the webhook may see the event, by the rights of this moment."""
         user_id, channel_id = self._webhook.user_id, _channel_of(event)
-        channels = set() if channel_id is None else await self._tools.queue.readable(user_id, [channel_id])
+        channels = set() if channel_id is None else await self._ports.queue.readable(user_id, [channel_id])
         return _is_readable(event, user_id, channel_id, channels)
 
 

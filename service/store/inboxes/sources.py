@@ -8,12 +8,12 @@ from typing import Any
 
 from sqlalchemy import select, update
 
-from service.domain.inboxes.entities import Inbox, Session
+from service.domain.inboxes.entities import ContactSession, Inbox
 from service.store.inbox_tables import inbox_sessions, inboxes
 from service.store.inboxes.records import Records, entity_reader
 
 inbox_from = entity_reader(Inbox)
-_session = entity_reader(Session)
+_session = entity_reader(ContactSession)
 
 
 class StoredSources(Records):
@@ -38,16 +38,16 @@ class StoredSources(Records):
     async def change_inbox(self, inbox_id: int, values: Mapping[str, Any]) -> Inbox:
         return await self._update(inbox_from, inboxes, inbox_id, values)
 
-    async def session(self, session_id: int) -> Session | None:
+    async def session(self, session_id: int) -> ContactSession | None:
         return await self._one(_session, select(inbox_sessions).where(inbox_sessions.c.id == session_id))
 
-    async def session_in(self, inbox_id: int, source_id: str) -> Session | None:
+    async def session_in(self, inbox_id: int, source_id: str) -> ContactSession | None:
         here = inbox_sessions.c.inbox_id == inbox_id
         return await self._one(_session, select(inbox_sessions).where(here, inbox_sessions.c.source_id == source_id))
 
     async def sessions(
         self, account_id: int, *, source_id: str | None = None, contact_ids: Collection[int] | None = None
-    ) -> list[Session]:
+    ) -> list[ContactSession]:
         there = inbox_sessions.join(inboxes, inboxes.c.id == inbox_sessions.c.inbox_id)
         wanted = select(inbox_sessions).select_from(there).where(inboxes.c.account_id == account_id)
         if source_id is not None:
@@ -56,7 +56,7 @@ class StoredSources(Records):
             wanted = wanted.where(inbox_sessions.c.contact_id.in_(contact_ids))
         return await self._all(_session, wanted.order_by(inbox_sessions.c.id))
 
-    async def add_session(self, values: Mapping[str, Any]) -> Session:
+    async def add_session(self, values: Mapping[str, Any]) -> ContactSession:
         return await self._insert(_session, inbox_sessions, values)
 
     async def verify_session(self, session_id: int, at: datetime) -> None:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from prometheus_client import CollectorRegistry, generate_latest
 
 from service.domain.webhooks.deliverer import DeliveryCounts
-from service.domain.webhooks.ports import Figures
+from service.domain.webhooks.ports import WebhookStatistics
 from service.domain.webhooks.webhook import DeliveryStatus, Outcome
 from service.metrics.webhooks import WebhookMetrics
 
@@ -18,7 +18,7 @@ def test_outcomes_states_and_the_lag_are_exposed() -> None:
     registry.register(WebhookMetrics(counts))
     assert "conference_webhook_lag_seconds" not in generate_latest(registry).decode(), "not read yet"
     counts.note(Outcome(DeliveryStatus.FAILED, datetime.now(UTC), 0.1))
-    counts.figures = Figures(webhooks=5, failing=2, disabled=1, lag=12.5)
+    counts.statistics = WebhookStatistics(webhooks=5, failing=2, disabled=1, lag=12.5)
     lines = generate_latest(registry).decode().splitlines()
     for line in (
         'conference_webhook_deliveries_total{status="successful"} 0.0',

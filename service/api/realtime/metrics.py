@@ -13,7 +13,7 @@ BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 2.0, 5.0)
 """Seconds."""
 
 
-class RealtimeFigures(Collector):
+class RealtimeMetrics(Collector):
     """Open sockets and subscriptions, messages, and how long after the commit changes are sent."""
 
     def __init__(self) -> None:
