@@ -25,7 +25,12 @@ from service.domain.identifiers import read_uuid
 from service.domain.ports import LiveSummary, StreamLookup
 from service.domain.provider_errors import provider_errors
 from service.domain.status.refresh_schedule import RefreshSchedule
-from service.domain.status.stream_status import broadcast_began_ms, never_streamed, status_of
+from service.domain.status.stream_status import (
+    broadcast_began_ms,
+    never_streamed,
+    status_of,
+    until_next_second,
+)
 from service.domain.status.summaries import Summaries, SummaryLimits
 from service.domain.status.watched import Key, Snapshot, Watched
 
@@ -38,6 +43,8 @@ class BoardLimits:
     """The longest time between two refreshes of a channel."""
     refresh_together: int = 50
     """Channels refreshed at the same time, so that their counts share one round trip to Redis. More are split into groups."""
+    shortest_step: float = 0.1
+    """The shortest wait for a refresh that steps a countdown: the estimate stands still while the encoder sends nothing."""
     reload_every: float = 5.0
     """Between two reads of the channel's live input from the store. While it has none, it is read at every refresh."""
     recount_after: float = 0.05
@@ -311,7 +318,11 @@ class StatusBoard:
     def _publish(self, watched: Watched, state: InputState) -> None:
         """Publish the state at once, before the count is known. While there is nothing to watch, the count is 0."""
         watched.state = state
-        status = status_of(state, watched.snapshot.status, self._clock.now())
+        now = self._clock.now()
+        status = status_of(state, watched.snapshot.status, now)
+        if (step := until_next_second(status, state, now)) is not None:
+            # A countdown that steps with the refreshes only would be up to a second late.
+            watched.due = min(watched.due, self._loop.time() + max(step, self._limits.shortest_step))
         viewers = watched.snapshot.viewers if status.is_watchable else ViewerCount(0, self._clock.unix_ms())
         watched.publish(Snapshot(status, viewers))
 

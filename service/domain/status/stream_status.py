@@ -93,13 +93,23 @@ def status_of(state: InputState, before: StreamStatus | None, now: datetime) -> 
 def _countdown(state: InputState, before: StreamStatus | None, now: datetime) -> int:
     if state.is_watchable or not _is_coming(state):
         return 0
-    passed = max(0.0, (now - state.as_of).total_seconds())
     # At least 1: 0 would say that a player can play.
-    seconds = max(1, math.ceil(state.seconds_until_watchable - passed))
+    seconds = max(1, math.ceil(_estimate(state, now)))
     if before is not None and before.seconds_until_watchable > 0:
         # A countdown that rises again reads as a fault.
         seconds = min(seconds, before.seconds_until_watchable)
     return seconds
+
+
+def _estimate(state: InputState, now: datetime) -> float:
+    return state.seconds_until_watchable - max(0.0, (now - state.as_of).total_seconds())
+
+
+def until_next_second(status: StreamStatus, state: InputState, now: datetime) -> float | None:
+    """Return the seconds until the countdown of `status` steps down; None if it does not, unless the estimate changes."""
+    if status.seconds_until_watchable <= 1:
+        return None
+    return max(0.0, _estimate(state, now) - (status.seconds_until_watchable - 1))
 
 
 def _is_coming(state: InputState) -> bool:

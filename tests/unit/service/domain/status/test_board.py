@@ -150,6 +150,16 @@ async def test_a_drop_is_a_pause(tasks: Tasks) -> None:
     assert (watched.snapshot.status.is_connected, watched.snapshot.status.is_watchable) == (False, True)
 
 
+async def test_the_countdown_steps_at_its_second_and_not_on_the_timer(tasks: Tasks) -> None:
+    stage = await PublicStage(tasks).open()
+    stage.provider.connect(stage.uid)
+    stage.clock.advance(28.9)
+    watched = await stage.watch()
+    assert watched.snapshot.status.seconds_until_watchable == 2
+    stage.clock.advance(0.2)
+    await until(lambda: watched.snapshot.status.seconds_until_watchable == 1)
+
+
 async def test_the_countdown_runs_on_the_timer(tasks: Tasks) -> None:
     stage = await PublicStage(tasks, HURRIED).open()
     stage.provider.connect(stage.uid)

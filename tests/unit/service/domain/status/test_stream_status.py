@@ -9,7 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from providers.base import InputState, Phase
-from service.domain.status.stream_status import POLL_AT_THE_END_MS, STATES, StreamStatus, never_streamed, status_of
+from service.domain.status.stream_status import (
+    POLL_AT_THE_END_MS,
+    STATES,
+    StreamStatus,
+    never_streamed,
+    status_of,
+    until_next_second,
+)
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
@@ -38,6 +45,17 @@ def test_a_watchable_stream_counts_nothing_down_whatever_the_estimate() -> None:
 
 def test_part_seconds_are_rounded_up() -> None:
     assert shown(2.2).seconds_until_watchable == 3
+
+
+@pytest.mark.parametrize(
+    ("estimate", "before", "wait"),
+    [(2.2, None, 0.2), (5.0, None, 1.0), (3.5, 2.0, 2.5), (1.0, None, None), (0.2, None, None)],
+)
+def test_a_countdown_steps_when_the_estimate_falls_to_the_next_second(
+    estimate: float, before: float | None, wait: float | None
+) -> None:
+    status = shown(estimate, None if before is None else shown(before))
+    assert until_next_second(status, starting(estimate), NOW) == (None if wait is None else pytest.approx(wait))
 
 
 def test_an_old_estimate_has_been_running_since() -> None:
