@@ -60,9 +60,9 @@ def run(work: Coroutine[Any, Any, T]) -> T:
     """Run to the end, on uvloop where it is installed (8 to 40 % less CPU)."""
     factory = None
     if find_spec("uvloop"):
-        import uvloop
+        from service.concurrency.sendfile import SendfileLoop
 
-        factory = uvloop.new_event_loop
+        factory = SendfileLoop
     with asyncio.Runner(loop_factory=factory) as runner:
         return runner.run(work)
 

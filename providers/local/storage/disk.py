@@ -154,7 +154,7 @@ class DiskFiles:
         return (self._folder / name).open("rb")
 
     def sendfile(self, name: str, headers: Mapping[str, str]) -> web.StreamResponse:
-        """Let the kernel send the file: aiohttp's FileResponse uses sendfile(2)."""
+        """Let the kernel send the file: FileResponse uses the event loop's `sendfile`, where that is implemented."""
         return web.FileResponse(self._folder / name, headers=headers)
 
     def check(self) -> None:
