@@ -189,6 +189,9 @@ def test_every_documented_script_and_command_exists(checkout: Path, environment:
     for name, *options in (
         ("bench-status", "--rounds=1", "--requests=2000"),
         ("bench-heartbeats", "--seconds=1", "--rate=500"),
+        ("bench-viewers", "--seconds=1", "--visitors=1000", "--interval=1"),
+        ("bench-serving", "--requests=100", "--connections=4", "--megabytes=0.2"),
+        ("bench-countdown", "--gops=1", "--modes=low", "--most-error=20"),
     ):
         script = str(checkout / "scripts" / name)
         done = subprocess.run(
