@@ -81,7 +81,15 @@ class PositionStore(Protocol):
     """Up to where a reader has handled the reports in the logs: the events with a source."""
 
     async def unhandled(self, reader: str, limit: int) -> list[Event]:
-        """Return up to `limit` reports after the reader's positions, in order within each organization. Errors: Unavailable."""
+        """Return reports after the reader's positions, in order within each organization.
+
+        Args:
+            reader: The name of the reader.
+            limit: Reports to return at most.
+
+        Raises:
+            Unavailable: The store does not answer.
+        """
 
     async def move_position(self, reader: str, organization_id: UUID, event_id: int) -> None:
         """Move the reader's position in a log forward, after it has handled that event. Errors: Unavailable."""
@@ -104,9 +112,15 @@ class EventLog(Protocol):
     async def events(
         self, organization_id: UUID, after: int, limit: int, channels: Collection[str] = ()
     ) -> list[Event]:
-        """Return up to `limit` events with an id above `after`, in order; only those of `channels`, if any are named.
+        """Return the next events of an organization, in the order of their ids.
 
         No event with a smaller id appears later, in spite of concurrent writers.
+
+        Args:
+            organization_id: The organization.
+            after: The id of the last event that is not returned; 0 for the beginning.
+            limit: Events to return at most.
+            channels: Only events of these channels; all if it is empty.
         """
 
     async def heads(self, organization_ids: Collection[UUID]) -> dict[UUID, Head]:

@@ -16,12 +16,27 @@ class WebhookStore(Protocol):
     """Webhooks as clients manage them, and their deliveries as clients read them."""
 
     async def add_webhook(self, webhook: Webhook, most: int) -> bool:
-        """Store a webhook with its cursor at the end of the log. Return False if the organization has `most` of them."""
+        """Store a webhook with its cursor at the end of the log.
+
+        Args:
+            webhook: The new webhook.
+            most: Webhooks that an organization may have.
+
+        Returns:
+            False if the organization has that many already. Nothing is stored.
+        """
 
     async def webhooks(
         self, organization_id: UUID, user_id: UUID | None, request: PageRequest, *, of_organization: bool
     ) -> list[Webhook]:
-        """Return the webhooks of the user, and with `of_organization` those of the organization itself, oldest first."""
+        """Return webhooks, oldest first.
+
+        Args:
+            organization_id: Their organization.
+            user_id: The user whose webhooks are returned; None for those of no user.
+            request: The page.
+            of_organization: Whether to return the webhooks of the organization itself as well.
+        """
 
     async def webhook(self, organization_id: UUID, webhook_id: UUID) -> Webhook | None:
         """Return a webhook, or None."""
@@ -33,7 +48,15 @@ class WebhookStore(Protocol):
         """Delete a webhook and its deliveries. Return False if there is none."""
 
     async def add_delivery(self, delivery: Delivery, most: int) -> bool:
-        """Store a requested delivery. Return False if `most` of the webhook wait."""
+        """Store a requested delivery.
+
+        Args:
+            delivery: The delivery, which is not attempted yet.
+            most: Requested deliveries that may wait for one webhook.
+
+        Returns:
+            False if that many wait already. Nothing is stored.
+        """
 
     async def deliveries(self, webhook_id: UUID, status: DeliveryStatus | None, request: PageRequest) -> list[Delivery]:
         """Return deliveries, newest first."""
@@ -70,10 +93,16 @@ class DeliveryQueue(Protocol):
     async def lease(
         self, now: datetime, until: datetime, limit: int, organization_ids: Collection[UUID] | None = None
     ) -> list[Lease]:
-        """Reserve up to `limit` webhooks with work, those that waited longest first; optionally of some organizations only.
+        """Reserve webhooks with work, those that waited longest first.
 
         Work is: an event above the cursor that may be attempted now, or a requested delivery. What an expired lease has left
         behind is repaired: its started event delivery has failed, its started requested delivery waits again.
+
+        Args:
+            now: The time at which attempts are due and other leases have expired.
+            until: The time at which these leases expire.
+            limit: Webhooks to reserve at most.
+            organization_ids: Only webhooks of these organizations; None for all.
         """
 
     async def requested(self, lease: Lease) -> Delivery | None:
@@ -83,7 +112,16 @@ class DeliveryQueue(Protocol):
         """Return those channels that the user (None: every user of the organization) can read now, or could when deleted."""
 
     async def start(self, lease: Lease, delivery: Delivery, until: datetime) -> Delivery | None:
-        """Store that an attempt starts, and extend the lease. Return the delivery; its id may be that of a planned attempt."""
+        """Store that an attempt starts, and extend the lease.
+
+        Args:
+            lease: The lease of its webhook.
+            delivery: The attempt.
+            until: The time at which the lease expires now.
+
+        Returns:
+            The delivery as stored, with the id of the planned attempt if there was one. None if the lease was lost.
+        """
 
     async def move(self, lease: Lease, cursor: int, until: datetime) -> bool:
         """Set the cursor, end the attempts of the event before it, and extend the lease."""
@@ -100,7 +138,15 @@ class DeliveryQueue(Protocol):
     async def fail(
         self, lease: Lease, delivery: Delivery, outcome: Outcome, retry: Delivery | None, disabled: Disabled | None
     ) -> bool:
-        """Store the result of a failed event delivery, and its next attempt or that the webhook is disabled."""
+        """Store the result of a failed event delivery.
+
+        Args:
+            lease: The lease of its webhook.
+            delivery: The attempt that failed.
+            outcome: Its result.
+            retry: The next attempt; None if there is none.
+            disabled: Why the webhook is disabled by this failure; None if it is not.
+        """
 
     async def disable(self, lease: Lease, because: Disabled, at: datetime) -> bool:
         """Disable the webhook."""
