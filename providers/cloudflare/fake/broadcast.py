@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from providers.cloudflare.fake.config import Switches
-from providers.cloudflare.fake.state import MAX_HISTORY, Input, State, Status, Video
+from providers.cloudflare.fake.state import MAX_HISTORY, AccountState, Input, Status, Video
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ def drop(live: Input, now: datetime, reason: str = "client_disconnect") -> list[
 
 
 def end(
-    state: State, live: Input, now: datetime, switches: Switches, reason: str = "client_disconnect"
+    state: AccountState, live: Input, now: datetime, switches: Switches, reason: str = "client_disconnect"
 ) -> list[Notice]:
     """Disconnect the encoder and end the broadcast at once."""
     notices = drop(live, now, reason)
@@ -65,7 +65,7 @@ def errored(live: Input, now: datetime, code: str, message: str) -> list[Notice]
     return [Notice("live_input.errored", live.uid, now, detail)]
 
 
-def settle(state: State, now: datetime, switches: Switches) -> list[Notice]:
+def settle(state: AccountState, now: datetime, switches: Switches) -> list[Notice]:
     """Apply time-based changes: videos appear, reconnect windows expire, recordings become ready."""
     for live in state.inputs.values():
         _mint(state, live, now, switches)
@@ -87,7 +87,7 @@ def is_live(live: Input) -> bool:
     return live.video_uid is not None
 
 
-def _mint(state: State, live: Input, now: datetime, switches: Switches) -> None:
+def _mint(state: AccountState, live: Input, now: datetime, switches: Switches) -> None:
     wanted = live.recording.mode == "automatic" and switches.mint_video
     if live.connected_at is None or live.video_uid is not None or not wanted:
         return
@@ -108,7 +108,7 @@ def _mint(state: State, live: Input, now: datetime, switches: Switches) -> None:
     live.video_uid = video.uid
 
 
-def _finish(state: State, live: Input, lost: datetime, now: datetime, switches: Switches) -> None:
+def _finish(state: AccountState, live: Input, lost: datetime, now: datetime, switches: Switches) -> None:
     if live.video_uid is not None:
         video = state.videos[live.video_uid]
         video.state, video.modified = "inprogress", now

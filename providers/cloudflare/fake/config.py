@@ -19,7 +19,7 @@ MAX_BODY = 256 * 1024
 """Bytes of a request body."""
 
 
-class Clock(Protocol):
+class MovableClock(Protocol):
     """The fake's time; moved by `/__admin/advance`."""
 
     def now(self) -> datetime: ...

@@ -11,9 +11,9 @@ import structlog
 from aiohttp import ClientSession, web
 
 from providers.cloudflare.fake import admin, auth, delivery, inputs, notify, outputs, signing, videos
-from providers.cloudflare.fake.config import MAX_BODY, Clock, FakeConfig, OffsetClock
+from providers.cloudflare.fake.config import MAX_BODY, FakeConfig, MovableClock, OffsetClock
 from providers.cloudflare.fake.server_state import SERVER, ServerState
-from providers.cloudflare.fake.state import State
+from providers.cloudflare.fake.state import AccountState
 
 log = structlog.get_logger(__name__)
 
@@ -24,10 +24,12 @@ STOP_TIMEOUT = 2.0
 """Seconds open requests have when the server stops."""
 
 
-def make_app(config: FakeConfig | None = None, clock: Clock | None = None) -> web.Application:
+def make_app(config: FakeConfig | None = None, clock: MovableClock | None = None) -> web.Application:
     """Return the fake as an application. Its state advances only with requests; `serve` adds periodic updates."""
     config = config or FakeConfig()
-    server = ServerState(config, clock or OffsetClock(), State.load(config.state_file), config.switches.model_copy())
+    server = ServerState(
+        config, clock or OffsetClock(), AccountState.load(config.state_file), config.switches.model_copy()
+    )
     if config.live_webhook_url is not None:
         server.live_webhook = (config.live_webhook_url, config.live_webhook_secret)
     app = web.Application(middlewares=[auth.keep_time, auth.inject_faults, auth.guard_api], client_max_size=MAX_BODY)

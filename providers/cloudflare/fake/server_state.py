@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from aiohttp import ClientSession, web
 
 from providers.cloudflare.fake import broadcast
-from providers.cloudflare.fake.config import RATE_WINDOW, Clock, FakeConfig, Switches
+from providers.cloudflare.fake.config import RATE_WINDOW, FakeConfig, MovableClock, Switches
 from providers.cloudflare.fake.faults import Faults
-from providers.cloudflare.fake.state import Input, State, Video
+from providers.cloudflare.fake.state import AccountState, Input, Video
 
 NOT_FOUND = "Not Found: The requested resource or operation was not found."
 
@@ -56,8 +56,8 @@ class ServerState:
     """One fake account."""
 
     config: FakeConfig
-    clock: Clock
-    state: State
+    clock: MovableClock
+    state: AccountState
     switches: Switches
     faults: Faults = field(default_factory=Faults)
     rate: RateWindow = field(default_factory=RateWindow)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from providers.cloudflare.fake.config import Switches
-from providers.cloudflare.fake.state import Input, Output, Recording, Status, Video
+from providers.cloudflare.fake.state import Input, Output, RecordingOptions, Status, Video
 
 RTMPS_URL = "rtmps://live.cloudflare.com:443/live/"
 SRT_URL = "srt://live.cloudflare.com:778"
@@ -97,7 +97,7 @@ def video(each: Video, base: str) -> dict[str, Any]:
     }
 
 
-def _recording(recording: Recording) -> dict[str, Any]:
+def _recording(recording: RecordingOptions) -> dict[str, Any]:
     shape: dict[str, Any] = {
         "mode": recording.mode,
         "requireSignedURLs": recording.require_signed,

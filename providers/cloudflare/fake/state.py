@@ -23,7 +23,7 @@ class Status(BaseModel):
     last_seen: datetime
 
 
-class Recording(BaseModel):
+class RecordingOptions(BaseModel):
     """The `recording` member of a live input."""
 
     mode: str = "off"
@@ -68,7 +68,7 @@ class Input(BaseModel):
     enabled: bool = True
     low_latency: bool = False
     delete_after_days: int | None = None
-    recording: Recording = Field(default_factory=Recording)
+    recording: RecordingOptions = Field(default_factory=RecordingOptions)
     secrets: Secrets = Field(default_factory=Secrets)
     keys_rotated: datetime | None = None
     statuses: list[Status] = Field(default_factory=list)
@@ -126,7 +126,7 @@ class Request(BaseModel):
     made: datetime
 
 
-class State(BaseModel):
+class AccountState(BaseModel):
     """The whole account."""
 
     inputs: dict[str, Input] = Field(default_factory=dict)
@@ -136,7 +136,7 @@ class State(BaseModel):
     webhook: Webhook | None = None
 
     @classmethod
-    def load(cls, path: Path | None) -> State:
+    def load(cls, path: Path | None) -> AccountState:
         """Return the state stored in `path`, or a new one."""
         if path is None or not path.exists():
             return cls()
