@@ -84,6 +84,10 @@ async def watch(live: Service, browser: Browser, take: Take) -> None:
     await visitor.press("button")
     await visitor.plays_on()
     await take("recording")
+    (made,) = await live.recordings(channel)
+    await browser.open(f"{live.base}/watch/{live.organization}/recordings/{made['uid']}")
+    await browser.until("return document.getElementById('recording').readyState > 1")
+    await take("recording-page")
     await browser.open(f"{live.base}/watch/{live.organization}/nothing")
     await take("nothing")
 

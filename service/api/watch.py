@@ -6,6 +6,7 @@ without a live input have no page (`domain/streams/public_info.py`).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from html import escape
 from urllib.parse import urlsplit
 
@@ -58,17 +59,18 @@ def routes(public_info: PublicStreamInfo, origin: Origin) -> list[web.RouteDef]:
             organization, channel = (read_uuid(request.match_info[name]) for name in ("organization_id", "channel_id"))
             showing = await public_info.of(organization, channel)
         except NotFound:
-            return _page(404, "No stream", "", NOTHING, policy())
+            return page(404, "No stream", "", NOTHING, policy())
         url = f"{origin.of(request)}/watch/{organization}/{channel}"
         title = escape(showing.name)
         about = f'<p class="about" dir="auto">{escape(showing.description)}</p>' if showing.description else ""
         body = WATCHING.format(organization=organization, channel=channel, title=title, about=about)
-        return _page(200, title, preview(showing, url), body, policy(showing.playback.hls))
+        return page(200, title, preview(showing, url), body, policy(showing.playback.hls))
 
     return [web.get(PATH + slash, watch) for slash in ("", "/")]
 
 
-def _page(status: int, title: str, meta: str, body: str, csp: str) -> web.Response:
+def page(status: int, title: str, meta: str, body: str, csp: str) -> web.Response:
+    """Return a page of visitors. `meta`: more elements of its head. Texts are escaped."""
     headers = {"Cache-Control": "no-cache", "Content-Security-Policy": csp, "X-Content-Type-Options": "nosniff"}
     text = PAGE.format(title=title, meta=meta, body=body)
     return web.Response(status=status, text=text, content_type="text/html", headers=headers)
@@ -79,15 +81,20 @@ def preview(showing: PublicInfo, url: str) -> str:
 
     The first image is the live thumbnail. It returns 404 while nothing is live; previews then use the recording's or none.
     """
-    properties = [("og:type", "video.other"), ("og:title", showing.name), ("og:url", url)]
-    if showing.description:
-        properties.append(("og:description", showing.description[:MAX_DESCRIPTION]))
     pictures = [showing.playback.thumbnail, *([showing.recording.playback.thumbnail] if showing.recording else [])]
+    return link_preview(showing.name, showing.description, pictures, url)
+
+
+def link_preview(name: str, description: str, pictures: Sequence[str], url: str) -> str:
+    """Return the tags of a video with this name, description and these pictures."""
+    properties = [("og:type", "video.other"), ("og:title", name), ("og:url", url)]
+    if description:
+        properties.append(("og:description", description[:MAX_DESCRIPTION]))
     for picture in pictures:
         properties += [
             ("og:image", picture),
             ("og:image:type", "image/jpeg"),
-            ("og:image:alt", f"A picture of {showing.name}"),
+            ("og:image:alt", f"A picture of {name}"),
         ]
     lines = [f'<meta property="{name}" content="{escape(value)}">' for name, value in properties]
     return "\n".join([*lines, '<meta name="twitter:card" content="summary_large_image">'])

@@ -72,7 +72,7 @@ def _lasts(request: web.Request, response: web.StreamResponse) -> bool:
 GUESSABLE = ("/api/pub/public/", "/watch/", "/public/api/")
 """Prefixes of public paths that contain an id which opens something."""
 
-GUESSED = ("channel_id", "inbox_identifier")
+GUESSED = ("channel_id", "inbox_identifier", "recording_uid")
 """These ids."""
 
 CREDENTIALS = ("Authorization", "api_access_token", "api-access-token")

@@ -19,6 +19,8 @@ PICKER = (
     "picker.js",
     *(f"picker/{name}.js" for name in ("card", "control", "directory", "frame", "keys", "look", "pace", "view")),
 )
+RECORDING = "recording.js"
+"""Of the page of a recording; with modules of the studio."""
 PICTURE = "picture.js"
 """Files of the picker and the studio."""
 
@@ -104,7 +106,7 @@ def _read(name: str) -> bytes:
 def routes() -> list[web.RouteDef]:
     """Return the routes of all files."""
     kinds = [
-        ((*PLAYER, *PICKER, *STUDIO, PICTURE), "text/javascript", CURRENT),
+        ((*PLAYER, *PICKER, *STUDIO, RECORDING, PICTURE), "text/javascript", CURRENT),
         (STYLES, "text/css", CURRENT),
         (ICONS, "image/svg+xml", CURRENT),
         (OLD_ICONS, "image/x-icon", CURRENT),

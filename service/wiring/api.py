@@ -30,6 +30,7 @@ from service.api import (
     users,
     visitors,
     watch,
+    watch_recording,
     webhook_docs,
     webhooks,
 )
@@ -50,6 +51,7 @@ from service.domain.conversation.messages import Messages
 from service.domain.guess_limits import Guesses
 from service.domain.health.stream_health import StreamDiagnostics
 from service.domain.streams.public_info import PublicStreamInfo
+from service.domain.streams.public_recordings import PublicRecordings
 from service.domain.streams.queries import StreamQueries
 from service.domain.streams.recordings import Recordings
 from service.domain.streams.sessions import Sessions
@@ -79,6 +81,7 @@ class ApiDependencies:
     recordings: Recordings
     health: StreamDiagnostics
     public_info: PublicStreamInfo
+    public_recordings: PublicRecordings
     members: Members
     messages: Messages
     joined: JoinedChannels
@@ -114,6 +117,7 @@ def build_app(deps: ApiDependencies) -> web.Application:
     app.add_routes(web_files.routes())
     app.add_routes(index.routes())
     app.add_routes(watch.routes(deps.public_info, deps.origin))
+    app.add_routes(watch_recording.routes(deps.public_recordings, deps.origin))
     app.add_routes(studio.routes(deps.public_info))
     if deps.metrics_are_public:
         app.add_routes(health.metrics_routes(deps.registry, deps.scraped))

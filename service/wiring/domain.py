@@ -43,6 +43,7 @@ from service.domain.inboxes.ports import AttachmentFiles
 from service.domain.outgoing import Outgoing
 from service.domain.status.board import StatusBoard
 from service.domain.streams.public_info import PublicStreamInfo
+from service.domain.streams.public_recordings import PublicRecordings
 from service.domain.streams.queries import StreamQueries
 from service.domain.streams.recording_retention import KeepLimits, RecordingRetention
 from service.domain.streams.recordings import Recordings
@@ -191,6 +192,7 @@ async def assembled(ports: Ports) -> AsyncIterator[Conference]:
             recordings=recordings,
             health=StreamDiagnostics(streams, audience),
             public_info=public_info,
+            public_recordings=PublicRecordings(store.accounts, store.channels, queries),
             members=members,
             messages=messages,
             joined=joined,

@@ -131,6 +131,7 @@ def files() -> list[str]:
         *web_files.PLAYER,
         *web_files.PICKER,
         *web_files.STUDIO,
+        web_files.RECORDING,
         web_files.PICTURE,
         *web_files.STYLES,
         *web_files.ICONS,
@@ -165,3 +166,57 @@ async def test_the_elements_are_small(api: Api, names: tuple[str, ...], most: in
         async with api.client.get(f"/{name}", headers={"Accept-Encoding": "gzip"}) as response:
             size += int(response.headers["Content-Length"])
     assert 0 < size < most
+
+
+async def recorded(api: Api, **channel: Any) -> tuple[str, str]:
+    """Return a channel's id and the uid of its recording."""
+    made, stream = await streaming(api, **channel)
+    api.provider.connect(stream["stream_uid"])
+    api.provider.make_watchable(stream["stream_uid"])
+    recording = api.provider.end(stream["stream_uid"])
+    assert recording is not None
+    return made, recording.uid
+
+
+async def test_the_page_of_a_recording_has_its_name_its_date_and_a_preview_for_links(api: Api) -> None:
+    channel, uid = await recorded(api)
+    details = {"name": 'Q&A <"recorded">', "description": "With Ada", "thumbnail_time": 0}
+    path = f"{api.base}/conference/recorded_streams/{uid}"
+    async with api.client.patch(path, headers=api.auth, json=details) as response:
+        assert response.status == 200
+        created = (await response.json())["created"]
+    for slash in ("", "/"):
+        status, text, policy = await page(api, f"/watch/{api.organization}/recordings/{uid}{slash}")
+        assert status == 200
+    assert '<h1 dir="auto">Q&amp;A &lt;&quot;recorded&quot;&gt;</h1>' in text
+    assert f'<time datetime="{created}">' in text and f'href="/watch/{api.organization}/{channel}"' in text
+    playback = api.provider.playback(uid)
+    assert f'data-hls="{playback.hls}"' in text
+    assert f'og:image" content="{playback.thumbnail}?time=0s"' in text
+    assert "unsafe" not in policy and "media-src 'self' blob: https://watch.example.com" in policy
+    assert not re.search(r"<script>|<style|\son\w+=|\sstyle=", text)
+
+
+async def test_recordings_of_private_and_deleted_channels_and_deleted_recordings_have_no_page(api: Api) -> None:
+    _, private = await recorded(api, name="Silent", is_private=True)
+    channel, uid = await recorded(api)
+    other = await api.organization_beside()
+    path = f"/watch/{api.organization}/recordings"
+    assert (await page(api, f"{path}/{uid}"))[0] == 200
+    missing = [
+        f"{path}/{private}",
+        f"{path}/{'0' * 32}",
+        f"{path}/none",
+        f"/watch/{other.organization}/recordings/{uid}",
+    ]
+    missing.append(f"/watch/{uuid4()}/recordings/{uid}")
+    for each in missing:
+        status, text, _ = await page(api, each)
+        assert status == 404 and "There is no recording here." in text and "Silent" not in text
+    async with api.client.delete(f"{api.base}/channels/{channel}", headers=api.auth) as response:
+        assert response.status == 204
+    assert (await page(api, f"{path}/{uid}"))[0] == 404
+    _, deleted = await recorded(api, name="Again")
+    async with api.client.delete(f"{api.base}/conference/recorded_streams/{deleted}", headers=api.auth) as response:
+        assert response.status == 204
+    assert (await page(api, f"{path}/{deleted}"))[0] == 404

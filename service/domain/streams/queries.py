@@ -170,12 +170,18 @@ class StreamQueries:
         Raises:
             NotFound: There is no such recording, or the client may not see it.
         """
+        return await self.visible_recording(client.organization.id, client.user_id, uid)
+
+    async def visible_recording(
+        self, organization_id: UUID, user_id: UUID | None, uid: str
+    ) -> tuple[ListedRecording, UUID]:
+        """Return a recording and its channel, as `recording` does for a client that is this user, or the organization."""
         try:
-            with provider_errors(client.organization.id):
+            with provider_errors(organization_id):
                 recording = await self._provider.recording(uid)
         except RecordingNotFound:
             raise NotFound from None
-        channel_id = await self._claims.channel_of_input(client.organization.id, recording.input_uid, client.user_id)
+        channel_id = await self._claims.channel_of_input(organization_id, recording.input_uid, user_id)
         shown = await self._with_details([recording])
         if channel_id is None or not shown:
             raise NotFound

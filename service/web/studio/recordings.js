@@ -17,10 +17,12 @@ const PAGE_SIZE = 6;
 const REFRESHES_AFTER_END_MS = [1_000, 3_000, 8_000];
 const NOTHING = "No recordings yet. Each broadcast is listed here after it ends.";
 
-export function recordingsPanel({ api, id, signal }) {
+export function recordingsPanel({ api, id, isPrivate, signal }) {
   let cursor = null;
+  /** The page of a recording; the media of a private channel, which has no page. */
+  const linkTo = ({ uid, playback }) => (isPrivate ? playback.hls : `${location.origin}/watch/${api.organization}/recordings/${uid}`);
   const list = h("ul", { class: "recordings", "aria-label": "Recordings" });
-  const rows = new Rows(list, (recording) => recording.uid, row);
+  const rows = new Rows(list, (recording) => recording.uid, (recording) => row(recording, linkTo(recording)));
   const nothing = h("p", { class: "soft" }, NOTHING);
   const older = h("button", { onclick: () => goTo(older.value) }, "Older");
   const newest = h("button", { onclick: () => goTo(null) }, "Newest");
@@ -59,7 +61,7 @@ export function recordingsPanel({ api, id, signal }) {
   return { element: panel({ title: "Recordings" }, list, nothing, pages), nudge };
 }
 
-function row(recording) {
+function row(recording, link) {
   const when = dateTime(recording.created);
   const picture = h("img", { src: recording.thumbnail, alt: "", loading: "lazy", onerror: () => picture.remove() });
   const facts = h("p", { class: "soft facts" });
@@ -69,7 +71,7 @@ function row(recording) {
     {},
     h("div", { class: "picture" }, icon("camera"), picture),
     h("div", { class: "grow" }, h("h3", {}, moment(recording.created, when)), facts),
-    h("div", { class: "tools" }, play, copyButton("link to the recording (HLS)", () => recording.playback.hls, "Copy link")),
+    h("div", { class: "tools" }, play, copyButton("link to the recording", () => link, "Copy link")),
   );
   const update = ({ duration: seconds, size, input }) => {
     const known = [
