@@ -70,6 +70,10 @@ its members.
 and `/<uid>/thumbnails/thumbnail.jpg?width=&height=&fit=`, for the uid of a live input (404 while nothing is live) and
 of a recording.
 
+These addresses need no credentials, also those of a private channel: the API returns them only to its members and to
+tokens without a user, but they play for everyone who has them. They do not expire: they last as long as the live input
+or the recording. The playlists of a live broadcast of the local provider contain its recording's uid.
+
 ### Status
 
 `stream_status` and `stream_viewer_count` need no credentials, also for a private channel, because its player polls
