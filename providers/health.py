@@ -129,7 +129,7 @@ class InputHealth:
     """What is known of what comes in on a live input.
 
     `measured`: this provider measures at all. `connected`: an encoder sends now; when not, the rest is of the last one of the
-    broadcast that still runs. `measured_at` is None before the first measurement. `encoder`: its name as it told it.
+    broadcast that still runs. `measured_at` is None before the first measurement. `encoder`: the name that the encoder sent.
     `low_latency`: viewers are to see it within a second or two. `passthrough`: they can get it as it comes in.
     `refusal`: the last encoder that was refused for what it sends, until one is accepted. `recording` is None where the provider
     does not say, and while nothing is on air.

@@ -15,7 +15,7 @@ WELL_PAST, WELL_PAST_SECONDS = 1.5, 1.0
 
 ASSUMED_FRAME_RATE = 30.0
 NEVER_ZERO = 0.05
-"""Seconds still told when the estimate has run out: only being watchable makes the countdown 0."""
+"""Seconds reported when the estimate has run out: only being watchable makes the countdown 0."""
 
 
 def seconds_until_watchable(known_interval: float | None, media_seconds: float, frame_rate: float | None) -> float:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
+from datetime import datetime
 
 from prometheus_client import Counter, Histogram
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
+
+from service.clock import Clock
 
 BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 2.0, 5.0)
 """Seconds."""
@@ -16,7 +18,8 @@ BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 2.0, 5.0)
 class RealtimeMetrics(Collector):
     """Open sockets and subscriptions, messages, and how long after the commit changes are sent."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
         self.open: Callable[[], tuple[int, int]] = lambda: (0, 0)
         """Returns the open sockets and their subscriptions."""
         self._changes = Counter("conference_socket_changes", "Change messages sent.", registry=None)
@@ -33,7 +36,7 @@ class RealtimeMetrics(Collector):
     def delivered(self, messages: int, created_at: datetime) -> None:
         """Count the messages of an event."""
         self._changes.inc(messages)
-        self._delay.observe(max(0.0, (datetime.now(UTC) - created_at).total_seconds()))
+        self._delay.observe(max(0.0, (self._clock.now() - created_at).total_seconds()))
 
     def replayed(self) -> None:
         """Count the message of an event that was missed."""

@@ -55,7 +55,7 @@ class Realtime:
     def __init__(self, ports: RealtimePorts, limits: SocketLimits | None = None) -> None:
         self.limits = limits = limits or SocketLimits()
         self.log = ports.log
-        self.metrics = RealtimeMetrics()
+        self.metrics = RealtimeMetrics(ports.clock)
         self.metrics.open = lambda: (self.connections, self.subscriptions)
         self._ports = ports
         self._rooms: dict[UUID, Room] = {}
