@@ -1,13 +1,18 @@
-"""The metrics of the local provider: encoders, broadcasts and transcoders."""
+"""The metrics of the local provider: encoders, broadcasts, transcoders and recordings."""
 
 from __future__ import annotations
 
 from providers.base import MetricKind, ProviderMetric
 from providers.local.ingest.limits import IngestCounters
+from providers.local.storage.recordings import RecordingCatalog
 
 
 def local_metrics(
-    ingest: IngestCounters, broadcasts: int, transcodes: int, certificate_expires: float | None = None
+    ingest: IngestCounters,
+    broadcasts: int,
+    transcodes: int,
+    recordings: RecordingCatalog,
+    certificate_expires: float | None = None,
 ) -> list[ProviderMetric]:
     """Return the metrics. `broadcasts` and `transcodes` are the numbers that run now, `certificate_expires` is in Unix seconds."""
     expiry = "conference_certificate_expiry_timestamp_seconds"
@@ -18,6 +23,8 @@ def local_metrics(
         _gauge("conference_publishers", "Encoders that publish.", ingest.publishers),
         _gauge("conference_broadcasts", "Running broadcasts.", broadcasts),
         _gauge("conference_transcodes", "Running transcoders.", transcodes),
+        _gauge("conference_recordings", "Finished recordings.", len(recordings)),
+        _gauge("conference_recordings_bytes", "Bytes of the finished recordings.", recordings.size),
         _counter("conference_ingest_bytes", "Bytes received from encoders.", ingest.bytes_in),
         _counter("conference_skipped_messages", "RTMP messages that were not read.", ingest.skipped),
         ProviderMetric(

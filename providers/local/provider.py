@@ -314,10 +314,11 @@ class LocalProvider:
             listener(event)
 
     def metrics(self) -> list[ProviderMetric]:
-        """Return what is counted of encoders, broadcasts and transcoders, and when the certificate expires."""
+        """Return what is counted of encoders, broadcasts, transcoders and recordings, and when the certificate expires."""
         certificate = self._config.certificate
         expires = None if certificate is None else expires_at(self._config.tls, str(certificate))
-        return local_metrics(self._ingest.counters, len(self._broadcasts), self._transcoding.slots.used, expires)
+        transcodes = self._transcoding.slots.used
+        return local_metrics(self._ingest.counters, len(self._broadcasts), transcodes, self._recordings, expires)
 
 
 def _new_key() -> str:

@@ -84,17 +84,21 @@ class RecordingCatalog:
     def __init__(self) -> None:
         self._by_uid: dict[str, StoredRecording] = {}
         self._keys: dict[InputUid, list[Key]] = {}
+        self.size = 0
+        """Bytes of all recordings."""
 
     def add(self, recording: StoredRecording) -> None:
         """Add a recording, or replace the one with its uid."""
         self.remove(recording.uid)
         self._by_uid[recording.uid] = recording
+        self.size += recording.size
         insort(self._keys.setdefault(recording.input_uid, []), recording.key)
 
     def remove(self, uid: str) -> None:
         """Remove a recording, if it is there."""
         recording = self._by_uid.pop(uid, None)
         if recording is not None:
+            self.size -= recording.size
             self._keys[recording.input_uid].remove(recording.key)
 
     def find(self, uid: str) -> StoredRecording | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -56,6 +57,16 @@ def test_adding_a_recording_again_replaces_it() -> None:
     catalogue.add(recording(1))
     catalogue.add(recording(1, minutes=5))
     assert [each.created for each in catalogue.page("input")] == [NOON + timedelta(minutes=5)]
+
+
+def test_the_size_of_all_recordings_follows_each_change() -> None:
+    catalog = RecordingCatalog()
+    for each in (recording(1), recording(2), replace(recording(1), size=300)):
+        catalog.add(each)
+    assert (len(catalog), catalog.size) == (2, 1300)
+    for uid in (recording(2).uid, recording(2).uid):
+        catalog.remove(uid)
+    assert ([each.size for each in catalog], catalog.size) == ([300], 300)
 
 
 def test_a_removed_recording_is_not_found() -> None:
