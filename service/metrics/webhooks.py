@@ -24,7 +24,7 @@ class WebhookMetrics(Collector):
             outcomes.add_metric([status.value], number)
         yield outcomes
         if (statistics := self._counts.statistics) is not None:
-            lag = "Age of the oldest event that waits for its delivery to a webhook, in seconds."
+            lag = "Seconds for which the longest waiting webhook has been due without a deliverer."
             yield GaugeMetricFamily("conference_webhook_lag_seconds", lag, statistics.lag)
             states = GaugeMetricFamily("conference_webhooks", "Webhooks by state.", labels=["state"])
             working = statistics.webhooks - statistics.failing - statistics.disabled

@@ -2,18 +2,34 @@
 
     lease (FOR UPDATE SKIP LOCKED) ─▶ start ─▶ the request, with no transaction open ─▶ succeed or fail ─▶ … ─▶ release
 
-A lease is a token and a time. Each write names the token: a process that lost its lease changes nothing any more.
+A lease is a token and a time, which is PostgreSQL's where the nodes share it: their clocks may differ. Each write names the
+token: a process that lost its lease changes nothing any more.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import ColumnElement, and_, delete, exists, false, func, or_, select, true, update
+from sqlalchemy import (
+    ColumnElement,
+    DateTime,
+    Interval,
+    and_,
+    case,
+    delete,
+    exists,
+    false,
+    func,
+    literal,
+    or_,
+    select,
+    true,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.domain.webhooks.ports import Lease, WebhookStatistics
@@ -22,7 +38,7 @@ from service.store.connections import Connections
 from service.store.conversation_tables import former_members, members
 from service.store.events import event_heads, events
 from service.store.statements import values_of
-from service.store.tables import channels, users
+from service.store.tables import UtcDateTime, channels, users
 from service.store.webhook_tables import UNFINISHED, webhook_deliveries, webhooks
 from service.store.webhooks import ATTEMPTS, delivery_from, no_retry, webhook_from
 
@@ -72,22 +88,21 @@ class StoredQueue:
         return await self._database.read(query)
 
     async def lease(
-        self, now: datetime, until: datetime, limit: int, organization_ids: Collection[UUID] | None = None
+        self, now: datetime, duration: timedelta, limit: int, organization_ids: Collection[UUID] | None = None
     ) -> list[Lease]:
         due = or_(webhooks.c.next_attempt_at.is_(None), webhooks.c.next_attempt_at <= now)
-        free = or_(webhooks.c.leased_until.is_(None), webhooks.c.leased_until < now)
-        work = [free, or_(_REQUESTED, and_(webhooks.c.disabled.is_(None), due, _BEHIND))]
+        work = [or_(_REQUESTED, and_(webhooks.c.disabled.is_(None), due, _BEHIND))]
         if organization_ids is not None:
             work.append(webhooks.c.organization_id.in_(organization_ids))
         wanted = select(webhooks.c.id).where(*work).order_by(webhooks.c.last_turn_at.asc().nulls_first()).limit(limit)
 
         async def query(connection: AsyncConnection) -> bool:
-            return (await connection.execute(wanted.limit(1))).first() is not None
+            return (await connection.execute(wanted.where(_free(connection)).limit(1))).first() is not None
 
         async def change(connection: AsyncConnection) -> list[Lease]:
-            locked = wanted.with_for_update(of=webhooks, skip_locked=True)
+            locked = wanted.where(_free(connection)).with_for_update(of=webhooks, skip_locked=True)
             ids = list((await connection.execute(locked)).scalars())
-            return [await _reserve(connection, each, until) for each in ids]
+            return [await _reserve(connection, each, duration) for each in ids]
 
         if not await self._database.read(query):  # nearly always: a write would wait for its turn
             return []
@@ -116,7 +131,7 @@ class StoredQueue:
 
         return await self._database.read(query)
 
-    async def start(self, lease: Lease, delivery: Delivery, until: datetime) -> Delivery | None:
+    async def start(self, lease: Lease, delivery: Delivery, duration: timedelta) -> Delivery | None:
         waiting = (
             update(webhook_deliveries)
             .where(_planned(delivery))
@@ -125,7 +140,7 @@ class StoredQueue:
         )
 
         async def change(connection: AsyncConnection) -> Delivery | None:
-            if not await _renew(connection, lease, until):
+            if not await _renew(connection, lease, duration):
                 return None
             planned = (await connection.execute(waiting)).scalar_one_or_none()
             if planned is not None:
@@ -135,19 +150,19 @@ class StoredQueue:
 
         return await self._database.write(change)
 
-    async def move(self, lease: Lease, cursor: int, until: datetime) -> bool:
-        return await self._moved(lease, until, last_event_id=cursor)
+    async def move(self, lease: Lease, cursor: int, duration: timedelta) -> bool:
+        return await self._moved(lease, duration, last_event_id=cursor)
 
-    async def miss(self, lease: Lease, missed: Missed, until: datetime) -> bool:
+    async def miss(self, lease: Lease, missed: Missed, duration: timedelta) -> bool:
         values = {"last_event_id": missed.last, "missed_first": missed.first, "missed_last": missed.last}
-        return await self._moved(lease, until, **values)
+        return await self._moved(lease, duration, **values)
 
-    async def _moved(self, lease: Lease, until: datetime, **values: Any) -> bool:
+    async def _moved(self, lease: Lease, duration: timedelta, **values: Any) -> bool:
         """Set the cursor to behind the event that waits for its next attempt, if there is one."""
 
         async def change(connection: AsyncConnection) -> bool:
             await connection.execute(no_retry(lease.webhook.id))
-            return await _renew(connection, lease, until, **values, **FRESH)
+            return await _renew(connection, lease, duration, **values, **FRESH)
 
         return await self._database.write(change)
 
@@ -194,16 +209,7 @@ class StoredQueue:
         await self._database.write(change)
 
     async def statistics(self, now: datetime) -> WebhookStatistics:
-        oldest = (
-            select(events.c.created_at)
-            .where(events.c.organization_id == webhooks.c.organization_id, events.c.id > webhooks.c.last_event_id)
-            .order_by(events.c.id)
-            .limit(1)
-            .correlate(webhooks)
-            .scalar_subquery()
-        )
         enabled = webhooks.c.disabled.is_(None)
-        behind = select(func.min(oldest)).where(enabled, _BEHIND)
         numbers = select(
             func.count(),
             func.count().filter(enabled, webhooks.c.retry_index > 0),
@@ -212,7 +218,8 @@ class StoredQueue:
 
         async def query(connection: AsyncConnection) -> WebhookStatistics:
             total, failing, disabled = (await connection.execute(numbers)).one()
-            since = (await connection.execute(behind)).scalar_one()
+            untaken = select(func.min(_untaken_since(now, _free(connection))))
+            since = (await connection.execute(untaken)).scalar_one()
             lag = 0.0 if since is None else max(0.0, (now - since).total_seconds())
             return WebhookStatistics(total, failing, disabled, lag)
 
@@ -236,6 +243,47 @@ class StoredQueue:
         return await self._database.write(change)
 
 
+def _present(connection: AsyncConnection) -> ColumnElement[datetime]:
+    """Return the time by the clock that all deliverers share: that of PostgreSQL; with SQLite that of the only machine."""
+    if connection.dialect.name == "postgresql":
+        return func.clock_timestamp(type_=DateTime(timezone=True))
+    return literal(datetime.now(UTC), UtcDateTime())
+
+
+def _end(connection: AsyncConnection, duration: timedelta) -> ColumnElement[datetime]:
+    """Return when a lease of this duration expires."""
+    if connection.dialect.name == "postgresql":
+        return _present(connection) + literal(duration, Interval())
+    return literal(datetime.now(UTC) + duration, UtcDateTime())
+
+
+def _free(connection: AsyncConnection) -> ColumnElement[bool]:
+    """Return the condition for a webhook that is leased to no deliverer."""
+    return or_(webhooks.c.leased_until.is_(None), webhooks.c.leased_until < _present(connection))
+
+
+def _untaken_since(now: datetime, free: ColumnElement[bool]) -> ColumnElement[datetime]:
+    """Return since when each webhook without a deliverer is due.
+
+    That is the time of the oldest event, of the planned retry or of the end of the last turn, the latest of them.
+    """
+    oldest = (
+        select(events.c.created_at)
+        .where(events.c.organization_id == webhooks.c.organization_id, events.c.id > webhooks.c.last_event_id)
+        .order_by(events.c.id)
+        .limit(1)
+        .correlate(webhooks)
+        .scalar_subquery()
+    )
+    due = func.coalesce(webhooks.c.next_attempt_at, oldest).label("due")
+    waiting = (
+        select(due, webhooks.c.last_turn_at)
+        .where(webhooks.c.disabled.is_(None), free, _BEHIND, or_(due.is_(None), due <= now))
+        .subquery()
+    )
+    return case((waiting.c.last_turn_at > waiting.c.due, waiting.c.last_turn_at), else_=waiting.c.due)
+
+
 def _planned(delivery: Delivery) -> ColumnElement[bool]:
     """Return the condition for the row of this attempt, if it was stored before: a retry, or a request."""
     if delivery.is_requested:
@@ -248,11 +296,11 @@ def _planned(delivery: Delivery) -> ColumnElement[bool]:
     )
 
 
-async def _reserve(connection: AsyncConnection, webhook_id: UUID, until: datetime) -> Lease:
+async def _reserve(connection: AsyncConnection, webhook_id: UUID, duration: timedelta) -> Lease:
     """Reserve a webhook whose row is locked."""
     token = uuid4()
     here = webhooks.c.id == webhook_id
-    await connection.execute(update(webhooks).where(here).values(lease=token, leased_until=until))
+    await connection.execute(update(webhooks).where(here).values(lease=token, leased_until=_end(connection, duration)))
     await _repair(connection, webhook_id)
     row = (await connection.execute(select(webhooks, _OWNER).where(here))).mappings().one()
     return Lease(webhook_from(row), token, row["user_id"] is None or row["active_owner"] is not None)
@@ -266,8 +314,8 @@ async def _repair(connection: AsyncConnection, webhook_id: UUID) -> None:
     await connection.execute(update(webhook_deliveries).where(*started).values(status=_PENDING))
 
 
-async def _renew(connection: AsyncConnection, lease: Lease, until: datetime, **values: Any) -> bool:
-    return await _change(connection, lease, {"leased_until": until, **values})
+async def _renew(connection: AsyncConnection, lease: Lease, duration: timedelta, **values: Any) -> bool:
+    return await _change(connection, lease, {"leased_until": _end(connection, duration), **values})
 
 
 async def _change(connection: AsyncConnection, lease: Lease, values: dict[str, Any]) -> bool:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 import pytest
@@ -300,15 +300,33 @@ async def test_statistics_count_what_waits_and_old_deliveries_are_purged(url: st
         await node.post(organization_id, 1)
         counts = node.deliverer.counts
         await until(
-            lambda: (
-                counts.statistics is not None and (counts.statistics.failing, counts.statistics.lag > 0) == (1, True)
-            )
+            lambda: counts.statistics is not None and (counts.statistics.failing, counts.statistics.lag) == (1, 0.0)
         )
         queue = node.store.webhook_queue
         assert await queue.purge_deliveries(webhook.created_at, 10) == 0
         assert await queue.purge_deliveries(datetime.now(UTC), 10) == 1, "not the one that waits"
         left = await node.store.webhooks.deliveries(webhook.id, None, PageRequest(10))
         assert [(each.status, each.retry_index) for each in left] == [(DeliveryStatus.PENDING, 1)]
+
+
+async def test_the_lag_is_the_services_and_not_that_of_an_endpoint(url: str) -> None:
+    async with running(url) as node, receiving() as receiver:
+        organization_id = await organization_in(node.store)
+        webhook = await hook(node.store, organization_id, receiver)
+        await node.deliverer.aclose()
+        await node.post(organization_id, 1)
+        queue = node.store.webhook_queue
+        soon = datetime.now(UTC) + timedelta(seconds=90)
+        assert 80 < (await queue.statistics(soon)).lag < 120, "no process takes the delivery"
+        (lease,) = await queue.lease(datetime.now(UTC), timedelta(minutes=1), 1)
+        assert (await queue.statistics(soon)).lag == 0.0, "its endpoint has it"
+        assert await queue.lease(datetime.now(UTC) + timedelta(hours=1), timedelta(minutes=1), 1) == [], (
+            "a node whose clock is fast takes no lease of another"
+        )
+        await queue.release(lease, soon)
+        assert (await queue.statistics(soon)).lag == 0.0, "it waits since the end of the last turn"
+        assert 50 < (await queue.statistics(soon + timedelta(minutes=1))).lag < 70
+        assert lease.webhook.id == webhook.id
 
 
 def test_the_delays_are_those_of_the_documentation() -> None:

@@ -117,7 +117,7 @@ class Deliverer:
             self._behind |= organization_ids or set()
             return
         ports = self._ports
-        for lease in await ports.queue.lease(ports.clock.now(), ports.until(), room, organization_ids):
+        for lease in await ports.queue.lease(ports.clock.now(), ports.duration, room, organization_ids):
             name = f"webhook {lease.webhook.id}"
             self._turns[lease.webhook.id] = self._spawn(self._turn(lease), name=name)
 
@@ -141,7 +141,7 @@ class Deliverer:
 
     async def _release(self, lease: Lease) -> None:
         """End the lease, also after an outage of the store; otherwise its webhook would wait until it expires."""
-        until = self._ports.until()
+        until = self._ports.clock.now() + self._ports.duration
         while True:
             try:
                 return await self._ports.queue.release(lease, self._ports.clock.now())

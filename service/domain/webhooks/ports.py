@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -76,7 +76,11 @@ class Lease:
 
 @dataclass(frozen=True, slots=True)
 class WebhookStatistics:
-    """All webhooks at one time. `lag` is the age of the oldest event that waits for a delivery, in seconds."""
+    """All webhooks at one time.
+
+    `lag`: seconds for which the longest waiting webhook has been due without a deliverer. A webhook that waits for its retry or
+    for the answer of its endpoint does not count: that is its endpoint's delay, not the service's.
+    """
 
     webhooks: int
     failing: int
@@ -91,9 +95,11 @@ class DeliveryQueue(Protocol):
         """Return the organizations with a webhook that is not disabled."""
 
     async def lease(
-        self, now: datetime, until: datetime, limit: int, organization_ids: Collection[UUID] | None = None
+        self, now: datetime, duration: timedelta, limit: int, organization_ids: Collection[UUID] | None = None
     ) -> list[Lease]:
         """Reserve webhooks with work, those that waited longest first.
+
+        `duration`: how long, by the clock of the store, so that nodes need not agree on the time. `now`: to compare with due times.
 
         Work is: an event above the cursor that may be attempted now, or a requested delivery. What an expired lease has left
         behind is repaired: its started event delivery has failed, its started requested delivery waits again.
@@ -111,7 +117,7 @@ class DeliveryQueue(Protocol):
     async def readable(self, user_id: UUID | None, channel_ids: Collection[UUID]) -> set[UUID]:
         """Return those channels that the user (None: every user of the organization) can read now, or could when deleted."""
 
-    async def start(self, lease: Lease, delivery: Delivery, until: datetime) -> Delivery | None:
+    async def start(self, lease: Lease, delivery: Delivery, duration: timedelta) -> Delivery | None:
         """Store that an attempt starts, and extend the lease.
 
         Args:
@@ -123,10 +129,10 @@ class DeliveryQueue(Protocol):
             The delivery as stored, with the id of the planned attempt if there was one. None if the lease was lost.
         """
 
-    async def move(self, lease: Lease, cursor: int, until: datetime) -> bool:
+    async def move(self, lease: Lease, cursor: int, duration: timedelta) -> bool:
         """Set the cursor, end the attempts of the event before it, and extend the lease."""
 
-    async def miss(self, lease: Lease, missed: Missed, until: datetime) -> bool:
+    async def miss(self, lease: Lease, missed: Missed, duration: timedelta) -> bool:
         """Set the cursor behind these events, and store that they were purged before their delivery."""
 
     async def finish_requested(self, lease: Lease, delivery: Delivery, outcome: Outcome) -> bool:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TypeVar
 from uuid import UUID, uuid4
 
@@ -64,8 +64,10 @@ class DeliveryPorts:
     clock: Clock
     note: Callable[[Outcome], None]
 
-    def until(self) -> datetime:
-        return self.clock.now() + timedelta(seconds=self.limits.lease)
+    @property
+    def duration(self) -> timedelta:
+        """How long a lease holds from its last extension."""
+        return timedelta(seconds=self.limits.lease)
 
 
 class Turn:
@@ -125,7 +127,7 @@ class Turn:
 
     async def _pass_by(self) -> None:
         """Store the cursor, behind events that are not subscribed to."""
-        _held(await self._ports.queue.move(self._lease, self.cursor, self._ports.until()))
+        _held(await self._ports.queue.move(self._lease, self.cursor, self._ports.duration))
         self._webhook = replace(self._webhook, retry_index=0, next_attempt_at=None)
 
     async def _miss(self, last: int) -> None:
@@ -134,7 +136,7 @@ class Turn:
         log.warning("webhook missed purged events", webhook=str(self._webhook.id), first=missed.first, last=last)
         self._webhook = replace(self._webhook, retry_index=0, next_attempt_at=None, missed=missed)
         async with self._ports.transactions.transaction() as tx:
-            _held(await tx.webhook_queue.miss(self._lease, missed, self._ports.until()))
+            _held(await tx.webhook_queue.miss(self._lease, missed, self._ports.duration))
             tx.record(WebhookChanged(self._webhook, ("missed_events",)))
         self.cursor = last
 
@@ -187,7 +189,7 @@ class Turn:
         """Deliver what clients requested: one attempt each, whatever the state of the webhook."""
         while self._has_time() and (delivery := await self._ports.queue.requested(self._lease)) is not None:
             started = replace(delivery, status=DeliveryStatus.STARTED, started_at=self._ports.clock.now())
-            if await self._ports.queue.start(self._lease, started, self._ports.until()) is None:
+            if await self._ports.queue.start(self._lease, started, self._ports.duration) is None:
                 raise LeaseLost
             outcome = await self._outcome_of(delivery)
             await self._stored(lambda: self._ports.queue.finish_requested(self._lease, started, outcome))  # noqa: B023
@@ -213,7 +215,7 @@ class Turn:
             started_at=now,
             status=DeliveryStatus.STARTED,
         )
-        started = await self._ports.queue.start(self._lease, delivery, self._ports.until())
+        started = await self._ports.queue.start(self._lease, delivery, self._ports.duration)
         if started is None:
             raise LeaseLost
         return started
@@ -226,7 +228,7 @@ class Turn:
 
     async def _stored(self, store: Callable[[], Awaitable[T]]) -> T:
         """Store a result, again and again while the store is unavailable and the lease holds: else the request is repeated."""
-        until = self._ports.until()
+        until = self._ports.clock.now() + self._ports.duration
         while True:
             try:
                 return await store()
