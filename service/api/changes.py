@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from service.api import channels, joined, members, messages, notifications, webhooks
+from service.api import channels, conference, joined, members, messages, notifications, webhooks
 from service.api.channels import channel_answer
 from service.api.event_forms import (
     ACTIVE_CONFERENCES,
@@ -24,7 +24,7 @@ from service.api.joined import joined_answer
 from service.api.members import member_answer
 from service.api.message_schemas import message_answer
 from service.api.notifications import settings_answer
-from service.api.stream_changes import describe_stream
+from service.api.stream_changes import describe_stream, stream_of_changed_channel
 from service.api.webhook_schemas import webhook_answer
 from service.domain.entities import Channel, ChannelType, Joined, Member
 from service.domain.events.changes import (
@@ -121,12 +121,14 @@ def _channel_changed(change: ChannelChanged) -> Iterator[NewEvent]:
     before, channel = change.before, change.channel
     if readers(before) == readers(channel):
         yield from _of_lists(channel, Action.CHANGED, some(channel_answer(channel), ("id", *change.fields)))
+        yield from stream_of_changed_channel(change)
         return
     # It leaves the view of its audience until now, and enters that of the new one. For its members it stays a joined channel.
     yield of_channel(before, channels.PATH, Action.REMOVED, channel.id, None)
     yield of_channel(channel, channels.PATH, Action.ADDED, channel.id, whole(channel_answer(channel)))
     private = replace(channel, is_private=True)
     yield _of_joined(private, Action.CHANGED, some(channel_answer(channel), ("id", *change.fields)))
+    yield from stream_of_changed_channel(change)
 
 
 def _member_added(channel: Channel, member: Member) -> Iterator[NewEvent]:
@@ -155,6 +157,8 @@ def _member_removed(change: MemberRemoved) -> Iterator[NewEvent]:
     if channel.is_private:
         path = _in(channel, channels.PATH)
         yield of_user(channel.organization_id, user_id, path, Action.REMOVED, channel.id, None)
+        if change.stream_uid is not None:
+            yield of_user(channel.organization_id, user_id, conference.STREAMS, Action.REMOVED, change.stream_uid, None)
     yield of_user(channel.organization_id, user_id, joined.JOINED, Action.REMOVED, channel.id, None)
     yield from _of_lists(channel, Action.CHANGED, _member_count(channel))
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 
 from providers.base import EventKind, InputUid, ProviderEvent
 from service.api import conference, recordings, stream_health, stream_sessions
 from service.api.conference import CONFERENCE, listed_stream_answer, stream_answer
-from service.api.event_forms import Resource, of_channel, of_place, some, whole
+from service.api.event_forms import Resource, of_channel, of_place, readers, some, whole
 from service.api.public_schemas import PATH as PUBLIC
 from service.api.public_schemas import STATUS
 from service.api.public_stream import status_members
@@ -18,6 +19,7 @@ from service.api.stream_sessions import session_answer
 from service.domain.entities import OwnedStream
 from service.domain.events.changes import (
     BroadcastReported,
+    ChannelChanged,
     FindingBegan,
     FindingEnded,
     RecordingAdded,
@@ -81,6 +83,22 @@ def describe_stream(change: StreamChange) -> Iterator[NewEvent]:
         case SessionChanged(place, session, fields):
             changed = some(session_answer(session), ("id", *fields))
             yield of_place(place, stream_sessions.SESSIONS, Action.CHANGED, session.id, changed)
+
+
+def stream_of_changed_channel(change: ChannelChanged) -> Iterator[NewEvent]:
+    """Yield the events of the channel's row in the list of streams: it is renamed, or its readers change."""
+    before, channel, uid, listed = change.before, change.channel, change.stream_uid, change.stream
+    if uid is None:
+        return
+    if readers(before) == readers(channel):
+        if before.name != channel.name:
+            renamed = {"uid": uid, "channel_name": channel.name}
+            yield of_channel(channel, conference.STREAMS, Action.CHANGED, uid, renamed)
+        return
+    yield of_channel(before, conference.STREAMS, Action.REMOVED, uid, None)
+    if listed is not None and listed.stream.uid == uid:
+        row = replace(listed, stream=replace(listed.stream, channel_name=channel.name))
+        yield of_channel(channel, conference.STREAMS, Action.ADDED, uid, whole(listed_stream_answer(row)))
 
 
 def _broadcast_reported(change: BroadcastReported) -> Iterator[NewEvent]:

@@ -146,6 +146,7 @@ async def assembled(ports: Ports) -> AsyncIterator[Conference]:
             store.accounts, store.accounts, clock, VisitorLimits(*_new_visitor_bucket(ports))
         ).open()
 
+        channels.read_streams(queries.stream_of)
         channels.on_delete(streams.end)
         channels.on_delete(purge.channel_deleted)
         purge.start()

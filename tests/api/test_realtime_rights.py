@@ -105,6 +105,41 @@ async def test_private_channels_are_in_the_list_of_members_only(api: Api, ada: P
         assert (await of_bob.change())["resource_id"] == news
 
 
+async def test_the_list_of_streams_follows_the_names_and_the_readers_of_channels(
+    api: Api, ada: Person, bob: Person
+) -> None:
+    path, channel = f"{api.base}/conference/streams", await ada.channel("Before")
+    stream = await ada.made(f"channels/{channel}/conference/create_stream")
+    await ada.made(f"channels/{channel}/members", {"member_id": bob.id})
+    async with socket_of(api.client) as hers, socket_of(api.client) as guests:
+        stranger = await new_user(api, "Eve")
+        await hers.subscribed(path, bob.token)
+        await guests.subscribed(path, stranger.token)
+        await ada.patch(f"channels/{channel}", {"name": "After"})
+        renamed = {"uid": stream["stream_uid"], "channel_name": "After"}
+        for each in (hers, guests):
+            change = await each.change()
+            assert (change["action"], change["resource_id"], change["resource"]) == (
+                "changed",
+                stream["stream_uid"],
+                renamed,
+            )
+        await ada.patch(f"channels/{channel}", {"is_private": True})
+        assert [each["action"] for each in await hers.changes(2)] == ["removed", "added"]
+        assert (await guests.change())["action"] == "removed"
+        await ada.patch(f"channels/{channel}", {"is_private": False, "name": "Open"})
+        added = await guests.change()
+        listed = (await stranger.seen("conference/streams"))["results"][0]
+        assert (added["action"], added["resource"]) == ("added", listed)
+        assert [each["action"] for each in await hers.changes(2)] == ["removed", "added"]
+        await ada.patch(f"channels/{channel}", {"is_private": True})
+        assert [each["action"] for each in await hers.changes(2)] == ["removed", "added"]
+        assert (await guests.change())["action"] == "removed"
+        await ada.delete(f"channels/{channel}/members/{bob.id}")
+        left = await hers.change()
+        assert (left["action"], left["resource_id"]) == ("removed", stream["stream_uid"])
+
+
 async def test_a_revoked_token_ends_its_subscriptions(api: Api, ada: Person) -> None:
     channel = await ada.channel()
     path = f"{api.base}/channels/{channel}/messages"

@@ -5,21 +5,25 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
 import structlog
 
+from providers.base import InputUid
 from service.clock import Clock
 from service.domain.access import enter, only_admin, only_admin_or_organization
 from service.domain.accounts import Identity
 from service.domain.conversation.channel_pages import page_of_channels
 from service.domain.entities import Channel, ChannelType, Member
-from service.domain.errors import DomainError, Invalid, NotFound
+from service.domain.errors import DomainError, Invalid, NotFound, Unavailable
 from service.domain.events.changes import ChannelAdded, ChannelChanged, ChannelRemoved
 from service.domain.events.ports import Transaction, Transactions
 from service.domain.paging import Page, PageRequest
 from service.domain.ports import ChannelStore, DirectoryStore, StreamListener
+
+if TYPE_CHECKING:
+    from service.domain.streams.queries import ListedStream
 
 log = structlog.get_logger(__name__)
 
@@ -37,6 +41,9 @@ MAX_FIRST_MEMBERS = 500
 
 NO_MEMBER = "A private channel needs at least one member."
 UNKNOWN_USER = 'Invalid pk "{}" - object does not exist.'
+
+StreamRow = Callable[[Channel], Awaitable["ListedStream | None"]]
+"""Returns the channel's row in the organization's list of streams; None if it has no live input. Errors: Unavailable."""
 
 DeleteListener = Callable[[UUID], Awaitable[None]]
 """Called with the id of a channel that was just deleted, to end its stream. It may raise a DomainError; it is repeated later."""
@@ -77,6 +84,11 @@ class Channels:
         self._directory = directory
         self._listeners: list[StreamListener] = []
         self._delete_listeners: list[DeleteListener] = []
+        self._stream_row: StreamRow | None = None
+
+    def read_streams(self, stream_row: StreamRow) -> None:
+        """Use `stream_row` for the events of channels that enter the view of other users."""
+        self._stream_row = stream_row
 
     def listen(self, listener: StreamListener) -> None:
         """Call `listener` from now on, after every channel that is created or deleted."""
@@ -168,6 +180,7 @@ class Channels:
             changed["type"] = _type(entry.channel.type, changed["is_private"])
         if not changed:
             return await self.get(client.organization.id, channel_id)
+        stream = await self._stream(entry.channel) if "is_private" in changed else None
         async with self._transactions.transaction() as tx:
             before = await tx.channels.channel(client.organization.id, channel_id)
             if before is None or not await tx.channels.change_channel(channel_id, changed, self._clock.now()):
@@ -175,8 +188,18 @@ class Channels:
             after = await tx.channels.channel(client.organization.id, channel_id)
             if after is None:
                 raise NotFound
-            tx.record(ChannelChanged(before, after, (*changed, "updated_at")))
+            uid = await stream_uid(tx, channel_id)
+            tx.record(ChannelChanged(before, after, (*changed, "updated_at"), uid, stream))
         return after
+
+    async def _stream(self, channel: Channel) -> ListedStream | None:
+        if self._stream_row is None:
+            return None
+        try:
+            return await self._stream_row(channel)
+        except Unavailable as failure:  # the channel can be changed nevertheless
+            log.warning("stream of a changed channel not read", channel=str(channel.id), reason=str(failure))
+            return None
 
     async def delete(self, client: Identity, channel_id: UUID) -> None:
         """Delete a channel and end its stream; its recordings are kept. Raise NotFound, or Forbidden if the client is no admin."""
@@ -197,6 +220,12 @@ class Channels:
     def _notify(self, channel: Channel) -> None:
         for listener in self._listeners:
             listener(channel.organization_id, channel.id)
+
+
+async def stream_uid(tx: Transaction, channel_id: UUID) -> InputUid | None:
+    """Return the channel's live input, or None."""
+    claim = await tx.claims.claimed(channel_id)
+    return None if claim is None else claim.uid
 
 
 async def first_members(tx: Transaction, channel: Channel) -> Sequence[Member]:

@@ -9,7 +9,7 @@ from uuid import UUID
 from service.clock import Clock
 from service.domain.access import enter, only_admin, only_self
 from service.domain.accounts import Identity
-from service.domain.conversation.channels import require_known
+from service.domain.conversation.channels import require_known, stream_uid
 from service.domain.conversation.ports import MemberChanges, MemberStore
 from service.domain.entities import ChannelType, Member, NotificationSettings, NotifyMode
 from service.domain.errors import Forbidden, Invalid, NotFound
@@ -93,7 +93,7 @@ class Members:
                 raise NotFound
             channel = await tx.channels.channel(client.organization.id, channel_id)
             if channel is not None:
-                tx.record(MemberRemoved(channel, user_id))
+                tx.record(MemberRemoved(channel, user_id, await stream_uid(tx, channel_id)))
 
     async def appoint(self, organization_id: UUID, channel_id: UUID, user_id: UUID) -> Member:
         """Make a user an admin, and a member before if needed. For operators: access is not checked.

@@ -19,6 +19,7 @@ from service.domain.status.stream_status import StreamStatus
 from service.domain.webhooks.webhook import Webhook
 
 if TYPE_CHECKING:  # these modules record these changes
+    from service.domain.streams.queries import ListedStream
     from service.domain.streams.recording_details import ListedRecording
     from service.domain.streams.sessions import StreamSession
 
@@ -49,9 +50,13 @@ class ChannelAdded:
 
 @dataclass(frozen=True, slots=True)
 class ChannelChanged:
+    """`stream_uid`: the channel's live input. `stream`: its row in the organization's list; None if it could not be read."""
+
     before: Channel
     channel: Channel
     fields: tuple[str, ...]
+    stream_uid: InputUid | None = None
+    stream: ListedStream | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +81,11 @@ class MemberChanged:
 
 @dataclass(frozen=True, slots=True)
 class MemberRemoved:
+    """`stream_uid`: the channel's live input."""
+
     channel: Channel
     user_id: UUID
+    stream_uid: InputUid | None = None
 
 
 @dataclass(frozen=True, slots=True)

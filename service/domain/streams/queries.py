@@ -101,6 +101,14 @@ class StreamQueries:
         page = await owned(request)
         return Page(await self._listed(page.items, phases or {}), page.next, page.previous)
 
+    async def stream_of(self, channel: Channel) -> ListedStream | None:
+        """Return the channel's row in the list, or None if it has no live input."""
+        claim = await self._claims.claimed(channel.id)
+        if claim is None or claim.uid is None:
+            return None
+        found = await self._listed([OwnedStream(channel.id, channel.name, claim.uid, claim.created_at)], {})
+        return found[0] if found else None
+
     def _all_in(self, states: Set[Phase]) -> dict[InputUid, Phase] | None:
         """Return all inputs in these states, by uid; None if the provider does not know them, or there are too many."""
         if not states <= ON_AIR:
