@@ -94,7 +94,7 @@ async def test_what_is_searched_in_vain_is_said_and_undone_with_one_button(live:
         await builder.until("facts.titles.length === 1")
         await builder.set("picker.focus()")
         await builder.keys("x")
-        seen = await builder.until("facts.message.startsWith('There is no stream')")
+        seen = await builder.until("facts.said.startsWith('There is no stream')")  # a refresh may show it before
         assert seen["message"] == seen["said"] == "There is no stream with “x” in its name."
         await builder.click(".reset")
         await builder.until("facts.titles.length === 1 && facts.search === ''")

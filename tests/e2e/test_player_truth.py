@@ -128,8 +128,8 @@ async def test_in_low_latency_a_player_that_is_a_little_behind_catches_up(live: 
     await live.push(stream)
     async with embedded(browser, live, channel) as visitor:
         await visitor.plays_on()
-        await browser.run(VIDEO + "video.currentTime -= 2.5; window.rates = new Set();")
-        await browser.run(VIDEO + "video.addEventListener('ratechange', () => rates.add(video.playbackRate))")
+        notes = "window.rates = new Set(); video.addEventListener('ratechange', () => rates.add(video.playbackRate));"
+        await browser.run(VIDEO + notes + "video.currentTime -= 2.5;")
         await browser.until("return [...rates].some((rate) => rate > 1)")
         await browser.until(VIDEO + "return video.playbackRate === 1 && !video.paused", timeout=90)
         assert await browser.run("return Math.max(...rates)") <= 1.1
