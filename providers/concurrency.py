@@ -1,4 +1,4 @@
-"""Two mechanisms for concurrent work that decide nothing about the product: single flight and the token bucket.
+"""Mechanisms for concurrent work that decide nothing about the product: single flight, the token bucket, and rounds.
 
 They stand here because providers need them too, and `providers` never imports `service`.
 """
@@ -6,11 +6,34 @@ They stand here because providers need them too, and `providers` never imports `
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Hashable
 from typing import Generic, TypeVar
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
+
+PAUSE_SECONDS = 1.0
+"""A round that comes later than this says that the process was paused."""
+
+
+async def rounds(interval: float) -> AsyncGenerator[tuple[float, bool], None]:
+    """Yield about every `interval` seconds, for checks of deadlines.
+
+    After a pause of the process (SIGSTOP, a suspended machine, a blocked event loop) every deadline has passed, while the bytes
+    that would have prevented it wait unread: uvloop runs timers before it reads sockets. Such a round must close nothing; the one
+    after it is an ordinary one again, also if it is late.
+
+    Yields:
+        The event loop's time, and whether the process was paused before this round.
+    """
+    loop = asyncio.get_running_loop()
+    paused = False
+    while True:
+        before = loop.time()
+        await asyncio.sleep(interval)
+        now = loop.time()
+        paused = not paused and now - before > interval + PAUSE_SECONDS
+        yield now, paused
 
 
 class SingleFlight(Generic[K, V]):

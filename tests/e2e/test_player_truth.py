@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 from typing import Any
 
 import pytest
 
+from providers.local.ingest.limits import IngestLimits
 from tests.e2e.browser import Browser
 from tests.e2e.service import Service
 from tests.e2e.visitor import Visitor, embedded
@@ -55,6 +57,7 @@ async def test_playback_resumes_after_the_service_was_unavailable(own: Service, 
     if how == "frozen":
         assert own.process is not None
         own.process.send_signal(signal.SIGSTOP)
+        frozen = asyncio.get_running_loop().time()
     else:
         await own.kill()
     await visitor.until("facts.badge === 'Trying to reconnect…' && facts.tone.includes('quiet') && facts.lost")
@@ -68,6 +71,8 @@ async def test_playback_resumes_after_the_service_was_unavailable(own: Service, 
     assert [shown for shown in claims if shown[2].startswith("Live")] == []  # for five seconds without a new picture
 
     if how == "frozen":
+        # Longer than an encoder may be silent: its bytes wait, and it must not be disconnected.
+        await asyncio.sleep(frozen + IngestLimits().idle_timeout + 3 - asyncio.get_running_loop().time())
         own.process.send_signal(signal.SIGCONT)  # type: ignore[union-attr]
     else:
         await own.start()

@@ -16,6 +16,7 @@ from typing import Any
 import structlog
 
 from providers.base import Spawn
+from providers.concurrency import rounds
 from providers.heap import give_back_memory
 from providers.local.ingest.connection import EncoderConnection
 from providers.local.ingest.connection_summary import ConnectionSummary
@@ -223,17 +224,15 @@ class IngestServer:
             client.close()
 
     async def _sweep(self) -> None:
-        loop = asyncio.get_running_loop()
-        trimmed = loop.time()
-        while True:
-            await asyncio.sleep(self.limits.sweep_interval)
-            now = loop.time()
+        trimmed = asyncio.get_running_loop().time()
+        async for now, paused in rounds(self.limits.sweep_interval):
             self._unpublished.summarize(now)
             if self._ended >= self.limits.trim_after and now >= trimmed + self.limits.trim_interval:
                 self._ended, trimmed = 0, now
                 # A burst of handshakes leaves a fragmented heap, which the C library keeps.
                 give_back_memory()
-            self._check(now)
+            if not paused:
+                self._check(now)
 
     def _check(self, now: float) -> None:
         for connection in list(self._connections):

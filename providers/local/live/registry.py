@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 import structlog
 
 from providers.base import EventKind, InputUid, LatencyMode, Phase, ProviderEvent, Spawn
+from providers.concurrency import rounds
 from providers.health import RecordingState
 from providers.local.live.admission import require_open, require_target
 from providers.local.live.context import SessionContext
@@ -233,9 +234,9 @@ class BroadcastRegistry:
 
     async def watch(self) -> None:
         """Check every session at each CHECK_INTERVAL, until cancelled."""
-        while True:
-            await asyncio.sleep(CHECK_INTERVAL)
-            self.check()
+        async for _, paused in rounds(CHECK_INTERVAL):
+            if not paused:
+                self.check()
 
     def check(self) -> None:
         """Check every session once. A session that fails is ended alone: the others must not stop with it."""

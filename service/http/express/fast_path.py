@@ -30,6 +30,7 @@ from itertools import islice
 from types import MappingProxyType
 
 from providers.base import Spawn
+from providers.concurrency import rounds
 from service.http.express.connection import FastPathConnection
 from service.http.express.limits import FastPathLimits
 from service.http.express.request_reader import RequestReader
@@ -104,11 +105,10 @@ class FastPath:
                 connection.abort()
 
     async def _sweep(self) -> None:
-        while True:
-            await asyncio.sleep(self.limits.sweep_every)
-            self.now = asyncio.get_running_loop().time()
-            for connection in list(self._connections):
-                connection.close_if_late(self.now)
+        async for now, paused in rounds(self.limits.sweep_every):
+            self.now = now
+            for connection in [] if paused else list(self._connections):
+                connection.close_if_late(now)
 
     def wire(self, reply: WireReply) -> bytes:
         """Return the response with the headers that are on every response."""

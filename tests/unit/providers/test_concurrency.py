@@ -1,13 +1,15 @@
-"""Single flight and the token bucket."""
+"""Single flight, the token bucket, and rounds."""
 
 from __future__ import annotations
 
 import asyncio
 import math
+import time
+from contextlib import aclosing
 
 import pytest
 
-from providers.concurrency import SingleFlight, TokenBucket
+from providers.concurrency import PAUSE_SECONDS, SingleFlight, TokenBucket, rounds
 from service.concurrency.tasks import Tasks
 from tests.waiting import until
 
@@ -134,3 +136,26 @@ def test_tokens_over_a_cap_are_discarded() -> None:
 def test_a_bucket_without_a_limit_never_runs_empty(moment: float) -> None:
     bucket = TokenBucket(math.inf, math.inf, now=0.0)
     assert [bucket.acquire(moment) for _ in range(3)] == [0.0] * 3
+
+
+async def test_only_the_first_round_after_a_pause_of_the_process_says_so() -> None:
+    seen: list[bool] = []
+    async with aclosing(rounds(0.01)) as each:
+        async for _, paused in each:
+            seen.append(paused)
+            if len(seen) == 1:
+                asyncio.get_running_loop().call_soon(time.sleep, PAUSE_SECONDS + 0.1)
+            if len(seen) == 3:
+                break
+    assert seen == [False, True, False]
+
+
+async def test_a_process_that_is_always_late_still_has_ordinary_rounds() -> None:
+    seen: list[bool] = []
+    async with aclosing(rounds(0.01)) as each:
+        async for _, paused in each:
+            seen.append(paused)
+            asyncio.get_running_loop().call_soon(time.sleep, PAUSE_SECONDS + 0.1)
+            if len(seen) == 3:
+                break
+    assert seen == [False, True, False]
