@@ -15,6 +15,7 @@ INPUT_MEMBERS = {
 }  # fmt: skip
 RECORDING_MEMBERS = {
     "uid", "thumbnail", "created", "modified", "size", "duration", "input", "playback", "meta", "stream_session_id",
+    "description", "thumbnail_time", "is_pinned",
 }  # fmt: skip
 LISTED_MEMBERS = {
     "channel", "channel_name", "created", "uid", "rtmps_url", "view_url", "thumbnail", "state", "viewer_count",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import warnings
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -73,8 +75,12 @@ class Node:
 
     async def kill(self) -> None:
         """Take the store away first, so that nothing can be written any more: leases and started deliveries stay as they are."""
-        await self.store.aclose()
-        await self.stop()
+        with warnings.catch_warnings():
+            # The connections that were in use are dropped, not closed.
+            warnings.simplefilter("ignore", ResourceWarning)
+            await self.store.aclose()
+            await self.stop()
+            gc.collect()
 
     async def post(self, organization_id: UUID, number: int) -> None:
         event = NewEvent(
