@@ -1,12 +1,14 @@
-"""What a process and its children cost, from /proc (proc(5))."""
+"""What a process and its children cost, from its CPU clock and /proc (proc(5))."""
 
 from __future__ import annotations
 
-import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
-TICKS = os.sysconf("SC_CLK_TCK")
+SCHEDULED = 2
+"""The kind of a process's clock that counts nanoseconds on a processor (Linux, CPUCLOCK_SCHED)."""
+
 KIB = 1024
 
 
@@ -19,12 +21,12 @@ def family(pid: int) -> Iterator[int]:
 
 
 def cpu_seconds(pids: list[int]) -> float:
-    """Return the total user and system time of these processes, in seconds."""
-    total = 0
-    for pid in pids:
-        fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-        total += int(fields[11]) + int(fields[12])
-    return total / TICKS
+    """Return the total user and system time of these processes, in seconds with nanoseconds.
+
+    By each process's own CPU clock (clock_getcpuclockid(3)): the ticks of /proc/<pid>/stat count 10 ms, so that 100 requests
+    to nginx are none.
+    """
+    return sum(time.clock_gettime(~pid << 3 | SCHEDULED) for pid in pids)
 
 
 def proportional_memory(pids: list[int]) -> int:
