@@ -3,32 +3,37 @@
 from __future__ import annotations
 
 from providers.base import LiveInput, Playback, Recording
-from providers.local.config import LocalConfig
 from providers.local.live.admission import APP
 from providers.local.ports import StoredInput
 from providers.local.storage.recordings import StoredRecording
 
 
 class Addresses:
-    """`ports` are the ports that are listened on, by scheme (rtmps, rtmp); empty before that."""
+    """`ports` are the ports that are listened on, by scheme (rtmps, rtmp); before that, the configured ones are used.
 
-    def __init__(self, config: LocalConfig) -> None:
-        self._config = config
+    The arguments are those of `LocalConfig`.
+    """
+
+    def __init__(self, public_url: str, public_rtmp_host: str, rtmps_port: int, rtmp_port: int | None) -> None:
+        self._public_url = public_url
+        self._host = public_rtmp_host
+        self._rtmps_port = rtmps_port
+        self._rtmp_port = rtmp_port
         self.ports: dict[str, int] = {}
 
     @property
     def rtmps_url(self) -> str:
         """Where encoders push to over TLS."""
-        return self._address("rtmps", self._config.rtmps_port)
+        return self._address("rtmps", self._rtmps_port)
 
     @property
     def rtmp_url(self) -> str | None:
         """The plain port; None when it is switched off."""
-        return None if self._config.rtmp_port is None else self._address("rtmp", self._config.rtmp_port)
+        return None if self._rtmp_port is None else self._address("rtmp", self._rtmp_port)
 
     def playback(self, uid: str) -> Playback:
         """Return the playback addresses of an input or a recording, in the form of Cloudflare's."""
-        return Playback.under(f"{self._config.public_url}/{uid}")
+        return Playback.under(f"{self._public_url}/{uid}")
 
     def live_input(self, stored: StoredInput) -> LiveInput:
         """Return a stored input as its owner sees it."""
@@ -59,4 +64,4 @@ class Addresses:
         )
 
     def _address(self, scheme: str, port: int) -> str:
-        return f"{scheme}://{self._config.public_rtmp_host}:{self.ports.get(scheme, port)}/{APP}"
+        return f"{scheme}://{self._host}:{self.ports.get(scheme, port)}/{APP}"

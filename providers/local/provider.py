@@ -78,7 +78,7 @@ class LocalProvider:
         self._clock = clock
         self._listeners: list[EventListener] = []
         self._known: set[InputUid] = set()
-        self._addresses = Addresses(config)
+        self._addresses = Addresses(config.public_url, config.public_rtmp_host, config.rtmps_port, config.rtmp_port)
         self._watch: asyncio.Task[None] | None = None
         self._recovered = False
         self._changing = asyncio.Lock()

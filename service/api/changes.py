@@ -9,9 +9,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from service.api import channels, conference, joined, members, messages, notifications, webhooks
+from service.api.call_changes import call_changed, call_of_changed_channel, call_of_member, call_of_removed_channel
 from service.api.channels import channel_answer
 from service.api.event_forms import (
-    ACTIVE_CONFERENCES,
     NOTIFICATIONS,
     Resource,
     of_channel,
@@ -24,7 +24,7 @@ from service.api.joined import joined_answer
 from service.api.members import member_answer
 from service.api.message_schemas import message_answer
 from service.api.notifications import settings_answer
-from service.api.stream_changes import describe_stream, stream_of_changed_channel
+from service.api.stream_changes import describe_stream, stream_of_added_member, stream_of_changed_channel
 from service.api.webhook_schemas import webhook_answer
 from service.domain.entities import Channel, ChannelType, Joined, Member
 from service.domain.events.changes import (
@@ -65,8 +65,9 @@ def _described(change: Change) -> Iterator[NewEvent]:
             yield from _channel_changed(change)
         case ChannelRemoved(channel):
             yield from _of_lists(channel, Action.REMOVED, None)
-        case MemberAdded(channel, member):
-            yield from _member_added(channel, member)
+            yield from call_of_removed_channel(change)
+        case MemberAdded():
+            yield from _member_added(change)
         case MemberChanged():
             yield from _member_changed(change)
         case MemberRemoved():
@@ -74,7 +75,7 @@ def _described(change: Change) -> Iterator[NewEvent]:
         case SettingsChanged(member):
             yield from _settings_changed(member)
         case CallChanged():
-            yield from _call_changed(change)
+            yield from call_changed(change)
         case WebhookChanged():
             yield _webhook_changed(change)
         case _:
@@ -129,15 +130,19 @@ def _channel_changed(change: ChannelChanged) -> Iterator[NewEvent]:
     private = replace(channel, is_private=True)
     yield _of_joined(private, Action.CHANGED, some(channel_answer(channel), ("id", *change.fields)))
     yield from stream_of_changed_channel(change)
+    yield from call_of_changed_channel(change)
 
 
-def _member_added(channel: Channel, member: Member) -> Iterator[NewEvent]:
+def _member_added(change: MemberAdded) -> Iterator[NewEvent]:
+    channel, member = change.channel, change.member
     user_id = member.user.id
     yield _of_member(channel, member, Action.ADDED, whole(member_answer(member)))
     mine = whole(joined_answer(Joined(channel, member)))
     if channel.is_private:
         it = whole(channel_answer(channel))
         yield of_user(channel.organization_id, user_id, _in(channel, channels.PATH), Action.ADDED, channel.id, it)
+        yield from stream_of_added_member(change)
+        yield from call_of_member(change)
     yield of_user(channel.organization_id, user_id, joined.JOINED, Action.ADDED, channel.id, mine)
     yield from _of_lists(channel, Action.CHANGED, _member_count(channel))
 
@@ -159,6 +164,7 @@ def _member_removed(change: MemberRemoved) -> Iterator[NewEvent]:
         yield of_user(channel.organization_id, user_id, path, Action.REMOVED, channel.id, None)
         if change.stream_uid is not None:
             yield of_user(channel.organization_id, user_id, conference.STREAMS, Action.REMOVED, change.stream_uid, None)
+        yield from call_of_member(change)
     yield of_user(channel.organization_id, user_id, joined.JOINED, Action.REMOVED, channel.id, None)
     yield from _of_lists(channel, Action.CHANGED, _member_count(channel))
 
@@ -172,23 +178,6 @@ def _settings_changed(member: Member) -> Iterator[NewEvent]:
     yield of_user(member.organization_id, member.user.id, path, Action.CHANGED, settings.id, changed)
     mine = {"id": str(member.channel_id), "member_notification_settings": whole(settings)}
     yield of_user(member.organization_id, member.user.id, joined.JOINED, Action.CHANGED, member.channel_id, mine)
-
-
-def _call_changed(change: CallChanged) -> Iterator[NewEvent]:
-    channel, count = change.channel, change.count
-    resource: Resource = {"channel_id": str(channel.id), "participant_count": count}
-    if count == 0:
-        yield of_channel(channel, ACTIVE_CONFERENCES, Action.REMOVED, channel.id, None)
-        return
-    if change.count_before == 0:
-        resource["joined"] = False
-        yield of_channel(channel, ACTIVE_CONFERENCES, Action.ADDED, channel.id, resource)
-    else:
-        yield of_channel(channel, ACTIVE_CONFERENCES, Action.CHANGED, channel.id, resource)
-    if change.participant is not None:
-        mine = {"channel_id": str(channel.id), "joined": change.joined}
-        user_id = change.participant
-        yield of_user(channel.organization_id, user_id, ACTIVE_CONFERENCES, Action.CHANGED, channel.id, mine)
 
 
 def _of_lists(channel: Channel, action: Action, resource: Resource | None) -> Iterator[NewEvent]:

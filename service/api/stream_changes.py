@@ -9,7 +9,7 @@ from datetime import datetime
 from providers.base import EventKind, InputUid, ProviderEvent
 from service.api import conference, recordings, stream_health, stream_sessions
 from service.api.conference import CONFERENCE, listed_stream_answer, stream_answer
-from service.api.event_forms import Resource, of_channel, of_place, readers, some, whole
+from service.api.event_forms import Resource, of_channel, of_place, of_user, readers, some, whole
 from service.api.public_schemas import PATH as PUBLIC
 from service.api.public_schemas import STATUS
 from service.api.public_stream import status_members
@@ -22,6 +22,7 @@ from service.domain.events.changes import (
     ChannelChanged,
     FindingBegan,
     FindingEnded,
+    MemberAdded,
     RecordingAdded,
     RecordingChanged,
     RecordingRemoved,
@@ -99,6 +100,15 @@ def stream_of_changed_channel(change: ChannelChanged) -> Iterator[NewEvent]:
     if listed is not None and listed.stream.uid == uid:
         row = replace(listed, stream=replace(listed.stream, channel_name=channel.name))
         yield of_channel(channel, conference.STREAMS, Action.ADDED, uid, whole(listed_stream_answer(row)))
+
+
+def stream_of_added_member(change: MemberAdded) -> Iterator[NewEvent]:
+    """Yield the event of a private channel's row in the list of streams, for its new member."""
+    if change.stream is None:
+        return
+    channel, row = change.channel, whole(listed_stream_answer(change.stream))
+    user_id, uid = change.member.user.id, change.stream.stream.uid
+    yield of_user(channel.organization_id, user_id, conference.STREAMS, Action.ADDED, uid, row)
 
 
 def _broadcast_reported(change: BroadcastReported) -> Iterator[NewEvent]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
 from service.cli.arguments import as_uuid, command
@@ -23,10 +24,16 @@ def channel_commands(parser: argparse.ArgumentParser) -> None:
 
 
 def _appoint(given: argparse.Namespace) -> int:
+    settings = begin(quiet=True)
+
     async def appoint(store: Store) -> None:
         from service.domain.conversation.members import Members
+        from service.domain.streams.reported_rows import ReportedRows
+        from service.wiring.addresses import stream_addresses
 
         members = Members(store.members, store, store.directory, SystemClock())
-        await members.appoint(given.org, given.channel, given.user)
+        async with AsyncExitStack() as stack:
+            rows = ReportedRows(await stream_addresses(settings, stack))
+            await members.appoint(given.org, given.channel, given.user, rows.row)
 
-    return with_store(begin(quiet=True), appoint)
+    return with_store(settings, appoint)

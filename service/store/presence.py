@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Column, Index, Insert, String, Table, Uuid, case, delete, func, select
+from sqlalchemy import Column, ColumnElement, Index, Insert, String, Table, Uuid, case, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.domain.conversation.meetings import MAX_PARTICIPANT, ActiveConference, Presence
@@ -40,7 +40,9 @@ class StoredPresence:
     async def note(self, presence: Presence, forget_before: datetime) -> None:
         async def change(connection: AsyncConnection) -> None:
             await connection.execute(_newest(connection, values_of(presence)))
-            await connection.execute(delete(call_presences).where(call_presences.c.leaves_at < forget_before))
+            noted = call_presences.c.noted_at >= call_presences.c.leaves_at
+            old = delete(call_presences).where(call_presences.c.leaves_at < forget_before, noted)
+            await connection.execute(old)
 
         await self._database.write(change)
 
@@ -52,6 +54,27 @@ class StoredPresence:
 
         async def query(connection: AsyncConnection) -> set[str]:
             return set((await connection.execute(select(call_presences.c.participant).where(*here))).scalars())
+
+        return await self._database.read(query)
+
+    async def lapse(self, channel_id: UUID, at: datetime) -> set[str]:
+        ended = (
+            update(call_presences)
+            .where(call_presences.c.channel_id == channel_id, *_has_lapsed(at))
+            .values(noted_at=call_presences.c.leaves_at)
+            .returning(call_presences.c.participant)
+        )
+
+        async def change(connection: AsyncConnection) -> set[str]:
+            return set((await connection.execute(ended)).scalars())
+
+        return await self._database.write(change)
+
+    async def lapsed(self, at: datetime, limit: int) -> list[tuple[UUID, UUID]]:
+        places = select(call_presences.c.organization_id, call_presences.c.channel_id).where(*_has_lapsed(at))
+
+        async def query(connection: AsyncConnection) -> list[tuple[UUID, UUID]]:
+            return [(each[0], each[1]) for each in await connection.execute(places.distinct().limit(limit))]
 
         return await self._database.read(query)
 
@@ -83,6 +106,11 @@ class StoredPresence:
             return [ActiveConference(**{**row, "joined": bool(row["joined"])}) for row in rows]
 
         return await self._database.read(query)
+
+
+def _has_lapsed(at: datetime) -> tuple[ColumnElement[bool], ...]:
+    """Return the conditions for leases that ended by themselves. When that is noted, it is the row's latest event."""
+    return call_presences.c.leaves_at <= at, call_presences.c.noted_at < call_presences.c.leaves_at
 
 
 def _newest(connection: AsyncConnection, row: dict[str, Any]) -> Insert:

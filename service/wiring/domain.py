@@ -139,7 +139,8 @@ async def assembled(ports: Ports) -> AsyncIterator[Conference]:
             provider, recordings, store.recordings, store.sessions, clock, ports.spawn, ports.recording_limits
         )
         stack.push_async_callback(kept.aclose)
-        purge = Purge(store.purge, (streams.sweep, recordings.sweep), ports.spawn)
+        meetings = Meetings(store.presence, store, store.accounts, ports.signer, clock)
+        purge = Purge(store.purge, (streams.sweep, recordings.sweep, meetings.sweep), ports.spawn)
         stack.push_async_callback(purge.aclose)
         public_info = PublicStreamInfo(provider, store.channels, store.claims, queries)
         visitors = await Visitors(
@@ -161,7 +162,6 @@ async def assembled(ports: Ports) -> AsyncIterator[Conference]:
         ports.bus.listen(deliverer.wake)
         accounts = Accounts(store.accounts, store.accounts, clock)
         joined = JoinedChannels(store.members)
-        meetings = Meetings(store.presence, store, store.accounts, ports.signer, clock)
         guesses = Guesses(clock, ports.guess_limits)
         public = _public_stream(ports, board, visitors, guesses)
         tails = Tails(store.events, ports.spawn)

@@ -88,7 +88,7 @@ async def make_provider(settings: Settings, http_port: int, store: Store, spawn:
     if settings.provider is ProviderName.CLOUDFLARE:
         from providers.cloudflare.provider import CloudflareProvider  # the local provider runs without it
 
-        return CloudflareProvider(_cloudflare_config(settings), spawn)
+        return CloudflareProvider(cloudflare_config(settings), spawn)
     context = await asyncio.to_thread(_tls, settings)
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, _reload_certificate, settings, context)
     config = _local_config(settings, http_port, context)
@@ -97,7 +97,8 @@ async def make_provider(settings: Settings, http_port: int, store: Store, spawn:
     return LocalProvider(config, store.local_inputs, spawn)
 
 
-def _cloudflare_config(settings: Settings) -> CloudflareConfig:
+def cloudflare_config(settings: Settings) -> CloudflareConfig:
+    """Return the configuration of the Cloudflare provider, whose settings must be there."""
     assert settings.cloudflare_account_id and settings.cloudflare_api_token  # noqa: S101 (the settings require them)
     secret = settings.cloudflare_webhook_secret
     return CloudflareConfig(

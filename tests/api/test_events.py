@@ -9,10 +9,14 @@ from uuid import UUID, uuid4
 import pytest
 
 from service.clock import SystemClock
+from service.domain.conversation.meetings import LEASE, Meetings
+from service.domain.conversation.members import Members
 from service.domain.events.event import Scope
-from tests.api.conftest import Api
+from service.domain.streams.reported_rows import ReportedRows
+from tests.api.conftest import MEETING_SIGNER, Api
 from tests.api.mirror import Mirror, by_id
 from tests.api.people import Person, first, new_user, words
+from tests.clock import RunningClock
 
 
 async def mirror_of(api: Api, person: Person) -> Mirror:
@@ -26,6 +30,11 @@ async def agree(mirror: Mirror, person: Person, *paths: str) -> None:
     await mirror.read()
     for path in paths:
         assert mirror.collection(path) == by_id(path, await person.all(path)), path
+
+
+async def join(person: Person, channel: str) -> None:
+    status, _ = await person.post(f"channels/{channel}/conference/token")
+    assert status == 200
 
 
 def lists_of(person: Person, channel: str) -> list[str]:
@@ -115,16 +124,16 @@ async def test_a_direct_channel_is_in_the_lists_of_its_members_only(api: Api) ->
 
 
 async def test_an_operators_admin_is_a_member_with_an_event(api: Api) -> None:
-    from service.domain.conversation.members import Members
-
     ada, grace = first(api), await new_user(api)
     channel = await ada.channel("Secret", is_private=True)
+    await ada.made(f"channels/{channel}/conference/create_stream")
     mirror = await mirror_of(api, grace)
     assert mirror.collection("channels") == {}
     members = Members(api.store.members, api.store, api.store.directory, SystemClock())
     for _ in range(2):
-        await members.appoint(api.organization, UUID(channel), UUID(grace.id))
-    await agree(mirror, grace, "channels", f"users/{grace.id}/joined-channels")
+        await members.appoint(api.organization, UUID(channel), UUID(grace.id), ReportedRows(api.provider).row)
+    await agree(mirror, grace, "channels", f"users/{grace.id}/joined-channels", "conference/streams")
+    assert len(mirror.collection("conference/streams")) == 1
     of_members = [each for each in mirror.seen if each.channel.endswith("/members") and each.resource_id == grace.id]
     assert [each.action for each in of_members] == ["added", "changed"]
     assert of_members[1].resource is not None and of_members[1].resource["is_admin"] is True
@@ -187,9 +196,58 @@ async def test_calls_are_the_active_conferences_of_each_user(api: Api) -> None:
     for person, kind in [(ada, "request"), (grace, "request"), (grace, "request"), (ada, "leave"), (grace, "leave")]:
         await person.say(channel, type=f"call_{kind}")
         await both_agree()
-    status, _ = await ada.post(f"channels/{channel}/conference/token")
-    assert status == 200
+    await join(ada, channel)
     await both_agree()
+
+
+async def test_the_end_of_a_lease_is_an_event(api: Api, clock: RunningClock) -> None:
+    ada, grace = first(api), await new_user(api)
+    mirrors = {person.id: await mirror_of(api, person) for person in (ada, grace)}
+    path, channel = "users/{}/active_conferences", await ada.channel()
+
+    async def both_count(count: int | None) -> None:
+        for person in (ada, grace):
+            await agree(mirrors[person.id], person, path.format(person.id))
+            found = mirrors[person.id].collection(path.format(person.id)).get(channel, {})
+            assert found.get("participant_count") == count
+
+    meetings = Meetings(api.store.presence, api.store, api.store.accounts, MEETING_SIGNER, clock)
+    for person in (ada, grace):
+        await join(person, channel)
+        clock.advance(60)
+    clock.advance(LEASE.total_seconds() - 90)  # Ada's has ended
+    assert await meetings.sweep() == 1
+    await both_count(1)
+    clock.advance(60)
+    await join(ada, channel)  # writes the end of Grace's as well
+    await both_count(1)
+    assert await meetings.sweep() == 0
+    clock.advance(LEASE.total_seconds())
+    assert [await meetings.sweep() for _ in range(2)] == [1, 0]
+    await both_count(None)
+
+
+async def test_a_call_enters_and_leaves_the_lists_with_its_channel(api: Api) -> None:
+    ada, grace = first(api), await new_user(api)
+    mirrors = {person.id: await mirror_of(api, person) for person in (ada, grace)}
+    channel = await ada.channel()
+
+    async def both_agree() -> None:
+        for person in (ada, grace):
+            await agree(mirrors[person.id], person, f"users/{person.id}/active_conferences")
+
+    await join(ada, channel)
+    for is_private in (True, False, True):
+        assert (await ada.patch(f"channels/{channel}", {"is_private": is_private}))[0] == 200
+        await both_agree()
+    members = Members(api.store.members, api.store, api.store.directory, SystemClock())
+    await members.appoint(api.organization, UUID(channel), UUID(grace.id))
+    await both_agree()
+    assert (await ada.delete(f"channels/{channel}/members/{grace.id}"))[0] == 204
+    await both_agree()
+    assert (await ada.delete(f"channels/{channel}"))[0] == 204
+    await both_agree()
+    assert mirrors[ada.id].collection(f"users/{ada.id}/active_conferences") == {}
 
 
 async def test_a_live_inputs_life_without_its_key(api: Api) -> None:

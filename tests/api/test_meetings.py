@@ -158,6 +158,7 @@ async def test_what_ended_long_ago_is_dropped(api: Api) -> None:
     assert first is not None and second is not None
     caller = await api.accounts.authenticate(f"Token {api.token}")
     await ask(api, str(first.id), {})
+    assert await meetings_of(api, timedelta(days=2)).sweep() == 1
     await meetings_of(api, timedelta(days=2)).issue(second, caller, None, Guest())
     await noted(api, meetings_of(api), first, api.user, CallKind.REQUEST, datetime.now(UTC) - timedelta(minutes=1))
     assert item(str(first.id), 1, True) in await conferences(api)  # an older word counts: the newer one is gone

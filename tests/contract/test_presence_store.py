@@ -47,6 +47,19 @@ async def test_a_lease_runs_out(store: Store) -> None:
     assert await active(chat, START + LEASE) == []
 
 
+async def test_the_end_of_a_lease_is_noted_once(store: Store) -> None:
+    chat = await new_conversation(store)
+    end = START + LEASE
+    for each in (presence(chat, "lapsed"), presence(chat, "left", left=True), presence(chat, "stays", later(5))):
+        await store.presence.note(each, START)
+    assert await store.presence.lapsed(end - LEASE / 2, 9) == []
+    assert await store.presence.lapsed(end, 9) == [(chat.organization_id, chat.id)]
+    noted = [await store.presence.lapse(chat.id, end) for _ in range(2)]
+    assert (noted, await store.presence.lapsed(end, 9)) == ([{"lapsed"}, set()], [])
+    await store.presence.note(presence(chat, "lapsed", later(1)), START)  # as old as the lease
+    assert await store.presence.present(chat.id, end) == {"stays"}
+
+
 async def test_what_ended_before_the_moment_named_is_forgotten(store: Store) -> None:
     chat = await new_conversation(store)
     await store.presence.note(presence(chat, "gone", left=True), START)

@@ -188,8 +188,8 @@ class Channels:
             after = await tx.channels.channel(client.organization.id, channel_id)
             if after is None:
                 raise NotFound
-            uid = await stream_uid(tx, channel_id)
-            tx.record(ChannelChanged(before, after, (*changed, "updated_at"), uid, stream))
+            uid, call = await stream_uid(tx, channel_id), await tx.presence.present(channel_id, self._clock.now())
+            tx.record(ChannelChanged(before, after, (*changed, "updated_at"), uid, stream, call))
         return after
 
     async def _stream(self, channel: Channel) -> ListedStream | None:
@@ -209,7 +209,7 @@ class Channels:
             channel = await tx.channels.channel(client.organization.id, channel_id)
             if channel is None or not await tx.channels.remove_channel(channel_id, self._clock.now()):
                 raise NotFound
-            tx.record(ChannelRemoved(channel))
+            tx.record(ChannelRemoved(channel, await tx.presence.present(channel_id, self._clock.now())))
         for listener in self._delete_listeners:
             try:
                 await listener(channel_id)

@@ -7,6 +7,7 @@ plugin fails on null. Jitsi checks the expiry when a participant joins, not afte
 
 **Presence**: an issued token and a `call_request` message mark a participant as present, a `call_leave` message as absent. The
 latest event counts, in any order of arrival. Presence is a lease, because a device with an empty battery sends no `call_leave`.
+The end of a lease is an event as well, which `Meetings.sweep` writes.
 """
 
 from __future__ import annotations
@@ -39,6 +40,9 @@ LEASE = timedelta(hours=2)
 
 KEPT_FOR = timedelta(days=1)
 """How long an absence is kept, so that older events which arrive late are ignored."""
+
+SWEEP_BATCH = 100
+"""Channels whose ended leases are swept at one time."""
 
 MAX_PARTICIPANT = 128
 """The longest id of a participant, in characters."""
@@ -125,8 +129,17 @@ class PresenceStore(Protocol):
     async def present(self, channel_id: UUID, at: datetime) -> set[str]:
         """Return the participants in the channel's call at that time."""
 
+    async def lapse(self, channel_id: UUID, at: datetime) -> set[str]:
+        """Note that leases have ended. Return their participants; a repeated call returns none of them again."""
+
+    async def lapsed(self, at: datetime, limit: int) -> list[tuple[UUID, UUID]]:
+        """Return up to `limit` channels, with their organizations in front, that `lapse` would return participants for."""
+
     async def note(self, presence: Presence, forget_before: datetime) -> None:
-        """Store a presence unless a newer one of that participant is known, and delete those that ended before `forget_before`."""
+        """Store a presence unless a newer one of that participant is known.
+
+        Delete those that ended before `forget_before`, except leases whose end has not been noted (`lapse`).
+        """
 
     async def active(
         self, organization_id: UUID, user_id: UUID, viewer_id: UUID, at: datetime, request: PageRequest
@@ -202,19 +215,43 @@ class Meetings:
         found = await self._store.active(organization_id, user_id, viewer_id, self._clock.now(), request)
         return cut(found, request, lambda each: PageAnchor(each.channel_created_at, str(each.channel_id)))
 
+    async def sweep(self) -> int:
+        """Write the events of leases that have ended, and return their number."""
+        ended = 0
+        for organization_id, channel_id in await self._store.lapsed(self._clock.now(), SWEEP_BATCH):
+            async with self._transactions.transaction() as tx:
+                await tx.presence.lock(channel_id)
+                channel = await tx.channels.channel(organization_id, channel_id)
+                ended += await _lapse(tx, channel, channel_id, self._clock.now())
+        return ended
+
     async def _note(
         self, tx: Transaction, channel: Channel, participant: str, at: datetime, leaves_at: datetime
     ) -> None:
         now = self._clock.now()
         await tx.presence.lock(channel.id)
+        await _lapse(tx, channel, channel.id, now)
         before = await tx.presence.present(channel.id, now)
         presence = Presence(channel.id, participant, channel.organization_id, at, leaves_at)
         await tx.presence.note(presence, now - KEPT_FOR)
         after = await tx.presence.present(channel.id, now)
         if after != before:
-            joined = participant in after
-            user_id = UUID(participant) if UUID_FORM.fullmatch(participant) else None  # guests have other ids
-            tx.record(CallChanged(channel, len(before), len(after), user_id, joined))
+            tx.record(CallChanged(channel, len(before), len(after), user_of(participant), participant in after))
+
+
+async def _lapse(tx: Transaction, channel: Channel | None, channel_id: UUID, at: datetime) -> int:
+    """End the leases in a locked channel that have run out, and return their number. `channel`: None if it is deleted."""
+    ended = sorted(await tx.presence.lapse(channel_id, at))
+    if ended and channel is not None:
+        left = len(await tx.presence.present(channel_id, at))
+        for others, participant in zip(range(left + len(ended) - 1, left - 1, -1), ended, strict=True):
+            tx.record(CallChanged(channel, others + 1, others, user_of(participant), joined=False))
+    return len(ended)
+
+
+def user_of(participant: str) -> UUID | None:
+    """Return the id of the user that a participant is; None for a guest."""
+    return UUID(participant) if UUID_FORM.fullmatch(participant) else None
 
 
 def _person(user: User | None, guest: Guest) -> dict[str, str]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import datetime
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from service.clock import Clock
@@ -11,15 +13,21 @@ from service.domain.access import enter, only_admin, only_self
 from service.domain.accounts import Identity
 from service.domain.conversation.channels import require_known, stream_uid
 from service.domain.conversation.ports import MemberChanges, MemberStore
-from service.domain.entities import ChannelType, Member, NotificationSettings, NotifyMode
+from service.domain.entities import Channel, ChannelType, Member, NotificationSettings, NotifyMode
 from service.domain.errors import Forbidden, Invalid, NotFound
 from service.domain.events.changes import MemberAdded, MemberChanged, MemberRemoved, SettingsChanged
 from service.domain.events.ports import Transaction, Transactions
 from service.domain.paging import Page, PageAnchor, PageRequest, cut, known_ordering
 from service.domain.ports import DirectoryStore
 
+if TYPE_CHECKING:
+    from service.domain.streams.queries import ListedStream
+
 ORDERINGS = ("created_at", "-created_at")
 DEFAULT_ORDERING = "-created_at"
+
+StreamRowIn = Callable[[Transaction, Channel], Awaitable["ListedStream | None"]]
+"""Returns the row in a transaction; otherwise like `channels.StreamRow`."""
 
 NO_ADMINS = "A direct channel has no admins."
 PUBLIC_ONLY = "Members can be added to public channels only."
@@ -93,10 +101,15 @@ class Members:
                 raise NotFound
             channel = await tx.channels.channel(client.organization.id, channel_id)
             if channel is not None:
-                tx.record(MemberRemoved(channel, user_id, await stream_uid(tx, channel_id)))
+                call = await tx.presence.present(channel_id, self._clock.now())
+                tx.record(MemberRemoved(channel, user_id, await stream_uid(tx, channel_id), call))
 
-    async def appoint(self, organization_id: UUID, channel_id: UUID, user_id: UUID) -> Member:
+    async def appoint(
+        self, organization_id: UUID, channel_id: UUID, user_id: UUID, stream_row: StreamRowIn | None = None
+    ) -> Member:
         """Make a user an admin, and a member before if needed. For operators: access is not checked.
+
+        `stream_row`: reads the channel's row in the list of streams, for the event of a new member.
 
         Raises:
             NotFound: There is no such channel.
@@ -110,7 +123,7 @@ class Members:
         await require_known(self._directory, organization_id, (user_id,), "user")
         now = self._clock.now()
         async with self._transactions.transaction() as tx:
-            member, _ = await _add(tx, organization_id, channel_id, user_id, now)
+            member, _ = await _add(tx, organization_id, channel_id, user_id, now, stream_row)
             if member.is_admin:
                 return member
             return await _change(tx, channel_id, user_id, MemberChanges(is_admin=True), now)
@@ -135,7 +148,12 @@ class Members:
 
 
 async def _add(
-    tx: Transaction, organization_id: UUID, channel_id: UUID, user_id: UUID, at: datetime
+    tx: Transaction,
+    organization_id: UUID,
+    channel_id: UUID,
+    user_id: UUID,
+    at: datetime,
+    stream_row: StreamRowIn | None = None,
 ) -> tuple[Member, bool]:
     added = await tx.members.add_member(channel_id, user_id, at)
     channel = await tx.channels.channel(organization_id, channel_id)
@@ -143,7 +161,9 @@ async def _add(
         raise NotFound
     member, is_new = added
     if is_new:
-        tx.record(MemberAdded(channel, member))
+        call = await tx.presence.present(channel_id, at)
+        stream = await stream_row(tx, channel) if stream_row is not None and channel.is_private else None
+        tx.record(MemberAdded(channel, member, stream, call))
     return member, is_new
 
 

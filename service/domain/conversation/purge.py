@@ -1,5 +1,7 @@
 """Purges what deletions leave behind: messages of channels, streams that could not be ended at once, media of recordings.
 
+It also sweeps up what ends by itself: leases of calls.
+
     a channel is deleted ─▶ wake ─▶ one task: end streams, delete media; purge a batch, pause, … until nothing is left; wait
 
 Batches are small, so that new messages do not wait for them. What a stop or an outage leaves over is purged at the next start, or

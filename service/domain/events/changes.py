@@ -6,7 +6,7 @@ A change is recorded in the transaction that makes it (`ports.Transaction.record
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -50,26 +50,35 @@ class ChannelAdded:
 
 @dataclass(frozen=True, slots=True)
 class ChannelChanged:
-    """`stream_uid`: the channel's live input. `stream`: its row in the organization's list; None if it could not be read."""
+    """`stream_uid`: the channel's live input. `stream`: its row in the organization's list; None if it could not be read.
+
+    `call`: the users in the channel's call, and guests.
+    """
 
     before: Channel
     channel: Channel
     fields: tuple[str, ...]
     stream_uid: InputUid | None = None
     stream: ListedStream | None = None
+    call: Collection[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class ChannelRemoved:
-    """`channel`: as it was."""
+    """`channel` and `call`: as they were."""
 
     channel: Channel
+    call: Collection[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class MemberAdded:
+    """`stream` and `call`, as in `ChannelChanged`, are new to a member of a private channel."""
+
     channel: Channel
     member: Member
+    stream: ListedStream | None = None
+    call: Collection[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +90,12 @@ class MemberChanged:
 
 @dataclass(frozen=True, slots=True)
 class MemberRemoved:
-    """`stream_uid`: the channel's live input."""
+    """`stream_uid` and `call`: as in `ChannelChanged`."""
 
     channel: Channel
     user_id: UUID
     stream_uid: InputUid | None = None
+    call: Collection[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
