@@ -25,6 +25,7 @@ from service.store.live_inputs import StoredClaims
 from service.store.local_inputs import StoredInputs
 from service.store.members import StoredMembers
 from service.store.messages import StoredMessages
+from service.store.ownership import StoredOwnership
 from service.store.presence import StoredPresence
 from service.store.purge import StoredPurge
 from service.store.recordings import StoredRecordings
@@ -45,6 +46,7 @@ class Stores:
         self.directs = StoredDirects(connections)
         self.messages = StoredMessages(connections)
         self.local_inputs = StoredInputs(connections)
+        self.ownership = StoredOwnership(connections)
         self.sessions = StoredSessions(connections)
         self.recordings = StoredRecordings(connections)
         self.presence = StoredPresence(connections)

@@ -1,0 +1,1 @@
+"""Which node carries which broadcast: the port, its twin in memory, and the keeper of a node's claims."""
