@@ -133,6 +133,9 @@ class StagedKeeper(SessionKeeper):
         await self.broadcasts.settled()
         await super().settled()
 
+    async def sessions_settled(self) -> None:
+        await super().settled()
+
     async def aclose(self) -> None:
         await self.broadcasts.aclose()
         await super().aclose()
@@ -184,6 +187,7 @@ class StoredStage(Stage):
         )
         made.broadcasts = broadcasts
         broadcasts.listen(made.wake)
+        broadcasts.await_sessions(made.sessions_settled)
         if listen:
             self.provider.listen(broadcasts.handle_event)
         return made

@@ -65,4 +65,5 @@ def log_writers(
         stack.push_async_callback(part.aclose)
     provider.listen(writers.broadcasts.handle_event)
     writers.broadcasts.listen(writers.keeper.wake)
+    writers.broadcasts.await_sessions(writers.keeper.settled)
     return writers

@@ -70,7 +70,7 @@ class Server:
         finally:
             connection.close()
 
-    def _log_tail(self) -> str:
+    def _last_words(self) -> str:
         return self.log.read_text(errors="replace")[-4000:]
 
     def assert_running(self) -> None:

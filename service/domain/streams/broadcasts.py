@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -39,7 +39,7 @@ from service.domain.events.changes import BroadcastReported, RecordingAdded
 from service.domain.events.ports import Transactions
 from service.domain.provider_errors import provider_errors
 from service.domain.status.stream_status import never_streamed, status_of
-from service.domain.streams.sessions import EARLY, SessionStore, place, session_at
+from service.domain.streams.sessions import EARLY, SessionStore, StreamSession, place, session_at
 
 log = structlog.get_logger(__name__)
 
@@ -68,6 +68,8 @@ class BroadcastLimits:
     """Inputs whose states are compared at one time."""
     recordings_of: timedelta = timedelta(days=1)
     """After a start, recordings of broadcasts that ended at most this long ago are looked up."""
+    session_wait: float = 10.0
+    """Longest wait for the session of a recording to be opened. Its event names no session after that."""
 
 
 class BroadcastStore(Protocol):
@@ -108,11 +110,16 @@ class Broadcasts:
         self._work = asyncio.Event()
         self._idle = asyncio.Event()
         self._listeners: list[Callable[[], None]] = []
+        self._sessions_settled: Callable[[], Awaitable[None]] | None = None
         self._task: asyncio.Task[None] | None = None
 
     def listen(self, listener: Callable[[], None]) -> None:
         """Call `listener` from now on, whenever events were written. It must return at once and must not raise."""
         self._listeners.append(listener)
+
+    def await_sessions(self, settled: Callable[[], Awaitable[None]]) -> None:
+        """Call `settled` before a recording without a session is written. It returns when all events so far have their sessions."""
+        self._sessions_settled = settled
 
     def start(self) -> None:
         """Start the background task, which begins with comparing the states."""
@@ -224,12 +231,20 @@ class Broadcasts:
             return never_streamed(self._clock.now())
 
     async def _write_recording(self, owner: tuple[UUID, UUID], recording: Recording) -> None:
-        sessions = await self._sessions.sessions_between(owner[1], recording.created, recording.created + EARLY, 10)
-        session = session_at(recording.created, sessions)
+        session = await self._session_of(owner[1], recording)
+        if session is None and self._sessions_settled is not None:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._limits.session_wait):
+                    await self._sessions_settled()
+            session = await self._session_of(owner[1], recording)
         async with self._transactions.transaction() as tx:
             where = await place(tx, *owner)
             tx.record(RecordingAdded(where, recording, None if session is None else session.id))
         self._notify()
+
+    async def _session_of(self, channel_id: UUID, recording: Recording) -> StreamSession | None:
+        found = await self._sessions.sessions_between(channel_id, recording.created, recording.created + EARLY, 10)
+        return session_at(recording.created, found)
 
     def _notify(self) -> None:
         for listener in self._listeners:

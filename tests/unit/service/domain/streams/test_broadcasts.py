@@ -19,6 +19,7 @@ from service.domain.errors import Unavailable
 from service.domain.events.event import Event, Scope
 from service.domain.streams.broadcasts import BroadcastLimits, Broadcasts
 from service.domain.streams.health_watch import HealthWatch
+from service.domain.streams.sessions import open_session
 from service.store import Store
 from tests.stage import StoredStage
 
@@ -77,6 +78,25 @@ async def test_a_broadcast_is_in_the_log_from_its_begin_to_its_recording(stage: 
     public = [each for each in await stage.events() if each.audience.scope is Scope.PUBLIC]
     assert [each.resource["state"] for each in public if each.resource][-1] == "ended"
     assert {each.channel.rpartition("/")[2] for each in public} == {"stream_status"}
+
+
+async def test_a_recordings_event_waits_for_its_session(stage: BroadcastStage) -> None:
+    broadcasts = stage.broadcasts()
+    owner = await stage.store.sessions.input_owner(stage.uid)
+    assert owner is not None
+    began = stage.clock.now()
+    opened: list[str] = []
+
+    async def open_late() -> None:
+        async with stage.store.transaction() as tx:
+            opened.append(str((await open_session(tx, *owner, began, by_encoder=True)).id))
+
+    broadcasts.await_sessions(open_late)
+    stage.broadcast(stage.uid)
+    broadcasts.start()
+    await broadcasts.settled()
+    (recording,) = [each.resource for each in await stage.events() if each.channel.endswith("/recorded_streams")]
+    assert recording is not None and [recording["stream_session_id"]] == opened
 
 
 async def test_repeated_reports_are_one_event(stage: BroadcastStage) -> None:
