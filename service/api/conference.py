@@ -11,7 +11,8 @@ from providers.base import DEFAULT_RECONNECT_TIMEOUT, MAX_RECONNECT_TIMEOUT, Lat
 from providers.health import RecordingState
 from service.api.public_schemas import RECORDING
 from service.domain.conversation.channels import Channels
-from service.domain.streams.queries import ListedStream, StreamQueries
+from service.domain.entities import ListedStream
+from service.domain.streams.queries import StreamQueries
 from service.domain.streams.streams import OptionChanges, Streams
 from service.http.degraded import DEGRADED_HEADERS, degraded
 from service.http.fields import HttpUrl, Moment, Whole

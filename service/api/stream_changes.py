@@ -16,7 +16,7 @@ from service.api.public_stream import status_members
 from service.api.recordings import recording_answer
 from service.api.stream_health import finding_answer
 from service.api.stream_sessions import session_answer
-from service.domain.entities import OwnedStream
+from service.domain.entities import ListedStream, OwnedStream
 from service.domain.events.changes import (
     BroadcastReported,
     ChannelChanged,
@@ -35,7 +35,7 @@ from service.domain.events.changes import (
 )
 from service.domain.events.event import Action, Audience, Event, NewEvent, Scope
 from service.domain.streams.broadcasts import STATE_KINDS
-from service.domain.streams.queries import NEW_SUMMARY, ListedStream
+from service.domain.streams.queries import NEW_SUMMARY
 from service.domain.streams.recording_details import listed
 
 BROADCAST_EVENTS = CONFERENCE + "/broadcast_events"

@@ -9,7 +9,7 @@ from enum import IntEnum, StrEnum
 from typing import Any
 from uuid import UUID
 
-from providers.base import InputOptions, InputUid
+from providers.base import InputOptions, InputUid, Phase
 
 
 class ChannelType(IntEnum):
@@ -247,3 +247,27 @@ class OwnedStream:
     channel_name: str
     uid: InputUid
     created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class LiveSummary:
+    """The state of a stream in its organization's list.
+
+    `counted`: the count is current; otherwise it is the last good one. `lost`: the provider no longer has this live input.
+    """
+
+    state: Phase
+    viewer_count: int
+    counted: bool = True
+    lost: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ListedStream:
+    """A stream in its organization's list. Without its key, so that a list cannot leak it."""
+
+    stream: OwnedStream
+    rtmps_url: str
+    view_url: str
+    thumbnail: str
+    summary: LiveSummary

@@ -12,8 +12,8 @@ from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
 
-from providers.base import InputOptions, InputUid, Phase
-from service.domain.entities import Channel, ClaimedInput, Entry, Organization, OwnedStream, Token, User
+from providers.base import InputOptions, InputUid
+from service.domain.entities import Channel, ClaimedInput, Entry, LiveSummary, Organization, OwnedStream, Token, User
 from service.domain.paging import PageRequest
 
 
@@ -45,19 +45,6 @@ class StreamLookup(Protocol):
 
     async def input_lost(self, uid: InputUid) -> None:
         """Record that the provider no longer has this live input. Its channel has none until a client requests another one."""
-
-
-@dataclass(frozen=True, slots=True)
-class LiveSummary:
-    """The state of a stream in its organization's list.
-
-    `counted`: the count is current; otherwise it is the last good one. `lost`: the provider no longer has this live input.
-    """
-
-    state: Phase
-    viewer_count: int
-    counted: bool = True
-    lost: bool = False
 
 
 class StateView(Protocol):

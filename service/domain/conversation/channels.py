@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID, uuid4
 
 import structlog
@@ -15,15 +15,12 @@ from service.clock import Clock
 from service.domain.access import enter, only_admin, only_admin_or_organization
 from service.domain.accounts import Identity
 from service.domain.conversation.channel_pages import page_of_channels
-from service.domain.entities import Channel, ChannelType, Member
+from service.domain.entities import Channel, ChannelType, ListedStream, Member
 from service.domain.errors import DomainError, Invalid, NotFound, Unavailable
 from service.domain.events.changes import ChannelAdded, ChannelChanged, ChannelRemoved
 from service.domain.events.ports import Transaction, Transactions
 from service.domain.paging import Page, PageRequest
 from service.domain.ports import ChannelStore, DirectoryStore, StreamListener
-
-if TYPE_CHECKING:
-    from service.domain.streams.queries import ListedStream
 
 log = structlog.get_logger(__name__)
 
@@ -42,7 +39,7 @@ MAX_FIRST_MEMBERS = 500
 NO_MEMBER = "A private channel needs at least one member."
 UNKNOWN_USER = 'Invalid pk "{}" - object does not exist.'
 
-StreamRow = Callable[[Channel], Awaitable["ListedStream | None"]]
+StreamRow = Callable[[Channel], Awaitable[ListedStream | None]]
 """Returns the channel's row in the organization's list of streams; None if it has no live input. Errors: Unavailable."""
 
 DeleteListener = Callable[[UUID], Awaitable[None]]

@@ -12,14 +12,13 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from providers.base import InputUid, LiveInput, ProviderEvent, Recording
-from service.domain.entities import Channel, Member, Message
+from service.domain.entities import Channel, ListedStream, Member, Message
 from service.domain.events.event import NewEvent
 from service.domain.health.diagnostics import HealthFinding
 from service.domain.status.stream_status import StreamStatus
 from service.domain.webhooks.webhook import Webhook
 
 if TYPE_CHECKING:  # these modules record these changes
-    from service.domain.streams.queries import ListedStream
     from service.domain.streams.recording_details import ListedRecording
     from service.domain.streams.sessions import StreamSession
 

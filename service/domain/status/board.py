@@ -20,9 +20,10 @@ from cachetools import TTLCache
 from providers.base import InputNotFound, InputState, InputUid, Provider, ProviderEvent, Spawn
 from service.clock import Clock
 from service.domain.audience.viewer_window import ViewerCount, ViewerWindow
+from service.domain.entities import LiveSummary
 from service.domain.errors import DomainError, NotFound, Unavailable
 from service.domain.identifiers import read_uuid
-from service.domain.ports import LiveSummary, StreamLookup
+from service.domain.ports import StreamLookup
 from service.domain.provider_errors import provider_errors
 from service.domain.status.refresh_schedule import RefreshSchedule
 from service.domain.status.stream_status import (

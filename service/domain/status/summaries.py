@@ -13,8 +13,8 @@ from providers.base import InputNotFound, InputUid, Phase, Provider, ProviderErr
 from providers.concurrency import SingleFlight
 from service.clock import Clock
 from service.domain.audience.viewer_window import ViewerWindow
+from service.domain.entities import LiveSummary
 from service.domain.errors import Unavailable
-from service.domain.ports import LiveSummary
 from service.domain.status.stream_status import broadcast_began_ms
 
 _Answer = LiveSummary | Unavailable

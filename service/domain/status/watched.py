@@ -10,8 +10,8 @@ from typing import Any
 
 from providers.base import InputState, InputUid
 from service.domain.audience.viewer_window import ViewerCount
+from service.domain.entities import LiveSummary
 from service.domain.errors import DomainError
-from service.domain.ports import LiveSummary
 from service.domain.status.change_notifier import ChangeNotifier
 from service.domain.status.stream_status import StreamStatus
 

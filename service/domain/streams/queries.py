@@ -20,10 +20,10 @@ from providers.base import (
     RecordingPosition,
 )
 from service.domain.accounts import Identity
-from service.domain.entities import Channel, OwnedStream
+from service.domain.entities import Channel, ListedStream, LiveSummary, OwnedStream
 from service.domain.errors import NotFound
 from service.domain.paging import Page, PageAnchor, PageRequest, cut
-from service.domain.ports import ClaimStore, LiveSummary, StateView
+from service.domain.ports import ClaimStore, StateView
 from service.domain.provider_errors import provider_errors
 from service.domain.streams.recording_details import ListedRecording, RecordingStore, listed
 
@@ -45,17 +45,6 @@ class QueryLimits:
 
 NEW_SUMMARY = LiveSummary(Phase.OFFLINE, 0)
 """The summary of a new live input."""
-
-
-@dataclass(frozen=True, slots=True)
-class ListedStream:
-    """A stream in its organization's list. Without its key, so that a list cannot leak it."""
-
-    stream: OwnedStream
-    rtmps_url: str
-    view_url: str
-    thumbnail: str
-    summary: LiveSummary
 
 
 class StreamQueries:

@@ -10,8 +10,8 @@ import pytest
 from providers.base import InputOptions, InputRequest, Phase
 from providers.memory import MemoryProvider
 from service.concurrency.tasks import Tasks
+from service.domain.entities import LiveSummary
 from service.domain.errors import Unavailable
-from service.domain.ports import LiveSummary
 from service.domain.status.summaries import Summaries, SummaryLimits
 from service.viewers.memory import MemoryViewers
 from tests.clock import Clock
