@@ -17,7 +17,7 @@ from sqlalchemy.dialects import sqlite
 
 from providers.base import InputOptions, InputRequest
 from providers.memory import MemoryProvider
-from service.domain.accounts import token_digest
+from service.domain.access.accounts import token_digest
 from service.store import sessions, tables
 from service.store.conversation_tables import members, messages
 from service.store.presence import call_presences

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from service.api.realtime.sockets import SOCKET
-from service.domain.connection_access import ConnectionAccess
+from service.domain.access.connection_access import ConnectionAccess
 from service.http.fields import Moment
 from service.http.operation import Call, Nothing, Operation, Reply, operation
 from service.http.schemas import Answer

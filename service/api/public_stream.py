@@ -29,10 +29,10 @@ from providers.negotiation import has_current
 from service.api.public_schemas import PATH, PREFIX, STATUS, VIEWER_COUNT
 from service.api.visitor_identity import Counting, VisitorOf, named_visitor
 from service.clock import Clock
+from service.domain.access.guess_limits import Guesses
 from service.domain.audience.new_visitors import NewVisitors
 from service.domain.audience.viewer_window import ViewerCount
 from service.domain.errors import DomainError, NotFound, Throttled
-from service.domain.guess_limits import Guesses
 from service.domain.status.board import StatusBoard
 from service.domain.status.stream_status import StreamStatus
 from service.domain.status.watched import Snapshot, Watched

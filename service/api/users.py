@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from uuid import UUID
 
-from service.domain.accounts import Identity
+from service.domain.access.accounts import Identity
 from service.domain.entities import User
 from service.domain.errors import Forbidden
 from service.http.fields import Moment

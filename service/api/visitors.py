@@ -8,7 +8,7 @@ from uuid import UUID
 from pydantic import BaseModel, Field
 
 from service.api.messagerouter import socket_url
-from service.domain.audience.visitors import SECRET_LENGTH, TOKEN_LIFETIME, VisitorIdentity, Visitors, show_expiry
+from service.domain.access.visitors import SECRET_LENGTH, TOKEN_LIFETIME, VisitorIdentity, Visitors, show_expiry
 from service.http.client_address import Networks, client_address
 from service.http.operation import Call, Nothing, Operation, Reply, operation
 from service.http.schemas import Answer

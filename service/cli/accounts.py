@@ -12,7 +12,7 @@ from service.cli.running import begin, with_store
 from service.clock import SystemClock
 
 if TYPE_CHECKING:
-    from service.domain.accounts import Accounts
+    from service.domain.access.accounts import Accounts
     from service.store.repository import Store
 
 
@@ -94,7 +94,7 @@ def _token_revoke(given: argparse.Namespace) -> int:
 
 def _user_create(given: argparse.Namespace) -> int:
     async def create(store: Store) -> None:
-        from service.domain.directory import Directory, NewUser
+        from service.domain.access.directory import Directory, NewUser
 
         new = NewUser(given.full_name, given.id, given.email, given.avatar_url, given.bot, given.manager)
         print((await Directory(store.directory, SystemClock()).create(given.org, new)).id)
@@ -104,7 +104,7 @@ def _user_create(given: argparse.Namespace) -> int:
 
 def _user_manager(given: argparse.Namespace) -> int:
     async def change(store: Store) -> None:
-        from service.domain.directory import Directory
+        from service.domain.access.directory import Directory
 
         await Directory(store.directory, SystemClock()).set_manager(given.id, not given.revoke)
 
@@ -123,7 +123,7 @@ def _user_list(given: argparse.Namespace) -> int:
 
 def _with_accounts(work: Callable[[Accounts], Coroutine[Any, Any, None]]) -> int:
     async def run(store: Store) -> None:
-        from service.domain.accounts import Accounts
+        from service.domain.access.accounts import Accounts
 
         await work(Accounts(store.accounts, store.accounts, SystemClock()))
 

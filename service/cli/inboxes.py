@@ -71,7 +71,7 @@ def _list(given: argparse.Namespace) -> int:
 
 async def _desk(store: Store, organization_id: UUID) -> Desk:
     """Return the organization itself as an agent. Raise NotFound if there is no such organization."""
-    from service.domain.accounts import Identity
+    from service.domain.access.accounts import Identity
     from service.domain.errors import NotFound
     from service.domain.inboxes.access import InboxAccess
 

@@ -15,7 +15,7 @@ from aiohttp.typedefs import Handler
 from pydantic import BaseModel, ValidationError
 
 from providers.negotiation import accepts_gzip
-from service.domain.accounts import Authenticator, Identity
+from service.domain.access.accounts import Authenticator, Identity
 from service.domain.errors import Forbidden, NotFound
 from service.domain.identifiers import read_uuid
 from service.http.dialect import Dialect

@@ -13,8 +13,8 @@ from aiohttp.typedefs import Middleware
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from providers.cors import CORS, METHODS, PREFLIGHT
+from service.domain.access.guess_limits import Guesses
 from service.domain.errors import Throttled
-from service.domain.guess_limits import Guesses
 from service.http.client_address import Networks, client_address
 from service.http.errors import Coded, error_response, internal_error
 from service.http.wire import SAFETY

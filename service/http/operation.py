@@ -18,7 +18,7 @@ from uuid import UUID
 from aiohttp import web
 from pydantic import BaseModel
 
-from service.domain.accounts import Identity
+from service.domain.access.accounts import Identity
 from service.domain.errors import NotAuthenticated, NotFound
 from service.http.dialect import Dialect
 

@@ -40,15 +40,15 @@ from service.api.inboxes.examples import INBOX_EXAMPLES
 from service.api.inboxes.services import InboxServices
 from service.api.introduction import introduction
 from service.api.webhook_examples import WEBHOOK_EXAMPLES
-from service.domain.accounts import Authenticator
-from service.domain.audience.visitors import Visitors
-from service.domain.connection_access import ConnectionAccess
+from service.domain.access.accounts import Authenticator
+from service.domain.access.connection_access import ConnectionAccess
+from service.domain.access.guess_limits import Guesses
+from service.domain.access.visitors import Visitors
 from service.domain.conversation.channels import Channels
 from service.domain.conversation.joined_channels import DirectChannels, JoinedChannels
 from service.domain.conversation.meetings import Meetings
 from service.domain.conversation.members import Members
 from service.domain.conversation.messages import Messages
-from service.domain.guess_limits import Guesses
 from service.domain.health.stream_health import StreamDiagnostics
 from service.domain.streams.public_info import PublicStreamInfo
 from service.domain.streams.public_recordings import PublicRecordings

@@ -23,13 +23,14 @@ from service.api.status_flips import StatusFlips
 from service.api.stream_events import StreamEvents
 from service.attachment_files import ATTACHMENTS, DiskAttachmentFiles
 from service.clock import Clock, SystemClock
-from service.domain.accounts import Accounts
+from service.domain.access.accounts import Accounts
+from service.domain.access.client_limits import ClientLimits, LimitedClients
+from service.domain.access.connection_access import ConnectionAccess
+from service.domain.access.guess_limits import Guesses, GuessLimits
+from service.domain.access.visitors import VisitorLimits, Visitors
 from service.domain.audience.log import AudienceLog
 from service.domain.audience.new_visitors import NewVisitorLimits, NewVisitors
 from service.domain.audience.viewer_window import ViewerWindow
-from service.domain.audience.visitors import VisitorLimits, Visitors
-from service.domain.client_limits import ClientLimits, LimitedClients
-from service.domain.connection_access import ConnectionAccess
 from service.domain.conversation.channels import Channels
 from service.domain.conversation.joined_channels import DirectChannels, JoinedChannels
 from service.domain.conversation.meetings import Meetings, MeetingSigner
@@ -37,7 +38,6 @@ from service.domain.conversation.members import Members
 from service.domain.conversation.messages import Messages
 from service.domain.conversation.purge import Purge
 from service.domain.events.ports import EventBus
-from service.domain.guess_limits import Guesses, GuessLimits
 from service.domain.health.stream_health import StreamDiagnostics
 from service.domain.inboxes.ports import AttachmentFiles
 from service.domain.outgoing import Outgoing

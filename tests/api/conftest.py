@@ -17,7 +17,7 @@ from service.api.changes import describe
 from service.api.health import Readiness
 from service.attachment_files import DiskAttachmentFiles
 from service.concurrency.tasks import Tasks
-from service.domain.accounts import Accounts
+from service.domain.access.accounts import Accounts
 from service.domain.audience.log import AudienceLog
 from service.domain.conversation.meetings import MeetingSigner
 from service.domain.status.board import StatusBoard

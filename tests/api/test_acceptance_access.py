@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
-from service.domain.accounts import Accounts
+from service.domain.access.accounts import Accounts
 from tests.api.conftest import Api
 from tests.api.people import Person, new_user, words
 from tests.clock import Clock

@@ -8,7 +8,7 @@ from uuid import uuid4
 import jwt
 import pytest
 
-from service.domain.accounts import ALGORITHM, AUDIENCE, SIGNING_SECRET
+from service.domain.access.accounts import ALGORITHM, AUDIENCE, SIGNING_SECRET
 from tests.api.conftest import Api
 
 ME = "/api/v5/users/me"

@@ -12,7 +12,7 @@ import pytest
 
 from providers.memory import MemoryProvider
 from service.concurrency.tasks import Tasks
-from service.domain.guess_limits import GuessLimits
+from service.domain.access.guess_limits import GuessLimits
 from service.events.bus import MemoryBus
 from service.http.server import serving
 from service.store import Store

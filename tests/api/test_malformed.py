@@ -15,7 +15,7 @@ from aiohttp.typedefs import Handler
 from prometheus_client import CollectorRegistry
 
 from service.concurrency.tasks import Tasks
-from service.domain.accounts import Identity
+from service.domain.access.accounts import Identity
 from service.http.binding import BodyLimits, bind
 from service.http.held_connections import HeldLimits
 from service.http.middleware import RequestMetrics, envelope

@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 import jwt
 import pytest
 
-from service.domain.accounts import Identity
+from service.domain.access.accounts import Identity
 from service.domain.conversation.meetings import LEASE, CallKind, Guest, Meetings
 from service.domain.paging import PageRequest
 from tests.api.conftest import MEETING_SIGNER, Api

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import pytest
 
-from service.domain.accounts import Accounts
+from service.domain.access.accounts import Accounts
 from tests.api.conftest import Api
 from tests.api.people import Person, new_user, words
 from tests.clock import Clock

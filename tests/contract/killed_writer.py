@@ -19,7 +19,7 @@ from sqlalchemy import event
 from providers.memory import MemoryProvider
 from service.api.changes import describe
 from service.clock import SystemClock
-from service.domain.accounts import Identity
+from service.domain.access.accounts import Identity
 from service.domain.conversation.channels import Channels, NewChannel
 from service.domain.conversation.meetings import Meetings, MeetingSigner
 from service.domain.conversation.members import Members

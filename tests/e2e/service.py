@@ -14,8 +14,8 @@ from typing import Any
 import aiohttp
 
 from service.clock import SystemClock
-from service.domain.accounts import Accounts
-from service.domain.directory import Directory
+from service.domain.access.accounts import Accounts
+from service.domain.access.directory import Directory
 from service.store import Store
 from tests.e2e.server import ROOT, Server
 from tests.waiting import PATIENCE

@@ -21,7 +21,7 @@ from aiohttp import ClientError, ClientSession, ClientTimeout, WSMsgType
 from service.api.realtime.paths import read_path
 from service.api.realtime.sockets import SOCKET
 from service.clock import SystemClock
-from service.domain.accounts import Accounts
+from service.domain.access.accounts import Accounts
 from service.domain.events.event import Scope
 from service.store import Store
 from tests.e2e.server import Server

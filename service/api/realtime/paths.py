@@ -12,8 +12,8 @@ from service.api.conference import CONFERENCE, ORGANIZATION
 from service.api.event_forms import ACTIVE_CONFERENCES, NOTIFICATIONS
 from service.api.joined import DIRECT, JOINED
 from service.api.stream_changes import BROADCAST_EVENTS, STREAM_STATUS
-from service.domain.access import only_self
-from service.domain.accounts import Identity
+from service.domain.access.accounts import Identity
+from service.domain.access.rules import only_self
 from service.domain.conversation.channels import Channels
 from service.domain.conversation.joined_channels import JoinedChannels
 from service.domain.conversation.meetings import Meetings

@@ -15,7 +15,7 @@ from service.api.realtime import wire
 from service.api.realtime.metrics import RealtimeMetrics
 from service.api.realtime.paths import Path
 from service.api.realtime.personal import PresentMembers, needs_member
-from service.domain.connection_access import Grant
+from service.domain.access.connection_access import Grant
 from service.domain.entities import Entry
 from service.domain.errors import DomainError, Forbidden, NotAuthenticated, NotFound
 from service.domain.events.event import Action, Event, Scope

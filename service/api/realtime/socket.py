@@ -15,7 +15,7 @@ from service.api.realtime.limits import SocketLimits
 from service.api.realtime.metrics import RealtimeMetrics
 from service.api.realtime.paths import Path, read_path
 from service.api.realtime.room import Room, Subscription, is_refusal
-from service.domain.connection_access import Grant
+from service.domain.access.connection_access import Grant
 from service.domain.errors import Conflict, DomainError, NotAuthenticated, NotFound, Throttled
 from service.domain.events.ports import EventLog
 from service.http.errors import BadBody, error_response

@@ -19,10 +19,10 @@ from service.api.realtime.room import Room
 from service.api.realtime.socket import Socket
 from service.clock import Clock
 from service.concurrency.token_bucket import AddressTokenBuckets, site
-from service.domain.connection_access import ConnectionAccess, Grant
+from service.domain.access.connection_access import ConnectionAccess, Grant
+from service.domain.access.guess_limits import Guesses
 from service.domain.errors import Throttled, Unavailable
 from service.domain.events.ports import EventFeed, EventLog, ReaderStore
-from service.domain.guess_limits import Guesses
 from service.http.client_address import Networks, client_address
 from service.http.middleware import EVERYWHERE
 

@@ -12,8 +12,8 @@ import structlog
 
 from providers.base import InputUid
 from service.clock import Clock
-from service.domain.access import enter, only_admin, only_admin_or_organization
-from service.domain.accounts import Identity
+from service.domain.access.accounts import Identity
+from service.domain.access.rules import enter, only_admin, only_admin_or_organization
 from service.domain.conversation.channel_pages import page_of_channels
 from service.domain.entities import Channel, ChannelType, ListedStream, Member
 from service.domain.errors import DomainError, Invalid, NotFound, Unavailable

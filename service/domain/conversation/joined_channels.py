@@ -8,8 +8,8 @@ from datetime import datetime
 from uuid import UUID, uuid4
 
 from service.clock import Clock
-from service.domain.access import only_self
-from service.domain.accounts import Identity
+from service.domain.access.accounts import Identity
+from service.domain.access.rules import only_self
 from service.domain.conversation.channel_pages import page_of_channels
 from service.domain.conversation.channels import first_members, require_known
 from service.domain.conversation.ports import MemberStore

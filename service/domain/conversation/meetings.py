@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from uuid import UUID, uuid4
 
 from service.clock import Clock
-from service.domain.accounts import Identity
+from service.domain.access.accounts import Identity
 from service.domain.entities import Channel, User
 from service.domain.errors import Forbidden
 from service.domain.events.changes import CallChanged

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from service.clock import Clock
-from service.domain.access import enter, only_admin, only_self
-from service.domain.accounts import Identity
+from service.domain.access.accounts import Identity
+from service.domain.access.rules import enter, only_admin, only_self
 from service.domain.conversation.channels import require_known, stream_uid
 from service.domain.conversation.ports import MemberChanges, MemberStore
 from service.domain.entities import Channel, ChannelType, Member, NotificationSettings, NotifyMode

@@ -11,8 +11,8 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from service.clock import Clock
-from service.domain.access import enter, only_admin, person
-from service.domain.accounts import Identity
+from service.domain.access.accounts import Identity
+from service.domain.access.rules import enter, only_admin, person
 from service.domain.conversation.meetings import CallKind
 from service.domain.conversation.members import DEFAULT_ORDERING, ORDERINGS
 from service.domain.conversation.ports import MessageStore

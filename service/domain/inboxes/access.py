@@ -8,7 +8,7 @@ from uuid import UUID
 from cachetools import LRUCache
 
 from service.clock import Clock
-from service.domain.accounts import Identity
+from service.domain.access.accounts import Identity
 from service.domain.errors import NotFound
 from service.domain.inboxes.entities import Agent
 from service.domain.inboxes.errors import NO_ACCESS, NOT_FOR_BOTS, OTHER_ACCOUNT, NotPermitted

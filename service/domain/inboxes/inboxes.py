@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from service.clock import Clock
-from service.domain.access import enter, only_admin_or_organization
+from service.domain.access.rules import enter, only_admin_or_organization
 from service.domain.errors import Forbidden, NotFound
 from service.domain.inboxes.access import Desk
 from service.domain.inboxes.entities import API_CHANNEL, Inbox

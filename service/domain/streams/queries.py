@@ -19,7 +19,7 @@ from providers.base import (
     RecordingNotFound,
     RecordingPosition,
 )
-from service.domain.accounts import Identity
+from service.domain.access.accounts import Identity
 from service.domain.entities import Channel, ListedStream, LiveSummary, OwnedStream
 from service.domain.errors import NotFound
 from service.domain.paging import Page, PageAnchor, PageRequest, cut

@@ -18,8 +18,8 @@ import structlog
 
 from providers.base import Provider, RecordingNotFound
 from service.clock import Clock
-from service.domain.access import only_admin_or_organization
-from service.domain.accounts import Identity
+from service.domain.access.accounts import Identity
+from service.domain.access.rules import only_admin_or_organization
 from service.domain.errors import Forbidden, Invalid, NotFound, Unavailable
 from service.domain.events.changes import RecordingChanged, RecordingRemoved
 from service.domain.events.ports import Transactions

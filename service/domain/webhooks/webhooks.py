@@ -13,7 +13,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from service.clock import Clock
-from service.domain.accounts import Identity
+from service.domain.access.accounts import Identity
 from service.domain.errors import Conflict, Forbidden, Invalid, NotFound
 from service.domain.events.ports import EventLog
 from service.domain.outgoing import Outgoing

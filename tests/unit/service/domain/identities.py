@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from service.domain.accounts import Identity
+from service.domain.access.accounts import Identity
 from service.domain.entities import Organization
 from tests.contract.conversation import START, Conversation
 

@@ -13,7 +13,7 @@ from providers.base import EventKind, ProviderEvent
 from providers.health import Delivery, InputHealth, VideoFacts
 from service.api.stream_changes import reported
 from service.concurrency.tasks import Tasks
-from service.domain.accounts import Accounts
+from service.domain.access.accounts import Accounts
 from service.domain.conversation.channels import Channels, NewChannel
 from service.domain.errors import Unavailable
 from service.domain.events.event import Event, Scope

@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from service.concurrency.tasks import Tasks
-from service.domain.accounts import Accounts
+from service.domain.access.accounts import Accounts
 from service.domain.audience.log import AudienceLog
 from service.domain.audience.viewer_window import WINDOW_MS, ViewerCount
 from service.domain.conversation.channels import Channels, NewChannel

@@ -60,7 +60,7 @@ def streams(store: Store, provider: FaultyProvider) -> Streams:
 
 @pytest.fixture
 async def channel(store: Store) -> Channel:
-    from service.domain.accounts import Accounts
+    from service.domain.access.accounts import Accounts
 
     organization = uuid4()
     await Accounts(store.accounts, store.accounts, SystemClock()).create_token(organization, uuid4())

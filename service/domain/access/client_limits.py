@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from service.clock import Clock
 from service.concurrency.token_bucket import TokenBuckets
-from service.domain.accounts import Authenticator, Identity
+from service.domain.access.accounts import Authenticator, Identity
 from service.domain.errors import Throttled
 
 

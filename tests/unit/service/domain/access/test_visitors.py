@@ -11,8 +11,8 @@ from uuid import UUID, uuid4
 import jwt
 import pytest
 
-from service.domain.accounts import Accounts
-from service.domain.audience.visitors import TOKEN_LIFETIME, VisitorLimits, Visitors, show_expiry
+from service.domain.access.accounts import Accounts
+from service.domain.access.visitors import TOKEN_LIFETIME, VisitorLimits, Visitors, show_expiry
 from service.domain.errors import NotAuthenticated, NotFound, Throttled
 from service.store import Store
 from tests.clock import Clock

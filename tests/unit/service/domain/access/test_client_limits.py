@@ -6,8 +6,8 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from service.domain.accounts import Accounts
-from service.domain.client_limits import ClientLimits, LimitedClients
+from service.domain.access.accounts import Accounts
+from service.domain.access.client_limits import ClientLimits, LimitedClients
 from service.domain.errors import NotAuthenticated, Throttled
 from service.store import Store
 from tests.clock import Clock

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from uuid import UUID, uuid4
 
 from service.clock import Clock
-from service.domain.accounts import ALGORITHM, Authenticator, Identity, split_header, token_digest
+from service.domain.access.accounts import ALGORITHM, Authenticator, Identity, split_header, token_digest
 from service.domain.errors import NotAuthenticated
 
 LIFETIME = 3600

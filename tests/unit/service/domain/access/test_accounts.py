@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from service.domain.accounts import CACHE_SECONDS, Accounts, token_digest
+from service.domain.access.accounts import CACHE_SECONDS, Accounts, token_digest
 from service.domain.errors import Conflict, NotAuthenticated, NotFound
 from service.store import Store
 from tests.clock import Clock

@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from service.domain.access import enter, only_admin, only_self, person
+from service.domain.access.rules import enter, only_admin, only_self, person
 from service.domain.errors import Forbidden, NotFound
 from service.store import Store
 from tests.contract.conversation import new_conversation, new_users

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from service.domain.accounts import Identity
+from service.domain.access.accounts import Identity
 from service.domain.entities import Entry, User
 from service.domain.errors import Forbidden, NotFound
 from service.domain.ports import EntryStore
