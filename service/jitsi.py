@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import secrets
 
+from service.domain.access.ports import SecretStore
 from service.domain.conversation.meetings import APP_SECRET, MeetingSigner
-from service.domain.ports import SecretStore
 from service.settings import Settings
 
 

@@ -20,8 +20,8 @@ from service.domain.audience.new_visitors import NewVisitorLimits, NewVisitors
 from service.domain.audience.viewer_window import ViewerWindow
 from service.domain.entities import Channel
 from service.domain.errors import Unavailable
-from service.domain.ports import StreamLookup, StreamRef
 from service.domain.status.board import BoardLimits, StatusBoard
+from service.domain.status.ports import StreamLookup, StreamRef
 from service.domain.status.watched import Watched
 from service.domain.streams.broadcasts import BroadcastLimits, Broadcasts
 from service.domain.streams.public_info import PublicStreamInfo

@@ -17,7 +17,7 @@ from service.store.statements import batches, insert_new, values_of
 
 
 class StoredAccounts:
-    """Implements `domain.ports.AccountStore` and `SecretStore`."""
+    """Implements `domain.access.ports.AccountStore` and `SecretStore`."""
 
     def __init__(self, database: Connections) -> None:
         self._database = database

@@ -176,7 +176,7 @@ def on_page(
 
 
 class StoredChannels:
-    """Implements `domain.ports.ChannelStore`."""
+    """Implements `domain.conversation.ports.ChannelStore`."""
 
     def __init__(self, database: Connections) -> None:
         self._database = database

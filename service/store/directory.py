@@ -16,7 +16,7 @@ from service.store.tables import organizations, users
 
 
 class StoredDirectory:
-    """Implements `domain.ports.DirectoryStore`."""
+    """Implements `domain.access.ports.DirectoryStore`."""
 
     def __init__(self, database: Connections) -> None:
         self._database = database

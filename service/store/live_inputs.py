@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from providers.base import InputOptions, InputUid
 from service.domain.entities import ClaimedInput, OwnedStream
 from service.domain.paging import PageRequest
-from service.domain.ports import StreamRef
+from service.domain.status.ports import StreamRef
 from service.store.channels import named, recordings_visible_to, visible_to
 from service.store.connections import Connections
 from service.store.options import options_from, options_row
@@ -22,7 +22,7 @@ from service.store.tables import channels, live_inputs, retired_inputs
 
 
 class StoredClaims:
-    """Implements `domain.ports.ClaimStore`."""
+    """Implements `domain.streams.ports.ClaimStore`."""
 
     def __init__(self, database: Connections) -> None:
         self._database = database

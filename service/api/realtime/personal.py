@@ -8,9 +8,9 @@ from uuid import UUID
 
 from service.api.joined import JOINED
 from service.api.notifications import settings_answer
+from service.domain.conversation.ports import ReaderStore
 from service.domain.entities import Member
 from service.domain.events.event import USER_ID, Action, Event, Scope
-from service.domain.events.ports import ReaderStore
 
 
 def needs_member(event: Event) -> bool:

@@ -16,10 +16,10 @@ from service.api.realtime.metrics import RealtimeMetrics
 from service.api.realtime.paths import Path
 from service.api.realtime.personal import PresentMembers, needs_member
 from service.domain.access.connection_access import Grant
+from service.domain.conversation.ports import ReaderStore
 from service.domain.entities import Entry
 from service.domain.errors import DomainError, Forbidden, NotAuthenticated, NotFound
 from service.domain.events.event import Action, Event, Scope
-from service.domain.events.ports import ReaderStore
 
 
 class Receiver(Protocol):

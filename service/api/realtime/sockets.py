@@ -21,8 +21,9 @@ from service.clock import Clock
 from service.concurrency.token_bucket import AddressTokenBuckets, site
 from service.domain.access.connection_access import ConnectionAccess, Grant
 from service.domain.access.guess_limits import Guesses
+from service.domain.conversation.ports import ReaderStore
 from service.domain.errors import Throttled, Unavailable
-from service.domain.events.ports import EventFeed, EventLog, ReaderStore
+from service.domain.events.ports import EventFeed, EventLog
 from service.http.client_address import Networks, client_address
 from service.http.middleware import EVERYWHERE
 

@@ -12,9 +12,9 @@ from uuid import UUID, uuid4
 from cachetools import TLRUCache
 
 from service.clock import Clock
+from service.domain.access.ports import AccountStore, SecretStore
 from service.domain.entities import Organization, Token, User
 from service.domain.errors import NotAuthenticated, NotFound
-from service.domain.ports import AccountStore, SecretStore
 
 TOKEN_LENGTH = 40
 """Characters of an API token: hex digits, 160 bits."""

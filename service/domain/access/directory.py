@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from uuid import UUID, uuid4
 
 from service.clock import Clock
+from service.domain.access.ports import DirectoryStore
 from service.domain.entities import Organization, User
 from service.domain.errors import Conflict, NotFound
-from service.domain.ports import DirectoryStore
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from uuid import UUID
 
 from service.domain.access.accounts import Identity
+from service.domain.access.ports import EntryStore
 from service.domain.entities import Entry, User
 from service.domain.errors import Forbidden, NotFound
-from service.domain.ports import EntryStore
 
 
 async def enter(store: EntryStore, client: Identity, channel_id: UUID) -> Entry:

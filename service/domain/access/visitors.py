@@ -21,8 +21,8 @@ from cachetools import LRUCache
 
 from service.clock import Clock
 from service.concurrency.token_bucket import IPV6_SITE, AddressTokenBuckets
+from service.domain.access.ports import AccountStore, SecretStore
 from service.domain.errors import NotFound, Throttled
-from service.domain.ports import AccountStore, SecretStore
 
 SECRET_LENGTH = 50
 """Hex digits of a visitor's secret: 200 random bits."""

@@ -13,14 +13,15 @@ import structlog
 from providers.base import InputUid
 from service.clock import Clock
 from service.domain.access.accounts import Identity
+from service.domain.access.ports import DirectoryStore
 from service.domain.access.rules import enter, only_admin, only_admin_or_organization
 from service.domain.conversation.channel_pages import page_of_channels
+from service.domain.conversation.ports import ChannelListener, ChannelStore
 from service.domain.entities import Channel, ChannelType, ListedStream, Member
 from service.domain.errors import DomainError, Invalid, NotFound, Unavailable
 from service.domain.events.changes import ChannelAdded, ChannelChanged, ChannelRemoved
 from service.domain.events.ports import Transaction, Transactions
 from service.domain.paging import Page, PageRequest
-from service.domain.ports import ChannelStore, DirectoryStore, StreamListener
 
 log = structlog.get_logger(__name__)
 
@@ -79,7 +80,7 @@ class Channels:
         self._transactions = transactions
         self._clock = clock
         self._directory = directory
-        self._listeners: list[StreamListener] = []
+        self._listeners: list[ChannelListener] = []
         self._delete_listeners: list[DeleteListener] = []
         self._stream_row: StreamRow | None = None
 
@@ -87,7 +88,7 @@ class Channels:
         """Use `stream_row` for the events of channels that enter the view of other users."""
         self._stream_row = stream_row
 
-    def listen(self, listener: StreamListener) -> None:
+    def listen(self, listener: ChannelListener) -> None:
         """Call `listener` from now on, after every channel that is created or deleted."""
         self._listeners.append(listener)
 

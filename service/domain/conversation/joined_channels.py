@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 
 from service.clock import Clock
 from service.domain.access.accounts import Identity
+from service.domain.access.ports import DirectoryStore
 from service.domain.access.rules import only_self
 from service.domain.conversation.channel_pages import page_of_channels
 from service.domain.conversation.channels import first_members, require_known
@@ -18,7 +19,6 @@ from service.domain.errors import Invalid, NotFound
 from service.domain.events.changes import ChannelAdded
 from service.domain.events.ports import Transactions
 from service.domain.paging import Page, PageRequest
-from service.domain.ports import DirectoryStore
 
 MAX_DIRECT_MEMBERS = 50
 """The most members of a direct channel."""

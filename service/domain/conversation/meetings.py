@@ -115,7 +115,7 @@ class ActiveConference:
 
 
 class UserStore(Protocol):
-    """The part of `ports.AccountStore` that is used here."""
+    """The part of `access.ports.AccountStore` that is used here."""
 
     async def user(self, user_id: UUID) -> User | None: ...
 

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from service.clock import Clock
 from service.domain.access.accounts import Identity
+from service.domain.access.ports import DirectoryStore
 from service.domain.access.rules import enter, only_admin, only_self
 from service.domain.conversation.channels import require_known, stream_uid
 from service.domain.conversation.ports import MemberChanges, MemberStore
@@ -18,10 +19,9 @@ from service.domain.errors import Forbidden, Invalid, NotFound
 from service.domain.events.changes import MemberAdded, MemberChanged, MemberRemoved, SettingsChanged
 from service.domain.events.ports import Transaction, Transactions
 from service.domain.paging import Page, PageAnchor, PageRequest, cut, known_ordering
-from service.domain.ports import DirectoryStore
 
 if TYPE_CHECKING:
-    from service.domain.streams.queries import ListedStream
+    from service.domain.entities import ListedStream
 
 ORDERINGS = ("created_at", "-created_at")
 DEFAULT_ORDERING = "-created_at"

@@ -1,20 +1,20 @@
-"""Store ports of members, messages and direct channels (see `domain/ports.py`).
+"""Store ports of channels, members, messages and direct channels. Every method may raise `errors.Unavailable`.
 
 Methods that change a channel, its members or its messages return None if the channel has been deleted.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
 from service.clock import Clock
+from service.domain.access.ports import EntryStore
 from service.domain.entities import Channel, Joined, Member, Message, NewMessage, NotifyMode
 from service.domain.paging import PageRequest
-from service.domain.ports import EntryStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,3 +124,80 @@ class MessageStore(EntryStore, Protocol):
         Returns:
             False if there is no such message; True also if it was deleted before.
         """
+
+
+ChannelListener = Callable[[UUID, UUID], None]
+"""Called with the organization and the channel after the channel was created, or its live input or a recording changed.
+
+Must not wait or raise."""
+
+
+class ChannelStore(EntryStore, Protocol):
+    """Channels."""
+
+    async def add_channel(self, channel: Channel, member_ids: Collection[UUID] = ()) -> None:
+        """Store a new channel with its first members. Its creator is its admin; without a creator, the first member is."""
+
+    async def channel(self, organization_id: UUID, channel_id: UUID) -> Channel | None:
+        """Return the channel, or None if the organization has no such channel."""
+
+    async def is_private(self, channel_id: UUID) -> bool:
+        """Return whether a channel, which may be deleted, is or was private. True for an unknown one."""
+
+    async def change_channel(self, channel_id: UUID, values: Mapping[str, Any], at: datetime) -> bool:
+        """Change fields of a channel.
+
+        Args:
+            channel_id: The channel.
+            values: New values by the name of the field of `Channel`.
+            at: The new `updated_at`.
+
+        Returns:
+            False if the channel has been deleted.
+
+        Raises:
+            Conflict: The organization's default channel would be private, or there would be two. Holds for concurrent changes.
+        """
+
+    async def remove_channel(self, channel_id: UUID, at: datetime) -> bool:
+        """Delete a channel and its members. Its messages are purged later (`conversation/purge.py`).
+
+        Its inputs are kept, and the former members of a private channel, who may see its recordings.
+
+        Returns:
+            False if the channel has been deleted before.
+        """
+
+    async def channels(
+        self,
+        organization_id: UUID,
+        ordering: str,
+        request: PageRequest,
+        user_id: UUID | None = None,
+        *,
+        search: str = "",
+        since: datetime | None = None,
+    ) -> list[Channel]:
+        """Return public channels and the private ones of a user, without direct ones.
+
+        Args:
+            organization_id: The organization.
+            ordering: `created_at` or `latest_message_created_at`, with a leading "-" for descending order.
+            request: The page.
+            user_id: The user whose private channels are included; None for none.
+            search: A part of the name, in any case.
+            since: Order by latest message as at that time, without channels created later, and set `listed_at`.
+
+        Returns:
+            Up to `request.size` + 1 channels, nearest to the anchor first (see `paging.cut`).
+        """
+
+
+class ReaderStore(EntryStore, Protocol):
+    """Who may read the events of a channel."""
+
+    async def readers(self, channel_id: UUID) -> frozenset[UUID]:
+        """Return the channel's members; those of a deleted private channel as it was deleted. Errors: `errors.Unavailable`."""
+
+    async def members_among(self, channel_id: UUID, user_ids: Collection[UUID]) -> list[Member]:
+        """Return the members of the channel among these users. Errors: `errors.Unavailable`."""

@@ -8,10 +8,10 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 from uuid import UUID
 
-from service.domain.entities import Member
+from service.domain.conversation.ports import ChannelStore
 from service.domain.events.changes import Change
 from service.domain.events.event import Event, Head, NewEvent
-from service.domain.ports import ChannelStore, ClaimStore, EntryStore
+from service.domain.streams.ports import ClaimStore
 
 if TYPE_CHECKING:  # their modules use these ports
     from service.domain.conversation.meetings import PresenceStore
@@ -142,16 +142,6 @@ class EventBus(Protocol):
 
     def listen(self, listener: CommitListener) -> None:
         """Call `listener` from now on, for the commits of this node and of the others."""
-
-
-class ReaderStore(EntryStore, Protocol):
-    """Who may read the events of a channel."""
-
-    async def readers(self, channel_id: UUID) -> frozenset[UUID]:
-        """Return the channel's members; those of a deleted private channel as it was deleted. Errors: `errors.Unavailable`."""
-
-    async def members_among(self, channel_id: UUID, user_ids: Collection[UUID]) -> list[Member]:
-        """Return the members of the channel among these users. Errors: `errors.Unavailable`."""
 
 
 class EventReader(Protocol):

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 from uuid import UUID
 
+from service.domain.access.ports import DirectoryStore
 from service.domain.events.ports import Transaction
 from service.domain.inboxes.entities import (
     Account,
@@ -21,7 +22,6 @@ from service.domain.inboxes.entities import (
     Inbox,
     InboxMessage,
 )
-from service.domain.ports import DirectoryStore
 
 
 class PeopleRecords(Protocol):

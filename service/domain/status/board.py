@@ -23,8 +23,8 @@ from service.domain.audience.viewer_window import ViewerCount, ViewerWindow
 from service.domain.entities import LiveSummary
 from service.domain.errors import DomainError, NotFound, Unavailable
 from service.domain.identifiers import read_uuid
-from service.domain.ports import StreamLookup
 from service.domain.provider_errors import provider_errors
+from service.domain.status.ports import StreamLookup
 from service.domain.status.refresh_schedule import RefreshSchedule
 from service.domain.status.stream_status import (
     broadcast_began_ms,
@@ -142,7 +142,7 @@ class StatusBoard:
             self._loop.call_later(self._limits.recount_after, watched.wake.set)
 
     async def states(self, uids: Sequence[InputUid]) -> dict[InputUid, LiveSummary]:
-        """See `service.domain.ports.StateView`. Channels that are not on the board are read now."""
+        """See `service.domain.status.ports.StateView`. Channels that are not on the board are read now."""
         known = {
             uid: watched.snapshot.summary()
             for uid in uids

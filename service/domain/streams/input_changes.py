@@ -16,11 +16,12 @@ import structlog
 
 from providers.base import InputOptions, InputUid, LiveInput, OptionRefused
 from service.clock import Clock
+from service.domain.conversation.ports import ChannelStore
 from service.domain.entities import Channel
 from service.domain.errors import DomainError
 from service.domain.events.changes import StreamChanged
 from service.domain.events.ports import Transactions
-from service.domain.ports import ChannelStore, ClaimStore
+from service.domain.streams.ports import ClaimStore
 
 log = structlog.get_logger(__name__)
 

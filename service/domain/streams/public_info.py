@@ -14,9 +14,10 @@ from cachetools import TTLCache
 
 from providers.base import Playback, Provider, ProviderError, Recording
 from providers.concurrency import SingleFlight
+from service.domain.conversation.ports import ChannelStore
 from service.domain.errors import NotFound, Unavailable
 from service.domain.paging import PageRequest
-from service.domain.ports import ChannelStore, ClaimStore
+from service.domain.streams.ports import ClaimStore
 from service.domain.streams.queries import StreamQueries
 
 FRESH_FOR = 2.0

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import UUID
 
+from service.domain.access.ports import AccountStore
+from service.domain.conversation.ports import ChannelStore
 from service.domain.entities import Channel
 from service.domain.errors import NotFound
-from service.domain.ports import AccountStore, ChannelStore
 from service.domain.streams.queries import StreamQueries
 from service.domain.streams.recording_details import ListedRecording
 

@@ -23,8 +23,9 @@ from service.domain.access.accounts import Identity
 from service.domain.entities import Channel, ListedStream, LiveSummary, OwnedStream
 from service.domain.errors import NotFound
 from service.domain.paging import Page, PageAnchor, PageRequest, cut
-from service.domain.ports import ClaimStore, StateView
 from service.domain.provider_errors import provider_errors
+from service.domain.status.ports import StateView
+from service.domain.streams.ports import ClaimStore
 from service.domain.streams.recording_details import ListedRecording, RecordingStore, listed
 
 

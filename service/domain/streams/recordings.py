@@ -19,11 +19,12 @@ import structlog
 from providers.base import Provider, RecordingNotFound
 from service.clock import Clock
 from service.domain.access.accounts import Identity
+from service.domain.access.ports import EntryStore
 from service.domain.access.rules import only_admin_or_organization
+from service.domain.conversation.ports import ChannelListener
 from service.domain.errors import Forbidden, Invalid, NotFound, Unavailable
 from service.domain.events.changes import RecordingChanged, RecordingRemoved
 from service.domain.events.ports import Transactions
-from service.domain.ports import EntryStore, StreamListener
 from service.domain.provider_errors import provider_errors
 from service.domain.streams.queries import StreamQueries
 from service.domain.streams.recording_details import ListedRecording, RecordingDetails, RecordingStore, listed
@@ -55,9 +56,9 @@ class Recordings:
         self._store = store
         self._transactions = transactions
         self._clock = clock
-        self._listeners: list[StreamListener] = []
+        self._listeners: list[ChannelListener] = []
 
-    def listen(self, listener: StreamListener) -> None:
+    def listen(self, listener: ChannelListener) -> None:
         """Call `listener` from now on, whenever a recording of a channel was changed or deleted."""
         self._listeners.append(listener)
 

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Protocol
 import structlog
 
 from providers.base import EventKind, Phase, Playback, ProviderUnavailable
-from service.domain.entities import Channel, OwnedStream
-from service.domain.ports import LiveSummary
-from service.domain.streams.queries import NEW_SUMMARY, ListedStream
+from service.domain.entities import Channel, ListedStream, LiveSummary, OwnedStream
+from service.domain.streams.queries import NEW_SUMMARY
 
 if TYPE_CHECKING:
     from service.domain.events.ports import Transaction

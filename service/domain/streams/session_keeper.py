@@ -36,7 +36,7 @@ from service.domain.audience.viewer_window import WINDOW_MS, ViewerWindow
 from service.domain.errors import Unavailable
 from service.domain.events.event import Event
 from service.domain.events.ports import PositionStore, Transactions
-from service.domain.ports import StateView
+from service.domain.status.ports import StateView
 from service.domain.streams.sessions import RunningSession, SessionStore, StreamSession, close_session, open_session
 
 log = structlog.get_logger(__name__)

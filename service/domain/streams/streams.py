@@ -29,13 +29,15 @@ from providers.base import (
 from providers.concurrency import SingleFlight
 from providers.health import InputHealth
 from service.clock import Clock
+from service.domain.conversation.ports import ChannelListener, ChannelStore
 from service.domain.entities import Channel, ClaimedInput
 from service.domain.errors import DomainError, NotFound, Unavailable
 from service.domain.events.changes import StreamAdded, StreamRemoved
 from service.domain.events.ports import Transactions
-from service.domain.ports import ChannelStore, ClaimStore, StreamListener, StreamRef
 from service.domain.provider_errors import provider_errors
+from service.domain.status.ports import StreamRef
 from service.domain.streams.input_changes import CHANGES_TAKE, InputChanges, different_options
+from service.domain.streams.ports import ClaimStore
 from service.domain.streams.sessions import place
 
 log = structlog.get_logger(__name__)
@@ -92,7 +94,7 @@ class Ensured:
 
 
 class Streams:
-    """Live inputs of channels. Implements `domain.ports.StreamLookup`. Every method may raise Unavailable."""
+    """Live inputs of channels. Implements `domain.status.ports.StreamLookup`. Every method may raise Unavailable."""
 
     def __init__(
         self,
@@ -109,9 +111,9 @@ class Streams:
         self._changes = InputChanges(transactions, claims, channels, clock)
         self._clock = clock
         self._flights: SingleFlight[UUID, LiveInput | None] = SingleFlight()
-        self._listeners: list[StreamListener] = []
+        self._listeners: list[ChannelListener] = []
 
-    def listen(self, listener: StreamListener) -> None:
+    def listen(self, listener: ChannelListener) -> None:
         """Call `listener` from now on, whenever a channel gets another live input or loses its own."""
         self._listeners.append(listener)
 
@@ -229,7 +231,7 @@ class Streams:
         await self._flights.run(channel_id, work, share=False)
 
     async def find_stream(self, organization_id: UUID, channel_id: UUID) -> StreamRef | None:
-        """See `service.domain.ports.StreamLookup`."""
+        """See `service.domain.status.ports.StreamLookup`."""
         return await self._claims.find_stream(organization_id, channel_id)
 
     async def reconcile(self) -> int:

@@ -12,8 +12,8 @@ from providers.base import InputState, Phase
 from service.concurrency.tasks import Tasks
 from service.domain.audience.viewer_window import ViewerCount
 from service.domain.errors import NotFound, Unavailable
-from service.domain.ports import StreamRef
 from service.domain.status.board import BoardLimits
+from service.domain.status.ports import StreamRef
 from service.domain.status.watched import Watched
 from service.viewers.redis import RedisViewers
 from tests.clock import Clock

@@ -14,7 +14,7 @@ from service.clock import SystemClock
 from service.domain.conversation.channels import Channels, NewChannel
 from service.domain.entities import Channel
 from service.domain.errors import Invalid, NotFound, Unavailable
-from service.domain.ports import StreamRef
+from service.domain.status.ports import StreamRef
 from service.domain.streams.streams import ENSURE_ATTEMPTS, OptionChanges, Streams
 from service.store import Store
 

@@ -1,0 +1,117 @@
+"""Store ports of live inputs. Every method may raise `errors.Unavailable`."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+from providers.base import InputOptions, InputUid
+from service.domain.entities import ClaimedInput, OwnedStream
+from service.domain.paging import PageRequest
+from service.domain.status.ports import StreamRef
+
+
+class ClaimStore(Protocol):
+    """Channels' claims on live inputs. Changes are compare-and-set: of concurrent ones, one succeeds."""
+
+    async def claim(self, new: ClaimedInput) -> ClaimedInput:
+        """Store the claim unless the channel has one, and return the channel's claim."""
+
+    async def claimed(self, channel_id: UUID) -> ClaimedInput | None:
+        """Return the channel's claim, or None if it has none."""
+
+    async def find_stream(self, organization_id: UUID, channel_id: UUID) -> StreamRef | None:
+        """Return the channel's live input, or None if there is no such channel. The same for a deleted one."""
+
+    async def commit_claim(
+        self, channel_id: UUID, request_id: str, uid: InputUid, options: InputOptions, created: datetime
+    ) -> bool:
+        """Store the provider's result for a claim.
+
+        Args:
+            channel_id: The channel of the claim.
+            request_id: The request id that the provider was called with.
+            uid: The live input.
+            options: Its effective options.
+            created: When it was created.
+
+        Returns:
+            False if the claim has another request id by now, or has a result already.
+        """
+
+    async def renew_claim(self, before: ClaimedInput, provider: str, request_id: str, at: datetime) -> bool:
+        """Start the claim's next generation, and keep the old uid as retired.
+
+        Args:
+            before: The claim as last read.
+            provider: The name of the provider to call next.
+            request_id: A new request id.
+            at: The time of the change.
+
+        Returns:
+            False if the claim is no longer as in `before`.
+        """
+
+    async def lose_input(self, provider: str, uid: InputUid, request_id: str, at: datetime) -> tuple[UUID, UUID] | None:
+        """Mark a live input as lost at the provider. Its claim gets a new request id and has no result until it is requested again.
+
+        Returns:
+            The organization and the channel of the input; None if it belongs to none, or was retired before.
+        """
+
+    async def note_options(self, channel_id: UUID, uid: InputUid, options: InputOptions) -> None:
+        """Store the input's effective options, for when it has to be created again. Its announced change is done."""
+
+    async def announce_change(self, channel_id: UUID, uid: InputUid, at: datetime) -> None:
+        """Note that the input is about to be changed at the provider, until `note_options`."""
+
+    async def withdraw_change(self, channel_id: UUID, uid: InputUid) -> None:
+        """Undo `announce_change`: the provider declined the change."""
+
+    async def announced_changes(self, provider: str, before: datetime, limit: int) -> list[ClaimedInput]:
+        """Return up to `limit` claims whose change was announced before that time and is not done."""
+
+    async def pending_claims(self, provider: str, limit: int) -> list[ClaimedInput]:
+        """Return up to `limit` claims without a uid, oldest first, except for lost ones."""
+
+    async def abandoned_claims(self, provider: str, limit: int) -> list[ClaimedInput]:
+        """Return up to `limit` claims of channels that were deleted before their live input."""
+
+    async def retire_claim(self, claim: ClaimedInput, uid: InputUid | None, at: datetime) -> None:
+        """Delete a claim, and keep `uid` as a retired input of its channel."""
+
+    async def channel_of_input(self, organization_id: UUID, uid: InputUid, user_id: UUID | None) -> UUID | None:
+        """Return the channel that has, or had, this input, if the user may see its recordings.
+
+        They are visible like the channel. After a private channel was deleted, its last members and the organization itself (a
+        `user_id` of None) may see them.
+
+        Returns:
+            None if there is no such channel in the organization, or the user may not see its recordings.
+        """
+
+    async def input_uids(self, channel_id: UUID, limit: int) -> list[InputUid]:
+        """Return up to `limit` inputs of the channel: the current one first, then the retired ones, latest first."""
+
+    async def owned_streams(
+        self,
+        organization_id: UUID,
+        search: str,
+        request: PageRequest,
+        user_id: UUID | None = None,
+        uids: Collection[InputUid] | None = None,
+    ) -> list[OwnedStream]:
+        """Return live inputs of channels that the user may see, newest first.
+
+        Args:
+            organization_id: The organization.
+            search: A part of the channel's name, in any case.
+            request: The page.
+            user_id: The user; None sees public channels only.
+            uids: Only these inputs, `QueryLimits.max_on_air` at most. None: all.
+
+        Returns:
+            Up to `request.size` + 1 streams, nearest to the anchor first (see `paging.cut`).
+        """
