@@ -96,7 +96,7 @@ class AiohttpConnection(web.RequestHandler, Borrower):
         own, rest = data[: self._left], data[self._left :]
         self._left -= len(own)
         self._kept += rest
-        if own:
+        if own or not data:  # no bytes: aiohttp parses what it held back while the handler was slower than the client
             super().data_received(own)
         if len(self._kept) > MAX_KEPT:
             self._keep_for_good()
@@ -106,7 +106,7 @@ class AiohttpConnection(web.RequestHandler, Borrower):
         super().log_access(request, response, time)
         if not self._lent:
             return
-        if self._left == 0 and response.keep_alive:
+        if self._left == 0 and response.keep_alive and request.content.is_eof():  # else it reads the rest of the body
             self._written = True
             asyncio.get_running_loop().call_soon(self._finish_lent)  # aiohttp has to finish with the request first
         else:

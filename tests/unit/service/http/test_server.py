@@ -21,8 +21,8 @@ POLL = b"GET /poll HTTP/1.1\r\nHost: x\r\n\r\n"
 OTHER = b"GET /other HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
-def post(body: bytes) -> bytes:
-    return b"POST /other HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
+def post(body: bytes, path: bytes = b"/other") -> bytes:
+    return b"POST %b HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%b" % (path, len(body), body)
 
 
 def answer(method: str, target: str, headers: Mapping[str, str], peer: str) -> WireReply | None:
@@ -64,6 +64,16 @@ async def server(limits: HeldLimits | None = None) -> AsyncIterator[Server]:
     async def large(request: web.Request) -> web.Response:
         return web.Response(body=b"L" * 8_000_000)
 
+    async def piecemeal(request: web.Request) -> web.Response:
+        size = 0
+        while piece := await request.content.readany():
+            size += len(piece)
+            await asyncio.sleep(0.001)
+        return web.Response(body=b"%d" % size)
+
+    async def unread(request: web.Request) -> web.Response:
+        return web.Response(body=b"unread")
+
     async def poll(request: web.Request) -> web.Response:
         return web.Response(body=b"poll")
 
@@ -76,7 +86,7 @@ async def server(limits: HeldLimits | None = None) -> AsyncIterator[Server]:
     app.add_routes(
         [web.route("*", "/other", other), web.get("/slow", slow), web.get("/large", large), web.get("/poll", poll)]
     )
-    app.router.add_get("/last", last)
+    app.add_routes([web.get("/last", last), web.post("/piecemeal", piecemeal), web.post("/unread", unread)])
     async with serving(
         app,
         answer,
@@ -172,6 +182,23 @@ async def test_a_request_whose_end_is_in_doubt_keeps_the_connection_with_aiohttp
         writer.write(POLL)
         await asyncio.sleep(0.1)
         assert served.fast == []
+
+
+@pytest.mark.parametrize("size", [60_000, 200_000, 3_000_000])
+async def test_a_body_arrives_whole_when_it_is_read_slower_than_it_arrives(size: int) -> None:
+    async with server() as served, served.connection() as (reader, writer):
+        writer.write(post(b"x" * size, b"/piecemeal") + OTHER)
+        assert [await body(reader), await body(reader)] == [b"%d" % size, b"other "]
+        writer.write(POLL)
+        assert await body(reader) == b"poll"
+
+
+@pytest.mark.parametrize("size", [1_000, 60_000, 200_000, 3_000_000])
+async def test_a_body_that_is_not_read_does_not_disturb_the_next_request(size: int) -> None:
+    async with server() as served, served.connection() as (reader, writer):
+        for _ in range(2):
+            writer.write(post(b"GET / HTTP/1.1\r\n\r\n" * (size // 18), b"/unread") + OTHER)
+            assert [await body(reader), await body(reader)] == [b"unread", b"other "]
 
 
 async def test_a_response_that_ends_the_connection_ends_it() -> None:
