@@ -81,6 +81,8 @@ def _handler(operation: Operation, authenticator: Authenticator, origin: Origin,
 def _dialect_handler(operation: Operation, dialect: Dialect, authenticator: Authenticator, origin: Origin) -> Handler:
     async def call(request: web.Request) -> Reply:
         identity = None if operation.public else await authenticator.authenticate(dialect.credentials(request))
+        if operation.admit is not None:
+            await operation.admit(Call(request, {}, _NOTHING, _NOTHING, identity, origin.of(request)))
         query = _query(operation.query, request)
         body: BaseModel = _NOTHING
         if operation.takes_body:

@@ -108,6 +108,8 @@ class Operation:
     """Headers of successful responses, with their descriptions."""
     dialect: Dialect | None = None
     """The conventions of its contract. None: those of the Pub API."""
+    admit: Callable[[Call[Any, Any]], Awaitable[None]] | None = None
+    """Checks a call of a dialect before its query and body are read, and raises the error of a refusal."""
 
     @property
     def takes_body(self) -> bool:
@@ -125,6 +127,7 @@ def operation(
     errors: tuple[int, ...] = (),
     headers: Mapping[str, str] | None = None,
     dialect: Dialect | None = None,
+    admit: Callable[[Call[Any, Any]], Awaitable[None]] | None = None,
     tag: str,
     summary: str,
 ) -> Callable[[Callable[[Call[Q, B]], Awaitable[Reply]]], Operation]:
@@ -154,6 +157,7 @@ def operation(
             description=inspect.cleandoc(handler.__doc__ or ""),
             headers=headers or {},
             dialect=dialect,
+            admit=admit,
         )
 
     return declare

@@ -10,7 +10,7 @@ from pydantic import Field, PlainValidator, WithJsonSchema
 
 from service.domain.inboxes.files import NewFile, checked_file
 from service.http.fields import TEXT_PATTERN
-from service.http.forms import Upload
+from service.http.multipart import Upload
 
 MAX_NUMBER = 999_999_999
 _NUMBER = re.compile(r"[0-9]{1,9}", re.ASCII)

@@ -107,19 +107,16 @@ def operations(services: InboxServices) -> list[Operation]:
         query: type[BaseModel] = Nothing,
         body: type[BaseModel] = Nothing,
     ) -> Callable[[Callable[[Call[Any, Any]], Awaitable[Reply]]], Operation]:
-        def declare(handler: Callable[[Call[Any, Any]], Awaitable[Reply]]) -> Operation:
-            async def limited(call: Call[Any, Any]) -> Reply:
-                services.limit.check(call)
-                return await handler(call)
+        async def admit(call: Call[Any, Any]) -> None:
+            """Check the address and, before a body is read, the inbox: a body costs more than both."""
+            services.limit.check(call)
+            if body is not Nothing:
+                await services.public.inbox(call.text("inbox_identifier"))
 
-            limited.__name__, limited.__doc__ = handler.__name__, handler.__doc__
-            how = operation(
-                method, path, answers={200: answer}, query=query, body=body, public=True, dialect=CONTRACT, tag=TAG,
-                summary=summary,
-            )  # fmt: skip
-            return how(limited)
-
-        return declare
+        return operation(
+            method, path, answers={200: answer}, query=query, body=body, public=True, dialect=CONTRACT, admit=admit,
+            tag=TAG, summary=summary,
+        )  # fmt: skip
 
     @declared("GET", PUBLIC, PublicInbox, "The inbox of an app")
     async def get_public_inbox(call: Call[Nothing, Nothing]) -> Reply:
