@@ -45,4 +45,7 @@ server computes `identifier_hash`: the HMAC-SHA256 of `identifier` with the inbo
 
 **Files.** A message has at most 15 files of 40 MiB together. `data_url` is an address that cannot be guessed. Browsers
 display images, audio and video; they save all other files.
+
+**Limits of bodies.** 1 MiB without files. A multipart body has at most 100 parts, a form 500 fields, and a JSON body
+10,000 values. Forms and multipart bodies are UTF-8.
 """

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from multidict import MultiDict
 
 from service.http.errors import BadBody
-from service.http.forms import MAX_FIELDS, nested
+from service.http.forms import MAX_FIELDS, MAX_NAME, nested
 
 
 @pytest.mark.parametrize(
@@ -37,6 +37,7 @@ def test_fields_become_an_object(fields: list[tuple[str, str]], body: dict[str, 
         [("a[b]", "1"), ("a[]", "2")],
         [("a[][b]", "1")],
         [("a[b][c][d][e][f]", "1")],
+        [("a" * (MAX_NAME + 1), "1")],
         [(f"field{number}", "1") for number in range(MAX_FIELDS + 1)],
     ],
 )
