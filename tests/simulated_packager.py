@@ -91,7 +91,7 @@ class SimulatedPackager:
                 sample_rate=0 if video else 48_000,
                 channels=0 if video else 2,
                 frame_samples=0 if video else 1024,
-                silence=b"" if video else bytes(6),
+                filler=b"" if video else bytes(6),
             )
 
     def segment(

@@ -9,7 +9,7 @@ from itertools import accumulate
 
 from providers.base import InputUid
 from providers.local.live.registry import BroadcastRegistry
-from providers.local.manifest.views import SegmentView, init_name, segment_name
+from providers.local.manifest.views import SegmentView, init_name
 from providers.local.packager.events import TrackKind
 from providers.local.playback import ThumbnailNotReady
 from providers.local.storage.broadcast import Broadcast
@@ -94,8 +94,8 @@ def _video_track(broadcast: Broadcast) -> StoredTrack | None:
 
 def _read(files: BroadcastFiles, track: StoredTrack, segment: SegmentView) -> bytes:
     """Read a segment with its init segment in front, so that it can be decoded."""
-    init = files.read(init_name(track.name, segment.discontinuity))
-    return init + files.read(segment_name(track.name, segment.sequence))
+    init = track.inits[segment.discontinuity]
+    return files.read(init_name(track.name, init.discontinuity)) + track.read(segment)
 
 
 def _size(track: StoredTrack, width: int | None, height: int | None) -> tuple[int, int]:

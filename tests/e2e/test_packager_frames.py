@@ -24,6 +24,7 @@ from providers.local.mp4.writer import audio_init
 from providers.local.packager.cutting import PART_TARGET_LOW_LATENCY, PackagerSettings
 from providers.local.packager.events import Part, SegmentEnd, TrackInit, TrackKind
 from providers.local.packager.packager import Packager
+from tests.unit.providers.local.packager.tags import filled
 
 pytestmark = pytest.mark.e2e
 
@@ -102,7 +103,7 @@ def package(tags: Iterable[FlvTag], settings: PackagerSettings = STANDARD) -> Pa
     packager = Packager(settings)
     result = Packaged(packager=packager)
     events = [event for tag in tags for event in packager.feed(tag, 1_700_000_000.0)]
-    for event in [*events, *packager.flush()]:
+    for event in filled([*events, *packager.flush()]):
         match event:
             case TrackInit():
                 result.inits.append(event)
@@ -191,6 +192,8 @@ def assert_in_order(packaged: Packaged, settings: PackagerSettings) -> None:
             parts = [each for each in packaged.parts if each.track is track and each.sequence == end.sequence]
             assert sum(each.duration for each in parts) == end.duration
             assert [each.index for each in parts] == list(range(len(parts)))
+            if len(parts) == 1:
+                continue  # filled: playlists do not list it as a part
             for part, following in itertools.zip_longest(parts, parts[1:]):
                 share = part.duration / timescales[track, part.discontinuity] / packaged.packager.part_target
                 assert share <= 1.0001

@@ -21,7 +21,6 @@ from providers.local.manifest.views import (
     SegmentView,
     TrackView,
     by_discontinuity,
-    init_name,
     utc,
 )
 from providers.local.packager.events import TrackKind
@@ -248,7 +247,7 @@ def _representation(track: TrackView, run: Sequence[SegmentView], media_start: f
     )
     template = (
         f'<SegmentTemplate timescale="{init.timescale}" presentationTimeOffset="{round(media_start * init.timescale)}"'
-        f' startNumber="{run[0].sequence}" initialization="{segments}{init_name(track.name, discontinuity)}"'
+        f' startNumber="{run[0].sequence}" initialization="{segments}{track.init_name(discontinuity)}"'
         f' media="{segments}{track.name}-$Number$.m4s">'
     )
     return f"<Representation{listed}>{channels}{template}{_timeline(track, run)}</SegmentTemplate></Representation>"

@@ -14,7 +14,6 @@ from providers.local.manifest.views import (
     PartView,
     SegmentView,
     TrackView,
-    init_name,
     listed_target,
     part_name,
     segment_name,
@@ -212,7 +211,7 @@ def _boundary(track: TrackView, segments: str, discontinuity: int, before: int |
         return
     if before is not None:
         yield from ["#EXT-X-DISCONTINUITY"] * (discontinuity - before)
-    yield f'#EXT-X-MAP:URI="{segments}{init_name(track.name, discontinuity)}"'
+    yield f'#EXT-X-MAP:URI="{segments}{track.init_name(discontinuity)}"'
 
 
 def _program_time(track: TrackView, segment: SegmentView) -> str:

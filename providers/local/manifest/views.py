@@ -31,7 +31,8 @@ RENDITION_NAME = re.compile(r"[a-z0-9]{1,16}")
 class InitView:
     """An init segment, as `packager.events.TrackInit` describes it; `digest` instead of its bytes.
 
-    `clock_correction`: seconds to add to the program times of its period to get those of the system clock.
+    `discontinuity` is the period it was written for. `clock_correction`: seconds to add to the program times of its period to get
+    those of the system clock.
     """
 
     discontinuity: int
@@ -98,6 +99,10 @@ class TrackView:
     def name(self) -> str:
         """Name of the track in URLs."""
         return track_name(self.rendition, self.kind)
+
+    def init_name(self, discontinuity: int) -> str:
+        """Return the file and URL name of a period's init segment. Periods that were filled use that of a later one."""
+        return init_name(self.name, self.inits[discontinuity].discontinuity)
 
     def seconds(self, segment: SegmentView) -> float:
         """Return the duration of `segment` in seconds."""

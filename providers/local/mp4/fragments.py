@@ -42,6 +42,18 @@ _TRUN_AUDIO = 1 << 24 | TRUN_DATA_OFFSET | TRUN_SIZE
 _SEQUENCE_MASK = 0xFFFFFFFF
 
 
+_PARTS_OF_A_SEGMENT = 1 << 12
+"""More than the parts of any segment."""
+
+
+def fragment_number(segment: int, part: int) -> int:
+    """Return the sequence number in `mfhd`, which must increase (8.8.5).
+
+    It is made from the segment's number, not counted: a packager after a restart continues without knowing the last one.
+    """
+    return segment * _PARTS_OF_A_SEGMENT + part + 1
+
+
 @lru_cache(maxsize=512)
 def _layout(tfhd_words: int, trun_words: int) -> tuple[Struct, int, int, int, int]:
     """Return the whole `moof` as one Struct, and the sizes of `moof`, `traf`, `tfhd` and `trun` in bytes."""

@@ -17,9 +17,6 @@ MAX_DRIFT_MS = 60
 MAX_FILL_MS = 60_000
 """The most silence that is inserted before one frame."""
 
-MAX_LEAD_MS = 1_200_000
-"""The most silence inserted for the time before audio joined the video."""
-
 MAX_EXTENSION_MS = 6_000
 """The most silence after the last audio of a period whose video is longer."""
 
@@ -35,7 +32,7 @@ def init_of(config: AacConfig, discontinuity: int) -> TrackInit:
         sample_rate=config.sample_rate,
         channels=config.channels,
         frame_samples=config.frame_samples,
-        silence=config.silence,
+        filler=config.silence,
     )
 
 
@@ -56,6 +53,12 @@ class AudioTrack(TrackWriter):
     def configure(self, config: AacConfig) -> None:
         """Set the format of the next frames."""
         self._silence, self._frame, self._behind, self._empty = config.silence, config.frame_samples, False, True
+
+    def begin(self, init: TrackInit, origin: int, start: int, program_zero: float, missing: int = 0) -> None:
+        """Start a period, see `TrackWriter.begin`."""
+        super().begin(init, origin, start, program_zero, missing)
+        # The first frame follows what is filled without a gap.
+        self._empty = not missing
 
     def ticks(self, milliseconds: int) -> int:
         """Return the tick of a time in this period."""
@@ -121,16 +124,6 @@ class AudioTrack(TrackWriter):
         if 0 < missing <= MAX_EXTENSION_MS * self.timescale // 1000:
             for _ in range(-(-missing // self._frame)):
                 self._add(self._silence)
-
-    def lead_in(self, seconds: float) -> None:
-        """Insert silence for the first `seconds` of the period, which had only video. No frame may have been added."""
-        most = MAX_LEAD_MS * self.timescale // 1000
-        until = self.origin + int(seconds * self.timescale)
-        self.end = self.segment_start = self.part_start = max(self.end, until - most)
-        self.alone = True
-        self._fill(until)
-        self.alone = False
-        self.end_segment()
 
     def _fill(self, until: int) -> None:
         for _ in range(round((until - self.end) / self._frame)):

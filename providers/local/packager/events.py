@@ -1,10 +1,10 @@
 """The events that the packager returns.
 
-Each track (video, audio) numbers its segments on its own, from `Resume` on, without gaps. A *period* is media under one init
-segment on a continuous timeline. A new period starts at a changed sequence header, a timestamp jump and a reconnect, for both
-tracks together. In HLS it is an EXT-X-DISCONTINUITY with EXT-X-MAP, in DASH a Period. `discontinuity` is the number of a period,
-which is also the discontinuity sequence number. Decode times continue across periods without a gap or an overlap, so a recording
-plays as one piece.
+Each track (video, audio) numbers its segments on its own, from `Resume` on. It leaves out the numbers of those it lacks when it
+joins. A *period* is media under one init segment on a continuous timeline. A new period starts at a changed sequence header, a
+timestamp jump and a reconnect, for both tracks together. In HLS it is an EXT-X-DISCONTINUITY with EXT-X-MAP, in DASH a Period.
+`discontinuity` is the number of a period, which is also the discontinuity sequence number. Decode times continue across periods
+without a gap or an overlap, so a recording plays as one piece.
 
 Order per track: `TrackInit` before the first `Part` of a period; the `Part`s of a segment in order; then its `SegmentEnd`. A part
 is one `moof` and `mdat`; a segment is the concatenation of its parts.
@@ -28,7 +28,10 @@ class TrackInit:
     """An init segment (`ftyp` and `moov`) and what manifests need to know about its track.
 
     `codec` is the RFC 6381 string (avc1.640028, mp4a.40.2). `timescale` is in ticks per second. Video has `width`, `height` and
-    `frame_rate` (0.0 if unknown). Audio has `sample_rate`, `channels` and `silence`, a silent frame of `frame_samples` ticks.
+    `frame_rate` (0.0 if unknown). Audio has `sample_rate`, `channels` and frames of `frame_samples` ticks.
+
+    Players cannot start a track in the middle of a playlist. So a track that joins the other one begins at the tick `start`, after
+    `missing` segments that it lacks. They are for the storage to fill with `filler`: a silent frame, or the first keyframe.
     """
 
     track: TrackKind
@@ -42,7 +45,9 @@ class TrackInit:
     sample_rate: int = 0
     channels: int = 0
     frame_samples: int = 0
-    silence: bytes = field(default=b"", repr=False)
+    filler: bytes = field(default=b"", repr=False)
+    missing: int = 0
+    start: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +96,8 @@ class Resume:
         program_time: The Unix time in seconds at which the last period ends. The next one does not start before it, even if the
             clock was set back.
         part_target: In seconds, for the whole broadcast; 0.0 before its first segment is complete.
+        video_missing: The number of the newest audio segments that belong to later periods than all video.
+        audio_missing: The number of the newest video segments that belong to later periods than all audio.
     """
 
     discontinuity: int = 0
@@ -100,3 +107,5 @@ class Resume:
     target_duration: int = 0
     program_time: float = 0.0
     part_target: float = 0.0
+    video_missing: int = 0
+    audio_missing: int = 0

@@ -11,6 +11,8 @@ as silence, or as its last frame repeated (`LastGop`). Both end together, withou
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from providers.local.codecs.aac import AacConfig, parse_aac_config
 from providers.local.codecs.avc import AvcConfig, parse_avc_config
 from providers.local.codecs.errors import MalformedMedia
@@ -23,6 +25,7 @@ from providers.local.packager.cutting import PackagerSettings, SegmentRule
 from providers.local.packager.delay import CATCH_UP_MS, HEADER_WAIT_MS, MAX_AHEAD_MS, TrackDelay
 from providers.local.packager.events import PackagerEvent, Resume
 from providers.local.packager.last_gop import Frame
+from providers.local.packager.missing import MissingSegments
 from providers.local.packager.pair import TrackPair
 from providers.local.packager.period import Period
 from providers.local.packager.timeline import CONTINUES, Timeline
@@ -65,6 +68,8 @@ class Packager:
         self._video_late = TrackDelay(low_latency=settings.low_latency)
         self._audio_time: int | None = None
         self._cadence = Cadence()
+        self._video_missing = MissingSegments(self._audio, resume.video_missing)
+        self._audio_missing = MissingSegments(self._video, resume.audio_missing)
         self._pair = TrackPair(self._video, self._audio, self._rule, self._cadence, self._release)
 
     @property
@@ -138,6 +143,8 @@ class Packager:
             self._rule.target_duration,
             self._program_end,
             self.part_target,
+            self._video_missing.count,
+            self._audio_missing.count,
         )
 
     def feed(self, tag: FlvTag, arrived: float) -> list[PackagerEvent]:
@@ -218,10 +225,11 @@ class Packager:
         self._video.configure(config, repeats_sets=period.number > 0)
         if self._audio.active:
             self._audio.cut(time - period.zero)
-        # Where audio runs already, the track has to begin with the period: players cannot start one later.
-        first = origin if self._audio.active else start
-        self._video.begin(video.init_of(config, period.number), origin, first, period.program_zero)
-        self._video.lead_in(keyframe, start)
+        missing = self._video_missing.count
+        init = video.init_of(config, period.number)
+        if missing:
+            init = replace(init, filler=bytes(self._video.complete(keyframe)))
+        self._video.begin(init, origin, start, period.program_zero, missing)
         self._cadence.interrupt()
         self._audio.alone = False
         return True
@@ -300,13 +308,15 @@ class Packager:
         if time < period.zero:
             return False
         origin = period.first_tick(config.sample_rate)
-        start = origin + round((time - period.zero) * config.sample_rate / 1000)
+        first = start = origin + round((time - period.zero) * config.sample_rate / 1000)
         self._audio.configure(config)
-        joins = self._video.active
-        self._audio.begin(audio.init_of(config, period.number), origin, origin if joins else start, period.program_zero)
-        self._audio.alone = not joins
-        if joins:
-            self._audio.lead_in((self._video.segment_start - self._video.origin) / video.TIMESCALE)
+        if self._video.active:
+            # With the open segment of the video, so that whole frames of silence lead up to this frame.
+            begun = (self._video.segment_start - self._video.origin) * config.sample_rate // video.TIMESCALE
+            start = origin + begun + (first - origin - begun) % config.frame_samples
+        init = audio.init_of(config, period.number)
+        self._audio.begin(init, origin, start, period.program_zero, self._audio_missing.count)
+        self._audio.alone = not self._video.active
         return True
 
     def _align_audio(self, time: int) -> None:
@@ -359,6 +369,10 @@ class Packager:
         self._pair.fix_targets(self._audio.segment_seconds)
         self._video.end_segment()
         self._audio.end_segment()
+        if self._video.active:
+            self._video_missing.restart()
+        if self._audio.active:
+            self._audio_missing.restart()
         self._video.active = self._audio.active = False
         if self._period is not None:
             self._program_end = self._period.program_time(self._position())

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from math import ceil
 
+from providers.local.mp4.fragments import fragment_number
 from providers.local.packager.cutting import MIN_PART_SHARE, SegmentRule
 from providers.local.packager.events import PackagerEvent, Part, SegmentEnd, TrackInit, TrackKind
 
@@ -14,16 +16,14 @@ MAX_PART_SIZE = 16 * 1024 * 1024
 MAX_PART_SAMPLES = 2_000
 """Samples at which a part ends, for the same reason."""
 
-_PARTS_OF_A_SEGMENT = 1 << 12
-"""More than the parts of any segment: sequence numbers in `mfhd` must increase (14496-12 8.8.5)."""
-
 Emit = Callable[[PackagerEvent], None]
 
 
 class TrackWriter:
     """Common to video and audio: decode times, parts and segments of successive periods.
 
-    `origin` is the tick at which the period starts, `end` the tick at which the last sample with a known duration ends.
+    `origin` is the tick at which the period starts, `end` the tick at which the last sample with a known duration ends, `ended` the
+    number of segments written.
     Subclasses turn samples into a fragment.
     """
 
@@ -33,6 +33,7 @@ class TrackWriter:
         self._emit = emit
         rule.when_fixed(self._measure)
         self.sequence = sequence
+        self.ended = 0
         self.active = self.begun = False
         self.timescale = 1
         self.discontinuity = self.origin = self.end = 0
@@ -63,15 +64,19 @@ class TrackWriter:
         """The number of the first segment without any emitted part."""
         return self.sequence + (1 if self._part_index else 0)
 
-    def begin(self, init: TrackInit, origin: int, start: int, program_zero: float) -> None:
-        """Start a period under `init` at tick `start`; `program_zero` is the Unix time of tick `origin`."""
+    def begin(self, init: TrackInit, origin: int, start: int, program_zero: float, missing: int = 0) -> None:
+        """Start a period under `init` at tick `start`, after `missing` segments that are filled.
+
+        `program_zero` is the Unix time of tick `origin`.
+        """
         self.active = self.begun = True
+        self.sequence += missing
         self.discontinuity, self.timescale = init.discontinuity, init.timescale
         # `origin` and `start` differ where a track joins later or the first frame is presented later.
         self.origin, self.end, self._program_zero = origin, start, program_zero
         self._measure()
         self._begin_segment()
-        self._emit(init)
+        self._emit(replace(init, start=start, missing=missing))
 
     def _measure(self) -> None:
         """Convert the rule's limits to ticks. They change when either track ends the first segment."""
@@ -103,6 +108,7 @@ class TrackWriter:
         )
         self._rule.ended(self.segment_seconds, self.sample_seconds)
         self.sequence += 1
+        self.ended += 1
         self._begin_segment()
         return True
 
@@ -113,8 +119,7 @@ class TrackWriter:
         independent = self._independent()
         if self._part_index == 0:
             self._segment_independent = independent
-        # From the segment's number, not counted: a packager after a restart goes on without knowing the last one.
-        number = self.sequence * _PARTS_OF_A_SEGMENT + self._part_index + 1
+        number = fragment_number(self.sequence, self._part_index)
         start, duration = self.part_start, self.end - self.part_start
         data = self._fragment(number)
         self._emit(

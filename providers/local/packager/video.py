@@ -28,9 +28,6 @@ MAX_DELAY_MS = 1_000
 MAX_LAST_DURATION = TIMESCALE // 4
 """The longest duration that a last frame inherits from the one before it, in ticks."""
 
-MAX_LEAD_SEGMENTS, MAX_LEAD_BYTES = 600, 32 * 1024 * 1024
-"""Segments that the first keyframe fills where video joins audio, and the bytes it takes for one frame each."""
-
 _UNSIGNED = 0xFFFFFFFF
 
 
@@ -129,23 +126,7 @@ class VideoTrack(TrackWriter):
         )
         self._append(frame.payload, duration)
 
-    def lead_in(self, keyframe: memoryview, until: int) -> None:
-        """Fill the time with only audio, up to the tick `until`, with segments of the first keyframe.
-
-        Players cannot start a track in the middle of a playlist.
-        """
-        payload = self._complete(keyframe)
-        segment = round(self._rule.audio_only * self.timescale)
-        step = self._part_ticks  # a frame longer than a part would break the part target
-        most = min(MAX_LEAD_SEGMENTS * segment, MAX_LEAD_BYTES // max(1, len(payload)) * step)
-        self.end = self.segment_start = self.part_start = max(self.end, until - most)
-        while self.end < until:
-            end = until if until - self.end <= self._longest_ticks else self.end + segment
-            while self.end < end:
-                self._put(Frame(self.end, 0, True, payload), min(step, end - self.end))
-            self.end_segment()
-
-    def _complete(self, keyframe: memoryview | bytes) -> memoryview | bytes:
+    def complete(self, keyframe: memoryview | bytes) -> memoryview | bytes:
         """Return the keyframe with the parameter sets in front, if they are repeated."""
         # An encoder that repeats them itself must not get them twice.
         if self._sets and bytes(keyframe[: len(self._sets)]) != self._sets:
@@ -155,7 +136,7 @@ class VideoTrack(TrackWriter):
     def hold(self, frame: Frame) -> None:
         """Hold the next frame. The one before it must be settled."""
         if frame.keyframe:
-            frame = frame._replace(payload=self._complete(frame.payload))
+            frame = frame._replace(payload=self.complete(frame.payload))
         self._gop.add(frame)
         self._waiting = frame
         self.repeating = self.references_lost = False

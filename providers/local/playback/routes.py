@@ -223,8 +223,11 @@ class _Playback:
         sequence = int(match["sequence"])
         if match["part"] is not None:
             return await self._part(request, broadcast, track, sequence, int(match["part"]))
-        if track.segment(sequence) is None:
+        segment = track.segment(sequence)
+        if segment is None:
             return answers.gone()
+        if track.filling(sequence) is not None:
+            return answers.media(request, await asyncio.to_thread(track.read, segment), content_type)
         stored = track.stored(sequence)
         if stored is not None and stored.whole is not None:
             return answers.media(request, stored.whole, content_type)

@@ -12,11 +12,11 @@ from providers.local.packager.events import PackagerEvent, Part, Resume, Segment
 from providers.local.storage import index
 from providers.local.storage.description import describe
 from providers.local.storage.errors import StorageError
+from providers.local.storage.filler import missing_segments
 from providers.local.storage.index import BroadcastInfo, FullLine, LossLine, SegmentLine, TargetLine
 from providers.local.storage.playable import continues, has_parts, has_segments
 from providers.local.storage.port import BroadcastFiles, OpenFile
 from providers.local.storage.recordings import RECORDING_FILE, StoredRecording, encode
-from providers.local.storage.silence import without_audio
 from providers.local.storage.track import StoredTrack
 
 MAX_RENDITIONS = 8
@@ -27,6 +27,7 @@ MIN_TARGET_DURATION = 2
 it only grows, and only before the first segment is listed if the packager keeps its promise."""
 
 KINDS = {kind.value: kind for kind in TrackKind}
+OTHER = {TrackKind.VIDEO: TrackKind.AUDIO, TrackKind.AUDIO: TrackKind.VIDEO}
 
 TrackKey = tuple[str, TrackKind]
 
@@ -64,7 +65,6 @@ class Broadcast:
         self.recording = True
         self.starts_early = False
         self.playable = asyncio.Event()
-        self._audio_inits: dict[str, TrackInit] = {}
         self._watchable = False
         self._failed = False
         self._index = index
@@ -88,8 +88,6 @@ class Broadcast:
             self.files.check()
             track = self._track(rendition, event.track)
             if isinstance(event, Part):
-                if event.index == 0 and event.sequence > track.next_sequence:
-                    self._add_silence(track, event)
                 track.add(event)
             elif isinstance(event, SegmentEnd):
                 track.end(event)
@@ -128,20 +126,15 @@ class Broadcast:
     def _begin_period(self, track: StoredTrack, event: TrackInit) -> None:
         self._end_open(track)
         track.begin(event, self._clock_correction(event.discontinuity))
-        if event.track is TrackKind.AUDIO:
-            self._audio_inits[track.rendition] = event
+        if event.missing:
+            other = self.tracks.get((track.rendition, OTHER[track.kind]))
+            track.fill(event, (other or track).view(live=False))
+            self._listed(track)
 
     def _clock_correction(self, discontinuity: int) -> float:
         """Seconds that the system clock is ahead of `clock`, the same in every track of a period."""
         found = next((each.inits[discontinuity] for each in self.tracks.values() if discontinuity in each.inits), None)
         return round(self.wall_clock() - self.clock(), 3) if found is None else found.clock_correction
-
-    def _add_silence(self, track: StoredTrack, part: Part) -> None:
-        """List silence for the video before this part that had no audio. `resume` reserved the sequence numbers."""
-        video, init = self.tracks.get((track.rendition, TrackKind.VIDEO)), self._audio_inits.get(track.rendition)
-        if video is not None and init is not None and track.kind is TrackKind.AUDIO:
-            track.add_silence(init, video, part)
-            self._listed(track)
 
     def _track(self, rendition: str, kind: TrackKind) -> StoredTrack:
         track = self.tracks.get((rendition, kind))
@@ -229,17 +222,18 @@ class Broadcast:
         own = {kind: self.tracks.get((rendition, kind)) for kind in TrackKind}
         latest = max((max(track.inits, default=-1) for track in own.values() if track), default=-1)
         video, audio = own[TrackKind.VIDEO], own[TrackKind.AUDIO]
-        # If this packager writes audio, `_add_silence` puts so many segments before it.
-        silent = len(without_audio(video.segments, audio.segments if audio else [])) if video else 0
+        segments = {kind: track.segments if track else [] for kind, track in own.items()}
         return Resume(
             # Never one that this rendition has used: its init segment would be overwritten.
             discontinuity=max(newest if joins else newest + 1, latest + 1, 0),
             video_sequence=video.next_sequence if video else self._first,
-            audio_sequence=(audio.next_sequence if audio else self._first) + silent,
+            audio_sequence=audio.next_sequence if audio else self._first,
             decode_time=max((track.end_time for track in self.tracks.values()), default=MEDIA_START),
             target_duration=self.target_duration if any(track.segments for track in self.tracks.values()) else 0,
             program_time=max((track.end_program_time for track in own.values() if track), default=0.0),
             part_target=self.part_target,
+            video_missing=missing_segments(segments[TrackKind.AUDIO], segments[TrackKind.VIDEO]),
+            audio_missing=missing_segments(segments[TrackKind.VIDEO], segments[TrackKind.AUDIO]),
         )
 
     def discard(self, at: float) -> None:

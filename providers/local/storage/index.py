@@ -1,7 +1,7 @@
 """A broadcast's index: one JSON line for each fact that must survive the process. It is only appended to.
 
-Lines by their `is`: `broadcast` (the first), `init`, `segment` (all of its bytes are in its file), `lost`, `resumed`,
-`target`, `full`.
+Lines by their `is`: `broadcast` (the first), `init`, `fill` (segments without files), `segment` (all of its bytes are in its
+file), `lost`, `resumed`, `target`, `full`.
 A line is one `write`, so a kill leaves whole lines; a power cut may leave half of the last one, or zeros: reading stops there.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -53,6 +54,27 @@ class InitLine:
 
 
 @dataclass(frozen=True, slots=True)
+class FillLine:
+    """A track joined and was filled (`storage.filler.Filling`).
+
+    Attributes:
+        rendition: The rendition.
+        kind: The track that joined.
+        discontinuity: The period it joined. All `segments` use its init segment and its filler.
+        frame: As in `Filling`.
+        segments: The filled segments, at least one.
+        corrections: `InitView.clock_correction` of their periods.
+    """
+
+    rendition: str
+    kind: TrackKind
+    discontinuity: int
+    frame: int
+    segments: Sequence[SegmentView]
+    corrections: Mapping[int, float]
+
+
+@dataclass(frozen=True, slots=True)
 class SegmentLine:
     """A segment was closed."""
 
@@ -82,7 +104,7 @@ class FullLine:
     """The last line: the disk was nearly full, and later media was not recorded."""
 
 
-Line = InitLine | SegmentLine | LossLine | TargetLine | FullLine
+Line = InitLine | FillLine | SegmentLine | LossLine | TargetLine | FullLine
 
 
 def begin_line(info: BroadcastInfo) -> bytes:
@@ -95,6 +117,8 @@ def encode(line: Line) -> bytes:
     match line:
         case InitLine():
             return _line({"is": "init", "rendition": line.rendition, "track": line.kind, **_stored(line.init)})
+        case FillLine():
+            return _line({"is": "fill", "rendition": line.rendition, "track": line.kind, **_stored_fill(line)})
         case SegmentLine():
             return _line({"is": "segment", "rendition": line.rendition, "track": line.kind, **_stored(line.segment)})
         case TargetLine():
@@ -111,6 +135,31 @@ def _stored(view: InitView | SegmentView) -> dict[str, Any]:
     if not members.get("clock_correction", 1):  # as indexes were before there was one
         del members["clock_correction"]
     return members
+
+
+def _stored_fill(line: FillLine) -> dict[str, Any]:
+    return {
+        "generation": line.discontinuity,
+        "frame": line.frame,
+        "first": line.segments[0].sequence,
+        "corrections": [[at, correction] for at, correction in line.corrections.items()],
+        "segments": [
+            [each.discontinuity, each.decode_time, each.duration, each.program_time] for each in line.segments
+        ],
+    }
+
+
+def _decode_fill(rendition: str, kind: TrackKind, fields: dict[str, Any]) -> FillLine:
+    segments = [
+        SegmentView(sequence, int(discontinuity), int(decode_time), int(duration), True, float(program_time), 0)
+        for sequence, (discontinuity, decode_time, duration, program_time) in enumerate(
+            fields["segments"], int(fields["first"])
+        )
+    ]
+    if not segments:
+        raise ValueError("nothing is filled")
+    corrections = {int(at): float(correction) for at, correction in fields["corrections"]}
+    return FillLine(rendition, kind, int(fields["discontinuity"]), int(fields["frame"]), segments, corrections)
 
 
 def _line(fields: dict[str, Any]) -> bytes:
@@ -166,6 +215,8 @@ def _decode_line(fields: dict[str, Any]) -> Line:
     fields["discontinuity"] = fields.pop("generation")
     if kind == "init":
         return InitLine(rendition, track, InitView(**fields))
+    if kind == "fill":
+        return _decode_fill(rendition, track, fields)
     if kind == "segment":
         return SegmentLine(rendition, track, SegmentView(**fields))
     raise ValueError(kind)

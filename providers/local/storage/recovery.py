@@ -15,9 +15,11 @@ from providers.local.mp4 import reader as boxes
 from providers.local.storage import index
 from providers.local.storage.broadcast import Broadcast
 from providers.local.storage.errors import StorageError
+from providers.local.storage.filler import filler_name
 from providers.local.storage.index import (
     INDEX_FILE,
     BrokenIndex,
+    FillLine,
     FullLine,
     InitLine,
     Line,
@@ -148,10 +150,18 @@ def consistent(lines: Iterable[Line], keep: Callable[[Line], bool] = lambda _: T
             else:
                 cut.add(track)
             continue
-        sequence = line.segment.sequence
+        sequence = (line.segments[0] if isinstance(line, FillLine) else line.segment).sequence
         expected = following.setdefault(track, sequence)
         # A second listing of what was yielded already.
         if sequence < expected:
+            continue
+        if isinstance(line, FillLine):
+            if sequence > expected or (*track, line.discontinuity) not in inits or not keep(line):
+                cut.add(track)
+                continue
+            inits |= {(*track, discontinuity) for discontinuity in line.corrections}
+            following[track] = line.segments[-1].sequence + 1
+            yield line
             continue
         candidates = listings[*track, sequence]
         fitting = [each for each in candidates if (*track, each.segment.discontinuity) in inits and keep(each)]
@@ -178,6 +188,8 @@ def is_stored(files: BroadcastFiles, line: Line) -> bool:
     name = track_name(line.rendition, line.kind)
     if isinstance(line, InitLine):
         return (files.size(init_name(name, line.init.discontinuity)) or 0) > 0
+    if isinstance(line, FillLine):
+        return (files.size(filler_name(name, line.discontinuity)) or 0) > 0
     size = files.size(segment_name(name, line.segment.sequence))
     # Larger is whole, too: the file may have got a part that no line lists.
     return size is not None and size >= line.segment.size

@@ -9,6 +9,7 @@ import asyncio
 import hashlib
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 
 from providers.local.manifest.reload import Edge
 from providers.local.manifest.views import (
@@ -24,10 +25,10 @@ from providers.local.manifest.views import (
 )
 from providers.local.packager.events import Part, SegmentEnd, TrackInit, TrackKind
 from providers.local.storage.errors import StorageError
-from providers.local.storage.index import INIT_FIELDS, InitLine, Line, SegmentLine
+from providers.local.storage.filler import Filling, filled_segments, filler_name
+from providers.local.storage.index import INIT_FIELDS, FillLine, InitLine, Line, SegmentLine
 from providers.local.storage.parts import MEMORY_BYTES, StoredParts
 from providers.local.storage.port import BroadcastFiles, OpenFile
-from providers.local.storage.silence import silent_segments, without_audio
 
 MEMORY_TARGETS = 4
 """Media of the last so many target durations is served from memory. Playlists list the parts of three."""
@@ -55,6 +56,7 @@ class StoredTrack:
         self.seconds = 0.0
         self._files, self._log, self._first = files, log, first
         self._starts: dict[int, SegmentView] = {}
+        self._fillings: list[Filling] = []
         self._window = 0
         self._kept: int | None = None
         self._removed = 0
@@ -68,17 +70,35 @@ class StoredTrack:
 
     def begin(self, event: TrackInit, clock_correction: float) -> None:
         """Begin a new period and keep its init segment. `clock_correction` as in `InitView`."""
-        file = self._files.create(init_name(self.name, event.discontinuity))
-        try:
-            file.append(event.data)
-        finally:
-            file.seal()
+        self._keep(init_name(self.name, event.discontinuity), event.data)
         fields = {name: getattr(event, name) for name in INIT_FIELDS}
         # For DASH: Periods whose init segments are equal may continue one another.
         digest = hashlib.sha256(event.data).hexdigest()[:16]
         line = InitLine(self.rendition, self.kind, InitView(**fields, digest=digest, clock_correction=clock_correction))
         self._log(line)
         self.restore(line)
+
+    def fill(self, init: TrackInit, other: TrackView) -> None:
+        """List the segments that the track lacks of the other one. It has begun the period of `init`."""
+        segments = filled_segments(init, other, self.next_sequence)
+        if not segments:
+            if self.segments:
+                raise StorageError("segments to fill without the other track")
+            self._first += init.missing
+            return
+        self._keep(filler_name(self.name, init.discontinuity), init.filler)
+        corrections = {each.discontinuity: other.inits[each.discontinuity].clock_correction for each in segments}
+        line = FillLine(self.rendition, self.kind, init.discontinuity, init.frame_samples, segments, corrections)
+        self._log(line)
+        self.restore(line)
+        self.notify()
+
+    def _keep(self, name: str, data: bytes) -> None:
+        file = self._files.create(name)
+        try:
+            file.append(data)
+        finally:
+            file.seal()
 
     def add(self, part: Part) -> None:
         """Append a part to its segment's file, then list it."""
@@ -237,18 +257,38 @@ class StoredTrack:
         at = sequence - self.segments[0].sequence if self.segments else -1
         return self.segments[at] if 0 <= at < len(self.segments) else None
 
+    def filling(self, sequence: int) -> Filling | None:
+        """Return what a segment is filled with; None if it has a file."""
+        return next((each for each in self._fillings if each.first <= sequence <= each.last), None)
+
+    def read(self, segment: SegmentView) -> bytes:
+        """Return the bytes of a listed segment. Blocking. Raises OSError."""
+        filling = self.filling(segment.sequence)
+        if filling is None:
+            return self._files.read(segment_name(self.name, segment.sequence))
+        return filling.render(segment, self._files.read(filler_name(self.name, filling.discontinuity)))
+
     def stored(self, sequence: int) -> StoredParts | None:
         """Return the parts of a recent or the open segment."""
         return self._parts.get(sequence)
 
     # Changes
 
-    def restore(self, line: InitLine | SegmentLine) -> None:
+    def restore(self, line: InitLine | FillLine | SegmentLine) -> None:
         """Apply a line of the index."""
-        if isinstance(line, InitLine):
-            self.inits[line.init.discontinuity] = line.init
-            return
-        segment = line.segment
+        match line:
+            case InitLine():
+                self.inits[line.init.discontinuity] = line.init
+            case FillLine():
+                init, numbers = self.inits[line.discontinuity], [each.sequence for each in line.segments]
+                self.inits |= {at: replace(init, clock_correction=each) for at, each in line.corrections.items()}
+                self._fillings.append(Filling(numbers[0], numbers[-1], line.discontinuity, line.frame))
+                for segment in line.segments:
+                    self._list(segment)
+            case SegmentLine():
+                self._list(line.segment)
+
+    def _list(self, segment: SegmentView) -> None:
         self.segments.append(segment)
         self._starts.setdefault(segment.discontinuity, segment)
         seconds = segment.duration / self.timescale(segment.discontinuity)
@@ -282,26 +322,6 @@ class StoredTrack:
             with suppress(OSError):  # the broadcast matters more
                 self._files.delete(segment_name(self.name, segment.sequence))
             self._removed += 1
-
-    def add_silence(self, init: TrackInit, video: StoredTrack, part: Part) -> None:
-        """List silence for the newest segments of the video without audio, up to `part`, whose init segment is `init`.
-
-        Playlists omit its parts, which are as long as a segment.
-        """
-        segments = [
-            each for each in without_audio(video.segments, self.segments) if each.discontinuity < part.discontinuity
-        ]
-        first, shown = self.next_sequence, video.view(live=False)
-        segments = segments[len(segments) - (part.sequence - first) :]
-        for event in silent_segments(init, shown, segments, first, part.decode_time):
-            match event:
-                case TrackInit():
-                    self.begin(event, video.inits[event.discontinuity].clock_correction)
-                case Part():
-                    self.add(event)
-                    self._parts[event.sequence].hidden = True
-                case SegmentEnd():
-                    self.end(event)
 
     def hide_parts(self) -> None:
         """Omit existing parts from playlists: PART-TARGET has changed since they were cut."""

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import NamedTuple
 
 from providers.local.codecs.aac import parse_aac_config
 from providers.local.codecs.bits import pack_bits
 from providers.local.flv.tag import FlvTag, TagKind
+from providers.local.manifest.views import InitView, SegmentView, TrackView
 from providers.local.packager.events import PackagerEvent, Part, SegmentEnd, TrackInit, TrackKind
 from providers.local.packager.packager import Packager
+from providers.local.storage.filler import Filling, filled_segments
 
 ARRIVED = 1_700_000_000.0
 
@@ -96,7 +99,42 @@ def stream(seconds: float, *, start: int = 0, gop: float = 1.0, fps: int = 30) -
 
 def feed(packager: Packager, tags: Iterable[FlvTag], *, flush: bool = True) -> list[PackagerEvent]:
     events = [event for tag in tags for event in packager.feed(tag, ARRIVED)]
-    return events + packager.flush() if flush else events
+    return filled(events + packager.flush() if flush else events)
+
+
+def filled(events: list[PackagerEvent]) -> list[PackagerEvent]:
+    """Insert the segments that the storage fills where a track joins."""
+    tracks = {kind: TrackView("source", kind, {}, [], {}, 0, 0, {}) for kind in TrackKind}
+    result: list[PackagerEvent] = []
+    for at, event in enumerate(events):
+        result.append(event)
+        own, other = (view for _, view in sorted(tracks.items(), key=lambda each: each[0] is not event.track))
+        match event:
+            case TrackInit():
+                own.inits[event.discontinuity] = InitView(event.discontinuity, event.codec, event.timescale)  # type: ignore[index]
+                numbers = [part.sequence for part in parts(events[at:], event.track)]
+                if event.missing and numbers:
+                    result += _filled(event, other, numbers[0] - event.missing)
+            case SegmentEnd():
+                own.segments.append(_listed(event))  # type: ignore[attr-defined]
+    return result
+
+
+def _listed(event: SegmentEnd) -> SegmentView:
+    place = (event.sequence, event.discontinuity, event.decode_time, event.duration)
+    return SegmentView(*place, event.independent, event.program_time, 0)
+
+
+def _filled(init: TrackInit, other: TrackView, first: int) -> Iterator[PackagerEvent]:
+    segments = filled_segments(init, other, first)
+    filling = Filling(first, segments[-1].sequence, init.discontinuity, init.frame_samples)
+    for each in segments:
+        if each.discontinuity != init.discontinuity:
+            yield replace(init, discontinuity=each.discontinuity, missing=0)
+        data = filling.render(each, init.filler)
+        place = (init.track, each.discontinuity, each.sequence)
+        yield Part(*place, 0, each.decode_time, each.duration, True, data)
+        yield SegmentEnd(*place, each.decode_time, each.duration, True, each.program_time)
 
 
 def inits(events: Iterable[PackagerEvent]) -> list[TrackInit]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 from aiohttp import ClientSession
@@ -10,9 +11,10 @@ from yarl import URL
 
 from providers.base import LatencyMode
 from providers.local.manifest import hls
-from providers.local.packager.events import Part
+from providers.local.mp4.reader import Defaults, whole_fragments
+from providers.local.packager.events import Part, TrackKind
 from providers.local.playback import PlaybackLimits
-from tests.simulated_packager import INPUT, UID
+from tests.simulated_packager import INPUT, UID, SimulatedPackager
 from tests.strict_playlist import read_media, read_multivariant
 from tests.unit.providers.local.playback.library import Client, Library, text
 
@@ -59,6 +61,27 @@ async def test_everything_a_playlist_names_can_be_fetched(client: Client, librar
         assert (answer.status, answer.content_type) == (200, "video/mp4"), uri
         assert "immutable" in answer.headers["Cache-Control"]
         assert answer.headers["Access-Control-Allow-Origin"] == "*"
+
+
+async def test_segments_of_before_a_track_joined_are_served_without_files(client: Client, library: Library) -> None:
+    library.begin()
+    video = SimulatedPackager(tracks=(TrackKind.VIDEO,))
+    for event in [*video.segment(), *video.segment()]:
+        library.running.write("source", event)
+    audio = SimulatedPackager(library.running.resume("source", joins=False), tracks=(TrackKind.AUDIO,))
+    (init,) = audio.inits()
+    library.running.write("source", replace(init, missing=2, start=4 * 48_000))
+
+    playlist = read_media(await text(client, f"/{UID}/live/source-audio.m3u8"))
+    whole = await client.get(f"/{UID}/live/{playlist.segments[1].uri}")
+    part = await client.get(f"/{UID}/live/{playlist.segments[1].uri}", headers={"Range": "bytes=10-19"})
+
+    assert [each.discontinuity for each in playlist.segments] == [0, 0]
+    assert {each.map for each in playlist.segments} == {"../segments/source-audio-init-1.mp4"}
+    assert whole.headers["Cache-Control"].endswith("immutable")
+    body = await whole.read()
+    assert sum(each.duration for each in whole_fragments(body, Defaults(1024))) == pytest.approx(2 * 48_000, abs=1024)
+    assert (part.status, await part.read()) == (206, body[10:20])
 
 
 async def test_the_live_playlist_goes_on_with_an_end_after_the_end(client: Client, library: Library) -> None:
