@@ -1,4 +1,4 @@
-"""The command line: `python -m service serve|migrate|doctor|addresses|token|user|channel|inbox|jitsi|fake-cloudflare`.
+"""The command line: `python -m service serve|migrate|doctor|nodes|addresses|token|user|channel|inbox|jitsi|fake-cloudflare`.
 
 Exit codes: 0 done, 1 it could not be done, 2 wrong usage or settings, or another process uses the same data. Results go to stdout,
 everything else to stderr. Each command imports what it needs when it runs, so that the light ones start fast.
@@ -20,6 +20,7 @@ from service.cli.arguments import as_port, command
 from service.cli.backups import backup_commands
 from service.cli.channels import channel_commands
 from service.cli.inboxes import inbox_commands
+from service.cli.nodes import node_command
 from service.cli.running import FAILURE, begin, reporting, run, say, with_store
 from service.handover import LOCKS_HELD
 from service.settings import ProviderName, SettingsError
@@ -76,6 +77,7 @@ def command_line() -> argparse.ArgumentParser:
         _jitsi,
         "print the settings for Jitsi's Prosody, including the shared secret, if there is one",
     )
+    node_command(commands)
     backup_commands(commands)
     fake = command(commands, "fake-cloudflare", _fake_cloudflare, "run a stand-in for the Cloudflare Stream API")
     fake.add_argument("--port", type=as_port, required=True, help="0: any free one")

@@ -148,6 +148,10 @@ class Settings(BaseSettings):
         ]
         | None
     ) = Field(default=None, repr=False)
+    node_name: Annotated[
+        str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$"), SettingRule("a name of 1 to 64 letters, digits, dots, - and _")
+    ] = "main"
+    node_url: Annotated[str, AfterValidator(checked_origin_url), origin("http://10.0.0.5:8080")] | None = None
     provider: Annotated[ProviderName, BeforeValidator(lower), SettingRule("local or cloudflare")] = ProviderName.LOCAL
     tls_cert: (
         Annotated[Path, AfterValidator(readable_file), SettingRule("a readable file (PEM, the whole chain)")] | None

@@ -42,6 +42,9 @@ from providers.local.live.refusals import Refusal
 from providers.local.live.registry import BroadcastRegistry
 from providers.local.live.transcoding import Transcoding
 from providers.local.metrics import local_metrics
+from providers.local.ownership.keeper import ClaimKeeper, NodeName
+from providers.local.ownership.memory import MemoryOwnership
+from providers.local.ownership.port import Ownership
 from providers.local.ports import InputStore, StoredInput
 from providers.local.storage.disk import DiskBackend
 from providers.local.storage.errors import StorageError, StorageFull
@@ -69,9 +72,12 @@ class LocalProvider:
         inputs: InputStore,
         spawn: Spawn,
         *,
+        ownership: Ownership | None = None,
+        node: NodeName | None = None,
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
+        """Start nothing yet. Without `ownership`, this process is the only node."""
         self._config = config
         self._inputs = inputs
         self._spawn = spawn
@@ -89,6 +95,7 @@ class LocalProvider:
         self._storage = Storage(backend, config.storage_limits, corrected=self._recordings.add)
         slots = TranscodeSlots(config.max_transcodes)
         self._transcoding = Transcoding(config.renditions, slots, spawn, config.reads_enhanced_rtmp)
+        self._claims = ClaimKeeper(ownership or MemoryOwnership(clock), node or NodeName(), spawn, monotonic)
         self._broadcasts = BroadcastRegistry(
             self._storage,
             self._recordings,
@@ -96,6 +103,7 @@ class LocalProvider:
             self._transcoding,
             spawn,
             self._notify,
+            self._claims,
             clock=clock,
             monotonic=monotonic,
             low_part_target=config.low_latency_part_seconds,
@@ -111,6 +119,7 @@ class LocalProvider:
         Encoders are accepted before the recordings are read: a delay would be missing in theirs. Errors: LockHeld, OSError.
         """
         self._lock.acquire()
+        await self._claims.start()
         await self._broadcasts.recover()
         host, config = self._config.rtmp_host, self._config
         self._addresses.ports["rtmps"] = await self._ingest.listen(host, config.rtmps_port, config.tls)
@@ -128,6 +137,7 @@ class LocalProvider:
         if self._watch is not None:
             self._watch.cancel()
         self._broadcasts.suspend()
+        await self._claims.aclose()
         await self._transcoding.aclose()
         await asyncio.to_thread(self._storage.close)
         self._lock.release()

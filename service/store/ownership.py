@@ -58,6 +58,7 @@ class StoredOwnership:
 
     def __init__(self, database: Connections, dead_after: float = DEAD_AFTER) -> None:
         self._database = database
+        self.dead_after = dead_after
         self._dead_after = timedelta(seconds=dead_after)
 
     async def join(self, node: str, url: str | None = None) -> Membership:

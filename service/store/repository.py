@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from providers.local.ownership.port import ALONE_DEAD_AFTER, DEAD_AFTER
 from service.clock import Clock, SystemClock
 from service.domain.events.changes import Change, Describe
 from service.domain.events.event import NewEvent
@@ -46,7 +47,6 @@ class Stores:
         self.directs = StoredDirects(connections)
         self.messages = StoredMessages(connections)
         self.local_inputs = StoredInputs(connections)
-        self.ownership = StoredOwnership(connections)
         self.sessions = StoredSessions(connections)
         self.recordings = StoredRecordings(connections)
         self.presence = StoredPresence(connections)
@@ -84,6 +84,8 @@ class Store(Stores):
         """Open nothing yet. `describe` gives changes their form in the log (`service.api.changes.describe`)."""
         self.database = Database(url)
         super().__init__(self.database)
+        alone = self.database.dialect == "sqlite"
+        self.ownership = StoredOwnership(self.database, ALONE_DEAD_AFTER if alone else DEAD_AFTER)
         self._describe = describe or _without_form
         self._clock = clock or SystemClock()
         self._listeners: list[CommitListener] = []

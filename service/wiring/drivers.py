@@ -14,6 +14,7 @@ import structlog
 from providers.base import Provider, Spawn
 from providers.cloudflare.config import CloudflareConfig
 from providers.local.config import LocalConfig
+from providers.local.ownership.keeper import NodeName
 from providers.local.provider import LocalProvider
 from providers.local.tls import context as tls
 from providers.local.transcoder.facts import probe_ffmpeg
@@ -94,7 +95,8 @@ async def make_provider(settings: Settings, http_port: int, store: Store, spawn:
     config = _local_config(settings, http_port, context)
     if settings.renditions != ("source",):
         config = replace(config, reads_enhanced_rtmp=(await probe_ffmpeg()).reads_enhanced_rtmp)
-    return LocalProvider(config, store.local_inputs, spawn)
+    node = NodeName(settings.node_name, settings.node_url)
+    return LocalProvider(config, store.local_inputs, spawn, ownership=store.ownership, node=node)
 
 
 def cloudflare_config(settings: Settings) -> CloudflareConfig:

@@ -26,6 +26,8 @@ STATUS_CODES = {
     Refusal.RECONNECT_TIMEOUT: "NetConnection.Connect.Closed",
     Refusal.SERVER_FULL: DENIED,
     Refusal.ADDRESS_FULL: DENIED,
+    Refusal.MOVED: BAD_NAME,
+    Refusal.NODE_CUT_OFF: "NetConnection.Connect.AppShutdown",
     Refusal.SERVER_STOPPING: "NetConnection.Connect.AppShutdown",
     Refusal.NO_TRANSCODE_SLOT: DENIED,
     Refusal.DISK_NEARLY_FULL: DENIED,

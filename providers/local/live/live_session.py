@@ -160,16 +160,18 @@ class LiveSession:
         """End the broadcast and send the encoder `refusal`."""
         self._end(Trigger.STOP, reason, refusal)
 
-    def drop_encoder(self, refusal: Refusal) -> None:
-        """Disconnect the encoder; the broadcast waits for another one (a rotated key)."""
+    def drop_encoder(self, refusal: Refusal, reason: str = "key_rotated") -> None:
+        """Disconnect the encoder; the broadcast waits for another one."""
         if (encoder := self._encoder) is not None:
-            self._release(encoder, "key_rotated")
+            self._release(encoder, reason)
             encoder.close(refusal)
 
-    def suspend(self) -> None:
-        """Store what is open and leave the broadcast for the next start: the service stops."""
+    def suspend(self, refusal: Refusal | None = None) -> None:
+        """Store what is open and leave the broadcast: to the next start, or to another node, which the refusal says."""
         if (encoder := self._encoder) is not None:
             self._encoder = None
+            if refusal is not None:
+                encoder.close(refusal)
             self._close_pipeline(encoder)
 
     # What players are sent

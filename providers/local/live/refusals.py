@@ -28,6 +28,8 @@ class Refusal(Enum):
     RECONNECT_TIMEOUT = "No media arrived within the reconnect timeout. Start streaming again."
     SERVER_FULL = "The server has reached its limit of streams. Try again later."
     ADDRESS_FULL = "The server has reached its limit of streams from this address. Stop one of them first."
+    MOVED = "Another node of this service has taken over the stream. Reconnect in a few seconds."
+    NODE_CUT_OFF = "This node has lost the connection to its database. Reconnect in a few seconds."
     SERVER_STOPPING = "The server is stopping. Reconnect in a few seconds."
     NO_TRANSCODE_SLOT = "The server cannot transcode more streams. Try again when another one has ended."
     DISK_NEARLY_FULL = "The disk of this server is nearly full. Ask its operator to free space."

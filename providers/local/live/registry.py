@@ -14,7 +14,7 @@ import structlog
 from providers.base import EventKind, InputUid, LatencyMode, Phase, ProviderEvent, Spawn
 from providers.concurrency import rounds
 from providers.health import RecordingState
-from providers.local.live.admission import require_open, require_target
+from providers.local.live.admission import KeyCheck, require_target
 from providers.local.live.context import SessionContext
 from providers.local.live.disk_guard import DiskGuard
 from providers.local.live.encoder_link import EncoderLink
@@ -25,6 +25,8 @@ from providers.local.live.refusal_history import RefusalHistory
 from providers.local.live.refusals import MediaRefused, PublishRefused, Refusal
 from providers.local.live.stored_broadcasts import StoredBroadcasts
 from providers.local.live.transcoding import Transcoding
+from providers.local.ownership.keeper import ClaimKeeper
+from providers.local.ownership.port import ClaimHeld
 from providers.local.packager import cutting
 from providers.local.ports import InputStore, StoredInput
 from providers.local.storage.broadcast import Broadcast
@@ -53,6 +55,7 @@ class BroadcastRegistry:
         transcoding: Transcoding,
         spawn: Spawn,
         notify: Callable[[ProviderEvent], None],
+        claims: ClaimKeeper,
         *,
         clock: Callable[[], float],
         monotonic: Callable[[], float],
@@ -63,12 +66,14 @@ class BroadcastRegistry:
         self._transcoding = transcoding
         self._spawn = spawn
         self._notify = notify
+        self._claims = claims
+        claims.lost, claims.cut_off = self._hand_over, self._send_away
         self._clock = clock
         self._monotonic = monotonic
         self._sessions: dict[InputUid, LiveSession] = {}
         self._stored = StoredBroadcasts(storage, recordings, self._recording_ready, clock, low_part_target)
-        self._changes = 0
         self.refusals = RefusalHistory(clock, monotonic)
+        self._keys = KeyCheck(inputs, claims, self.refusals, clock)
         self._space = DiskGuard(storage, monotonic)
 
     # The gate
@@ -76,16 +81,12 @@ class BroadcastRegistry:
     async def admit(self, request: PublishRequest) -> Publication:
         """Accept an encoder. Raises PublishRefused."""
         require_target(request.app, request.stream_key)
-        found = await self._look_up(request.stream_key)
-        stored = require_open(found, request.stream_key, datetime.fromtimestamp(self._clock(), UTC))
-        # Before a session is made: an encoder that keeps reconnecting must not begin broadcasts.
-        self.refusals.check(stored.uid)
-        session = self._sessions.get(stored.uid)
-        if session is None:
-            session = self._begin(stored)
-        # Its options may have changed since the session began.
-        session.stored = stored
+        stored = await self._keys.check(request)
         try:
+            stored = await self._keys.claim(stored, request)
+            session = self._sessions.get(stored.uid) or self._begin(stored)
+            # Its options may have changed since the session began.
+            session.stored = stored
             return EncoderLink(session, session.admit(request))
         except StorageFull as full:
             raise PublishRefused(Refusal.DISK_NEARLY_FULL, f"{full}.") from full
@@ -93,36 +94,30 @@ class BroadcastRegistry:
             log.error("storage failed", input=stored.uid, problem=str(problem))
             raise PublishRefused(Refusal.STORAGE_FAILED) from problem
         finally:
-            self._forget_unstarted(session)
-
-    async def _look_up(self, stream_key: str) -> StoredInput | None:
-        """Return the input of this key. A change that overtook the store's answer makes us ask again."""
-        while True:
-            seen = self._changes
-            stored = await self._inputs.by_key(stream_key)
-            if seen == self._changes:
-                return stored
+            self._forget_unstarted(stored.uid)
 
     def changed(self) -> None:
         """Note that an input was changed or deleted in the store: look-ups under way may be out of date."""
-        self._changes += 1
+        self._keys.changes += 1
 
     def _begin(self, stored: StoredInput) -> LiveSession:
         session = LiveSession(stored, self._context(stored))
         self._sessions[stored.uid] = session
         return session
 
-    def _forget_unstarted(self, session: LiveSession) -> None:
-        """Forget a session whose first encoder was not accepted: it never began."""
-        if not session.began:
-            self._sessions.pop(session.stored.uid, None)
-            self._stored.finish(session.stored.uid)  # there is nothing to record, and its files are removed
+    def _forget_unstarted(self, uid: InputUid) -> None:
+        """Forget the session of this input if its first encoder was not accepted: it never began."""
+        session = self._sessions.get(uid)
+        if session is None or not session.began:
+            self._sessions.pop(uid, None)
+            self._stored.finish(uid)  # there is nothing to record, and its files are removed
+            self._claims.end(uid)
 
     def _context(self, stored: StoredInput) -> SessionContext:
         uid = stored.uid
         return SessionContext(
             new_pipeline=lambda: self._pipeline(self._sessions[uid].stored),
-            notify=lambda kind: self._report(kind, uid),
+            notify=lambda kind: self._moved(kind, uid),
             finished=lambda: self._finished(uid),
             discard=lambda: self._stored.discard(uid),
             refused=lambda refusal: self._refused(uid, refusal),
@@ -156,6 +151,16 @@ class BroadcastRegistry:
 
     # Events of the sessions
 
+    def _moved(self, kind: EventKind, uid: InputUid) -> None:
+        """Handle an event of a session, unless another node has taken its broadcast over."""
+        if uid not in self._sessions:
+            return
+        if kind is EventKind.LOST:
+            self._claims.open(uid)
+        elif kind is EventKind.CONNECTED:
+            self._claims.close(uid)
+        self._report(kind, uid)
+
     def _report(self, kind: EventKind, input_uid: InputUid, recording_uid: str | None = None) -> None:
         at = self._clock()
         self._stored.note(kind, input_uid, at)
@@ -175,6 +180,7 @@ class BroadcastRegistry:
             self._spawn(self._learn(uid, session.keyframe_interval), name=f"learn keyframe interval of {uid}")
         # The end is reported first; it must find no running broadcast, whose loss would be noted.
         broadcast = self._stored.pop(uid)
+        self._claims.end(uid)
         self._report(EventKind.ENDED, uid)
         if broadcast is not None:
             self._stored.record(broadcast)
@@ -202,6 +208,7 @@ class BroadcastRegistry:
                 or _is_over(stored, lost_since)
                 or stored.uid in self._stored.running
                 or not broadcast.recording
+                or not await self._claim_again(stored.uid)
             ):
                 self._finish_interrupted(broadcast)
                 continue
@@ -219,6 +226,17 @@ class BroadcastRegistry:
             broadcast.clock = session.program_clock
             if broadcast.lost_at is None:  # after a kill: the next start must not count from what this one writes
                 self._stored.note(EventKind.LOST, stored.uid, self._clock() - lost_since)
+        await self._claims.end_former()
+
+    async def _claim_again(self, uid: InputUid) -> bool:
+        """Claim an interrupted broadcast, open to every node until an encoder comes. Return False if another node has it."""
+        try:
+            await self._claims.hold(uid)
+        except ClaimHeld as held:
+            log.info("broadcast left to another node", input=uid, node=held.node)
+            return False
+        self._claims.open(uid)
+        return True
 
     def listening(self) -> None:
         """Begin the reconnect windows of the resumed broadcasts: encoders can come back from now on."""
@@ -261,6 +279,28 @@ class BroadcastRegistry:
         if self._sessions.get(uid) is session:
             self._sessions.pop(uid)
             self._stored.finish(uid)
+            self._claims.end(uid)
+
+    # Other nodes
+
+    def _hand_over(self, uid: InputUid) -> None:
+        """Leave a broadcast to the node that has taken it over, and keep what this one has stored as a recording."""
+        session, broadcast = self._sessions.pop(uid, None), self._stored.pop(uid)
+        try:
+            if session is not None:
+                session.suspend(Refusal.MOVED)
+        except Exception:
+            log.exception("broadcast not handed over properly", input=uid)
+        if broadcast is not None:
+            self._finish_interrupted(broadcast)
+
+    def _send_away(self) -> None:
+        """Disconnect all encoders: this node cannot know whether others have taken its broadcasts over."""
+        for uid, session in list(self._sessions.items()):
+            try:
+                session.drop_encoder(Refusal.NODE_CUT_OFF, "node_cut_off")
+            except Exception:
+                log.exception("encoder not disconnected", input=uid)
 
     def suspend(self) -> None:
         """Leave every broadcast so that the next start of the service can resume it. Safe to call twice."""

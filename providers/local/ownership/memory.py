@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from providers.base import InputUid
 from providers.local.ownership.port import (
-    DEAD_AFTER,
+    ALONE_DEAD_AFTER,
     Carried,
     Claim,
     ClaimHeld,
@@ -32,9 +32,9 @@ class _Broadcast:
 class MemoryOwnership:
     """Implements `Ownership`. `clock` gives Unix time in seconds."""
 
-    def __init__(self, clock: Callable[[], float] = time.time, dead_after: float = DEAD_AFTER) -> None:
+    def __init__(self, clock: Callable[[], float] = time.time, dead_after: float = ALONE_DEAD_AFTER) -> None:
         self._clock = clock
-        self._dead_after = dead_after
+        self.dead_after = dead_after
         self._nodes: dict[str, Node] = {}
         self._incarnations: dict[str, int] = {}
         self._running: dict[InputUid, _Broadcast] = {}
@@ -100,7 +100,7 @@ class MemoryOwnership:
         return node
 
     def _is_alive(self, node: Node) -> bool:
-        return self._clock() - node.seen_at.timestamp() <= self._dead_after
+        return self._clock() - node.seen_at.timestamp() <= self.dead_after
 
     def _carries(self, broadcast: _Broadcast) -> bool:
         """Return whether the run of the node that made the claim is alive."""

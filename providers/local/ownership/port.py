@@ -23,6 +23,9 @@ from providers.base import InputUid
 DEAD_AFTER = 5.0
 """Seconds without a heartbeat after which a node is dead and its broadcasts can be taken over."""
 
+ALONE_DEAD_AFTER = 150.0
+"""The same where one process has the registry to itself (SQLite, memory): the heartbeat only tells the operator that it runs."""
+
 
 class OwnershipError(Exception):
     """A claim was not made.
@@ -117,6 +120,10 @@ class Ownership(Protocol):
     Errors: each call may raise an error of the driver when the registry does not answer. It may have been done then.
     """
 
+    @property
+    def dead_after(self) -> float:
+        """Seconds without a heartbeat after which a node is dead."""
+
     async def join(self, node: str, url: str | None = None) -> Membership:
         """Enter the node. Broadcasts of a former process of this name are free, because that process has ended.
 
@@ -144,7 +151,7 @@ class Ownership(Protocol):
 
         Raises:
             ClaimHeld: Another live node holds it.
-            HeartbeatOverdue: The last `renew` is more than DEAD_AFTER ago.
+            HeartbeatOverdue: The last `renew` is more than `dead_after` ago.
             MembershipLost: This membership is over.
         """
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import socket
@@ -15,6 +16,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from service import __main__ as cli
+from service.store import Store
 
 PATIENCE = 60.0
 
@@ -278,3 +280,19 @@ def test_a_name_that_cannot_be_shown_is_wrong_usage(name: str) -> None:
         with pytest.raises(SystemExit) as ended:
             cli.main(option)
         assert ended.value.code == 2
+
+
+def test_nodes_and_their_broadcasts_are_listed(environment: dict[str, str]) -> None:
+    assert run(environment, "nodes").stdout == ""
+
+    async def carry() -> None:
+        store = Store(f"sqlite:///{environment['CONFERENCE_DATA_DIR']}/conference.db")
+        member = await store.ownership.join("main", "http://10.0.0.5:8080")
+        await store.ownership.claim(member, "input", "show")
+        await store.aclose()
+
+    asyncio.run(carry())
+    done = run(environment, "nodes")
+    node, broadcast = (line.split("\t") for line in done.stdout.splitlines())
+    assert node[:4] == ["node", "main", "alive", "http://10.0.0.5:8080"]
+    assert broadcast[:6] == ["broadcast", "show", "input", "main", "held", "1"]

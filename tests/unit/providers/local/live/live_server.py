@@ -13,6 +13,9 @@ from providers.local.live.ports import Publication, PublishRequest
 from providers.local.live.refusals import MediaRefused, Refusal
 from providers.local.live.registry import BroadcastRegistry
 from providers.local.live.transcoding import Transcoding
+from providers.local.ownership.keeper import ClaimKeeper, NodeName
+from providers.local.ownership.memory import MemoryOwnership
+from providers.local.ownership.port import DEAD_AFTER
 from providers.local.ports import MemoryInputStore, StoredInput
 from providers.local.storage.broadcast import Broadcast
 from providers.local.storage.disk import DiskBackend
@@ -66,11 +69,21 @@ class LiveServer:
         self.recordings = RecordingCatalog()
         self.closed: list[Refusal] = []
         self.renditions = "source"
+        self.node = "main"
+        self.ownership = MemoryOwnership(self.clock.unix, DEAD_AFTER)
         self.broadcasts = self.new_registry()
+
+    def other_node(self, folder: Path) -> LiveServer:
+        """Return another node, named "other", with a disk of its own and the same store, registry and clock."""
+        other = LiveServer(folder, self.spawn, self._limits)
+        other.clock, other.store, other.ownership, other.node = self.clock, self.store, self.ownership, "other"
+        other.broadcasts = other.new_registry()
+        return other
 
     def new_registry(self) -> BroadcastRegistry:
         """Return a registry on the same files, as a new process has."""
         transcoding = Transcoding(parse_renditions(self.renditions), TranscodeSlots(0), self.spawn)
+        self.claims = ClaimKeeper(self.ownership, NodeName(self.node), self.spawn, self.clock.monotonic)
         self.storage = storage = Storage(self._backend, self._limits)
         return BroadcastRegistry(
             storage,
@@ -79,6 +92,7 @@ class LiveServer:
             transcoding,
             self.spawn,
             self.events.append,
+            self.claims,
             clock=self.clock.unix,
             monotonic=self.clock.monotonic,
         )
