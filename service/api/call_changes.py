@@ -6,9 +6,9 @@ from collections.abc import Collection, Iterator
 from uuid import UUID
 
 from service.api.event_forms import ACTIVE_CONFERENCES, Resource, of_channel, of_user
+from service.domain.conversation.changes import CallChanged, ChannelChanged, ChannelRemoved, MemberAdded, MemberRemoved
 from service.domain.conversation.meetings import user_of
 from service.domain.entities import Channel
-from service.domain.events.changes import CallChanged, ChannelChanged, ChannelRemoved, MemberAdded, MemberRemoved
 from service.domain.events.event import Action, NewEvent
 
 

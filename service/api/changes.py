@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import cast
 
 from service.api import channels, conference, joined, members, messages, notifications, webhooks
 from service.api.call_changes import call_changed, call_of_changed_channel, call_of_member, call_of_removed_channel
@@ -26,32 +27,37 @@ from service.api.message_schemas import message_answer
 from service.api.notifications import settings_answer
 from service.api.stream_changes import describe_stream, stream_of_added_member, stream_of_changed_channel
 from service.api.webhook_schemas import webhook_answer
-from service.domain.entities import Channel, ChannelType, Joined, Member
-from service.domain.events.changes import (
+from service.domain.conversation.changes import (
     CallChanged,
-    Change,
     ChannelAdded,
     ChannelChanged,
     ChannelRemoved,
+    ConversationChange,
     MemberAdded,
     MemberChanged,
     MemberRemoved,
     MessageAdded,
     MessageChanged,
     SettingsChanged,
-    WebhookChanged,
 )
-from service.domain.events.event import Action, Audience, NewEvent, Scope
+from service.domain.entities import Channel, ChannelType, Joined, Member
+from service.domain.events.event import Action, Audience, Change, NewEvent, Scope
+from service.domain.health.changes import HealthChange
+from service.domain.streams.changes import StreamChange
+from service.domain.webhooks.webhook import WebhookChanged
+
+RecordedChange = ConversationChange | StreamChange | HealthChange | WebhookChanged
+"""All changes of the domain."""
 
 UNREAD = ("unread_message_count", "unread_mention_count")
 
 
 def describe(change: Change) -> Sequence[NewEvent]:
-    """Return the events of a change. Implements `domain.events.changes.Describe`."""
-    return list(_described(change))
+    """Return the events of a change. Implements `domain.events.event.Describe`."""
+    return list(_described(cast(RecordedChange, change)))
 
 
-def _described(change: Change) -> Iterator[NewEvent]:
+def _described(change: RecordedChange) -> Iterator[NewEvent]:
     match change:
         case MessageAdded():
             yield from _message_added(change)

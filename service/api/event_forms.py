@@ -10,8 +10,8 @@ from pydantic import BaseModel
 
 from service.api.conference import ORGANIZATION
 from service.domain.entities import Channel, ChannelType
-from service.domain.events.changes import Place
 from service.domain.events.event import USER_ID, Action, Audience, NewEvent, Scope
+from service.domain.streams.place import Place
 
 Resource = dict[str, Any]
 

@@ -16,13 +16,13 @@ from service.api.public_stream import status_members
 from service.api.recordings import recording_answer
 from service.api.stream_health import finding_answer
 from service.api.stream_sessions import session_answer
+from service.domain.conversation.changes import ChannelChanged, MemberAdded
 from service.domain.entities import ListedStream, OwnedStream
-from service.domain.events.changes import (
+from service.domain.events.event import Action, Audience, Event, NewEvent, Scope
+from service.domain.health.changes import FindingBegan, FindingEnded, HealthChange
+from service.domain.streams.broadcasts import STATE_KINDS
+from service.domain.streams.changes import (
     BroadcastReported,
-    ChannelChanged,
-    FindingBegan,
-    FindingEnded,
-    MemberAdded,
     RecordingAdded,
     RecordingChanged,
     RecordingRemoved,
@@ -33,8 +33,6 @@ from service.domain.events.changes import (
     StreamChanged,
     StreamRemoved,
 )
-from service.domain.events.event import Action, Audience, Event, NewEvent, Scope
-from service.domain.streams.broadcasts import STATE_KINDS
 from service.domain.streams.queries import NEW_SUMMARY
 from service.domain.streams.recording_details import listed
 
@@ -48,7 +46,7 @@ STREAM_STATUS = PUBLIC + STATUS
 SECRET = "stream_key"  # noqa: S105 (the name of a field)
 
 
-def describe_stream(change: StreamChange) -> Iterator[NewEvent]:
+def describe_stream(change: StreamChange | HealthChange) -> Iterator[NewEvent]:
     """Yield the events of a change."""
     match change:
         case StreamAdded(channel, live_input):

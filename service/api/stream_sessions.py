@@ -9,7 +9,8 @@ from pydantic import BaseModel, Field
 
 from service.api.conference import CONFERENCE, TAG
 from service.domain.conversation.channels import Channels
-from service.domain.streams.sessions import Sessions, StreamSession
+from service.domain.streams.session import StreamSession
+from service.domain.streams.sessions import Sessions
 from service.domain.streams.streams import Streams
 from service.http.fields import Moment
 from service.http.operation import Call, Nothing, Operation, Reply, operation

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Boolean, Column, Float, RowMapping, String, Table, Text, Uuid, and_, false, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from service.domain.events.changes import Place
+from service.domain.streams.place import Place
 from service.domain.streams.recording_details import RecordingDetails
 from service.store.connections import Connections
 from service.store.statements import batches, insert_new

@@ -10,8 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from providers.local.ownership.port import ALONE_DEAD_AFTER, DEAD_AFTER
 from service.clock import Clock, SystemClock
-from service.domain.events.changes import Change, Describe
-from service.domain.events.event import NewEvent
+from service.domain.events.event import Change, Describe, NewEvent
 from service.domain.events.ports import CommitListener
 from service.store.accounts import StoredAccounts
 from service.store.broadcasts import StoredBroadcasts

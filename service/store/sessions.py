@@ -26,7 +26,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from providers.base import InputUid
 from service.domain.paging import PageRequest
-from service.domain.streams.sessions import RunningSession, StreamSession
+from service.domain.streams.session import RunningSession, StreamSession
 from service.store.connections import Connections
 from service.store.statements import insert_new, insertion, paged, values_of
 from service.store.tables import UtcDateTime, live_inputs, metadata, partial_index, retired_inputs

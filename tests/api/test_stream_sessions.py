@@ -10,7 +10,8 @@ from uuid import UUID, uuid4
 import pytest
 
 from service.api.changes import describe
-from service.domain.streams.sessions import StreamSession, open_session
+from service.domain.streams.session import StreamSession
+from service.domain.streams.sessions import open_session
 from service.store import Store
 from tests.api.conftest import Api
 

@@ -26,7 +26,8 @@ from service.domain.conversation.members import Members
 from service.domain.conversation.messages import Draft, Messages
 from service.domain.conversation.ports import MemberChanges
 from service.domain.entities import Channel, MessageType, NotifyMode
-from service.domain.streams.sessions import Sessions, StreamSession, close_session
+from service.domain.streams.session import StreamSession
+from service.domain.streams.sessions import Sessions, close_session
 from service.domain.streams.streams import OptionChanges, Streams
 from service.store import Store
 

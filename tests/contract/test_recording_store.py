@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
-from service.domain.events.changes import Place
+from service.domain.streams.place import Place
 from service.domain.streams.recording_details import RecordingDetails
 from service.store import Store
 

@@ -11,7 +11,8 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.domain.paging import PageAnchor, PageRequest
-from service.domain.streams.sessions import StreamSession, open_session
+from service.domain.streams.session import StreamSession
+from service.domain.streams.sessions import open_session
 from service.store import Store
 from service.store.sessions import stream_session_visitors
 from tests.contract.test_store import new_channel, new_claim, new_organization

@@ -15,11 +15,11 @@ from service.clock import Clock
 from service.domain.access.accounts import Identity
 from service.domain.access.ports import DirectoryStore
 from service.domain.access.rules import enter, only_admin, only_admin_or_organization
+from service.domain.conversation.changes import ChannelAdded, ChannelChanged, ChannelRemoved
 from service.domain.conversation.channel_pages import page_of_channels
 from service.domain.conversation.ports import ChannelListener, ChannelStore
 from service.domain.entities import Channel, ChannelType, ListedStream, Member
 from service.domain.errors import DomainError, Invalid, NotFound, Unavailable
-from service.domain.events.changes import ChannelAdded, ChannelChanged, ChannelRemoved
 from service.domain.events.ports import Transaction, Transactions
 from service.domain.paging import Page, PageRequest
 

@@ -11,12 +11,12 @@ from service.clock import Clock
 from service.domain.access.accounts import Identity
 from service.domain.access.ports import DirectoryStore
 from service.domain.access.rules import only_self
+from service.domain.conversation.changes import ChannelAdded
 from service.domain.conversation.channel_pages import page_of_channels
 from service.domain.conversation.channels import first_members, require_known
 from service.domain.conversation.ports import MemberStore
 from service.domain.entities import Channel, ChannelType, Joined
 from service.domain.errors import Invalid, NotFound
-from service.domain.events.changes import ChannelAdded
 from service.domain.events.ports import Transactions
 from service.domain.paging import Page, PageRequest
 

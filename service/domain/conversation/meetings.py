@@ -20,9 +20,9 @@ from uuid import UUID, uuid4
 
 from service.clock import Clock
 from service.domain.access.accounts import Identity
+from service.domain.conversation.changes import CallChanged
 from service.domain.entities import Channel, User
 from service.domain.errors import Forbidden
-from service.domain.events.changes import CallChanged
 from service.domain.identifiers import UUID_FORM
 from service.domain.paging import Page, PageAnchor, PageRequest, cut
 

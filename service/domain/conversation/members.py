@@ -12,11 +12,11 @@ from service.clock import Clock
 from service.domain.access.accounts import Identity
 from service.domain.access.ports import DirectoryStore
 from service.domain.access.rules import enter, only_admin, only_self
+from service.domain.conversation.changes import MemberAdded, MemberChanged, MemberRemoved, SettingsChanged
 from service.domain.conversation.channels import require_known, stream_uid
 from service.domain.conversation.ports import MemberChanges, MemberStore
 from service.domain.entities import Channel, ChannelType, Member, NotificationSettings, NotifyMode
 from service.domain.errors import Forbidden, Invalid, NotFound
-from service.domain.events.changes import MemberAdded, MemberChanged, MemberRemoved, SettingsChanged
 from service.domain.events.ports import Transaction, Transactions
 from service.domain.paging import Page, PageAnchor, PageRequest, cut, known_ordering
 

@@ -13,12 +13,12 @@ from uuid import UUID, uuid4
 from service.clock import Clock
 from service.domain.access.accounts import Identity
 from service.domain.access.rules import enter, only_admin, person
+from service.domain.conversation.changes import MessageAdded, MessageChanged
 from service.domain.conversation.meetings import CallKind
 from service.domain.conversation.members import DEFAULT_ORDERING, ORDERINGS
 from service.domain.conversation.ports import MessageStore
 from service.domain.entities import Channel, ChannelType, Entry, Message, MessageType, NewMessage
 from service.domain.errors import Forbidden, Invalid, NotFound
-from service.domain.events.changes import MessageAdded, MessageChanged
 from service.domain.events.ports import Transaction, Transactions
 from service.domain.paging import Page, PageAnchor, PageRequest, cut, known_ordering
 

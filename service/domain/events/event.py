@@ -9,7 +9,7 @@ reader fills them in with their present values (`service/api/realtime/personal.p
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -88,3 +88,16 @@ class Head:
 
     first_id: int
     last_id: int
+
+
+class Change:
+    """A change that a subject of the domain records, in the transaction that makes it. Each subject defines its own.
+
+    The log does not know them: `service/api/changes.py` gives each the form that API clients read.
+    """
+
+    __slots__ = ()
+
+
+Describe = Callable[[Change], Sequence[NewEvent]]
+"""Returns the events of a change."""

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from uuid import UUID
 
 from service.domain.conversation.ports import ChannelStore
-from service.domain.events.changes import Change
-from service.domain.events.event import Event, Head, NewEvent
+from service.domain.events.event import Change, Event, Head, NewEvent
 from service.domain.streams.ports import ClaimStore
 
 if TYPE_CHECKING:  # their modules use these ports
@@ -20,7 +19,7 @@ if TYPE_CHECKING:  # their modules use these ports
     from service.domain.streams.broadcasts import BroadcastStore
     from service.domain.streams.health_watch import FindingStore
     from service.domain.streams.recording_details import RecordingStore
-    from service.domain.streams.sessions import SessionStore
+    from service.domain.streams.session import SessionStore
     from service.domain.webhooks.ports import DeliveryQueue
 
 

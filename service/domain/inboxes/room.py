@@ -17,10 +17,10 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from service.clock import Clock
+from service.domain.conversation.changes import MessageAdded
 from service.domain.conversation.messages import Draft
 from service.domain.entities import Message, MessageType, NewMessage
 from service.domain.errors import Conflict
-from service.domain.events.changes import MessageAdded
 from service.domain.events.ports import Transaction
 from service.domain.identifiers import UUID_FORM
 from service.domain.inboxes.announcements import Announcer

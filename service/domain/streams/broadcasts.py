@@ -35,11 +35,13 @@ from providers.base import (
 )
 from service.clock import Clock
 from service.domain.errors import Unavailable
-from service.domain.events.changes import BroadcastReported, RecordingAdded
 from service.domain.events.ports import Transactions
 from service.domain.provider_errors import provider_errors
 from service.domain.status.stream_status import never_streamed, status_of
-from service.domain.streams.sessions import EARLY, SessionStore, StreamSession, place, session_at
+from service.domain.streams.changes import BroadcastReported, RecordingAdded
+from service.domain.streams.place import place
+from service.domain.streams.session import SessionStore, StreamSession
+from service.domain.streams.sessions import EARLY, session_at
 
 log = structlog.get_logger(__name__)
 
@@ -187,7 +189,7 @@ class Broadcasts:
                 return
             if event.kind in STATE_KINDS:
                 await tx.broadcasts.note_report(event.input_uid, self._provider.name, event.kind, event.at)
-            tx.record(BroadcastReported(await place(tx, *owner), event, status))
+            tx.record(BroadcastReported(await place(tx.channels, *owner), event, status))
         self._notify()
 
     async def reconcile(self) -> None:
@@ -238,7 +240,7 @@ class Broadcasts:
                     await self._sessions_settled()
             session = await self._session_of(owner[1], recording)
         async with self._transactions.transaction() as tx:
-            where = await place(tx, *owner)
+            where = await place(tx.channels, *owner)
             tx.record(RecordingAdded(where, recording, None if session is None else session.id))
         self._notify()
 

@@ -16,11 +16,12 @@ from typing import Protocol
 
 from providers.base import InputNotFound, InputUid, Provider, Spawn
 from service.domain.errors import Unavailable
-from service.domain.events.changes import FindingBegan, FindingEnded
 from service.domain.events.ports import Transactions
+from service.domain.health.changes import FindingBegan, FindingEnded
 from service.domain.health.diagnostics import HealthFinding, findings
 from service.domain.provider_errors import provider_errors
-from service.domain.streams.sessions import SessionStore, place
+from service.domain.streams.place import place
+from service.domain.streams.session import SessionStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +116,7 @@ class HealthWatch:
         async with self._transactions.transaction() as tx:
             await tx.findings.note_findings(uid, present)
             if owner is not None:
-                where = await place(tx, *owner)
+                where = await place(tx.channels, *owner)
                 for finding in began:
                     tx.record(FindingBegan(where, finding))
                 for code in sorted(ended):

@@ -19,8 +19,8 @@ from service.clock import Clock
 from service.domain.conversation.ports import ChannelStore
 from service.domain.entities import Channel
 from service.domain.errors import DomainError
-from service.domain.events.changes import StreamChanged
 from service.domain.events.ports import Transactions
+from service.domain.streams.changes import StreamChanged
 from service.domain.streams.ports import ClaimStore
 
 log = structlog.get_logger(__name__)

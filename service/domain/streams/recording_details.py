@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Protocol
 
 from providers.base import Recording
-from service.domain.events.changes import Place
+from service.domain.streams.place import Place
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from service.domain.errors import NotFound, Unavailable
 from service.domain.provider_errors import provider_errors
 from service.domain.streams.recording_details import RecordingStore
 from service.domain.streams.recordings import Recordings
-from service.domain.streams.sessions import SessionStore
+from service.domain.streams.session import SessionStore
 
 log = structlog.get_logger(__name__)
 

@@ -23,12 +23,12 @@ from service.domain.access.ports import EntryStore
 from service.domain.access.rules import only_admin_or_organization
 from service.domain.conversation.ports import ChannelListener
 from service.domain.errors import Forbidden, Invalid, NotFound, Unavailable
-from service.domain.events.changes import RecordingChanged, RecordingRemoved
 from service.domain.events.ports import Transactions
 from service.domain.provider_errors import provider_errors
+from service.domain.streams.changes import RecordingChanged, RecordingRemoved
+from service.domain.streams.place import place
 from service.domain.streams.queries import StreamQueries
 from service.domain.streams.recording_details import ListedRecording, RecordingDetails, RecordingStore, listed
-from service.domain.streams.sessions import place
 
 log = structlog.get_logger(__name__)
 
@@ -87,7 +87,7 @@ class Recordings:
         with provider_errors(client.organization.id):
             original = await self._provider.recording(uid)
         async with self._transactions.transaction() as tx:
-            where = await place(tx, client.organization.id, channel_id)
+            where = await place(tx.channels, client.organization.id, channel_id)
             now = self._clock.now()
             stored = (await tx.recordings.recording_details([uid])).get(uid, RecordingDetails(now))
             details = replace(stored, **values, updated_at=now)
@@ -106,7 +106,7 @@ class Recordings:
     async def remove(self, organization_id: UUID, channel_id: UUID, uid: str) -> None:
         """Delete a recording of a channel, permanently, without checking access. Raise NotFound if it was deleted before."""
         async with self._transactions.transaction() as tx:
-            where = await place(tx, organization_id, channel_id)
+            where = await place(tx.channels, organization_id, channel_id)
             if not await tx.recordings.mark_recording_deleted(uid, self._provider.name, where, self._clock.now()):
                 raise NotFound
             tx.record(RecordingRemoved(where, uid))

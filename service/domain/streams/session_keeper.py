@@ -37,7 +37,8 @@ from service.domain.errors import Unavailable
 from service.domain.events.event import Event
 from service.domain.events.ports import PositionStore, Transactions
 from service.domain.status.ports import StateView
-from service.domain.streams.sessions import RunningSession, SessionStore, StreamSession, close_session, open_session
+from service.domain.streams.session import RunningSession, SessionStore, StreamSession
+from service.domain.streams.sessions import close_session, open_session
 
 log = structlog.get_logger(__name__)
 

@@ -9,8 +9,7 @@ A session is started and stopped over the API, and also when an encoder connects
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 from uuid import UUID, uuid4
@@ -19,9 +18,11 @@ from providers.base import InputUid, Recording
 from service.clock import Clock
 from service.domain.entities import Channel
 from service.domain.errors import Unavailable
-from service.domain.events.changes import Place, SessionAdded, SessionChanged
 from service.domain.events.ports import Transaction, Transactions
 from service.domain.paging import Page, PageAnchor, PageRequest, cut
+from service.domain.streams.changes import SessionAdded, SessionChanged
+from service.domain.streams.place import place
+from service.domain.streams.session import SessionStore, StreamSession
 
 EARLY = timedelta(seconds=30)
 """How much older than its session a recording may be: providers date it from the encoder's connect, before the event arrives."""
@@ -31,72 +32,6 @@ MAX_SESSIONS_OF_PAGE = 1_000
 
 START_ATTEMPTS = 5
 """Attempts to start a session while other clients keep stopping it."""
-
-
-@dataclass(frozen=True, slots=True)
-class StreamSession:
-    """`stopped_at` is None while it runs. `by_encoder`: an encoder started it. Viewers: the most at once, and all distinct ones."""
-
-    id: UUID
-    organization_id: UUID
-    channel_id: UUID
-    by_encoder: bool
-    started_at: datetime
-    stopped_at: datetime | None = None
-    peak_viewers: int = 0
-    unique_viewers: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class RunningSession:
-    """A running session and the uid of its channel's live input; None while it has none."""
-
-    session: StreamSession
-    input_uid: InputUid | None
-
-
-class SessionStore(Protocol):
-    """Stream sessions. Every method may raise `errors.Unavailable`."""
-
-    async def open_session(self, new: StreamSession) -> bool:
-        """Store a new session.
-
-        Returns:
-            False if its channel has a running one; nothing is stored then.
-        """
-
-    async def running_session(self, channel_id: UUID) -> StreamSession | None:
-        """Return the channel's running session, or None."""
-
-    async def close_session(self, session_id: UUID, at: datetime) -> StreamSession | None:
-        """End a session and delete its visitors, keeping their number.
-
-        Returns:
-            The session; None if it was not running.
-        """
-
-    async def running_sessions(self, limit: int) -> list[RunningSession]:
-        """Return up to `limit` running sessions, oldest first."""
-
-    async def input_owner(self, input_uid: InputUid) -> tuple[UUID, UUID] | None:
-        """Return the organization and the channel of a live input, current or retired; None if it is unknown."""
-
-    async def note_audience(self, session_id: UUID, viewers: int, visitors: Collection[bytes]) -> None:
-        """Add to the audience of a session, if it is running.
-
-        Args:
-            session_id: The session.
-            viewers: The viewers at this time. The session keeps the largest number.
-            visitors: Digests of visitors, new or not.
-        """
-
-    async def sessions_between(
-        self, channel_id: UUID, begin: datetime, end: datetime, limit: int
-    ) -> list[StreamSession]:
-        """Return up to `limit` sessions that ran at any time from `begin` to `end`, newest first."""
-
-    async def sessions(self, channel_id: UUID, request: PageRequest) -> list[StreamSession]:
-        """Return up to `request.size` + 1 sessions, newest first, nearest to the anchor first (see `paging.cut`)."""
 
 
 class SessionCloser(Protocol):
@@ -154,7 +89,7 @@ async def open_session(
             return running
         new = StreamSession(uuid4(), organization_id, channel_id, by_encoder, at)
         if await tx.sessions.open_session(new):
-            tx.record(SessionAdded(await place(tx, organization_id, channel_id), new))
+            tx.record(SessionAdded(await place(tx.channels, organization_id, channel_id), new))
             return new
     raise Unavailable("The stream session keeps being stopped.", retry_after=1.0)
 
@@ -164,14 +99,9 @@ async def close_session(tx: Transaction, session: StreamSession, at: datetime) -
     closed = await tx.sessions.close_session(session.id, at)
     if closed is None:
         return False
-    where = await place(tx, session.organization_id, session.channel_id)
+    where = await place(tx.channels, session.organization_id, session.channel_id)
     tx.record(SessionChanged(where, closed, ("stopped_at", "peak_viewers", "unique_viewers")))
     return True
-
-
-async def place(tx: Transaction, organization_id: UUID, channel_id: UUID) -> Place:
-    """Return what is known of the channel with that id, which may be deleted."""
-    return Place(organization_id, channel_id, await tx.channels.is_private(channel_id))
 
 
 def session_at(moment: datetime, sessions: Sequence[StreamSession]) -> StreamSession | None:

@@ -32,13 +32,13 @@ from service.clock import Clock
 from service.domain.conversation.ports import ChannelListener, ChannelStore
 from service.domain.entities import Channel, ClaimedInput
 from service.domain.errors import DomainError, NotFound, Unavailable
-from service.domain.events.changes import StreamAdded, StreamRemoved
 from service.domain.events.ports import Transactions
 from service.domain.provider_errors import provider_errors
 from service.domain.status.ports import StreamRef
+from service.domain.streams.changes import StreamAdded, StreamRemoved
 from service.domain.streams.input_changes import CHANGES_TAKE, InputChanges, different_options
+from service.domain.streams.place import place
 from service.domain.streams.ports import ClaimStore
-from service.domain.streams.sessions import place
 
 log = structlog.get_logger(__name__)
 
@@ -197,7 +197,7 @@ class Streams:
             async with self._transactions.transaction() as tx:
                 owner = await tx.claims.lose_input(self._provider.name, uid, uuid4().hex, self._clock.now())
                 if owner is not None:
-                    tx.record(StreamRemoved(await place(tx, *owner), uid))
+                    tx.record(StreamRemoved(await place(tx.channels, *owner), uid))
         except Unavailable:
             return
         if owner is not None:
@@ -226,7 +226,7 @@ class Streams:
             async with self._transactions.transaction() as tx:
                 await tx.claims.retire_claim(claim, uid, self._clock.now())
                 if uid is not None:
-                    tx.record(StreamRemoved(await place(tx, claim.organization_id, channel_id), uid))
+                    tx.record(StreamRemoved(await place(tx.channels, claim.organization_id, channel_id), uid))
 
         await self._flights.run(channel_id, work, share=False)
 
@@ -289,7 +289,7 @@ class Streams:
         async with self._transactions.transaction() as tx:
             renewed = await tx.claims.renew_claim(claim, self._provider.name, uuid4().hex, self._clock.now())
             if renewed and claim.uid is not None:
-                tx.record(StreamRemoved(await place(tx, channel.organization_id, channel.id), claim.uid))
+                tx.record(StreamRemoved(await place(tx.channels, channel.organization_id, channel.id), claim.uid))
         if renewed:
             log.info("live input created again", channel=str(channel.id), generation=claim.generation + 1)
         return await self._present_claim(channel)

@@ -19,7 +19,6 @@ import structlog
 
 from service.clock import Clock
 from service.domain.errors import Unavailable
-from service.domain.events.changes import WebhookChanged
 from service.domain.events.event import Action, Event, Scope
 from service.domain.events.ports import EventLog, Transactions
 from service.domain.identifiers import UUID_FORM
@@ -28,7 +27,7 @@ from service.domain.webhooks.attempt import GONE, attempt
 from service.domain.webhooks.limits import DeliveryLimits
 from service.domain.webhooks.ports import DeliveryQueue, Lease
 from service.domain.webhooks.signature import message_id, ping_id
-from service.domain.webhooks.webhook import Delivery, DeliveryStatus, Disabled, Missed, Outcome, Webhook
+from service.domain.webhooks.webhook import Delivery, DeliveryStatus, Disabled, Missed, Outcome, Webhook, WebhookChanged
 
 log = structlog.get_logger(__name__)
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from service.domain.events.event import Action, Event
+from service.domain.events.event import Action, Change, Event
 
 ANY = "*"
 """A segment of a pattern that matches any one segment of a path."""
@@ -146,3 +146,11 @@ class Delivery:
     response_status: int | None = None
     response_body: str = ""
     error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookChanged(Change):
+    """The service has changed the state of a webhook."""
+
+    webhook: Webhook
+    fields: tuple[str, ...]

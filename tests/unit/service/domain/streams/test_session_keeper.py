@@ -19,8 +19,9 @@ from service.domain.entities import Channel
 from service.domain.errors import Unavailable
 from service.domain.paging import PageRequest
 from service.domain.status.summaries import SummaryLimits
+from service.domain.streams.session import StreamSession
 from service.domain.streams.session_keeper import KeeperLimits, SessionKeeper
-from service.domain.streams.sessions import Sessions, StreamSession, open_session
+from service.domain.streams.sessions import Sessions, open_session
 from service.store import Store
 from tests.stage import UNHURRIED, StoredStage
 

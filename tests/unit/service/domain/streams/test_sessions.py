@@ -7,7 +7,8 @@ from uuid import uuid4
 
 import pytest
 
-from service.domain.streams.sessions import EARLY, StreamSession, session_at
+from service.domain.streams.session import StreamSession
+from service.domain.streams.sessions import EARLY, session_at
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
