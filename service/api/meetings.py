@@ -9,7 +9,8 @@ from pydantic import BaseModel, Field
 
 from service.api.conference import CONFERENCE, ORGANIZATION
 from service.domain.conversation.channels import MAX_URL, Channels
-from service.domain.conversation.meetings import MAX_PARTICIPANT, ActiveConference, Guest, Meetings
+from service.domain.conversation.meetings import MAX_PARTICIPANT, Guest, Meetings
+from service.domain.conversation.presence import ActiveConference
 from service.domain.names import OPTIONAL_NAME_PATTERN
 from service.http.fields import TEXT_PATTERN, Trimmed, Visible
 from service.http.operation import Call, Nothing, Operation, Reply, operation

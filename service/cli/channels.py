@@ -29,11 +29,12 @@ def _appoint(given: argparse.Namespace) -> int:
     async def appoint(store: Store) -> None:
         from service.domain.conversation.members import Members
         from service.domain.streams.reported_rows import ReportedRows
+        from service.store import with_all_stores
         from service.wiring.addresses import stream_addresses
 
         members = Members(store.members, store, store.directory, SystemClock())
         async with AsyncExitStack() as stack:
             rows = ReportedRows(await stream_addresses(settings, stack))
-            await members.appoint(given.org, given.channel, given.user, rows.row)
+            await members.appoint(given.org, given.channel, given.user, with_all_stores(rows.row))
 
     return with_store(settings, appoint)

@@ -9,7 +9,8 @@ from uuid import UUID
 from sqlalchemy import Column, ColumnElement, Index, Insert, String, Table, Uuid, case, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from service.domain.conversation.meetings import MAX_PARTICIPANT, ActiveConference, Presence
+from service.domain.conversation.meetings import MAX_PARTICIPANT
+from service.domain.conversation.presence import ActiveConference, Presence
 from service.domain.paging import PageRequest
 from service.store.channels import locked, visible_to
 from service.store.connections import Connections

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from typing import Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -11,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from providers.local.ownership.port import ALONE_DEAD_AFTER, DEAD_AFTER
 from service.clock import Clock, SystemClock
 from service.domain.events.event import Change, Describe, NewEvent
-from service.domain.events.ports import CommitListener
+from service.domain.events.ports import CommitListener, Transaction
 from service.store.accounts import StoredAccounts
 from service.store.broadcasts import StoredBroadcasts
 from service.store.channels import StoredChannels
@@ -32,6 +33,9 @@ from service.store.recordings import StoredRecordings
 from service.store.sessions import StoredSessions
 from service.store.webhook_queue import StoredQueue
 from service.store.webhooks import StoredWebhooks
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class Stores:
@@ -57,7 +61,7 @@ class Stores:
 
 
 class StoreTransaction(Stores):
-    """Implements `domain.events.ports.Transaction`."""
+    """Implements the transaction of each subject of the domain, such as `domain.streams.ports.StreamTransaction`."""
 
     def __init__(self, connection: AsyncConnection, describe: Describe) -> None:
         super().__init__(OneTransaction(connection))
@@ -130,6 +134,22 @@ class Store(Stores):
     async def aclose(self) -> None:
         """Close all connections. Safe to call twice."""
         await self.database.aclose()
+
+
+def with_all_stores(
+    hook: Callable[Concatenate[StoreTransaction, P], T],
+) -> Callable[Concatenate[Transaction, P], T]:
+    """Return a function that calls `hook` in the transaction of another subject.
+
+    A subject's transaction names only the stores that the subject knows. In fact it is a `StoreTransaction`, which has all.
+    """
+
+    def call(tx: Transaction, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        if not isinstance(tx, StoreTransaction):
+            raise TypeError(f"a transaction of this store is required, not {type(tx).__name__}")
+        return hook(tx, *args, **kwargs)
+
+    return call
 
 
 def _without_form(change: Change) -> Sequence[NewEvent]:

@@ -55,7 +55,7 @@ from service.domain.webhooks.webhooks import Webhooks
 from service.events.tails import Tails
 from service.http.client_address import Networks
 from service.outgoing.client import OutgoingClient, OutgoingPolicy
-from service.store import Store
+from service.store import Store, with_all_stores
 from service.wiring.api import ApiDependencies
 from service.wiring.inboxes import InboxPorts, build_inboxes
 from service.wiring.log_writers import LogWriters, log_writers
@@ -171,7 +171,7 @@ async def assembled(ports: Ports) -> AsyncIterator[Conference]:
         authenticator = LimitedClients(accounts, _client_limits(ports), clock)
         access = ConnectionAccess(authenticator, accounts, store.accounts, clock)
         members = Members(store.members, store, store.directory, clock)
-        messages = Messages(store.messages, store, clock, meetings.note_call, room.reply)
+        messages = Messages(store.messages, store, clock, meetings.note_call, with_all_stores(room.reply))
         realtime = Realtime(
             RealtimePorts(
                 feed=tails,

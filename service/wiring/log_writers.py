@@ -12,9 +12,9 @@ from service.clock import Clock
 from service.domain.audience.log import AudienceLog
 from service.domain.audience.viewer_window import ViewerWindow
 from service.domain.events.retention import EventRetention, RetentionLimits
+from service.domain.health.health_watch import HealthWatch
 from service.domain.status.ports import StateView
 from service.domain.streams.broadcasts import Broadcasts
-from service.domain.streams.health_watch import HealthWatch
 from service.domain.streams.session_keeper import SessionKeeper
 from service.store import Store
 

@@ -6,7 +6,8 @@ import asyncio
 from datetime import datetime
 from uuid import UUID
 
-from service.domain.conversation.meetings import LEASE, ActiveConference, Presence
+from service.domain.conversation.meetings import LEASE
+from service.domain.conversation.presence import ActiveConference, Presence
 from service.domain.paging import PageAnchor, PageRequest
 from service.store import Store
 from tests.contract.conversation import START, Conversation, channel_of, every_page, later, new_conversation, new_users

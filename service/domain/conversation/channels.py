@@ -17,10 +17,10 @@ from service.domain.access.ports import DirectoryStore
 from service.domain.access.rules import enter, only_admin, only_admin_or_organization
 from service.domain.conversation.changes import ChannelAdded, ChannelChanged, ChannelRemoved
 from service.domain.conversation.channel_pages import page_of_channels
-from service.domain.conversation.ports import ChannelListener, ChannelStore
+from service.domain.conversation.ports import ChannelListener, ChannelStore, ConversationTransaction
 from service.domain.entities import Channel, ChannelType, ListedStream, Member
 from service.domain.errors import DomainError, Invalid, NotFound, Unavailable
-from service.domain.events.ports import Transaction, Transactions
+from service.domain.events.ports import Transactions
 from service.domain.paging import Page, PageRequest
 
 log = structlog.get_logger(__name__)
@@ -72,7 +72,7 @@ class Channels:
     def __init__(
         self,
         store: ChannelStore,
-        transactions: Transactions,
+        transactions: Transactions[ConversationTransaction],
         clock: Clock,
         directory: DirectoryStore,
     ) -> None:
@@ -220,13 +220,13 @@ class Channels:
             listener(channel.organization_id, channel.id)
 
 
-async def stream_uid(tx: Transaction, channel_id: UUID) -> InputUid | None:
+async def stream_uid(tx: ConversationTransaction, channel_id: UUID) -> InputUid | None:
     """Return the channel's live input, or None."""
     claim = await tx.claims.claimed(channel_id)
     return None if claim is None else claim.uid
 
 
-async def first_members(tx: Transaction, channel: Channel) -> Sequence[Member]:
+async def first_members(tx: ConversationTransaction, channel: Channel) -> Sequence[Member]:
     """Return the members of a new channel."""
     if not channel.member_count:
         return ()

@@ -14,7 +14,7 @@ from service.domain.access.rules import only_self
 from service.domain.conversation.changes import ChannelAdded
 from service.domain.conversation.channel_pages import page_of_channels
 from service.domain.conversation.channels import first_members, require_known
-from service.domain.conversation.ports import MemberStore
+from service.domain.conversation.ports import ConversationTransaction, MemberStore
 from service.domain.entities import Channel, ChannelType, Joined
 from service.domain.errors import Invalid, NotFound
 from service.domain.events.ports import Transactions
@@ -66,7 +66,7 @@ class DirectChannels:
 
     def __init__(
         self,
-        transactions: Transactions,
+        transactions: Transactions[ConversationTransaction],
         joined: JoinedChannels,
         directory: DirectoryStore,
         clock: Clock,

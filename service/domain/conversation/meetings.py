@@ -15,19 +15,19 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 from uuid import UUID, uuid4
 
 from service.clock import Clock
 from service.domain.access.accounts import Identity
 from service.domain.conversation.changes import CallChanged
+from service.domain.conversation.ports import ConversationTransaction
+from service.domain.conversation.presence import ActiveConference, Presence, PresenceStore
 from service.domain.entities import Channel, User
 from service.domain.errors import Forbidden
+from service.domain.events.ports import Transactions
 from service.domain.identifiers import UUID_FORM
 from service.domain.paging import Page, PageAnchor, PageRequest, cut
-
-if TYPE_CHECKING:
-    from service.domain.events.ports import Transaction, Transactions
 
 TOKEN_LIFETIME = 3600
 """Seconds within which a meeting has to be joined."""
@@ -93,69 +93,10 @@ class CallKind(StrEnum):
     LEAVE = "call_leave"
 
 
-@dataclass(frozen=True, slots=True)
-class Presence:
-    """As of `noted_at`, the participant is in the channel's call until `leaves_at`."""
-
-    channel_id: UUID
-    participant: str
-    organization_id: UUID
-    noted_at: datetime
-    leaves_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class ActiveConference:
-    """A channel with participants in its call. `joined`: the given user is one of them."""
-
-    channel_id: UUID
-    channel_created_at: datetime
-    participant_count: int
-    joined: bool
-
-
 class UserStore(Protocol):
     """The part of `access.ports.AccountStore` that is used here."""
 
     async def user(self, user_id: UUID) -> User | None: ...
-
-
-class PresenceStore(Protocol):
-    """Presence in calls. Every method may raise `errors.Unavailable`."""
-
-    async def lock(self, channel_id: UUID) -> None:
-        """Let other transactions that do the same for this channel wait until the end of this one."""
-
-    async def present(self, channel_id: UUID, at: datetime) -> set[str]:
-        """Return the participants in the channel's call at that time."""
-
-    async def lapse(self, channel_id: UUID, at: datetime) -> set[str]:
-        """Note that leases have ended. Return their participants; a repeated call returns none of them again."""
-
-    async def lapsed(self, at: datetime, limit: int) -> list[tuple[UUID, UUID]]:
-        """Return up to `limit` channels, with their organizations in front, that `lapse` would return participants for."""
-
-    async def note(self, presence: Presence, forget_before: datetime) -> None:
-        """Store a presence unless a newer one of that participant is known.
-
-        Delete those that ended before `forget_before`, except leases whose end has not been noted (`lapse`).
-        """
-
-    async def active(
-        self, organization_id: UUID, user_id: UUID, viewer_id: UUID, at: datetime, request: PageRequest
-    ) -> list[ActiveConference]:
-        """Return channels with an active call that `viewer_id` may see, newest first.
-
-        Args:
-            organization_id: The organization.
-            user_id: The user that `joined` is about.
-            viewer_id: The user whose channels are listed.
-            at: The time of the query.
-            request: The page.
-
-        Returns:
-            Up to `request.size` + 1 channels, nearest to the anchor first (see `paging.cut`).
-        """
 
 
 class Meetings:
@@ -164,7 +105,7 @@ class Meetings:
     def __init__(
         self,
         store: PresenceStore,
-        transactions: Transactions,
+        transactions: Transactions[ConversationTransaction],
         users: UserStore,
         signer: MeetingSigner,
         clock: Clock,
@@ -200,7 +141,9 @@ class Meetings:
             await self._note(tx, channel, person["id"], now, now + LEASE)
         return token
 
-    async def note_call(self, tx: Transaction, channel: Channel, user_id: UUID, kind: CallKind, at: datetime) -> None:
+    async def note_call(
+        self, tx: ConversationTransaction, channel: Channel, user_id: UUID, kind: CallKind, at: datetime
+    ) -> None:
         """Record the presence that a call_request or call_leave message implies. `at`: when it was stored."""
         await self._note(tx, channel, str(user_id), at, at + LEASE if kind is CallKind.REQUEST else at)
 
@@ -226,7 +169,7 @@ class Meetings:
         return ended
 
     async def _note(
-        self, tx: Transaction, channel: Channel, participant: str, at: datetime, leaves_at: datetime
+        self, tx: ConversationTransaction, channel: Channel, participant: str, at: datetime, leaves_at: datetime
     ) -> None:
         now = self._clock.now()
         await tx.presence.lock(channel.id)
@@ -239,7 +182,7 @@ class Meetings:
             tx.record(CallChanged(channel, len(before), len(after), user_of(participant), participant in after))
 
 
-async def _lapse(tx: Transaction, channel: Channel | None, channel_id: UUID, at: datetime) -> int:
+async def _lapse(tx: ConversationTransaction, channel: Channel | None, channel_id: UUID, at: datetime) -> int:
     """End the leases in a locked channel that have run out, and return their number. `channel`: None if it is deleted."""
     ended = sorted(await tx.presence.lapse(channel_id, at))
     if ended and channel is not None:

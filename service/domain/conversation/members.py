@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING
 from uuid import UUID
 
 from service.clock import Clock
@@ -14,19 +13,16 @@ from service.domain.access.ports import DirectoryStore
 from service.domain.access.rules import enter, only_admin, only_self
 from service.domain.conversation.changes import MemberAdded, MemberChanged, MemberRemoved, SettingsChanged
 from service.domain.conversation.channels import require_known, stream_uid
-from service.domain.conversation.ports import MemberChanges, MemberStore
-from service.domain.entities import Channel, ChannelType, Member, NotificationSettings, NotifyMode
+from service.domain.conversation.ports import ConversationTransaction, MemberChanges, MemberStore
+from service.domain.entities import Channel, ChannelType, ListedStream, Member, NotificationSettings, NotifyMode
 from service.domain.errors import Forbidden, Invalid, NotFound
-from service.domain.events.ports import Transaction, Transactions
+from service.domain.events.ports import Transactions
 from service.domain.paging import Page, PageAnchor, PageRequest, cut, known_ordering
-
-if TYPE_CHECKING:
-    from service.domain.entities import ListedStream
 
 ORDERINGS = ("created_at", "-created_at")
 DEFAULT_ORDERING = "-created_at"
 
-StreamRowIn = Callable[[Transaction, Channel], Awaitable["ListedStream | None"]]
+StreamRowIn = Callable[[ConversationTransaction, Channel], Awaitable[ListedStream | None]]
 """Returns the row in a transaction; otherwise like `channels.StreamRow`."""
 
 NO_ADMINS = "A direct channel has no admins."
@@ -39,7 +35,7 @@ class Members:
     def __init__(
         self,
         store: MemberStore,
-        transactions: Transactions,
+        transactions: Transactions[ConversationTransaction],
         directory: DirectoryStore,
         clock: Clock,
     ) -> None:
@@ -148,7 +144,7 @@ class Members:
 
 
 async def _add(
-    tx: Transaction,
+    tx: ConversationTransaction,
     organization_id: UUID,
     channel_id: UUID,
     user_id: UUID,
@@ -167,7 +163,9 @@ async def _add(
     return member, is_new
 
 
-async def _change(tx: Transaction, channel_id: UUID, user_id: UUID, changes: MemberChanges, at: datetime) -> Member:
+async def _change(
+    tx: ConversationTransaction, channel_id: UUID, user_id: UUID, changes: MemberChanges, at: datetime
+) -> Member:
     member = _found(await tx.members.change_member(channel_id, user_id, changes, at))
     channel = await tx.channels.channel(member.organization_id, channel_id)
     if channel is not None:

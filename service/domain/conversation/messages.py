@@ -16,10 +16,10 @@ from service.domain.access.rules import enter, only_admin, person
 from service.domain.conversation.changes import MessageAdded, MessageChanged
 from service.domain.conversation.meetings import CallKind
 from service.domain.conversation.members import DEFAULT_ORDERING, ORDERINGS
-from service.domain.conversation.ports import MessageStore
+from service.domain.conversation.ports import ConversationTransaction, MessageStore
 from service.domain.entities import Channel, ChannelType, Entry, Message, MessageType, NewMessage
 from service.domain.errors import Forbidden, Invalid, NotFound
-from service.domain.events.ports import Transaction, Transactions
+from service.domain.events.ports import Transactions
 from service.domain.paging import Page, PageAnchor, PageRequest, cut, known_ordering
 
 MAX_CONTENT = 32 * 1024
@@ -30,11 +30,13 @@ MAX_NOTIFIED = 500
 
 CALLS = {MessageType.CALL_REQUEST: CallKind.REQUEST, MessageType.CALL_LEAVE: CallKind.LEAVE}
 
-CallListener = Callable[[Transaction, Channel, UUID, CallKind, datetime], Awaitable[None]]
+CallListener = Callable[[ConversationTransaction, Channel, UUID, CallKind, datetime], Awaitable[None]]
 """`Meetings.note_call`, in the transaction that stores the message."""
 
 
-ReplyListener = Callable[[Transaction, UUID, Mapping[str, Any]], Awaitable[Callable[[Message], Awaitable[None]] | None]]
+ReplyListener = Callable[
+    [ConversationTransaction, UUID, Mapping[str, Any]], Awaitable[Callable[[Message], Awaitable[None]] | None]
+]
 """Called with the channel and the body of a message before it is stored. It returns what to call with the new message."""
 
 
@@ -60,7 +62,7 @@ class Messages:
     def __init__(
         self,
         store: MessageStore,
-        transactions: Transactions,
+        transactions: Transactions[ConversationTransaction],
         clock: Clock,
         calls: CallListener | None = None,
         replies: ReplyListener | None = None,
@@ -157,7 +159,7 @@ class Messages:
         return entry, message
 
 
-async def _record(tx: Transaction, message: Message, fields: tuple[str, ...]) -> None:
+async def _record(tx: ConversationTransaction, message: Message, fields: tuple[str, ...]) -> None:
     channel = await tx.channels.channel(message.organization_id, message.channel_id)
     if channel is not None:
         tx.record(MessageChanged(channel, message, fields))

@@ -13,7 +13,9 @@ from uuid import UUID
 
 from service.clock import Clock
 from service.domain.access.ports import EntryStore
-from service.domain.entities import Channel, Joined, Member, Message, NewMessage, NotifyMode
+from service.domain.conversation.presence import PresenceStore
+from service.domain.entities import Channel, ClaimedInput, Joined, Member, Message, NewMessage, NotifyMode
+from service.domain.events.ports import Transaction
 from service.domain.paging import PageRequest
 
 
@@ -201,3 +203,31 @@ class ReaderStore(EntryStore, Protocol):
 
     async def members_among(self, channel_id: UUID, user_ids: Collection[UUID]) -> list[Member]:
         """Return the members of the channel among these users. Errors: `errors.Unavailable`."""
+
+
+class ClaimView(Protocol):
+    """The part of `streams.ports.ClaimStore` that is used here."""
+
+    async def claimed(self, channel_id: UUID) -> ClaimedInput | None: ...
+
+
+class ConversationTransaction(Transaction, Protocol):
+    """A transaction with the stores of channels, their members, messages and calls."""
+
+    @property
+    def channels(self) -> ChannelStore: ...
+
+    @property
+    def claims(self) -> ClaimView: ...
+
+    @property
+    def members(self) -> MemberStore: ...
+
+    @property
+    def messages(self) -> MessageStore: ...
+
+    @property
+    def directs(self) -> DirectStore: ...
+
+    @property
+    def presence(self) -> PresenceStore: ...

@@ -5,69 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol, TypeVar
 from uuid import UUID
 
-from service.domain.conversation.ports import ChannelStore
 from service.domain.events.event import Change, Event, Head, NewEvent
-from service.domain.streams.ports import ClaimStore
 
-if TYPE_CHECKING:  # their modules use these ports
-    from service.domain.conversation.meetings import PresenceStore
-    from service.domain.conversation.ports import DirectStore, MemberStore, MessageStore
-    from service.domain.inboxes.ports import InboxRecords
-    from service.domain.streams.broadcasts import BroadcastStore
-    from service.domain.streams.health_watch import FindingStore
-    from service.domain.streams.recording_details import RecordingStore
-    from service.domain.streams.session import SessionStore
-    from service.domain.webhooks.ports import DeliveryQueue
+T_co = TypeVar("T_co", covariant=True)
 
 
 class Transaction(Protocol):
-    """One transaction of the store. Its stores read and write in it; the other stores must not be used meanwhile.
+    """One transaction of the store. Subjects extend it by the stores that they need, such as `streams.ports.StreamTransaction`.
 
-    Everything is committed together at the end of the block, or nothing is. Do not await anything but these stores in the block: on
-    SQLite, all other writers wait for it.
+    These stores read and write in it; the other stores must not be used meanwhile. Everything is committed together at the end of
+    the block, or nothing is. Do not await anything but these stores in the block: on SQLite, all other writers wait for it.
     """
-
-    @property
-    def channels(self) -> ChannelStore: ...
-
-    @property
-    def claims(self) -> ClaimStore: ...
-
-    @property
-    def members(self) -> MemberStore: ...
-
-    @property
-    def messages(self) -> MessageStore: ...
-
-    @property
-    def directs(self) -> DirectStore: ...
-
-    @property
-    def presence(self) -> PresenceStore: ...
-
-    @property
-    def sessions(self) -> SessionStore: ...
-
-    @property
-    def recordings(self) -> RecordingStore: ...
-
-    @property
-    def broadcasts(self) -> BroadcastStore: ...
-
-    @property
-    def findings(self) -> FindingStore: ...
-
-    @property
-    def positions(self) -> PositionStore: ...
-
-    @property
-    def inboxes(self) -> InboxRecords: ...
-
-    @property
-    def webhook_queue(self) -> DeliveryQueue: ...
 
     def record(self, change: Change) -> None:
         """Record a change. Its events are appended to the log at the end of the transaction, in the order of the calls."""
@@ -94,10 +45,10 @@ class PositionStore(Protocol):
         """Move the reader's position in a log forward, after it has handled that event. Errors: Unavailable."""
 
 
-class Transactions(Protocol):
-    """Opens transactions."""
+class Transactions(Protocol[T_co]):
+    """Opens transactions of a subject."""
 
-    def transaction(self) -> AbstractAsyncContextManager[Transaction]:
+    def transaction(self) -> AbstractAsyncContextManager[T_co]:
         """Begin a transaction that is committed at the end of the block, or rolled back after an exception.
 
         Raises:

@@ -13,7 +13,7 @@ from service.domain.errors import Forbidden, NotFound
 from service.domain.inboxes.access import Desk
 from service.domain.inboxes.entities import API_CHANNEL, Inbox
 from service.domain.inboxes.errors import NO_ACCESS, NotPermitted, RecordInvalid
-from service.domain.inboxes.ports import InboxStore, InboxUnit
+from service.domain.inboxes.ports import InboxStore, InboxTransaction
 from service.domain.inboxes.room_user import new_room_user
 from service.domain.inboxes.rules import MAX_TEXT, MAX_WEBHOOK_URL, require_small
 from service.domain.names import is_name, trimmed
@@ -88,7 +88,7 @@ class Inboxes:
                 await _require_control(tx, desk, changed["channel_id"])
             return await tx.inboxes.change_inbox(inbox.id, {**changed, "updated_at": self._clock.now()})
 
-    async def _bound(self, tx: InboxUnit, desk: Desk, values: Mapping[str, Any], name: str) -> dict[str, Any]:
+    async def _bound(self, tx: InboxTransaction, desk: Desk, values: Mapping[str, Any], name: str) -> dict[str, Any]:
         """Return what else to store with the first channel of an inbox: the bot as which it speaks there."""
         if values.get("channel_id") is None:
             return {}
@@ -119,7 +119,7 @@ class Inboxes:
         return stored
 
 
-async def _require_control(tx: InboxUnit, desk: Desk, channel_id: UUID) -> None:
+async def _require_control(tx: InboxTransaction, desk: Desk, channel_id: UUID) -> None:
     """Check that the client may bind an inbox to a channel, as it may control the channel's stream.
 
     Raises:

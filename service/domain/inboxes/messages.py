@@ -10,7 +10,6 @@ from uuid import UUID
 
 from service.clock import Clock
 from service.domain.errors import NotFound
-from service.domain.events.ports import Transaction
 from service.domain.inboxes.access import Desk
 from service.domain.inboxes.announcements import Announcer, WebhookEvent
 from service.domain.inboxes.entities import (
@@ -29,7 +28,7 @@ from service.domain.inboxes.errors import ONLY_INCOMING_IN_API, STATUS_ONLY_IN_A
 from service.domain.inboxes.files import NewFile, kept, stored_rows
 from service.domain.inboxes.inboxes import found_inbox
 from service.domain.inboxes.lifecycle import change_status
-from service.domain.inboxes.ports import AttachmentFiles, InboxRecords, InboxStore, InboxUnit
+from service.domain.inboxes.ports import AttachmentFiles, InboxRecords, InboxStore, InboxTransaction
 from service.domain.inboxes.rules import MAX_MESSAGES_PER_MINUTE, require_content
 from service.domain.inboxes.views import view_of, with_senders
 
@@ -65,7 +64,7 @@ class Room(Protocol):
     """Where the messages of bound inboxes appear."""
 
     async def to_room(
-        self, tx: Transaction, inbox: Inbox, conversation: Conversation, sent: SentMessage
+        self, tx: InboxTransaction, inbox: Inbox, conversation: Conversation, sent: SentMessage
     ) -> UUID | None:
         """Post a message of a conversation to the room of its inbox. Return the id it has there; None if it is not posted."""
 
@@ -141,7 +140,7 @@ class InboxMessages:
         return sent
 
     async def _changed(
-        self, tx: InboxUnit, conversation: Conversation, message: InboxMessage, values: dict[str, Any]
+        self, tx: InboxTransaction, conversation: Conversation, message: InboxMessage, values: dict[str, Any]
     ) -> SentMessage:
         changed = await tx.inboxes.change_message(message.id, {**values, "updated_at": self._clock.now()})
         (sent,) = await with_senders(tx.inboxes, conversation, [changed])
@@ -161,7 +160,7 @@ async def _locked(
 
 
 async def post(
-    tx: Transaction,
+    tx: InboxTransaction,
     announcer: Announcer,
     conversation: Conversation,
     new: NewInboxMessage,

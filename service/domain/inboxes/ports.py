@@ -10,7 +10,8 @@ from typing import Any, BinaryIO, Protocol
 from uuid import UUID
 
 from service.domain.access.ports import DirectoryStore
-from service.domain.events.ports import Transaction
+from service.domain.conversation.ports import ConversationTransaction
+from service.domain.events.ports import Transactions
 from service.domain.inboxes.entities import (
     Account,
     Agent,
@@ -176,18 +177,18 @@ class InboxRecords(PeopleRecords, SourceRecords, ConversationRecords, DeliveryRe
     """All records of the API channel, in one transaction."""
 
 
-class InboxUnit(Transaction, Protocol):
-    """A transaction, with the users of organizations."""
+class InboxTransaction(ConversationTransaction, Protocol):
+    """A transaction with the records of the API channel, the users of organizations, and the stores of the rooms."""
+
+    @property
+    def inboxes(self) -> InboxRecords: ...
 
     @property
     def directory(self) -> DirectoryStore: ...
 
 
-class InboxStore(Protocol):
-    """Transactions. Each may raise `errors.Unavailable`."""
-
-    def transaction(self) -> AbstractAsyncContextManager[InboxUnit]:
-        """As `domain.events.ports.Transactions.transaction`."""
+class InboxStore(Transactions[InboxTransaction], Protocol):
+    """Opens transactions. Each may raise `errors.Unavailable`."""
 
     def reading_inboxes(self) -> AbstractAsyncContextManager[InboxRecords]:
         """Return a transaction that only reads."""

@@ -21,12 +21,12 @@ from service.domain.conversation.changes import MessageAdded
 from service.domain.conversation.messages import Draft
 from service.domain.entities import Message, MessageType, NewMessage
 from service.domain.errors import Conflict
-from service.domain.events.ports import Transaction
 from service.domain.identifiers import UUID_FORM
 from service.domain.inboxes.announcements import Announcer
 from service.domain.inboxes.entities import Conversation, Inbox, MessageKind, SenderKind, SentMessage
 from service.domain.inboxes.errors import Refused
 from service.domain.inboxes.messages import NewInboxMessage, post
+from service.domain.inboxes.ports import InboxTransaction
 from service.domain.inboxes.wire import Wire
 
 MAX_ROOM_TEXT = 8_000
@@ -48,7 +48,7 @@ class RoomBridge:
         self._clock = clock
 
     async def to_room(
-        self, tx: Transaction, inbox: Inbox, conversation: Conversation, sent: SentMessage
+        self, tx: InboxTransaction, inbox: Inbox, conversation: Conversation, sent: SentMessage
     ) -> UUID | None:
         """Post a message of a conversation to the room of its inbox. Return the id it has there; None if it is not posted.
 
@@ -81,7 +81,7 @@ class RoomBridge:
         return new.id
 
     async def _body(
-        self, tx: Transaction, inbox: Inbox, conversation: Conversation, sent: SentMessage
+        self, tx: InboxTransaction, inbox: Inbox, conversation: Conversation, sent: SentMessage
     ) -> dict[str, Any]:
         message = sent.message
         contact = await tx.inboxes.contact(inbox.account_id, conversation.contact_id)
@@ -103,7 +103,7 @@ class RoomBridge:
         return {"version": 3, "chunks": chunks, MARK: mark}
 
     async def reply(
-        self, tx: Transaction, channel_id: UUID, body: Mapping[str, Any]
+        self, tx: InboxTransaction, channel_id: UUID, body: Mapping[str, Any]
     ) -> Callable[[Message], Awaitable[None]] | None:
         """Return what sends a room message to the conversation that it replies to; None if it replies to none.
 
@@ -130,7 +130,7 @@ class RoomBridge:
         return send
 
 
-async def _author(tx: Transaction, inbox: Inbox, sent: SentMessage) -> UUID:
+async def _author(tx: InboxTransaction, inbox: Inbox, sent: SentMessage) -> UUID:
     """Return the user who speaks in the room: the agent, or the inbox's bot for contacts and for the organization itself."""
     assert inbox.room_user_id is not None  # noqa: S101 (the inbox is bound)
     message = sent.message

@@ -7,10 +7,10 @@ from uuid import UUID, uuid4
 from service.clock import Clock
 from service.domain.entities import Organization, User
 from service.domain.inboxes.entities import Account
-from service.domain.inboxes.ports import InboxUnit
+from service.domain.inboxes.ports import InboxTransaction
 
 
-async def new_room_user(tx: InboxUnit, account: Account, name: str, clock: Clock) -> UUID:
+async def new_room_user(tx: InboxTransaction, account: Account, name: str, clock: Clock) -> UUID:
     """Create the bot as which an inbox speaks in a room."""
     now = clock.now()
     user = User(uuid4(), account.organization_id, name, "", name, now, now, is_bot=True)

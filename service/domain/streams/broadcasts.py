@@ -16,7 +16,6 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
 from uuid import UUID
 
 import structlog
@@ -40,6 +39,7 @@ from service.domain.provider_errors import provider_errors
 from service.domain.status.stream_status import never_streamed, status_of
 from service.domain.streams.changes import BroadcastReported, RecordingAdded
 from service.domain.streams.place import place
+from service.domain.streams.ports import BroadcastStore, StreamTransaction
 from service.domain.streams.session import SessionStore, StreamSession
 from service.domain.streams.sessions import EARLY, session_at
 
@@ -74,19 +74,6 @@ class BroadcastLimits:
     """Longest wait for the session of a recording to be opened. Its event names no session after that."""
 
 
-class BroadcastStore(Protocol):
-    """The last report of each live input. Every method may raise `errors.Unavailable`."""
-
-    async def last_report(self, uid: InputUid) -> EventKind | None:
-        """Return the last report of one of STATE_KINDS. Others that do the same wait until the end of the transaction."""
-
-    async def note_report(self, uid: InputUid, provider: str, kind: EventKind, at: datetime) -> None:
-        """Store the last report."""
-
-    async def reported(self, provider: str, kinds: frozenset[EventKind], since: datetime, limit: int) -> list[InputUid]:
-        """Return up to `limit` inputs whose last report is of these kinds and not before `since`, latest first."""
-
-
 class Broadcasts:
     """Register `handle_event` at the provider, then call `start` once the provider runs."""
 
@@ -95,7 +82,7 @@ class Broadcasts:
         provider: Provider,
         sessions: SessionStore,
         store: BroadcastStore,
-        transactions: Transactions,
+        transactions: Transactions[StreamTransaction],
         spawn: Spawn,
         clock: Clock,
         limits: BroadcastLimits | None = None,

@@ -21,7 +21,7 @@ from service.domain.entities import Channel
 from service.domain.errors import DomainError
 from service.domain.events.ports import Transactions
 from service.domain.streams.changes import StreamChanged
-from service.domain.streams.ports import ClaimStore
+from service.domain.streams.ports import ClaimStore, StreamTransaction
 
 log = structlog.get_logger(__name__)
 
@@ -40,7 +40,7 @@ class InputChanges:
 
     def __init__(
         self,
-        transactions: Transactions,
+        transactions: Transactions[StreamTransaction],
         claims: ClaimStore,
         channels: ChannelStore,
         clock: Clock,

@@ -1,4 +1,4 @@
-"""Store ports of live inputs. Every method may raise `errors.Unavailable`."""
+"""Store ports of live inputs and broadcasts. Every method may raise `errors.Unavailable`."""
 
 from __future__ import annotations
 
@@ -7,10 +7,14 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
-from providers.base import InputOptions, InputUid
+from providers.base import EventKind, InputOptions, InputUid
+from service.domain.conversation.ports import ChannelStore
 from service.domain.entities import ClaimedInput, OwnedStream
+from service.domain.events.ports import PositionStore, Transaction
 from service.domain.paging import PageRequest
 from service.domain.status.ports import StreamRef
+from service.domain.streams.recording_details import RecordingStore
+from service.domain.streams.session import SessionStore
 
 
 class ClaimStore(Protocol):
@@ -115,3 +119,41 @@ class ClaimStore(Protocol):
         Returns:
             Up to `request.size` + 1 streams, nearest to the anchor first (see `paging.cut`).
         """
+
+
+class BroadcastStore(Protocol):
+    """The last report of each live input. Every method may raise `errors.Unavailable`."""
+
+    async def last_report(self, uid: InputUid) -> EventKind | None:
+        """Return the last report, of one of `broadcasts.STATE_KINDS`.
+
+        Others that do the same wait until the end of the transaction.
+        """
+
+    async def note_report(self, uid: InputUid, provider: str, kind: EventKind, at: datetime) -> None:
+        """Store the last report."""
+
+    async def reported(self, provider: str, kinds: frozenset[EventKind], since: datetime, limit: int) -> list[InputUid]:
+        """Return up to `limit` inputs whose last report is of these kinds and not before `since`, latest first."""
+
+
+class StreamTransaction(Transaction, Protocol):
+    """A transaction with the stores of live inputs, their broadcasts, sessions and recordings."""
+
+    @property
+    def channels(self) -> ChannelStore: ...
+
+    @property
+    def claims(self) -> ClaimStore: ...
+
+    @property
+    def sessions(self) -> SessionStore: ...
+
+    @property
+    def recordings(self) -> RecordingStore: ...
+
+    @property
+    def broadcasts(self) -> BroadcastStore: ...
+
+    @property
+    def positions(self) -> PositionStore: ...

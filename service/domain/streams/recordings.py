@@ -27,6 +27,7 @@ from service.domain.events.ports import Transactions
 from service.domain.provider_errors import provider_errors
 from service.domain.streams.changes import RecordingChanged, RecordingRemoved
 from service.domain.streams.place import place
+from service.domain.streams.ports import StreamTransaction
 from service.domain.streams.queries import StreamQueries
 from service.domain.streams.recording_details import ListedRecording, RecordingDetails, RecordingStore, listed
 
@@ -47,7 +48,7 @@ class Recordings:
         queries: StreamQueries,
         entries: EntryStore,
         store: RecordingStore,
-        transactions: Transactions,
+        transactions: Transactions[StreamTransaction],
         clock: Clock,
     ) -> None:
         self._provider = provider

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import structlog
 
 from providers.base import EventKind, Phase, Playback, ProviderUnavailable
 from service.domain.entities import Channel, ListedStream, LiveSummary, OwnedStream
+from service.domain.streams.ports import StreamTransaction
 from service.domain.streams.queries import NEW_SUMMARY
-
-if TYPE_CHECKING:
-    from service.domain.events.ports import Transaction
 
 log = structlog.get_logger(__name__)
 
@@ -39,7 +37,7 @@ class ReportedRows:
     def __init__(self, addresses: StreamAddresses) -> None:
         self._addresses = addresses
 
-    async def row(self, tx: Transaction, channel: Channel) -> ListedStream | None:
+    async def row(self, tx: StreamTransaction, channel: Channel) -> ListedStream | None:
         """Return the channel's row, or None if it has no live input or its addresses are unknown.
 
         New reports of the input wait for the end of the transaction.

@@ -37,6 +37,7 @@ from service.domain.errors import Unavailable
 from service.domain.events.event import Event
 from service.domain.events.ports import PositionStore, Transactions
 from service.domain.status.ports import StateView
+from service.domain.streams.ports import StreamTransaction
 from service.domain.streams.session import RunningSession, SessionStore, StreamSession
 from service.domain.streams.sessions import close_session, open_session
 
@@ -82,7 +83,7 @@ class SessionKeeper:
     def __init__(
         self,
         store: SessionStore,
-        transactions: Transactions,
+        transactions: Transactions[StreamTransaction],
         positions: PositionStore,
         reported: Callable[[Event], ProviderEvent | None],
         provider: Provider,

@@ -18,10 +18,11 @@ from providers.base import InputUid, Recording
 from service.clock import Clock
 from service.domain.entities import Channel
 from service.domain.errors import Unavailable
-from service.domain.events.ports import Transaction, Transactions
+from service.domain.events.ports import Transactions
 from service.domain.paging import Page, PageAnchor, PageRequest, cut
 from service.domain.streams.changes import SessionAdded, SessionChanged
 from service.domain.streams.place import place
+from service.domain.streams.ports import StreamTransaction
 from service.domain.streams.session import SessionStore, StreamSession
 
 EARLY = timedelta(seconds=30)
@@ -44,7 +45,9 @@ class SessionCloser(Protocol):
 class Sessions:
     """Starts, stops and lists stream sessions. Every method may raise Unavailable."""
 
-    def __init__(self, store: SessionStore, transactions: Transactions, closer: SessionCloser, clock: Clock) -> None:
+    def __init__(
+        self, store: SessionStore, transactions: Transactions[StreamTransaction], closer: SessionCloser, clock: Clock
+    ) -> None:
         self._store = store
         self._transactions = transactions
         self._closer = closer
@@ -80,7 +83,7 @@ class Sessions:
 
 
 async def open_session(
-    tx: Transaction, organization_id: UUID, channel_id: UUID, at: datetime, *, by_encoder: bool
+    tx: StreamTransaction, organization_id: UUID, channel_id: UUID, at: datetime, *, by_encoder: bool
 ) -> StreamSession:
     """Return the channel's running session, started at `at` if there is none. Raise Unavailable if it keeps being stopped."""
     for _ in range(START_ATTEMPTS):
@@ -94,7 +97,7 @@ async def open_session(
     raise Unavailable("The stream session keeps being stopped.", retry_after=1.0)
 
 
-async def close_session(tx: Transaction, session: StreamSession, at: datetime) -> bool:
+async def close_session(tx: StreamTransaction, session: StreamSession, at: datetime) -> bool:
     """End a session. Return False if it was not running."""
     closed = await tx.sessions.close_session(session.id, at)
     if closed is None:

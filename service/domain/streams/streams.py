@@ -38,7 +38,7 @@ from service.domain.status.ports import StreamRef
 from service.domain.streams.changes import StreamAdded, StreamRemoved
 from service.domain.streams.input_changes import CHANGES_TAKE, InputChanges, different_options
 from service.domain.streams.place import place
-from service.domain.streams.ports import ClaimStore
+from service.domain.streams.ports import ClaimStore, StreamTransaction
 
 log = structlog.get_logger(__name__)
 
@@ -101,7 +101,7 @@ class Streams:
         provider: Provider,
         channels: ChannelStore,
         claims: ClaimStore,
-        transactions: Transactions,
+        transactions: Transactions[StreamTransaction],
         clock: Clock,
     ) -> None:
         self._provider = provider

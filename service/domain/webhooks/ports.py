@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 from uuid import UUID
 
+from service.domain.events.ports import Transaction
 from service.domain.paging import PageRequest
 from service.domain.webhooks.webhook import Delivery, DeliveryStatus, Disabled, Missed, Outcome, Webhook
 
@@ -165,3 +166,10 @@ class DeliveryQueue(Protocol):
 
     async def purge_deliveries(self, before: datetime, limit: int) -> int:
         """Delete up to `limit` finished deliveries that are older, oldest first. Return their number."""
+
+
+class WebhookTransaction(Transaction, Protocol):
+    """A transaction with the queue of deliveries."""
+
+    @property
+    def webhook_queue(self) -> DeliveryQueue: ...

@@ -25,7 +25,7 @@ from service.domain.identifiers import UUID_FORM
 from service.domain.outgoing import Outgoing
 from service.domain.webhooks.attempt import GONE, attempt
 from service.domain.webhooks.limits import DeliveryLimits
-from service.domain.webhooks.ports import DeliveryQueue, Lease
+from service.domain.webhooks.ports import DeliveryQueue, Lease, WebhookTransaction
 from service.domain.webhooks.signature import message_id, ping_id
 from service.domain.webhooks.webhook import Delivery, DeliveryStatus, Disabled, Missed, Outcome, Webhook, WebhookChanged
 
@@ -55,7 +55,7 @@ class DeliveryPorts:
     """What all turns use. `note` counts an outcome."""
 
     queue: DeliveryQueue
-    transactions: Transactions
+    transactions: Transactions[WebhookTransaction]
     log: EventLog
     outgoing: Outgoing
     payloads: Payloads

@@ -17,8 +17,8 @@ from service.domain.access.accounts import Accounts
 from service.domain.conversation.channels import Channels, NewChannel
 from service.domain.errors import Unavailable
 from service.domain.events.event import Event, Scope
+from service.domain.health.health_watch import HealthWatch
 from service.domain.streams.broadcasts import BroadcastLimits, Broadcasts
-from service.domain.streams.health_watch import HealthWatch
 from service.domain.streams.sessions import open_session
 from service.store import Store
 from tests.stage import StoredStage

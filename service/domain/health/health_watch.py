@@ -21,6 +21,7 @@ from service.domain.health.changes import FindingBegan, FindingEnded
 from service.domain.health.diagnostics import HealthFinding, findings
 from service.domain.provider_errors import provider_errors
 from service.domain.streams.place import place
+from service.domain.streams.ports import StreamTransaction
 from service.domain.streams.session import SessionStore
 
 
@@ -44,6 +45,13 @@ class FindingStore(Protocol):
         """Return the inputs that have problems."""
 
 
+class HealthTransaction(StreamTransaction, Protocol):
+    """A transaction with the problems of incoming streams."""
+
+    @property
+    def findings(self) -> FindingStore: ...
+
+
 class HealthWatch:
     """Call `start` once the provider runs."""
 
@@ -52,7 +60,7 @@ class HealthWatch:
         provider: Provider,
         sessions: SessionStore,
         store: FindingStore,
-        transactions: Transactions,
+        transactions: Transactions[HealthTransaction],
         spawn: Spawn,
         limits: WatchLimits | None = None,
     ) -> None:
