@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 from uuid import UUID, uuid4
 
+import pytest
 from sqlalchemy import update
 
 from service.api.event_forms import NOTIFICATIONS
@@ -93,6 +94,42 @@ async def test_subscriptions_end_with_the_channel(api: Api, ada: Person) -> None
         ended = [await socket.receive() for _ in paths]
         assert {each["channel"] for each in ended} == set(paths)
         assert {(each["action"], each["status"]) for each in ended} == {("unsubscribed", 404)}
+
+
+@pytest.mark.parametrize("is_private", [False, True])
+async def test_a_deleted_channel_leaves_every_list_also_after_a_reconnect(
+    api: Api, ada: Person, bob: Person, is_private: bool
+) -> None:
+    eve = await new_user(api, "Eve")
+    channel = await ada.channel(is_private=is_private, members=[bob.id])
+    stream = await ada.made(f"channels/{channel}/conference/create_stream")
+    lists = {
+        f"{api.base}/channels": channel,
+        f"{api.base}/conference/streams": stream["stream_uid"],
+        f"{api.base}/users/{bob.id}/joined-channels": channel,
+    }
+    removed = {(path, "removed", id_) for path, id_ in lists.items()}
+    async with socket_of(api.client) as of_bob, socket_of(api.client) as of_eve:
+        since = {path: await of_bob.subscribed(path, bob.token) for path in lists}
+        await of_bob.subscribed(f"{api.base}/channels/{channel}", bob.token)
+        await of_eve.subscribed(f"{api.base}/channels", eve.token)
+        assert (await ada.delete(f"channels/{channel}"))[0] == 204
+        received = [await of_bob.receive() for _ in range(5)]
+        (ended,) = [each for each in received if each["action"] == "unsubscribed"]
+        assert ended["channel"] == f"{api.base}/channels/{channel}"
+        changes = [each for each in received if each is not ended]
+        assert all("resource" not in each for each in changes)
+        seen = {(each["channel"], each["action"], each["resource_id"]) for each in changes}
+        assert seen == removed | {(f"{api.base}/channels/{channel}", "removed", channel)}
+        if is_private:
+            await quiet(of_eve, f"{api.base}/channels", eve.token)
+        else:
+            assert (await of_eve.change())["action"] == "removed"
+    async with socket_of(api.client) as again:
+        for path, id_ in lists.items():
+            await again.subscribed(path, bob.token, since=since[path])
+            change = await again.change()
+            assert (change["channel"], change["action"], change["resource_id"]) == (path, "removed", id_)
 
 
 async def test_private_channels_are_in_the_list_of_members_only(api: Api, ada: Person, bob: Person) -> None:
