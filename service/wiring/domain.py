@@ -39,6 +39,7 @@ from service.domain.conversation.messages import Messages
 from service.domain.conversation.purge import Purge
 from service.domain.events.ports import EventBus
 from service.domain.health.stream_health import StreamDiagnostics
+from service.domain.inboxes.delivery import InboxDeliveries
 from service.domain.inboxes.ports import AttachmentFiles
 from service.domain.outgoing import Outgoing
 from service.domain.status.board import StatusBoard
@@ -109,6 +110,7 @@ class Conference:
     events: StreamEvents
     realtime: Realtime
     deliverer: Deliverer
+    inbox_deliveries: InboxDeliveries
 
 
 @asynccontextmanager
@@ -210,7 +212,7 @@ async def assembled(ports: Ports) -> AsyncIterator[Conference]:
             version=VERSION,
             public_routes=[*public_routes(public, board), *events.routes(), *realtime.routes()],
         )
-        yield Conference(api, accounts, audience, board, writers, kept, public, events, realtime, deliverer)
+        yield Conference(api, accounts, audience, board, writers, kept, public, events, realtime, deliverer, deliveries)
 
 
 def _public_stream(ports: Ports, board: StatusBoard, visitors: Visitors, guesses: Guesses) -> PublicStream:

@@ -13,6 +13,7 @@ from service.domain.streams.recording_retention import KeepLimits
 from service.http.origin import Origin
 from service.jitsi import meeting_signer
 from service.metrics.events import EventMetrics
+from service.metrics.inboxes import InboxMetrics
 from service.metrics.provider import ProviderMetrics
 from service.metrics.runtime import RuntimeMetrics, new_registry
 from service.metrics.webhooks import WebhookMetrics
@@ -71,6 +72,7 @@ async def build(settings: Settings, port: int, spawn: Spawn, stack: AsyncExitSta
     registry.register(conference.realtime.metrics)
     registry.register(EventMetrics(store, conference.writers.retention))
     registry.register(WebhookMetrics(conference.deliverer.counts))
+    registry.register(InboxMetrics(conference.inbox_deliveries.counts))
     runtime = RuntimeMetrics(VERSION, provider.name, settings.data_dir, conference.api.readiness.by_part)
     registry.register(runtime)
     lag = spawn(runtime.measure_lag(), name="event loop lag")

@@ -14,9 +14,10 @@ import pytest
 from aiohttp import web
 
 from service.clock import SystemClock
-from service.domain.inboxes.delivery import DeliveryLimits, InboxDeliveries
+from service.domain.inboxes.delivery import AttemptCounts, DeliveryLimits, InboxDeliveries
 from service.outgoing.client import OutgoingClient
 from service.store import Store
+from service.wiring.domain import Conference
 from tests.api.conftest import Api
 from tests.api.desk import Desk, Receiver, desk_of, receiving, source_of
 from tests.serving import serving
@@ -126,7 +127,9 @@ async def test_21_a_private_note_is_sent_and_not_shown_to_the_contact(
     assert [each["content"] for each in (await desk.get(f"conversations/{number}/messages"))["payload"]] == ["psst"]
 
 
-async def test_22_a_refused_message_fails_after_one_attempt(desk: Desk, inbox: Any, receiver: Receiver) -> None:
+async def test_22_a_refused_message_fails_after_one_attempt(
+    desk: Desk, inbox: Any, receiver: Receiver, conference: Conference
+) -> None:
     receiver.answer = lambda: 500
     number = (await desk.conversation(inbox["id"]))["id"]
     said = await desk.say(number)
@@ -136,6 +139,7 @@ async def test_22_a_refused_message_fails_after_one_attempt(desk: Desk, inbox: A
     await desk.say(number, "next")
     await receiver.wait_for("message_created", 2)
     assert [each["content"] for each in receiver.of("message_created")] == ["x", "next"]
+    await until(lambda: conference.inbox_deliveries.counts == AttemptCounts(1, 2, 2))
     assert receiver.of("message_updated") == []  # a failed delivery has no event of its own
 
 

@@ -53,6 +53,15 @@ class DeliveryLimits:
     per_inbox: int = 8
 
 
+@dataclass
+class AttemptCounts:
+    """Attempts of this process, and events that were given up."""
+
+    successful: int = 0
+    failed: int = 0
+    given_up: int = 0
+
+
 class InboxDeliveries:
     """Delivers events in the background. Call `start`, and `wake` after changes."""
 
@@ -69,6 +78,7 @@ class InboxDeliveries:
         self._spawn = spawn
         self._clock = clock
         self._limits = limits or DeliveryLimits()
+        self.counts = AttemptCounts()
         self._wanted = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._running: dict[int, asyncio.Task[None]] = {}
@@ -122,11 +132,15 @@ class InboxDeliveries:
         error = INTERRUPTED  # of an earlier attempt, whose outcome is unknown: the last one is not repeated
         if delivery.attempts <= inbox.webhook_attempts:
             error = await self._send(delivery, inbox)
+            self.counts.successful += not error
+            self.counts.failed += bool(error)
         if error:
             log.info("inbox webhook failed", inbox=inbox.id, webhook_event=delivery.event, reason=error)
         while True:
             try:
-                return await self._settle(delivery, inbox, error)
+                await self._settle(delivery, inbox, error)
+                self.counts.given_up += bool(error) and delivery.attempts >= inbox.webhook_attempts
+                return
             except Unavailable:
                 await asyncio.sleep(CHECK_EVERY)
 
