@@ -39,7 +39,8 @@ PAGE = """<!doctype html>
 <a class="skip" id="skip" href="#main">Skip to the content</a>
 <header id="bar" hidden>
 <a class="brand" href="#/">Studio</a>
-<nav aria-label="Studio"><a href="#/">Streams</a> <a href="#/channels">All channels</a> <a href="#/webhooks">Webhooks</a></nav>
+<nav aria-label="Studio"><a href="#/">Streams</a> <a href="#/channels">All channels</a> <a href="#/webhooks">Webhooks</a> \
+<a href="#/inboxes">Inboxes</a></nav>
 <span id="who" class="soft"></span>
 <button id="sign-out" type="button">Sign out</button>
 </header>

@@ -26,8 +26,8 @@ PICTURE = "picture.js"
 
 STUDIO_MODULES = (
     "access all_channels api channel chart connect copy deliveries dialog dom enter errors format forms health history icons "
-    "list_screen main new_channel options pages panel poll preview recordings say session sessions sign_in states streams "
-    "webhook webhook_form webhook_state webhooks"
+    "inbox_form inboxes list_screen main new_channel options pages panel poll preview recordings say session sessions sign_in "
+    "states streams webhook webhook_form webhook_state webhooks"
 )
 STUDIO = (*(f"studio/{name}.js" for name in STUDIO_MODULES.split()), "client/conference.js", "client/realtime.js")
 STYLES = ("tokens.css", "index.css", "watch.css", "studio.css")

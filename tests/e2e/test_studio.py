@@ -6,6 +6,7 @@ import signal
 
 import pytest
 
+from tests.e2e.accessibility import violations
 from tests.e2e.browser import Keys
 from tests.e2e.service import Service, eventually
 from tests.e2e.streamer import IMPATIENT, Streamer
@@ -71,6 +72,38 @@ async def test_a_broadcast_from_the_new_channel_to_its_recording(live: Service, 
     await streamer.press("button", "Play the recording")
     await streamer.browser.until(RECORDING_PLAYS)
     await streamer.press("button", "Close")
+    assert await streamer.errors() == []
+
+
+async def test_an_inbox_is_created_and_changed_by_a_manager(live: Service, streamer: Streamer) -> None:
+    channel = (await live.api("POST", "channels", {"name": "Kitchen"}))["id"]
+    await streamer.sign_in("/inboxes")
+    await streamer.sees("p", "There are no inboxes. They are created by the managers")
+    await live.make_manager()
+    await streamer.open(f"#token={live.token}&to=/inboxes")
+    await streamer.press("button", "New inbox")
+    assert await violations(streamer.browser) == []
+    await streamer.press("button", "Create inbox")
+    await streamer.sees(".field .problem", "Name can't be blank")
+    await streamer.fill("Name", "WhatsApp")
+    await streamer.fill("Webhook URL", "https://10.0.0.1/in")
+    await streamer.press("button", "Create inbox")
+    await streamer.sees(".field .problem", "Webhook url is not allowed")
+    await streamer.fill("Webhook URL", "https://bridge.example.com/in")
+    await streamer.press("button", "Create inbox")
+    await streamer.sees("h2", "The inbox is created")
+    assert await violations(streamer.browser) == []
+    identifier, secret = await streamer.value("Identifier"), await streamer.value("Webhook secret")
+    await streamer.press("button", "Done")
+    assert identifier in await streamer.sees("code", identifier)
+    assert secret not in await streamer.browser.run("return document.documentElement.outerHTML")
+    await streamer.press("button", "Change")
+    await streamer.fill("Channel", channel)
+    await streamer.press("button", "Save")
+    await streamer.sees("#said", "Inbox saved.")
+    await streamer.press(".row a", "Kitchen")
+    await streamer.sees("h1", "Kitchen")
+    assert (await streamer.browser.run("return location.hash")) == f"#/channel/{channel}"
     assert await streamer.errors() == []
 
 

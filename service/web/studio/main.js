@@ -2,7 +2,7 @@
  * The studio: sign the user in and show the screen that the address names.
  *
  *   #/  streams      #/channels  all channels      #/channel/<id>  one channel
- *   #/webhooks      #/webhook/<id>
+ *   #/webhooks      #/webhook/<id>     #/inboxes
  *
  * A screen is a function of its context; it ends when the context's signal is aborted.
  */
@@ -12,6 +12,7 @@ import { Api } from "./api.js";
 import { channel } from "./channel.js";
 import { h } from "./dom.js";
 import { enter } from "./enter.js";
+import { inboxes } from "./inboxes.js";
 import { say } from "./say.js";
 import { current, forget, nameOf, takeFromAddress } from "./session.js";
 import { signInScreen } from "./sign_in.js";
@@ -25,6 +26,7 @@ const ROUTES = [
   [/^\/channels$/, allChannels],
   [new RegExp(`^/channel/(${ID})$`, "i"), channel],
   [/^\/webhooks$/, webhooks],
+  [/^\/inboxes$/, inboxes],
   [new RegExp(`^/webhook/(${ID})$`, "i"), webhook],
 ];
 
