@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, settings
 from service.concurrency.tasks import Tasks
 from service.store.migrate import migrate
 from tests import servers
+from tests.s3 import S3Server, s3_server
 
 # How fast examples are made and tried says something about the machine, which may be busy, and nothing about the code.
 settings.register_profile("conference", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -87,6 +88,22 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def migrated_sqlite(sqlite_template: Path, tmp_path: Path) -> str:
     """Return a fresh database with the newest schema, copied: `sqlite:///…`."""
     return f"sqlite:///{shutil.copyfile(sqlite_template, tmp_path / 'store.db')}"
+
+
+@pytest.fixture(scope="session")
+def session_s3() -> Iterator[S3Server]:
+    """One S3 server for the whole run; tests take `s3`."""
+    with s3_server() as server:
+        yield server
+
+
+@pytest.fixture
+def s3(session_s3: S3Server, monkeypatch: pytest.MonkeyPatch) -> S3Server:
+    """Return the S3 server without objects, with its address and key in the environment. A test may stop and start it."""
+    session_s3.clear()
+    for name, value in session_s3.environment.items():
+        monkeypatch.setenv(name, value)
+    return session_s3
 
 
 @pytest.fixture(scope="session")

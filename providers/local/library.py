@@ -13,6 +13,7 @@ from providers.local.manifest.views import SegmentView, init_name
 from providers.local.packager.events import TrackKind
 from providers.local.playback import ThumbnailNotReady
 from providers.local.storage.broadcast import Broadcast
+from providers.local.storage.errors import ObjectStoreError
 from providers.local.storage.port import BroadcastFiles
 from providers.local.storage.storage import Storage
 from providers.local.storage.track import StoredTrack
@@ -25,6 +26,10 @@ DEFAULT_WIDTH, DEFAULT_HEIGHT = 640, 360
 
 RECORDING_MOMENT = 0.3
 """Position of the thumbnail in a recording, as a share of its segments: beginnings are often black."""
+
+
+RETRY_SECONDS = 2.0
+"""Seconds after which a thumbnail may be tried again whose segment the object store did not return."""
 
 
 class Library:
@@ -68,6 +73,8 @@ class Library:
             return await self._thumbnails.of(key, media, *_size(track, width, height), fit, is_default=is_default)
         except ThumbnailBusy as busy:
             raise ThumbnailNotReady(busy.retry_after) from busy
+        except ObjectStoreError as problem:
+            raise ThumbnailNotReady(RETRY_SECONDS) from problem
         except ThumbnailError:
             return None
 

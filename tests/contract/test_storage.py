@@ -1,4 +1,4 @@
-"""The contract of the storage's port, run on the disk and on its twin in memory."""
+"""The contract of the storage's port, run on the disk, on its twin in memory, and on a disk with an object store."""
 
 from __future__ import annotations
 
@@ -11,18 +11,23 @@ import pytest
 from providers.local.storage.disk import DiskBackend
 from providers.local.storage.errors import StorageError
 from providers.local.storage.memory import MemoryBackend
+from providers.local.storage.objects import ObjectStore
 from providers.local.storage.port import BroadcastFiles, StorageBackend
 from providers.local.storage.storage import Storage, StorageLimits
+from providers.local.storage.tiered import TieredBackend
 from tests.simulated_packager import EPOCH, SimulatedPackager, info
 
 ONE, TWO = "1" * 32, "2" * 32
 
 
-@pytest.fixture(params=["disk", "disk without sync", "memory"])
+@pytest.fixture(params=["disk", "disk without sync", "memory", "object store"])
 def backend(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[StorageBackend]:
     backend: StorageBackend
     if request.param == "memory":
         backend = MemoryBackend()
+    elif request.param == "object store":
+        local = DiskBackend(tmp_path / "local", sync=False)
+        backend = TieredBackend(local, ObjectStore(str(tmp_path / "objects")))
     else:
         backend = DiskBackend(tmp_path, sync=request.param == "disk")
     yield backend
@@ -104,6 +109,13 @@ def test_a_file_is_read_at_several_places(files: BroadcastFiles) -> None:
         assert file.read(3) == b"012"
         file.seek(7)
         assert file.read(2) == b"78"
+
+
+async def test_a_file_is_loaded_without_blocking(files: BroadcastFiles) -> None:
+    files.create("a.m4s").append(b"0123456789")
+    assert await files.load("a.m4s") == b"0123456789"
+    with pytest.raises(FileNotFoundError):
+        await files.load("none.m4s")
 
 
 @pytest.mark.parametrize("missing", [(ONE, "none.m4s"), (TWO, "none.m4s")])

@@ -9,6 +9,7 @@ from aiohttp import hdrs, web
 
 from providers.cors import MEDIA_CORS
 from providers.local.playback.documents import Document
+from providers.local.storage.errors import ObjectStoreError
 from providers.local.storage.port import BroadcastFiles
 from providers.negotiation import accepts_gzip, has_current
 
@@ -21,6 +22,10 @@ IMMUTABLE = "public, max-age=31536000, immutable"
 
 RETRY_SOON = "public, max-age=1"
 """For errors that may be over in a second."""
+
+
+RETRY_SECONDS = 2
+"""Seconds after which a client may retry what the object store did not return."""
 
 
 def max_age(seconds: int) -> str:
@@ -78,10 +83,17 @@ async def file(request: web.Request, files: BroadcastFiles, name: str, content_t
     if response is not None:
         return response
     try:
-        body = await asyncio.to_thread(files.read, name)
+        body = await files.load(name)
     except FileNotFoundError:
         return gone()
+    except ObjectStoreError:
+        return unavailable()
     return media(request, body, content_type)
+
+
+def unavailable() -> web.Response:
+    """Return 503 for media that is in the object store, which does not answer now."""
+    return problem(503, "The object store does not answer. Retry later.", {hdrs.RETRY_AFTER: str(RETRY_SECONDS)})
 
 
 def gone() -> web.Response:

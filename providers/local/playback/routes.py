@@ -30,6 +30,7 @@ from providers.local.playback.answers import max_age, problem
 from providers.local.playback.documents import Document, Documents
 from providers.local.playback.ports import PlaybackSource, ThumbnailNotReady
 from providers.local.storage.broadcast import Broadcast
+from providers.local.storage.errors import ObjectStoreError
 from providers.local.storage.parts import read_part
 from providers.local.storage.track import StoredTrack
 
@@ -242,7 +243,10 @@ class _Playback:
         stored = track.stored(sequence)
         body = stored.part(index) if stored is not None else None
         if body is None and (stored is not None or track.segment(sequence) is not None):
-            body = await asyncio.to_thread(read_part, broadcast.files, segment_name(track.name, sequence), index)
+            try:
+                body = await asyncio.to_thread(read_part, broadcast.files, segment_name(track.name, sequence), index)
+            except ObjectStoreError:
+                return answers.unavailable()
         if body is None:
             return answers.gone()
         return answers.media(request, body, f"{track.kind.value}/mp4")

@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import time
@@ -148,6 +149,10 @@ class DiskFiles:
         with self.open(name) as file:
             file.seek(start)
             return file.read() if end is None else file.read(max(0, end - start))
+
+    async def load(self, name: str) -> bytes:
+        """Read in a thread."""
+        return await asyncio.to_thread(self.read, name)
 
     def open(self, name: str) -> BinaryIO:
         """Open for reading."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import time
 from collections.abc import Callable, Mapping
@@ -123,6 +124,10 @@ class MemoryFiles:
     def read(self, name: str, start: int = 0, end: int | None = None) -> bytes:
         """Copy a range."""
         return bytes(self._file(name)[start:end])
+
+    async def load(self, name: str) -> bytes:
+        """Read in a thread."""
+        return await asyncio.to_thread(self.read, name)
 
     def open(self, name: str) -> BinaryIO:
         """Open a copy."""

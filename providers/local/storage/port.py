@@ -120,6 +120,14 @@ class BroadcastFiles(Protocol):
             OSError: The storage fails.
         """
 
+    async def load(self, name: str) -> bytes:
+        """Return a file's bytes without blocking the event loop.
+
+        Raises:
+            FileNotFoundError: There is no such file.
+            OSError: The storage fails.
+        """
+
     def open(self, name: str) -> BinaryIO:
         """Open a file for reading at several places; the client closes it.
 
