@@ -59,6 +59,18 @@ def checked_redis_url(value: str) -> str:
     return value
 
 
+def checked_media_store(value: str) -> str:
+    """Return the address of a bucket or folder, without a slash at the end. Errors: ValueError."""
+    if value.startswith("/"):
+        if value.strip("/") == "" or not value.isprintable():
+            raise ValueError("not a folder")
+        return value.rstrip("/")
+    parts = _split(value, ("s3", "gs", "az"))
+    if not re.fullmatch(r"[A-Za-z0-9._-]+", parts.netloc) or "?" in value or "#" in value:
+        raise ValueError("more than a bucket and a prefix")
+    return value.rstrip("/")
+
+
 def _split(value: str, schemes: tuple[str, ...]) -> SplitResult:
     if not re.fullmatch(r"[!-~]+", value):
         raise ValueError("not a URL")

@@ -37,7 +37,7 @@ from service.setting_rules import (
     readable_file,
     rsa_key,
 )
-from service.setting_urls import checked_database_url, checked_origin_url, checked_redis_url
+from service.setting_urls import checked_database_url, checked_media_store, checked_origin_url, checked_redis_url
 
 PREFIX = "CONFERENCE_"
 
@@ -152,6 +152,21 @@ class Settings(BaseSettings):
         str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$"), SettingRule("a name of 1 to 64 letters, digits, dots, - and _")
     ] = "main"
     node_url: Annotated[str, AfterValidator(checked_origin_url), origin("http://10.0.0.5:8080")] | None = None
+    media_store: (
+        Annotated[
+            str,
+            AfterValidator(checked_media_store),
+            SettingRule(
+                "s3://bucket/prefix, gs://bucket/prefix, az://container/prefix or the absolute path of a folder, "
+                "without credentials: those are the AWS_*, GOOGLE_* or AZURE_* variables"
+            ),
+        ]
+        | None
+    ) = Field(default=None, repr=False)
+    media_cache_gib: Annotated[
+        int, Field(ge=0, le=MAX_RECORDINGS_GIB), SettingRule(f"GiB, from 0 to {MAX_RECORDINGS_GIB}")
+    ] = 20
+    media_url: PublicUrl | None = None
     provider: Annotated[ProviderName, BeforeValidator(lower), SettingRule("local or cloudflare")] = ProviderName.LOCAL
     tls_cert: (
         Annotated[Path, AfterValidator(readable_file), SettingRule("a readable file (PEM, the whole chain)")] | None
@@ -237,7 +252,13 @@ class Settings(BaseSettings):
         if (self.tls_cert is None) != (self.tls_key is None):
             missing, given = ("TLS_KEY", "TLS_CERT") if self.tls_key is None else ("TLS_CERT", "TLS_KEY")
             faults.append(f"{PREFIX}{missing} is required when {PREFIX}{given} is set")
+        if self.media_url is not None and self.media_store is None:
+            faults.append(f"{PREFIX}MEDIA_URL needs {PREFIX}MEDIA_STORE: it is the public address of that bucket")
         if self.provider is ProviderName.CLOUDFLARE:
+            if self.media_store is not None:
+                faults.append(
+                    f"{PREFIX}MEDIA_STORE needs {PREFIX}PROVIDER local: Cloudflare keeps its recordings itself"
+                )
             needed = {"ACCOUNT_ID": self.cloudflare_account_id, "API_TOKEN": self.cloudflare_api_token}
             faults += [
                 f"{PREFIX}CLOUDFLARE_{name} is required when {PREFIX}PROVIDER is cloudflare"

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from providers.local.ingest.limits import IngestLimits
+from providers.local.media_store import MediaStoreConfig
 from providers.local.packager.cutting import PART_TARGET_LOW_LATENCY
 from providers.local.storage.storage import StorageLimits
 from providers.local.transcoder.renditions import Rendition
@@ -33,4 +34,5 @@ class LocalConfig:
     low_latency_part_seconds: float = PART_TARGET_LOW_LATENCY
     reads_enhanced_rtmp: bool = False
     ingest_limits: IngestLimits = field(default_factory=IngestLimits)
+    media_store: MediaStoreConfig | None = None
     storage_limits: StorageLimits = field(default_factory=StorageLimits)

@@ -41,12 +41,12 @@ from providers.local.library import Library
 from providers.local.live.refusals import Refusal
 from providers.local.live.registry import BroadcastRegistry
 from providers.local.live.transcoding import Transcoding
+from providers.local.media_store import MediaStore
 from providers.local.metrics import local_metrics
 from providers.local.ownership.keeper import ClaimKeeper, NodeName
 from providers.local.ownership.memory import MemoryOwnership
 from providers.local.ownership.port import Ownership
 from providers.local.ports import InputStore, StoredInput
-from providers.local.storage.disk import DiskBackend
 from providers.local.storage.errors import StorageError, StorageFull
 from providers.local.storage.recordings import RecordingCatalog
 from providers.local.storage.storage import Storage
@@ -91,8 +91,8 @@ class LocalProvider:
         what = f"The directory of the recordings {config.directory}"
         self._lock = ExclusiveLock(config.directory, what, "stop that process first")
         self._recordings = RecordingCatalog()
-        backend = DiskBackend(config.directory)
-        self._storage = Storage(backend, config.storage_limits, corrected=self._recordings.add)
+        self._media = MediaStore(config.directory, config.media_store, monotonic)
+        self._storage = Storage(self._media.backend, config.storage_limits, corrected=self._recordings.add)
         slots = TranscodeSlots(config.max_transcodes)
         self._transcoding = Transcoding(config.renditions, slots, spawn, config.reads_enhanced_rtmp)
         self._claims = ClaimKeeper(ownership or MemoryOwnership(clock), node or NodeName(), spawn, monotonic)
@@ -120,6 +120,7 @@ class LocalProvider:
         """
         self._lock.acquire()
         await self._claims.start()
+        await self._media.start(self._spawn)
         await self._broadcasts.recover()
         host, config = self._config.rtmp_host, self._config
         self._addresses.ports["rtmps"] = await self._ingest.listen(host, config.rtmps_port, config.tls)
@@ -127,6 +128,7 @@ class LocalProvider:
             self._addresses.ports["rtmp"] = await self._ingest.listen(host, config.rtmp_port)
         self._broadcasts.listening()
         self._watch = self._spawn(self._broadcasts.watch(), name="broadcast clock")
+        self._media.recovered(self._spawn)
         for recording in await asyncio.to_thread(self._storage.recordings):
             self._recordings.add(recording)
         self._recovered = True
@@ -139,6 +141,7 @@ class LocalProvider:
         self._broadcasts.suspend()
         await self._claims.aclose()
         await self._transcoding.aclose()
+        await self._media.aclose()
         await asyncio.to_thread(self._storage.close)
         self._lock.release()
 
@@ -328,7 +331,8 @@ class LocalProvider:
         certificate = self._config.certificate
         expires = None if certificate is None else expires_at(self._config.tls, str(certificate))
         transcodes = self._transcoding.slots.used
-        return local_metrics(self._ingest.counters, len(self._broadcasts), transcodes, self._recordings, expires)
+        own = local_metrics(self._ingest.counters, len(self._broadcasts), transcodes, self._recordings, expires)
+        return [*own, *self._media.metrics()]
 
 
 def _new_key() -> str:

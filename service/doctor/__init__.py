@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from service.doctor.certificate import check_certificate
 from service.doctor.check_result import CheckResult, Level
 from service.doctor.machine import check_disk, check_ffmpeg, check_files, check_ports
+from service.doctor.media_store import check_media_store
 from service.doctor.provider import check_provider
 from service.doctor.stores import check_database, check_redis
 from service.settings import Settings
@@ -29,6 +30,7 @@ CHECKS: dict[str, Check] = {
     "files": check_files,
     "certificate": check_certificate,
     "provider": check_provider,
+    "media store": check_media_store,
 }
 
 

@@ -15,6 +15,7 @@ from providers.base import Provider, Spawn
 from providers.cloudflare.config import CloudflareConfig
 from providers.local.config import LocalConfig
 from providers.local.ownership.keeper import NodeName
+from providers.local.media_store import MediaStoreConfig
 from providers.local.provider import LocalProvider
 from providers.local.tls import context as tls
 from providers.local.transcoder.facts import probe_ffmpeg
@@ -124,8 +125,15 @@ def _local_config(settings: Settings, http_port: int, context: ssl.SSLContext) -
         certificate=certificate_files(settings).certificate,
         renditions=parse_renditions(",".join(settings.renditions)),
         max_transcodes=settings.max_transcodes,
+        media_store=_media_store(settings),
         low_latency_part_seconds=settings.low_latency_part_seconds,
     )
+
+
+def _media_store(settings: Settings) -> MediaStoreConfig | None:
+    if settings.media_store is None:
+        return None
+    return MediaStoreConfig(settings.media_store, settings.media_cache_gib << 30, settings.media_url)
 
 
 def _tls(settings: Settings) -> ssl.SSLContext:

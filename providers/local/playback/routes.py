@@ -159,12 +159,13 @@ class _Playback:
         return self._documents.find(broadcast, name) or self._documents.render(broadcast, name, answers.DASH, render)
 
     async def _recording(self, request: web.Request, recording: Broadcast, name: str) -> web.Response:
-        found = self._documents.find(recording, name)
+        base = await recording.files.public_base() or "../segments/"
+        found = self._documents.find(recording, name + base)
         if found is None:
-            text, content_type = _recording_text(recording, name)
+            text, content_type = _recording_text(recording, name, base)
             if text is None:
                 return problem(404, "No such manifest.")
-            found = await self._documents.render_aside(recording, name, content_type, text)
+            found = await self._documents.render_aside(recording, name + base, content_type, text)
         return answers.document(request, found, max_age(RECORDING_MAX_AGE))
 
     async def live(self, request: web.Request) -> web.Response:
@@ -293,17 +294,17 @@ class _Playback:
         return broadcast.running or broadcast.ended
 
 
-def _recording_text(recording: Broadcast, name: str) -> tuple[Callable[[], str] | None, str]:
-    """Return the function that renders a manifest of a recording, and the content type."""
+def _recording_text(recording: Broadcast, name: str, base: str) -> tuple[Callable[[], str] | None, str]:
+    """Return the function that renders a manifest of a recording, and the content type. `base` is the URL of its media."""
     if name == "video.m3u8":
         return lambda: hls.multivariant(recording.view(live=False), ""), answers.HLS
     if name == "video.mpd":
-        return lambda: dash.vod_mpd(recording.view(live=False), "../segments/"), answers.DASH
+        return lambda: dash.vod_mpd(recording.view(live=False), base), answers.DASH
     match = PLAYLIST.fullmatch(name)
     track = recording.track(match["track"]) if match else None
     if track is None or not track.segments:
         return None, answers.HLS
-    return lambda: hls.vod_playlist(track.view(live=False), "../segments/"), answers.HLS
+    return lambda: hls.vod_playlist(track.view(live=False), base), answers.HLS
 
 
 def _blocks(broadcast: Broadcast) -> bool:

@@ -158,6 +158,9 @@ class DiskFiles:
         """Open for reading."""
         return (self._folder / name).open("rb")
 
+    async def public_base(self) -> None:
+        """Return None: nothing is public."""
+
     def sendfile(self, name: str, headers: Mapping[str, str]) -> web.StreamResponse:
         """Let the kernel send the file: FileResponse uses the event loop's `sendfile`, where that is implemented."""
         return web.FileResponse(self._folder / name, headers=headers)
@@ -208,6 +211,10 @@ class DiskBackend:
         """Move a folder to `broken`."""
         (self._root / BROKEN).mkdir(exist_ok=True)
         (self._root / uid).rename(self._root / BROKEN / f"{uid}-{time.time_ns()}")
+
+    def shortage(self) -> str:
+        """Return nothing: there is no other cause."""
+        return ""
 
     def free_space(self) -> int:
         """Ask the file system what an unprivileged process may use."""

@@ -133,6 +133,9 @@ class MemoryFiles:
         """Open a copy."""
         return io.BytesIO(self._file(name))
 
+    async def public_base(self) -> None:
+        """Return None: nothing is public."""
+
     def sendfile(self, name: str, headers: Mapping[str, str]) -> web.StreamResponse | None:
         """Return None: there is no file for the kernel to send."""
         return None
@@ -172,6 +175,10 @@ class MemoryBackend:
     def set_aside(self, uid: str) -> None:
         """Keep a broadcast in `broken`."""
         self.broken[uid] = self.broadcasts.pop(uid)
+
+    def shortage(self) -> str:
+        """Return nothing: there is no other cause."""
+        return ""
 
     def free_space(self) -> int:
         """Return what the files leave of the capacity."""

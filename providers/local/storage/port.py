@@ -136,6 +136,13 @@ class BroadcastFiles(Protocol):
             OSError: The storage fails.
         """
 
+    async def public_base(self) -> str | None:
+        """Return the URL, with a trailing slash, below which all files are public under their names.
+
+        Returns:
+            None while they are not all there, or are not public: address them at this service.
+        """
+
     def sendfile(self, name: str, headers: Mapping[str, str]) -> web.StreamResponse | None:
         """Return a response that sends a file without passing its bytes through this process.
 
@@ -188,6 +195,9 @@ class StorageBackend(Protocol):
         Raises:
             OSError: It is still listed.
         """
+
+    def shortage(self) -> str:
+        """Return what besides the disk causes a lack of space, as part of a sentence for people; "" if nothing does."""
 
     def free_space(self) -> int:
         """Return how many bytes may still be written.

@@ -118,8 +118,10 @@ class Storage:
         """Raise StorageFull if a broadcast could not begin now."""
         free = self.free_space()
         if free < self._limits.min_free:
+            also = self._backend.shortage()
             raise StorageFull(
                 f"The recordings disk is nearly full: {free >> 20} MiB free, {self._limits.min_free >> 20} MiB needed"
+                f"{also and f'; {also}'}"
             )
 
     def space_level(self) -> SpaceLevel:

@@ -188,6 +188,17 @@ class TieredFiles:
             raise FileNotFoundError(name)
         return self._backend.uploader.key(self._uid, name)
 
+    async def public_base(self) -> str | None:
+        """Return the address of the objects, once all of a recording are confirmed. They never change after that."""
+        if self._backend.public_url is None:
+            return None
+        uploads = self._uploads
+        if uploads is None:
+            uploads = await asyncio.to_thread(lambda: self.uploads)
+        if not uploads.journal.complete:
+            return None
+        return f"{self._backend.public_url}/{self._backend.uploader.key(self._uid, '')}"
+
     def sendfile(self, name: str, headers: Mapping[str, str]) -> web.StreamResponse | None:
         """Send the local file; None if there is none."""
         return None if self._local.size(name) is None else self._local.sendfile(name, headers)
@@ -204,6 +215,7 @@ class TieredBackend:
         uploader: Queues and retries.
         copies: Local copies that may be evicted.
         fetcher: Reads what was evicted.
+        public_url: Where players reach the objects themselves.
     """
 
     def __init__(
@@ -213,6 +225,7 @@ class TieredBackend:
         limits: TieredLimits = TieredLimits(),
         *,
         fence: int = 0,
+        public_url: str | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """Use a local storage and an object store. Nothing is uploaded before `start`.
@@ -222,8 +235,10 @@ class TieredBackend:
             store: Where they are kept.
             limits: The limits.
             fence: The number under which this process stores.
+            public_url: Where players reach the objects themselves, without a trailing slash; None if they do not.
             monotonic: A steady clock, in seconds.
         """
+        self.public_url = public_url
         self._local = local
         self._interval = limits.interval
         self.copies = LocalCopies(local, limits.copies, monotonic)
@@ -257,6 +272,7 @@ class TieredBackend:
         while True:
             if self.uploader.has_room:
                 await self._scan(self.uploader.take_deferred())
+            self.uploader.check_lag()
             try:
                 while removed := self.copies.evict():
                     log.debug("local copies evicted", files=removed)
@@ -360,6 +376,12 @@ class TieredBackend:
     def set_aside(self, uid: str) -> None:
         """Set the local files aside. The objects stay, for the operator."""
         self._local.set_aside(uid)
+
+    def shortage(self) -> str:
+        """Name uploads that are late: their local copies must stay."""
+        if not self.uploader.is_late:
+            return ""
+        return f"the object store has taken no uploads for {self.uploader.lag / 60:.0f} minutes"
 
     def free_space(self) -> int:
         """Return the free space of the local storage."""

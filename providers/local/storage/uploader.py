@@ -64,7 +64,7 @@ class Uploader:
 
     Attributes:
         counters: What was done.
-        waits_since: When the oldest waiting upload was queued, by the monotonic clock; None if none waits.
+        is_late: Whether the oldest upload waits for longer than the limit, as of the last `check_lag`.
     """
 
     def __init__(
@@ -102,7 +102,7 @@ class Uploader:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = 0
         self._tasks: list[asyncio.Task[None]] = []
-        self._is_late = False
+        self.is_late = False
 
     def key(self, uid: str, name: str) -> str:
         """Return the key of an object: `<broadcast uid>/<fence>/<name>`."""
@@ -240,9 +240,6 @@ class Uploader:
             self.counters.objects += 1
             self.counters.bytes += size
         self._failures = 0
-        if self._is_late and self.lag < self._limits.late:
-            self._is_late = False
-            log.info("uploads caught up", waiting=self.waiting)
 
     def _failed(self, upload: Upload, problem: str) -> None:
         self.counters.failures += 1
@@ -250,9 +247,14 @@ class Uploader:
         self._queue.append(upload)
         if self._failures == 1:
             log.warning("upload failed, will retry", problem=problem, waiting=self.waiting)
-        if not self._is_late and self.lag >= self._limits.late:
-            self._is_late = True
-            log.error("uploads are late", problem=problem, waiting=self.waiting, seconds=round(self.lag))
+
+    def check_lag(self) -> None:
+        """Log when uploads become late, and when they have caught up."""
+        late, self.is_late = self.is_late, self.lag >= self._limits.late
+        if self.is_late and not late:
+            log.error("uploads are late", waiting=self.waiting, seconds=round(self.lag))
+        elif late and not self.is_late:
+            log.info("uploads caught up", waiting=self.waiting)
 
     def _pause(self) -> float:
         pause: float = self._limits.first_pause * 2 ** min(self._failures, 16)

@@ -203,6 +203,36 @@ def test_a_certificate_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPa
     ]
 
 
+@pytest.mark.parametrize(
+    "address", ["s3://bucket", "s3://bucket/some/prefix", "gs://bucket", "az://container/p", "/mnt/media"]
+)
+def test_media_may_be_kept_in_a_bucket_or_a_folder(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    monkeypatch.setenv("CONFERENCE_MEDIA_STORE", f"{address}/")
+    monkeypatch.setenv("CONFERENCE_MEDIA_URL", "https://cdn.example/media/")
+    given = settings.load()
+    assert (given.media_store, given.media_url, given.media_cache_gib) == (address, "https://cdn.example/media", 20)
+
+
+@pytest.mark.parametrize(
+    "address", ["bucket", "media/folder", "/", "ftp://host", "s3://", "s3://key:secret@bucket", "s3://b?x"]
+)
+def test_an_address_of_a_bucket_holds_nothing_else(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    assert faults(monkeypatch, MEDIA_STORE=address) == [
+        "CONFERENCE_MEDIA_STORE must be s3://bucket/prefix, gs://bucket/prefix, az://container/prefix or the absolute path "
+        "of a folder, without credentials: those are the AWS_*, GOOGLE_* or AZURE_* variables"
+    ]
+
+
+def test_a_media_store_needs_the_local_provider(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert faults(monkeypatch, MEDIA_URL="https://cdn.example") == [
+        "CONFERENCE_MEDIA_URL needs CONFERENCE_MEDIA_STORE: it is the public address of that bucket"
+    ]
+    account = {"PROVIDER": "cloudflare", "CLOUDFLARE_ACCOUNT_ID": "a" * 32, "CLOUDFLARE_API_TOKEN": "token"}
+    assert faults(monkeypatch, **account, MEDIA_STORE="s3://bucket") == [
+        "CONFERENCE_MEDIA_STORE needs CONFERENCE_PROVIDER local: Cloudflare keeps its recordings itself"
+    ]
+
+
 def test_limits_of_recordings_need_the_local_provider(monkeypatch: pytest.MonkeyPatch) -> None:
     account = {"PROVIDER": "cloudflare", "CLOUDFLARE_ACCOUNT_ID": "a" * 32, "CLOUDFLARE_API_TOKEN": "token"}
     assert faults(monkeypatch, **account, RECORDINGS_KEEP_DAYS="30", RECORDINGS_MAX_GIB="1") == [

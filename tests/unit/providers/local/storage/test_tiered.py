@@ -71,11 +71,20 @@ class Machine:
         return {name: size for name, size in self.local().items() if name.endswith(".m4s")}
 
 
-@pytest.fixture(params=["s3", "folder"])
-async def machine(request: pytest.FixtureRequest, tmp_path: Path, tasks: Tasks) -> AsyncIterator[Machine]:
-    if request.param == "s3":
+on_both = pytest.mark.parametrize("kind", ["s3", "folder"])
+
+
+@pytest.fixture
+def kind() -> str:
+    """Return the kind of object store of `machine`. `on_both` overrides it."""
+    return "folder"
+
+
+@pytest.fixture
+async def machine(kind: str, request: pytest.FixtureRequest, tmp_path: Path, tasks: Tasks) -> AsyncIterator[Machine]:
+    if kind == "s3":
         request.getfixturevalue("s3")
-    address = f"s3://{BUCKET}/p" if request.param == "s3" else str(tmp_path / "objects")
+    address = f"s3://{BUCKET}/p" if kind == "s3" else str(tmp_path / "objects")
     machine = Machine(tmp_path / "local", ObjectStore(address), tasks)
     yield machine
     for backend in machine.backends:
@@ -97,6 +106,7 @@ def key(name: str) -> str:
     return f"{UID}/00000000/{name}"
 
 
+@on_both
 async def test_a_finished_broadcast_is_stored_whole(machine: Machine) -> None:
     record(await machine.start())
     await machine.settled()
@@ -185,6 +195,7 @@ async def test_recordings_from_before_the_setting_are_uploaded(machine: Machine)
     assert len(await machine.objects()) == len(machine.local()) - 1
 
 
+@on_both
 async def test_evicted_segments_are_read_from_the_object_store(machine: Machine) -> None:
     storage = await machine.start(NO_CACHE)
     record(storage)
@@ -262,6 +273,7 @@ async def test_a_copy_stays_until_it_is_confirmed_and_a_while_longer(machine: Ma
     assert machine.media()
 
 
+@on_both
 async def test_deleting_a_recording_deletes_its_objects(machine: Machine) -> None:
     storage = await machine.start()
     record(storage)
