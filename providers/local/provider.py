@@ -47,8 +47,8 @@ from providers.local.ownership.keeper import ClaimKeeper, NodeName
 from providers.local.ownership.memory import MemoryOwnership
 from providers.local.ownership.port import Ownership
 from providers.local.ports import InputStore, StoredInput
+from providers.local.recording_rows import MemoryRecordingRows, RecordingBook, RecordingRows
 from providers.local.storage.errors import StorageError, StorageFull
-from providers.local.storage.recordings import RecordingCatalog
 from providers.local.storage.storage import Storage
 from providers.local.tls.expiry import expires_at
 from providers.local.transcoder.slots import TranscodeSlots
@@ -72,6 +72,7 @@ class LocalProvider:
         inputs: InputStore,
         spawn: Spawn,
         *,
+        recording_rows: RecordingRows | None = None,
         ownership: Ownership | None = None,
         node: NodeName | None = None,
         clock: Callable[[], float] = time.time,
@@ -90,12 +91,16 @@ class LocalProvider:
         self._changing = asyncio.Lock()
         what = f"The directory of the recordings {config.directory}"
         self._lock = ExclusiveLock(config.directory, what, "stop that process first")
-        self._recordings = RecordingCatalog()
+        self._book = RecordingBook(recording_rows or MemoryRecordingRows())
+        self._recordings = self._book.catalog
         self._media = MediaStore(config.directory, config.media_store, monotonic)
-        self._storage = Storage(self._media.backend, config.storage_limits, corrected=self._recordings.add)
+        self._storage = Storage(
+            self._media.backend, config.storage_limits, corrected=self._recordings.add, is_known=self._book.has
+        )
         slots = TranscodeSlots(config.max_transcodes)
         self._transcoding = Transcoding(config.renditions, slots, spawn, config.reads_enhanced_rtmp)
-        self._claims = ClaimKeeper(ownership or MemoryOwnership(clock), node or NodeName(), spawn, monotonic)
+        self._node = node or NodeName()
+        self._claims = ClaimKeeper(ownership or MemoryOwnership(clock), self._node, spawn, monotonic)
         self._broadcasts = BroadcastRegistry(
             self._storage,
             self._recordings,
@@ -129,8 +134,9 @@ class LocalProvider:
         self._broadcasts.listening()
         self._watch = self._spawn(self._broadcasts.watch(), name="broadcast clock")
         self._media.recovered(self._spawn)
-        for recording in await asyncio.to_thread(self._storage.recordings):
-            self._recordings.add(recording)
+        alone = self._node.url is None
+        await self._book.load(self._storage, elsewhere=self._config.media_store is not None, alone=alone)
+        self._book.start(self._spawn)
         self._recovered = True
 
     async def aclose(self) -> None:
@@ -141,6 +147,7 @@ class LocalProvider:
         self._broadcasts.suspend()
         await self._claims.aclose()
         await self._transcoding.aclose()
+        self._book.stop()
         await self._media.aclose()
         await asyncio.to_thread(self._storage.close)
         self._lock.release()
@@ -313,7 +320,7 @@ class LocalProvider:
             await asyncio.to_thread(self._storage.delete, uid)
         except StorageError as problem:
             raise ProviderUnavailable(str(problem)) from problem
-        self._recordings.remove(uid)
+        await self._book.remove(uid)
 
     def _require_recovered(self) -> None:
         """Raise ProviderUnavailable until everything is read: an interrupted broadcast must not be reported as ended or unknown."""

@@ -24,6 +24,7 @@ from service.store.events import StoredEvents, append
 from service.store.inboxes import StoredInboxes
 from service.store.live_inputs import StoredClaims
 from service.store.local_inputs import StoredInputs
+from service.store.local_recordings import StoredLocalRecordings
 from service.store.members import StoredMembers
 from service.store.messages import StoredMessages
 from service.store.ownership import StoredOwnership
@@ -50,6 +51,7 @@ class Stores:
         self.directs = StoredDirects(connections)
         self.messages = StoredMessages(connections)
         self.local_inputs = StoredInputs(connections)
+        self.local_recordings = StoredLocalRecordings(connections)
         self.sessions = StoredSessions(connections)
         self.recordings = StoredRecordings(connections)
         self.presence = StoredPresence(connections)

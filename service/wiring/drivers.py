@@ -14,8 +14,8 @@ import structlog
 from providers.base import Provider, Spawn
 from providers.cloudflare.config import CloudflareConfig
 from providers.local.config import LocalConfig
-from providers.local.ownership.keeper import NodeName
 from providers.local.media_store import MediaStoreConfig
+from providers.local.ownership.keeper import NodeName
 from providers.local.provider import LocalProvider
 from providers.local.tls import context as tls
 from providers.local.transcoder.facts import probe_ffmpeg
@@ -97,7 +97,9 @@ async def make_provider(settings: Settings, http_port: int, store: Store, spawn:
     if settings.renditions != ("source",):
         config = replace(config, reads_enhanced_rtmp=(await probe_ffmpeg()).reads_enhanced_rtmp)
     node = NodeName(settings.node_name, settings.node_url)
-    return LocalProvider(config, store.local_inputs, spawn, ownership=store.ownership, node=node)
+    return LocalProvider(
+        config, store.local_inputs, spawn, ownership=store.ownership, node=node, recording_rows=store.local_recordings
+    )
 
 
 def cloudflare_config(settings: Settings) -> CloudflareConfig:

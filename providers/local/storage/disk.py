@@ -192,6 +192,10 @@ class DiskBackend:
         """Return a folder's files."""
         return DiskFiles(self._root / uid, self._syncer)
 
+    def fetch(self, uid: str) -> bool:
+        """Return False: all recordings are here."""
+        return False
+
     def list(self) -> list[str]:
         """List the folders that are named like broadcasts."""
         return sorted(name for name in os.listdir(self._root) if UID.fullmatch(name))

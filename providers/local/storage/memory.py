@@ -164,6 +164,10 @@ class MemoryBackend:
         """Return the files of a broadcast."""
         return MemoryFiles(self, uid)
 
+    def fetch(self, uid: str) -> bool:
+        """Return False: all recordings are here."""
+        return False
+
     def list(self) -> list[str]:
         """List the uids."""
         return sorted(self.broadcasts)

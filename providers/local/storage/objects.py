@@ -88,6 +88,12 @@ class ObjectStore:
                 for each in page:
                     yield str(each["path"]), int(each["size"])
 
+    def sizes(self, prefix: str) -> dict[str, int]:
+        """Return keys and sizes of all objects below `prefix`, which ends at a `/`. Blocking. Raises ObjectStoreError."""
+        with _translated("cannot be listed", missing=False):
+            pages = self._library.list(self._store, prefix=prefix.rstrip("/"))
+            return {str(each["path"]): int(each["size"]) for page in pages for each in page}
+
     async def delete(self, keys: list[str]) -> None:
         """Delete objects; missing ones are no error. Raises ObjectStoreError."""
         for at in range(0, len(keys), DELETE_BATCH):

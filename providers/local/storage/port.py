@@ -175,6 +175,17 @@ class StorageBackend(Protocol):
     def open(self, uid: str) -> BroadcastFiles:
         """Return the files of a broadcast. It is not checked whether there is one: reading raises FileNotFoundError."""
 
+    def fetch(self, uid: str) -> bool:
+        """Make a recording readable that has no files here, if it is elsewhere. Blocking.
+
+        Returns:
+            Whether it can be opened now.
+
+        Raises:
+            OSError: It may be elsewhere, but cannot be fetched now.
+            StorageError: It cannot be written.
+        """
+
     def list(self) -> list[str]:
         """Return the uids of all broadcasts, sorted.
 

@@ -1,13 +1,14 @@
 """The catalog of recordings: finished broadcasts, newest first per live input, in memory.
 
-A small file in each broadcast describes its recording, so the catalog needs no database and cannot contradict the storage.
+A small file in each broadcast describes its recording. `recording_rows` keeps the same in a database, so that a start does not
+read every file.
 """
 
 from __future__ import annotations
 
 import json
 from bisect import bisect_left, insort
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -65,10 +66,10 @@ def decode(data: bytes) -> StoredRecording:
     return StoredRecording(created=created, modified=modified, **fields)
 
 
-def read_all(backend: StorageBackend) -> list[StoredRecording]:
-    """Read the descriptions of all finished recordings. Blocking: about 0.1 ms each."""
+def read_all(backend: StorageBackend, uids: Iterable[str] | None = None) -> list[StoredRecording]:
+    """Read the descriptions of finished recordings, by default all. Blocking: about 0.1 ms each."""
     found = []
-    for uid in backend.list():
+    for uid in backend.list() if uids is None else uids:
         try:
             found.append(decode(backend.open(uid).read(RECORDING_FILE)))
         except FileNotFoundError:
@@ -79,9 +80,10 @@ def read_all(backend: StorageBackend) -> list[StoredRecording]:
 
 
 class RecordingCatalog:
-    """The catalog."""
+    """The catalog. `added` is called with every recording that is new or has changed, not with restored ones."""
 
-    def __init__(self) -> None:
+    def __init__(self, added: Callable[[StoredRecording], None] = lambda recording: None) -> None:
+        self._added = added
         self._by_uid: dict[str, StoredRecording] = {}
         self._keys: dict[InputUid, list[Key]] = {}
         self.size = 0
@@ -89,6 +91,11 @@ class RecordingCatalog:
 
     def add(self, recording: StoredRecording) -> None:
         """Add a recording, or replace the one with its uid."""
+        self.restore(recording)
+        self._added(recording)
+
+    def restore(self, recording: StoredRecording) -> None:
+        """Add a recording that was added before the restart."""
         self.remove(recording.uid)
         self._by_uid[recording.uid] = recording
         self.size += recording.size

@@ -9,15 +9,12 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from io import BytesIO
-from typing import BinaryIO
 from weakref import WeakValueDictionary
 
 import structlog
-from aiohttp import web
 
 from providers.base import Spawn
 from providers.local.storage.errors import StorageError
@@ -25,10 +22,12 @@ from providers.local.storage.fetcher import Fetcher, FetchLimits
 from providers.local.storage.index import INDEX_FILE, UID
 from providers.local.storage.local_copies import CacheLimits, LocalCopies
 from providers.local.storage.objects import ObjectStore
-from providers.local.storage.port import BroadcastFiles, OpenFile, StorageBackend
-from providers.local.storage.upload_journal import JOURNAL_FILE
+from providers.local.storage.port import BroadcastFiles, StorageBackend
+from providers.local.storage.recordings import RECORDING_FILE
+from providers.local.storage.tiered_files import TieredFiles
+from providers.local.storage.upload_journal import JOURNAL_FILE, UploadJournal
 from providers.local.storage.uploader import Uploader, UploadLimits
-from providers.local.storage.uploads import INDEX_LINES, BroadcastUploads
+from providers.local.storage.uploads import BroadcastUploads
 
 log = structlog.get_logger(__name__)
 
@@ -44,168 +43,6 @@ class TieredLimits:
     copies: CacheLimits = field(default_factory=CacheLimits)
     fetches: FetchLimits = field(default_factory=FetchLimits)
     interval: float = 5.0
-
-
-class TieredFile:
-    """Implements `port.OpenFile`: a local file that is uploaded once it is sealed."""
-
-    def __init__(self, file: OpenFile, name: str, files: TieredFiles) -> None:
-        self._file = file
-        self._name = name
-        self._files = files
-        self._lines = 0
-
-    @property
-    def size(self) -> int:
-        return self._file.size
-
-    def append(self, data: bytes) -> None:
-        """Append to the local file."""
-        self._file.append(data)
-        if self._name == INDEX_FILE:
-            self._lines += 1
-            if self._lines >= INDEX_LINES:
-                self._lines = 0
-                self._files.report(BroadcastUploads.index_grew, self._file.size)
-
-    def sync(self) -> None:
-        """Sync the local file."""
-        self._file.sync()
-
-    def seal(self) -> None:
-        """Seal the local file, and queue its upload."""
-        self._file.seal()
-        self._closed(sealed=True)
-
-    def close(self) -> None:
-        """Close the local file, which is not uploaded."""
-        self._file.close()
-        self._closed(sealed=False)
-
-    def _closed(self, *, sealed: bool) -> None:
-        name, self._name = self._name, ""
-        if name:
-            self._files.report(lambda uploads: uploads.closed(name, sealed=sealed))
-
-
-class TieredFiles:
-    """Implements `port.BroadcastFiles`."""
-
-    def __init__(self, uid: str, local: BroadcastFiles, backend: TieredBackend) -> None:
-        self._uid = uid
-        self._local = local
-        self._backend = backend
-        self._uploads: BroadcastUploads | None = None
-
-    @property
-    def uploads(self) -> BroadcastUploads:
-        """The uploads of this broadcast. Its first use reads the journal: blocking. Raises OSError."""
-        if self._uploads is None:
-            self._uploads = self._backend.uploads(self._uid)
-        return self._uploads
-
-    def report(self, change: Callable[..., None], *args: object) -> None:
-        """Report a change of the local files to the uploads."""
-        try:
-            self._backend.uploader.call(change, self.uploads, *args)
-        except OSError as problem:
-            log.error("upload not queued", recording=self._uid, problem=str(problem))
-
-    # Writing
-
-    def create(self, name: str) -> TieredFile:
-        """Create locally."""
-        file = TieredFile(self._local.create(name), name, self)
-        self.report(BroadcastUploads.opened, name)
-        return file
-
-    def reopen(self, name: str) -> TieredFile:
-        """Reopen locally."""
-        file = TieredFile(self._local.reopen(name), name, self)
-        self.report(BroadcastUploads.opened, name)
-        return file
-
-    def replace(self, name: str, data: bytes) -> None:
-        """Replace locally, and queue the upload."""
-        self._local.replace(name, data)
-        self.report(BroadcastUploads.replaced, name)
-
-    def truncate(self, name: str, size: int) -> None:
-        """Truncate locally. A truncated file is uploaded when the storage is scanned after a start."""
-        self._local.truncate(name, size)
-
-    def delete(self, name: str) -> None:
-        """Delete the local file and the object."""
-        self._local.delete(name)
-        self._backend.copies.discard(self._uid, name)
-        self.report(BroadcastUploads.deleted, name)
-
-    def delete_all(self) -> None:
-        """Delete the broadcast and its objects."""
-        with suppress(StorageError):
-            self._backend.delete_all(self._uid)
-
-    # Reading
-
-    def names(self) -> list[str]:
-        """List local files and objects."""
-        stored = [name for name in self.uploads.journal.sizes if "/" not in name]
-        return sorted({*self._local.names(), *stored} - {JOURNAL_FILE})
-
-    def size(self, name: str) -> int | None:
-        """Return the size of the local file, otherwise that of the object."""
-        size = self._local.size(name)
-        return self.uploads.journal.sizes.get(name) if size is None else size
-
-    def modified(self) -> float:
-        """Return the time of the newest local file."""
-        return self._local.modified()
-
-    def read(self, name: str, start: int = 0, end: int | None = None) -> bytes:
-        """Read the local file, otherwise the object."""
-        try:
-            return self._local.read(name, start, end)
-        except FileNotFoundError:
-            return self._backend.fetcher.read(self._key(name))[start:end]
-
-    def open(self, name: str) -> BinaryIO:
-        """Open the local file, otherwise the object in memory."""
-        try:
-            return self._local.open(name)
-        except FileNotFoundError:
-            return BytesIO(self._backend.fetcher.read(self._key(name)))
-
-    async def load(self, name: str) -> bytes:
-        """Return the local file, otherwise the object."""
-        try:
-            return await asyncio.to_thread(self._local.read, name)
-        except FileNotFoundError:
-            key = await asyncio.to_thread(self._key, name)
-            return await self._backend.fetcher.load(key)
-
-    def _key(self, name: str) -> str:
-        if name not in self.uploads.journal.sizes:
-            raise FileNotFoundError(name)
-        return self._backend.uploader.key(self._uid, name)
-
-    async def public_base(self) -> str | None:
-        """Return the address of the objects, once all of a recording are confirmed. They never change after that."""
-        if self._backend.public_url is None:
-            return None
-        uploads = self._uploads
-        if uploads is None:
-            uploads = await asyncio.to_thread(lambda: self.uploads)
-        if not uploads.journal.complete:
-            return None
-        return f"{self._backend.public_url}/{self._backend.uploader.key(self._uid, '')}"
-
-    def sendfile(self, name: str, headers: Mapping[str, str]) -> web.StreamResponse | None:
-        """Send the local file; None if there is none."""
-        return None if self._local.size(name) is None else self._local.sendfile(name, headers)
-
-    def check(self) -> None:
-        """Raise the failure of an earlier local write."""
-        self._local.check()
 
 
 class TieredBackend:
@@ -240,6 +77,7 @@ class TieredBackend:
         """
         self.public_url = public_url
         self._local = local
+        self._store = store
         self._interval = limits.interval
         self.copies = LocalCopies(local, limits.copies, monotonic)
         self.uploader = Uploader(store, limits.uploads, fence=fence, stored=self._stored, monotonic=monotonic)
@@ -332,6 +170,24 @@ class TieredBackend:
         """Return the files of a broadcast."""
         return TieredFiles(uid, self._local.open(uid), self)
 
+    def fetch(self, uid: str) -> bool:
+        """Write the description and the journal of a recording that another disk had. All else is read when it is needed."""
+        own = self.uploader.key(uid, "")
+        sizes = {key.removeprefix(own): size for key, size in self._store.sizes(own).items()}
+        if RECORDING_FILE not in sizes or INDEX_FILE not in sizes:
+            return False  # it has not ended, or is not stored whole
+        description = self._store.read(own + RECORDING_FILE)
+        with suppress(StorageError):  # an earlier try was interrupted
+            self._local.create(uid)
+        files = self._local.open(uid)
+        # In this order: without its description, recovery would take it for an interrupted broadcast.
+        files.replace(RECORDING_FILE, description)
+        files.replace(JOURNAL_FILE, UploadJournal.encoded(sizes))
+        with self._lock:
+            self._known.pop(uid, None)
+        log.info("recording found in the object store", recording=uid)
+        return True
+
     def list(self) -> list[str]:
         """List the local broadcasts."""
         return [uid for uid in self._local.list() if UID.fullmatch(uid)]
@@ -345,10 +201,6 @@ class TieredBackend:
         self._delete(uid, bury=False)
 
     def _delete(self, uid: str, *, bury: bool) -> None:
-        try:
-            self._local.open(uid).names()
-        except FileNotFoundError:
-            return
         uploads = self.uploads(uid)
         if bury or uploads.may_have_objects:
             self._bury(uid)

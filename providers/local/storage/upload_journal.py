@@ -7,6 +7,7 @@ segment without a local copy exists. A line that a power failure lost means one 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import structlog
@@ -61,7 +62,7 @@ class UploadJournal:
     def _write(self, line: dict[str, Any]) -> None:
         file = self._files.reopen(JOURNAL_FILE)
         try:
-            file.append(json.dumps(line, separators=(",", ":")).encode() + b"\n")
+            file.append(_line(line))
         finally:
             # Unsynced: the kernel writes it back long before the local copy of the file may be evicted.
             file.close()
@@ -71,13 +72,18 @@ class UploadJournal:
         match line:
             case {"name": str(name), "size": int(size)}:
                 self.sizes[name] = size
-                self.complete = False
             case {"deleted": str(name)}:
                 self.sizes.pop(name, None)
             case {"complete": bool(complete)}:
                 self.complete = complete
             case _:
                 return
+
+    @staticmethod
+    def encoded(sizes: Mapping[str, int]) -> bytes:
+        """Return the journal of a broadcast that is stored whole."""
+        lines: list[dict[str, Any]] = [{"name": name, "size": size} for name, size in sizes.items()]
+        return b"".join(_line(each) for each in [*lines, {"complete": True}])
 
     @property
     def index_bytes(self) -> int:
@@ -86,6 +92,10 @@ class UploadJournal:
         while (size := self.sizes.get(index_chunk(end))) is not None:
             end += size
         return end
+
+
+def _line(fields: dict[str, Any]) -> bytes:
+    return json.dumps(fields, separators=(",", ":")).encode() + b"\n"
 
 
 def index_chunk(start: int) -> str:

@@ -358,3 +358,53 @@ async def test_while_the_store_is_unavailable_everything_stays_local(
     await until(lambda: not machine.media())
     assert machine.backend.uploader.lag == 0
     await machine.stop()
+
+
+@on_both
+async def test_an_empty_disk_plays_recordings_from_the_object_store(
+    machine: Machine, tmp_path: Path, tasks: Tasks
+) -> None:
+    record(await machine.start())
+    await machine.settled()
+    before = {name: (machine.folder / UID / name).read_bytes() for name in machine.media()}
+    await machine.stop()
+    machine.folder = tmp_path / "another disk"
+    await machine.start()
+    assert await machine.storage.open(UID) is None  # the uid came from a URL, and no row knows it
+    storage = Storage(machine.backend, StorageLimits(min_free=0), is_known=lambda uid: uid == UID)
+    found = await storage.open(UID)
+    assert found is not None and found.segments == 6
+    assert {name: await found.files.load(name) for name in before} == before
+    assert set(machine.local()) == {RECORDING_FILE, JOURNAL_FILE}
+    # A restart takes it for what it is, and its deletion deletes the objects.
+    storage = await machine.restart()
+    machine.scan()
+    assert storage.recover() == [] and [each.uid for each in storage.recordings()] == [UID]
+    storage.delete(UID)
+    await until(lambda: not list(machine.folder.glob("objects-to-delete/*")))
+    assert await machine.objects() == {}
+
+
+async def test_a_broadcast_that_is_not_stored_whole_is_not_taken_for_a_recording(
+    machine: Machine, tmp_path: Path
+) -> None:
+    record(await machine.start(), 35, finish=False)
+    await machine.settled()
+    await machine.stop()
+    machine.folder = tmp_path / "another disk"
+    await machine.start()
+    storage = Storage(machine.backend, StorageLimits(min_free=0), is_known=lambda uid: True)
+    assert await storage.open(UID) is None
+    assert machine.local() == {}
+
+
+async def test_a_recording_without_local_files_is_deleted_from_the_object_store(
+    machine: Machine, tmp_path: Path
+) -> None:
+    record(await machine.start())
+    await machine.settled()
+    await machine.stop()
+    machine.folder = tmp_path / "another disk"
+    (await machine.start()).delete(UID)
+    await until(lambda: not list(machine.folder.glob("objects-to-delete/*")))
+    assert await machine.objects() == {}
