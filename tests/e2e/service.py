@@ -13,6 +13,7 @@ from typing import Any
 
 import aiohttp
 
+from service.api.stream_changes import BROADCAST_EVENTS
 from service.clock import SystemClock
 from service.domain.access.accounts import Accounts
 from service.domain.access.directory import Directory
@@ -165,6 +166,16 @@ class Service:
     async def recordings(self, channel: str) -> list[dict[str, Any]]:
         """Return the channel's recordings, newest first."""
         return (await self.api("GET", f"channels/{channel}/conference/recorded_streams"))["results"]  # type: ignore[no-any-return]
+
+    async def reports(self, channel: str) -> list[str]:
+        """Return the kinds of the provider's reports of a channel in the log of events."""
+        store = Store(self.server.database_url)
+        try:
+            path = BROADCAST_EVENTS.format(organization_id=self.organization, channel_id=channel)
+            events = await store.events.events(uuid.UUID(self.organization), 0, 1_000, [path])
+        finally:
+            await store.aclose()
+        return [(each.resource or {})["kind"] for each in events]
 
     async def push(
         self,

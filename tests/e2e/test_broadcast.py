@@ -209,6 +209,8 @@ async def test_nothing_is_shown_or_recorded_of_an_encoder_with_the_audio_codec_d
     assert (refused["is_watchable"], refused["seconds_until_watchable"]) == (False, 0)
     assert health["findings"][0]["message"] == f"An encoder was refused: {sentence}"
     assert await live.recordings(channel) == []
+    reports = await eventually(lambda: live.reports(channel), lambda seen: seen[-1:] == ["ended"])
+    assert reports == ["connected", "refused", "lost", "ended"]  # the second one was refused before it began
 
 
 async def test_audio_alone_and_video_alone_can_be_played(live: Service) -> None:
