@@ -116,6 +116,8 @@ def read_media(text: str) -> MediaPlaylist:
                 playlist.reports.append(attributes(value))
             case "#EXT-X-ENDLIST":
                 playlist.ended = True
+            case _ if line.startswith("#") and not line.startswith("#EXT"):
+                pass  # a comment (§4.1)
             case _:
                 assert not line.startswith("#"), f"an unknown tag: {line}"
                 assert duration is not None, f"a segment without EXTINF: {line}"
@@ -133,6 +135,9 @@ def read_media(text: str) -> MediaPlaylist:
                 )
                 playlist.open_parts, dated, duration = [], None, None
     _check(playlist)
+    if playlist.part_target is not None:
+        # hls.js 1.7 takes the last segment for the next one if no line follows it.
+        assert lines[-1].startswith("#"), "a live playlist with parts ends with a segment"
     return playlist
 
 

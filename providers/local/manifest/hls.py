@@ -44,6 +44,10 @@ PART_LISTED_TARGETS = 3
 
 AUDIO_GROUP = "audio"
 
+NO_PART_YET = "# The next segment has no part yet."
+"""A comment after the last segment of the only track. hls.js 1.7 takes the last segment of a playlist with parts for the next one
+if no line follows, and stops with "media sequence mismatch" at the next reload."""
+
 
 def multivariant(view: BroadcastView, base: str, query: str = "") -> str:
     """Return the multivariant playlist of a broadcast with at least one segment or listed part.
@@ -150,6 +154,8 @@ def live_playlist(view: BroadcastView, track: TrackView, segments: str, *, delta
         lines.append("#EXT-X-ENDLIST")
     elif view.part_target:
         lines += _edge(view, track, segments, discontinuity)
+        if not lines[-1].startswith("#"):
+            lines.append(NO_PART_YET)
     return "\n".join(lines) + "\n"
 
 

@@ -158,6 +158,19 @@ async def test_parts_are_hinted_in_low_latency_only(client: Client, library: Lib
     assert (playlist.hint, bool(playlist.open_parts)) == (None, True)
 
 
+@pytest.mark.parametrize("mode", list(LatencyMode))
+@pytest.mark.parametrize("tracks", [tuple(TrackKind), (TrackKind.VIDEO,), (TrackKind.AUDIO,)])
+async def test_a_line_follows_the_last_segment_of_every_live_playlist(
+    client: Client, library: Library, mode: LatencyMode, tracks: tuple[TrackKind, ...]
+) -> None:
+    library.begin(mode)
+    library.packager = SimulatedPackager(tracks=tracks)
+    library.push(3)
+    for track in tracks:
+        playlist = read_media(await text(client, f"/{UID}/live/source-{track}.m3u8"))  # which checks it
+        assert (len(playlist.segments), playlist.ended) == (3, False)
+
+
 async def test_a_hinted_part_is_waited_for(client: Client, library: Library) -> None:
     library.begin(LatencyMode.LOW)
     library.push(3)
