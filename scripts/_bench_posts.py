@@ -80,7 +80,8 @@ async def _server(stack: AsyncExitStack, url: str, form: Callable[[Any], Sequenc
     from service.store import Store
     from service.viewers.memory import MemoryViewers
     from service.wiring.api import build_app
-    from service.wiring.domain import Ports, assembled
+    from service.wiring.domain import assembled
+    from service.wiring.ports import Ports
 
     store, tasks = Store(url, form), Tasks()
     stack.push_async_callback(store.aclose)

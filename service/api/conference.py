@@ -122,7 +122,10 @@ class StreamQuery(SearchQuery):
 
 def operations(channels: Channels, streams: Streams, queries: StreamQueries) -> list[Operation]:
     """Return the operations of this resource."""
+    return [*_live_input(channels, streams), *_lists(queries)]
 
+
+def _live_input(channels: Channels, streams: Streams) -> list[Operation]:
     @operation(
         "POST",
         STREAM,
@@ -153,6 +156,10 @@ def operations(channels: Channels, streams: Streams, queries: StreamQueries) -> 
         live_input = await streams.get(channel)
         return Reply(stream_answer(live_input), headers=degraded(live_input.as_of))
 
+    return [ensure_stream, get_stream]
+
+
+def _lists(queries: StreamQueries) -> list[Operation]:
     @operation(
         "GET",
         STREAMS,
@@ -172,7 +179,7 @@ def operations(channels: Channels, streams: Streams, queries: StreamQueries) -> 
         )
         return page_reply(ListedStreamPage, call, page, listed_stream_answer)
 
-    return [ensure_stream, get_stream, list_streams]
+    return [list_streams]
 
 
 def stream_answer(live_input: LiveInput) -> StreamAnswer:

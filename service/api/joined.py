@@ -48,7 +48,10 @@ class JoinedPage(PageAnswer):
 
 def operations(joined: JoinedChannels, directs: DirectChannels) -> list[Operation]:
     """Return the operations of this resource."""
+    return [*_all_joined(joined), *_direct(joined, directs)]
 
+
+def _all_joined(joined: JoinedChannels) -> list[Operation]:
     @operation(
         "GET",
         JOINED,
@@ -72,6 +75,10 @@ def operations(joined: JoinedChannels, directs: DirectChannels) -> list[Operatio
         """Return the channel with unread counts and notification settings. 404 if the user is not a member."""
         return Reply(joined_answer(await joined.get(call.client, call.path["user_id"], call.path["channel_id"])))
 
+    return [list_joined, get_joined]
+
+
+def _direct(joined: JoinedChannels, directs: DirectChannels) -> list[Operation]:
     @operation(
         "GET", DIRECT, query=OrderedQuery, answers={200: ChannelPage}, tag=TAG, summary="Direct channels of the user"
     )
@@ -102,7 +109,7 @@ def operations(joined: JoinedChannels, directs: DirectChannels) -> list[Operatio
         found = await joined.get(call.client, call.path["user_id"], call.path["channel_id"], direct=True)
         return Reply(_channel(found))
 
-    return [list_joined, get_joined, list_direct, open_direct, get_direct]
+    return [list_direct, open_direct, get_direct]
 
 
 def _channel(found: Joined) -> ChannelAnswer:

@@ -75,13 +75,9 @@ def operations(members: Members) -> list[Operation]:
         return page_reply(MemberPage, call, page, member_answer)
 
     @operation(
-        "POST",
-        PATH,
-        body=JoinBody,
-        answers={200: MemberAnswer, 201: MemberAnswer},
-        tag=TAG,
+        "POST", PATH, body=JoinBody, answers={200: MemberAnswer, 201: MemberAnswer}, tag=TAG,
         summary="Add a member to a public channel",
-    )
+    )  # fmt: skip
     async def add_member(call: Call[Nothing, JoinBody]) -> Reply:
         """Add a user, or return the existing member (200). 400 for private and direct channels: their members are fixed."""
         member, is_new = await members.add(call.client, call.path["channel_id"], call.body.member_id)
@@ -93,13 +89,7 @@ def operations(members: Members) -> list[Operation]:
         return Reply(member_answer(await members.get(call.client, *_named(call))))
 
     @operation(
-        "PATCH",
-        MEMBER,
-        body=MemberBody,
-        answers={200: MemberAnswer},
-        errors=(409,),
-        tag=TAG,
-        summary="Update a member",
+        "PATCH", MEMBER, body=MemberBody, answers={200: MemberAnswer}, errors=(409,), tag=TAG, summary="Update a member"
     )
     async def change_member(call: Call[Nothing, MemberBody]) -> Reply:
         """Change `last_seen_at` (only the member) or `is_admin` (only an admin; 409 for the only admin).
@@ -109,12 +99,7 @@ def operations(members: Members) -> list[Operation]:
         return Reply(member_answer(await members.change(call.client, *_named(call), call.body.changes())))
 
     @operation(
-        "DELETE",
-        MEMBER,
-        answers={204: None},
-        errors=(409,),
-        tag=TAG,
-        summary="Leave a channel, or remove a member",
+        "DELETE", MEMBER, answers={204: None}, errors=(409,), tag=TAG, summary="Leave a channel, or remove a member"
     )
     async def remove_member(call: Call[Nothing, Nothing]) -> Reply:
         """Remove a member. Only admins can remove other members. 409 for the only admin, 403 for direct channels."""

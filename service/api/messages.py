@@ -23,14 +23,9 @@ def operations(messages: Messages) -> list[Operation]:
         return page_reply(MessagePage, call, page, message_answer)
 
     @operation(
-        "POST",
-        PATH,
-        body=MessageBody,
-        answers={200: MessageAnswer, 201: MessageAnswer},
-        errors=(409,),
-        tag=TAG,
+        "POST", PATH, body=MessageBody, answers={200: MessageAnswer, 201: MessageAnswer}, errors=(409,), tag=TAG,
         summary="Send a message",
-    )
+    )  # fmt: skip
     async def send_message(call: Call[Nothing, MessageBody]) -> Reply:
         """Send a message. With a client-generated `id` the request is safe to retry: a repetition returns 200.
 

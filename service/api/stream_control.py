@@ -48,13 +48,7 @@ def operations(channels: Channels, streams: Streams) -> list[Operation]:
         channel = await channels.controlled(call.client, call.path["channel_id"])
         return Reply(stream_answer(await streams.rotate_key(channel, call.body.overlap)))
 
-    @operation(
-        "POST",
-        CONFERENCE + "/enable",
-        answers={200: StreamAnswer},
-        tag=TAG,
-        summary="Enable the live input",
-    )
+    @operation("POST", CONFERENCE + "/enable", answers={200: StreamAnswer}, tag=TAG, summary="Enable the live input")
     async def enable_stream(call: Call[Nothing, Nothing]) -> Reply:
         """Allow encoders to publish. Requires the same permission as rotating the key.
 
@@ -62,13 +56,7 @@ def operations(channels: Channels, streams: Streams) -> list[Operation]:
         """
         return await set_enabled(call, True)
 
-    @operation(
-        "POST",
-        CONFERENCE + "/disable",
-        answers={200: StreamAnswer},
-        tag=TAG,
-        summary="Disable the live input",
-    )
+    @operation("POST", CONFERENCE + "/disable", answers={200: StreamAnswer}, tag=TAG, summary="Disable the live input")
     async def disable_stream(call: Call[Nothing, Nothing]) -> Reply:
         """Stop encoders from publishing. Requires the same permission as rotating the key.
 

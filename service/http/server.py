@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
@@ -59,21 +60,7 @@ async def serving(
     assert server is not None  # noqa: S101 (after setup)
     held = HeldConnections(held_limits.max_connections)
     server.request_handler = _expecting_nothing_odd(server.request_handler, headers)
-    loop = asyncio.get_running_loop()
-
-    def successor() -> asyncio.Protocol:
-        no_log: Any = None  # accepted according to aiohttp's documentation, not its types
-        return AiohttpConnection(
-            server,
-            held,
-            held_limits,
-            headers,
-            loop=loop,
-            access_log=no_log,
-            keepalive_timeout=limits.idle_timeout,
-            auto_decompress=False,  # aiohttp would inflate a body while it arrives, before any check
-        )
-
+    successor = partial(_aiohttp_connection, server, held, held_limits, headers, limits.idle_timeout)
     fast_path = FastPath(
         successor, answer, spawn=spawn, limits=limits, on_reply=on_reply, refusal=_refusal, headers=headers
     )
@@ -99,6 +86,27 @@ async def listening(app: web.Application, host: str, port: int) -> AsyncIterator
 def transport_security(max_age: int) -> dict[str, str]:
     """Return the header that makes browsers use only https for `max_age` seconds (RFC 6797); none for 0."""
     return {"Strict-Transport-Security": f"max-age={max_age}"} if max_age else {}
+
+
+def _aiohttp_connection(
+    server: web.Server,
+    held: HeldConnections,
+    held_limits: HeldLimits,
+    headers: Mapping[str, str],
+    idle_timeout: float,
+) -> asyncio.Protocol:
+    """Return the connection that takes over from the fast path what only aiohttp answers."""
+    no_log: Any = None  # accepted according to aiohttp's documentation, not its types
+    return AiohttpConnection(
+        server,
+        held,
+        held_limits,
+        headers,
+        loop=asyncio.get_running_loop(),
+        access_log=no_log,
+        keepalive_timeout=idle_timeout,
+        auto_decompress=False,  # aiohttp would inflate a body while it arrives, before any check
+    )
 
 
 def _expecting_nothing_odd(

@@ -28,8 +28,9 @@ from service.outgoing.client import OutgoingClient, OutgoingPolicy
 from service.store import Store
 from service.viewers.memory import MemoryViewers
 from service.wiring.api import build_app
-from service.wiring.domain import Conference, Ports, assembled
+from service.wiring.domain import Conference, assembled
 from service.wiring.log_writers import LogWriters
+from service.wiring.ports import Ports
 from tests.api.people import Person, first, new_user
 from tests.clock import RunningClock
 

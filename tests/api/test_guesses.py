@@ -18,7 +18,8 @@ from service.http.server import serving
 from service.store import Store
 from service.viewers.memory import MemoryViewers
 from service.wiring.api import build_app
-from service.wiring.domain import Ports, assembled
+from service.wiring.domain import assembled
+from service.wiring.ports import Ports
 from tests.api.conftest import MEETING_SIGNER
 
 LIMITS = GuessLimits(burst=3, per_second=0.01)

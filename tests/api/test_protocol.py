@@ -25,7 +25,8 @@ from service.http.origin import Origin
 from service.store import Store
 from service.viewers.memory import MemoryViewers
 from service.wiring.api import build_app
-from service.wiring.domain import Ports, assembled
+from service.wiring.domain import assembled
+from service.wiring.ports import Ports
 from tests.api.conftest import MEETING_SIGNER, Api
 
 

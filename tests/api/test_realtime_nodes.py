@@ -19,7 +19,8 @@ from service.outgoing.client import OutgoingClient
 from service.store import Store
 from service.viewers.memory import MemoryViewers
 from service.wiring.api import build_app
-from service.wiring.domain import Conference, Ports, assembled
+from service.wiring.domain import Conference, assembled
+from service.wiring.ports import Ports
 from tests.api.conftest import MEETING_SIGNER
 from tests.api.people import words
 from tests.api.realtime import socket_of

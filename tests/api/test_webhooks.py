@@ -18,7 +18,8 @@ from service.events.bus import MemoryBus
 from service.outgoing.client import OutgoingClient
 from service.store import Store
 from service.viewers.memory import MemoryViewers
-from service.wiring.domain import Conference, Ports, assembled
+from service.wiring.domain import Conference, assembled
+from service.wiring.ports import Ports
 from tests.api.conftest import MEETING_SIGNER, Api
 from tests.api.people import Person, new_user
 from tests.receiver import LOOPBACK, Received, Receiver, answer, answering, receiving

@@ -6,9 +6,9 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from service.api.inboxes.contract import ACCOUNT, CONTRACT
+from service.api.inboxes.contract import ACCOUNT
+from service.api.inboxes.declare import agent_operation, desk_of
 from service.api.inboxes.fields import Attributes, Boolean, Number, Picture, Text
-from service.api.inboxes.inboxes import TAG
 from service.api.inboxes.schemas import (
     ContactInbox,
     ContactPayload,
@@ -22,7 +22,7 @@ from service.domain.inboxes.access import Desk
 from service.domain.inboxes.contacts import ContactView
 from service.domain.inboxes.wire import Json, Wire, contact_inboxes, contact_object, slim_inbox, whole_inbox
 from service.http.fields import TEXT_PATTERN, HttpUrl
-from service.http.operation import Call, Nothing, Operation, Reply, operation
+from service.http.operation import Call, Nothing, Operation, Reply
 from service.http.schemas import without_defaults
 
 PATH = ACCOUNT + "/contacts"
@@ -90,28 +90,15 @@ class ContactsQuery(BaseModel):
 
 def operations(services: InboxServices) -> list[Operation]:
     """Return the operations of this resource."""
+    return [*_all_contacts(services), *_one_contact(services), *_belongings(services)]
 
-    async def values_of(call: Call[Any, Any], desk: Desk) -> dict[str, Any]:
-        """Return the values of the body. An uploaded picture becomes an address."""
-        values: dict[str, Any] = call.body.values()
-        if call.body.avatar is not None:
-            token = await services.pictures.keep(desk.account_id, call.body.avatar)
-            values["avatar_url"] = Wire(call.origin).file_url(token)
-        return values
 
-    @operation(
-        "POST",
-        PATH,
-        body=ContactBody,
-        answers={200: CreatedContact},
-        dialect=CONTRACT,
-        tag=TAG,
-        summary="Create a contact",
-    )
+def _all_contacts(services: InboxServices) -> list[Operation]:
+    @agent_operation("POST", PATH, CreatedContact, "Create a contact", body=ContactBody)
     async def create_contact(call: Call[Nothing, ContactBody]) -> Reply:
         """Create a contact and its session in an inbox. Use the `source_id` of the session to create conversations."""
-        desk = await services.access.enter(call.client, call.number("account_id"))
-        values = await values_of(call, desk)
+        desk = await desk_of(services, call)
+        values = await _values_of(services, call, desk)
         view, session = await services.contacts.create(desk, values, call.body.inbox_id, call.body.source_id)
         contact = contact_json(view)
         created: Json = {"source_id": None, "inbox": None}
@@ -119,32 +106,16 @@ def operations(services: InboxServices) -> list[Operation]:
             created = {"source_id": session[0].source_id, "inbox": whole_inbox(session[1])}
         return Reply(shaped(CreatedContact, {**contact, "payload": {"contact": contact, "contact_inbox": created}}))
 
-    @operation(
-        "GET",
-        PATH + "/search",
-        query=ContactSearchQuery,
-        answers={200: ContactSearch},
-        dialect=CONTRACT,
-        tag=TAG,
-        summary="Search contacts",
-    )
+    @agent_operation("GET", PATH + "/search", ContactSearch, "Search contacts", query=ContactSearchQuery)
     async def search_contacts(call: Call[ContactSearchQuery, Nothing]) -> Reply:
         """Return the contacts that contain the text, in any case of ASCII letters."""
-        desk = await services.access.enter(call.client, call.number("account_id"))
+        desk = await desk_of(services, call)
         return Reply(await _page(desk, call.query.q, call.query.page))
 
-    @operation(
-        "GET",
-        PATH,
-        query=ContactsQuery,
-        answers={200: ContactSearch},
-        dialect=CONTRACT,
-        tag=TAG,
-        summary="Contacts of the account",
-    )
+    @agent_operation("GET", PATH, ContactSearch, "Contacts of the account", query=ContactsQuery)
     async def list_contacts(call: Call[ContactsQuery, Nothing]) -> Reply:
         """Return a page of all contacts."""
-        desk = await services.access.enter(call.client, call.number("account_id"))
+        desk = await desk_of(services, call)
         return Reply(await _page(desk, "", call.query.page))
 
     async def _page(desk: Desk, text: str, page: int) -> BaseModel:
@@ -152,85 +123,64 @@ def operations(services: InboxServices) -> list[Operation]:
         listed = {"meta": {"count": count, "current_page": page}, "payload": [contact_json(each) for each in found]}
         return shaped(ContactSearch, listed)
 
-    @operation("GET", CONTACT, answers={200: ContactPayload}, dialect=CONTRACT, tag=TAG, summary="Retrieve a contact")
+    return [create_contact, search_contacts, list_contacts]
+
+
+def _one_contact(services: InboxServices) -> list[Operation]:
+    @agent_operation("GET", CONTACT, ContactPayload, "Retrieve a contact")
     async def get_contact(call: Call[Nothing, Nothing]) -> Reply:
         """Return a contact with its sessions."""
-        desk = await services.access.enter(call.client, call.number("account_id"))
+        desk = await desk_of(services, call)
         view = await services.contacts.get(desk, call.number("contact_id"))
         return Reply(shaped(ContactPayload, {"payload": contact_json(view)}))
 
     async def change(call: Call[Nothing, ContactEdit]) -> Reply:
-        desk = await services.access.enter(call.client, call.number("account_id"))
-        view = await services.contacts.change(desk, call.number("contact_id"), await values_of(call, desk))
+        desk = await desk_of(services, call)
+        view = await services.contacts.change(desk, call.number("contact_id"), await _values_of(services, call, desk))
         return Reply(shaped(ContactPayload, {"payload": contact_json(view)}))
 
-    @operation(
-        "PATCH",
-        CONTACT,
-        body=ContactEdit,
-        answers={200: ContactPayload},
-        dialect=CONTRACT,
-        tag=TAG,
-        summary="Change a contact",
-    )
+    @agent_operation("PATCH", CONTACT, ContactPayload, "Change a contact", body=ContactEdit)
     async def change_contact(call: Call[Nothing, ContactEdit]) -> Reply:
         """Change the members that are sent."""
         return await change(call)
 
-    @operation(
-        "PUT",
-        CONTACT,
-        body=ContactEdit,
-        answers={200: ContactPayload},
-        dialect=CONTRACT,
-        tag=TAG,
-        summary="Change a contact, as with PATCH",
-    )
+    @agent_operation("PUT", CONTACT, ContactPayload, "Change a contact, as with PATCH", body=ContactEdit)
     async def put_contact(call: Call[Nothing, ContactEdit]) -> Reply:
         """Change the members that are sent. It is the same as PATCH: clients use either."""
         return await change(call)
 
-    @operation(
-        "POST",
-        CONTACT + "/contact_inboxes",
-        body=ContactSessionBody,
-        answers={200: ContactInbox},
-        dialect=CONTRACT,
-        tag=TAG,
-        summary="Create a session of a contact",
+    return [get_contact, change_contact, put_contact]
+
+
+def _belongings(services: InboxServices) -> list[Operation]:
+    @agent_operation(
+        "POST", CONTACT + "/contact_inboxes", ContactInbox, "Create a session of a contact", body=ContactSessionBody
     )
     async def create_contact_inbox(call: Call[Nothing, ContactSessionBody]) -> Reply:
         """Create a further session. Clients use it when a contact exists already."""
-        desk = await services.access.enter(call.client, call.number("account_id"))
+        desk = await desk_of(services, call)
         body, contact_id = call.body, call.number("contact_id")
         session, inbox = await services.contacts.add_session(desk, contact_id, body.inbox_id, body.source_id)
         return Reply(shaped(ContactInbox, {"source_id": session.source_id, "inbox": slim_inbox(inbox)}))
 
-    @operation(
-        "GET",
-        CONTACT + "/conversations",
-        answers={200: ConversationPayload},
-        dialect=CONTRACT,
-        tag=TAG,
-        summary="Conversations of a contact",
-    )
+    @agent_operation("GET", CONTACT + "/conversations", ConversationPayload, "Conversations of a contact")
     async def list_contact_conversations(call: Call[Nothing, Nothing]) -> Reply:
         """Return the contact's latest conversations."""
-        desk = await services.access.enter(call.client, call.number("account_id"))
+        desk = await desk_of(services, call)
         found = await services.conversations.list(desk, contact_id=call.number("contact_id"))
         wire = Wire(call.origin)
         return Reply(shaped(ConversationPayload, {"payload": [wire.conversation(each) for each in found]}))
 
-    return [
-        create_contact,
-        search_contacts,
-        list_contacts,
-        get_contact,
-        change_contact,
-        put_contact,
-        create_contact_inbox,
-        list_contact_conversations,
-    ]
+    return [create_contact_inbox, list_contact_conversations]
+
+
+async def _values_of(services: InboxServices, call: Call[Any, Any], desk: Desk) -> dict[str, Any]:
+    """Return the values of the body. An uploaded picture becomes an address."""
+    values: dict[str, Any] = call.body.values()
+    if call.body.avatar is not None:
+        token = await services.pictures.keep(desk.account_id, call.body.avatar)
+        values["avatar_url"] = Wire(call.origin).file_url(token)
+    return values
 
 
 def contact_json(view: ContactView) -> Json:

@@ -7,9 +7,9 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from service.api.inboxes.contract import ACCOUNT, CONTRACT
+from service.api.inboxes.contract import ACCOUNT
+from service.api.inboxes.declare import agent_operation, desk_of
 from service.api.inboxes.fields import Attributes, Boolean, Number, Seconds, Text
-from service.api.inboxes.inboxes import TAG
 from service.api.inboxes.messages import InboxMessageBody
 from service.api.inboxes.schemas import (
     ConversationAnswer,
@@ -20,10 +20,10 @@ from service.api.inboxes.schemas import (
 )
 from service.api.inboxes.services import InboxServices
 from service.domain.inboxes.conversations import NewConversation
-from service.domain.inboxes.entities import ConversationStatus
+from service.domain.inboxes.entities import Conversation, ConversationStatus
 from service.domain.inboxes.rules import choice
 from service.domain.inboxes.wire import Wire, seconds_or_none
-from service.http.operation import Call, Nothing, Operation, Reply, operation
+from service.http.operation import Call, Nothing, Operation, Reply
 
 PATH = ACCOUNT + "/conversations"
 CONVERSATION = PATH + "/{conversation_id}"
@@ -82,34 +82,21 @@ class ConversationsQuery(BaseModel):
 
 def operations(services: InboxServices) -> list[Operation]:
     """Return the operations of this resource."""
+    return [*_conversations(services), *_state(services)]
 
-    @operation(
-        "POST",
-        PATH,
-        body=ConversationBody,
-        answers={200: ConversationAnswer},
-        dialect=CONTRACT,
-        tag=TAG,
-        summary="Create a conversation",
-    )
+
+def _conversations(services: InboxServices) -> list[Operation]:
+    @agent_operation("POST", PATH, ConversationAnswer, "Create a conversation", body=ConversationBody)
     async def create_conversation(call: Call[Nothing, ConversationBody]) -> Reply:
         """Create a conversation of a session: by its `source_id`, or by inbox and contact. Its id counts within the account."""
-        desk = await services.access.enter(call.client, call.number("account_id"), bots=True)
+        desk = await desk_of(services, call, bots=True)
         view = await services.conversations.create(desk, call.body.new())
         return Reply(shaped(ConversationAnswer, Wire(call.origin).conversation(view)))
 
-    @operation(
-        "GET",
-        PATH,
-        query=ConversationsQuery,
-        answers={200: ConversationList},
-        dialect=CONTRACT,
-        tag=TAG,
-        summary="Conversations of the account",
-    )
+    @agent_operation("GET", PATH, ConversationList, "Conversations of the account", query=ConversationsQuery)
     async def list_conversations(call: Call[ConversationsQuery, Nothing]) -> Reply:
         """Return a page of conversations, the one with the latest activity first."""
-        desk = await services.access.enter(call.client, call.number("account_id"))
+        desk = await desk_of(services, call)
         wanted, query = Wire(call.origin), call.query
         statuses = None if query.status == "all" else [query.status]
         found = await services.conversations.list(desk, inbox_id=query.inbox_id, statuses=statuses, page=query.page)
@@ -123,98 +110,68 @@ def operations(services: InboxServices) -> list[Operation]:
         listed = {"meta": counts, "payload": [wanted.conversation(each) for each in found]}
         return Reply(shaped(ConversationList, {"data": listed}))
 
-    @operation(
-        "GET",
-        CONVERSATION,
-        answers={200: ConversationAnswer},
-        dialect=CONTRACT,
-        tag=TAG,
-        summary="Retrieve a conversation",
-    )
+    @agent_operation("GET", CONVERSATION, ConversationAnswer, "Retrieve a conversation")
     async def get_conversation(call: Call[Nothing, Nothing]) -> Reply:
         """Return a conversation with its last message."""
-        desk = await services.access.enter(call.client, call.number("account_id"))
+        desk = await desk_of(services, call)
         view = await services.conversations.get(desk, call.number("conversation_id"))
         return Reply(shaped(ConversationAnswer, Wire(call.origin).conversation(view)))
 
-    @operation(
-        "POST",
-        CONVERSATION + "/toggle_status",
-        body=StatusBody,
-        answers={200: StatusChanged},
-        dialect=CONTRACT,
-        tag=TAG,
-        summary="Change the status of a conversation",
+    return [create_conversation, list_conversations, get_conversation]
+
+
+def _state(services: InboxServices) -> list[Operation]:
+    @agent_operation(
+        "POST", CONVERSATION + "/toggle_status", StatusChanged, "Change the status of a conversation", body=StatusBody
     )
     async def toggle_status(call: Call[Nothing, StatusBody]) -> Reply:
         """Set the status, or switch between open and resolved. An incoming message opens a resolved conversation again."""
-        desk = await services.access.enter(call.client, call.number("account_id"), bots=True)
+        desk = await desk_of(services, call, bots=True)
         status = None if not call.body.status else choice(ConversationStatus, call.body.status, "status")
         until, number = _moment(call.body.snoozed_until), call.number("conversation_id")
         changed = await services.conversations.set_status(desk, number, status, until)
-        payload = {
-            "success": True,
-            "conversation_id": changed.number,
-            "current_status": changed.status.value,
-            "snoozed_until": seconds_or_none(changed.snoozed_until),
-        }
-        return Reply(shaped(StatusChanged, {"meta": {}, "payload": payload}))
+        return Reply(_status_changed(changed))
 
-    @operation(
-        "POST",
-        CONVERSATION + "/toggle_typing_status",
-        body=TypingBody,
-        answers={200: None},
-        dialect=CONTRACT,
-        tag=TAG,
-        summary="Show that the agent types",
-    )
+    @agent_operation("POST", CONVERSATION + "/toggle_typing_status", None, "Show that the agent types", body=TypingBody)
     async def toggle_typing_status(call: Call[Nothing, TypingBody]) -> Reply:
         """Send the webhook event conversation_typing_on or conversation_typing_off."""
-        desk = await services.access.enter(call.client, call.number("account_id"))
+        desk = await desk_of(services, call)
         on = call.body.typing_status == "on"
         await services.conversations.typing(desk, call.number("conversation_id"), on=on, private=call.body.is_private)
         return Reply(None)
 
-    @operation(
-        "POST",
-        CONVERSATION + "/update_last_seen",
-        answers={200: ConversationAnswer},
-        dialect=CONTRACT,
-        tag=TAG,
-        summary="Mark a conversation as read",
-    )
+    @agent_operation("POST", CONVERSATION + "/update_last_seen", ConversationAnswer, "Mark a conversation as read")
     async def update_last_seen(call: Call[Nothing, Nothing]) -> Reply:
         """Set `agent_last_seen_at`. The unread count starts again from there."""
-        desk = await services.access.enter(call.client, call.number("account_id"))
+        desk = await desk_of(services, call)
         view = await services.conversations.seen(desk, call.number("conversation_id"))
         return Reply(shaped(ConversationAnswer, Wire(call.origin).conversation(view)))
 
-    @operation(
+    @agent_operation(
         "POST",
         CONVERSATION + "/custom_attributes",
+        CustomAttributes,
+        "Replace the custom attributes of a conversation",
         body=AttributesBody,
-        answers={200: CustomAttributes},
-        dialect=CONTRACT,
-        tag=TAG,
-        summary="Replace the custom attributes of a conversation",
     )
     async def set_custom_attributes(call: Call[Nothing, AttributesBody]) -> Reply:
         """Replace the custom attributes."""
-        desk = await services.access.enter(call.client, call.number("account_id"), bots=True)
+        desk = await desk_of(services, call, bots=True)
         given = call.body.custom_attributes
         changed = await services.conversations.set_attributes(desk, call.number("conversation_id"), given)
         return Reply(CustomAttributes(custom_attributes=dict(changed.custom_attributes)))
 
-    return [
-        create_conversation,
-        list_conversations,
-        get_conversation,
-        toggle_status,
-        toggle_typing_status,
-        update_last_seen,
-        set_custom_attributes,
-    ]
+    return [toggle_status, toggle_typing_status, update_last_seen, set_custom_attributes]
+
+
+def _status_changed(changed: Conversation) -> BaseModel:
+    payload = {
+        "success": True,
+        "conversation_id": changed.number,
+        "current_status": changed.status.value,
+        "snoozed_until": seconds_or_none(changed.snoozed_until),
+    }
+    return shaped(StatusChanged, {"meta": {}, "payload": payload})
 
 
 def _moment(seconds: int | None) -> datetime | None:

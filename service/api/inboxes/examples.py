@@ -9,7 +9,16 @@ from uuid import UUID
 
 from pydantic import BaseModel
 
-from service.api.inboxes import contacts, conversations, inboxes, messages, public, schemas
+from service.api.inboxes import (
+    contacts,
+    conversations,
+    inbox_schemas,
+    inboxes,
+    messages,
+    public,
+    public_schemas,
+    schemas,
+)
 from service.domain.inboxes.entities import (
     API_CHANNEL,
     Account,
@@ -120,7 +129,7 @@ _BODIES: Mapping[type[BaseModel], Any] = {
 }
 
 _ANSWERS: Mapping[type[BaseModel], Any] = {
-    schemas.ProfileAnswer: {
+    inbox_schemas.ProfileAnswer: {
         "access_token": "an-example-and-no-secret",
         "account_id": 1,
         "accounts": [{"id": 1, "name": "Acme", "role": "administrator"}],
@@ -133,8 +142,8 @@ _ANSWERS: Mapping[type[BaseModel], Any] = {
         "role": "administrator",
         "type": None,
     },
-    schemas.InboxAnswer: inboxes.inbox_answer(_INBOX).model_dump(mode="json"),
-    schemas.InboxList: {"payload": [inboxes.inbox_answer(_INBOX).model_dump(mode="json")]},
+    inbox_schemas.InboxAnswer: inboxes.inbox_answer(_INBOX).model_dump(mode="json"),
+    inbox_schemas.InboxList: {"payload": [inboxes.inbox_answer(_INBOX).model_dump(mode="json")]},
     schemas.CreatedContact: {**_CONTACT_ANSWER, "payload": _CREATED},
     schemas.ContactPayload: {"payload": _CONTACT_ANSWER},
     schemas.ContactSearch: {"meta": {"count": 1, "current_page": 1}, "payload": [_CONTACT_ANSWER]},
@@ -163,7 +172,7 @@ _ANSWERS: Mapping[type[BaseModel], Any] = {
         },
         "payload": [_PUBLIC_MESSAGE],
     },
-    schemas.PublicInbox: {
+    public_schemas.PublicInbox: {
         "identifier": _IDENTIFIER,
         "identity_validation_enabled": False,
         "name": "WhatsApp",
@@ -174,18 +183,18 @@ _ANSWERS: Mapping[type[BaseModel], Any] = {
         "greeting_enabled": False,
         "greeting_message": None,
     },
-    schemas.PublicContact: _PUBLIC_CONTACT,
-    schemas.ChangedPublicContact: {
+    public_schemas.PublicContact: _PUBLIC_CONTACT,
+    public_schemas.ChangedPublicContact: {
         **contact_object(_CONTACT),
         **_PUBLIC_CONTACT,
         "account_id": 1,
         "created_at": "2026-11-28T14:05:12.000Z",
         "updated_at": "2026-11-28T14:05:12.000Z",
     },
-    schemas.PublicConversationAnswer: _PUBLIC_CONVERSATION,
-    schemas.PublicConversationList: [_PUBLIC_CONVERSATION],
-    schemas.PublicMessage: _PUBLIC_MESSAGE,
-    schemas.PublicMessageList: [_PUBLIC_MESSAGE],
+    public_schemas.PublicConversationAnswer: _PUBLIC_CONVERSATION,
+    public_schemas.PublicConversationList: [_PUBLIC_CONVERSATION],
+    public_schemas.PublicMessage: _PUBLIC_MESSAGE,
+    public_schemas.PublicMessageList: [_PUBLIC_MESSAGE],
 }
 
 INBOX_EXAMPLES: Mapping[type[BaseModel], Any] = {

@@ -6,19 +6,19 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 
-from service.api.inboxes.contract import ACCOUNT, CONTRACT, TOKEN_HEADERS
+from service.api.inboxes.contract import ACCOUNT, TOKEN_HEADERS
+from service.api.inboxes.declare import agent_operation, desk_of
 from service.api.inboxes.fields import Attributes, Boolean, Text
-from service.api.inboxes.schemas import AccountAnswer, InboxAnswer, InboxList, ProfileAnswer
+from service.api.inboxes.inbox_schemas import AccountAnswer, InboxAnswer, InboxList, ProfileAnswer
 from service.api.inboxes.services import InboxServices
 from service.domain.inboxes.access import Desk
 from service.domain.inboxes.entities import Inbox
 from service.domain.inboxes.inboxes import MAX_WEBHOOK_ATTEMPTS
 from service.domain.inboxes.rules import MAX_WEBHOOK_URL
 from service.http.fields import URL_PATTERN, Id
-from service.http.operation import Call, Nothing, Operation, Reply, operation
+from service.http.operation import Call, Nothing, Operation, Reply
 from service.http.schemas import without_defaults
 
-TAG = "API channel"
 PATH = ACCOUNT + "/inboxes"
 INBOX = PATH + "/{inbox_id}"
 
@@ -80,40 +80,34 @@ class InboxEdit(InboxChanges):
 def operations(services: InboxServices) -> list[Operation]:
     """Return the operations of these resources."""
 
-    @operation(
-        "GET", "/api/v1/profile", answers={200: ProfileAnswer}, dialect=CONTRACT, tag=TAG, summary="The token's profile"
-    )
+    @agent_operation("GET", "/api/v1/profile", ProfileAnswer, "The token's profile")
     async def get_profile(call: Call[Nothing, Nothing]) -> Reply:
         """Return the user of the token, with the id of the account that the other paths need."""
         given = next((call.request.headers[name] for name in TOKEN_HEADERS if name in call.request.headers), "")
         return Reply(_profile(await services.access.own(call.client), given))
 
-    @operation("GET", PATH, answers={200: InboxList}, dialect=CONTRACT, tag=TAG, summary="Inboxes of the account")
+    @agent_operation("GET", PATH, InboxList, "Inboxes of the account")
     async def list_inboxes(call: Call[Nothing, Nothing]) -> Reply:
         """Return all inboxes. Administrators (managers of the organization, and its own tokens) see their secrets."""
-        desk = await services.access.enter(call.client, call.number("account_id"))
+        desk = await desk_of(services, call)
         return Reply(InboxList(payload=[inbox_answer(each, desk) for each in await services.inboxes.list(desk)]))
 
-    @operation(
-        "POST", PATH, body=InboxBody, answers={200: InboxAnswer}, dialect=CONTRACT, tag=TAG, summary="Create an inbox"
-    )
+    @agent_operation("POST", PATH, InboxAnswer, "Create an inbox", body=InboxBody)
     async def create_inbox(call: Call[Nothing, InboxBody]) -> Reply:
         """Create an inbox of the API channel. Its events are sent to `webhook_url`. Requires an administrator."""
-        desk = await services.access.enter(call.client, call.number("account_id"))
+        desk = await desk_of(services, call)
         return Reply(inbox_answer(await services.inboxes.create(desk, call.body.values()), desk))
 
-    @operation("GET", INBOX, answers={200: InboxAnswer}, dialect=CONTRACT, tag=TAG, summary="Retrieve an inbox")
+    @agent_operation("GET", INBOX, InboxAnswer, "Retrieve an inbox")
     async def get_inbox(call: Call[Nothing, Nothing]) -> Reply:
         """Return an inbox. Administrators see its secrets."""
-        desk = await services.access.enter(call.client, call.number("account_id"))
+        desk = await desk_of(services, call)
         return Reply(inbox_answer(await services.inboxes.get(desk, call.number("inbox_id")), desk))
 
-    @operation(
-        "PATCH", INBOX, body=InboxEdit, answers={200: InboxAnswer}, dialect=CONTRACT, tag=TAG, summary="Change an inbox"
-    )
+    @agent_operation("PATCH", INBOX, InboxAnswer, "Change an inbox", body=InboxEdit)
     async def change_inbox(call: Call[Nothing, InboxEdit]) -> Reply:
         """Change the members that are sent. Requires an administrator."""
-        desk = await services.access.enter(call.client, call.number("account_id"))
+        desk = await desk_of(services, call)
         return Reply(
             inbox_answer(await services.inboxes.change(desk, call.number("inbox_id"), call.body.values()), desk)
         )

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
-from service.api.inboxes.contract import CONTRACT, PUBLIC
+from service.api.inboxes.contract import PUBLIC
+from service.api.inboxes.declare import public_operation
 from service.api.inboxes.fields import Attributes, Files, Text
-from service.api.inboxes.schemas import (
+from service.api.inboxes.public_schemas import (
     ChangedPublicContact,
     PublicContact,
     PublicConversationAnswer,
@@ -17,16 +17,15 @@ from service.api.inboxes.schemas import (
     PublicInbox,
     PublicMessage,
     PublicMessageList,
-    shaped,
 )
+from service.api.inboxes.schemas import shaped
 from service.api.inboxes.services import InboxServices
-from service.domain.inboxes.entities import Contact, ContactSession
+from service.domain.inboxes.entities import Contact, ContactSession, Inbox
 from service.domain.inboxes.public import Proof, PublicConversation
 from service.domain.inboxes.wire import Json, Wire, contact_object, iso, seconds
 from service.http.fields import TEXT_PATTERN, HttpUrl
-from service.http.operation import Call, Nothing, Operation, Reply, operation
+from service.http.operation import Call, Nothing, Operation, Reply
 
-TAG = "API channel: contacts' apps"
 CONTACT = PUBLIC + "/contacts/{contact_identifier}"
 CONVERSATIONS = CONTACT + "/conversations"
 CONVERSATION = CONVERSATIONS + "/{conversation_id}"
@@ -94,50 +93,23 @@ class BeforeQuery(BaseModel):
 
 def operations(services: InboxServices) -> list[Operation]:
     """Return the operations of the public client API."""
+    return [*_contacts(services), *_conversations(services), *_notices(services), *_messages(services)]
 
-    def where(call: Call[Any, Any]) -> tuple[str, str]:
-        return call.text("inbox_identifier"), call.text("contact_identifier")
 
-    def declared(
-        method: str,
-        path: str,
-        answer: type[BaseModel] | None,
-        summary: str,
-        *,
-        query: type[BaseModel] = Nothing,
-        body: type[BaseModel] = Nothing,
-    ) -> Callable[[Callable[[Call[Any, Any]], Awaitable[Reply]]], Operation]:
-        async def admit(call: Call[Any, Any]) -> None:
-            """Check the address and, before a body is read, the inbox: a body costs more than both."""
-            services.limit.check(call)
-            if body is not Nothing:
-                await services.public.inbox(call.text("inbox_identifier"))
-
-        return operation(
-            method, path, answers={200: answer}, query=query, body=body, public=True, dialect=CONTRACT, admit=admit,
-            tag=TAG, summary=summary,
-        )  # fmt: skip
-
-    @declared("GET", PUBLIC, PublicInbox, "The inbox of an app")
+def _contacts(services: InboxServices) -> list[Operation]:
+    @public_operation(services, "GET", PUBLIC, PublicInbox, "The inbox of an app")
     async def get_public_inbox(call: Call[Nothing, Nothing]) -> Reply:
         """Return what an app shows of the inbox."""
         inbox = await services.public.inbox(call.text("inbox_identifier"))
-        return Reply(
-            PublicInbox(
-                identifier=inbox.identifier,
-                identity_validation_enabled=inbox.hmac_mandatory,
-                name=inbox.name,
-                timezone=inbox.timezone,
-                working_hours=[],
-                working_hours_enabled=False,
-                csat_survey_enabled=False,
-                greeting_enabled=inbox.greeting_enabled,
-                greeting_message=inbox.greeting_message,
-            )
-        )
+        return Reply(_inbox(inbox))
 
-    @declared(
-        "POST", PUBLIC + "/contacts", PublicContact, "Create or find the contact of an app", body=PublicContactBody
+    @public_operation(
+        services,
+        "POST",
+        PUBLIC + "/contacts",
+        PublicContact,
+        "Create or find the contact of an app",
+        body=PublicContactBody,
     )
     async def create_public_contact(call: Call[Nothing, PublicContactBody]) -> Reply:
         """Return a session. Its `source_id` is the app's only credential: keep it secret."""
@@ -147,16 +119,18 @@ def operations(services: InboxServices) -> list[Operation]:
         )
         return Reply(shaped(PublicContact, _contact(*found)))
 
-    @declared("GET", CONTACT, PublicContact, "Retrieve the contact of an app", query=ProofQuery)
+    @public_operation(services, "GET", CONTACT, PublicContact, "Retrieve the contact of an app", query=ProofQuery)
     async def get_public_contact(call: Call[ProofQuery, Nothing]) -> Reply:
         """Return the contact of a session."""
         proof = Proof(call.query.identifier, call.query.identifier_hash)
-        return Reply(shaped(PublicContact, _contact(*await services.public.contact(*where(call), proof))))
+        return Reply(shaped(PublicContact, _contact(*await services.public.contact(*_where(call), proof))))
 
-    @declared("PATCH", CONTACT, ChangedPublicContact, "Change the contact of an app", body=PublicContactEdit)
+    @public_operation(
+        services, "PATCH", CONTACT, ChangedPublicContact, "Change the contact of an app", body=PublicContactEdit
+    )
     async def change_public_contact(call: Call[Nothing, PublicContactEdit]) -> Reply:
         """Change the values that are sent. A valid `identifier_hash` marks the session as verified."""
-        session, contact = await services.public.change_contact(*where(call), call.body.values(), call.body.proof())
+        session, contact = await services.public.change_contact(*_where(call), call.body.values(), call.body.proof())
         row = {
             **contact_object(contact),
             "account_id": contact.account_id,
@@ -165,59 +139,86 @@ def operations(services: InboxServices) -> list[Operation]:
         }
         return Reply(shaped(ChangedPublicContact, {**row, **_contact(session, contact)}))
 
-    @declared("POST", CONVERSATIONS, PublicConversationAnswer, "Begin a conversation", body=PublicConversationBody)
+    return [get_public_inbox, create_public_contact, get_public_contact, change_public_contact]
+
+
+def _conversations(services: InboxServices) -> list[Operation]:
+    @public_operation(
+        services, "POST", CONVERSATIONS, PublicConversationAnswer, "Begin a conversation", body=PublicConversationBody
+    )
     async def create_public_conversation(call: Call[Nothing, PublicConversationBody]) -> Reply:
         """Create a conversation of the session."""
-        begun = await services.public.begin(*where(call), call.body.custom_attributes or {})
+        begun = await services.public.begin(*_where(call), call.body.custom_attributes or {})
         return Reply(shaped(PublicConversationAnswer, _conversation(call, begun)))
 
-    @declared("GET", CONVERSATIONS, PublicConversationList, "Conversations of the app's contact")
+    @public_operation(services, "GET", CONVERSATIONS, PublicConversationList, "Conversations of the app's contact")
     async def list_public_conversations(call: Call[Nothing, Nothing]) -> Reply:
         """Return the conversations of the session. A verified session sees all conversations of its contact."""
-        found = await services.public.conversations(*where(call))
+        found = await services.public.conversations(*_where(call))
         return Reply(shaped(PublicConversationList, [_conversation(call, each) for each in found]))
 
-    @declared("GET", CONVERSATION, PublicConversationAnswer, "Retrieve a conversation of the app's contact")
+    @public_operation(
+        services, "GET", CONVERSATION, PublicConversationAnswer, "Retrieve a conversation of the app's contact"
+    )
     async def get_public_conversation(call: Call[Nothing, Nothing]) -> Reply:
         """Return a conversation with its latest messages."""
-        found = await services.public.conversation(*where(call), call.number("conversation_id"))
+        found = await services.public.conversation(*_where(call), call.number("conversation_id"))
         return Reply(shaped(PublicConversationAnswer, _conversation(call, found)))
 
-    @declared("POST", CONVERSATION + "/toggle_status", PublicConversationAnswer, "Resolve a conversation")
+    @public_operation(
+        services, "POST", CONVERSATION + "/toggle_status", PublicConversationAnswer, "Resolve a conversation"
+    )
     async def resolve_public_conversation(call: Call[Nothing, Nothing]) -> Reply:
         """Resolve the conversation. It is never opened again like this: a message does that."""
-        found = await services.public.resolve(*where(call), call.number("conversation_id"))
+        found = await services.public.resolve(*_where(call), call.number("conversation_id"))
         return Reply(shaped(PublicConversationAnswer, _conversation(call, found)))
 
-    @declared("POST", CONVERSATION + "/toggle_typing", None, "Show that the contact types", body=PublicTypingBody)
+    return [create_public_conversation, list_public_conversations, get_public_conversation, resolve_public_conversation]
+
+
+def _notices(services: InboxServices) -> list[Operation]:
+    @public_operation(
+        services, "POST", CONVERSATION + "/toggle_typing", None, "Show that the contact types", body=PublicTypingBody
+    )
     async def toggle_public_typing(call: Call[Nothing, PublicTypingBody]) -> Reply:
         """Send the webhook event conversation_typing_on or conversation_typing_off."""
-        await services.public.typing(*where(call), call.number("conversation_id"), on=call.body.typing_status == "on")
+        await services.public.typing(*_where(call), call.number("conversation_id"), on=call.body.typing_status == "on")
         return Reply(None)
 
-    @declared("POST", CONVERSATION + "/update_last_seen", None, "Note that the contact has read a conversation")
+    @public_operation(
+        services, "POST", CONVERSATION + "/update_last_seen", None, "Note that the contact has read a conversation"
+    )
     async def update_public_last_seen(call: Call[Nothing, Nothing]) -> Reply:
         """Set `contact_last_seen_at`."""
-        await services.public.seen(*where(call), call.number("conversation_id"))
+        await services.public.seen(*_where(call), call.number("conversation_id"))
         return Reply(None)
 
-    @declared("POST", MESSAGES, PublicMessage, "Send a message of the contact", body=PublicMessageBody)
+    return [toggle_public_typing, update_public_last_seen]
+
+
+def _messages(services: InboxServices) -> list[Operation]:
+    @public_operation(
+        services, "POST", MESSAGES, PublicMessage, "Send a message of the contact", body=PublicMessageBody
+    )
     async def create_public_message(call: Call[Nothing, PublicMessageBody]) -> Reply:
         """Post a message, which is always incoming."""
         body = call.body
         sent = await services.public.send(
-            *where(call), call.number("conversation_id"), body.content, body.attachments or ()
+            *_where(call), call.number("conversation_id"), body.content, body.attachments or ()
         )
         return Reply(shaped(PublicMessage, Wire(call.origin).message(sent, body.echo_id)))
 
-    @declared("GET", MESSAGES, PublicMessageList, "Messages that the contact may see", query=BeforeQuery)
+    @public_operation(
+        services, "GET", MESSAGES, PublicMessageList, "Messages that the contact may see", query=BeforeQuery
+    )
     async def list_public_messages(call: Call[BeforeQuery, Nothing]) -> Reply:
         """Return the latest 20 messages in ascending order, without private ones."""
-        sent = await services.public.messages(*where(call), call.number("conversation_id"), call.query.before)
+        sent = await services.public.messages(*_where(call), call.number("conversation_id"), call.query.before)
         wire = Wire(call.origin)
         return Reply(shaped(PublicMessageList, [wire.message(each) for each in sent]))
 
-    @declared(
+    @public_operation(
+        services,
         "PATCH",
         MESSAGES + "/{message_id}",
         PublicMessage,
@@ -227,24 +228,28 @@ def operations(services: InboxServices) -> list[Operation]:
     async def submit_public_message(call: Call[Nothing, SubmittedBody]) -> Reply:
         """Store the values that the contact has submitted. A survey that is older than 14 days is refused."""
         number, message_id = call.number("conversation_id"), call.number("message_id")
-        sent = await services.public.submit(*where(call), number, message_id, call.body.submitted_values)
+        sent = await services.public.submit(*_where(call), number, message_id, call.body.submitted_values)
         return Reply(shaped(PublicMessage, Wire(call.origin).message(sent)))
 
-    return [
-        get_public_inbox,
-        create_public_contact,
-        get_public_contact,
-        change_public_contact,
-        create_public_conversation,
-        list_public_conversations,
-        get_public_conversation,
-        resolve_public_conversation,
-        toggle_public_typing,
-        update_public_last_seen,
-        create_public_message,
-        list_public_messages,
-        submit_public_message,
-    ]
+    return [create_public_message, list_public_messages, submit_public_message]
+
+
+def _where(call: Call[Any, Any]) -> tuple[str, str]:
+    return call.text("inbox_identifier"), call.text("contact_identifier")
+
+
+def _inbox(inbox: Inbox) -> PublicInbox:
+    return PublicInbox(
+        identifier=inbox.identifier,
+        identity_validation_enabled=inbox.hmac_mandatory,
+        name=inbox.name,
+        timezone=inbox.timezone,
+        working_hours=[],
+        working_hours_enabled=False,
+        csat_survey_enabled=False,
+        greeting_enabled=inbox.greeting_enabled,
+        greeting_message=inbox.greeting_message,
+    )
 
 
 def _contact(session: ContactSession, contact: Contact) -> Json:
