@@ -15,11 +15,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from providers.base import InputNotFound, InputUid, Provider, Spawn
-from service.domain.errors import Unavailable
+from service.domain.errors import Unavailable, provider_errors
 from service.domain.events.ports import Transactions
 from service.domain.health.changes import FindingBegan, FindingEnded
 from service.domain.health.diagnostics import HealthFinding, findings
-from service.domain.provider_errors import provider_errors
 from service.domain.streams.place import place
 from service.domain.streams.ports import StreamTransaction
 from service.domain.streams.session import SessionStore

@@ -21,9 +21,8 @@ from providers.base import InputNotFound, InputState, InputUid, Provider, Provid
 from service.clock import Clock
 from service.domain.audience.viewer_window import ViewerCount, ViewerWindow
 from service.domain.entities import LiveSummary
-from service.domain.errors import DomainError, NotFound, Unavailable
+from service.domain.errors import DomainError, NotFound, Unavailable, provider_errors
 from service.domain.identifiers import read_uuid
-from service.domain.provider_errors import provider_errors
 from service.domain.status.ports import StreamLookup
 from service.domain.status.refresh_schedule import RefreshSchedule
 from service.domain.status.stream_status import (

@@ -33,9 +33,8 @@ from providers.base import (
     Spawn,
 )
 from service.clock import Clock
-from service.domain.errors import Unavailable
+from service.domain.errors import Unavailable, provider_errors
 from service.domain.events.ports import Transactions
-from service.domain.provider_errors import provider_errors
 from service.domain.status.stream_status import never_streamed, status_of
 from service.domain.streams.changes import BroadcastReported, RecordingAdded
 from service.domain.streams.place import place

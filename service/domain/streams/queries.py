@@ -21,9 +21,8 @@ from providers.base import (
 )
 from service.domain.access.accounts import Identity
 from service.domain.entities import Channel, ListedStream, LiveSummary, OwnedStream
-from service.domain.errors import NotFound
+from service.domain.errors import NotFound, provider_errors
 from service.domain.paging import Page, PageAnchor, PageRequest, cut
-from service.domain.provider_errors import provider_errors
 from service.domain.status.ports import StateView
 from service.domain.streams.ports import ClaimStore
 from service.domain.streams.recording_details import ListedRecording, RecordingStore, listed

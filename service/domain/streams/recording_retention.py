@@ -15,8 +15,7 @@ import structlog
 
 from providers.base import KeptRecording, Provider, Spawn
 from service.clock import Clock
-from service.domain.errors import NotFound, Unavailable
-from service.domain.provider_errors import provider_errors
+from service.domain.errors import NotFound, Unavailable, provider_errors
 from service.domain.streams.recording_details import RecordingStore
 from service.domain.streams.recordings import Recordings
 from service.domain.streams.session import SessionStore

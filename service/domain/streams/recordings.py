@@ -22,9 +22,8 @@ from service.domain.access.accounts import Identity
 from service.domain.access.ports import EntryStore
 from service.domain.access.rules import only_admin_or_organization
 from service.domain.conversation.ports import ChannelListener
-from service.domain.errors import Forbidden, Invalid, NotFound, Unavailable
+from service.domain.errors import Forbidden, Invalid, NotFound, Unavailable, provider_errors
 from service.domain.events.ports import Transactions
-from service.domain.provider_errors import provider_errors
 from service.domain.streams.changes import RecordingChanged, RecordingRemoved
 from service.domain.streams.place import place
 from service.domain.streams.ports import StreamTransaction

@@ -31,9 +31,8 @@ from providers.health import InputHealth
 from service.clock import Clock
 from service.domain.conversation.ports import ChannelListener, ChannelStore
 from service.domain.entities import Channel, ClaimedInput
-from service.domain.errors import DomainError, NotFound, Unavailable
+from service.domain.errors import DomainError, NotFound, Unavailable, provider_errors
 from service.domain.events.ports import Transactions
-from service.domain.provider_errors import provider_errors
 from service.domain.status.ports import StreamRef
 from service.domain.streams.changes import StreamAdded, StreamRemoved
 from service.domain.streams.input_changes import CHANGES_TAKE, InputChanges, different_options
