@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from providers.base import LiveInput, Playback, Recording
-from providers.local.live.admission import APP
-from providers.local.ports import StoredInput
+from providers.local.ports.inputs import StoredInput
+from providers.local.ports.publishing import APP
 from providers.local.storage.recordings import StoredRecording
 
 

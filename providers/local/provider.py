@@ -38,7 +38,6 @@ from providers.local.addresses import Addresses
 from providers.local.config import LocalConfig
 from providers.local.ingest.server import IngestServer
 from providers.local.library import Library
-from providers.local.live.refusals import Refusal
 from providers.local.live.registry import BroadcastRegistry
 from providers.local.live.transcoding import Transcoding
 from providers.local.media_store import MediaStore
@@ -46,7 +45,8 @@ from providers.local.metrics import local_metrics
 from providers.local.ownership.keeper import ClaimKeeper, NodeName
 from providers.local.ownership.memory import MemoryOwnership
 from providers.local.ownership.port import Ownership
-from providers.local.ports import InputStore, StoredInput
+from providers.local.ports.inputs import InputStore, StoredInput
+from providers.local.ports.refusals import Refusal
 from providers.local.recording_rows import MemoryRecordingRows, RecordingBook, RecordingRows
 from providers.local.storage.errors import StorageError, StorageFull
 from providers.local.storage.storage import Storage

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, RowMapping, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from providers.base import InputGone, InputOptions, InputUid
-from providers.local.ports import StoredInput, key_digest
+from providers.local.ports.inputs import StoredInput, key_digest
 from service.store.connections import Connections
 from service.store.options import options_from, options_row
 from service.store.statements import insert_new
@@ -18,7 +18,7 @@ from service.store.tables import local_inputs
 
 
 class StoredInputs:
-    """Implements `providers.local.ports.InputStore`. The row of a deleted input keeps its request_id, without its key."""
+    """Implements `providers.local.ports.inputs.InputStore`. The row of a deleted input keeps its request_id, without its key."""
 
     def __init__(self, database: Connections) -> None:
         self._database = database

@@ -11,7 +11,7 @@ from pathlib import Path
 from providers.base import LiveInput, Phase, Provider
 from providers.local.config import LocalConfig
 from providers.local.flv.tag import TagKind
-from providers.local.ports import MemoryInputStore
+from providers.local.ports.inputs import MemoryInputStore
 from providers.local.provider import LocalProvider
 from providers.local.tls import context as tls
 from providers.local.tls.authority import ensure_local_certificate

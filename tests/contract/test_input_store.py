@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 
 from providers.base import InputGone, InputOptions, LatencyMode
-from providers.local.ports import InputStore, MemoryInputStore, StoredInput, key_digest
+from providers.local.ports.inputs import InputStore, MemoryInputStore, StoredInput, key_digest
 from tests.contract.stores import opened_store
 
 

@@ -20,8 +20,8 @@ from providers.local.ingest.deadline import Deadline
 from providers.local.ingest.meter import Meter
 from providers.local.ingest.owner import ConnectionOwner
 from providers.local.ingest.status_codes import STATUS_CODES
-from providers.local.live.ports import Publication, PublishRequest
-from providers.local.live.refusals import MediaRefused, PublishRefused, Refusal
+from providers.local.ports.publishing import Publication, PublishRequest
+from providers.local.ports.refusals import MediaRefused, PublishRefused, Refusal
 from providers.local.rtmp.errors import HandshakeFailed, RtmpError
 from providers.local.rtmp.events import Media, PublishWanted, Unpublished
 from providers.local.rtmp.messages import MessageType

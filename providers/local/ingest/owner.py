@@ -7,8 +7,8 @@ from collections.abc import Coroutine
 from typing import Any, Protocol, TypeVar
 
 from providers.local.ingest.limits import IngestCounters, IngestLimits
-from providers.local.live.ports import PublishGate
-from providers.local.live.refusals import Refusal
+from providers.local.ports.publishing import PublishGate
+from providers.local.ports.refusals import Refusal
 
 C = TypeVar("C", contravariant=True)
 

@@ -22,8 +22,8 @@ from providers.local.ingest.connection import EncoderConnection
 from providers.local.ingest.connection_summary import ConnectionSummary
 from providers.local.ingest.limits import IngestCounters, IngestLimits
 from providers.local.ingest.pending import PendingConnections, network_of
-from providers.local.live.ports import PublishGate
-from providers.local.live.refusals import Refusal
+from providers.local.ports.publishing import PublishGate
+from providers.local.ports.refusals import Refusal
 
 log = structlog.get_logger(__name__)
 

@@ -5,7 +5,7 @@ OBS shows the description, not the code. librtmp and ffmpeg act on neither and l
 
 from __future__ import annotations
 
-from providers.local.live.refusals import Refusal
+from providers.local.ports.refusals import Refusal
 
 BAD_NAME = "NetStream.Publish.BadName"
 DENIED = "NetStream.Publish.Denied"

@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from providers.local.live.ports import PublishRequest
 from providers.local.live.refusal_history import RefusalHistory
-from providers.local.live.refusals import PublishRefused, Refusal
 from providers.local.ownership.keeper import ClaimKeeper, NodeCutOff
 from providers.local.ownership.port import ClaimHeld
-from providers.local.ports import InputStore, StoredInput, key_digest
-
-APP = "live"
-"""The RTMP application: rtmps://HOST:PORT/live."""
+from providers.local.ports.inputs import InputStore, StoredInput, key_digest
+from providers.local.ports.publishing import APP, PublishRequest
+from providers.local.ports.refusals import PublishRefused, Refusal
 
 
 def require_target(app: str, stream_key: str) -> None:

@@ -9,7 +9,7 @@ from providers.base import EventKind
 from providers.health import RecordingState
 from providers.local.health.meter import HealthMeter
 from providers.local.live.pipeline import Pipeline
-from providers.local.live.refusals import MediaRefused, Refusal
+from providers.local.ports.refusals import MediaRefused, Refusal
 
 
 @dataclass(frozen=True, slots=True)

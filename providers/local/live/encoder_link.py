@@ -6,7 +6,7 @@ from providers.base import LatencyMode
 from providers.local.flv.tag import FlvTag
 from providers.local.live.context import Encoder
 from providers.local.live.live_session import LiveSession
-from providers.local.live.refusals import MediaRefused
+from providers.local.ports.refusals import MediaRefused
 
 COLLECT = {LatencyMode.STANDARD: 0.25, LatencyMode.REDUCED: 0.16, LatencyMode.LOW: 0.08}
 """Seconds of media the ingest may buffer before it hands it on: a quarter of a part, less in the modes with less delay.
@@ -14,7 +14,7 @@ Each wake-up of the event loop has a cost of its own and begins with cold caches
 
 
 class EncoderLink:
-    """Implements `providers.local.live.ports.Publication`."""
+    """Implements `providers.local.ports.publishing.Publication`."""
 
     def __init__(self, session: LiveSession, encoder: Encoder) -> None:
         self._session = session

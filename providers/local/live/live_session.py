@@ -20,10 +20,10 @@ from providers.local.health.monitor import HealthMonitor
 from providers.local.live.context import Encoder, SessionContext
 from providers.local.live.countdown import seconds_until_watchable
 from providers.local.live.pipeline import unsupported
-from providers.local.live.ports import PublishRequest
-from providers.local.live.refusals import MediaRefused, PublishRefused, Refusal
 from providers.local.live.states import BroadcastState, Trigger, move
-from providers.local.ports import StoredInput, key_digest
+from providers.local.ports.inputs import StoredInput, key_digest
+from providers.local.ports.publishing import PublishRequest
+from providers.local.ports.refusals import MediaRefused, PublishRefused, Refusal
 
 log = structlog.get_logger(__name__)
 

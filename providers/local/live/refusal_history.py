@@ -13,7 +13,7 @@ from math import ceil
 
 from providers.base import InputUid
 from providers.health import EncoderRefusal, RefusalKind
-from providers.local.live.refusals import MediaRefused, PublishRefused, Refusal
+from providers.local.ports.refusals import MediaRefused, PublishRefused, Refusal
 
 ACCEPTED_AFTER = {RefusalKind.CODEC: 10.0, RefusalKind.BITRATE: 60.0}
 """Seconds of media after which an encoder counts as accepted. A bitrate above the limit shows only after a while."""

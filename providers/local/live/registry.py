@@ -20,15 +20,15 @@ from providers.local.live.disk_guard import DiskGuard
 from providers.local.live.encoder_link import EncoderLink
 from providers.local.live.live_session import CHECK_INTERVAL, SHORTEST_SHOWN, LiveSession
 from providers.local.live.pipeline import Pipeline, build_pipeline
-from providers.local.live.ports import Publication, PublishRequest
 from providers.local.live.refusal_history import RefusalHistory
-from providers.local.live.refusals import MediaRefused, PublishRefused, Refusal
 from providers.local.live.stored_broadcasts import StoredBroadcasts
 from providers.local.live.transcoding import Transcoding
 from providers.local.ownership.keeper import ClaimKeeper
 from providers.local.ownership.port import ClaimHeld
 from providers.local.packager import cutting
-from providers.local.ports import InputStore, StoredInput
+from providers.local.ports.inputs import InputStore, StoredInput
+from providers.local.ports.publishing import Publication, PublishRequest
+from providers.local.ports.refusals import MediaRefused, PublishRefused, Refusal
 from providers.local.storage.broadcast import Broadcast
 from providers.local.storage.errors import StorageError, StorageFull
 from providers.local.storage.recordings import RecordingCatalog, StoredRecording
@@ -45,7 +45,7 @@ SEGMENT_TARGET = {LatencyMode.STANDARD: 2.0, LatencyMode.REDUCED: 0.0, LatencyMo
 
 
 class BroadcastRegistry:
-    """Implements `providers.local.live.ports.PublishGate`."""
+    """Implements `providers.local.ports.publishing.PublishGate`."""
 
     def __init__(
         self,

@@ -10,7 +10,7 @@ import structlog
 
 from providers.base import EventKind, InputUid, LatencyMode
 from providers.local.packager import cutting
-from providers.local.ports import StoredInput
+from providers.local.ports.inputs import StoredInput
 from providers.local.storage.broadcast import Broadcast
 from providers.local.storage.errors import StorageError
 from providers.local.storage.index import BroadcastInfo

@@ -13,7 +13,7 @@ import pytest
 from providers.base import EventKind, InputNotFound, InputOptions, InputRequest, LiveInput, Phase, ProviderUnavailable
 from providers.health import RefusalKind
 from providers.local.config import LocalConfig
-from providers.local.ports import MemoryInputStore, StoredInput
+from providers.local.ports.inputs import MemoryInputStore, StoredInput
 from providers.local.provider import LocalProvider
 from providers.local.storage.storage import StorageLimits
 from providers.local.transcoder.renditions import parse_renditions

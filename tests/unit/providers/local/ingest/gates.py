@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from providers.local.flv.tag import FlvTag, TagKind
-from providers.local.live.ports import PublishRequest
-from providers.local.live.refusals import MediaRefused, PublishRefused, Refusal
+from providers.local.ports.publishing import PublishRequest
+from providers.local.ports.refusals import MediaRefused, PublishRefused, Refusal
 
 
 @dataclass

@@ -11,8 +11,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from providers.local.flv.tag import FlvTag, TagKind
-from providers.local.live.ports import PublishRequest
-from providers.local.live.refusals import PublishRefused, Refusal
+from providers.local.ports.publishing import PublishRequest
+from providers.local.ports.refusals import PublishRefused, Refusal
 from tests.unit.providers.local.ingest.clients import Client
 from tests.unit.providers.local.ingest.gates import Recorded, RecordingGate, nothing
 from tests.unit.providers.local.ingest.listening import Listening

@@ -14,8 +14,8 @@ from structlog.testing import capture_logs
 from providers.health import RefusalKind
 from providers.local.ingest.connection import EncoderConnection
 from providers.local.ingest.server import IngestServer
-from providers.local.live.ports import PublishRequest
-from providers.local.live.refusals import Refusal
+from providers.local.ports.publishing import PublishRequest
+from providers.local.ports.refusals import Refusal
 from providers.local.rtmp.session import RtmpSession
 from service.concurrency.tasks import Tasks
 from tests.unit.providers.local.ingest.clients import Client

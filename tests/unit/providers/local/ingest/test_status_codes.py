@@ -6,7 +6,7 @@ import pytest
 
 from providers.health import RefusalKind
 from providers.local.ingest.status_codes import STATUS_CODES
-from providers.local.live.refusals import MEDIA_REFUSALS, Refusal
+from providers.local.ports.refusals import MEDIA_REFUSALS, Refusal
 
 
 @pytest.mark.parametrize("refusal", Refusal)

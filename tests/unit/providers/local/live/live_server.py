@@ -9,14 +9,14 @@ import pytest
 
 from providers.base import InputOptions, Phase, ProviderEvent, Spawn
 from providers.local.flv.tag import FlvTag
-from providers.local.live.ports import Publication, PublishRequest
-from providers.local.live.refusals import MediaRefused, Refusal
 from providers.local.live.registry import BroadcastRegistry
 from providers.local.live.transcoding import Transcoding
 from providers.local.ownership.keeper import ClaimKeeper, NodeName
 from providers.local.ownership.memory import MemoryOwnership
 from providers.local.ownership.port import DEAD_AFTER
-from providers.local.ports import MemoryInputStore, StoredInput
+from providers.local.ports.inputs import MemoryInputStore, StoredInput
+from providers.local.ports.publishing import Publication, PublishRequest
+from providers.local.ports.refusals import MediaRefused, Refusal
 from providers.local.storage.broadcast import Broadcast
 from providers.local.storage.disk import DiskBackend
 from providers.local.storage.port import StorageBackend

@@ -15,9 +15,9 @@ from providers.local.live.context import SessionContext
 from providers.local.live.encoder_link import EncoderLink
 from providers.local.live.live_session import FROZEN_AFTER, LiveSession
 from providers.local.live.pipeline import Pipeline
-from providers.local.live.ports import PublishRequest
-from providers.local.live.refusals import MediaRefused, PublishRefused, Refusal
-from providers.local.ports import StoredInput, key_digest
+from providers.local.ports.inputs import StoredInput, key_digest
+from providers.local.ports.publishing import PublishRequest
+from providers.local.ports.refusals import MediaRefused, PublishRefused, Refusal
 from tests.clock import Clock
 
 TAG = FlvTag(TagKind.VIDEO, 0, b"")

@@ -8,7 +8,7 @@ import pytest
 
 from providers.health import RefusalKind
 from providers.local.live.refusal_history import ACCEPTED_AFTER, RefusalHistory, RefusalLimits
-from providers.local.live.refusals import MediaRefused, PublishRefused, Refusal
+from providers.local.ports.refusals import MediaRefused, PublishRefused, Refusal
 from tests.clock import Clock
 
 HEVC = MediaRefused(RefusalKind.CODEC, "HEVC is not supported here.")

@@ -8,8 +8,8 @@ import pytest
 
 from providers.base import EventKind, Phase
 from providers.local.live.live_session import FROZEN_AFTER
-from providers.local.live.refusals import PublishRefused, Refusal
 from providers.local.ownership.port import DEAD_AFTER
+from providers.local.ports.refusals import PublishRefused, Refusal
 from tests.unit.providers.local.live.live_server import INPUT, KEY, LiveServer
 from tests.unit.providers.local.packager.tags import stream
 from tests.waiting import until

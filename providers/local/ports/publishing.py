@@ -10,7 +10,10 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from providers.local.flv.tag import FlvTag
-from providers.local.live.refusals import MediaRefused, Refusal
+from providers.local.ports.refusals import MediaRefused, Refusal
+
+APP = "live"
+"""The RTMP application: rtmps://HOST:PORT/live."""
 
 
 @dataclass(frozen=True, slots=True)
