@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from providers.base import LatencyMode
-from providers.local.packager.events import PackagerEvent, Part, Resume, SegmentEnd, TrackInit, TrackKind
+from providers.local.mp4.tracks import TrackKind
+from providers.local.packager.events import PackagerEvent, Part, Resume, SegmentEnd, TrackInit
 from providers.local.storage.index import BroadcastInfo
 from providers.local.storage.port import BroadcastFiles
 

@@ -10,7 +10,7 @@ from itertools import accumulate
 from providers.base import InputUid
 from providers.local.live.registry import BroadcastRegistry
 from providers.local.manifest.views import SegmentView, init_name
-from providers.local.packager.events import TrackKind
+from providers.local.mp4.tracks import TrackKind
 from providers.local.playback import ThumbnailNotReady
 from providers.local.storage.broadcast import Broadcast
 from providers.local.storage.errors import ObjectStoreError

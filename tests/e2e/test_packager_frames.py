@@ -20,9 +20,10 @@ from providers.local.codecs.bits import pack_bits
 from providers.local.flv.file import FlvReader, flv_header, serialize
 from providers.local.flv.tag import FlvTag, TagKind
 from providers.local.mp4.fragments import audio_fragment
+from providers.local.mp4.tracks import TrackKind
 from providers.local.mp4.writer import audio_init
 from providers.local.packager.cutting import PART_TARGET_LOW_LATENCY, PackagerSettings
-from providers.local.packager.events import Part, SegmentEnd, TrackInit, TrackKind
+from providers.local.packager.events import Part, SegmentEnd, TrackInit
 from providers.local.packager.packager import Packager
 from tests.unit.providers.local.packager.tags import filled
 

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from providers.local.codecs.errors import MediaError
 from providers.local.flv.tag import FlvTag, TagKind
+from providers.local.mp4.tracks import TrackKind
 from providers.local.packager.cutting import PART_TARGET_LOW_LATENCY, PackagerSettings
-from providers.local.packager.events import PackagerEvent, Part, Resume, TrackInit, TrackKind
+from providers.local.packager.events import PackagerEvent, Part, Resume, TrackInit
 from providers.local.packager.packager import Packager
 from tests.unit.providers.local.packager.tags import (
     ARRIVED,

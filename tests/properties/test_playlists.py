@@ -17,8 +17,9 @@ from providers.local.live.registry import SEGMENT_TARGET
 from providers.local.live.rendition import RenditionWriter
 from providers.local.live.stored_broadcasts import PART_TARGET
 from providers.local.manifest import dash, hls
+from providers.local.mp4.tracks import TrackKind
 from providers.local.packager.cutting import PackagerSettings
-from providers.local.packager.events import SegmentEnd, TrackKind
+from providers.local.packager.events import SegmentEnd
 from providers.local.storage.broadcast import Broadcast
 from providers.local.storage.disk import DiskBackend
 from providers.local.storage.storage import Storage, StorageLimits

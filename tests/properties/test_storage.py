@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from providers.local.mp4.reader import Defaults, read_defaults, whole_fragments
-from providers.local.packager.events import Part, TrackKind
+from providers.local.mp4.tracks import TrackKind
+from providers.local.packager.events import Part
 from providers.local.storage.broadcast import Broadcast
 from providers.local.storage.disk import DiskBackend
 from providers.local.storage.storage import Storage, StorageLimits

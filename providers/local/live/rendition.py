@@ -10,8 +10,9 @@ import structlog
 
 from providers.local.codecs.errors import MalformedMedia
 from providers.local.flv.tag import FlvTag, milliseconds_between
+from providers.local.mp4.tracks import TrackKind
 from providers.local.packager.cutting import PackagerSettings
-from providers.local.packager.events import PackagerEvent, Resume, SegmentEnd, TrackInit, TrackKind
+from providers.local.packager.events import PackagerEvent, Resume, SegmentEnd, TrackInit
 from providers.local.packager.packager import Packager
 
 log = structlog.get_logger(__name__)

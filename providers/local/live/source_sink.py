@@ -5,8 +5,9 @@ from __future__ import annotations
 from providers.local.flv.head import is_keyframe
 from providers.local.flv.tag import FlvTag
 from providers.local.live.rendition import RenditionWriter, SegmentSink
+from providers.local.mp4.tracks import TrackKind
 from providers.local.packager.cutting import PackagerSettings
-from providers.local.packager.events import TrackInit, TrackKind
+from providers.local.packager.events import TrackInit
 from providers.local.transcoder.renditions import SOURCE_NAME
 
 

@@ -23,7 +23,7 @@ from providers.local.manifest.views import (
     by_discontinuity,
     utc,
 )
-from providers.local.packager.events import TrackKind
+from providers.local.mp4.tracks import TrackKind
 
 ROUNDING = 0.5
 """Seconds a segment may be longer than the target duration, to which HLS compares it rounded (RFC 8216 §4.3.3.1)."""

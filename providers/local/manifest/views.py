@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import pairwise
 
-from providers.local.packager.events import TrackKind
+from providers.local.mp4.tracks import TrackKind
 from providers.options import LatencyMode
 
 MIN_LIVE_SEGMENTS = 6

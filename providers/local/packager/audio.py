@@ -6,9 +6,10 @@ from math import ceil
 
 from providers.local.codecs.aac import AacConfig
 from providers.local.mp4.fragments import audio_fragment
+from providers.local.mp4.tracks import TrackKind
 from providers.local.mp4.writer import audio_init
 from providers.local.packager.cutting import SegmentRule
-from providers.local.packager.events import TrackInit, TrackKind
+from providers.local.packager.events import TrackInit
 from providers.local.packager.track import Emit, TrackWriter
 
 MAX_DRIFT_MS = 60

@@ -13,14 +13,8 @@ is one `moof` and `mdat`; a segment is the concatenation of its parts.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import StrEnum
 
-
-class TrackKind(StrEnum):
-    """The kind of a CMAF track. The value is part of URLs and file names."""
-
-    VIDEO = "video"
-    AUDIO = "audio"
+from providers.local.mp4.tracks import TrackKind
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,9 @@ from dataclasses import replace
 from math import ceil
 
 from providers.local.mp4.fragments import fragment_number
+from providers.local.mp4.tracks import TrackKind
 from providers.local.packager.cutting import MIN_PART_SHARE, SegmentRule
-from providers.local.packager.events import PackagerEvent, Part, SegmentEnd, TrackInit, TrackKind
+from providers.local.packager.events import PackagerEvent, Part, SegmentEnd, TrackInit
 
 MAX_PART_SIZE = 16 * 1024 * 1024
 """Bytes at which a part ends although it is short: an encoder whose clock stands still must not fill the memory."""

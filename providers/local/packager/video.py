@@ -8,9 +8,10 @@ from itertools import pairwise
 from providers.local.codecs.avc import AvcConfig, parameter_sets
 from providers.local.mp4.boxes import OTHER_SAMPLE, SYNC_SAMPLE
 from providers.local.mp4.fragments import video_fragment
+from providers.local.mp4.tracks import TrackKind
 from providers.local.mp4.writer import video_init
 from providers.local.packager.cutting import SegmentRule
-from providers.local.packager.events import TrackInit, TrackKind
+from providers.local.packager.events import TrackInit
 from providers.local.packager.last_gop import Frame, LastGop, one_tick_each
 from providers.local.packager.track import Emit, TrackWriter
 

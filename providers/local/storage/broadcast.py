@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable
 
 from providers.base import LatencyMode
 from providers.local.manifest.views import RENDITION_NAME, BroadcastView
-from providers.local.packager.events import PackagerEvent, Part, Resume, SegmentEnd, TrackInit, TrackKind
+from providers.local.mp4.tracks import TrackKind
+from providers.local.packager.events import PackagerEvent, Part, Resume, SegmentEnd, TrackInit
 from providers.local.storage import index
 from providers.local.storage.description import describe
 from providers.local.storage.errors import StorageError

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from providers.local.packager.events import TrackKind
+from providers.local.mp4.tracks import TrackKind
 from providers.local.storage.index import BroadcastInfo
 from providers.local.storage.recordings import StoredRecording, recording_name
 from providers.local.storage.track import StoredTrack

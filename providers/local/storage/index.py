@@ -16,7 +16,7 @@ from typing import Any
 
 from providers.base import InputUid, LatencyMode
 from providers.local.manifest.views import RENDITION_NAME, InitView, SegmentView
-from providers.local.packager.events import TrackKind
+from providers.local.mp4.tracks import TrackKind
 
 INDEX_FILE = "index.jsonl"
 INIT_FIELDS = ("discontinuity", "codec", "timescale", "width", "height", "frame_rate", "sample_rate", "channels")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from providers.local.packager.events import TrackKind
+from providers.local.mp4.tracks import TrackKind
 from providers.local.storage.track import StoredTrack
 
 Tracks = Mapping[tuple[str, TrackKind], StoredTrack]

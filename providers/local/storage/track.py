@@ -23,7 +23,8 @@ from providers.local.manifest.views import (
     track_name,
     window_start,
 )
-from providers.local.packager.events import Part, SegmentEnd, TrackInit, TrackKind
+from providers.local.mp4.tracks import TrackKind
+from providers.local.packager.events import Part, SegmentEnd, TrackInit
 from providers.local.storage.errors import StorageError
 from providers.local.storage.filler import Filling, filled_segments, filler_name
 from providers.local.storage.index import INIT_FIELDS, FillLine, InitLine, Line, SegmentLine

@@ -9,7 +9,7 @@ import pytest
 
 from providers.local.library import Library
 from providers.local.live.registry import BroadcastRegistry
-from providers.local.packager.events import TrackKind
+from providers.local.mp4.tracks import TrackKind
 from providers.local.playback import ThumbnailNotReady
 from providers.local.storage.disk import DiskBackend
 from providers.local.storage.storage import READ_SECONDS, Storage, StorageLimits

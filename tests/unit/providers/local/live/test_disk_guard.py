@@ -13,7 +13,7 @@ from providers.health import RecordingState
 from providers.local.live.disk_guard import SPACE_INTERVAL
 from providers.local.live.pipeline import Pipeline
 from providers.local.manifest import hls
-from providers.local.packager.events import TrackKind
+from providers.local.mp4.tracks import TrackKind
 from providers.local.ports.refusals import PublishRefused, Refusal
 from providers.local.storage.disk import DiskBackend
 from providers.local.storage.storage import StorageLimits

@@ -12,8 +12,9 @@ from providers.local.live.pipeline import Pipeline
 from providers.local.live.source_sink import SourceSink
 from providers.local.live.transcode_sink import TranscodeSink
 from providers.local.live.transcoding import Transcoding
+from providers.local.mp4.tracks import TrackKind
 from providers.local.packager.cutting import PackagerSettings
-from providers.local.packager.events import PackagerEvent, Resume, TrackKind
+from providers.local.packager.events import PackagerEvent, Resume
 from providers.local.ports.refusals import PublishRefused, Refusal
 from providers.local.storage.disk import DiskBackend
 from providers.local.storage.errors import StorageError

@@ -9,7 +9,7 @@ from itertools import pairwise
 import pytest
 
 from providers.local.manifest import dash, hls
-from providers.local.packager.events import TrackKind
+from providers.local.mp4.tracks import TrackKind
 from providers.local.storage.broadcast import Broadcast
 from providers.local.storage.disk import DiskBackend
 from providers.local.storage.storage import Storage, StorageLimits

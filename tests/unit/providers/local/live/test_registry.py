@@ -16,7 +16,7 @@ from providers.local.live.live_session import FROZEN_AFTER
 from providers.local.live.pipeline import Pipeline
 from providers.local.live.refusal_history import RefusalLimits
 from providers.local.live.registry import INTERRUPTION_LIMIT
-from providers.local.packager.events import TrackKind
+from providers.local.mp4.tracks import TrackKind
 from providers.local.ports.inputs import StoredInput
 from providers.local.ports.refusals import PublishRefused, Refusal
 from providers.local.rtmp.events import publish_target

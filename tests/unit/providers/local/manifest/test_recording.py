@@ -10,7 +10,7 @@ import pytest
 
 from providers.local.manifest import dash, hls
 from providers.local.manifest.views import MAX_HOLE, BroadcastView, InitView, SegmentView, TrackView, utc
-from providers.local.packager.events import TrackKind
+from providers.local.mp4.tracks import TrackKind
 from tests.simulated_packager import info
 from tests.strict_playlist import read_media
 

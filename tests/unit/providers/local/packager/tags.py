@@ -11,7 +11,8 @@ from providers.local.codecs.aac import parse_aac_config
 from providers.local.codecs.bits import pack_bits
 from providers.local.flv.tag import FlvTag, TagKind
 from providers.local.manifest.views import InitView, SegmentView, TrackView
-from providers.local.packager.events import PackagerEvent, Part, SegmentEnd, TrackInit, TrackKind
+from providers.local.mp4.tracks import TrackKind
+from providers.local.packager.events import PackagerEvent, Part, SegmentEnd, TrackInit
 from providers.local.packager.packager import Packager
 from providers.local.storage.filler import Filling, filled_segments
 

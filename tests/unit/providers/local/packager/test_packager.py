@@ -8,8 +8,9 @@ import pytest
 
 from providers.local.codecs.errors import MalformedMedia, UnsupportedCodec
 from providers.local.flv.tag import FlvTag, TagKind
+from providers.local.mp4.tracks import TrackKind
 from providers.local.packager.cutting import PART_TARGET_LOW_LATENCY, PackagerSettings
-from providers.local.packager.events import PackagerEvent, Part, Resume, SegmentEnd, TrackInit, TrackKind
+from providers.local.packager.events import PackagerEvent, Part, Resume, SegmentEnd, TrackInit
 from providers.local.packager.packager import MAX_COMPOSITION_MS, MAX_TAG_SIZE, Packager
 from providers.local.packager.period import MAX_LATE
 from providers.local.packager.waiting import ANNOUNCED_VIDEO_WAIT_MS, VIDEO_WAIT_MS

@@ -8,9 +8,10 @@ from itertools import pairwise
 import pytest
 
 from providers.local.flv.tag import FlvTag, TagKind
+from providers.local.mp4.tracks import TrackKind
 from providers.local.packager.cutting import PART_TARGET_LOW_LATENCY, PackagerSettings
 from providers.local.packager.delay import HEADER_WAIT_MS, PAUSED_AFTER_MS
-from providers.local.packager.events import PackagerEvent, Resume, TrackKind
+from providers.local.packager.events import PackagerEvent, Resume
 from providers.local.packager.last_gop import FEW_FRAMES
 from providers.local.packager.packager import Packager
 from providers.local.packager.timeline import MAX_LATE_MS

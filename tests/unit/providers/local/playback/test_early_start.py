@@ -7,7 +7,8 @@ import asyncio
 import pytest
 
 from providers.base import LatencyMode
-from providers.local.packager.events import Part, TrackKind
+from providers.local.mp4.tracks import TrackKind
+from providers.local.packager.events import Part
 from providers.local.playback import PlaybackLimits
 from tests.simulated_packager import INPUT, UID, SimulatedPackager
 from tests.strict_playlist import read_multivariant

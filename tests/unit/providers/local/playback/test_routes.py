@@ -12,7 +12,8 @@ from yarl import URL
 from providers.base import LatencyMode
 from providers.local.manifest import hls
 from providers.local.mp4.reader import Defaults, whole_fragments
-from providers.local.packager.events import Part, TrackKind
+from providers.local.mp4.tracks import TrackKind
+from providers.local.packager.events import Part
 from providers.local.playback import PlaybackLimits
 from tests.simulated_packager import INPUT, UID, SimulatedPackager
 from tests.strict_playlist import read_media, read_multivariant

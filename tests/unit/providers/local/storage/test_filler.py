@@ -10,8 +10,9 @@ import pytest
 
 from providers.local.flv.tag import FlvTag, TagKind
 from providers.local.manifest import dash, hls
+from providers.local.mp4.tracks import TrackKind
 from providers.local.packager.cutting import PackagerSettings
-from providers.local.packager.events import PackagerEvent, TrackInit, TrackKind
+from providers.local.packager.events import PackagerEvent, TrackInit
 from providers.local.packager.missing import MAX_MISSING
 from providers.local.packager.packager import Packager
 from providers.local.storage.broadcast import Broadcast

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from providers.local.manifest.views import InitView, SegmentView
-from providers.local.packager.events import TrackKind
+from providers.local.mp4.tracks import TrackKind
 from providers.local.storage import index
 from providers.local.storage.index import InitLine, SegmentLine
 from tests.simulated_packager import info

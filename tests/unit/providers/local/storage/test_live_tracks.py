@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from providers.local.packager.events import TrackKind
+from providers.local.mp4.tracks import TrackKind
 from providers.local.storage.broadcast import Broadcast
 from providers.local.storage.disk import DiskBackend
 from providers.local.storage.playable import LEFT_AFTER

@@ -9,7 +9,8 @@ from itertools import accumulate
 import pytest
 
 from providers.local.manifest.views import window_start
-from providers.local.packager.events import Part, SegmentEnd, TrackInit, TrackKind
+from providers.local.mp4.tracks import TrackKind
+from providers.local.packager.events import Part, SegmentEnd, TrackInit
 from providers.local.storage.broadcast import Broadcast
 from providers.local.storage.errors import StorageError, StorageFull
 from providers.local.storage.index import INDEX_FILE
