@@ -13,9 +13,8 @@ import structlog
 from providers.health import RefusalKind
 from providers.local.codecs.errors import UnsupportedCodec
 from providers.local.flv.tag import FlvTag
-from providers.local.live.rendition import SegmentSink
+from providers.local.live.rendition import SegmentSink, SourceSink
 from providers.local.live.sinks import MainSink, TagSink
-from providers.local.live.source_sink import SourceSink
 from providers.local.live.transcode_sink import TranscodeSink
 from providers.local.live.transcoding import Transcoding
 from providers.local.packager.cutting import PackagerSettings

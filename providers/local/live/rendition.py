@@ -1,4 +1,4 @@
-"""One rendition: its packager, and which of its tracks can be played."""
+"""One rendition: its packager, and which of its tracks can be played. The source, as the encoder sent it, is one of them."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ from typing import Protocol
 import structlog
 
 from providers.local.codecs.errors import MalformedMedia
+from providers.local.flv.head import is_keyframe
 from providers.local.flv.tag import FlvTag, milliseconds_between
 from providers.local.mp4.tracks import TrackKind
 from providers.local.packager.cutting import PackagerSettings
 from providers.local.packager.events import PackagerEvent, Resume, SegmentEnd, TrackInit
 from providers.local.packager.packager import Packager
+from providers.local.transcoder.renditions import SOURCE_NAME
 
 log = structlog.get_logger(__name__)
 
@@ -114,3 +116,50 @@ class RenditionWriter:
         if self.packager is not None and self.packager.awaits_audio:
             return False
         return bool(self._tracks) and self._tracks == self._listed
+
+
+class SourceSink:
+    """The source, packaged without transcoding. Implements `providers.local.live.sinks.MainSink`."""
+
+    def __init__(self, storage: SegmentSink, settings: PackagerSettings) -> None:
+        self._writer = RenditionWriter(SOURCE_NAME, storage, settings)
+        self._video_init: TrackInit | None = None
+        self._interrupts = False
+        self.packager = self._writer.begin()
+
+    def feed(self, tag: FlvTag, arrived: float) -> None:
+        """Package a tag. Raises UnsupportedCodec, StorageError."""
+        # Not before: a period can only begin with a frame that can be decoded alone.
+        if self._interrupts and is_keyframe(tag):
+            self._interrupts = False
+            self._writer.interrupt()
+        for event in self._writer.feed(tag, arrived):
+            if isinstance(event, TrackInit) and event.track is TrackKind.VIDEO:
+                self._video_init = event
+
+    def pop_video_init(self) -> TrackInit | None:
+        """Return the init of the video track if it has begun a discontinuity since the last call."""
+        init, self._video_init = self._video_init, None
+        return init
+
+    def begin_discontinuity(self) -> None:
+        """Begin a discontinuity at the next keyframe."""
+        self._interrupts = True
+
+    def close(self) -> None:
+        """Store what is open. Raises StorageError."""
+        self._writer.flush()
+
+    def discard(self) -> None:
+        """Drop what is open. Raises StorageError."""
+        self._writer.discard()
+
+    @property
+    def playable(self) -> bool:
+        """Every track has its first segment."""
+        return self._writer.playable
+
+    @property
+    def ready(self) -> bool:
+        """Every track has its first segment."""
+        return self._writer.playable

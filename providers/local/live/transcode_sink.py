@@ -13,8 +13,7 @@ import structlog
 from providers.local.codecs.errors import UnsupportedCodec
 from providers.local.flv.head import is_enhanced, is_header, is_keyframe
 from providers.local.flv.tag import FlvTag, TagKind, milliseconds_between
-from providers.local.live.rendition import ClockReference, RenditionWriter, SegmentSink
-from providers.local.live.source_sink import SourceSink
+from providers.local.live.rendition import ClockReference, RenditionWriter, SegmentSink, SourceSink
 from providers.local.live.transcoding import Transcoding
 from providers.local.packager.cutting import PackagerSettings
 from providers.local.packager.events import Resume, TrackInit

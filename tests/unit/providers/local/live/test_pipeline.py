@@ -9,7 +9,7 @@ import pytest
 
 from providers.local.flv.tag import FlvTag, TagKind
 from providers.local.live.pipeline import Pipeline
-from providers.local.live.source_sink import SourceSink
+from providers.local.live.rendition import SourceSink
 from providers.local.live.transcode_sink import TranscodeSink
 from providers.local.live.transcoding import Transcoding
 from providers.local.mp4.tracks import TrackKind
