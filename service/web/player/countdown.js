@@ -1,7 +1,7 @@
 /** The countdown to the start of a stream. It is shown only while the estimate is reliable. */
 
 /**
- * For a channel without history the provider estimates 2 s and later corrects it upwards. Estimates of this length or less are not
+ * For a channel without history the provider estimates 2 s, and 1 s once those are past. Estimates of this length or less are not
  * shown: they are too short to be useful and may be that default.
  */
 const GUESS_SECONDS = 2;
