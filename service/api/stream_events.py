@@ -193,12 +193,14 @@ class _Watcher:
         self._beaten = self._now()
 
     def count(self) -> Counting | None:
-        """Count the visitor once per heartbeat interval; return the counting state. Errors: Throttled."""
+        """Count the visitor once per heartbeat interval and broadcast; return the counting state. Errors: Throttled."""
         if self._visitor is None:
             return self._counting
         due = self._now() - self._counted >= self._every
         counting = self._public.heartbeat(self.watched, self._visitor, self._headers, self._peer, count=due)
-        if due and counting is Counting.COUNTED:
+        if counting is not Counting.COUNTED:
+            self._counted = -math.inf  # the next broadcast counts from its own begin
+        elif due:
             self._counted = self._now()
         return counting
 

@@ -240,6 +240,21 @@ async def test_a_visitor_counts_as_long_as_they_are_connected(tasks: Tasks) -> N
             assert (await site.stage.viewers.count(site.stage.uid, site.stage.clock.unix_ms())).value == 1
 
 
+async def test_a_visitor_who_stays_counts_at_once_in_the_next_broadcast(tasks: Tasks) -> None:
+    async with serving(tasks, EventLimits(heartbeat=3_600.0)) as site, site.follow("?visitor_id=ada") as events:
+        for _ in range(2):
+            site.stage.clock.advance(1)
+            now = site.stage.clock.unix_ms()
+            site.stage.go_live()
+            while not (await events.next())["is_watchable"]:
+                pass
+            assert (await site.stage.viewers.count(site.stage.uid, now, since_ms=now)).value == 1
+            site.stage.provider.drop(site.stage.uid)
+            site.stage.provider.end(site.stage.uid)
+            while (await events.next())["state"] != "ended":
+                pass
+
+
 async def test_a_quiet_stream_shows_signs_of_life(tasks: Tasks) -> None:
     async with serving(tasks, EventLimits(heartbeat=0.05)) as site, site.follow() as events:
         await events.next()
