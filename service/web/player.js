@@ -251,7 +251,8 @@ class LiveStream extends HTMLElement {
   }
 
   #measure() {
-    this.#isBehind = this.#playback !== null && this.#playback.behind > (this.#isBehind ? LIVE_AGAIN_SECONDS : BEHIND_SECONDS);
+    const limit = this.#isBehind ? LIVE_AGAIN_SECONDS : BEHIND_SECONDS;
+    this.#isBehind = this.#playback !== null && this.#progress.hasMoved && this.#playback.behind > limit;
   }
 
   get #isPaused() {

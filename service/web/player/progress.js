@@ -32,13 +32,15 @@ export class Progress {
   /** Return for how many milliseconds playback has been stalled; 0 while the visitor has paused. */
   stillFor() {
     const now = Date.now();
-    const { currentTime, paused, readyState, seeking } = this.#video;
+    const { currentTime, ended, paused, readyState, seeking } = this.#video;
+    // An element without media is paused too, which counts as stalled.
+    const isPaused = paused && readyState >= HTMLMediaElement.HAVE_CURRENT_DATA;
     if (currentTime !== this.#time && !seeking) {
       this.#hasMoved ||= this.#time > 0;
       this.#at = now;
     }
     this.#time = currentTime;
-    // An element without media is paused too, which counts as stalled.
-    return paused && readyState >= HTMLMediaElement.HAVE_CURRENT_DATA ? 0 : now - this.#at;
+    if (isPaused && !ended) this.#at = now; // a pause that is over is no stall
+    return isPaused ? 0 : now - this.#at;
   }
 }
