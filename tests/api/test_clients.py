@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import os
 import shutil
@@ -19,6 +20,7 @@ from tests.api.people import Person
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "scripts" / "examples"
 USES = Path(__file__).parent / "client"
+VENDOR = Path(__file__).parent / "vendor"
 PATIENCE = 60.0
 
 NODE = shutil.which("node")
@@ -47,6 +49,13 @@ async def run(*command: str, **environment: str) -> tuple[int | None, str, str]:
         await process.communicate()
         raise
     return process.returncode, output.decode(), errors.decode()
+
+
+def check_vendored() -> None:
+    """Check that the vendored files are what they were."""
+    for line in (VENDOR / "SHA256SUMS").read_text().splitlines():
+        digest, name = line.split()
+        assert hashlib.sha256((VENDOR / name).read_bytes()).hexdigest() == digest, name
 
 
 def address(api: Api) -> dict[str, str]:
@@ -82,6 +91,17 @@ async def test_the_client_sends_requests_pages_and_raises_errors(api: Api) -> No
         "visitor": [True, "getMe", 401, ["detail"], "getMe: 401 Invalid token."],
         "not there": [True, "getMessage", 404, ["detail"], "getMessage: 404 Not found."],
     }
+
+
+@needs_node
+async def test_the_live_methods_of_giosgs_sdk_follow_every_change(api: Api, ada: Person, bob: Person) -> None:
+    check_vendored()
+    script = str(USES / "use_giosg_sdk.cjs")
+    ids = {"ORGANIZATION": str(api.organization), "USER_ID": ada.id, "OTHER_ID": bob.id}
+    code, output, errors = await run(NODE or "", "--experimental-websocket", script, **ids, **address(api))
+    assert (code, errors) == (0, "")
+    followed = json.loads(output)
+    assert followed == {name: [True, True] for name in followed} and len(followed) == 12
 
 
 @needs_node

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import sys
 from pathlib import Path
@@ -11,10 +10,9 @@ import pytest
 
 from tests.api.conftest import Api
 from tests.api.desk import desk_of, receiving
-from tests.api.test_clients import EXAMPLES, NODE, needs_node, run
+from tests.api.test_clients import EXAMPLES, NODE, check_vendored, needs_node, run
 
 HERE = Path(__file__).parent
-VENDOR = HERE / "vendor"
 
 
 @pytest.fixture
@@ -52,9 +50,7 @@ async def test_chatwoots_own_python_client_works(api: Api, address: dict[str, st
 
 @needs_node
 async def test_a_client_of_npm_works(api: Api, address: dict[str, str]) -> None:
-    for line in (VENDOR / "SHA256SUMS").read_text().splitlines():
-        digest, name = line.split()
-        assert hashlib.sha256((VENDOR / name).read_bytes()).hexdigest() == digest, name
+    check_vendored()
     desk = await desk_of(api)
     async with receiving() as receiver:
         script = str(HERE / "client" / "use_chatwoot_sdk.cjs")
