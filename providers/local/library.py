@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from bisect import bisect_right
+from contextlib import suppress
 from functools import partial
 from itertools import accumulate
 
@@ -13,7 +14,7 @@ from providers.local.manifest.views import SegmentView, init_name
 from providers.local.mp4.tracks import TrackKind
 from providers.local.playback import ThumbnailNotReady
 from providers.local.storage.broadcast import Broadcast
-from providers.local.storage.errors import ObjectStoreError
+from providers.local.storage.errors import ObjectStoreError, StorageError
 from providers.local.storage.port import BroadcastFiles
 from providers.local.storage.storage import Storage
 from providers.local.storage.track import StoredTrack
@@ -27,6 +28,9 @@ DEFAULT_WIDTH, DEFAULT_HEIGHT = 640, 360
 RECORDING_MOMENT = 0.3
 """Position of the thumbnail in a recording, as a share of its segments: beginnings are often black."""
 
+
+THUMBNAIL_FILE = "thumbnail.jpg"
+"""The thumbnail of a recording in its default size and at its default moment."""
 
 RETRY_SECONDS = 2.0
 """Seconds after which a thumbnail may be tried again whose segment the object store did not return."""
@@ -68,15 +72,34 @@ class Library:
         key = uid if running or moment is None else f"{uid}@{keyframe.sequence}"
         # Read only when a thumbnail is created: a segment has several MB, and most requests are answered from the cache.
         media = partial(asyncio.to_thread, _read, broadcast.files, track, keyframe)
+        is_default = width is None and height is None and fit == Fit.CROP
+        is_kept = is_default and running is None and moment is None
         try:
-            is_default = width is None and height is None and fit == Fit.CROP
-            return await self._thumbnails.of(key, media, *_size(track, width, height), fit, is_default=is_default)
+            if is_kept and (kept := await _kept(broadcast.files)) is not None:
+                return kept
+            jpeg = await self._thumbnails.of(key, media, *_size(track, width, height), fit, is_default=is_default)
+            if is_kept:
+                await asyncio.to_thread(_keep, broadcast.files, jpeg)
+            return jpeg
         except ThumbnailBusy as busy:
             raise ThumbnailNotReady(busy.retry_after) from busy
         except ObjectStoreError as problem:
             raise ThumbnailNotReady(RETRY_SECONDS) from problem
         except ThumbnailError:
             return None
+
+
+async def _kept(files: BroadcastFiles) -> bytes | None:
+    try:
+        return await files.load(THUMBNAIL_FILE)
+    except FileNotFoundError:
+        return None
+
+
+def _keep(files: BroadcastFiles, jpeg: bytes) -> None:
+    """Keep the thumbnail of a recording beside its media: lists show it again and again, and making it takes ffmpeg."""
+    with suppress(StorageError):  # on a full disk, or when the recording was deleted meanwhile
+        files.replace(THUMBNAIL_FILE, jpeg)
 
 
 def _keyframe(track: StoredTrack, *, running: bool, moment: float | None) -> SegmentView | None:

@@ -48,22 +48,16 @@ class ObjectStore:
         """
         # Here, because most services have no object store: the import takes memory and start-up time.
         import obstore
-        from obstore import store
 
         self._library: Any = obstore
         self.address = address
-        with _translated("cannot be used: check its address and the credentials in the environment"):
-            if address.startswith("/"):
-                self._store: Any = store.LocalStore(prefix=address, mkdir=True, automatic_cleanup=True)
-            else:
-                options: dict[str, Any] = {
-                    "connect_timeout": f"{limits.connect}s",
-                    "timeout": f"{limits.request}s",
-                    "allow_http": True,  # used only if the operator's endpoint says http
-                }
-                retries = {"max_retries": 0, "retry_timeout": timedelta(seconds=limits.request)}
-                from_url: Any = store.from_url  # typed for each vendor apart
-                self._store = from_url(address, client_options=options, retry_config=retries)
+        try:
+            with _translated("cannot be used"):
+                self._store: Any = _client(address, limits)
+        except ObjectStoreError:
+            # The library says the same of a wrong address and of a server that fails.
+            advice = "check its address and the credentials in the environment"
+            raise ObjectStoreError(f"the object store cannot be used: {advice}") from None
 
     async def put(self, key: str, data: bytes) -> None:
         """Write an object, or replace it. It is stored once this returns. Raises ObjectStoreError."""
@@ -131,6 +125,21 @@ class ObjectStore:
         return time.perf_counter() - began
 
 
+def _client(address: str, limits: ObjectStoreLimits) -> Any:
+    from obstore import store
+
+    if address.startswith("/"):
+        return store.LocalStore(prefix=address, mkdir=True, automatic_cleanup=True)
+    options: dict[str, Any] = {
+        "connect_timeout": f"{limits.connect}s",
+        "timeout": f"{limits.request}s",
+        "allow_http": True,  # used only if the operator's endpoint says http
+    }
+    retries = {"max_retries": 0, "retry_timeout": timedelta(seconds=limits.request)}
+    from_url: Any = store.from_url  # typed for each vendor apart
+    return from_url(address, client_options=options, retry_config=retries)
+
+
 @contextmanager
 def _translated(what: str, *, missing: bool = True) -> Iterator[None]:
     """Translate the library's errors. A missing object is a FileNotFoundError, unless `missing` says that there is no object."""
@@ -146,5 +155,7 @@ def _translated(what: str, *, missing: bool = True) -> Iterator[None]:
         raise ObjectStoreError(f"the object store {what}: access is denied") from None
     except asyncio.CancelledError:
         raise
+    except exceptions.GenericError:  # a refused connection, a timeout, an error of the server
+        raise ObjectStoreError(f"the object store {what}: it cannot be reached, or fails") from None
     except (exceptions.BaseError, OSError, ValueError) as problem:
         raise ObjectStoreError(f"the object store {what} ({type(problem).__name__})") from None

@@ -7,7 +7,7 @@ from typing import cast
 
 import pytest
 
-from providers.local.library import Library
+from providers.local.library import THUMBNAIL_FILE, Library
 from providers.local.live.registry import BroadcastRegistry
 from providers.local.mp4.tracks import TrackKind
 from providers.local.playback import ThumbnailNotReady
@@ -65,6 +65,18 @@ async def test_a_cached_thumbnail_is_returned_without_reading_the_media(storage:
         segment.unlink()
     shown = Library(cast("BroadcastRegistry", Idle()), storage, FreshThumbnails())
     assert await shown.thumbnail(UID, 640, 360, "crop") == b"jpeg"
+
+
+async def test_the_default_thumbnail_of_a_recording_is_made_once_and_kept_beside_it(
+    storage: Storage, tmp_path: Path
+) -> None:
+    thumbnails = FreshThumbnails()
+    for _ in range(2):
+        shown = Library(cast("BroadcastRegistry", Idle()), storage, thumbnails)
+        assert await shown.thumbnail(UID, None, None, "crop") == b"jpeg"
+        assert await shown.thumbnail(UID, 320, None, "crop") == b"jpeg"
+    assert (tmp_path / UID / THUMBNAIL_FILE).read_bytes() == b"jpeg"
+    assert thumbnails.sizes == [(640, 360), (320, 180), (320, 180)]
 
 
 async def test_a_moment_is_shown_by_the_segment_that_has_it(tmp_path: Path) -> None:

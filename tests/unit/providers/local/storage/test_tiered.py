@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from providers.local.storage.disk import DiskBackend
-from providers.local.storage.errors import ObjectStoreError
+from providers.local.storage.errors import ObjectStoreError, StorageFull
 from providers.local.storage.index import INDEX_FILE
 from providers.local.storage.local_copies import CacheLimits
 from providers.local.storage.objects import ObjectStore
@@ -408,3 +408,31 @@ async def test_a_recording_without_local_files_is_deleted_from_the_object_store(
     (await machine.start()).delete(UID)
     await until(lambda: not list(machine.folder.glob("objects-to-delete/*")))
     assert await machine.objects() == {}
+
+
+async def test_a_nearly_full_disk_evicts_what_is_confirmed(machine: Machine) -> None:
+    storage = await machine.start(CacheLimits(size=1 << 40, min_free=1 << 60, min_age=0.0))
+    record(storage)
+    await machine.settled()
+    assert machine.media()
+    machine.scan()
+    await until(lambda: not machine.media())
+
+
+async def test_a_refusal_for_lack_of_space_names_the_object_store(s3: S3Server, tmp_path: Path, tasks: Tasks) -> None:
+    machine = Machine(tmp_path, ObjectStore(f"s3://{BUCKET}"), tasks)
+    await machine.start(uploads=UploadLimits(first_pause=0.01, longest_pause=0.05, late=0.01))
+    storage = Storage(machine.backend, StorageLimits(min_free=0))
+    s3.stop()
+    try:
+        record(storage)
+        machine.scan()
+        await until(lambda: machine.backend.uploader.is_late)
+        with pytest.raises(StorageFull, match=r"needed; the object store has taken no uploads for 0 minutes$"):
+            Storage(machine.backend, StorageLimits(min_free=1 << 60)).begin(info("f" * 32))
+    finally:
+        s3.start()
+    await until(lambda: not machine.backend.uploader.is_late)
+    with pytest.raises(StorageFull, match=r"needed$"):
+        Storage(machine.backend, StorageLimits(min_free=1 << 60)).begin(info("f" * 32))
+    await machine.stop()
