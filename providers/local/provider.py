@@ -126,7 +126,7 @@ class LocalProvider:
         self._lock.acquire()
         await self._claims.start()
         await self._media.start(self._spawn)
-        await self._broadcasts.recover()
+        await self._broadcasts.recover(await self._book.read())
         host, config = self._config.rtmp_host, self._config
         self._addresses.ports["rtmps"] = await self._ingest.listen(host, config.rtmps_port, config.tls)
         if config.rtmp_port is not None:

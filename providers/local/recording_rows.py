@@ -68,6 +68,7 @@ class RecordingBook:
         self.catalog = RecordingCatalog(self._note)
         self._rows = rows
         self._first_pause = first_pause
+        self._read: list[StoredRecording] | None = None
         self._unwritten: dict[str, StoredRecording] = {}
         self._wake = asyncio.Event()
         self._writer: asyncio.Task[None] | None = None
@@ -75,6 +76,16 @@ class RecordingBook:
     def has(self, uid: str) -> bool:
         """Return whether there is a recording with this uid."""
         return self.catalog.find(uid) is not None
+
+    async def read(self) -> set[str]:
+        """Read the rows, and return their uids. `load` does it unless it was done before."""
+        if self._read is None:
+            try:
+                self._read = await self._rows.all()
+            except Exception as problem:  # of any database; the files have it all
+                log.warning("recordings read from their files", problem=type(problem).__name__)
+                self._read = []
+        return {each.uid for each in self._read}
 
     async def load(self, storage: Storage, *, elsewhere: bool, alone: bool = True) -> None:
         """Fill the catalog.
@@ -84,11 +95,8 @@ class RecordingBook:
             elsewhere: Whether recordings without local files may be in an object store. If not, they are not listed.
             alone: Whether all rows are this process's. It then removes those that it does not list.
         """
-        try:
-            rows = await self._rows.all()
-        except Exception as problem:  # of any database; the files have it all
-            log.warning("recordings read from their files", problem=type(problem).__name__)
-            rows = []
+        await self.read()
+        rows, self._read = self._read or [], None
         local = await asyncio.to_thread(storage.uids)
         gone = [] if elsewhere or not alone else [each.uid for each in rows if each.uid not in local]
         for recording in rows:

@@ -6,7 +6,7 @@ This is the gate that the ingest asks, and the owner of every `LiveSession`. Wha
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 
 import structlog
@@ -194,12 +194,14 @@ class BroadcastRegistry:
 
     # Start, time, stop
 
-    async def recover(self) -> None:
+    async def recover(self, known: Collection[str] = ()) -> None:
         """Resume the broadcasts that ran when the service stopped; end those that were interrupted for too long.
 
-        Call `listening` once encoders can come back: the reconnect windows begin with it.
+        Call `listening` once encoders can come back: the reconnect windows begin with it. `known` are uids of recordings.
         """
-        for broadcast in reversed(await asyncio.to_thread(self._storage.recover)):  # the newest of an input continues
+        for broadcast in reversed(
+            await asyncio.to_thread(self._storage.recover, known)
+        ):  # the newest of an input continues
             stored = await self._inputs.get(broadcast.info.input_uid)
             # The system clock may have been set back while the service was down.
             lost_since = max(0.0, self._clock() - (broadcast.lost_at or broadcast.last_write))

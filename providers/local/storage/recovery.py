@@ -6,7 +6,7 @@ Damaged files raise nothing: a damaged broadcast is set aside, and the others ar
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 
 import structlog
 
@@ -49,12 +49,12 @@ _PASSING = frozenset(
 """Errors of a disk or process that lacks a resource or permission, not of the broadcast."""
 
 
-def recover(backend: StorageBackend) -> list[Broadcast]:
-    """Return the unfinished broadcasts, oldest first, open for writing again. Blocking."""
+def recover(backend: StorageBackend, known: Collection[str] = ()) -> list[Broadcast]:
+    """Return the unfinished broadcasts, oldest first, open for writing again. Blocking. `known` are uids of recordings."""
     found: list[Broadcast] = []
     for uid in backend.list():
         files = backend.open(uid)
-        if _is_finished(files):
+        if _is_finished(files, known=uid in known):
             continue
         try:
             if _never_began(files):
@@ -76,9 +76,11 @@ def _is_passing(problem: Exception) -> bool:
     return isinstance(problem, StorageError) or (isinstance(problem, OSError) and problem.errno in _PASSING)
 
 
-def _is_finished(files: BroadcastFiles) -> bool:
+def _is_finished(files: BroadcastFiles, *, known: bool) -> bool:
     """Whether its recording is described. A power failure may leave an empty description, which is written again."""
     try:
+        if known and files.size(RECORDING_FILE):
+            return True
         decode(files.read(RECORDING_FILE))
     except (OSError, ValueError, KeyError, TypeError):
         return False

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 
@@ -138,12 +138,12 @@ class Storage:
         """Return how many bytes may still be written. Raises OSError."""
         return self._backend.free_space()
 
-    def recover(self) -> list[Broadcast]:
+    def recover(self, known: Collection[str] = ()) -> list[Broadcast]:
         """Return the broadcasts that ran when the process ended, oldest first, ready for `write` or `finish`.
 
-        Damaged ones are set aside. Blocking; call it once.
+        Damaged ones are set aside. Blocking; call it once. The descriptions of `known` recordings are not read.
         """
-        return recover(self._backend)
+        return recover(self._backend, known)
 
     def uids(self) -> set[str]:
         """Return the uids of all broadcasts. Blocking: 5 ms for 10,000. Raises OSError."""

@@ -86,6 +86,25 @@ async def test_recordings_from_before_the_rows_are_read_from_their_files_once(
     assert again.catalog.size == first.size + second.size
 
 
+async def test_a_start_reads_no_description_of_what_has_a_row(
+    storage: Storage, rows: Rows, tasks: Tasks, tmp_path: Path
+) -> None:
+    recording = record(storage, ONE)
+    await rows.put([recording, replace(recording, uid=TWO)])
+    (tmp_path / ONE / RECORDING_FILE).write_bytes(b"unreadable")
+    # A power failure may leave an empty one. It is written again.
+    record(storage, TWO)
+    (tmp_path / TWO / RECORDING_FILE).write_bytes(b"")
+    book = RecordingBook(rows)
+    known = await book.read()
+    (broadcast,) = storage.recover(known)
+    assert broadcast.info.uid == TWO
+    broadcast.finish(EPOCH + 10)
+    assert (tmp_path / TWO / RECORDING_FILE).stat().st_size > 0
+    await book.load(storage, elsewhere=False)
+    assert {each.uid for each in book.catalog} == {ONE, TWO}
+
+
 async def test_a_running_broadcast_is_no_recording(storage: Storage, rows: Rows) -> None:
     storage.begin(info(ONE))
     book = RecordingBook(rows)
