@@ -85,6 +85,20 @@ async def test_a_websocket_is_passed_on(nginx: Nginx, server: Server) -> None:
             assert (await socket.receive_json(timeout=PATIENCE))["action"] == "subscribed"
 
 
+def test_the_api_channel_is_passed_on_with_its_tokens_and_its_files(nginx: Nginx, server: Server) -> None:
+    token = create_token(server, str(uuid4()))
+    profile = nginx.ask("GET", "/api/v1/profile", api_access_token=token)
+    assert (profile.status, profile.json["role"]) == (200, "agent")
+    unknown = nginx.ask("POST", "/public/api/v1/inboxes/unknown/contacts", b"{}", Content_Type="application/json")
+    assert (unknown.status, unknown.json) == (404, {"error": "Resource could not be found"})
+    file = b'--x\r\nContent-Disposition: form-data; name="attachments[]"; filename="a.bin"\r\n\r\n%b\r\n--x--\r\n'
+    where = f"/api/v1/accounts/{profile.json['account_id']}/conversations/1/messages"
+    sent = nginx.ask(
+        "POST", where, file % bytes(3_000_000), api_access_token=token, Content_Type="multipart/form-data; boundary=x"
+    )
+    assert (sent.status, sent.json) == (404, {"error": "Resource could not be found"})
+
+
 def test_answers_of_the_service_have_one_cors_header_cached_or_not(nginx: Nginx, poll: str) -> None:
     for path in ("/healthz", "/nowhere", "/player.js", poll, poll, poll):
         headers = nginx.ask("GET", path).headers
