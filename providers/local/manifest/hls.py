@@ -53,6 +53,9 @@ def multivariant(view: BroadcastView, base: str, query: str = "") -> str:
     """Return the multivariant playlist of a broadcast with at least one segment or listed part.
 
     `base` is the relative URL of the folder of the media playlists; `query` is added to their URLs.
+
+    While it is live, captions in the video are not offered: without CLOSED-CAPTIONS=NONE, shaka-player 5.2 looks for them in the
+    last segment of the playlist, and fails to load if only parts of that are there.
     """
     audio = view.audio
     lines = ["#EXTM3U", f"#EXT-X-VERSION:{VERSION}"]
@@ -67,7 +70,11 @@ def multivariant(view: BroadcastView, base: str, query: str = "") -> str:
             + f'URI="{base}{audio.name}.m3u8{query}"'
         )
     for track in view.videos or view.presented:
-        lines += [_stream_inf(track, audio if track is not audio else None), f"{base}{track.name}.m3u8{query}"]
+        captions = ",CLOSED-CAPTIONS=NONE" if view.part_target else ""
+        lines += [
+            _stream_inf(track, audio if track is not audio else None) + captions,
+            f"{base}{track.name}.m3u8{query}",
+        ]
     return "\n".join(lines) + "\n"
 
 
@@ -268,8 +275,7 @@ def _part_seconds(view: BroadcastView, part: PartView, timescale: int) -> float:
 def _edge(view: BroadcastView, track: TrackView, segments: str, discontinuity: int | None) -> Iterator[str]:
     """Yield the open segment's parts, the preload hint and the rendition reports.
 
-    The hint saves a round trip for each part, which counts in low latency only. Elsewhere it is left out: shaka-player 5 fails when
-    the broadcast ends and the part that it has requested early never comes.
+    The hint saves a round trip for each part, which counts in low latency only. Elsewhere it is left out.
     """
     if track.open is not None and track.open.parts:
         following, index = track.open.sequence, len(track.open.parts)

@@ -9,7 +9,7 @@ HEADER = Struct(">I4s")
 
 MOOV, MVEX, TREX = b"moov", b"mvex", b"trex"
 MOOF, MFHD, TRAF, TFHD, TFDT, TRUN = b"moof", b"mfhd", b"traf", b"tfhd", b"tfdt", b"trun"
-MDAT = b"mdat"
+MDAT, FREE = b"mdat", b"free"
 
 # tf_flags of `tfhd` (8.8.7.1)
 TFHD_BASE_DATA_OFFSET = 0x01

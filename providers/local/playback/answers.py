@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from aiohttp import hdrs, web
 
 from providers.cors import MEDIA_CORS
+from providers.local.mp4.boxes import FREE, HEADER
 from providers.local.playback.documents import Document
 from providers.local.storage.errors import ObjectStoreError
 from providers.local.storage.port import BroadcastFiles
@@ -94,6 +95,15 @@ async def file(request: web.Request, files: BroadcastFiles, name: str, content_t
 def unavailable() -> web.Response:
     """Return 503 for media that is in the object store, which does not answer now."""
     return problem(503, "The object store does not answer. Retry later.", {hdrs.RETRY_AFTER: str(RETRY_SECONDS)})
+
+
+def nothing(content_type: str) -> web.Response:
+    """Return an empty box in place of a part that was hinted but never came, because the broadcast or the segment has ended.
+
+    shaka-player 5.2 stops after an error of a hinted part, a moment before the end.
+    """
+    headers = {**MEDIA_CORS, hdrs.CACHE_CONTROL: "no-store", hdrs.CONTENT_TYPE: content_type}
+    return web.Response(body=HEADER.pack(HEADER.size, FREE), headers=headers)
 
 
 def gone() -> web.Response:

@@ -239,7 +239,8 @@ class _Playback:
         self, request: web.Request, broadcast: Broadcast, track: StoredTrack, sequence: int, index: int
     ) -> web.Response:
         """Return a part. A part of EXT-X-PRELOAD-HINT (RFC 8216bis §4.4.5.3) is sent when it is complete."""
-        if _is_hinted(track, sequence, index) and _blocks(broadcast):
+        waits = _is_hinted(track, sequence, index) and _blocks(broadcast)
+        if waits:
             await self._wait(broadcast, track, lambda: not _is_hinted(track, sequence, index))
         stored = track.stored(sequence)
         body = stored.part(index) if stored is not None else None
@@ -249,7 +250,8 @@ class _Playback:
             except ObjectStoreError:
                 return answers.unavailable()
         if body is None:
-            return answers.gone()
+            never = waits and (broadcast.ended or track.segment(sequence) is not None)
+            return answers.nothing(f"{track.kind.value}/mp4") if never else answers.gone()
         return answers.media(request, body, f"{track.kind.value}/mp4")
 
     async def thumbnail(self, request: web.Request) -> web.Response:

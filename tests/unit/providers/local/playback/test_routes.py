@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from importlib import import_module
 
 import pytest
 from aiohttp import ClientSession
@@ -18,6 +19,7 @@ from providers.local.playback import PlaybackLimits
 from tests.simulated_packager import INPUT, UID, SimulatedPackager
 from tests.strict_playlist import read_media, read_multivariant
 from tests.unit.providers.local.playback.library import Client, Library, text
+from tests.waiting import until
 
 
 async def test_an_idle_input_is_not_found_and_may_be_asked_again_in_a_second(client: Client) -> None:
@@ -181,6 +183,42 @@ async def test_a_hinted_part_is_waited_for(client: Client, library: Library) -> 
     await client.get(f"/{UID}/live/source-video.m3u8")
     part = library.push_part()
     assert await (await waiting).read() == part.data
+
+
+@pytest.mark.parametrize("end", ["of the segment", "of the broadcast"])
+async def test_a_hinted_part_that_never_comes_is_answered_with_an_empty_box(
+    client: Client, library: Library, end: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module, checks = import_module("providers.local.playback.routes"), []
+    is_hinted = module._is_hinted
+    monkeypatch.setattr(module, "_is_hinted", lambda *part: checks.append(part) or is_hinted(*part))
+    library.begin(LatencyMode.LOW)
+    library.push(3)
+    library.push_part()
+    playlist = read_media(await text(client, f"/{UID}/live/source-video.m3u8"))
+    assert playlist.hint is not None
+    path = f"/{UID}/live/{playlist.hint['URI']}"
+    waiting = asyncio.ensure_future(client.get(path))
+    await until(lambda: len(checks) == 2)  # it is waiting
+    if end == "of the segment":
+        library.running.close_open("source")
+    else:
+        library.finish()
+
+    answer = await waiting
+    assert (answer.status, answer.content_type, await answer.read()) == (200, "video/mp4", b"\0\0\0\x08free")
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert (await client.get(path)).status == 404
+
+
+async def test_captions_are_not_offered_while_it_is_live(client: Client, library: Library) -> None:
+    library.begin()
+    library.push(3)
+    variants, _ = read_multivariant(await text(client, f"/{UID}/manifest/video.m3u8"))
+    assert {each["CLOSED-CAPTIONS"] for each in variants} == {"NONE"}
+    library.finish()
+    variants, _ = read_multivariant(await text(client, f"/{UID}/manifest/video.m3u8"))
+    assert not any("CLOSED-CAPTIONS" in each for each in variants)
 
 
 async def test_a_part_is_served_as_long_as_its_segment(client: Client, library: Library) -> None:
