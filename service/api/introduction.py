@@ -196,6 +196,7 @@ TAGS = {
     "Meetings": "Tokens for a channel's video meeting, and running meetings.",
     "Real-time": "The address of the WebSocket that sends changes.",
     "Webhooks": "Addresses of yours that receive the events of the organization, signed and in order.",
+    "Webhook requests": "The requests that the service sends to a webhook.",
     "Public": "For players and visitors: no credentials.",
     "API channel": "Inboxes, contacts, conversations and messages with the outside, for clients written for Chatwoot.",
     "API channel: contacts' apps": "The public client API of an inbox: no token.",

@@ -141,6 +141,7 @@ Files = Annotated[
     WithJsonSchema(
         {
             "type": "array",
+            "items": {},
             "maxItems": 0,
             "description": "Up to 15 files, as parts named `attachments[]` of a multipart body.",
         }
