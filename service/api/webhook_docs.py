@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 TAG = "Webhook requests"
-"""Not the tag of the operations on webhooks: openapi-generator writes a file per tag, and the second one would replace the first."""
+"""Not the tag of the operations on webhooks: generators write one file for a tag, and one would replace the other."""
 
 _ORGANIZATION = "7f1c2d64-8a3b-4a57-9f0e-2f6a6f0c9b11"
 
@@ -99,7 +99,7 @@ _PING = {
     "type": "object",
     "required": ["id", "created_at", "channel", "action", "resource_id"],
     "properties": {
-        "id": {"type": "null"},
+        "id": {"type": ["integer", "null"], "description": "Null: a ping is no event of the log."},
         "created_at": {"type": "string", "format": "date-time"},
         "channel": {"type": "string", "description": "The path of the webhook."},
         "action": {"type": "string", "const": "ping"},
@@ -151,6 +151,7 @@ def _request(
         "tags": [TAG],
         "summary": summary,
         "description": description,
+        "x-internal": True,  # openapi-generator leaves it out: it would write a client of requests that only the service sends
         "security": [],  # signed by the service, without credentials of the receiver
         "parameters": [
             {"name": name, "in": "header", "required": True, "description": text, "schema": {"type": "string"}}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 from service.domain.webhooks.limits import MAX_PATTERN, MAX_SUBSCRIPTIONS
 from service.domain.webhooks.webhook import (
@@ -36,6 +36,11 @@ class SubscriptionBody(BaseModel):
     is_removals_subscribed: bool = True
 
 
+Audience = Annotated[
+    WebhookAudience, WithJsonSchema({"type": "string", "enum": [each.value for each in WebhookAudience]})
+]
+"""Inline in the document: openapi-generator makes Go constants of a component's values, and `USER` exists in another one."""
+
 Subscriptions = Annotated[list[SubscriptionBody], Field(max_length=MAX_SUBSCRIPTIONS)]
 
 
@@ -57,7 +62,7 @@ class WebhookReplacement(BaseModel):
 class WebhookBody(WebhookReplacement):
     """The fields of a new webhook. Unknown fields are ignored."""
 
-    audience: WebhookAudience = Field(
+    audience: Audience = Field(
         WebhookAudience.ORGANIZATION,
         description="Whose view the webhook has. `organization`: what every user of the organization can read. `user`: "
         "what the authenticated user can read, including private and direct channels and notifications.",
@@ -116,7 +121,7 @@ class WebhookAnswer(Answer):
     id: UUID
     organization_id: UUID
     user_id: UUID | None = Field(description="The user whose view the webhook has. Null: the organization's.")
-    audience: WebhookAudience
+    audience: Audience
     endpoint_url: str
     channel_subscriptions: list[SubscriptionAnswer]
     is_enabled: bool

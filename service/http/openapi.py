@@ -133,7 +133,14 @@ def _schemas(operations: list[Operation]) -> tuple[dict[_Key, dict[str, Any]], d
                 models[model, "serialization"] = None
     references, definitions = _definitions(tuple(models))
     queries = {each.query.__name__ for each in operations}
-    components = {name: schema for name, schema in definitions.get("$defs", {}).items() if name not in queries}
+    used = json.dumps(
+        [definitions, list(references.values())]
+    )  # pydantic keeps the schema of a type that has another one
+    components = {
+        name: schema
+        for name, schema in definitions.get("$defs", {}).items()
+        if name not in queries and json.dumps(_REFERENCE.format(model=name)) in used
+    }
     return references, components
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pydantic import BaseModel, Field
+from pydantic.json_schema import SkipJsonSchema
 
 from service.api.inboxes.contract import ACCOUNT
 from service.api.inboxes.declare import agent_operation, desk_of
@@ -30,13 +31,16 @@ CONTACT = PATH + "/{contact_id}"
 
 
 class ContactValues(BaseModel):
-    """Values of a contact. Names, email addresses, phone numbers and identifiers have 255 characters at most."""
+    """Values of a contact. Names, email addresses, phone numbers and identifiers have 255 characters at most.
+
+    A multipart body may have a picture, as the part `avatar`.
+    """
 
     name: Text | None = None
     email: Text | None = None
     phone_number: Text | None = Field(None, description="In E.164: a plus sign and at most 15 digits.")
     identifier: Text | None = Field(None, description="The contact's id in your system.")
-    avatar: Picture | None = None
+    avatar: SkipJsonSchema[Picture | None] = None
     avatar_url: HttpUrl | None = None
     blocked: Boolean | None = None
     additional_attributes: Attributes | None = None

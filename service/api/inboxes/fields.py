@@ -154,5 +154,5 @@ def _file(value: Any) -> NewFile:
     return _files([value])[0]
 
 
-Picture = Annotated[NewFile, PlainValidator(_file), WithJsonSchema({"type": "null"})]
-"""One file of a multipart body."""
+Picture = Annotated[NewFile, PlainValidator(_file)]
+"""One file of a multipart body. It has no schema, so leave its field out of the document: a JSON body cannot have it."""

@@ -169,7 +169,7 @@ export type ReplayBody = { since: number };
 export type RotationBody = { overlap?: number };
 
 /** A webhook with its secret, which is returned only now. */
-export type SecretWebhookAnswer = { id: string; organization_id: string; user_id: string | null; audience: WebhookAudience; endpoint_url: string; channel_subscriptions: SubscriptionAnswer[]; is_enabled: boolean; disabled_because: Disabled | null; created_at: string; updated_at: string; last_event_id: number; retry_index: number; next_attempt_at: string | null; missed_events: MissedAnswer | null; secret: string };
+export type SecretWebhookAnswer = { id: string; organization_id: string; user_id: string | null; audience: "organization" | "user"; endpoint_url: string; channel_subscriptions: SubscriptionAnswer[]; is_enabled: boolean; disabled_because: Disabled | null; created_at: string; updated_at: string; last_event_id: number; retry_index: number; next_attempt_at: string | null; missed_events: MissedAnswer | null; secret: string };
 
 /** The current session. */
 export type SessionAnswer = { stream_session_id: string | null };
@@ -220,13 +220,10 @@ export type VisitorAnswer = { visitor_id: string; visitor_secret_id: string; org
 export type VisitorBody = { visitor_secret_id?: string | null };
 
 /** A webhook, without its secret. */
-export type WebhookAnswer = { id: string; organization_id: string; user_id: string | null; audience: WebhookAudience; endpoint_url: string; channel_subscriptions: SubscriptionAnswer[]; is_enabled: boolean; disabled_because: Disabled | null; created_at: string; updated_at: string; last_event_id: number; retry_index: number; next_attempt_at: string | null; missed_events: MissedAnswer | null };
-
-/** Whose view of the organization a webhook has. ORGANIZATION: what every user of the organization can read. USER: what the user that created it can read at the time of delivery; private and direct channels and notifications included. */
-export type WebhookAudience = "organization" | "user";
+export type WebhookAnswer = { id: string; organization_id: string; user_id: string | null; audience: "organization" | "user"; endpoint_url: string; channel_subscriptions: SubscriptionAnswer[]; is_enabled: boolean; disabled_because: Disabled | null; created_at: string; updated_at: string; last_event_id: number; retry_index: number; next_attempt_at: string | null; missed_events: MissedAnswer | null };
 
 /** The fields of a new webhook. Unknown fields are ignored. */
-export type WebhookBody = { endpoint_url: string; channel_subscriptions: SubscriptionBody[]; is_enabled?: boolean; audience?: WebhookAudience };
+export type WebhookBody = { endpoint_url: string; channel_subscriptions: SubscriptionBody[]; is_enabled?: boolean; audience?: "organization" | "user" };
 
 /** The fields to change. Fields that are not sent keep their values. */
 export type WebhookChanges = { endpoint_url?: string; channel_subscriptions?: SubscriptionBody[]; is_enabled?: boolean };

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import MISSING, fields
 from typing import Any
 
@@ -98,6 +99,28 @@ def test_no_schema_is_named_like_the_constructor_of_another(described: dict[str,
     assert not {f"New{name}" for name in names} & names
 
 
+def test_no_value_is_in_two_enumerations(described: dict[str, Any]) -> None:
+    """openapi-generator makes package-wide Go constants of the values."""
+    schemas = described["components"]["schemas"].values()
+    values = Counter(str(value).upper() for schema in schemas for value in schema.get("enum", ()))
+    assert values["USER"] == 1
+    assert values.most_common(1)[0][1] == 1
+
+
+def test_no_member_can_only_be_null(described: dict[str, Any]) -> None:
+    """openapi-generator has no type for it in Python and Go."""
+
+    def members(node: Any) -> list[dict[str, Any]]:
+        if isinstance(node, dict):
+            own = list(node["properties"].values()) if isinstance(node.get("properties"), dict) else []
+            return own + [found for value in node.values() for found in members(value)]
+        return [found for value in node for found in members(value)] if isinstance(node, list) else []
+
+    found = members(described)
+    assert found
+    assert not [member for member in found if member.get("type") == "null"]
+
+
 def test_the_document_says_whose_it_is_and_where_it_is_served(described: dict[str, Any]) -> None:
     assert described["servers"] == [{"url": "/", "description": "The service this document was fetched from."}]
     assert described["info"]["license"] == {"name": "MIT", "identifier": "MIT"}
@@ -121,6 +144,10 @@ def test_every_request_says_which_credentials_it_has(described: dict[str, Any]) 
     for _, _, operation in each_operation(described):
         assert isinstance(operation["security"], list)
     assert all(operation["security"] == [] for operation in each_webhook(described))
+
+
+def test_generated_clients_do_not_send_the_requests_of_the_service(described: dict[str, Any]) -> None:
+    assert [operation["x-internal"] for operation in each_webhook(described)] == [True, True]
 
 
 def test_every_array_has_a_type_of_items(described: dict[str, Any]) -> None:
