@@ -16,7 +16,7 @@ PAUSE_SECONDS = 1.0
 """A round that comes later than this says that the process was paused."""
 
 
-async def rounds(interval: float) -> AsyncGenerator[tuple[float, bool], None]:
+async def rounds(interval: float) -> AsyncGenerator[tuple[float, float], None]:
     """Yield about every `interval` seconds, for checks of deadlines.
 
     After a pause of the process (SIGSTOP, a suspended machine, a blocked event loop) every deadline has passed, while the bytes
@@ -24,15 +24,16 @@ async def rounds(interval: float) -> AsyncGenerator[tuple[float, bool], None]:
     after it is an ordinary one again, also if it is late.
 
     Yields:
-        The event loop's time, and whether the process was paused before this round.
+        The event loop's time, and for how many seconds the process was paused before this round: 0.0 in an ordinary one.
     """
     loop = asyncio.get_running_loop()
-    paused = False
+    paused = 0.0
     while True:
         before = loop.time()
         await asyncio.sleep(interval)
         now = loop.time()
-        paused = not paused and now - before > interval + PAUSE_SECONDS
+        late = now - before - interval
+        paused = late if not paused and late > PAUSE_SECONDS else 0.0
         yield now, paused
 
 

@@ -7,13 +7,13 @@ import os
 from contextlib import suppress
 from typing import IO, Any, cast
 
-import uvloop
+from service.concurrency.timers import PatientLoop
 
 CHECK_EVERY = 1.0
 """Seconds between checks whether the connection was closed while its client does not read."""
 
 
-class SendfileLoop(uvloop.Loop):
+class SendfileLoop(PatientLoop):
     """uvloop with `asyncio.loop.sendfile` for connections without TLS."""
 
     async def sendfile(

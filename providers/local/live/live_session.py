@@ -156,6 +156,11 @@ class LiveSession:
         if self._lost_at is not None and now - self._lost_at >= self.stored.options.reconnect_timeout:
             self._end(Trigger.EXPIRE, "reconnect_timeout", Refusal.RECONNECT_TIMEOUT)
 
+    def paused(self, seconds: float) -> None:
+        """Extend the reconnect window by a pause of the process, in which no encoder could come back."""
+        if self._lost_at is not None:
+            self._lost_at = min(self._lost_at + seconds, self._context.monotonic())
+
     def stop(self, reason: str, refusal: Refusal) -> None:
         """End the broadcast and send the encoder `refusal`."""
         self._end(Trigger.STOP, reason, refusal)

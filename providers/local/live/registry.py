@@ -257,6 +257,9 @@ class BroadcastRegistry:
         async for _, paused in rounds(CHECK_INTERVAL):
             if not paused:
                 self.check()
+                continue
+            for session in self._sessions.values():
+                session.paused(paused)
 
     def check(self) -> None:
         """Check every session once. A session that fails is ended alone: the others must not stop with it."""

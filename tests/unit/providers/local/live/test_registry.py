@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import AsyncGenerator
 from dataclasses import fields, replace
 from itertools import pairwise
 
@@ -12,6 +13,7 @@ from structlog.testing import capture_logs
 
 from providers.base import InputOptions, Phase
 from providers.local.flv.tag import FlvTag, TagKind
+from providers.local.live import registry
 from providers.local.live.live_session import FROZEN_AFTER
 from providers.local.live.pipeline import Pipeline
 from providers.local.live.refusal_history import RefusalLimits
@@ -87,6 +89,28 @@ async def test_a_frozen_encoder_with_a_window_of_zero_can_be_replaced(server: Li
     assert server.broadcasts.session(INPUT) is not None
     assert server.phase in (Phase.RECONNECTING, Phase.CONNECTING)
     assert len(server.closed) == 1
+
+
+async def test_a_pause_of_the_process_uses_up_no_reconnect_window(
+    server: LiveServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await server.add_input(reconnect_timeout=30)
+    publication = await server.connect()
+    server.send(publication, stream(3.0))
+    publication.ended("closed")
+    phases: list[Phase | None] = []
+
+    async def rounds(interval: float) -> AsyncGenerator[tuple[float, float], None]:
+        server.after(10.0)
+        for late, then in ((100.0, 19.0), (0.0, 1.5), (0.0, 0.0)):
+            server.clock.advance(late)
+            yield 0.0, late
+            phases.append(server.phase)
+            server.clock.advance(then)
+
+    monkeypatch.setattr(registry, "rounds", rounds)
+    await server.broadcasts.watch()
+    assert phases == [Phase.RECONNECTING, Phase.RECONNECTING, None]
 
 
 async def test_the_reconnect_window_begins_when_the_service_listens_again(server: LiveServer) -> None:
