@@ -49,6 +49,10 @@ class BoardLimits:
     """Between two reads of the channel's live input from the store. While it has none, it is read at every refresh."""
     recount_after: float = 0.05
     """Delay between a new visitor's first heartbeat and the recount, so that several are counted in one query."""
+    long_pause: float = 60.0
+    """A refresh that is later than this says that the process was paused for so long that viewers leave the window."""
+    hold_count: float = 15.0
+    """Time after such a pause in which counts do not fall, for players to poll again."""
     unasked_refreshes: int = 60
     """Refreshes without a poll before a channel is dropped."""
     max_watched: int = 2_000
@@ -215,9 +219,12 @@ class StatusBoard:
 
     async def _refresh_while_asked(self, watched: Watched) -> None:
         while watched.unasked < self._limits.unasked_refreshes:
+            planned = watched.due
             with suppress(TimeoutError):
                 async with asyncio.timeout_at(watched.due):
                     await watched.wake.wait()
+            if 0.0 < planned < self._loop.time() - self._limits.long_pause:
+                watched.hold_until = self._loop.time() + self._limits.hold_count
             # Before the work, not after it: what happens meanwhile wakes the task once more.
             watched.wake.clear()
             watched.recount = False
@@ -336,4 +343,6 @@ class StatusBoard:
                 viewers = await self._viewers.count(uid, self._clock.unix_ms(), broadcast_began_ms(watched.state))
         except TimeoutError:
             return
+        if self._loop.time() < watched.hold_until:
+            viewers = max(watched.snapshot.viewers, viewers, key=lambda each: each.value)
         watched.publish(Snapshot(watched.snapshot.status, viewers))

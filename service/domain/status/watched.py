@@ -40,6 +40,7 @@ class Watched:
         "_wait",
         "asked",
         "due",
+        "hold_until",
         "input_uid",
         "key",
         "loaded",
@@ -65,6 +66,8 @@ class Watched:
         self.notifier = ChangeNotifier()
         self.recount = False
         self.due = 0.0
+        self.hold_until = 0.0
+        """Until when the count does not fall: viewers could not be heard during a pause of the process."""
         self.reload_due = 0.0
         self.task: asyncio.Task[None] | None = None
         self._wait: asyncio.Timeout | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import replace
 from uuid import UUID, uuid4
 
@@ -239,6 +240,22 @@ async def test_visitors_without_heartbeats_do_not_count_two_minutes_later(tasks:
     await until(lambda: watched.snapshot.viewers.value == 1)
     stage.clock.advance(120.001)
     await until(lambda: watched.snapshot.viewers.value == 0)
+
+
+async def test_viewers_have_time_to_return_after_a_pause_of_the_process(tasks: Tasks) -> None:
+    limits = replace(HURRIED, long_pause=0.2, hold_count=0.4)
+    stage = await PublicStage(tasks, limits).open()
+    stage.go_live()
+    watched = await stage.watch()
+    for name in ("ann", "bob"):
+        stage.board.heartbeat(watched, name)
+    await until(lambda: watched.snapshot.viewers.value == 2)
+    stage.clock.advance(130.0)
+    time.sleep(0.3)  # noqa: ASYNC251 - the pause
+    await asyncio.sleep(0.1)
+    assert watched.snapshot.viewers.value == 2
+    stage.board.heartbeat(watched, "ann")
+    await until(lambda: watched.snapshot.viewers.value == 1)
 
 
 async def test_the_count_is_the_last_good_one_while_redis_is_unavailable_and_exact_afterwards(
