@@ -67,6 +67,11 @@ def lower(value: object) -> object:
     return value.lower() if isinstance(value, str) else value
 
 
+def overlaps(one: Path, other: Path) -> bool:
+    """Return whether one folder is, or contains, the other. Anything but an absolute path overlaps with nothing."""
+    return one.is_absolute() and (one.is_relative_to(other) or other.is_relative_to(one))
+
+
 def origin(example: str) -> SettingRule:
     return SettingRule(f"an http or https URL without a query, like {example}")
 

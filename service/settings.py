@@ -33,6 +33,7 @@ from service.setting_rules import (
     known_renditions,
     lower,
     origin,
+    overlaps,
     port_or_off,
     readable_file,
     rsa_key,
@@ -254,6 +255,8 @@ class Settings(BaseSettings):
             faults.append(f"{PREFIX}{missing} is required when {PREFIX}{given} is set")
         if self.media_url is not None and self.media_store is None:
             faults.append(f"{PREFIX}MEDIA_URL needs {PREFIX}MEDIA_STORE: it is the public address of that bucket")
+        if self.media_store is not None and overlaps(Path(self.media_store), self.data_dir):
+            faults.append(f"{PREFIX}MEDIA_STORE must be outside {PREFIX}DATA_DIR, and not contain it")
         if self.provider is ProviderName.CLOUDFLARE:
             if self.media_store is not None:
                 faults.append(

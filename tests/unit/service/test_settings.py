@@ -223,6 +223,13 @@ def test_an_address_of_a_bucket_holds_nothing_else(monkeypatch: pytest.MonkeyPat
     ]
 
 
+@pytest.mark.parametrize("folder", ["/srv/data", "/srv/data/recordings", "/srv"])
+def test_a_media_store_is_no_folder_of_the_service(monkeypatch: pytest.MonkeyPatch, folder: str) -> None:
+    assert faults(monkeypatch, DATA_DIR="/srv/data", MEDIA_STORE=folder) == [
+        "CONFERENCE_MEDIA_STORE must be outside CONFERENCE_DATA_DIR, and not contain it"
+    ]
+
+
 def test_a_media_store_needs_the_local_provider(monkeypatch: pytest.MonkeyPatch) -> None:
     assert faults(monkeypatch, MEDIA_URL="https://cdn.example") == [
         "CONFERENCE_MEDIA_URL needs CONFERENCE_MEDIA_STORE: it is the public address of that bucket"
