@@ -45,7 +45,7 @@ as another user's private channel. 429 and 503 give the seconds to wait in `Retr
 `X-Request-Id`, which is also in the operator's log. Input that is not an HTTP request is refused in the same shape, and
 the connection is closed.
 
-**Limits.** An address (of IPv6, a /64) that sends 200 unknown channel ids or bad tokens gets 429 for more of them; the
+**Limits.** An address (of IPv6, a /64) that sends 200 unknown ids or bad tokens gets 429 for more of them; the
 allowance refills at 2 a second. Valid ids and tokens from that address still work. Requests with credentials are
 limited per user, and new visitor ids per address. Responses over 1 kB are compressed for clients that accept gzip.
 """

@@ -69,10 +69,10 @@ def _lasts(request: web.Request, response: web.StreamResponse) -> bool:
     return response.content_type == "text/event-stream"
 
 
-GUESSABLE = ("/api/pub/public/", "/watch/", "/public/api/")
+GUESSABLE = ("/api/pub/public/", "/api/v5/public/", "/watch/", "/public/api/")
 """Prefixes of public paths that contain an id which opens something."""
 
-GUESSED = ("channel_id", "inbox_identifier", "recording_uid")
+GUESSED = ("channel_id", "inbox_identifier", "organization_id", "recording_uid")
 """These ids."""
 
 CREDENTIALS = ("Authorization", "api_access_token", "api-access-token")
@@ -138,7 +138,7 @@ def _preflight(request: web.Request) -> dict[str, str]:
 
 
 def _is_wrong_guess(request: web.Request, status: int) -> bool:
-    """Return whether the response is to an unknown channel of a public path or to invalid credentials."""
+    """Return whether the response is to an unknown id of a public path or to invalid credentials."""
     if status == 404:
         guessed = any(name in request.match_info for name in GUESSED)
         return guessed and request.path.startswith(GUESSABLE)

@@ -113,6 +113,15 @@ async def test_bad_tokens_are_a_429_after_some_and_good_ones_are_not(site: Site)
     assert (await site.get("/api/v5/users/me")).status == 401
 
 
+async def test_unknown_organizations_are_limited_where_visitors_get_their_identity(site: Site) -> None:
+    async def identify(organization: str) -> int:
+        async with site.client.post(f"{site.base}/api/v5/public/orgs/{organization}/auth", json={}) as response:
+            return response.status
+
+    assert [await identify(str(uuid4())) for _ in range(5)] == [404, 404, 404, 429, 429]
+    assert await identify(site.organization) == 200
+
+
 async def test_other_things_that_are_not_there_are_not_guesses(site: Site) -> None:
     paths = ["/nowhere", f"/{uuid4().hex}/manifest/video.m3u8"]
     assert [(await site.get(path)).status for path in paths * 5] == [404] * 10
