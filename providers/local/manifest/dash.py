@@ -41,6 +41,10 @@ LEAD = 0.1
 """Seconds from the start of a live Period to its media. dash.js seeks over this gap. Without a gap it does not seek after
 it has loaded the first segment, and Chromium does not start to play."""
 
+LAST_PERIOD_TARGETS = DELAY_SEGMENTS + 1
+"""Target durations of the last Period from which on the last MPD lists no other one: players are in it by then. dash.js ends only
+if there is one Period or if the presentation's duration counts from 0, but shaka-player counts it from the first Period."""
+
 MIN_UPDATE_PERIOD = 1.0
 """Seconds. Shared caches renew the MPD no more often."""
 
@@ -79,6 +83,9 @@ def live_mpd(view: BroadcastView, now: float, *, segments: str, location: str, c
         _live_period(view, discontinuity, final=view.ended or discontinuity != listed[-1]) for discontinuity in listed
     ]
     if view.ended:
+        last = periods[-1]
+        if last.media_end - _first_start(last) >= LAST_PERIOD_TARGETS * view.target_duration:
+            periods = [last]
         periods[0] = _trimmed(periods[0])
     end = periods[-1].start + periods[-1].media_end - periods[-1].media_start
     window = end - periods[0].start - (_first_start(periods[0]) - periods[0].media_start)
