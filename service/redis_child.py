@@ -127,6 +127,7 @@ class PrivateRedis:
             raise PrivateRedisError(f"{self._socket.parent} belongs to another user")
         self._lock = (self._directory / "lock").open("w")
         try:
+            # The kernel releases it when the process ends, however it ends (flock(2)).
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise PrivateRedisError(f"another service uses {self._directory}") from None
@@ -179,6 +180,7 @@ class PrivateRedis:
         options = {
             "port": "0",
             "unixsocket": str(self._socket),
+            # The only protection: there is no password, and no port.
             "unixsocketperm": "700",
             "dir": str(self._directory),
             "dbfilename": "viewers.rdb",
@@ -187,6 +189,7 @@ class PrivateRedis:
             "appendonly": "no",
             "daemonize": "no",
             "maxmemory": MAX_MEMORY,
+            # An evicted set would be counted as no viewers; a refused write is noticed.
             "maxmemory-policy": "noeviction",
         }
         return [part for name, value in options.items() for part in (f"--{name}", value)]

@@ -178,6 +178,7 @@ def _response(reply: Reply, accept_encoding: str, *, private: bool) -> web.Respo
         return web.Response(status=reply.status, headers=headers)
     body = reply.model.model_dump_json().encode()
     if len(body) > PLAIN_SIZE:
+        # Also on the plain form: a cache must not give either form to clients of the other (RFC 9110 §12.5.5).
         headers["Vary"] = "Accept-Encoding"
         if accepts_gzip(accept_encoding):
             headers["Content-Encoding"] = "gzip"

@@ -17,6 +17,7 @@ def client_address(peer: str, forwarded_for: str, trusted: Networks) -> str:
     address = peer
     hops = [hop.strip() for hop in forwarded_for.split(",") if hop.strip()]
     while hops and is_trusted(address, trusted):
+        # From the right: each proxy appends its own client, and only what trusted ones appended is believed.
         address = hops.pop()
     return address
 
@@ -26,8 +27,10 @@ def is_trusted(address: str, trusted: Networks) -> bool:
     if not trusted:
         return False
     try:
+        # Without the zone of a link-local address (RFC 4007 §11).
         parsed = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
         return False
+    # A dual-stack socket shows IPv4 peers as ::ffff:a.b.c.d (RFC 4291 §2.5.5.2).
     mapped = getattr(parsed, "ipv4_mapped", None)
     return any((mapped or parsed) in network for network in trusted)

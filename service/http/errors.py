@@ -71,6 +71,7 @@ class Coded(domain.DomainError):
 
 def _message(problem: ErrorDetails) -> str:
     kind, given = problem["type"], problem["input"]
+    # Pydantic reports null as a wrong type; the Pub API has a sentence of its own for it.
     if given is None and kind != "missing":
         return "This field may not be null."
     if kind in ("model_type", "model_attributes_type", "dict_type"):
@@ -94,6 +95,7 @@ def error_response(error: Exception) -> web.Response | None:
         case BadBody():
             return _json(400, {"detail": str(error)})
         case domain.NotAuthenticated():
+            # A 401 has to name the scheme (RFC 9110 §15.5.2).
             return _json(401, {"detail": error.detail}, {"WWW-Authenticate": "Token"})
         case domain.Forbidden():
             return _json(403, {"detail": "You do not have permission to perform this action."})
@@ -102,6 +104,7 @@ def error_response(error: Exception) -> web.Response | None:
         case domain.Conflict():
             return _json(409, {"detail": str(error)})
         case Coded():
+            # In a response it says which codings are accepted (RFC 9110 §12.5.3).
             return _json(415, {"detail": str(error)}, {"Accept-Encoding": "identity"})
         case Unsupported():
             return _json(415, {"detail": str(error)})
@@ -137,6 +140,7 @@ def nested(fields: Iterable[tuple[str, list[str]]]) -> dict[str, Any]:
 def _framework_error(error: web.HTTPException) -> web.Response | None:
     """Return the response to an aiohttp error: unknown route, method, too large body. None for redirects and successes."""
     if isinstance(error, web.HTTPMethodNotAllowed):
+        # A 405 has to name the methods (RFC 9110 §15.5.6). Every path answers a preflight.
         allowed = ", ".join(sorted({*error.allowed_methods, "OPTIONS"}))
         return _json(405, {"detail": f'Method "{error.method}" not allowed.'}, {"Allow": allowed})
     if error.status < 400:

@@ -72,6 +72,7 @@ async def read_any(request: web.Request, limits: FormLimits) -> Any:
             raw = await request.clone(client_max_size=limits.plain).read()
     except TimeoutError:
         raise web.HTTPRequestTimeout from None
+    # aiohttp's multipart reader raises any of these for a malformed body.
     except (web.RequestPayloadError, HttpProcessingError, ConnectionError, ValueError, AssertionError, RuntimeError):
         raise BadBody(UNREADABLE) from None
     if declared == FORM:

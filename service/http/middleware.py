@@ -51,6 +51,7 @@ class RequestMetrics:
     def note(self, request: web.Request, response: web.StreamResponse, seconds: float) -> None:
         resource = request.match_info.route.resource
         route = "unmatched" if resource is None else _series(resource.canonical)
+        # Clients choose the method: each unknown one would be another time series.
         method = request.method if request.method in METHODS else "other"
         self._requests.labels(method, route, str(response.status)).inc()
         if not _lasts(request, response):
@@ -97,6 +98,7 @@ def envelope(metrics: RequestMetrics, guesses: Guesses | None = None, trusted_pr
             response = await _answer(request, handler)
         if guesses is not None and _is_wrong_guess(request, response.status):
             response = _counted(guesses, request, trusted_proxies) or response
+        # The headers of a prepared response, such as a socket's, have been sent.
         if not response.prepared:
             response.headers[REQUEST_ID_HEADER] = request_id
             for name, value in EVERYWHERE.items():

@@ -77,6 +77,7 @@ def disposition(line: str) -> Disposition:
         raise BadBody(UNREADABLE)
     values: dict[str, str] = {}
     for name, quoted, token in _PARAMETER.findall(found["parameters"]):
+        # The first of two equal names counts, so that nothing behind it replaces what was checked.
         values.setdefault(name.strip().lower(), _ESCAPED.sub(r"\1", quoted) if quoted else token)
     extended = values.get("filename*", "")
     if extended.lower().startswith("utf-8'"):

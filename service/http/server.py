@@ -126,6 +126,7 @@ def _expecting_nothing_odd(
                 raise web.HTTPBadRequest(reason="The Host header is not valid.")
             if len(request.raw_path.partition("?")[0]) > MAX_PATH:
                 raise web.HTTPRequestURITooLong
+            # An unknown coding is a 501 (RFC 9112 §6.1).
             if request.headers.get("Transfer-Encoding", "chunked").strip().lower() != "chunked":
                 raise web.HTTPNotImplemented(reason="The only supported transfer coding is chunked.")
             return await handler(request)

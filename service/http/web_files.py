@@ -78,9 +78,11 @@ class PackedFile:
             "ETag": self._packed.etag,
             "Cache-Control": self._caching,
             "Vary": "Accept-Encoding",
+            # Pages of other origins embed the player, also those with `Cross-Origin-Embedder-Policy: require-corp`.
             "Cross-Origin-Resource-Policy": "cross-origin",
         }
         if has_current(request.headers.get("If-None-Match"), self._packed.etag):
+            # With the headers that the 200 would have (RFC 9110 §15.4.5).
             return web.Response(status=304, headers=headers)
         body = self._packed.body
         if accepts_gzip(request.headers.get("Accept-Encoding", "")):

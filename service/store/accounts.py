@@ -111,6 +111,7 @@ async def _enrol(connection: AsyncConnection, organization: Organization, user: 
     await connection.execute(insert_new(connection, tables.organizations, values_of(organization)))
     if user is None:
         return
+    # An existing user stays as it is: its organization may be another one.
     await connection.execute(insert_new(connection, tables.users, values_of(user)))
     home = select(tables.users.c.organization_id).where(tables.users.c.id == user.id)
     if (await connection.execute(home)).scalar_one() != organization.id:

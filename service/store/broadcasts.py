@@ -33,6 +33,7 @@ class StoredBroadcasts:
 
     async def last_report(self, uid: InputUid) -> EventKind | None:
         async def change(connection: AsyncConnection) -> EventKind | None:
+            # FOR UPDATE locks only a row that exists.
             await connection.execute(insert_new(connection, broadcast_reports, {"uid": uid}))
             wanted = select(broadcast_reports.c.kind).where(broadcast_reports.c.uid == uid).with_for_update()
             kind = (await connection.execute(wanted)).scalar_one()

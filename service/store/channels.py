@@ -250,6 +250,7 @@ class StoredChannels:
             changed_to = (await connection.execute(changed.returning(*_DEFAULT_AND_PRIVATE))).one_or_none()
             if changed_to is None:
                 return False
+            # Checked on the stored row: an earlier request may have set one of the two.
             if all(changed_to) and any(each.name in row for each in _DEFAULT_AND_PRIVATE):
                 raise Conflict("The organization's default channel is a public one.")
             if "is_private" in row:
@@ -281,6 +282,7 @@ async def _be_the_default(connection: AsyncConnection, channel_id: UUID) -> None
     """Raise Conflict if another channel is the default. The organization is locked, so that concurrent changes see each other."""
     home = select(channels.c.organization_id).where(channels.c.id == channel_id).scalar_subquery()
     await connection.execute(
+        # FOR NO KEY UPDATE lets other transactions add rows that refer to the organization (PostgreSQL §13.3.2).
         select(organizations.c.id).where(organizations.c.id == home).with_for_update(key_share=True)
     )
     others = select(channels.c.id).where(

@@ -102,6 +102,7 @@ class Database:
         if _in_transaction.get():
             raise RuntimeError("a transaction is open: use its stores")
         async with self._translated(), self._turn(), self._engine.connect() as connection:
+            # Before `begin`, whose event on SQLite reads it.
             await connection.execution_options(**{WRITES: True})
             token = _in_transaction.set(True)
             try:
@@ -164,6 +165,7 @@ class Database:
             raise _unavailable()  # a connection that is opened now would not be closed
         try:
             yield
+        # A DBAPIError, too, but an answer and no outage: the stores decide by it.
         except IntegrityError:
             raise
         except PoolTimeout as crowded:

@@ -41,6 +41,7 @@ class StoredDirects:
             return present, False
         if await self._database.write(change):
             return channel.id, True
+        # ON CONFLICT DO NOTHING has waited for the other transaction: its channel is committed, and found.
         present = await self._database.read(find)
         if present is None:
             raise RuntimeError("a direct channel vanished while it was opened")

@@ -126,6 +126,7 @@ class StoredEvents:
     async def move_position(self, reader: str, organization_id: UUID, event_id: int) -> None:
         async def change(connection: AsyncConnection) -> None:
             row = {"reader": reader, "organization_id": organization_id, "last_id": event_id}
+            # A position never moves back, even if a slower process reports last.
             behind = event_positions.c.last_id < event_id
             moved = insertion(connection, event_positions).values(row)
             key = [event_positions.c.reader, event_positions.c.organization_id]
@@ -176,8 +177,10 @@ async def _append(
         index_elements=[event_heads.c.organization_id], set_={"last_id": event_heads.c.last_id + len(new)}
     )
     last_id = (await connection.execute(grown.returning(event_heads.c.last_id))).scalar_one()
+    # After the head is locked: a concurrent transaction with the same source has ended by now, and is seen (READ COMMITTED).
     known = await _known_sources(connection, organization_id, {each.source for each in new if each.source is not None})
     rows = []
+    # The id of an event that the log already has stays unused: ids grow, but with gaps.
     for id_, event in enumerate(new, last_id - len(new) + 1):
         if event.source is not None:
             if event.source in known:

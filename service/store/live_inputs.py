@@ -74,6 +74,7 @@ class StoredClaims:
                 .where(
                     live_inputs.c.channel_id == channel_id,
                     live_inputs.c.request_id == request_id,
+                    # Compare-and-set: a claim that was renewed meanwhile has another request id.
                     live_inputs.c.uid.is_(None),
                 )
                 .values(uid=uid, created_at=created, lost_at=None, **options_row(options))
@@ -89,6 +90,7 @@ class StoredClaims:
                 .where(
                     live_inputs.c.channel_id == before.channel_id,
                     live_inputs.c.request_id == before.request_id,
+                    # Compare-and-set: of several processes that saw the same claim, one renews it.
                     live_inputs.c.generation == before.generation,
                 )
                 .values(

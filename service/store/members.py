@@ -69,6 +69,7 @@ class StoredMembers:
 
     async def add_member(self, channel_id: UUID, user_id: UUID, at: datetime) -> tuple[Member, bool] | None:
         async def change(connection: AsyncConnection) -> tuple[Member, bool] | None:
+            # Locked, so that `member_count` agrees with the rows, and no member joins a channel that is being deleted.
             if (await connection.execute(locked(channel_id))).first() is None:
                 return None
             row = (await connection.execute(with_latest().where(channels.c.id == channel_id))).mappings().one()

@@ -58,6 +58,7 @@ class StoredMessages:
             notified: Sequence[UUID] = ()
             made = not await _was_sent_before(connection, new)
             if made:
+                # The channel's row is locked: times grow in the order of posting, even if the clock was set back.
                 notified = await _add(connection, new, max(clock.now(), channel["latest_message_created_at"] + TICK))
             message = await _find(connection, new.channel_id, new.id)
             return None if message is None else Posted(message, made, channel["is_private"], notified)
@@ -137,6 +138,7 @@ async def _add(connection: AsyncConnection, new: NewMessage, at: datetime) -> li
     }
     await connection.execute(messages.insert().values(row))
     mentioned = await _mentioned(connection, new)
+    # A message to all is counted by its own flag, not by a row for each member.
     named = [] if new.notify_channel else [user_id for user_id, _ in mentioned]
     if named:
         mention = {"message_id": new.id, "channel_id": new.channel_id, "created_at": at}
@@ -145,6 +147,7 @@ async def _add(connection: AsyncConnection, new: NewMessage, at: datetime) -> li
     await connection.execute(update(channels).where(channels.c.id == new.channel_id).values(latest))
     meant = true() if new.notify_channel else members.c.user_id.in_(named)
     await _count(connection, new.channel_id, new.author_id, at, meant, 1)
+    # A copy for each member, so that the pages of a user's channels are read from one index.
     all_members = update(members).where(members.c.channel_id == new.channel_id)
     await connection.execute(all_members.values(channel_latest_at=at))
     return [user_id for user_id, mode in mentioned if mode != NotifyMode.MUTED.value]
@@ -187,6 +190,7 @@ async def _empty(connection: AsyncConnection, row: RowMapping, at: datetime) -> 
     here = and_(mentions.c.channel_id == row["channel_id"], mentions.c.message_id == row["id"])
     named = select(mentions.c.user_id).where(here)
     meant = or_(true() if row["notify_channel"] else false(), members.c.user_id.in_(named))
+    # Before the mentions are deleted: they say whose count decreases.
     await _count(connection, row["channel_id"], row["author_id"], row["created_at"], meant, -1)
     await connection.execute(mentions.delete().where(here))
     nothing = {"type": MessageType.DELETED.value, "body": "{}", "notify_channel": False, "updated_at": at}

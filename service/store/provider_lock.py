@@ -44,6 +44,7 @@ SETTINGS = (
 )
 """With these, the server detects a holder's dead machine by itself, even if no other process wants the lock."""
 
+# objsubid is 2 for a lock with two 32-bit keys, and 1 for one with a single 64-bit key (PostgreSQL, pg_locks).
 FIND_HOLDER = """
 SELECT a.pid, a.application_name, a.backend_start, a.state_change,
     clock_timestamp() - a.state_change > $3 * interval '1 second' AS silent
@@ -125,6 +126,7 @@ class ProviderLock:
         while True:
             await asyncio.sleep(self._limits.heartbeat)
             try:
+                # The heartbeat. After a failover, the connection may lead to the former primary, where the lock protects nothing.
                 if await self._ask("SELECT pg_is_in_recovery()"):
                     raise Unavailable("PostgreSQL is a standby.")
             except Unavailable:
@@ -148,10 +150,12 @@ class ProviderLock:
             before: _Seen | None = None
             while not await self._ask(f"SELECT pg_try_advisory_lock({LOCK_CLASS}, {LOCAL_PROVIDER})"):
                 seen = await self._find_holder()
+                # `former` is our own lost connection, which the server still believes to be open.
                 if seen is not None and (seen.silent or seen.backend == former):
                     log.warning("provider lock taken from a silent connection", holder=str(seen.holder))
                     await self._ask("SELECT pg_terminate_backend($1)", seen.backend)
                 elif seen is not None and before is not None and seen.backend == before.backend:
+                    # The holder has sent a query since the last check: it is alive. PostgreSQL hides the time from other roles.
                     if seen.heartbeat_at != before.heartbeat_at or seen.heartbeat_at is None:
                         raise LockHeld(WHAT, seen.holder, ADVICE)
                 else:
@@ -181,6 +185,7 @@ class ProviderLock:
         try:
             self._connection = await postgresql.connect(driver_url(self._url), self._limits.answer_timeout)
             name = f"conference pid={os.getpid()} host={socket.gethostname()}"[:MAX_APPLICATION_NAME]
+            # SET takes no parameters. `false`: for the session, not only for this transaction.
             await self._ask("SELECT set_config('application_name', $1, false)", name)
             for setting in SETTINGS:
                 await self._connection.execute(setting)
@@ -195,6 +200,7 @@ class ProviderLock:
     async def _disconnect(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
+            # Without a farewell, for which the server might have to be waited for. It releases the lock when the connection ends.
             connection.terminate()
 
     async def _ask(self, query: str, *arguments: object) -> Any:

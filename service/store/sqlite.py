@@ -37,6 +37,7 @@ class Workers:
         """Open a connection like `aiosqlite.connect`. Its thread is a daemon, as with SQLAlchemy: no process waits for it."""
         connection = aiosqlite.connect(*arguments, **options)
         connection._thread.daemon = True
+        # Connections that the pool has closed are dropped here: their threads have ended.
         self._connections = {each for each in self._connections if each._thread.is_alive()} | {connection}
         return connection
 
@@ -64,8 +65,11 @@ def sqlite_engine(url: URL, workers: Workers, **pool: Any) -> AsyncEngine:
         cursor = connection.cursor()
         for pragma in (
             f"busy_timeout = {BUSY_TIMEOUT_MS}",
+            # Readers do not wait for the writer, nor the writer for readers (SQLite, "Write-Ahead Logging").
             "journal_mode = WAL",
+            # With WAL, a power failure may undo the last commits, but cannot corrupt the database.
             "synchronous = NORMAL",
+            # Off by default, and a setting of the connection, not of the file.
             "foreign_keys = ON",
         ):
             cursor.execute(f"PRAGMA {pragma}")

@@ -71,4 +71,5 @@ def paged(
         )
         query = query.where(place < here if downward else place > here)
     order = (at.desc(), identity.desc()) if downward else (at.asc(), identity.asc())
+    # One row more than the page: it says whether another page follows.
     return query.order_by(*order).limit(request.size + 1)

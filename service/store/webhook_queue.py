@@ -94,6 +94,7 @@ class StoredQueue:
         work = [or_(_REQUESTED, and_(webhooks.c.disabled.is_(None), due, _BEHIND))]
         if organization_ids is not None:
             work.append(webhooks.c.organization_id.in_(organization_ids))
+        # In turns, the one that has waited longest first: a webhook with many events does not hold up the others.
         wanted = select(webhooks.c.id).where(*work).order_by(webhooks.c.last_turn_at.asc().nulls_first()).limit(limit)
 
         async def query(connection: AsyncConnection) -> bool:

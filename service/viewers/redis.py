@@ -127,6 +127,7 @@ class RedisViewers:
         self._asks.append(ask)
         self._work.set()
         try:
+            # A status poll must not wait for a Redis that hangs: the last good count is served instead.
             async with asyncio.timeout(self._limits.answer_timeout):
                 return await ask.answer
         except TimeoutError:

@@ -14,6 +14,7 @@ MIN_RATE, MAX_RATE = 7_350, 96_000
 
 _LC, _SBR, _PS = 2, 5, 29
 _PROFILE_NAMES = {_LC: "LC", _SBR: "HE-AAC", _PS: "HE-AAC v2"}
+# syncExtensionType: SBR, or parametric stereo, is signalled behind the configuration (1.6.2.1).
 _SYNC_SBR, _SYNC_PS = 0x2B7, 0x548
 _CHANNELS = (0, 1, 2, 3, 4, 5, 6, 8)
 
@@ -89,6 +90,7 @@ def parse_aac_config(config: bytes) -> AacConfig:
 
 def _read_object_type(bits: BitReader) -> int:
     object_type = bits.read(5)
+    # 31 escapes to six further bits (GetAudioObjectType, 1.6.2.1).
     return object_type if object_type != 31 else 32 + bits.read(6)
 
 

@@ -71,6 +71,7 @@ def parse_avc_config(record: bytes) -> AvcConfig:
 
 def parameter_sets(record: bytes) -> bytes:
     """Return SPS and PPS of the record as in samples, each after its size; nothing if the record is incomplete."""
+    # lengthSizeMinusOne: the bytes of each NAL unit's size in samples (14496-15 5.3.3.1.2).
     size_bytes = (record[4] & 0x03) + 1
     found: list[bytes] = []
     position = _SPS_OFFSET - 1
@@ -94,6 +95,7 @@ def _parse_sps(nal: bytes) -> tuple[int, int, float]:
     profile = bits.read(8)
     bits.read(16)  # constraint flags, level_idc
     bits.unsigned()  # seq_parameter_set_id
+    # Absent in the other profiles: 4:2:0 (7.4.2.1.1).
     chroma_format = _read_chroma(bits) if profile in _PROFILES_WITH_CHROMA else 1
     _skip_pic_order_cnt(bits)
     width_in_mbs = bits.unsigned() + 1
@@ -104,6 +106,7 @@ def _parse_sps(nal: bytes) -> tuple[int, int, float]:
     bits.read(1)  # direct_8x8_inference_flag
     crop_x, crop_y = _read_cropping(bits, chroma_format, frames_only)
     width = width_in_mbs * 16 - crop_x
+    # A map unit of a stream with fields is two macroblocks high (7.4.2.1.1, FrameHeightInMbs).
     height = height_in_units * 16 * (1 if frames_only else 2) - crop_y
     if not (0 < width <= MAX_DIMENSION and 0 < height <= MAX_DIMENSION):
         raise MalformedMedia(f"the H.264 sequence header has a frame size of {width} x {height}")

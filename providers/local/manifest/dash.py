@@ -230,6 +230,7 @@ def _mpd(attributes: dict[str, str], body: list[str]) -> str:
 def _period(period: Period, segments: str) -> str:
     # Players that support one Period only (ffmpeg) play the one with the longest duration.
     length = f' duration="{_duration(period.media_end - period.media_start)}"' if period.final else ""
+    # @id never changes between two updates of the MPD: players match the Periods by it (§5.3.2).
     lines = [f'<Period id="g{period.discontinuity}" start="{_duration(period.start)}"{length}>']
     for number, kind in enumerate(TrackKind):
         tracks = [(track, run) for track, run in period.tracks if track.kind is kind]
@@ -265,6 +266,7 @@ def _format(init: InitView) -> dict[str, str]:
     if init.width and init.height:
         found |= {"width": str(init.width), "height": str(init.height)}
     if init.frame_rate:
+        # @frameRate is a fraction (§5.3.7.2), such as 30000/1001 for NTSC.
         rate = Fraction(init.frame_rate).limit_denominator(1001)
         found["frameRate"] = str(rate)
     if init.sample_rate:
@@ -296,6 +298,7 @@ def _timeline(track: TrackView, run: Sequence[SegmentView]) -> str:
 def _s(times: Sequence[int], duration: int, following: int | None) -> str:
     """Return the S of consecutive segments of one duration; `following` is where the S before it ends."""
     at = "" if times[0] == following else f' t="{times[0]}"'
+    # @r counts repetitions: the segments after the first one (§5.3.9.6).
     repeat = f' r="{len(times) - 1}"' if len(times) > 1 else ""
     return f'<S{at} d="{duration}"{repeat}/>'
 

@@ -158,6 +158,7 @@ def live_playlist(view: BroadcastView, track: TrackView, segments: str, *, delta
             lines += _parts(view, track, segments, segment.sequence, discontinuity, parts)
         lines += _segment(track, segments, segment, track.seconds(segment))
     if view.ended:
+        # Only now: a player that has read it never reloads the playlist (RFC 8216 §4.3.3.4).
         lines.append("#EXT-X-ENDLIST")
     elif view.part_target:
         lines += _edge(view, track, segments, discontinuity)

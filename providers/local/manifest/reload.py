@@ -63,6 +63,7 @@ def check(directive: Directive, edge: Edge, part_target: float) -> None:
     last, parts = (edge.whole + 1, edge.open_parts) if edge.open_parts else (edge.whole, edge.whole_parts)
     if directive.msn > last + MSN_ADVANCE_LIMIT:
         raise BadDirective("_HLS_msn is too far ahead of the playlist")
+    # The Advance Part Limit: three parts, or three seconds of parts that are shorter than one (§6.2.5.2).
     limit = 3 if part_target >= 1.0 else math.ceil(3.0 / part_target)
     if directive.part is not None and directive.msn >= last:
         ahead = directive.part - (parts - 1 if directive.msn == last else -1)

@@ -76,6 +76,7 @@ def video_fragment(
         traf, TRAF,
         tfhd, TFHD, TFHD_BASE_IS_MOOF, VIDEO_TRACK_ID,
         20, TFDT, 1 << 24, decode_time,
+        # data_offset from the `moof`: the first sample lies behind the header of `mdat` (8.8.8.2).
         trun, TRUN, _TRUN_VIDEO, count, moof + HEADER.size,
         *fields,
     )  # fmt: skip

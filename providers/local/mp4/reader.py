@@ -98,6 +98,7 @@ def fragment_span(file: BinaryIO, index: int) -> tuple[int, int] | None:
                 return None
             length, kind = HEADER.unpack(header)
             end += length
+            # Sizes 0 (to the end of the file) and 1 (64 bits follow) are below the header's: neither is written here (4.2).
             if kind != wanted or length < HEADER.size or end > size:
                 return None
         begin = end
@@ -133,6 +134,7 @@ def _fragment(moof: bytes, size: int, defaults: Defaults) -> Fragment:
             added, flags = _trun(trun, own)
             duration += added
             first_flags = flags if first_flags is None else first_flags
+    # Decoding may begin at a part whose first sample is a sync sample.
     return Fragment(size, decode_time, duration, not (first_flags or 0) & NON_SYNC)
 
 
@@ -157,6 +159,7 @@ def _trun(box: bytes, defaults: Defaults) -> tuple[int, int]:
     present &= 0xFFFFFF
     at = 8 + (4 if present & TRUN_DATA_OFFSET else 0)
     first = None
+    # They stand for the first sample only, and exclude flags for each sample (8.8.8.1).
     if present & TRUN_FIRST_FLAGS:
         (first,) = struct.unpack_from(">I", box, at)
         at += 4

@@ -18,7 +18,9 @@ from providers.local.mp4.boxes import MOOV, MVEX, TREX, box, full_box
 VIDEO_TRACK_ID = 1
 AUDIO_TRACK_ID = 2
 
+# Major brand, minor version, compatible brands (14496-12 4.3); `cmfc` is CMAF's (23000-19 7.2).
 _BRANDS = b"iso6" + pack(">I", 0) + b"iso6cmfc"
+# The unity matrix: numbers of 16.16 bits, in the last column of 2.30 (14496-12 8.2.2).
 _MATRIX = pack(">9I", 0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000)
 _UNDETERMINED = 0x55C4
 """The language code `und`."""

@@ -101,6 +101,7 @@ class _Playback:
         if name == "utc":
             broadcast = self._library.find_live(uid) or self._library.find_broadcast(uid)
             clock = time.time if broadcast is None else broadcast.clock
+            # In whole seconds: rounded, it is wrong by half a second at most, and cut off by a whole one.
             now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(clock() + 0.5))
             return web.Response(text=now, headers={**MEDIA_CORS, hdrs.CACHE_CONTROL: "no-store"})
         running = self._library.find_live(uid) or self._library.find_broadcast(uid)
@@ -333,4 +334,5 @@ def _moment(text: str | None) -> float | None:
 
 
 def _is_side(text: str, most: int) -> bool:
+    # isdigit() alone is true for superscripts, which int() refuses.
     return text.isascii() and text.isdigit() and len(text) <= 4 and 1 <= int(text) <= most

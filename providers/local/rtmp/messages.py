@@ -199,7 +199,7 @@ SET_DATA_FRAME = amf0.encode("@setDataFrame")
 
 
 AVMPLUS = 0x11
-"""The AMF0 marker that switches to AMF3 (Adobe, "Action RtmpMessage Format -- AMF 0", 2007, §3.1)."""
+"""The AMF0 marker that switches to AMF3 (Adobe, "Action Message Format -- AMF 0", 2007, §3.1)."""
 
 
 def script_of(message: RtmpMessage) -> bytes | None:

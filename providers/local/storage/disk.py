@@ -53,6 +53,7 @@ class DiskFile:
                 done += os.write(self._fd, data[done:])
         except OSError as problem:
             try:
+                # Part of the data may be there: the next append would follow it.
                 os.ftruncate(self._fd, self.size)
             except OSError:
                 log.warning("partial write not removed", file=self._name)
@@ -177,6 +178,7 @@ class DiskBackend:
         self._root = root
         self._syncer = Syncer(enabled=sync)
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # A process died while it deleted them.
         for left in root.glob(f"{DELETED}*"):
             shutil.rmtree(left, ignore_errors=True)
 

@@ -55,6 +55,7 @@ class Syncer:
 
     def _sync_and_close(self, fd: int) -> None:
         try:
+            # The size is synced with the data, as it is needed to read it; other metadata is not (fdatasync(2)).
             os.fdatasync(fd)
         except OSError as problem:
             self._failure = problem

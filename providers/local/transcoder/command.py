@@ -97,8 +97,11 @@ def _video_options(rendition: Rendition) -> dict[str, Any]:
         "b:v": rendition.video_bitrate,
         "maxrate": rendition.video_bitrate,
         "bufsize": int(rendition.video_bitrate * RATE_WINDOW),
+        # No frame is repeated or dropped for the sake of a constant frame rate.
         "fps_mode": "passthrough",
+        # As FLV counts. The default is a frame of the guessed rate, to which all times would be rounded.
         "enc_time_base": "1:1000",
+        # A pipe cannot be rewound to fill in duration and size; ffmpeg would warn about each.
         "flvflags": "no_duration_filesize+no_sequence_end",
         **KEYFRAMES_OF_SOURCE,
     }
@@ -135,6 +138,7 @@ def _fitted(video: Any, width: int, height: int, fit: Fit) -> Any:
         sized = video.filter("scale", width, height, force_original_aspect_ratio="decrease")
         if fit is Fit.FILL:
             sized = sized.filter("format", UNSUBSAMPLED).filter("pad", width, height, "(ow-iw)/2", "(oh-ih)/2")
+    # JPEG has square pixels here and the full range of values (JFIF).
     return sized.filter("setsar", 1).filter("format", "yuvj420p")
 
 

@@ -41,6 +41,7 @@ class FfmpegFacts:
     @property
     def reads_enhanced_rtmp(self) -> bool:
         """Whether the normaliser can read HEVC. A version without numbers (a build from git) counts as new."""
+        # Builds from a tag of ffmpeg's repository are named like it: n6.1.
         numbers = re.match(r"n?(\d+)\.(\d+)", self.version)
         return numbers is None or (int(numbers[1]), int(numbers[2])) >= ENHANCED_RTMP_SINCE
 

@@ -213,6 +213,7 @@ async def start_child(
             stdout=asyncio.subprocess.DEVNULL if stdout is None else pipes.write_ends[-1],
             stderr=pipes.write_ends[len(outputs)],
             pass_fds=numbers,
+            # A group of its own: Ctrl+C reaches the service only, which ends its children in order, and killpg reaches theirs.
             start_new_session=True,
         )
     except OSError as failure:
@@ -222,6 +223,7 @@ async def start_child(
         pipes.close()
         raise
     finally:
+        # As long as this process holds them, too, the read ends do not see the end of the child's output.
         pipes.close_write_ends()
     return Child(process, sinks, pipes, log, stop_limits or StopLimits())
 

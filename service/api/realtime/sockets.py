@@ -111,8 +111,10 @@ class Realtime:
             timeout=self.limits.close_timeout,
             compress=False,  # a compressor takes many times the memory of a socket
         )
+        # Not by the middleware: preparing a socket sends the headers.
         websocket.headers.update(EVERYWHERE)
         if not websocket.can_prepare(request).ok:
+            # A 426 has to name the protocol (RFC 9110 §15.5.22).
             needs = {"Upgrade": "websocket", "Connection": "Upgrade"}
             return web.json_response({"detail": UPGRADE}, status=426, headers=needs)
         forwarded = ", ".join(request.headers.getall("X-Forwarded-For", []))

@@ -170,6 +170,7 @@ class Accounts:
             Unavailable: The store does not answer.
         """
         scheme, credentials = split_header(header)
+        # A digest, so that the cache holds no credentials.
         remembered = token_digest(f"{scheme} {credentials}")
         known = self._cache.get(remembered)
         if known is not None:
@@ -178,6 +179,7 @@ class Accounts:
             identity, lifetime = await self._by_token(credentials), CACHE_SECONDS
         else:
             identity, left = await self._by_bearer(credentials)
+            # No longer than the token itself is valid.
             lifetime = min(CACHE_SECONDS, left)
         self._cache[remembered] = (identity, lifetime)
         return identity
@@ -242,6 +244,7 @@ def _claims(encoded: str, secret: str, now: datetime) -> dict[str, Any]:
         claims: dict[str, Any] = jwt.decode(
             encoded,
             secret,
+            # Never the `alg` of the token's own header, which its sender writes (RFC 8725 §3.1).
             algorithms=[ALGORITHM],
             audience=AUDIENCE,
             options={"require": ["exp", "aud"], "verify_exp": False, "verify_iat": False},

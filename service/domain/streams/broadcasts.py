@@ -152,6 +152,7 @@ class Broadcasts:
             await self.reconcile()
             self._compare = False
         while self._waiting:
+            # Removed only once it is written: it stays first in line while the store is unavailable.
             await self.write(self._waiting[0])
             self._waiting.popleft()
 
@@ -167,6 +168,7 @@ class Broadcasts:
                         recording = await self._provider.recording(event.recording_uid)
                     await self._write_recording(owner, recording)
             return
+        # Before the transaction, which must not wait for the provider.
         state = await self._state(event.input_uid)
         status = status_of(state, None, self._clock.now())
         async with self._transactions.transaction() as tx:

@@ -86,6 +86,7 @@ class RecordingRetention:
             if surplus <= 0 and (expired_before is None or each.created >= expired_before):
                 break
             owner = await self._owners.input_owner(each.input_uid)
+            # It still takes its space, so that younger recordings are deleted in its place.
             if each.is_watched or owner is None:
                 continue
             with suppress(NotFound):

@@ -38,6 +38,7 @@ def signed_headers(id_: str, body: str, keys: Sequence[str], now: datetime) -> d
         "Content-Type": "application/json",
         "Accept": "*/*",
         "webhook-id": id_,
+        # Signed with the body: receivers refuse an old one, so that a recorded request cannot be sent again.
         "webhook-timestamp": str(int(at.timestamp())),
         "webhook-signature": " ".join(Signer(key).sign(id_, at, body) for key in keys),
     }

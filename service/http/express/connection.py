@@ -162,6 +162,7 @@ class FastPathConnection(asyncio.Protocol):
             return  # the reply is late, not the client
         limits = self._owner.limits
         if now - self._seen > (limits.idle_timeout if self.is_idle else limits.head_timeout):
+            # `close` would wait until the client, which does not read, has taken what was written.
             self._transport.abort() if self._paused else self._transport.close()
 
     # One read: answer the whole requests in it, in order.
@@ -284,6 +285,7 @@ class FastPathConnection(asyncio.Protocol):
     def _go_on(self, rest: bytes) -> None:
         """Take the connection back, with the bytes that follow the request that aiohttp has answered."""
         self._transport.set_protocol(self)
+        # It was removed while aiohttp had it, and the fast path may be full or closing by now.
         if not self._owner.enter(self, served=True):
             self._transport.close()
             return

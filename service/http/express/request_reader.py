@@ -134,9 +134,11 @@ def _plain_fields(fields: list[tuple[bytes, bytes]], lines: bytes) -> dict[str, 
 
 def _fields(fields: list[tuple[bytes, bytes]], lines: bytes) -> dict[str, str] | None:
     """Return the header fields by lower-case name; None if one is repeated, folded or not ASCII, or the Host is not valid."""
+    # A folded field takes more than one line (RFC 9112 §5.2); the last CRLF is the empty line.
     if len(fields) != lines.count(b"\r\n") - 1 or not _LINES.fullmatch(lines):
         return None
     headers = {name.decode("ascii").lower(): value.decode("ascii").strip(" \t") for name, value in fields}
+    # A repeated name, which the dictionary would hide.
     if len(headers) != len(fields):
         return None
     return headers if HOST_HEADER.fullmatch(headers.get("host", "?")) else None
