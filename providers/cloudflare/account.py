@@ -58,7 +58,7 @@ class Account:
         self._http = aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar())
         # aiohttp repeats idempotent requests once by itself: outside the budget, and a repeated DELETE answers 404.
         self._http._retry_connection = False
-        self._client = Client(self._config, self._http, Budget(self._monotonic), self._sleep)
+        self._client = Client(self._config, self._http, Budget(self._monotonic), self._monotonic, self._sleep)
         return self
 
     async def __aexit__(

@@ -15,7 +15,6 @@ import json
 import math
 import random
 import re
-import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -78,17 +77,19 @@ class _Answer:
 
 
 class Client:
-    """One account's API. `sleep` waits between attempts."""
+    """One account's API. `monotonic` in seconds; `sleep` waits between attempts."""
 
     def __init__(
         self,
         config: CloudflareConfig,
         http: aiohttp.ClientSession,
         budget: Budget,
+        monotonic: Callable[[], float],
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._http = http
         self._budget = budget
+        self._monotonic = monotonic
         self._sleep = sleep
         self._log_busy_at = 0.0
         self._root = f"{config.base_url.rstrip('/')}/accounts/{config.account_id}/stream"
@@ -152,7 +153,7 @@ class Client:
             await self._sleep(wait)
 
     def _busy(self, refusal: Refusal, priority: Priority) -> ProviderBusy:
-        now = time.monotonic()
+        now = self._monotonic()
         if now >= self._log_busy_at:
             self._log_busy_at = now + BUSY_LOG_EVERY
             log.warning("cloudflare request budget used up", priority=priority.value, blocked=refusal.blocked)

@@ -14,7 +14,7 @@ from service.domain.conversation.channels import Channels
 from service.domain.entities import ListedStream
 from service.domain.streams.queries import StreamQueries
 from service.domain.streams.streams import OptionChanges, Streams
-from service.http.degraded import DEGRADED_HEADERS, degraded
+from service.http.degraded import DEGRADED_HEADERS
 from service.http.fields import HttpUrl, Moment, Whole
 from service.http.operation import Call, Nothing, Operation, Reply, operation
 from service.http.pagination import SearchQuery, page_reply, page_request
@@ -140,7 +140,7 @@ def _live_input(channels: Channels, streams: Streams) -> list[Operation]:
         channel = await channels.visible(call.client, call.path["channel_id"])
         ensured = await streams.ensure(channel, call.body.changes())
         status = 201 if ensured.created else 200
-        return Reply(stream_answer(ensured.input), status, degraded(ensured.input.as_of))
+        return Reply(stream_answer(ensured.input), status, as_of=ensured.input.as_of)
 
     @operation(
         "GET",
@@ -154,7 +154,7 @@ def _live_input(channels: Channels, streams: Streams) -> list[Operation]:
         """Return the live input. 404 if it has not been created yet, or if it was deleted at the provider."""
         channel = await channels.visible(call.client, call.path["channel_id"])
         live_input = await streams.get(channel)
-        return Reply(stream_answer(live_input), headers=degraded(live_input.as_of))
+        return Reply(stream_answer(live_input), as_of=live_input.as_of)
 
     return [ensure_stream, get_stream]
 

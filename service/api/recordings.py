@@ -14,7 +14,7 @@ from service.domain.streams.queries import StreamQueries
 from service.domain.streams.recording_details import ListedRecording
 from service.domain.streams.recordings import Recordings
 from service.domain.streams.sessions import Sessions
-from service.http.degraded import DEGRADED_HEADERS, degraded
+from service.http.degraded import DEGRADED_HEADERS
 from service.http.fields import Moment
 from service.http.operation import Call, Nothing, Operation, Reply, operation
 from service.http.pagination import PageQuery, page_reply, page_request
@@ -136,7 +136,7 @@ def _reads(channels: Channels, queries: StreamQueries, sessions: Sessions) -> li
         """
         recording, channel_id = await queries.recording(call.client, call.path["recording_uid"].hex)
         made_in = await sessions.of_recordings(channel_id, [recording])
-        return Reply(recording_answer(recording, made_in.get(recording.uid)), headers=degraded(recording.as_of))
+        return Reply(recording_answer(recording, made_in.get(recording.uid)), as_of=recording.as_of)
 
     return [list_recordings, get_recording]
 

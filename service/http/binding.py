@@ -15,9 +15,11 @@ from aiohttp.typedefs import Handler
 from pydantic import BaseModel, ValidationError
 
 from providers.negotiation import accepts_gzip
+from service.clock import Clock
 from service.domain.access.accounts import Authenticator, Identity
 from service.domain.errors import Forbidden, NotFound
 from service.domain.identifiers import read_uuid
+from service.http.degraded import degraded
 from service.http.dialect import Dialect
 from service.http.errors import BadBody, Unsupported, invalid
 from service.http.forms import close_uploads
@@ -47,20 +49,22 @@ _NOTHING = Nothing()
 
 
 def bind(
-    operations: Iterable[Operation], authenticator: Authenticator, origin: Origin, limits: BodyLimits
+    operations: Iterable[Operation], authenticator: Authenticator, origin: Origin, limits: BodyLimits, clock: Clock
 ) -> list[web.RouteDef]:
     """Return routes for the operations, each with and without a trailing slash; aiohttp adds HEAD to GET."""
     routes: list[web.RouteDef] = []
     for each in operations:
-        handler = _handler(each, authenticator, origin, limits)
+        handler = _handler(each, authenticator, origin, limits, clock)
         where = each.path if each.dialect is None else each.dialect.route(each.path)
         routes += [web.route(each.method, path, handler) for path in (where, f"{where}/")]
     return routes
 
 
-def _handler(operation: Operation, authenticator: Authenticator, origin: Origin, limits: BodyLimits) -> Handler:
+def _handler(
+    operation: Operation, authenticator: Authenticator, origin: Origin, limits: BodyLimits, clock: Clock
+) -> Handler:
     if operation.dialect is not None:
-        return _dialect_handler(operation, operation.dialect, authenticator, origin)
+        return _dialect_handler(operation, operation.dialect, authenticator, origin, clock)
 
     async def handle(request: web.Request) -> web.StreamResponse:
         identity = None
@@ -73,12 +77,14 @@ def _handler(operation: Operation, authenticator: Authenticator, origin: Origin,
         body = await _body(operation.body, request, limits.timeout) if operation.takes_body else _NOTHING
         call = Call(request, path, query, body, identity, origin.of(request))
         reply = await operation.handler(call)
-        return _response(reply, request.headers.get("Accept-Encoding", ""), private=not operation.public)
+        return _response(reply, request.headers.get("Accept-Encoding", ""), clock, private=not operation.public)
 
     return handle
 
 
-def _dialect_handler(operation: Operation, dialect: Dialect, authenticator: Authenticator, origin: Origin) -> Handler:
+def _dialect_handler(
+    operation: Operation, dialect: Dialect, authenticator: Authenticator, origin: Origin, clock: Clock
+) -> Handler:
     async def call(request: web.Request) -> Reply:
         identity = None if operation.public else await authenticator.authenticate(dialect.credentials(request))
         if operation.admit is not None:
@@ -99,7 +105,7 @@ def _dialect_handler(operation: Operation, dialect: Dialect, authenticator: Auth
             return answer
         finally:
             close_uploads(request)
-        return _response(reply, request.headers.get("Accept-Encoding", ""), private=True)
+        return _response(reply, request.headers.get("Accept-Encoding", ""), clock, private=True)
 
     return handle
 
@@ -170,8 +176,8 @@ async def _read(request: web.Request, timeout: float) -> bytes:
         raise BadBody("The request body could not be read.") from None
 
 
-def _response(reply: Reply, accept_encoding: str, *, private: bool) -> web.Response:
-    headers = dict(reply.headers)
+def _response(reply: Reply, accept_encoding: str, clock: Clock, *, private: bool) -> web.Response:
+    headers = {**reply.headers, **degraded(reply.as_of, clock.now())}
     if private:
         headers.setdefault("Cache-Control", "no-store")
     if reply.model is None:

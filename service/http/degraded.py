@@ -5,7 +5,7 @@ stream_status has members for that (`degraded`, `as_of`). Other responses keep t
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 DEGRADED_HEADERS = {
     "X-Degraded": "`true` when the stream provider is unavailable and this is its last good answer; else absent.",
@@ -14,9 +14,9 @@ DEGRADED_HEADERS = {
 """The headers with their descriptions, for the OpenAPI document."""
 
 
-def degraded(as_of: datetime | None) -> dict[str, str]:
+def degraded(as_of: datetime | None, now: datetime) -> dict[str, str]:
     """Return the headers of a response that was current at `as_of`; none if that is None."""
     if as_of is None:
         return {}
-    age = max(0, int((datetime.now(UTC) - as_of).total_seconds()))
+    age = max(0, int((now - as_of).total_seconds()))
     return {"X-Degraded": "true", "Age": str(age)}

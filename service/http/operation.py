@@ -12,6 +12,7 @@ import inspect
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
@@ -68,11 +69,15 @@ class Call(Generic[Q, B]):
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer: a model (None: no content), its status, and headers beside the usual ones."""
+    """An answer: a model (None: no content), its status, and headers beside the usual ones.
+
+    `as_of`: the moment at which it was current, if the provider is unavailable and this is its last good answer.
+    """
 
     model: BaseModel | None
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
+    as_of: datetime | None = None
 
 
 Handler = Callable[[Call[Any, Any]], Awaitable[Reply]]

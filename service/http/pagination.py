@@ -15,7 +15,6 @@ from pydantic import BaseModel, Field, PlainValidator, WithJsonSchema
 
 from service.domain.errors import NotFound
 from service.domain.paging import Page, PageAnchor, PageRequest
-from service.http.degraded import degraded
 from service.http.fields import TEXT_PATTERN
 from service.http.operation import Call, Nothing, Reply
 from service.http.schemas import PageAnswer
@@ -142,7 +141,7 @@ def page_reply(
     """Return the page: items converted by `show`, and absolute links that keep the request's other parameters."""
     results = [show(item) for item in page.items]
     shown = answer(next=_link(call, page.next), previous=_link(call, page.previous), results=results)
-    return Reply(shown, headers=degraded(page.as_of))
+    return Reply(shown, as_of=page.as_of)
 
 
 def _link(call: Call[Any, Any], anchor: PageAnchor | None) -> str | None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import UTC, datetime
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import RowMapping, Table, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from service.clock import Clock
 from service.domain.entities import Organization, Token, User
 from service.domain.errors import Conflict
 from service.store import tables
@@ -19,8 +20,9 @@ from service.store.statements import batches, insert_new, values_of
 class StoredAccounts:
     """Implements `domain.access.ports.AccountStore` and `SecretStore`."""
 
-    def __init__(self, database: Connections) -> None:
+    def __init__(self, database: Connections, clock: Clock) -> None:
         self._database = database
+        self._clock = clock
 
     async def organization(self, organization_id: UUID) -> Organization | None:
         row = await self._one(tables.organizations, organization_id)
@@ -95,7 +97,7 @@ class StoredAccounts:
             return found.scalar_one_or_none()
 
         async def change(connection: AsyncConnection) -> None:
-            row = {"name": name, "value": proposal, "created_at": datetime.now(UTC)}
+            row = {"name": name, "value": proposal, "created_at": self._clock.now()}
             await connection.execute(insert_new(connection, tables.secrets, row))
 
         value = await self._database.read(query)

@@ -42,8 +42,8 @@ T = TypeVar("T")
 class Stores:
     """The parts of the store."""
 
-    def __init__(self, connections: Connections) -> None:
-        self.accounts = StoredAccounts(connections)
+    def __init__(self, connections: Connections, clock: Clock) -> None:
+        self.accounts = StoredAccounts(connections, clock)
         self.channels = StoredChannels(connections)
         self.claims = StoredClaims(connections)
         self.directory = StoredDirectory(connections)
@@ -65,8 +65,8 @@ class Stores:
 class StoreTransaction(Stores):
     """Implements the transaction of each subject of the domain, such as `domain.streams.ports.StreamTransaction`."""
 
-    def __init__(self, connection: AsyncConnection, describe: Describe) -> None:
-        super().__init__(OneTransaction(connection))
+    def __init__(self, connection: AsyncConnection, describe: Describe, clock: Clock) -> None:
+        super().__init__(OneTransaction(connection), clock)
         self.inboxes = StoredInboxes(connection)
         self._describe = describe
         self.recorded: list[NewEvent] = []
@@ -88,11 +88,11 @@ class Store(Stores):
     def __init__(self, url: str, describe: Describe | None = None, clock: Clock | None = None) -> None:
         """Open nothing yet. `describe` gives changes their form in the log (`service.api.changes.describe`)."""
         self.database = Database(url)
-        super().__init__(self.database)
+        self._clock = clock or SystemClock()
+        super().__init__(self.database, self._clock)
         alone = self.database.dialect == "sqlite"
         self.ownership = StoredOwnership(self.database, ALONE_DEAD_AFTER if alone else DEAD_AFTER)
         self._describe = describe or _without_form
-        self._clock = clock or SystemClock()
         self._listeners: list[CommitListener] = []
         self.events_written = 0
         """Events that this process has committed."""
@@ -109,7 +109,7 @@ class Store(Stores):
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[StoreTransaction]:
         async with self.database.transaction() as connection:
-            transaction = StoreTransaction(connection, self._describe)
+            transaction = StoreTransaction(connection, self._describe, self._clock)
             yield transaction
             heads = await append(connection, transaction.recorded, self._clock)
         self.events_written += sum(number for _, _, number in heads)

@@ -40,6 +40,7 @@ from service.api.inboxes.examples import INBOX_EXAMPLES
 from service.api.inboxes.services import InboxServices
 from service.api.introduction import introduction
 from service.api.webhook_examples import WEBHOOK_EXAMPLES
+from service.clock import Clock, SystemClock
 from service.domain.access.accounts import Authenticator
 from service.domain.access.connection_access import ConnectionAccess
 from service.domain.access.guess_limits import Guesses
@@ -104,6 +105,7 @@ class ApiDependencies:
     public_routes: Sequence[web.AbstractRouteDef] = ()
     guesses: Guesses | None = None
     body: BodyLimits = field(default_factory=BodyLimits)
+    clock: Clock = field(default_factory=SystemClock)
 
 
 def build_app(deps: ApiDependencies) -> web.Application:
@@ -111,7 +113,7 @@ def build_app(deps: ApiDependencies) -> web.Application:
     around = envelope(RequestMetrics(deps.registry), deps.guesses, deps.trusted_proxies)
     app = web.Application(middlewares=[around], client_max_size=deps.body.max_size)
     app.add_routes(deps.public_routes)
-    app.add_routes(bind(_operations(deps), deps.authenticator, deps.origin, deps.body))
+    app.add_routes(bind(_operations(deps), deps.authenticator, deps.origin, deps.body, deps.clock))
     app.add_routes(inboxes.routes(deps.inboxes))
     app.add_routes(docs.routes(described(deps)))
     app.add_routes(web_files.routes())

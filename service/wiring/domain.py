@@ -251,6 +251,7 @@ def _api(
         inboxes=inboxes,
         trusted_proxies=ports.trusted_proxies,
         version=VERSION,
+        clock=ports.clock,
     )
 
 

@@ -14,6 +14,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 from prometheus_client import CollectorRegistry
 
+from service.clock import SystemClock
 from service.concurrency.tasks import Tasks
 from service.domain.access.accounts import Identity
 from service.http.binding import BodyLimits, bind
@@ -57,7 +58,7 @@ async def outermost(request: web.Request, handler: Handler) -> web.StreamRespons
 @pytest.fixture
 async def port(tasks: Tasks) -> AsyncIterator[int]:
     app = web.Application(middlewares=[outermost, envelope(RequestMetrics(CollectorRegistry()))])
-    app.add_routes(bind([echo], NoAuthenticator(), Origin(), BodyLimits()))
+    app.add_routes(bind([echo], NoAuthenticator(), Origin(), BodyLimits(), SystemClock()))
 
     async with serving(app, lambda *_: None, "127.0.0.1", 0, spawn=tasks.spawn) as bound:
         yield bound
