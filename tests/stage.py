@@ -72,7 +72,7 @@ class ChannelLookup:
         self.asked += 1
         await asyncio.sleep(0)
         if self.away:
-            raise Unavailable("The store is away.")
+            raise Unavailable("The store is not available.")
         key = (organization_id, channel_id)
         return StreamRef(*key, self.inputs[key]) if key in self.inputs else None
 

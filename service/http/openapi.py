@@ -64,7 +64,7 @@ ERROR_EXAMPLES: dict[int, dict[str, Any]] = {
     415: {"detail": 'Unsupported media type "text/plain" in request.'},
     429: {"detail": "Request was throttled. Expected available in 2 seconds."},
     500: {"detail": "Internal server error."},
-    503: {"detail": "The store is away."},
+    503: {"detail": "The store is not available."},
 }
 """Models of error responses by status."""
 

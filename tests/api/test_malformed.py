@@ -28,7 +28,7 @@ from service.http.wire import WireReply
 from tests.waiting import PATIENCE
 
 POST = b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
-SECRET = b"a-secret-nobody-repeats"
+SECRET = b"a-secret-that-is-not-repeated"
 
 
 class Echo(Answer):
@@ -97,7 +97,9 @@ async def exchange(port: int, *pieces: bytes) -> Raw:
 @pytest.mark.parametrize(
     ("request_", "status", "detail"),
     [
-        pytest.param(b"GET / HTTP/9.9\r\nHost: x\r\n\r\n", 505, "HTTP/1.1 is required", id="a version nobody speaks"),
+        pytest.param(
+            b"GET / HTTP/9.9\r\nHost: x\r\n\r\n", 505, "HTTP/1.1 is required", id="a version that is not supported"
+        ),
         pytest.param(b"GET / HTTP/2.0\r\nHost: x\r\n\r\n", 505, "HTTP/1.1 is required", id="another version"),
         pytest.param(SECRET + b" x\r\n\r\n", 400, "Invalid method", id="garbage"),
         pytest.param(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 400, "HTTPS traffic", id="TLS"),

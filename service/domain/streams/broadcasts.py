@@ -101,6 +101,11 @@ class Broadcasts:
         self._sessions_settled: Callable[[], Awaitable[None]] | None = None
         self._task: asyncio.Task[None] | None = None
 
+    @property
+    def waiting(self) -> int:
+        """The number of events that are not written yet."""
+        return len(self._waiting)
+
     def listen(self, listener: Callable[[], None]) -> None:
         """Call `listener` from now on, whenever events were written. It must return at once and must not raise."""
         self._listeners.append(listener)

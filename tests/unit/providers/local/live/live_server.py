@@ -46,7 +46,7 @@ class Store(MemoryInputStore):
 
     async def change(self, uid: str, **changes: object) -> StoredInput | None:  # type: ignore[override]
         if self.away:
-            raise ConnectionError("the store is away")
+            raise ConnectionError("the store is not available")
         return await super().change(uid, **changes)  # type: ignore[arg-type]
 
     def put(self, stored: StoredInput) -> None:

@@ -144,7 +144,7 @@ def test_when_only_the_audio_clock_jumps_audio_continues_with_the_video(distance
 
 
 @pytest.mark.parametrize(
-    ("waited", "time"), [(7.0, 11_000), (0.0, 4_000 + AUDIO_STEP_MS)], ids=["it paused", "its clock was set anew"]
+    ("waited", "time"), [(7.0, 11_000), (0.0, 4_000 + AUDIO_STEP_MS)], ids=["it paused", "its clock was set again"]
 )
 def test_audio_that_returns_while_video_is_missing_has_paused_if_that_much_time_has_passed(
     waited: float, time: int

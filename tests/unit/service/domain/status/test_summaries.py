@@ -34,7 +34,7 @@ class Gated(MemoryProvider):
 
     async def state(self, uid: str):  # type: ignore[no-untyped-def]
         if self.store_away:
-            raise Unavailable("The store is away.")
+            raise Unavailable("The store is not available.")
         self.inside += 1
         self.entered += 1
         self.most = max(self.most, self.inside)

@@ -178,7 +178,7 @@ async def test_events_wait_for_the_store_and_too_many_are_made_up_for_by_the_sta
     for _ in range(10):
         stage.provider.drop(stage.uid)
         stage.provider.connect(stage.uid)
-    assert len(broadcasts._waiting) <= LIMITS.max_waiting
+    assert broadcasts.waiting <= LIMITS.max_waiting
     is_up = True
     await broadcasts.settled()
     kinds = await stage.kinds()
