@@ -15,7 +15,7 @@ _conversation = entity_reader(Conversation, status=ConversationStatus)
 
 
 class StoredConversations(Records):
-    """Implements the part of `domain.inboxes.ports.ConversationRecords` about conversations."""
+    """Implements the part of `domain.inboxes.conversation_records.ConversationRecords` about conversations."""
 
     async def add_conversation(self, values: Mapping[str, Any]) -> Conversation:
         grown = {"conversation_count": inbox_accounts.c.conversation_count + 1}

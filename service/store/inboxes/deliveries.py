@@ -17,7 +17,7 @@ _delivery = entity_reader(Delivery)
 
 
 class StoredDeliveries(Records):
-    """Implements `domain.inboxes.ports.DeliveryRecords`. `has_deliveries`: an event was added."""
+    """Implements `domain.inboxes.records.DeliveryRecords`. `has_deliveries`: an event was added."""
 
     has_deliveries = False
 

@@ -29,7 +29,7 @@ _PUBLIC = (inbox_messages.c.private.is_(False), inbox_messages.c.kind != int(Mes
 
 
 class StoredInboxMessages(Records):
-    """Implements the part of `domain.inboxes.ports.ConversationRecords` about messages and files."""
+    """Implements the part of `domain.inboxes.conversation_records.ConversationRecords` about messages and files."""
 
     async def add_message(self, values: Mapping[str, Any]) -> InboxMessage:
         return await self._insert(_message, inbox_messages, values)

@@ -47,7 +47,7 @@ def _agent(row: Mapping[str, Any]) -> Agent:
 
 
 class StoredPeople(Records):
-    """Implements `domain.inboxes.ports.PeopleRecords`."""
+    """Implements `domain.inboxes.records.PeopleRecords`."""
 
     async def account(self, account_id: int) -> Account | None:
         return await self._one(_account, _accounts().where(inbox_accounts.c.id == account_id))

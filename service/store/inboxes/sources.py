@@ -17,7 +17,7 @@ _session = entity_reader(ContactSession)
 
 
 class StoredSources(Records):
-    """Implements `domain.inboxes.ports.SourceRecords`."""
+    """Implements `domain.inboxes.records.SourceRecords`."""
 
     async def inbox(self, account_id: int, inbox_id: int) -> Inbox | None:
         here = inboxes.c.account_id == account_id
