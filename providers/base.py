@@ -286,6 +286,12 @@ class Provider(Protocol):
 
         A provider on another host may answer from a cache, for about a minute, and longer while it is unavailable (`as_of`).
 
+        Args:
+            uid: The uid of the input.
+
+        Returns:
+            The live input with its effective options.
+
         Raises:
             InputNotFound: No live input has this uid.
         """
@@ -338,12 +344,21 @@ class Provider(Protocol):
     async def delete_input(self, uid: InputUid) -> None:
         """End a running broadcast and delete the input. Its recordings stay.
 
+        Args:
+            uid: The uid of the input.
+
         Raises:
             InputNotFound: No live input has this uid.
         """
 
     async def state(self, uid: InputUid) -> InputState:
         """Return the state of a live input.
+
+        Args:
+            uid: The uid of the input.
+
+        Returns:
+            The state at its `as_of`, with the countdown in seconds. At rest for an input that has never been on air.
 
         Raises:
             InputNotFound: No live input has this uid.
@@ -362,6 +377,12 @@ class Provider(Protocol):
     async def health(self, uid: InputUid) -> InputHealth:
         """Return what arrives on the input, as far as the provider measures it.
 
+        Args:
+            uid: The uid of the input.
+
+        Returns:
+            The measurements of the present broadcast; rates in kbit/s and frames per second.
+
         Raises:
             InputNotFound: No live input has this uid.
         """
@@ -375,10 +396,19 @@ class Provider(Protocol):
             input_uid: The uid of an input. A deleted one keeps its recordings; an unknown one has none.
             after: The position to continue from; None for the newest.
             limit: The most recordings to return (1 to MAX_PAGE).
+
+        Returns:
+            The recordings, sizes in bytes and durations in seconds; empty behind the last one.
         """
 
     async def recording(self, uid: str) -> Recording:
         """Return a finished recording.
+
+        Args:
+            uid: The uid of the recording, not of its input.
+
+        Returns:
+            The recording, its size in bytes and its duration in seconds.
 
         Raises:
             RecordingNotFound: No recording has this uid.
@@ -391,6 +421,9 @@ class Provider(Protocol):
         """Delete a finished recording permanently, and free the space of its media.
 
         Players that play it get no more of it from then on, except for what caches keep.
+
+        Args:
+            uid: The uid of the recording.
 
         Raises:
             RecordingNotFound: No recording has this uid.

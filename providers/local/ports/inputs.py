@@ -46,9 +46,16 @@ class InputStore(Protocol):
     """Stores live inputs across restarts. Unique: uid, request_id, stream_key."""
 
     async def add(self, new: StoredInput) -> StoredInput:
-        """Store `new`; when its request_id is known already, change nothing and return the one stored first.
+        """Store an input unless its request_id is known.
 
-        Errors: providers.base.InputGone when the one stored for this request_id was deleted.
+        Args:
+            new: The input with a new uid and stream key.
+
+        Returns:
+            The input of this request_id: `new`, or the one that was stored first.
+
+        Raises:
+            InputGone: The input of this request_id has been deleted.
         """
 
     async def get(self, uid: InputUid) -> StoredInput | None:
@@ -70,13 +77,26 @@ class InputStore(Protocol):
         old_key_until: datetime | None = None,
         keyframe_interval: float | None = None,
     ) -> StoredInput | None:
-        """Change what is given, in one transaction; return it as it is now, None when there is none.
+        """Change what is given, in one transaction.
 
-        With a `stream_key` the present one becomes the old one if `old_key_until` is given; any older one is forgotten.
+        Args:
+            uid: The uid of the input.
+            options: All options.
+            enabled: Whether encoders may publish.
+            stream_key: A new key. The present one becomes the old one if `old_key_until` is given; any older one is forgotten.
+            old_key_until: Until when the old key works, in UTC.
+            keyframe_interval: The measured interval in seconds, for the countdown of the next broadcast.
+
+        Returns:
+            The input after the change; None if there is none.
         """
 
     async def delete(self, uid: InputUid) -> bool:
-        """Delete the input except for its request_id (see `add`); return False if there was none."""
+        """Delete an input except for its request_id, which is never used again (see `add`).
+
+        Returns:
+            False if there was none.
+        """
 
 
 def key_digest(stream_key: str) -> str:

@@ -41,7 +41,16 @@ class MemberStore(EntryStore, Protocol):
     """Members of channels, with their settings. Listing methods as `ChannelStore.channels`."""
 
     async def add_member(self, channel_id: UUID, user_id: UUID, at: datetime) -> tuple[Member, bool] | None:
-        """Add a member unless the user is one. Return the member and whether it is new."""
+        """Add a member unless the user is one.
+
+        Args:
+            channel_id: The channel.
+            user_id: The user.
+            at: When the user joined. Earlier messages do not count as unread.
+
+        Returns:
+            The member and whether it is new; None if there is no such channel.
+        """
 
     async def member(self, channel_id: UUID, user_id: UUID) -> Member | None:
         """Return the member, or None if the user is not one."""
@@ -87,7 +96,12 @@ class DirectStore(Protocol):
     """Direct channels."""
 
     async def open_direct(self, channel: Channel, direct_key: str, member_ids: Collection[UUID]) -> tuple[UUID, bool]:
-        """Store `channel` with these members unless there is one with that key.
+        """Store a direct channel unless there is one with that key.
+
+        Args:
+            channel: The new channel.
+            direct_key: A text that is the same for the same set of members, in any order.
+            member_ids: Its members.
 
         Returns:
             The id of the channel with that key, and whether it is new.

@@ -21,7 +21,14 @@ class ClaimStore(Protocol):
     """Channels' claims on live inputs. Changes are compare-and-set: of concurrent ones, one succeeds."""
 
     async def claim(self, new: ClaimedInput) -> ClaimedInput:
-        """Store the claim unless the channel has one, and return the channel's claim."""
+        """Store a claim unless the channel has one.
+
+        Args:
+            new: A claim of generation 1 without a uid.
+
+        Returns:
+            The channel's claim: `new`, or the one that was stored first.
+        """
 
     async def claimed(self, channel_id: UUID) -> ClaimedInput | None:
         """Return the channel's claim, or None if it has none."""
@@ -61,6 +68,12 @@ class ClaimStore(Protocol):
     async def lose_input(self, provider: str, uid: InputUid, request_id: str, at: datetime) -> tuple[UUID, UUID] | None:
         """Mark a live input as lost at the provider. Its claim gets a new request id and has no result until it is requested again.
 
+        Args:
+            provider: The name of the provider.
+            uid: The live input.
+            request_id: The new request id.
+            at: When the loss was noticed.
+
         Returns:
             The organization and the channel of the input; None if it belongs to none, or was retired before.
         """
@@ -75,7 +88,13 @@ class ClaimStore(Protocol):
         """Undo `announce_change`: the provider declined the change."""
 
     async def announced_changes(self, provider: str, before: datetime, limit: int) -> list[ClaimedInput]:
-        """Return up to `limit` claims whose change was announced before that time and is not done."""
+        """Return claims with an announced change that is not done, oldest first.
+
+        Args:
+            provider: The name of the provider.
+            before: Only changes that were announced before this time: a younger one may be under way.
+            limit: The most claims to return.
+        """
 
     async def pending_claims(self, provider: str, limit: int) -> list[ClaimedInput]:
         """Return up to `limit` claims without a uid, oldest first, except for lost ones."""
@@ -84,7 +103,13 @@ class ClaimStore(Protocol):
         """Return up to `limit` claims of channels that were deleted before their live input."""
 
     async def retire_claim(self, claim: ClaimedInput, uid: InputUid | None, at: datetime) -> None:
-        """Delete a claim, and keep `uid` as a retired input of its channel."""
+        """Delete a claim.
+
+        Args:
+            claim: The claim as last read. One with another request id by now stays.
+            uid: Kept as a retired input of the channel, so that its recordings are found; None if it had none.
+            at: When it was retired.
+        """
 
     async def channel_of_input(self, organization_id: UUID, uid: InputUid, user_id: UUID | None) -> UUID | None:
         """Return the channel that has, or had, this input, if the user may see its recordings.
@@ -131,10 +156,24 @@ class BroadcastStore(Protocol):
         """
 
     async def note_report(self, uid: InputUid, provider: str, kind: EventKind, at: datetime) -> None:
-        """Store the last report."""
+        """Store the last report of an input.
+
+        Args:
+            uid: The live input, of which `last_report` was read in this transaction.
+            provider: The name of the provider.
+            kind: One of `broadcasts.STATE_KINDS`.
+            at: When it happened, by the provider.
+        """
 
     async def reported(self, provider: str, kinds: frozenset[EventKind], since: datetime, limit: int) -> list[InputUid]:
-        """Return up to `limit` inputs whose last report is of these kinds and not before `since`, latest first."""
+        """Return inputs by their last report, latest first.
+
+        Args:
+            provider: The name of the provider.
+            kinds: The kinds that the last report may have.
+            since: The earliest time of the last report.
+            limit: The most inputs to return.
+        """
 
 
 class StreamTransaction(Transaction, Protocol):

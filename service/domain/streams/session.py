@@ -50,6 +50,10 @@ class SessionStore(Protocol):
     async def close_session(self, session_id: UUID, at: datetime) -> StreamSession | None:
         """End a session and delete its visitors, keeping their number.
 
+        Args:
+            session_id: The session.
+            at: Its end.
+
         Returns:
             The session; None if it was not running.
         """
@@ -72,7 +76,14 @@ class SessionStore(Protocol):
     async def sessions_between(
         self, channel_id: UUID, begin: datetime, end: datetime, limit: int
     ) -> list[StreamSession]:
-        """Return up to `limit` sessions that ran at any time from `begin` to `end`, newest first."""
+        """Return sessions that ran at any time from `begin` to `end`, newest first.
+
+        Args:
+            channel_id: The channel.
+            begin: A session that stopped at this time counts.
+            end: A session that started at this time counts.
+            limit: The most sessions to return.
+        """
 
     async def sessions(self, channel_id: UUID, request: PageRequest) -> list[StreamSession]:
         """Return up to `request.size` + 1 sessions, newest first, nearest to the anchor first (see `paging.cut`)."""
