@@ -23,6 +23,7 @@ from providers.errors import ProviderError as ProviderError
 from providers.errors import ProviderUnavailable as ProviderUnavailable
 from providers.errors import RecordingNotFound as RecordingNotFound
 from providers.health import InputHealth, RecordingState
+from providers.metrics import ProviderMetric
 from providers.options import DEFAULT_RECONNECT_TIMEOUT as DEFAULT_RECONNECT_TIMEOUT
 from providers.options import MAX_KEY_OVERLAP as MAX_KEY_OVERLAP
 from providers.options import MAX_RECONNECT_TIMEOUT as MAX_RECONNECT_TIMEOUT
@@ -200,27 +201,6 @@ class Spawn(Protocol):
     def __call__(self, work: Coroutine[Any, Any, None], *, name: str) -> asyncio.Task[None]: ...
 
 
-class MetricKind(StrEnum):
-    """How the value of a metric moves."""
-
-    GAUGE = "gauge"
-    COUNTER = "counter"
-
-
-@dataclass(frozen=True, slots=True)
-class ProviderMetric:
-    """A metric of the provider, as Prometheus exposes it. `samples` maps the value of `label` to the metric's value.
-
-    A metric without a label has one sample, under "".
-    """
-
-    name: str
-    help: str
-    kind: MetricKind
-    samples: Mapping[str, float]
-    label: str = ""
-
-
 class Provider(Protocol):
     """A system that carries live streams. Every method may raise `ProviderUnavailable`; none blocks the event loop."""
 
@@ -357,9 +337,6 @@ class Provider(Protocol):
         Args:
             uid: The uid of the input.
 
-        Returns:
-            The state at its `as_of`, with the countdown in seconds. At rest for an input that has never been on air.
-
         Raises:
             InputNotFound: No live input has this uid.
         """
@@ -380,9 +357,6 @@ class Provider(Protocol):
         Args:
             uid: The uid of the input.
 
-        Returns:
-            The measurements of the present broadcast; rates in kbit/s and frames per second.
-
         Raises:
             InputNotFound: No live input has this uid.
         """
@@ -396,9 +370,6 @@ class Provider(Protocol):
             input_uid: The uid of an input. A deleted one keeps its recordings; an unknown one has none.
             after: The position to continue from; None for the newest.
             limit: The most recordings to return (1 to MAX_PAGE).
-
-        Returns:
-            The recordings, sizes in bytes and durations in seconds; empty behind the last one.
         """
 
     async def recording(self, uid: str) -> Recording:
@@ -421,9 +392,6 @@ class Provider(Protocol):
         """Delete a finished recording permanently, and free the space of its media.
 
         Players that play it get no more of it from then on, except for what caches keep.
-
-        Args:
-            uid: The uid of the recording.
 
         Raises:
             RecordingNotFound: No recording has this uid.

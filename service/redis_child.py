@@ -8,7 +8,6 @@ the child stays behind: the next start stops it and replaces it. A lock keeps a 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import fcntl
 import hashlib
 import os
@@ -28,6 +27,7 @@ from redis.exceptions import RedisError
 
 from providers.base import Spawn
 from providers.supervisor import ProcessError, ProcessState, RestartPolicy, Supervisor
+from service.redis_process import STOP_TIMEOUT, RedisProcess
 
 log = structlog.get_logger(__name__)
 
@@ -35,12 +35,6 @@ PROGRAM = "redis-server"
 
 START_TIMEOUT = 10.0
 """Seconds that a new server has to answer."""
-
-STOP_TIMEOUT = 5.0
-"""Seconds that a server has to write its data and exit before it is killed."""
-
-KILL_TIMEOUT = 2.0
-"""Seconds that the kernel has to end it after SIGKILL."""
 
 ANSWER_TIMEOUT = 1.0
 """The most seconds for one command."""
@@ -55,9 +49,6 @@ SOCKET_PATH_LIMIT = 100
 
 MAX_MEMORY = "256mb"
 """Enough for some 2 million viewers. Over the limit Redis refuses writes."""
-
-LOG_SIZE = 300
-"""Bytes from the end of the server's log that are reported."""
 
 
 class PrivateRedisError(ProcessError):
@@ -209,59 +200,6 @@ class PrivateRedis:
             return words[0] != "PING"  # it loads or saves its data: present, but not ready
         finally:
             await client.aclose()
-        return True
-
-
-class RedisProcess:
-    """A running redis-server: `supervisor.Process`."""
-
-    def __init__(self, process: asyncio.subprocess.Process, output: Path) -> None:
-        self._process = process
-        self._output = output
-
-    @property
-    def pid(self) -> int:
-        """The process id."""
-        return self._process.pid
-
-    @property
-    def returncode(self) -> int | None:
-        """The exit code; None while it runs."""
-        return self._process.returncode
-
-    @property
-    def log(self) -> list[str]:
-        """The last lines of its log."""
-        return self._output.read_text(errors="replace").strip()[-LOG_SIZE:].split("\n")[-3:]
-
-    async def wait(self) -> int:
-        """Return the exit code once it has ended."""
-        return await self._process.wait()
-
-    async def stop(self) -> int:
-        """Send SIGTERM, on which it writes its data, then SIGKILL. Return the exit code. Raise ProcessError."""
-        if self.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                self._process.terminate()
-            if not await self._ended(STOP_TIMEOUT):
-                log.warning("private redis did not stop and was killed", pid=self.pid)
-                self.kill()
-                if not await self._ended(KILL_TIMEOUT):
-                    raise ProcessError(f"process {self.pid} survives SIGKILL")
-        return await self._process.wait()
-
-    def kill(self) -> None:
-        """Send SIGKILL; return at once."""
-        if self.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                self._process.kill()
-
-    async def _ended(self, seconds: float) -> bool:
-        try:
-            async with asyncio.timeout(seconds):
-                await self._process.wait()
-        except TimeoutError:
-            return False
         return True
 
 

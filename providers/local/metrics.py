@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from providers.base import MetricKind, ProviderMetric
 from providers.local.ingest.limits import IngestCounters
 from providers.local.storage.recordings import RecordingCatalog
+from providers.metrics import MetricKind, ProviderMetric
 
 
 def local_metrics(

@@ -25,7 +25,6 @@ from providers.base import (
     Phase,
     Playback,
     ProviderEvent,
-    ProviderMetric,
     ProviderUnavailable,
     Recording,
     RecordingList,
@@ -54,6 +53,7 @@ from providers.local.tls.expiry import expires_at
 from providers.local.transcoder.slots import TranscodeSlots
 from providers.local.transcoder.thumbnail import Thumbnails
 from providers.lock import ExclusiveLock
+from providers.metrics import ProviderMetric
 from providers.ranges import require_options, require_overlap
 
 KEY_BYTES = 24

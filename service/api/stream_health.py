@@ -8,8 +8,8 @@ from providers.health import AudioFacts, HealthPoint, VideoFacts
 from service.api.conference import CONFERENCE, TAG
 from service.domain.conversation.channels import Channels
 from service.domain.health.diagnostics import HealthFinding
-from service.domain.health.rules import Severity
 from service.domain.health.stream_health import StreamDiagnostics, StreamHealth
+from service.domain.health.thresholds import Severity
 from service.http.fields import Moment
 from service.http.operation import Call, Nothing, Operation, Reply, operation
 from service.http.schemas import Answer

@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from providers.base import ON_AIR, MetricKind, Provider, ProviderEvent
+from providers.base import ON_AIR, Provider, ProviderEvent
+from providers.metrics import MetricKind
 
 _FAMILIES: dict[MetricKind, type[GaugeMetricFamily] | type[CounterMetricFamily]] = {
     MetricKind.GAUGE: GaugeMetricFamily,

@@ -21,7 +21,8 @@ from service.api.inboxes.schemas import (
 from service.api.inboxes.services import InboxServices
 from service.domain.inboxes.access import Desk
 from service.domain.inboxes.contacts import ContactView
-from service.domain.inboxes.wire import Json, Wire, contact_inboxes, contact_object, slim_inbox, whole_inbox
+from service.domain.inboxes.objects import Json, contact_inboxes, contact_object, slim_inbox, whole_inbox
+from service.domain.inboxes.wire import Wire
 from service.http.fields import TEXT_PATTERN, HttpUrl
 from service.http.operation import Call, Nothing, Operation, Reply
 from service.http.schemas import without_defaults

@@ -21,8 +21,9 @@ from service.api.inboxes.schemas import (
 from service.api.inboxes.services import InboxServices
 from service.domain.inboxes.conversations import NewConversation
 from service.domain.inboxes.entities import Conversation, ConversationStatus
+from service.domain.inboxes.objects import seconds_or_none
 from service.domain.inboxes.rules import choice
-from service.domain.inboxes.wire import Wire, seconds_or_none
+from service.domain.inboxes.wire import Wire
 from service.http.operation import Call, Nothing, Operation, Reply
 
 PATH = ACCOUNT + "/conversations"

@@ -35,7 +35,8 @@ from service.domain.inboxes.entities import (
     SenderKind,
     SentMessage,
 )
-from service.domain.inboxes.wire import Wire, contact_inboxes, contact_object, slim_inbox, whole_inbox
+from service.domain.inboxes.objects import contact_inboxes, contact_object, slim_inbox, whole_inbox
+from service.domain.inboxes.wire import Wire
 
 _HOST = "https://live.example.com"
 _AT = datetime(2026, 11, 28, 14, 5, 12, tzinfo=UTC)

@@ -13,8 +13,9 @@ from service.domain.errors import DomainError, Invalid, NotFound, Unavailable
 from service.domain.inboxes.entities import ContentType, ConversationView, MessageKind, MessageStatus
 from service.domain.inboxes.errors import Refused
 from service.domain.inboxes.messages import NewInboxMessage
+from service.domain.inboxes.objects import Json, agent_sender, contact_object, seconds
 from service.domain.inboxes.rules import MAX_ATTACHMENTS, MAX_CONTENT, choice, choice_by_name, require_small
-from service.domain.inboxes.wire import Json, Wire, agent_sender, contact_object, seconds
+from service.domain.inboxes.wire import Wire
 from service.http.operation import Call, Nothing, Operation, Reply
 
 PATH = ACCOUNT + "/conversations/{conversation_id}/messages"

@@ -21,8 +21,9 @@ from service.api.inboxes.public_schemas import (
 from service.api.inboxes.schemas import shaped
 from service.api.inboxes.services import InboxServices
 from service.domain.inboxes.entities import Contact, ContactSession, Inbox
+from service.domain.inboxes.objects import Json, contact_object, iso, seconds
 from service.domain.inboxes.public import Proof, PublicConversation
-from service.domain.inboxes.wire import Json, Wire, contact_object, iso, seconds
+from service.domain.inboxes.wire import Wire
 from service.http.fields import TEXT_PATTERN, HttpUrl
 from service.http.operation import Call, Nothing, Operation, Reply
 

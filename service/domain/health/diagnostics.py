@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from providers.health import InputHealth
 from service.domain.health.measurements import Measurements
-from service.domain.health.rules import RULES, Severity
+from service.domain.health.rules import RULES
+from service.domain.health.thresholds import Severity
 
 WORST_FIRST = (Severity.ERROR, Severity.WARNING, Severity.INFO)
 

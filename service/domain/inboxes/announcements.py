@@ -12,8 +12,9 @@ from typing import Any
 
 from service.clock import Clock
 from service.domain.inboxes.entities import Agent, Contact, ConversationView, MessageKind, SentMessage
+from service.domain.inboxes.objects import changes_object, pushed_sender
 from service.domain.inboxes.ports import InboxRecords
-from service.domain.inboxes.wire import Wire, changes_object, pushed_sender
+from service.domain.inboxes.wire import Wire
 
 
 class WebhookEvent(StrEnum):

@@ -8,10 +8,10 @@ from uuid import uuid4
 
 from service.domain.inboxes.announcements import Announcer, Changes
 from service.domain.inboxes.entities import Contact, ContactSession, Conversation, ConversationStatus, Inbox
+from service.domain.inboxes.objects import seconds_or_none
 from service.domain.inboxes.ports import InboxRecords
 from service.domain.inboxes.rules import require_small
 from service.domain.inboxes.views import view_of
-from service.domain.inboxes.wire import seconds_or_none
 
 
 async def begin_conversation(

@@ -18,7 +18,8 @@ from providers.health import (
     VideoFacts,
 )
 from service.domain.health.diagnostics import HealthFinding, findings
-from service.domain.health.rules import RULES, Severity
+from service.domain.health.rules import RULES
+from service.domain.health.thresholds import Severity
 
 VIDEO = VideoFacts("H.264", "High", "3.1", 1280, 720, 30.0, 2_500, 2.0, 2.0, 2.0, 1.2, True)
 AUDIO = AudioFacts("AAC", "LC", 48_000, 2, 128)
