@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from providers.base import MetricKind, ProviderMetric, Spawn
+from providers.base import Spawn
 from providers.local.storage.disk import DiskBackend
 from providers.local.storage.port import StorageBackend
+from providers.metrics import MetricKind, ProviderMetric
 
 if TYPE_CHECKING:
     from providers.local.storage.tiered import TieredBackend
