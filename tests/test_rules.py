@@ -159,9 +159,9 @@ def test_rooms_import_each_other_in_one_direction(folder: str) -> None:
 
 LEVELS = {
     "service": (
-        "clock concurrency handover logs redis_child web",
+        "clock concurrency handover logs redis_process web",
         "domain",
-        "attachment_files events http outgoing store viewers",
+        "attachment_files events http outgoing redis_child store viewers",
         "api metrics setting_urls",
         "setting_rules",
         "settings",
