@@ -180,12 +180,15 @@ class RecordingPosition:
 
 @dataclass(frozen=True, slots=True)
 class ProviderEvent:
-    """An event of a live input. It is a wake-up: read the state for the current values."""
+    """An event of a live input. It is a wake-up: read the state for the current values.
+
+    `elsewhere`: another node carries the broadcast, and reports it too."""
 
     kind: EventKind
     input_uid: InputUid
     at: datetime
     recording_uid: str | None = None
+    elsewhere: bool = False
 
 
 EventListener = Callable[[ProviderEvent], None]
@@ -342,14 +345,14 @@ class Provider(Protocol):
         """
 
     def on_air(self) -> Mapping[InputUid, Phase] | None:
-        """Return the phases of all inputs that are on air, without waiting.
-
-        A provider that carries broadcasts in its own process knows only those, here as in `state`: it reports the broadcasts of
-        other processes as at rest.
+        """Return the phases of all inputs that are on air, here or at another node, without waiting.
 
         Returns:
             The phase of each input in a phase of `ON_AIR`, by uid. None where the provider can only be asked for one at a time.
         """
+
+    def is_elsewhere(self, uid: InputUid) -> bool:
+        """Return whether another node of the service carries the input's broadcast now, and writes what happens to it."""
 
     async def health(self, uid: InputUid) -> InputHealth:
         """Return what arrives on the input, as far as the provider measures it.

@@ -29,7 +29,7 @@ def exclusive_use(settings: Settings) -> Iterator[None]:
 
 
 async def own_provider(settings: Settings, spawn: Spawn, stack: AsyncExitStack) -> None:
-    """Make sure that no other process carries the local provider's streams of this database. Errors: LockHeld, Unavailable.
+    """Make sure that no other process runs the local provider under this node's name. Errors: LockHeld, Unavailable.
 
     A SQLite file needs no more than its own lock (`exclusive_use`); on Cloudflare any number of processes may run.
     """
@@ -37,7 +37,7 @@ async def own_provider(settings: Settings, spawn: Spawn, stack: AsyncExitStack) 
         return
     from service.store.provider_lock import ProviderLock
 
-    lock = ProviderLock(settings.database_url, spawn)
+    lock = ProviderLock(settings.database_url, spawn, node=settings.node_name)
     stack.push_async_callback(lock.aclose)
     await lock.acquire()
 

@@ -212,6 +212,10 @@ class CloudflareProvider:
     def on_air(self) -> None:
         """None: Cloudflare lists no states, and only requested inputs are followed here."""
 
+    def is_elsewhere(self, uid: InputUid) -> bool:
+        """Return False: every process can report what happens."""
+        return False
+
     async def health(self, uid: InputUid) -> InputHealth:
         """Return only whether an encoder is connected: Cloudflare publishes no measurements."""
         return InputHealth(measured=False, connected=(await self.state(uid)).is_connected)

@@ -41,9 +41,11 @@ from providers.local.live.registry import BroadcastRegistry
 from providers.local.live.transcoding import Transcoding
 from providers.local.media_store import MediaStore
 from providers.local.metrics import local_metrics
+from providers.local.ownership.exchange import Exchange
 from providers.local.ownership.keeper import ClaimKeeper, NodeName
 from providers.local.ownership.memory import MemoryOwnership
 from providers.local.ownership.port import Ownership
+from providers.local.peers import Peers
 from providers.local.ports.inputs import InputStore, StoredInput
 from providers.local.ports.refusals import Refusal
 from providers.local.recording_rows import MemoryRecordingRows, RecordingBook, RecordingRows
@@ -74,11 +76,12 @@ class LocalProvider:
         *,
         recording_rows: RecordingRows | None = None,
         ownership: Ownership | None = None,
+        exchange: Exchange | None = None,
         node: NodeName | None = None,
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Start nothing yet. Without `ownership`, this process is the only node."""
+        """Start nothing yet. Without `ownership` and `exchange`, this process is the only node."""
         self._config = config
         self._inputs = inputs
         self._spawn = spawn
@@ -100,7 +103,8 @@ class LocalProvider:
         slots = TranscodeSlots(config.max_transcodes)
         self._transcoding = Transcoding(config.renditions, slots, spawn, config.reads_enhanced_rtmp)
         self._node = node or NodeName()
-        self._claims = ClaimKeeper(ownership or MemoryOwnership(clock), self._node, spawn, monotonic)
+        ownership = ownership or MemoryOwnership(clock)
+        self._claims = ClaimKeeper(ownership, self._node, spawn, monotonic)
         self._broadcasts = BroadcastRegistry(
             self._storage,
             self._recordings,
@@ -113,6 +117,8 @@ class LocalProvider:
             monotonic=monotonic,
             low_part_target=config.low_latency_part_seconds,
         )
+        clocks = {"clock": clock, "monotonic": monotonic}
+        self._peers = Peers(ownership, exchange, self._claims, self._broadcasts, inputs, self._notify, spawn, **clocks)
         self._ingest = IngestServer(self._broadcasts, spawn, config.ingest_limits)
         self._library = Library(self._broadcasts, self._storage, Thumbnails())
 
@@ -133,6 +139,7 @@ class LocalProvider:
             self._addresses.ports["rtmp"] = await self._ingest.listen(host, config.rtmp_port)
         self._broadcasts.listening()
         self._watch = self._spawn(self._broadcasts.watch(), name="broadcast clock")
+        await self._peers.start()
         self._media.recovered(self._spawn)
         alone = self._node.url is None
         await self._book.load(self._storage, elsewhere=self._config.media_store is not None, alone=alone)
@@ -144,6 +151,7 @@ class LocalProvider:
         await self._ingest.aclose()
         if self._watch is not None:
             self._watch.cancel()
+        await self._peers.aclose()
         self._broadcasts.suspend()
         await self._claims.aclose()
         await self._transcoding.aclose()
@@ -240,6 +248,7 @@ class LocalProvider:
         self._broadcasts.changed()
         if (session := self._broadcasts.session(uid)) is not None:  # also when the answer to an earlier try was lost
             session.stop("deleted", Refusal.INPUT_DELETED)
+        self._peers.input_changed(uid)
         if not found:
             raise InputNotFound(uid)
 
@@ -250,6 +259,7 @@ class LocalProvider:
             self._broadcasts.changed()
             if (session := self._broadcasts.session(uid)) is not None:
                 session.stored = stored
+        self._peers.input_changed(uid)
         return self._live_input(stored)
 
     def _live_input(self, stored: StoredInput) -> LiveInput:
@@ -263,6 +273,8 @@ class LocalProvider:
         self._require_recovered()
         if (session := self._broadcasts.session(uid)) is not None:
             return session.state()
+        if (elsewhere := self._peers.state(uid)) is not None:
+            return elsewhere
         if uid not in self._known:
             await self.get_input(uid)
         latest = next(iter(self._recordings.page(uid, limit=1)), None)
@@ -277,9 +289,13 @@ class LocalProvider:
         )
 
     def on_air(self) -> Mapping[InputUid, Phase]:
-        """Return the phase of every input that is on air."""
+        """Return the phase of every input that is on air, here or at another node."""
         self._require_recovered()
-        return self._broadcasts.phases()
+        return {**self._peers.phases(), **self._broadcasts.phases()}
+
+    def is_elsewhere(self, uid: InputUid) -> bool:
+        """Return whether another node carries the input's broadcast."""
+        return self._peers.state(uid) is not None
 
     async def health(self, uid: InputUid) -> InputHealth:
         """Return what the running broadcast's encoder sends. Errors: InputNotFound."""
@@ -287,6 +303,8 @@ class LocalProvider:
         refusal = self._broadcasts.refusals.of(uid)
         if (session := self._broadcasts.session(uid)) is not None:
             return replace(session.health(), passthrough=self._transcoding.passthrough, refusal=refusal)
+        if (state := self._peers.state(uid)) is not None:  # only the node that carries it measures it
+            return InputHealth(False, connected=state.is_connected, recording=state.recording)
         if uid not in self._known:
             await self.get_input(uid)
         return InputHealth(True, connected=False, refusal=refusal, recording=self._broadcasts.recording(uid))

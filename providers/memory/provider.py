@@ -233,6 +233,10 @@ class MemoryProvider:
         settled = {uid: self._settled(uid) for uid in list(self._data.on_air)}
         return {uid: held.phase for uid, held in settled.items() if held.on_air}
 
+    def is_elsewhere(self, uid: InputUid) -> bool:
+        """Return False: every process can report what happens."""
+        return False
+
     async def health(self, uid: InputUid) -> InputHealth:
         await self._called("health")
         return self._settled(uid).health()

@@ -26,7 +26,8 @@ class ProviderMetrics(Collector):
         provider.listen(self._note)
 
     def _note(self, event: ProviderEvent) -> None:
-        self._events[event.kind.value] += 1
+        if not event.elsewhere:
+            self._events[event.kind.value] += 1
 
     def collect(self) -> Iterable[Metric]:
         """Yield the metrics with their values now."""
@@ -42,7 +43,7 @@ class ProviderMetrics(Collector):
             events.add_metric([kind], count)
         yield events
         if (on_air := self._provider.on_air()) is not None:
-            phases = Counter(on_air.values())
+            phases = Counter(phase for uid, phase in on_air.items() if not self._provider.is_elsewhere(uid))
             inputs = GaugeMetricFamily("conference_inputs_on_air", "Live inputs on air.", labels=["state"])
             for phase in sorted(ON_AIR):
                 inputs.add_metric([phase.value], phases[phase])

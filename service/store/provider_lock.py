@@ -1,4 +1,4 @@
-"""On PostgreSQL, one process at a time runs the local provider: it holds a session-level advisory lock.
+"""On PostgreSQL, one process at a time runs the local provider under a node's name: it holds a session-level advisory lock.
 
     acquire ─▶ held ──(connection lost)──▶ acquired again as soon as the server answers
                  └── another process holds it by then ──▶ LockHeld, and the service stops
@@ -14,6 +14,7 @@ import asyncio
 import os
 import re
 import socket
+import zlib
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -28,9 +29,10 @@ from service.store.urls import driver_url
 log = structlog.get_logger(__name__)
 
 LOCK_CLASS = 7_091_936
-"""The first key of the advisory lock. The second key identifies the lock within the service."""
+"""The first key of the advisory lock. The second key identifies the node."""
 
-LOCAL_PROVIDER = 1
+ONLY_NODE = 1
+"""The second key of the node that is named `main`, as all were before nodes had names."""
 
 MAX_APPLICATION_NAME = 63
 """The longest application_name of PostgreSQL, in bytes."""
@@ -53,8 +55,8 @@ WHERE l.locktype = 'advisory' AND l.granted AND l.classid = $1 AND l.objid = $2 
   AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
 """
 
-WHAT = "The PostgreSQL database, as the store of provider `local`,"
-ADVICE = "stop that process first, because one service alone carries the streams of a database"
+WHAT = "The PostgreSQL database, as the store of provider `local` and node `{node}`,"
+ADVICE = "stop that process first, or set CONFERENCE_NODE_NAME to a name that no other node has"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +93,16 @@ class _Seen:
         return cls(backend, holder, heartbeat_at, bool(silent))
 
 
-class ProviderLock:
-    """The advisory lock of provider `local`."""
+def lock_key(node: str) -> int:
+    """Return the second key of a node's lock: a positive int4."""
+    return ONLY_NODE if node == "main" else zlib.crc32(node.encode()) & 0x7FFF_FFFF
 
-    def __init__(self, url: str, spawn: Spawn, limits: LockLimits | None = None) -> None:
+
+class ProviderLock:
+    """The advisory lock of provider `local` for a node."""
+
+    def __init__(self, url: str, spawn: Spawn, limits: LockLimits | None = None, node: str = "main") -> None:
+        self._node, self._key = node, lock_key(node)
         self._limits = limits or LockLimits()
         self._url = url
         self._spawn = spawn
@@ -148,7 +156,7 @@ class ProviderLock:
                 await self._leave_to_former_holder()
             self._backend, former = await self._ask("SELECT pg_backend_pid()"), self._backend
             before: _Seen | None = None
-            while not await self._ask(f"SELECT pg_try_advisory_lock({LOCK_CLASS}, {LOCAL_PROVIDER})"):
+            while not await self._ask(f"SELECT pg_try_advisory_lock({LOCK_CLASS}, {self._key})"):
                 seen = await self._find_holder()
                 # `former` is our own lost connection, which the server still believes to be open.
                 if seen is not None and (seen.silent or seen.backend == former):
@@ -157,7 +165,7 @@ class ProviderLock:
                 elif seen is not None and before is not None and seen.backend == before.backend:
                     # The holder has sent a query since the last check: it is alive. PostgreSQL hides the time from other roles.
                     if seen.heartbeat_at != before.heartbeat_at or seen.heartbeat_at is None:
-                        raise LockHeld(WHAT, seen.holder, ADVICE)
+                        raise LockHeld(WHAT.format(node=self._node), seen.holder, ADVICE)
                 else:
                     before = seen
                 await asyncio.sleep(self._limits.poll_every)
@@ -171,7 +179,7 @@ class ProviderLock:
             await asyncio.sleep(self._limits.return_grace - up)
 
     async def _find_holder(self) -> _Seen | None:
-        rows = await self._fetch(FIND_HOLDER, LOCK_CLASS, LOCAL_PROVIDER, self._limits.stale_after)
+        rows = await self._fetch(FIND_HOLDER, LOCK_CLASS, self._key, self._limits.stale_after)
         if not rows:
             return None  # it has just released the lock
         return _Seen.of(*rows[0])

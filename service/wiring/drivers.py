@@ -15,6 +15,7 @@ from providers.base import Provider, Spawn
 from providers.cloudflare.config import CloudflareConfig
 from providers.local.config import LocalConfig
 from providers.local.media_store import MediaStoreConfig
+from providers.local.ownership.exchange import Exchange, NoExchange
 from providers.local.ownership.keeper import NodeName
 from providers.local.provider import LocalProvider
 from providers.local.tls import context as tls
@@ -25,6 +26,7 @@ from service.domain.audience.viewer_window import ViewerWindow
 from service.domain.events.ports import EventBus
 from service.events.bus import MemoryBus
 from service.events.redis_bus import RedisBus
+from service.events.redis_exchange import RedisExchange
 from service.outgoing.client import OutgoingClient, OutgoingPolicy
 from service.prepare import certificate_files, is_prepared, prepare_elsewhere
 from service.redis_child import PrivateRedis, PrivateRedisError
@@ -85,7 +87,9 @@ def open_outgoing(settings: Settings, stack: AsyncExitStack) -> OutgoingClient:
     return client
 
 
-async def make_provider(settings: Settings, http_port: int, store: Store, spawn: Spawn) -> Provider:
+async def make_provider(
+    settings: Settings, http_port: int, store: Store, spawn: Spawn, stack: AsyncExitStack
+) -> Provider:
     """Return the provider, not started. Errors: OSError, CertificateUnusable."""
     if settings.provider is ProviderName.CLOUDFLARE:
         from providers.cloudflare.provider import CloudflareProvider  # the local provider runs without it
@@ -98,8 +102,25 @@ async def make_provider(settings: Settings, http_port: int, store: Store, spawn:
         config = replace(config, reads_enhanced_rtmp=(await probe_ffmpeg()).reads_enhanced_rtmp)
     node = NodeName(settings.node_name, settings.node_url)
     return LocalProvider(
-        config, store.local_inputs, spawn, ownership=store.ownership, node=node, recording_rows=store.local_recordings
+        config,
+        store.local_inputs,
+        spawn,
+        recording_rows=store.local_recordings,
+        ownership=store.ownership,
+        exchange=_open_exchange(settings, store, spawn, stack),
+        node=node,
     )
+
+
+def _open_exchange(settings: Settings, store: Store, spawn: Spawn, stack: AsyncExitStack) -> Exchange | None:
+    """Return how this node and others learn each other's states; None on SQLite, which one process uses."""
+    if store.database.dialect == "sqlite":
+        return None
+    if settings.redis_url is None:
+        return NoExchange()
+    exchange = RedisExchange(settings.redis_url, spawn=spawn)
+    stack.push_async_callback(exchange.aclose)
+    return exchange
 
 
 def cloudflare_config(settings: Settings) -> CloudflareConfig:

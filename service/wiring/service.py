@@ -49,7 +49,7 @@ async def build(settings: Settings, port: int, spawn: Spawn, stack: AsyncExitSta
     """
     store = await open_store(settings, stack)
     viewers = await open_viewers(settings, store, spawn, stack)
-    provider = await make_provider(settings, port, store, spawn)
+    provider = await make_provider(settings, port, store, spawn, stack)
     registry = new_registry()
     registry.register(ProviderMetrics(provider))
     ports = await _ports(settings, port, store, viewers, provider, spawn, stack)

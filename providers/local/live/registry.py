@@ -75,6 +75,8 @@ class BroadcastRegistry:
         self.refusals = RefusalHistory(clock, monotonic)
         self._keys = KeyCheck(inputs, claims, self.refusals, clock)
         self._space = DiskGuard(storage, monotonic)
+        self.flipped: Callable[[InputUid], None] = lambda _: None
+        """Called with an input whose state has changed, also at its end."""
 
     # The gate
 
@@ -160,6 +162,7 @@ class BroadcastRegistry:
         elif kind is EventKind.CONNECTED:
             self._claims.close(uid)
         self._report(kind, uid)
+        self.flipped(uid)
 
     def _report(self, kind: EventKind, input_uid: InputUid, recording_uid: str | None = None) -> None:
         at = self._clock()
@@ -182,6 +185,7 @@ class BroadcastRegistry:
         broadcast = self._stored.pop(uid)
         self._claims.end(uid)
         self._report(EventKind.ENDED, uid)
+        self.flipped(uid)
         if broadcast is not None:
             self._stored.record(broadcast)
 

@@ -53,15 +53,16 @@ class NodeName:
 
 @dataclass(frozen=True, slots=True)
 class _Change:
-    """A change of a claim that is not stored yet. `held` None: the broadcast has ended."""
+    """A change of a claim that is not stored yet. `held` None: the broadcast has ended. `state`: None if nothing was described."""
 
     claim: Claim
     held: bool | None
+    state: str | None = None
 
     async def store(self, ownership: Ownership) -> bool:
         if self.held is None:
             return await ownership.end(self.claim)
-        return await ownership.note(self.claim, held=self.held)
+        return await ownership.note(self.claim, held=self.held, state=self.state)
 
 
 class ClaimKeeper:
@@ -142,15 +143,35 @@ class ClaimKeeper:
 
     def open(self, input_uid: InputUid) -> None:
         """Let any node accept the next encoder: this one's is gone or frozen. Never waits."""
-        if (claim := self._claims.get(input_uid)) is not None and input_uid in self._held:
+        if input_uid in self._held:
             self._held.discard(input_uid)
-            self._change(_Change(claim, held=False))
+            self._note(input_uid)
 
     def close(self, input_uid: InputUid) -> None:
         """Keep other nodes out again: a frozen encoder sends. Never waits; `lost` is called if one was faster."""
-        if (claim := self._claims.get(input_uid)) is not None and input_uid not in self._held:
+        if input_uid in self._claims and input_uid not in self._held:
             self._held.add(input_uid)
-            self._change(_Change(claim, held=True))
+            self._note(input_uid)
+
+    def describe(self, input_uid: InputUid, state: str) -> None:
+        """Store the state of a broadcast with its claim, for nodes that cannot learn it from this one. Never waits."""
+        self._note(input_uid, state)
+
+    def carries(self, claim: Claim) -> bool:
+        """Return whether this node carries the broadcast under this claim."""
+        return self._claims.get(claim.input_uid) == claim
+
+    @property
+    def has_peers(self) -> bool:
+        """Other nodes were alive at the last heartbeat."""
+        return not self._alone
+
+    def _note(self, input_uid: InputUid, state: str | None = None) -> None:
+        if (claim := self._claims.get(input_uid)) is None:
+            return
+        if state is None and (waiting := self._changes.get(input_uid)) is not None:
+            state = waiting.state
+        self._change(_Change(claim, input_uid in self._held, state))
 
     def end(self, input_uid: InputUid) -> None:
         """End the broadcast, if this node carries it. Never waits."""

@@ -98,6 +98,8 @@ class HealthWatch:
         watched = [*on_air][: self._limits.max_checked]
         before, self._before = self._before, {}
         for uid in dict.fromkeys([*watched, *self._reported]):
+            if self._provider.is_elsewhere(uid):
+                continue
             present = {each.code: each for each in (await self._findings(uid) if uid in on_air else [])}
             codes = self._before[uid] = frozenset(present)
             reported = self._reported.get(uid, frozenset())

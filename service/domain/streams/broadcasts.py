@@ -127,6 +127,8 @@ class Broadcasts:
 
     def handle_event(self, event: ProviderEvent) -> None:
         """Take a provider's event. See `providers.base.EventListener`."""
+        if event.elsewhere:
+            return
         if len(self._waiting) >= self._limits.max_waiting:
             log.warning("broadcast events dropped, states will be compared", count=len(self._waiting))
             self._waiting.clear()
@@ -209,6 +211,8 @@ class Broadcasts:
         waiting = {event.input_uid: event for event in reversed(self._waiting)}
         events = []
         for uid in dict.fromkeys([*known, *on_air]):
+            if self._provider.is_elsewhere(uid):
+                continue
             if (first := waiting.get(uid)) is not None:  # what waits says where the state comes from
                 if uid in known and first.kind is EventKind.CONNECTED:
                     events.append(ProviderEvent(EventKind.LOST, uid, first.at))

@@ -83,8 +83,17 @@ async def test_the_second_process_gets_the_holder_in_the_error(make: Make, postg
     with pytest.raises(LockHeld) as refused:
         await make().acquire()
     error = str(refused.value)
-    assert error.startswith("The PostgreSQL database, as the store of provider `local`, is in use by")
+    assert error.startswith("The PostgreSQL database, as the store of provider `local` and node `main`, is in use by")
     assert f"process {os.getpid()} on host {os.uname().nodename} since 2" in error
+
+
+async def test_nodes_with_different_names_run_at_once(make: Make, postgres_url: str, tasks: Tasks) -> None:
+    await make().acquire()
+    other = ProviderLock(postgres_url, tasks.spawn, LIMITS, node="other")
+    await other.acquire()
+    with pytest.raises(LockHeld, match="CONFERENCE_NODE_NAME"):
+        await ProviderLock(postgres_url, tasks.spawn, LIMITS, node="other").acquire()
+    await other.aclose()
 
 
 async def test_it_is_free_after_it_was_closed(make: Make) -> None:
