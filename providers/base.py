@@ -180,9 +180,7 @@ class RecordingPosition:
 
 @dataclass(frozen=True, slots=True)
 class ProviderEvent:
-    """An event of a live input. It is a wake-up: read the state for the current values.
-
-    `elsewhere`: another node carries the broadcast, and reports it too."""
+    """A wake-up: read the state for the current values. `elsewhere`: another node carries the broadcast, and reports it too."""
 
     kind: EventKind
     input_uid: InputUid
@@ -352,7 +350,7 @@ class Provider(Protocol):
         """
 
     def is_elsewhere(self, uid: InputUid) -> bool:
-        """Return whether another node of the service carries the input's broadcast now, and writes what happens to it."""
+        """Return whether another node carries the input's broadcast now, and writes what happens to it."""
 
     async def health(self, uid: InputUid) -> InputHealth:
         """Return what arrives on the input, as far as the provider measures it.

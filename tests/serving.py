@@ -10,11 +10,11 @@ from aiohttp import web
 
 
 @asynccontextmanager
-async def serving(app: web.Application) -> AsyncIterator[str]:
-    """`app` on a free loopback port; its origin."""
+async def serving(app: web.Application, port: int = 0) -> AsyncIterator[str]:
+    """`app` on a loopback port, by default a free one; its origin."""
     runner = web.AppRunner(app, shutdown_timeout=1, access_log=None)
     await runner.setup()
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    with socket.create_server(("127.0.0.1", port)) as listener:
         await web.SockSite(runner, listener).start()
         try:
             yield f"http://127.0.0.1:{listener.getsockname()[1]}"

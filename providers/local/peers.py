@@ -18,13 +18,13 @@ from datetime import UTC, datetime
 import structlog
 
 from providers.base import ON_AIR, EventKind, InputState, InputUid, Phase, ProviderEvent, Spawn
-from providers.local.ports.refusals import Refusal
 from providers.local.live.registry import BroadcastRegistry
 from providers.local.ownership.exchange import EXPIRES_AFTER, Exchange, NoExchange
 from providers.local.ownership.keeper import ClaimKeeper
 from providers.local.ownership.port import Carried, Ownership
 from providers.local.ownership.state_text import decoded, encoded
 from providers.local.ports.inputs import InputStore
+from providers.local.ports.refusals import Refusal
 
 log = structlog.get_logger(__name__)
 
@@ -43,10 +43,11 @@ EVENTS = {Phase.LIVE: EventKind.WATCHABLE, Phase.RECONNECTING: EventKind.LOST, P
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """A state that another node has published, and until when it counts, on the steady clock."""
+    """A state that another node has published, until when it counts, on the steady clock, and the uid of its media."""
 
     state: InputState
     until: float
+    media: str | None
 
 
 class Peers:
@@ -81,6 +82,10 @@ class Peers:
         self._seen: dict[InputUid, _Seen] = {}
         self._ended: dict[InputUid, int] = {}
         """The fences of broadcasts whose end was published; the registry may still have them."""
+        self._media: dict[str, InputUid] | None = None
+        """By the uids of the media; None after a change."""
+        self._refresh_due = False
+        """A broadcast is known whose row is not."""
         self._silent = False
         self._task: asyncio.Task[None] | None = None
         self._may_have_peers = exchange is not None
@@ -116,14 +121,33 @@ class Peers:
         states = {uid: self.state(uid) for uid in {*self._rows, *self._seen}}
         return {uid: state.phase for uid, state in states.items() if state is not None and state.phase in ON_AIR}
 
+    def url_of(self, uid: str) -> str | None:
+        """Return where the node is reached that carries this input or media (`providers.local.playback.ports.Owners`)."""
+        row = self._rows.get(InputUid(uid)) or self._rows.get(self._inputs_of_media().get(uid, InputUid("")))
+        if row is None or not row.alive or self._broadcasts.session(row.claim.input_uid) is not None:
+            return None
+        return row.url
+
+    def _inputs_of_media(self) -> dict[str, InputUid]:
+        """Return the inputs by the uids of their media."""
+        if self._media is None:
+            known = {uid: seen.media for uid, seen in self._seen.items()}
+            for uid, row in self._rows.items():
+                if known.get(uid) is None and row.claim.state and (found := decoded(row.claim.state, 0.0)) is not None:
+                    known[uid] = found[1]
+            self._media = {media: uid for uid, media in known.items() if media is not None}
+        return self._media
+
     def input_changed(self, uid: InputUid) -> None:
         """Tell the other nodes that an input was changed or deleted."""
         self._exchange.changed(uid)
 
     def _last_known(self, row: Carried) -> InputState:
         """Return the state from the row: the exchange or the node is out of reach."""
-        state = None if row.claim.state is None else decoded(row.claim.state, self._clock())
-        if state is None:
+        known = None if row.claim.state is None else decoded(row.claim.state, self._clock())
+        if known is not None:
+            state, _ = known
+        else:
             state = InputState(Phase.CONNECTING, row.held, False, 0.0, as_of=self._now(), since=row.claimed_at)
         if not row.alive:
             return replace(state, phase=Phase.RECONNECTING, is_connected=False, reason="node_lost", degraded=True)
@@ -144,6 +168,7 @@ class Peers:
         before = self.state(uid)
         if text:
             self._note(uid, text)
+            self._refresh_due = self._refresh_due or uid not in self._rows
         else:
             self._seen.pop(uid, None)
             if (row := self._rows.pop(uid, None)) is not None:
@@ -152,8 +177,11 @@ class Peers:
 
     def _note(self, uid: InputUid, text: str) -> None:
         room = uid in self._seen or len(self._seen) < MAX_SEEN
-        if room and (state := decoded(text, self._clock())) is not None:
-            self._seen[uid] = _Seen(state, self._monotonic() + EXPIRES_AFTER)
+        if room and (found := decoded(text, self._clock())) is not None:
+            state, media = found
+            if (before := self._seen.get(uid)) is None or before.media != media:
+                self._media = None
+            self._seen[uid] = _Seen(state, self._monotonic() + EXPIRES_AFTER, media)
 
     def _report(self, uid: InputUid, before: InputState | None, *, ended: bool = False) -> None:
         """Notify the listeners if what players see has changed, or the broadcast has ended."""
@@ -164,11 +192,17 @@ class Peers:
 
     def _publish(self, uid: InputUid) -> None:
         """Tell the others the state of a broadcast of this node."""
-        session = self._broadcasts.session(uid)
-        text = "" if session is None else encoded(session.state())
+        text = self._text(uid)
         self._exchange.publish(uid, text)
         if text:
             self._claims.describe(uid, text)
+
+    def _text(self, uid: InputUid) -> str:
+        """Return the state of a broadcast of this node as a text, "" if it has ended."""
+        session, broadcast = self._broadcasts.session(uid), self._broadcasts.of_input(uid)
+        if session is None:
+            return ""
+        return encoded(session.state(), None if broadcast is None else broadcast.info.uid)
 
     async def _follow_input(self, uid: InputUid) -> None:
         """Apply the input as it is in the store now to the broadcast that runs here."""
@@ -199,20 +233,16 @@ class Peers:
                 continue
             for uid, phase in self._broadcasts.phases().items():
                 if number % PUBLISH_EVERY == 0 or phase in (Phase.CONNECTING, Phase.STARTING):
-                    self._exchange.publish(uid, encoded(self._require_state(uid)))
-            if number % REFRESH_EVERY == 0:
+                    self._exchange.publish(uid, self._text(uid))
+            if self._refresh_due or number % REFRESH_EVERY == 0:
                 await self.refresh()
             if number % READ_INPUTS_EVERY == 0:
                 for uid in list(self._broadcasts.phases()):
                     await self._follow_input(uid)
 
-    def _require_state(self, uid: InputUid) -> InputState:
-        session = self._broadcasts.session(uid)
-        assert session is not None  # noqa: S101 (`phases` are those of the sessions)
-        return session.state()
-
     async def refresh(self) -> None:
         """Read which broadcasts run on other nodes, and the states that were not received."""
+        self._refresh_due = False
         try:
             running = await self._ownership.running()
         except Exception as problem:  # what is known goes on
@@ -227,7 +257,7 @@ class Peers:
         }
         rows = {uid: row for uid, row in rows.items() if uid not in self._ended}
         before = {uid: self.state(uid) for uid in {*rows, *self._rows}}
-        self._rows = rows
+        self._rows, self._media = rows, None
         now = self._monotonic()
         self._seen = {uid: seen for uid, seen in self._seen.items() if now < seen.until}
         for uid, text in (await self._exchange.states([uid for uid in rows if uid not in self._seen])).items():

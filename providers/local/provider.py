@@ -46,6 +46,7 @@ from providers.local.ownership.keeper import ClaimKeeper, NodeName
 from providers.local.ownership.memory import MemoryOwnership
 from providers.local.ownership.port import Ownership
 from providers.local.peers import Peers
+from providers.local.playback.forward import Forwarder
 from providers.local.ports.inputs import InputStore, StoredInput
 from providers.local.ports.refusals import Refusal
 from providers.local.recording_rows import MemoryRecordingRows, RecordingBook, RecordingRows
@@ -119,6 +120,7 @@ class LocalProvider:
         )
         clocks = {"clock": clock, "monotonic": monotonic}
         self._peers = Peers(ownership, exchange, self._claims, self._broadcasts, inputs, self._notify, spawn, **clocks)
+        self._forwarder = Forwarder(self._peers, self._node.key) if exchange is not None and self._node.key else None
         self._ingest = IngestServer(self._broadcasts, spawn, config.ingest_limits)
         self._library = Library(self._broadcasts, self._storage, Thumbnails())
 
@@ -152,6 +154,8 @@ class LocalProvider:
         if self._watch is not None:
             self._watch.cancel()
         await self._peers.aclose()
+        if self._forwarder is not None:
+            await self._forwarder.aclose()
         self._broadcasts.suspend()
         await self._claims.aclose()
         await self._transcoding.aclose()
@@ -175,7 +179,7 @@ class LocalProvider:
 
     def routes(self) -> list[web.RouteDef]:
         """Return the playback routes, for the root of the HTTP server."""
-        return playback.routes(self._library)
+        return playback.routes(self._library, forwarder=self._forwarder)
 
     # Addresses
 

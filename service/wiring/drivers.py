@@ -100,14 +100,17 @@ async def make_provider(
     config = _local_config(settings, http_port, context)
     if settings.renditions != ("source",):
         config = replace(config, reads_enhanced_rtmp=(await probe_ffmpeg()).reads_enhanced_rtmp)
-    node = NodeName(settings.node_name, settings.node_url)
+    exchange, key = _open_exchange(settings, store, spawn, stack), ""
+    if exchange is not None:
+        key = await store.accounts.secret("node_key", secrets.token_hex(32))
+    node = NodeName(settings.node_name, settings.node_url, key)
     return LocalProvider(
         config,
         store.local_inputs,
         spawn,
         recording_rows=store.local_recordings,
         ownership=store.ownership,
-        exchange=_open_exchange(settings, store, spawn, stack),
+        exchange=exchange,
         node=node,
     )
 

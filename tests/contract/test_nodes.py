@@ -3,28 +3,37 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import aiohttp
 import pytest
+from aiohttp import web
 
 from providers.base import EventKind, InputOptions, InputRequest, LiveInput, Phase, ProviderEvent
 from providers.local.config import LocalConfig
 from providers.local.flv.tag import TagKind
 from providers.local.ownership.keeper import NodeName
+from providers.local.playback.forward import HOP
 from providers.local.provider import LocalProvider
 from providers.local.storage.storage import StorageLimits
 from providers.local.transcoder.renditions import parse_renditions
 from service.concurrency.tasks import Tasks
 from service.events.redis_exchange import RedisExchange
 from service.store import Store
-from tests.servers import RedisServer
+from service.store.ownership import StoredOwnership
+from tests.servers import RedisServer, free_port
+from tests.serving import serving
 from tests.unit.providers.local.ingest.clients import Client
 from tests.unit.providers.local.packager.tags import stream
 from tests.waiting import PATIENCE, until
+
+DEAD_AFTER = 60.0
+"""Seconds: on a busy machine, no node of these tests may die by itself."""
 
 
 @dataclass
@@ -33,7 +42,17 @@ class Node:
 
     provider: LocalProvider
     exchange: RedisExchange
+    origin: str
     events: list[ProviderEvent] = field(default_factory=list)
+
+    async def publishing(self, live: LiveInput) -> Client:
+        """Return an encoder that publishes here, as soon as this node accepts it."""
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                client, (level, _) = await self.encoder(live)
+                if level == "status":
+                    return client
+                await client.close()
 
     async def encoder(self, live: LiveInput) -> tuple[Client, tuple[str, str]]:
         """Return an encoder that wants to publish here, and the last status that it was sent."""
@@ -49,6 +68,18 @@ class Node:
                 if (state.phase, state.degraded) == (phase, degraded):
                     return
                 await asyncio.sleep(0.01)
+
+
+async def until_async(
+    ask: Callable[[], Awaitable[tuple[int, str | None, bytes]]],
+    enough: Callable[[tuple[int, str | None, bytes]], bool],
+) -> None:
+    """Ask until the answer is good enough."""
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            if enough(await ask()):
+                return
+            await asyncio.sleep(0.02)
 
 
 def send(client: Client) -> None:
@@ -86,24 +117,27 @@ async def nodes(
                 ),
                 store.local_inputs,
                 tasks.spawn,
-                ownership=store.ownership,
+                ownership=StoredOwnership(store.database, DEAD_AFTER),
                 exchange=exchange,
-                node=NodeName(name),
+                node=NodeName(name, f"http://127.0.0.1:{(port := free_port())}", "the key of the nodes"),
             )
-            node = Node(provider, exchange)
+            app = web.Application()
+            app.add_routes(provider.routes())
+            node = Node(provider, exchange, await stack.enter_async_context(serving(app, port)))
             provider.listen(node.events.append)
             stack.push_async_callback(provider.aclose)
             await provider.start()
             await exchange.subscribed.wait()
             made.append(node)
+        for node in made:
+            await node.provider._claims.renew()  # and so learn of each other at once
         yield made[0], made[1]
 
 
 async def test_a_broadcast_at_one_node_is_known_and_controlled_at_the_other(nodes: tuple[Node, Node]) -> None:
     here, there = nodes
     live = await there.provider.ensure_input(InputRequest("a" * 32, "channel", "Show"))
-    client, (level, _) = await here.encoder(live)
-    assert level == "status"
+    client = await here.publishing(live)
     send(client)
     await there.reaches(live, Phase.LIVE)
     assert there.provider.on_air() == {live.uid: Phase.LIVE}
@@ -120,20 +154,45 @@ async def test_a_broadcast_at_one_node_is_known_and_controlled_at_the_other(node
         await node.reaches(live, Phase.ENDED if node is here else Phase.OFFLINE)
 
 
+async def test_players_of_any_node_are_served(nodes: tuple[Node, Node]) -> None:
+    here, there = nodes
+    live = await here.provider.ensure_input(InputRequest("a" * 32, "channel", "Show"))
+    client = await here.publishing(live)
+    send(client)
+    await there.reaches(live, Phase.LIVE)
+    async with aiohttp.ClientSession() as http:
+
+        async def fetch(origin: str, path: str, **headers: str) -> tuple[int, str | None, bytes]:
+            async with http.get(origin + path, headers=headers) as response:
+                return response.status, response.headers.get("Cache-Control"), await response.read()
+
+        path = f"/{live.uid}/manifest/video.m3u8"
+        await until_async(lambda: fetch(there.origin, path), lambda got: got[0] == 200)
+        status, _, multivariant = await fetch(there.origin, path)
+        assert (status, multivariant) == (200, (await fetch(here.origin, path))[2])
+        playlist = re.findall(rb"^\.\./\.\./(\S+\.m3u8)", multivariant, re.MULTILINE)[0].decode()
+        status, _, text = await fetch(there.origin, f"/{playlist}")
+        assert status == 200
+        media = re.findall(rb'URI="\.\./(segments/\S+-init-0\.mp4)"', text)[0].decode()
+        own, forwarded = [await fetch(node.origin, f"/{playlist.split('/')[0]}/{media}") for node in nodes]
+        assert own == forwarded and "immutable" in str(own[1])
+        status, _, part = await fetch(there.origin, f"/{playlist.split('/')[0]}/{media}", Range="bytes=4-7")
+        assert (status, part) == (206, b"ftyp")
+        # A request from another node is not sent on again.
+        status, _, _ = await fetch(there.origin, path, **{HOP: "the key of the nodes"})
+        assert status == 404
+    await client.close()
+
+
 async def test_an_encoder_that_was_dropped_continues_at_the_other_node(nodes: tuple[Node, Node]) -> None:
     here, there = nodes
     live = await here.provider.ensure_input(InputRequest("a" * 32, "channel", "Show", InputOptions()))
-    client, _ = await here.encoder(live)
+    client = await here.publishing(live)
     send(client)
     await there.reaches(live, Phase.LIVE)
     await client.close()
     await there.reaches(live, Phase.RECONNECTING)
-    async with asyncio.timeout(PATIENCE):
-        while True:
-            client, (level, _) = await there.encoder(live)
-            if level == "status":
-                break
-            await client.close()
+    client = await there.publishing(live)
     send(client)
     for node in nodes:
         await node.reaches(live, Phase.LIVE)
@@ -146,7 +205,7 @@ async def test_without_redis_the_other_node_has_the_last_stored_state(
 ) -> None:
     here, there = nodes
     live = await here.provider.ensure_input(InputRequest("a" * 32, "channel", "Show"))
-    client, _ = await here.encoder(live)
+    client = await here.publishing(live)
     redis_server.stop()
     send(client)
     await there.reaches(live, Phase.LIVE, degraded=True)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from uuid import uuid4
 
 import structlog
@@ -45,10 +45,11 @@ class NodeCutOff(OwnershipError):
 
 @dataclass(frozen=True, slots=True)
 class NodeName:
-    """The name of this node, and where other nodes reach it."""
+    """The name of this node, where other nodes reach it, and the key that the nodes of one database share."""
 
     name: str = "main"
     url: str | None = None
+    key: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,10 +28,12 @@ class _StateText(BaseModel):
     tracks: str | None = Field(default=None, max_length=MAX_WORD)
     recording: RecordingState | None = None
     watchable_since: float | None = Field(default=None, allow_inf_nan=False)
+    media: str | None = Field(default=None, max_length=MAX_WORD)
+    """The uid under which players fetch the media."""
 
 
-def encoded(state: InputState) -> str:
-    """Return the text of a state."""
+def encoded(state: InputState, media: str | None = None) -> str:
+    """Return the text of a state. `media`: the uid under which players fetch the media."""
     text = _StateText(
         phase=state.phase,
         is_connected=state.is_connected,
@@ -42,12 +44,13 @@ def encoded(state: InputState) -> str:
         tracks=state.tracks,
         recording=state.recording,
         watchable_since=_age(state.watchable_since, state.as_of),
+        media=media,
     )
     return text.model_dump_json(exclude_none=True)
 
 
-def decoded(text: str, now: float) -> InputState | None:
-    """Return the state that was sent at `now` (Unix seconds, by the clock of this node); None if it is none."""
+def decoded(text: str, now: float) -> tuple[InputState, str | None] | None:
+    """Return the state that was sent at `now` (Unix seconds, by the clock of this node), and `media`; None if it is none."""
     try:
         found = _StateText.model_validate_json(text)
         at = datetime.fromtimestamp(now, UTC)
@@ -57,8 +60,8 @@ def decoded(text: str, now: float) -> InputState | None:
         }
     except (ValidationError, OverflowError):
         return None
-    given = {**found.model_dump(), **times}
-    return InputState(as_of=at, **given)
+    given = {**found.model_dump(exclude={"media"}), **times}
+    return InputState(as_of=at, **given), found.media
 
 
 def _age(moment: datetime | None, now: datetime) -> float | None:

@@ -15,6 +15,13 @@ class ThumbnailNotReady(Exception):
         self.seconds = seconds
 
 
+class Owners(Protocol):
+    """Knows the nodes that carry broadcasts."""
+
+    def url_of(self, uid: str) -> str | None:
+        """Return where the other node is reached that carries the input or broadcast with this uid; None if none does."""
+
+
 class PlaybackSource(Protocol):
     """Broadcasts, recordings and thumbnails by uid."""
 

@@ -28,6 +28,7 @@ from providers.local.manifest.views import init_name, segment_name
 from providers.local.playback import answers
 from providers.local.playback.answers import max_age, problem
 from providers.local.playback.documents import Document, Documents
+from providers.local.playback.forward import Forwarder
 from providers.local.playback.ports import PlaybackSource, ThumbnailNotReady
 from providers.local.storage.broadcast import Broadcast
 from providers.local.storage.errors import ObjectStoreError
@@ -73,8 +74,10 @@ class PlaybackLimits:
     """Longest side of a thumbnail, in pixels."""
 
 
-def routes(library: PlaybackSource, limits: PlaybackLimits | None = None) -> list[web.RouteDef]:
-    """Return the playback routes, for the root of the server."""
+def routes(
+    library: PlaybackSource, limits: PlaybackLimits | None = None, forwarder: Forwarder | None = None
+) -> list[web.RouteDef]:
+    """Return the playback routes, for the root of the server. `forwarder`: for what other nodes carry."""
     playback = _Playback(library, limits or PlaybackLimits())
     handlers = {
         f"/{UID}/manifest/{{name}}": playback.manifest,
@@ -82,7 +85,8 @@ def routes(library: PlaybackSource, limits: PlaybackLimits | None = None) -> lis
         f"/{UID}/segments/{{name}}": playback.media,
         f"/{UID}/thumbnails/thumbnail.jpg": playback.thumbnail,
     }
-    gets = [web.get(path, handler) for path, handler in handlers.items()]
+    around = (lambda handler: handler) if forwarder is None else forwarder.around
+    gets = [web.get(path, around(handler)) for path, handler in handlers.items()]
     return [*gets, *(web.options(path, playback.preflight) for path in handlers)]
 
 

@@ -10,11 +10,11 @@ import pytest
 
 from providers.base import EventKind, InputState, Phase, ProviderEvent
 from providers.health import RecordingState
-from providers.local.ports.refusals import Refusal
 from providers.local.ownership.exchange import EXPIRES_AFTER, Exchange, MemoryExchange, NoExchange
 from providers.local.ownership.port import DEAD_AFTER
 from providers.local.ownership.state_text import decoded, encoded
 from providers.local.peers import Peers
+from providers.local.ports.refusals import Refusal
 from service.concurrency.tasks import Tasks
 from tests.unit.providers.local.live.live_server import INPUT, LiveServer
 from tests.unit.providers.local.packager.tags import stream
@@ -188,10 +188,10 @@ LIVE = InputState(
 @pytest.mark.parametrize("offset", [0, 90, -90])
 def test_times_move_with_the_clock_of_the_node_that_reads_them(offset: int) -> None:
     by = timedelta(seconds=offset)
-    read = decoded(encoded(LIVE), LIVE.as_of.timestamp() + offset)
+    read = decoded(encoded(LIVE, "media"), LIVE.as_of.timestamp() + offset)
     assert LIVE.since is not None and LIVE.watchable_since is not None
     moved = {"as_of": LIVE.as_of + by, "since": LIVE.since + by, "watchable_since": LIVE.watchable_since + by}
-    assert read == replace(LIVE, **moved)
+    assert read == (replace(LIVE, **moved), "media")
 
 
 @pytest.mark.parametrize(
