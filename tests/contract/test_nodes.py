@@ -194,6 +194,7 @@ async def test_an_encoder_that_was_dropped_continues_at_the_other_node(nodes: tu
     await there.reaches(live, Phase.RECONNECTING)
     client = await there.publishing(live)
     send(client)
+    await here.provider._claims.renew()  # and so learn that the other has taken over
     for node in nodes:
         await node.reaches(live, Phase.LIVE)
     await until(lambda: there.provider.is_elsewhere(live.uid) is False and here.provider.is_elsewhere(live.uid))
