@@ -170,8 +170,8 @@ def test_no_segment_and_no_part_is_longer_than_announced(tags: list[FlvTag], set
             mine = [each for each in parts(events, track) if each.sequence == segment.sequence]
             for part, following in pairwise(mine):
                 before_keyframe = track is TrackKind.VIDEO and following.independent
-                assert before_keyframe or [following] == last or part.duration >= settings.part_target * scale * 0.85
-            assert all(each.duration <= settings.part_target * scale for each in mine)
+                assert before_keyframe or [following] == last or part.duration >= packager.part_target * scale * 0.85
+            assert all(each.duration <= packager.part_target * scale for each in mine)
 
 
 @pytest.mark.parametrize("track", list(TrackKind))
