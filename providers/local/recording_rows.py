@@ -1,7 +1,8 @@
 """The recordings as rows of a database: read at the start in one query, written in the background.
 
 The description beside the media stays the truth. What is missing among the rows is read from its file, and a row that could not be
-written is written after the next start at the latest.
+written is written after the next start at the latest. A recording whose files are only in an object store is found by its row
+alone: rows that cannot be read at the start are read later.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ BATCH = 500
 """Rows of one write."""
 
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
-"""Seconds between two tries of a write."""
+"""Seconds between two tries of a read or a write."""
 
 
 class RecordingRows(Protocol):
@@ -64,11 +65,12 @@ class RecordingBook:
     """
 
     def __init__(self, rows: RecordingRows, first_pause: float = FIRST_PAUSE) -> None:
-        """Use the rows; `first_pause` is how many seconds after a failure they are tried again at first."""
+        """Use the rows; `first_pause` is the delay of the first retry after a failure, in seconds."""
         self.catalog = RecordingCatalog(self._note)
         self._rows = rows
         self._first_pause = first_pause
         self._read: list[StoredRecording] | None = None
+        self._unread = False
         self._unwritten: dict[str, StoredRecording] = {}
         self._wake = asyncio.Event()
         self._writer: asyncio.Task[None] | None = None
@@ -78,17 +80,16 @@ class RecordingBook:
         return self.catalog.find(uid) is not None
 
     async def read(self) -> set[str]:
-        """Read the rows, and return their uids. `load` does it unless it was done before."""
+        """Read the rows, and return their uids; none if the database fails. `load` reads them unless they were read before."""
         if self._read is None:
             try:
                 self._read = await self._rows.all()
-            except Exception as problem:  # of any database; the files have it all
+            except Exception as problem:  # of any database: what has local files is read from them
                 log.warning("recordings read from their files", problem=type(problem).__name__)
-                self._read = []
-        return {each.uid for each in self._read}
+        return {each.uid for each in self._read or ()}
 
     async def load(self, storage: Storage, *, elsewhere: bool, alone: bool = True) -> None:
-        """Fill the catalog.
+        """Fill the catalog. If the database fails, the rows of what is `elsewhere` are read after `start`.
 
         Args:
             storage: Has the media.
@@ -96,6 +97,7 @@ class RecordingBook:
             alone: Whether all rows are this process's. It then removes those that it does not list.
         """
         await self.read()
+        self._unread = elsewhere and self._read is None
         rows, self._read = self._read or [], None
         local = await asyncio.to_thread(storage.uids)
         gone = [] if elsewhere or not alone else [each.uid for each in rows if each.uid not in local]
@@ -112,8 +114,8 @@ class RecordingBook:
                 await self._rows.remove(gone)
 
     def start(self, spawn: Spawn) -> None:
-        """Write rows from now on."""
-        self._writer = spawn(self._write(), name="recording rows")
+        """Write rows from now on, after reading those that `load` could not read."""
+        self._writer = spawn(self._run(), name="recording rows")
 
     def stop(self) -> None:
         """Stop writing. The next start writes what is left."""
@@ -129,6 +131,28 @@ class RecordingBook:
     def _note(self, recording: StoredRecording) -> None:
         self._unwritten[recording.uid] = recording
         self._wake.set()
+
+    async def _run(self) -> None:
+        await self._read_late()
+        await self._write()
+
+    async def _read_late(self) -> None:
+        """List the recordings whose rows could not be read at the start."""
+        pause = self._first_pause
+        while self._unread:
+            listed = {each.uid for each in self.catalog}
+            try:
+                rows = await self._rows.all()
+            except Exception as problem:  # of any database
+                log.warning("stored recordings not listed yet, will retry", problem=type(problem).__name__)
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, LONGEST_PAUSE)
+                continue
+            for recording in rows:
+                # One that was listed before the query and is missing now was deleted.
+                if recording.uid not in listed and self.catalog.find(recording.uid) is None:
+                    self.catalog.restore(recording)
+            self._unread = False
 
     async def _write(self) -> None:
         pause = self._first_pause

@@ -20,15 +20,17 @@ ONE, TWO = "1" * 32, "2" * 32
 
 
 class Rows(MemoryRecordingRows):
-    """Fails while `fails`, and counts the writes."""
+    """Fails while `fails`, and for the next `failing_reads` reads, and counts the writes."""
 
     def __init__(self) -> None:
         super().__init__()
         self.fails = False
+        self.failing_reads = 0
         self.tries = 0
 
     async def all(self) -> list[StoredRecording]:
-        self._check()
+        self.failing_reads -= 1
+        self._check(self.failing_reads >= 0)
         return await super().all()
 
     async def put(self, recordings: Collection[StoredRecording]) -> None:
@@ -40,8 +42,8 @@ class Rows(MemoryRecordingRows):
         self._check()
         await super().remove(uids)
 
-    def _check(self) -> None:
-        if self.fails:
+    def _check(self, fails: bool = False) -> None:
+        if self.fails or fails:
             raise ConnectionError("the database is away")
 
 
@@ -137,6 +139,57 @@ async def test_without_the_database_the_files_are_read(storage: Storage, rows: R
     await until(lambda: rows.tries > 2)
     rows.fails = False
     await until(lambda: len(rows.kept) == 1)
+
+
+async def test_one_failed_read_hides_no_recording(storage: Storage, rows: Rows) -> None:
+    recording = record(storage, ONE)
+    await rows.put([recording])
+    storage.delete(ONE)  # only the object store has it
+    rows.failing_reads = 1
+    book = RecordingBook(rows)
+    assert await book.read() == set()
+    await book.load(storage, elsewhere=True)
+    assert list(book.catalog) == [recording]
+
+
+async def test_what_only_the_object_store_has_is_listed_once_the_database_answers(
+    storage: Storage, rows: Rows, tasks: Tasks
+) -> None:
+    stored, local = replace(record(storage, ONE), uid="3" * 32), record(storage, TWO)
+    await rows.put([stored, local])
+    rows.fails = True
+    book = RecordingBook(rows, first_pause=0.01)
+    await book.read()
+    await book.load(storage, elsewhere=True)
+    assert {each.uid for each in book.catalog} == {ONE, TWO}
+    book.start(tasks.spawn)
+    await until(lambda: rows.failing_reads < -3)
+    rows.fails = False
+    await until(lambda: book.has(stored.uid))
+    assert {each.uid for each in book.catalog} == {stored.uid, ONE, TWO}
+    await until(lambda: ONE in rows.kept)
+
+
+async def test_a_recording_that_is_deleted_while_its_row_is_read_late_stays_deleted(
+    storage: Storage, rows: Rows, tasks: Tasks
+) -> None:
+    recording = record(storage, ONE)
+    other = replace(recording, uid=TWO)
+    await rows.put([recording, other])
+    rows.failing_reads = 1
+    book = RecordingBook(rows, first_pause=0.01)
+    await book.load(storage, elsewhere=True)
+    query = rows.all
+
+    async def slow() -> list[StoredRecording]:
+        found = await query()
+        await book.remove(ONE)
+        return found
+
+    rows.all = slow  # type: ignore[method-assign]
+    book.start(tasks.spawn)
+    await until(lambda: book.has(TWO))
+    assert not book.has(ONE)
 
 
 async def test_a_correction_replaces_the_row(storage: Storage, rows: Rows, tasks: Tasks) -> None:
