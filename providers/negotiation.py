@@ -30,7 +30,8 @@ def _is_wanted(parameters: str) -> bool:
 
 
 def has_current(if_none_match: str | None, etag: str) -> bool:
-    """Whether the client names `etag` (with its quotes) in If-None-Match, compared weakly."""
+    """Whether the client names `etag` in If-None-Match, compared weakly. `etag` is as in the header: with quotes, perhaps weak."""
     if if_none_match is None:
         return False
-    return if_none_match.strip() == "*" or etag in (tag.strip().removeprefix("W/") for tag in if_none_match.split(","))
+    known = (tag.strip().removeprefix("W/") for tag in if_none_match.split(","))
+    return if_none_match.strip() == "*" or etag.removeprefix("W/") in known

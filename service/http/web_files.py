@@ -48,7 +48,7 @@ IMMUTABLE = "public, max-age=31536000, immutable"
 
 @dataclass(frozen=True, slots=True)
 class Packed:
-    """Compressed content and the entity tag of what it was."""
+    """Compressed content and the entity tag of what it was: weak, for it names the plain form, too (RFC 9110 §8.8.3.3)."""
 
     body: bytes
     etag: str
@@ -56,7 +56,7 @@ class Packed:
 
 def pack(content: bytes) -> Packed:
     """Compress the content. It takes long: do it once for all applications of a process."""
-    return Packed(gzip.compress(content, mtime=0), f'"{hashlib.blake2b(content, digest_size=8).hexdigest()}"')
+    return Packed(gzip.compress(content, mtime=0), f'W/"{hashlib.blake2b(content, digest_size=8).hexdigest()}"')
 
 
 class PackedFile:

@@ -43,7 +43,7 @@ def problem(status: int, detail: str, headers: Mapping[str, str] | None = None) 
 
 def document(request: web.Request, found: Document, cache: str) -> web.Response:
     """Return a manifest: 304 if the client has it, compressed if the client accepts gzip."""
-    headers = {**MEDIA_CORS, hdrs.CACHE_CONTROL: cache, hdrs.ETAG: f'"{found.etag}"', hdrs.VARY: hdrs.ACCEPT_ENCODING}
+    headers = {**MEDIA_CORS, hdrs.CACHE_CONTROL: cache, hdrs.ETAG: found.etag, hdrs.VARY: hdrs.ACCEPT_ENCODING}
     if has_current(request.headers.get(hdrs.IF_NONE_MATCH), headers[hdrs.ETAG]):
         return web.Response(status=304, headers=headers)
     headers[hdrs.CONTENT_TYPE] = found.content_type

@@ -25,8 +25,8 @@ class Document:
 
     @cached_property
     def etag(self) -> str:
-        """Strong validator, without quotes."""
-        return hashlib.sha256(self.body).hexdigest()[:24]
+        """Weak entity tag: it names the plain and the compressed body (RFC 9110 §8.8.3.3)."""
+        return f'W/"{hashlib.sha256(self.body).hexdigest()[:24]}"'
 
     @cached_property
     def gzipped(self) -> bytes | None:
