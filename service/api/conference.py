@@ -165,6 +165,7 @@ def _lists(queries: StreamQueries) -> list[Operation]:
         STREAMS,
         query=StreamQuery,
         answers={200: ListedStreamPage},
+        headers=DEGRADED_HEADERS,
         tag=TAG,
         summary="Live inputs of the organization, newest first",
     )

@@ -254,12 +254,14 @@ class LiveSummary:
     """The state of a stream in its organization's list.
 
     `counted`: the count is current; otherwise it is the last good one. `lost`: the provider no longer has this live input.
+    `as_of`: the provider is unavailable, and the state is the last known one, of that time. None: current.
     """
 
     state: Phase
     viewer_count: int
     counted: bool = True
     lost: bool = False
+    as_of: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -344,6 +344,7 @@ async def test_the_status_is_degraded_while_the_provider_is_unavailable(site: Si
     answer = await site.status()
     assert (answer["is_watchable"], answer["degraded"]) == (True, True)
     assert StreamStatus.model_validate(answer).as_of == site.stage.clock.now()
+    assert watched.snapshot.summary().as_of == site.stage.clock.now()
 
 
 async def test_a_count_that_stands_still_says_since_when(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:

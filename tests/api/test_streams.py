@@ -278,6 +278,18 @@ async def test_an_unavailable_provider_is_a_503_with_retry_after(api: Api, provi
     assert (await api.post(path))[0] == 201
 
 
+@pytest.mark.parametrize("outage", [False, True], ids=["current", "outage"])
+async def test_a_list_of_last_known_states_is_marked(api: Api, outage: bool) -> None:
+    await api.post(api.conference(await api.channel()) + "/create_stream")
+    if outage:
+        api.provider.fail(answers_state=True)
+    for query in ("", "?state=offline&state=ended"):
+        async with api.client.get(f"{api.base}/conference/streams{query}", headers=api.auth) as response:
+            assert (response.status, len((await response.json())["results"])) == (200, 1)
+            assert response.headers.get("X-Degraded") == ("true" if outage else None)
+            assert ("Age" in response.headers) is outage
+
+
 async def test_an_unforeseen_refusal_of_the_provider_is_a_503_without_details(api: Api) -> None:
     channel = await api.channel()
     await api.post(api.conference(channel) + "/create_stream")

@@ -116,7 +116,8 @@ class Summaries:
             state = await self._provider.state(uid)
         except InputNotFound:
             return LiveSummary(Phase.OFFLINE, 0, lost=True)
+        as_of = state.as_of if state.degraded else None
         if not state.is_watchable:
-            return LiveSummary(state.phase, 0)  # the same rule as the status board's
+            return LiveSummary(state.phase, 0, as_of=as_of)  # the same rule as the status board's
         viewers = await self._viewers.count(uid, self._clock.unix_ms(), broadcast_began_ms(state))
-        return LiveSummary(state.phase, viewers.value, counted=not viewers.degraded)
+        return LiveSummary(state.phase, viewers.value, counted=not viewers.degraded, as_of=as_of)

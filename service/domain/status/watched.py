@@ -26,7 +26,8 @@ class Snapshot:
 
     def summary(self) -> LiveSummary:
         """Return the summary for lists."""
-        return LiveSummary(self.status.state, self.viewers.value, counted=not self.viewers.degraded)
+        as_of = self.status.as_of if self.status.degraded else None
+        return LiveSummary(self.status.state, self.viewers.value, counted=not self.viewers.degraded, as_of=as_of)
 
 
 Key = tuple[str, str]

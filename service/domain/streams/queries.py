@@ -88,7 +88,8 @@ class StreamQueries:
         if states and phases is None:
             return await self._scan(owned, request, states)
         page = await owned(request)
-        return Page(await self._listed(page.items, phases or {}), page.next, page.previous)
+        found = await self._listed(page.items, phases or {})
+        return Page(found, page.next, page.previous, _oldest(each.summary for each in found))
 
     async def stream_of(self, channel: Channel) -> ListedStream | None:
         """Return the channel's row in the list, or None if it has no live input."""
@@ -127,12 +128,13 @@ class StreamQueries:
             if onward is None or len(found) > request.size:
                 break
         page_found = cut(found, request, lambda each: _stream_place(each.stream))
+        page_found = replace(page_found, as_of=_oldest(each.summary for each in found))
         if len(found) > request.size or onward is None:
             return page_found
         # The scan ended before the collection did: the next page continues there, although this one is short or empty.
         if request.backward:
-            return Page(page_found.items, next=page_found.next, previous=onward)
-        return Page(page_found.items, next=onward, previous=page_found.previous)
+            return replace(page_found, previous=onward)
+        return replace(page_found, next=onward)
 
     async def _listed(self, streams: list[OwnedStream], phases: Mapping[InputUid, Phase]) -> list[ListedStream]:
         """Add the summaries. `phases`: current ones from the provider, by uid; a summary may be a second old."""
@@ -219,9 +221,9 @@ class StreamQueries:
         return RecordingList(newer[::-1], _oldest(pages))
 
 
-def _oldest(pages: Iterable[RecordingList]) -> datetime | None:
-    """Return since when a list made of these pages may be out of date; None: it is current."""
-    return min((page.as_of for page in pages if page.as_of is not None), default=None)
+def _oldest(parts: Iterable[RecordingList | LiveSummary]) -> datetime | None:
+    """Return since when a list made of these parts may be out of date; None: it is current."""
+    return min((each.as_of for each in parts if each.as_of is not None), default=None)
 
 
 def _age(recording: Recording) -> tuple[datetime, str]:

@@ -109,6 +109,19 @@ async def test_an_outage_of_the_provider_is_unavailable_for_all_requests(summari
     assert all(isinstance(each, Unavailable) for each in refused)
 
 
+@pytest.mark.parametrize("live", [False, True], ids=["off air", "live"])
+async def test_the_last_known_state_of_an_outage_says_of_when_it_is(
+    summaries: Summaries, provider: Gated, live: bool
+) -> None:
+    (uid,) = await made(provider, 1)
+    if live:
+        provider.connect(uid)
+        provider.make_watchable(uid)
+    provider.fail(answers_state=True)
+    summary = (await summaries.of([uid]))[uid]
+    assert (summary.state, summary.as_of) == (Phase.LIVE if live else Phase.OFFLINE, datetime.fromtimestamp(1, UTC))
+
+
 async def test_an_outage_of_the_providers_store_is_unavailable(summaries: Summaries, provider: Gated) -> None:
     uids = await made(provider, LIMITS.at_once + 1)
     provider.store_away = True
