@@ -128,19 +128,25 @@ async def read_multipart(request: web.Request, max_size: int, max_text: int) -> 
         request.headers, cast(StreamReader, lines), max_field_size=MAX_LINE, max_headers=MAX_HEADERS
     )
     fields: MultiDict[str | Upload] = MultiDict()
+    parts = 0
     try:
         while (part := await reader.next()) is not None:
-            if len(fields) >= MAX_PARTS:
+            parts += 1
+            if parts > MAX_PARTS:
                 raise BadBody(TOO_MANY)
             place, lines.disposition = lines.disposition, Disposition()
             if not isinstance(part, BodyPartReader) or place.name is None:
                 raise BadBody(UNREADABLE)
             if place.filename is None:
-                text = await _text(part, max_text)
+                text = await _text(part, max_text, request.content, max_size)
                 max_text -= len(text)
                 fields.add(place.name, text.decode("utf-8", "replace"))
             else:
-                fields.add(place.name, await _upload(part, place.filename, request.content, max_size))
+                upload = await _upload(part, place.filename, request.content, max_size)
+                if place.filename or upload.size:
+                    fields.add(place.name, upload)
+                else:
+                    upload.content.close()  # a file input without a file (HTML §4.10.22.4)
             if request.content.total_bytes > max_size:
                 raise web.HTTPRequestEntityTooLarge(max_size)
     except BaseException:
@@ -151,11 +157,13 @@ async def read_multipart(request: web.Request, max_size: int, max_text: int) -> 
     return fields
 
 
-async def _text(part: BodyPartReader, max_size: int) -> bytes:
+async def _text(part: BodyPartReader, max_text: int, body: StreamReader, max_size: int) -> bytes:
     text = bytearray()
     while piece := await part.read_chunk(PIECE):
         text += part.decode(piece)
-        if len(text) > max_size:
+        if len(text) > max_text:
+            raise web.HTTPRequestEntityTooLarge(max_text)
+        if body.total_bytes > max_size:  # line feeds in base64 decode to nothing
             raise web.HTTPRequestEntityTooLarge(max_size)
     return bytes(text)
 

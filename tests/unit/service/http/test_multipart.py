@@ -19,17 +19,19 @@ FORM = "application/x-www-form-urlencoded"
 MULTIPART = "multipart/form-data; boundary=B"
 FIELD = 'Content-Disposition: form-data; name="a"'
 FILE = 'Content-Disposition: form-data; name="a"; filename="a.bin"'
+NO_FILE = 'Content-Disposition: form-data; name="files[]"; filename=""\r\nContent-Type: application/octet-stream'
 
 
 def part(headers: str, content: bytes = b"") -> bytes:
     return b"--B\r\n" + headers.encode() + b"\r\n\r\n" + content + b"\r\n"
 
 
-def asked(body: bytes, content_type: str = MULTIPART) -> web.Request:
+def asked(body: bytes, content_type: str = MULTIPART, *, ends: bool = True) -> web.Request:
     loop = asyncio.get_running_loop()
     content = StreamReader(BaseProtocol(loop), 1 << 20, loop=loop)
     content.feed_data(body)
-    content.feed_eof()
+    if ends:
+        content.feed_eof()
     return make_mocked_request("POST", "/", headers={"Content-Type": content_type}, payload=content)
 
 
@@ -83,6 +85,7 @@ def test_the_disposition_of_a_part_is_read(parameters: str, read: Disposition) -
         part(f"{FIELD}\r\nX: {'a' * MAX_LINE}"),
         part(FIELD) * (MAX_PARTS + 1),
         part(FILE) * (MAX_PARTS + 1),
+        part(NO_FILE) * (MAX_PARTS + 1),
         b"\r\n" * (MAX_LINES + 1) + part(FIELD),
         part(FIELD)[:-5],
         b"",
@@ -93,10 +96,26 @@ async def test_what_is_malformed_or_costs_much_is_refused(body: bytes) -> None:
         await read(body + b"--B--\r\n" if body else body)
 
 
+async def test_a_file_input_without_a_file_is_no_file() -> None:
+    request = asked(part(FIELD, b"1") + part(NO_FILE) + b"--B--\r\n")
+    assert (await read_any(request, LIMITS), request[UPLOADS]) == ({"a": "1"}, [])
+    nameless, empty = asked(part(NO_FILE, b"1") + b"--B--\r\n"), asked(part(FILE) + b"--B--\r\n")
+    for each in (nameless, empty):
+        await read_any(each, LIMITS)
+        assert len(each[UPLOADS]) == 1
+        close_uploads(each)
+
+
 @pytest.mark.parametrize("body", [part(FIELD, b"a" * 6_000) * 2, part(FILE, b"a" * 60_000)])
 async def test_too_much_text_or_too_large_a_file_is_refused(body: bytes) -> None:
     with pytest.raises(web.HTTPRequestEntityTooLarge):
         await read(body + b"--B--\r\n")
+
+
+async def test_a_text_that_decodes_to_nothing_is_refused_before_it_ends() -> None:
+    endless = part(f"{FIELD}\r\nContent-Transfer-Encoding: base64", b"\n" * 200_000)
+    with pytest.raises(web.HTTPRequestEntityTooLarge):
+        await read_any(asked(endless, ends=False), LIMITS)
 
 
 @pytest.mark.parametrize("charset", ["punycode", "utf-16", "no such"])
