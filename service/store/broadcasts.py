@@ -73,6 +73,15 @@ class StoredBroadcasts:
 
         await self._database.write(change)
 
+    async def locked_findings(self, uid: InputUid) -> frozenset[str]:
+        async def change(connection: AsyncConnection) -> frozenset[str]:
+            # FOR UPDATE locks only a row that exists.
+            await connection.execute(insert_new(connection, broadcast_reports, {"uid": uid}))
+            wanted = select(broadcast_reports.c.findings).where(broadcast_reports.c.uid == uid).with_for_update()
+            return frozenset(json.loads((await connection.execute(wanted)).scalar_one() or "[]"))
+
+        return await self._database.write(change)
+
     async def findings(self) -> dict[InputUid, frozenset[str]]:
         wanted = select(broadcast_reports.c.uid, broadcast_reports.c.findings).where(
             broadcast_reports.c.findings.is_not(None)

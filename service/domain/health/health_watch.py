@@ -40,6 +40,9 @@ class FindingStore(Protocol):
     async def note_findings(self, uid: InputUid, codes: Collection[str]) -> None:
         """Store the present problems of an input."""
 
+    async def locked_findings(self, uid: InputUid) -> frozenset[str]:
+        """Return the problems of an input. Other transactions that do the same for it wait until the end of this one."""
+
     async def findings(self) -> dict[InputUid, frozenset[str]]:
         """Return the inputs that have problems."""
 
@@ -106,9 +109,7 @@ class HealthWatch:
             last = before.get(uid, reported)
             began, ended = (codes & last) - reported, reported - codes - last
             if began or ended:
-                now = (reported | began) - ended
-                await self._write(uid, [present[code] for code in sorted(began)], ended, now)
-                self._reported[uid] = now
+                self._reported[uid] = await self._write(uid, [present[code] for code in sorted(began)], ended)
         self._reported = {uid: codes for uid, codes in self._reported.items() if codes}
 
     async def _findings(self, uid: InputUid) -> list[HealthFinding]:
@@ -118,15 +119,18 @@ class HealthWatch:
         except InputNotFound:
             return []
 
-    async def _write(
-        self, uid: InputUid, began: list[HealthFinding], ended: frozenset[str], present: frozenset[str]
-    ) -> None:
+    async def _write(self, uid: InputUid, began: list[HealthFinding], ended: frozenset[str]) -> frozenset[str]:
+        """Write what has changed, unless another node has written it. Return the problems that are stored then."""
         owner = await self._sessions.input_owner(uid)
         async with self._transactions.transaction() as tx:
-            await tx.findings.note_findings(uid, present)
+            stored = await tx.findings.locked_findings(uid)
+            now = (stored | {each.code for each in began}) - ended
+            await tx.findings.note_findings(uid, now)
             if owner is not None:
                 where = await place(tx.channels, *owner)
                 for finding in began:
-                    tx.record(FindingBegan(where, finding))
-                for code in sorted(ended):
+                    if finding.code not in stored:
+                        tx.record(FindingBegan(where, finding))
+                for code in sorted(ended & stored):
                     tx.record(FindingEnded(where, code))
+        return now

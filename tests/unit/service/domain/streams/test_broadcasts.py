@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from datetime import timedelta
@@ -45,6 +46,21 @@ class BroadcastStage(StoredStage):
     async def kinds(self) -> list[str]:
         """Return the kinds of the reports in the log, without the introduction of the channel and its input."""
         return [report.kind.value for each in await self.events() if (report := reported(each)) is not None]
+
+    def watch(self) -> HealthWatch:
+        """As a process of its own has it."""
+        return HealthWatch(self.provider, self.store.sessions, self.store.findings, self.store, self.tasks.spawn)
+
+    def go_live_badly(self) -> None:
+        self.go_live()
+        delivery = Delivery(seconds=60.0, stalls=9)
+        bad = InputHealth(True, True, self.clock.now(), video=VideoFacts("H.264"), delivery=delivery)
+        self.provider.measure(self.uid, bad)
+
+    async def problems(self) -> list[tuple[str, str]]:
+        """Return the events of problems: the action and the code."""
+        events = [each for each in await self.events() if each.channel.endswith("/stream_health")]
+        return [(each.action.value, each.resource_id) for each in events]
 
     async def recordings(self) -> list[str]:
         return [each.resource_id for each in await self.events() if each.channel.endswith("/recorded_streams")]
@@ -186,30 +202,38 @@ async def test_events_wait_for_the_store_and_too_many_are_made_up_for_by_the_sta
 
 
 async def test_problems_of_a_stream_begin_and_end_with_an_event(stage: BroadcastStage) -> None:
-    watch = HealthWatch(stage.provider, stage.store.sessions, stage.store.findings, stage.store, stage.tasks.spawn)
-    stage.go_live()
-    bad = InputHealth(
-        True, True, stage.clock.now(), video=VideoFacts("H.264"), delivery=Delivery(seconds=60.0, stalls=9)
-    )
-    stage.provider.measure(stage.uid, bad)
-
-    async def found() -> list[tuple[str, str]]:
-        events = [each for each in await stage.events() if each.channel.endswith("/stream_health")]
-        return [(each.action.value, each.resource_id) for each in events]
-
+    watch = stage.watch()
+    stage.go_live_badly()
     await watch.check()
-    assert await found() == []  # once is no problem yet
+    assert await stage.problems() == []  # once is no problem yet
     await watch.check()
-    begun = await found()
+    begun = await stage.problems()
     assert begun and {action for action, _ in begun} == {"added"}
     await watch.check()
-    again = HealthWatch(stage.provider, stage.store.sessions, stage.store.findings, stage.store, stage.tasks.spawn)
+    again = stage.watch()
     await again.check()
     await again.check()
-    assert await found() == begun  # a restart does not repeat them
+    assert await stage.problems() == begun  # a restart does not repeat them
     stage.provider.end(stage.uid)
     await again.check()
-    assert await found() == begun
+    assert await stage.problems() == begun
     await again.check()
-    assert sorted(await found()) == sorted([*begun, *(("removed", code) for _, code in begun)])
+    assert sorted(await stage.problems()) == sorted([*begun, *(("removed", code) for _, code in begun)])
+    assert await stage.store.findings.findings() == {}
+
+
+async def test_problems_that_several_nodes_see_have_one_event_each(stage: BroadcastStage) -> None:
+    nodes = [stage.watch(), stage.watch()]
+    stage.go_live_badly()
+
+    async def check_twice() -> None:
+        for _ in range(2):
+            await asyncio.gather(*(each.check() for each in nodes))
+
+    await check_twice()
+    begun = await stage.problems()
+    assert begun and len(begun) == len(set(begun))
+    stage.provider.end(stage.uid)
+    await check_twice()
+    assert sorted(await stage.problems()) == sorted([*begun, *(("removed", code) for _, code in begun)])
     assert await stage.store.findings.findings() == {}
