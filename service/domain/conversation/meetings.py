@@ -42,7 +42,7 @@ KEPT_FOR = timedelta(days=1)
 """How long an absence is kept, so that older events which arrive late are ignored."""
 
 SWEEP_BATCH = 100
-"""Channels whose ended leases are swept at one time."""
+"""Channels with ended leases that are read at one time."""
 
 MAX_PARTICIPANT = 128
 """The longest id of a participant, in characters."""
@@ -160,13 +160,16 @@ class Meetings:
 
     async def sweep(self) -> int:
         """Write the events of leases that have ended, and return their number."""
-        ended = 0
-        for organization_id, channel_id in await self._store.lapsed(self._clock.now(), SWEEP_BATCH):
-            async with self._transactions.transaction() as tx:
-                await tx.presence.lock(channel_id)
-                channel = await tx.channels.channel(organization_id, channel_id)
-                ended += await _lapse(tx, channel, channel_id, self._clock.now())
-        return ended
+        ended, at = 0, self._clock.now()
+        while True:
+            batch = await self._store.lapsed(at, SWEEP_BATCH)
+            for organization_id, channel_id in batch:
+                async with self._transactions.transaction() as tx:
+                    await tx.presence.lock(channel_id)
+                    channel = await tx.channels.channel(organization_id, channel_id)
+                    ended += await _lapse(tx, channel, channel_id, at)
+            if len(batch) < SWEEP_BATCH:
+                return ended
 
     async def _note(
         self, tx: ConversationTransaction, channel: Channel, participant: str, at: datetime, leaves_at: datetime

@@ -9,6 +9,7 @@ from uuid import uuid4
 import jwt
 import pytest
 
+from service.domain.conversation import meetings as meetings_module
 from service.domain.conversation.meetings import LEASE, TOKEN_LIFETIME, CallKind, Guest, Meetings, MeetingSigner
 from service.domain.errors import Forbidden
 from service.domain.paging import PageRequest
@@ -99,3 +100,14 @@ async def test_only_users_of_the_organization_have_a_list(store: Store, meetings
     for outsider in (foreigner, uuid4()):
         with pytest.raises(Forbidden):
             await meetings.active(chat.organization_id, outsider, await identity_of(chat, 0), PageRequest(9))
+
+
+async def test_a_sweep_ends_the_leases_of_all_channels(
+    store: Store, meetings: Meetings, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(meetings_module, "SWEEP_BATCH", 2)
+    for _ in range(4):
+        chat = await new_conversation(store, 1)
+        await meetings.issue(chat.channel, await identity_of(chat, 0), None, Guest())
+    clock.advance(LEASE.total_seconds())
+    assert [await meetings.sweep() for _ in range(2)] == [4, 0]
