@@ -68,8 +68,14 @@ def lower(value: object) -> object:
 
 
 def overlaps(one: Path, other: Path) -> bool:
-    """Return whether one folder is, or contains, the other. Anything but an absolute path overlaps with nothing."""
-    return one.is_absolute() and (one.is_relative_to(other) or other.is_relative_to(one))
+    """Return whether one folder is, or contains, the other, also by a link or `..`.
+
+    `one` overlaps with nothing if it is not absolute: then it is the address of a bucket.
+    """
+    if not one.is_absolute():
+        return False
+    one, other = Path(os.path.realpath(one)), Path(os.path.realpath(other))
+    return one.is_relative_to(other) or other.is_relative_to(one)
 
 
 def origin(example: str) -> SettingRule:

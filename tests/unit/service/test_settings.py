@@ -230,6 +230,21 @@ def test_a_media_store_is_no_folder_of_the_service(monkeypatch: pytest.MonkeyPat
     ]
 
 
+@pytest.mark.parametrize("folder", ["link", "link/recordings", "other/../data", "other/up"])
+def test_a_media_store_is_no_folder_of_the_service_by_another_path(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, folder: str
+) -> None:
+    for name in ("data", "other"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "link").symlink_to("data")
+    (tmp_path / "other" / "up").symlink_to(tmp_path)
+    assert faults(monkeypatch, DATA_DIR=str(tmp_path / "data"), MEDIA_STORE=f"{tmp_path}/{folder}") == [
+        "CONFERENCE_MEDIA_STORE must be outside CONFERENCE_DATA_DIR, and not contain it"
+    ]
+    monkeypatch.setenv("CONFERENCE_MEDIA_STORE", str(tmp_path / "other"))
+    assert settings.load().media_store == str(tmp_path / "other")
+
+
 def test_a_media_store_needs_the_local_provider(monkeypatch: pytest.MonkeyPatch) -> None:
     assert faults(monkeypatch, MEDIA_URL="https://cdn.example") == [
         "CONFERENCE_MEDIA_URL needs CONFERENCE_MEDIA_STORE: it is the public address of that bucket"
