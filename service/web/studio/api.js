@@ -1,7 +1,7 @@
 /** The Pub API of the signed-in organization. It reports expired sessions and lost or restored connections to the page. */
 
 import { ApiError, ConferenceClient } from "../client/conference.js";
-import { authorization } from "./session.js";
+import { authorization, isSigned } from "./session.js";
 
 /** A broken connection may never report an error. Longer than a provider takes to answer the service. */
 const TIMEOUT_MS = 30_000;
@@ -22,6 +22,8 @@ export class Api {
     this.#notify = notify;
     this.#token = session.token;
     this.organization = session.organization;
+    /** Whether the API channel takes the session's token, so that `account` and `desk` can be used. */
+    this.hasDesk = !isSigned(session.token);
   }
 
   /** Call an operation of the organization, or of one channel, webhook or delivery. Throws ApiError, or TypeError if the service is unreachable or does not answer in time. */
@@ -60,7 +62,7 @@ export class Api {
       return answer;
     } catch (caught) {
       const problem = caught.name === "TimeoutError" ? new TypeError("no answer", { cause: caught }) : caught;
-      if (problem.status === 401 && !problem.body?.error) this.#notify("expired"); // `error`: the API channel does not permit it
+      if (problem.status === 401 && !problem.body?.error) this.#notify("expired"); // `error`: the API channel does not permit it, or the token has expired: `call` reports that
       else if (problem instanceof TypeError) this.#notify("unavailable");
       throw problem;
     } finally {
@@ -84,6 +86,11 @@ function parsed(text) {
   } catch {
     return null;
   }
+}
+
+/** Return the host of an address, or the address itself if it is not a URL. */
+export function hostOf(address) {
+  return URL.canParse(address) ? new URL(address).host : address;
 }
 
 /** Return the cursor in a page's link, or null. The rest is ignored: the link's host may differ from the page's. */

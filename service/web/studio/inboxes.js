@@ -1,5 +1,6 @@
 /** The inboxes of the API channel: sources of messages from outside, such as another chat or a bot. */
 
+import { hostOf } from "./api.js";
 import { copyButton } from "./copy.js";
 import { ask } from "./dialog.js";
 import { h, Rows } from "./dom.js";
@@ -27,8 +28,9 @@ export function inboxes(context) {
   };
   const refresh = async () => {
     try {
-      const { role } = await api.account();
-      const [{ payload }, page] = await Promise.all([api.desk("GET", "inboxes"), api.call("listChannels", { query: { page_size: CHANNELS } })]);
+      // Together: of an expired token, only `call` reports that.
+      const [{ role }, page] = await Promise.all([api.account(), api.call("listChannels", { query: { page_size: CHANNELS } })]);
+      const { payload } = await api.desk("GET", "inboxes");
       if (signal.aborted) return;
       channels = new Map(page.results.map(({ id, name }) => [id, name]));
       list.removeAttribute("aria-busy");
@@ -52,6 +54,7 @@ export function inboxes(context) {
     list,
     nothing,
   );
+  if (!api.hasDesk) return showNothing("Sign in with an API token to see inboxes.");
   const refreshNow = poll(refresh, EVERY_MS, signal);
 }
 
@@ -75,7 +78,7 @@ function row(first, channels, edit) {
   const update = (inbox) => {
     now = inbox;
     name.textContent = inbox.name;
-    webhook.textContent = inbox.webhook_url ? `Webhook at ${new URL(inbox.webhook_url).host}` : "No webhook";
+    webhook.textContent = inbox.webhook_url ? `Webhook at ${hostOf(inbox.webhook_url)}` : "No webhook";
     channel.hidden = !inbox.live_channel_id;
     channel.href = `#/channel/${inbox.live_channel_id}`;
     channel.textContent = channels().get(inbox.live_channel_id) ?? "Its channel";

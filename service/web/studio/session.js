@@ -62,9 +62,14 @@ export function nameOf({ userName, organizationName }) {
   return [userName, organizationName].filter((name) => name && !IS_ID.test(name)).join(" · ");
 }
 
-/** Return "Token …", or "Bearer …" for a signed (JWT) token. */
+/** Return whether a token is signed (JWT). The API channel takes none of these. */
+export function isSigned(token) {
+  return token.split(".").length === 3;
+}
+
+/** Return "Token …", or "Bearer …" for a signed token. */
 export function authorization(token) {
-  return `${token.split(".").length === 3 ? "Bearer" : "Token"} ${token}`;
+  return `${isSigned(token) ? "Bearer" : "Token"} ${token}`;
 }
 
 /**

@@ -1,5 +1,6 @@
 /** The screen of one webhook: its state, its settings and the log of its deliveries. */
 
+import { hostOf } from "./api.js";
 import { deliveriesPanel } from "./deliveries.js";
 import { ask } from "./dialog.js";
 import { h } from "./dom.js";
@@ -34,7 +35,7 @@ export async function webhook(context) {
     const found = await api.call("getWebhook", { webhook: id });
     if (signal.aborted) return;
     const update = (now) => {
-      heading.textContent = new URL(now.endpoint_url).host;
+      heading.textContent = hostOf(now.endpoint_url);
       state.element.hidden = false;
       state.update(now);
       words.textContent = reasonOf(now) || progress(now);
