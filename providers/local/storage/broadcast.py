@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 from providers.base import LatencyMode
 from providers.local.manifest.views import RENDITION_NAME, BroadcastView
@@ -128,9 +129,11 @@ class Broadcast:
         self._end_open(track)
         track.begin(event, self._clock_correction(event.discontinuity))
         if event.missing:
-            other = self.tracks.get((track.rendition, OTHER[track.kind]))
-            track.fill(event, (other or track).view(live=False))
-            self._listed(track)
+            other = self.tracks.get((track.rendition, OTHER[track.kind])) or track
+            # All of them: after the recording has stopped, `recorded` lacks those to fill.
+            track.fill(event, replace(other.view(live=False), segments=other.segments))
+            if track.segments:
+                self._listed(track)
 
     def _clock_correction(self, discontinuity: int) -> float:
         """Seconds that the system clock is ahead of `clock`, the same in every track of a period."""

@@ -153,6 +153,30 @@ def test_without_its_filler_a_track_ends_before_what_it_filled(
 
 
 @ONLY
+@pytest.mark.parametrize("recorded", [0, 1], ids=["from the start", "later"])
+def test_a_track_that_joins_after_the_recording_has_stopped_is_filled_in_the_live_window(
+    broadcast: Broadcast, only: list[FlvTag], recorded: int
+) -> None:
+    for at in range(recorded):
+        connect(broadcast, only, at * 20.0)
+    kept = broadcast.seconds
+    broadcast.stop_recording()
+    connect(broadcast, only, 20.0)
+    connect(broadcast, stream(5.0), 40.0)
+
+    assert {name: track.segments[-1].sequence + 1 for name, track in broadcast.tracks.items()} == {
+        name: len(track.segments) for name, track in broadcast.tracks.items()
+    }
+    video, audio = (broadcast.tracks[each] for each in (VIDEO, AUDIO))
+    assert {each.discontinuity for each in audio.segments} == {each.discontinuity for each in video.segments}
+    for track, scale in ((video, 90_000), (audio, 48_000)):
+        for one, two in zip(track.segments, track.segments[1:], strict=False):
+            assert 0 <= two.decode_time - one.decode_time - one.duration < 0.025 * scale
+    assert {each.kind for each in broadcast.view(live=True).tracks} == {TrackKind.VIDEO, TrackKind.AUDIO}
+    assert broadcast.seconds == kept
+
+
+@ONLY
 def test_with_one_track_there_is_no_other(broadcast: Broadcast, only: list[FlvTag]) -> None:
     connect(broadcast, only, 0.0)
     connect(broadcast, only, 20.0)
