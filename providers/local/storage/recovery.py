@@ -58,7 +58,7 @@ def recover(backend: StorageBackend, known: Collection[str] = ()) -> list[Broadc
             continue
         try:
             if _never_began(files):
-                backend.delete(uid)
+                files.delete_all()  # not its objects: an interrupted fetch leaves an empty folder, too
             else:
                 found.append(_reopen(files, uid))
         # An error in one broadcast must not affect the others.

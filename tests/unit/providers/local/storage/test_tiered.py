@@ -15,7 +15,7 @@ from providers.local.storage.local_copies import CacheLimits
 from providers.local.storage.objects import ObjectStore
 from providers.local.storage.recordings import RECORDING_FILE
 from providers.local.storage.storage import Storage, StorageLimits
-from providers.local.storage.tiered import TieredBackend, TieredLimits
+from providers.local.storage.tiered import TOMBSTONES, TieredBackend, TieredLimits
 from providers.local.storage.upload_journal import JOURNAL_FILE
 from providers.local.storage.uploader import UploadLimits
 from service.concurrency.tasks import Tasks
@@ -383,6 +383,20 @@ async def test_an_empty_disk_plays_recordings_from_the_object_store(
     storage.delete(UID)
     await until(lambda: not list(machine.folder.glob("objects-to-delete/*")))
     assert await machine.objects() == {}
+
+
+async def test_a_start_after_an_interrupted_fetch_leaves_the_objects(machine: Machine, tmp_path: Path) -> None:
+    record(await machine.start())
+    await machine.settled()
+    await machine.stop()
+    before = await machine.objects()
+    machine.folder = tmp_path / "another disk"
+    (machine.folder / UID).mkdir(parents=True)
+    await machine.start()
+    assert machine.storage.recover() == []
+    assert not (machine.folder / UID).exists() and not (machine.folder / TOMBSTONES).exists()
+    await machine.stop()
+    assert await machine.objects() == before
 
 
 async def test_a_broadcast_that_is_not_stored_whole_is_not_taken_for_a_recording(
