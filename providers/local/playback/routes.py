@@ -24,7 +24,7 @@ from aiohttp import hdrs, web
 
 from providers.cors import MEDIA_CORS, MEDIA_PREFLIGHT
 from providers.local.manifest import dash, hls, reload
-from providers.local.manifest.views import init_name, segment_name
+from providers.local.manifest.views import SegmentView, init_name, segment_name
 from providers.local.playback import answers
 from providers.local.playback.answers import max_age, problem
 from providers.local.playback.documents import Document, Documents
@@ -164,7 +164,9 @@ class _Playback:
         return self._documents.find(broadcast, name) or self._documents.render(broadcast, name, answers.DASH, render)
 
     async def _recording(self, request: web.Request, recording: Broadcast, name: str) -> web.Response:
-        base = await recording.files.public_base() or "../segments/"
+        base = await recording.files.public_base()
+        if base is None or any(track.is_filled for track in recording.tracks.values()):
+            base = "../segments/"  # filled segments are rendered here: no bucket has them
         found = self._documents.find(recording, name + base)
         if found is None:
             text, content_type = _recording_text(recording, name, base)
@@ -234,7 +236,7 @@ class _Playback:
         if segment is None:
             return answers.gone()
         if track.filling(sequence) is not None:
-            return answers.media(request, await asyncio.to_thread(track.read, segment), content_type)
+            return await _filled(request, track, segment, content_type)
         stored = track.stored(sequence)
         if stored is not None and stored.whole is not None:
             return answers.media(request, stored.whole, content_type)
@@ -299,6 +301,19 @@ class _Playback:
         except TimeoutError:
             return False
         return broadcast.running or broadcast.ended
+
+
+async def _filled(
+    request: web.Request, track: StoredTrack, segment: SegmentView, content_type: str
+) -> web.StreamResponse:
+    """Render and return a filled segment."""
+    try:
+        body = await asyncio.to_thread(track.read, segment)
+    except FileNotFoundError:
+        return answers.gone()
+    except ObjectStoreError:
+        return answers.unavailable()
+    return answers.media(request, body, content_type)
 
 
 def _recording_text(recording: Broadcast, name: str, base: str) -> tuple[Callable[[], str] | None, str]:

@@ -258,6 +258,11 @@ class StoredTrack:
         at = sequence - self.segments[0].sequence if self.segments else -1
         return self.segments[at] if 0 <= at < len(self.segments) else None
 
+    @property
+    def is_filled(self) -> bool:
+        """Whether some of its segments have no file: they are rendered at each request."""
+        return bool(self._fillings)
+
     def filling(self, sequence: int) -> Filling | None:
         """Return what a segment is filled with; None if it has a file."""
         return next((each for each in self._fillings if each.first <= sequence <= each.last), None)

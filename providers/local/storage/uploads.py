@@ -18,7 +18,7 @@ from providers.local.storage.upload_journal import INDEX_CHUNKS, UploadJournal, 
 INDEX_LINES = 60
 """Lines of the index in a chunk: those of 30 segments with audio and video."""
 
-MEDIA = (".m4s", ".mp4", ".jpg")
+MEDIA = (".m4s", ".mp4", ".jpg", ".bin")
 """Ends of the names of files that are uploaded as they are."""
 
 

@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 from aiohttp import hdrs
 
+from providers.local.flv.tag import TagKind
+from providers.local.packager.cutting import PackagerSettings
+from providers.local.packager.packager import Packager
 from providers.local.storage.disk import DiskBackend
 from providers.local.storage.local_copies import CacheLimits
 from providers.local.storage.objects import ObjectStore
@@ -16,6 +19,7 @@ from providers.local.storage.uploader import UploadLimits
 from service.concurrency.tasks import Tasks
 from tests.s3 import BUCKET, S3Server
 from tests.simulated_packager import UID
+from tests.unit.providers.local.packager.tags import ARRIVED, stream
 from tests.unit.providers.local.playback.library import Client, Library, text
 from tests.waiting import until
 
@@ -120,6 +124,43 @@ async def test_playlists_of_a_recording_name_the_public_address_once_all_of_it_i
     assert f"\n{base}source-video-0.m4s\n" in playlist and f'URI="{base}source-video-init-0.mp4"' in playlist
     assert base in await text(client, f"/{UID}/manifest/video.mpd")
     assert CDN not in await text(client, f"/{UID}/manifest/video.m3u8")
+
+
+def join_late(library: Library) -> None:
+    """Make a recording with silence: the audio begins at the second connection."""
+    broadcast = library.begin()
+    for tags in ([tag for tag in stream(5.0) if tag.kind is not TagKind.AUDIO], stream(5.0)):
+        packager = Packager(PackagerSettings(), broadcast.resume("source", joins=False))
+        for tag in tags:
+            for event in packager.feed(tag, ARRIVED):
+                broadcast.write("source", event)
+        for event in packager.flush():
+            broadcast.write("source", event)
+    library.finish()
+
+
+@pytest.mark.parametrize("public_url", [CDN])
+async def test_segments_before_a_track_joined_are_rendered_here_from_the_stored_filler(
+    client: Client, library: Library, backend: TieredBackend, tasks: Tasks, s3: S3Server, tmp_path: Path
+) -> None:
+    join_late(library)
+    await evict(backend, tasks)
+    filled = SEGMENT.replace("video", "audio")
+    for name in ("source-audio.m3u8", "source-video.m3u8", "video.mpd"):
+        assert CDN not in await text(client, f"/{UID}/manifest/{name}")
+    whole = await (await client.get(filled)).read()
+    # As after the loss of the disk.
+    (filler,) = (tmp_path / UID).glob("*.bin")
+    filler.unlink()
+    answer = await client.get(filled)
+    assert (answer.status, await answer.read()) == (200, whole)
+    s3.stop()
+    try:
+        assert (await client.get(filled)).status == 503
+    finally:
+        s3.start()
+    await ObjectStore(f"s3://{BUCKET}").delete([f"{UID}/00000000/{filler.name}"])
+    assert (await client.get(filled)).status == 404
 
 
 @pytest.mark.parametrize("public_url", [CDN])
