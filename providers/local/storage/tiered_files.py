@@ -113,8 +113,9 @@ class TieredFiles:
     # Writing
 
     def create(self, name: str) -> TieredFile:
-        """Create locally."""
+        """Create locally. A number that a power failure set free is written again: its object has other media."""
         file = TieredFile(self._local.create(name), name, self)
+        self._tiers.copies.discard(self._uid, name)
         self.report(BroadcastUploads.opened, name)
         return file
 

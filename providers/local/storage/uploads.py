@@ -156,7 +156,7 @@ class BroadcastUploads:
                 self._described = False
                 self._drop_chunks()
         self._advance()
-        return not again and upload.file == upload.name
+        return not again and upload.name not in self._growing and upload.file == upload.name
 
     def dropped(self, upload: Upload) -> None:
         """Note that an upload will not happen: its file is gone."""

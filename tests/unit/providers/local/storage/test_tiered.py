@@ -18,6 +18,7 @@ from providers.local.storage.storage import Storage, StorageLimits
 from providers.local.storage.tiered import TOMBSTONES, TieredBackend, TieredLimits
 from providers.local.storage.upload_journal import JOURNAL_FILE
 from providers.local.storage.uploader import UploadLimits
+from providers.local.storage.uploads import Upload
 from service.concurrency.tasks import Tasks
 from tests.s3 import BUCKET, S3Server
 from tests.simulated_packager import EPOCH, UID, SimulatedPackager, info
@@ -271,6 +272,21 @@ async def test_a_copy_stays_until_it_is_confirmed_and_a_while_longer(machine: Ma
     await machine.settled()
     assert machine.backend.copies.evict() == 0
     assert machine.media()
+
+
+async def test_a_segment_that_is_written_again_stays_until_it_is_stored_again(machine: Machine) -> None:
+    record(await machine.start(NO_CACHE), finish=False)
+    await machine.settled()
+    files, name = machine.backend.open(UID), "source-video-2.m4s"
+    file = files.create(name)
+    file.append(b"again")
+    # The upload of what it had before was under way.
+    assert not files.uploads.confirmed(Upload(files.uploads, name, name), 3)
+    assert machine.backend.copies.evict() > 0
+    assert machine.media() == {name: 5}
+    file.seal()
+    await machine.settled()
+    assert machine.backend.copies.evict() == 1 and files.read(name) == b"again"
 
 
 @on_both
