@@ -84,7 +84,7 @@ class TieredBackend:
         self.fetcher = Fetcher(store, limits.fetches)
         self._known: WeakValueDictionary[str, BroadcastUploads] = WeakValueDictionary()
         self._lock = threading.Lock()
-        self._scanner: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
 
     # Life
 
@@ -97,19 +97,24 @@ class TieredBackend:
 
     def scan(self, spawn: Spawn) -> None:
         """Find what was not uploaded, and evict from now on. Call it once broadcasts are recovered."""
-        self._scanner = spawn(self._watch(), name="local copies")
+        self._tasks = [spawn(self._find(), name="find uploads"), spawn(self._watch(), name="local copies")]
 
     async def aclose(self) -> None:
         """Stop uploading; `close` releases the local storage."""
-        if self._scanner is not None:
-            self._scanner.cancel()
+        for task in self._tasks:
+            task.cancel()
         await self.uploader.aclose()
 
-    async def _watch(self) -> None:
+    async def _find(self) -> None:
+        """Scan all broadcasts, then those that were deferred. It waits for room, which may take hours."""
         await self._scan(await asyncio.to_thread(self._local.list))
         while True:
             if self.uploader.has_room:
                 await self._scan(self.uploader.take_deferred())
+            await asyncio.sleep(self._interval)
+
+    async def _watch(self) -> None:
+        while True:
             self.uploader.check_lag()
             try:
                 while removed := self.copies.evict():

@@ -449,6 +449,27 @@ async def test_a_nearly_full_disk_evicts_what_is_confirmed(machine: Machine) -> 
     await until(lambda: not machine.media())
 
 
+async def test_while_a_scan_waits_for_room_copies_are_evicted_and_uploads_are_late(
+    s3: S3Server, tmp_path: Path, tasks: Tasks
+) -> None:
+    machine = Machine(tmp_path, ObjectStore(f"s3://{BUCKET}"), tasks)
+    storage = await machine.start(NO_CACHE, UploadLimits(queue=30, first_pause=0.01, longest_pause=0.05, late=0.01))
+    record(storage)
+    await machine.settled()
+    s3.stop()
+    try:
+        broadcast, packager = storage.begin(info("f" * 32)), SimulatedPackager()
+        while machine.backend.uploader.has_room:
+            for event in packager.segment():
+                broadcast.write("source", event)
+        machine.scan()
+        await until(lambda: machine.backend.uploader.is_late and not machine.media())
+        assert not machine.backend.uploader.has_room
+    finally:
+        s3.start()
+    await machine.stop()
+
+
 async def test_a_refusal_for_lack_of_space_names_the_object_store(s3: S3Server, tmp_path: Path, tasks: Tasks) -> None:
     machine = Machine(tmp_path, ObjectStore(f"s3://{BUCKET}"), tasks)
     await machine.start(uploads=UploadLimits(first_pause=0.01, longest_pause=0.05, late=0.01))
