@@ -32,7 +32,7 @@ from providers.local.playback.forward import Forwarder
 from providers.local.playback.ports import PlaybackSource, ThumbnailNotReady
 from providers.local.storage.broadcast import Broadcast
 from providers.local.storage.errors import ObjectStoreError
-from providers.local.storage.parts import read_part
+from providers.local.storage.parts import load_part
 from providers.local.storage.track import StoredTrack
 
 LIVE_MAX_AGE = 1
@@ -253,7 +253,7 @@ class _Playback:
         body = stored.part(index) if stored is not None else None
         if body is None and (stored is not None or track.segment(sequence) is not None):
             try:
-                body = await asyncio.to_thread(read_part, broadcast.files, segment_name(track.name, sequence), index)
+                body = await load_part(broadcast.files, segment_name(track.name, sequence), index)
             except ObjectStoreError:
                 return answers.unavailable()
         if body is None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+import asyncio
+from io import BytesIO
+from typing import BinaryIO
 
 from providers.local.manifest.views import PartView
 from providers.local.mp4.reader import fragment_span
@@ -66,11 +68,28 @@ class StoredParts:
         return None if self._chunks is None else self._chunks[index]
 
 
-def read_part(files: BroadcastFiles, name: str, index: int) -> bytes | None:
-    """Read part `index` of a segment from its file: each part is one fragment. Return None if there is none. Blocking."""
-    with suppress(FileNotFoundError), files.open(name) as segment:
-        span = fragment_span(segment, index)
-        if span is not None:
-            segment.seek(span[0])
-            return segment.read(span[1] - span[0])
-    return None
+async def load_part(files: BroadcastFiles, name: str, index: int) -> bytes | None:
+    """Return part `index` of a segment from its file; None if there is none. Raises OSError.
+
+    An evicted segment is loaded whole, once for all who request it: its other parts are requested next.
+    """
+    try:
+        if files.sendfile(name, {}) is None:  # not on the disk
+            return _part(BytesIO(await files.load(name)), index)
+        return await asyncio.to_thread(_read_part, files, name, index)
+    except FileNotFoundError:
+        return None
+
+
+def _read_part(files: BroadcastFiles, name: str, index: int) -> bytes | None:
+    with files.open(name) as segment:
+        return _part(segment, index)
+
+
+def _part(segment: BinaryIO, index: int) -> bytes | None:
+    """Return part `index` of a segment: each part is one fragment."""
+    span = fragment_span(segment, index)
+    if span is None:
+        return None
+    segment.seek(span[0])
+    return segment.read(span[1] - span[0])

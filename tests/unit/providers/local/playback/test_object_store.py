@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -75,6 +76,21 @@ async def test_an_evicted_segment_is_served_whole_and_in_ranges(
     assert (await client.get(SEGMENT.replace("-0.", "-9."))).status == 404
     assert await (await client.get(SEGMENT.replace("-0.m4s", "-0.0.m4s"))).read() in whole
     # Once for each way of reading: a whole segment, and a part of it from memory.
+    assert backend.fetcher.counters.objects == 1
+
+
+async def test_parts_of_an_evicted_segment_are_cut_from_one_object(
+    client: Client, library: Library, backend: TieredBackend, tasks: Tasks, tmp_path: Path
+) -> None:
+    library.begin()
+    library.push(2)
+    whole = (tmp_path / UID / "source-video-0.m4s").read_bytes()
+    library.finish()
+    await evict(backend, tasks)
+    answers = await asyncio.gather(*(client.get(SEGMENT.replace("-0.m4s", f"-0.{at}.m4s")) for at in (0, 1, 0, 1)))
+    parts = [await each.read() for each in answers if each.status == 200]
+    assert len(parts) == 4 and whole.startswith(parts[0] + parts[1]) and parts[2:] == parts[:2]
+    assert (await client.get(SEGMENT.replace("-0.m4s", "-0.99.m4s"))).status == 404
     assert backend.fetcher.counters.objects == 1
 
 
