@@ -71,7 +71,7 @@ class Library:
             return None
         key = uid if running or moment is None else f"{uid}@{keyframe.sequence}"
         # Read only when a thumbnail is created: a segment has several MB, and most requests are answered from the cache.
-        media = partial(asyncio.to_thread, _read, broadcast.files, track, keyframe)
+        media = partial(_load, broadcast.files, track, keyframe)
         is_default = width is None and height is None and fit == Fit.CROP
         is_kept = is_default and running is None and moment is None
         try:
@@ -120,6 +120,14 @@ def _video_track(broadcast: Broadcast) -> StoredTrack | None:
     videos = {rendition: track for (rendition, kind), track in broadcast.tracks.items() if kind is TrackKind.VIDEO}
     track = videos.get(SOURCE_NAME) or next(iter(videos.values()), None)
     return track if track is not None and track.segments else None
+
+
+async def _load(files: BroadcastFiles, track: StoredTrack, segment: SegmentView) -> bytes:
+    try:
+        return await asyncio.to_thread(_read, files, track, segment)
+    except ObjectStoreError as problem:
+        # Not an OSError, which `Thumbnails` keeps as the failure of this media.
+        raise ThumbnailBusy(str(problem), retry_after=RETRY_SECONDS) from problem
 
 
 def _read(files: BroadcastFiles, track: StoredTrack, segment: SegmentView) -> bytes:

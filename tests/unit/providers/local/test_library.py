@@ -7,11 +7,12 @@ from typing import cast
 
 import pytest
 
-from providers.local.library import THUMBNAIL_FILE, Library
+from providers.local.library import RETRY_SECONDS, THUMBNAIL_FILE, Library
 from providers.local.live.registry import BroadcastRegistry
 from providers.local.mp4.tracks import TrackKind
 from providers.local.playback import ThumbnailNotReady
 from providers.local.storage.disk import DiskBackend
+from providers.local.storage.errors import ObjectStoreError
 from providers.local.storage.storage import READ_SECONDS, Storage, StorageLimits
 from providers.local.transcoder.thumbnail import MAX_SIDE, MIN_SIDE, Media, ThumbnailBusy, Thumbnails
 from tests.simulated_packager import EPOCH, UID, SimulatedPackager, info
@@ -129,6 +130,22 @@ async def test_a_thumbnail_that_cannot_be_created_now_has_a_time_to_retry(storag
     with pytest.raises(ThumbnailNotReady) as later:
         await Library(cast("BroadcastRegistry", Idle()), storage, BusyThumbnails()).thumbnail(UID, 640, 360, "crop")
     assert later.value.seconds == 3.0
+
+
+async def test_a_thumbnail_whose_segment_the_object_store_does_not_return_may_be_retried(
+    storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> bytes:
+        raise ObjectStoreError("the object store cannot be read")
+
+    broadcast = await storage.open(UID)
+    assert broadcast is not None
+    monkeypatch.setattr(broadcast.files, "read", fails)
+    library = Library(cast("BroadcastRegistry", Idle()), storage, Thumbnails())
+    for _ in range(2):  # the failure is not cached
+        with pytest.raises(ThumbnailNotReady) as later:
+            await library.thumbnail(UID, 640, 360, "crop")
+        assert later.value.seconds == RETRY_SECONDS
 
 
 @pytest.mark.parametrize(("width", "height"), [(None, 1500), (2000, None), (1, 1), (None, None), (None, 2000)])
