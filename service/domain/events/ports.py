@@ -21,28 +21,48 @@ class Transaction(Protocol):
     """
 
     def record(self, change: Change) -> None:
-        """Record a change. Its events are appended to the log at the end of the transaction, in the order of the calls."""
+        """Record a change. Its events are appended to the log at the end of the transaction, in the order of the calls.
+
+        Args:
+            change: The change. Nothing of it is logged if the transaction is rolled back.
+        """
 
     def append(self, event: NewEvent) -> None:
-        """Append an event as it is. As `record`."""
+        """Append an event as it is. As `record`.
+
+        Args:
+            event: The event. It is left out if it has a source and the log has an event of that source already.
+        """
 
 
 class PositionStore(Protocol):
     """Up to where a reader has handled the reports in the logs: the events with a source."""
 
     async def unhandled(self, reader: str, limit: int) -> list[Event]:
-        """Return reports after the reader's positions, in order within each organization.
+        """Return the next reports for a reader. One without a position starts at the beginning of the log.
 
         Args:
             reader: The name of the reader.
             limit: Reports to return at most.
+
+        Returns:
+            Reports after the reader's positions, in order within each organization.
 
         Raises:
             Unavailable: The store does not answer.
         """
 
     async def move_position(self, reader: str, organization_id: UUID, event_id: int) -> None:
-        """Move the reader's position in a log forward, after it has handled that event. Errors: Unavailable."""
+        """Move the reader's position in a log forward, after it has handled that event. It never moves back.
+
+        Args:
+            reader: The name of the reader.
+            organization_id: The organization whose log it is.
+            event_id: The id of the last event that was handled.
+
+        Raises:
+            Unavailable: The store does not answer.
+        """
 
 
 class Transactions(Protocol[T_co]):
@@ -50,6 +70,9 @@ class Transactions(Protocol[T_co]):
 
     def transaction(self) -> AbstractAsyncContextManager[T_co]:
         """Begin a transaction that is committed at the end of the block, or rolled back after an exception.
+
+        Returns:
+            A context manager for `async with`, which gives the transaction.
 
         Raises:
             Unavailable: The store does not answer, or is busy.
@@ -74,10 +97,25 @@ class EventLog(Protocol):
         """
 
     async def heads(self, organization_ids: Collection[UUID]) -> dict[UUID, Head]:
-        """Return the ends of the logs of these organizations; `Head(1, 0)` for one without events."""
+        """Return the ends of logs.
+
+        Args:
+            organization_ids: The organizations.
+
+        Returns:
+            The ends of each organization's log; `Head(1, 0)` for one without events.
+        """
 
     async def purge_events(self, before: datetime, limit: int) -> int:
-        """Delete up to `limit` events that are older, oldest first, and return their number."""
+        """Delete old events, oldest first.
+
+        Args:
+            before: Events that were created before this time are deleted.
+            limit: The most events to delete, apart from those whose times are out of order.
+
+        Returns:
+            The number of deleted events; 0 when none is older.
+        """
 
 
 CommitListener = Callable[[UUID, int], None]
@@ -88,10 +126,19 @@ class EventBus(Protocol):
     """Wakes the readers of the log on all nodes. A message may be lost: a reader also reads the log every second or two."""
 
     def publish(self, organization_id: UUID, last_id: int) -> None:
-        """Report a commit (`CommitListener`). Return at once; never raise."""
+        """Report a commit. Return at once; never raise.
+
+        Args:
+            organization_id: The organization whose log has grown.
+            last_id: The id of its last event.
+        """
 
     def listen(self, listener: CommitListener) -> None:
-        """Call `listener` from now on, for the commits of this node and of the others."""
+        """Call `listener` from now on, for the commits of this node and of the others.
+
+        Args:
+            listener: Must not wait or raise.
+        """
 
 
 class EventReader(Protocol):
@@ -99,6 +146,9 @@ class EventReader(Protocol):
 
     async def receive(self, event: Event) -> None:
         """Receive an event. The next one follows when this returns.
+
+        Args:
+            event: The event. It may have been received before.
 
         Raises:
             Unavailable: It could not be received now. It is handed out again, also to the readers that have received it.
@@ -112,11 +162,23 @@ class EventFeed(Protocol):
     """New events, read once for all readers in this process."""
 
     async def follow(self, organization_id: UUID, reader: EventReader) -> int:
-        """Begin to call `reader`. Return the id of the last event before the first one that it receives.
+        """Begin to call `reader`.
+
+        Args:
+            organization_id: The organization whose events it receives.
+            reader: The reader, called until `leave`.
+
+        Returns:
+            The id of the last event before the first one that the reader receives.
 
         Raises:
             Unavailable: The log cannot be read.
         """
 
     def leave(self, organization_id: UUID, reader: EventReader) -> None:
-        """Call `reader` no more."""
+        """Call `reader` no more. One that does not follow is no error.
+
+        Args:
+            organization_id: The organization that it follows.
+            reader: The reader.
+        """

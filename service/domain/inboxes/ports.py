@@ -22,12 +22,7 @@ class InboxTransaction(ConversationTransaction, Protocol):
 
     @property
     def inboxes(self) -> InboxRecords:
-        """Return the inboxes of the account by id.
-
-        Args:
-            account_id: The account.
-            inbox_ids: Only these; None: all.
-        """
+        """The records of the API channel, read and written in this transaction."""
 
     @property
     def directory(self) -> DirectoryStore: ...
@@ -37,7 +32,11 @@ class InboxStore(Transactions[InboxTransaction], Protocol):
     """Opens transactions. Each may raise `errors.Unavailable`."""
 
     def reading_inboxes(self) -> AbstractAsyncContextManager[InboxRecords]:
-        """Return a transaction that only reads."""
+        """Return a transaction that only reads.
+
+        Returns:
+            A context manager for `async with`, which gives the records.
+        """
 
 
 class AttachmentFiles(Protocol):
@@ -55,7 +54,18 @@ class AttachmentFiles(Protocol):
         """
 
     async def remove(self, token: str) -> None:
-        """Delete the content of a file. A missing one is no error."""
+        """Delete the content of a file. A missing one is no error.
+
+        Args:
+            token: The name of the file.
+        """
 
     def path(self, token: str) -> Path:
-        """Return where the content of a file is, whether there is one or not."""
+        """Return where the content of a file is.
+
+        Args:
+            token: The name of the file.
+
+        Returns:
+            The path, whether there is a file or not.
+        """
