@@ -56,12 +56,27 @@ class MemberStore(EntryStore, Protocol):
         """Return the member, or None if the user is not one."""
 
     async def members(self, channel_id: UUID, ordering: str, request: PageRequest) -> list[Member]:
-        """Return up to `request.size` + 1 members, nearest to the anchor first. `ordering`: created_at or -created_at."""
+        """Return members of a channel.
+
+        Args:
+            channel_id: The channel.
+            ordering: `created_at` or `-created_at`.
+            request: The page.
+
+        Returns:
+            Up to `request.size` + 1 members, nearest to the anchor first.
+        """
 
     async def change_member(
         self, channel_id: UUID, user_id: UUID, changes: MemberChanges, at: datetime
     ) -> Member | None:
         """Change a member, and recount its unread messages if `last_seen_at` changes.
+
+        Args:
+            channel_id: The channel.
+            user_id: The member.
+            changes: The changes.
+            at: The member's new `updated_at`.
 
         Returns:
             The member; None also if there is no such member.
@@ -71,7 +86,7 @@ class MemberStore(EntryStore, Protocol):
         """
 
     async def set_mode(self, channel_id: UUID, user_id: UUID, mode: NotifyMode, at: datetime) -> Member | None:
-        """Set a member's notification mode; None also if there is no such member."""
+        """Set a member's notification mode. `at`: when its settings were changed. Return None also if there is no such member."""
 
     async def remove_member(self, channel_id: UUID, user_id: UUID) -> bool:
         """Remove a member.
@@ -86,7 +101,18 @@ class MemberStore(EntryStore, Protocol):
     async def joined(
         self, user_id: UUID, ordering: str, request: PageRequest, *, direct: bool, since: datetime | None = None
     ) -> list[Joined]:
-        """Return the channels that a user is in. `direct`: only direct ones. The rest as `ChannelStore.channels`."""
+        """Return the channels that a user is in.
+
+        Args:
+            user_id: The user.
+            ordering: As in `ChannelStore.channels`.
+            request: The page.
+            direct: Whether to return direct channels only.
+            since: As in `ChannelStore.channels`.
+
+        Returns:
+            Up to `request.size` + 1 channels with the user's membership, nearest to the anchor first.
+        """
 
     async def joined_channel(self, user_id: UUID, channel_id: UUID) -> Joined | None:
         """Return the channel, or None if the user is not a member."""
@@ -129,10 +155,20 @@ class MessageStore(EntryStore, Protocol):
         """Return the message, deleted or not, or None."""
 
     async def messages(self, channel_id: UUID, ordering: str, request: PageRequest) -> list[Message]:
-        """Return up to `request.size` + 1 messages, nearest to the anchor first. `ordering`: created_at or -created_at."""
+        """Return messages of a channel, deleted ones included. `ordering` and the result as in `MemberStore.members`."""
 
     async def edit(self, channel_id: UUID, message_id: UUID, body: Mapping[str, Any], at: datetime) -> Message | None:
-        """Replace the body of a message; None also if there is no such message, or it is deleted."""
+        """Replace the body of a message.
+
+        Args:
+            channel_id: The channel.
+            message_id: The message.
+            body: The whole new body.
+            at: The message's new `updated_at`.
+
+        Returns:
+            The message; None also if there is no such message, or it is deleted.
+        """
 
     async def delete(self, channel_id: UUID, message_id: UUID, at: datetime) -> bool:
         """Delete a message: its body is emptied, and it no longer counts as unread.
@@ -152,7 +188,12 @@ class ChannelStore(EntryStore, Protocol):
     """Channels."""
 
     async def add_channel(self, channel: Channel, member_ids: Collection[UUID] = ()) -> None:
-        """Store a new channel with its first members. Its creator is its admin; without a creator, the first member is."""
+        """Store a new channel with its first members.
+
+        Args:
+            channel: The channel. Its creator, if it is a member, is its admin; without a creator, the first member is.
+            member_ids: The members.
+        """
 
     async def channel(self, organization_id: UUID, channel_id: UUID) -> Channel | None:
         """Return the channel, or None if the organization has no such channel."""
@@ -213,7 +254,14 @@ class ReaderStore(EntryStore, Protocol):
     """Who may read the events of a channel."""
 
     async def readers(self, channel_id: UUID) -> frozenset[UUID]:
-        """Return the channel's members; those of a deleted private channel as it was deleted. Errors: `errors.Unavailable`."""
+        """Return the members of a channel.
+
+        Returns:
+            The ids of its members; those of a deleted private channel as it was deleted.
+
+        Raises:
+            Unavailable: The store does not answer.
+        """
 
     async def members_among(self, channel_id: UUID, user_ids: Collection[UUID]) -> list[Member]:
         """Return the members of the channel among these users. Errors: `errors.Unavailable`."""

@@ -38,18 +38,44 @@ class PresenceStore(Protocol):
         """Let other transactions that do the same for this channel wait until the end of this one."""
 
     async def present(self, channel_id: UUID, at: datetime) -> set[str]:
-        """Return the participants in the channel's call at that time."""
+        """Return the participants in the channel's call.
+
+        Args:
+            channel_id: The channel.
+            at: The time of the query. A presence that ends at this time is over.
+
+        Returns:
+            The names of the participants.
+        """
 
     async def lapse(self, channel_id: UUID, at: datetime) -> set[str]:
-        """Note that leases have ended. Return their participants; a repeated call returns none of them again."""
+        """Note that leases have ended.
+
+        Args:
+            channel_id: The channel.
+            at: The time up to which leases have ended.
+
+        Returns:
+            The participants of these leases; a repeated call returns none of them again.
+        """
 
     async def lapsed(self, at: datetime, limit: int) -> list[tuple[UUID, UUID]]:
-        """Return up to `limit` channels, with their organizations in front, that `lapse` would return participants for."""
+        """Find the channels that `lapse` would return participants for.
+
+        Args:
+            at: The time up to which leases have ended.
+            limit: The most channels to return.
+
+        Returns:
+            Pairs of organization and channel, in any order.
+        """
 
     async def note(self, presence: Presence, forget_before: datetime) -> None:
         """Store a presence unless a newer one of that participant is known.
 
-        Delete those that ended before `forget_before`, except leases whose end has not been noted (`lapse`).
+        Args:
+            presence: The presence.
+            forget_before: Presences that ended before this time are deleted, except leases whose end has not been noted (`lapse`).
         """
 
     async def active(
