@@ -31,10 +31,22 @@ class ClaimStore(Protocol):
         """
 
     async def claimed(self, channel_id: UUID) -> ClaimedInput | None:
-        """Return the channel's claim, or None if it has none."""
+        """Return the channel's claim.
+
+        Returns:
+            The claim, whose uid may be None; None if the channel has no claim.
+        """
 
     async def find_stream(self, organization_id: UUID, channel_id: UUID) -> StreamRef | None:
-        """Return the channel's live input, or None if there is no such channel. The same for a deleted one."""
+        """Return the channel's live input.
+
+        Args:
+            organization_id: The organization that the channel must belong to.
+            channel_id: The channel.
+
+        Returns:
+            None if there is no such channel in the organization, or it is deleted.
+        """
 
     async def commit_claim(
         self, channel_id: UUID, request_id: str, uid: InputUid, options: InputOptions, created: datetime
@@ -79,28 +91,59 @@ class ClaimStore(Protocol):
         """
 
     async def note_options(self, channel_id: UUID, uid: InputUid, options: InputOptions) -> None:
-        """Store the input's effective options, for when it has to be created again. Its announced change is done."""
+        """Store the input's effective options, for when it has to be created again. Its announced change is done.
+
+        Args:
+            channel_id: The channel of the claim.
+            uid: The live input. Nothing is stored if the claim has another one by now.
+            options: All effective options.
+        """
 
     async def announce_change(self, channel_id: UUID, uid: InputUid, at: datetime) -> None:
-        """Note that the input is about to be changed at the provider, until `note_options`."""
+        """Note that the input is about to be changed at the provider, until `note_options`.
+
+        Args:
+            channel_id: The channel of the claim.
+            uid: The live input. Nothing is stored if the claim has another one by now.
+            at: When the change begins.
+        """
 
     async def withdraw_change(self, channel_id: UUID, uid: InputUid) -> None:
-        """Undo `announce_change`: the provider declined the change."""
+        """Undo `announce_change`: the provider declined the change. Arguments as there."""
 
     async def announced_changes(self, provider: str, before: datetime, limit: int) -> list[ClaimedInput]:
-        """Return claims with an announced change that is not done, oldest first.
+        """Find announced changes that are not done.
 
         Args:
             provider: The name of the provider.
             before: Only changes that were announced before this time: a younger one may be under way.
             limit: The most claims to return.
+
+        Returns:
+            The claims with such a change, oldest announcement first.
         """
 
     async def pending_claims(self, provider: str, limit: int) -> list[ClaimedInput]:
-        """Return up to `limit` claims without a uid, oldest first, except for lost ones."""
+        """Find claims without a live input.
+
+        Args:
+            provider: The name of the provider.
+            limit: The most claims to return.
+
+        Returns:
+            Claims without a uid, oldest first, except for lost ones.
+        """
 
     async def abandoned_claims(self, provider: str, limit: int) -> list[ClaimedInput]:
-        """Return up to `limit` claims of channels that were deleted before their live input."""
+        """Find claims of channels that were deleted before their live input.
+
+        Args:
+            provider: The name of the provider.
+            limit: The most claims to return.
+
+        Returns:
+            The claims, in any order.
+        """
 
     async def retire_claim(self, claim: ClaimedInput, uid: InputUid | None, at: datetime) -> None:
         """Delete a claim.
@@ -114,15 +157,28 @@ class ClaimStore(Protocol):
     async def channel_of_input(self, organization_id: UUID, uid: InputUid, user_id: UUID | None) -> UUID | None:
         """Return the channel that has, or had, this input, if the user may see its recordings.
 
-        They are visible like the channel. After a private channel was deleted, its last members and the organization itself (a
-        `user_id` of None) may see them.
+        They are visible like the channel. After a private channel was deleted, its last members and the organization itself may see
+        them.
+
+        Args:
+            organization_id: The organization that the channel must belong to.
+            uid: The live input, current or retired.
+            user_id: The user; None for the organization itself.
 
         Returns:
             None if there is no such channel in the organization, or the user may not see its recordings.
         """
 
     async def input_uids(self, channel_id: UUID, limit: int) -> list[InputUid]:
-        """Return up to `limit` inputs of the channel: the current one first, then the retired ones, latest first."""
+        """Return the inputs that the channel has and had.
+
+        Args:
+            channel_id: The channel.
+            limit: The most uids to return.
+
+        Returns:
+            The uids: the current one first, then the retired ones, latest first.
+        """
 
     async def owned_streams(
         self,
@@ -150,9 +206,13 @@ class BroadcastStore(Protocol):
     """The last report of each live input. Every method may raise `errors.Unavailable`."""
 
     async def last_report(self, uid: InputUid) -> EventKind | None:
-        """Return the last report, of one of `broadcasts.STATE_KINDS`.
+        """Return the last report. Others that do the same wait until the end of the transaction.
 
-        Others that do the same wait until the end of the transaction.
+        Args:
+            uid: The live input.
+
+        Returns:
+            One of `broadcasts.STATE_KINDS`; None before the first report.
         """
 
     async def note_report(self, uid: InputUid, provider: str, kind: EventKind, at: datetime) -> None:
@@ -166,13 +226,16 @@ class BroadcastStore(Protocol):
         """
 
     async def reported(self, provider: str, kinds: frozenset[EventKind], since: datetime, limit: int) -> list[InputUid]:
-        """Return inputs by their last report, latest first.
+        """Return inputs by their last report.
 
         Args:
             provider: The name of the provider.
             kinds: The kinds that the last report may have.
             since: The earliest time of the last report.
             limit: The most inputs to return.
+
+        Returns:
+            The uids of the inputs, the one with the latest report first.
         """
 
 

@@ -40,19 +40,59 @@ class RecordingStore(Protocol):
     """Stores what users have set for recordings. Every method may raise `errors.Unavailable`."""
 
     async def recording_details(self, uids: Collection[str]) -> dict[str, RecordingDetails]:
-        """Return the details of those recordings that have any, by uid."""
+        """Return the details of recordings.
+
+        Args:
+            uids: The recordings.
+
+        Returns:
+            The details by uid, of those recordings that have any.
+        """
 
     async def keep_details(self, uid: str, provider: str, place: Place, details: RecordingDetails) -> bool:
-        """Store the details. Return False if the recording was deleted; nothing is stored then."""
+        """Store the details, in place of the earlier ones.
+
+        Args:
+            uid: The recording.
+            provider: The name of the provider that has the recording.
+            place: Where the recording belongs.
+            details: All details.
+
+        Returns:
+            False if the recording was deleted; nothing is stored then.
+        """
 
     async def mark_recording_deleted(self, uid: str, provider: str, place: Place, at: datetime) -> bool:
-        """Mark a recording as deleted, permanently. Return False if it was before."""
+        """Mark a recording as deleted, permanently. Its details are emptied.
+
+        Args:
+            uid: The recording.
+            provider: The name of the provider that has the recording.
+            place: Where the recording belongs.
+            at: When it is deleted.
+
+        Returns:
+            False if it was deleted before.
+        """
 
     async def note_media_deleted(self, uid: str, at: datetime) -> None:
-        """Note that the provider has deleted the media of a deleted recording."""
+        """Note that the provider has deleted the media of a deleted recording.
+
+        Args:
+            uid: The recording.
+            at: When the media was deleted.
+        """
 
     async def media_to_delete(self, provider: str, limit: int) -> list[str]:
-        """Return up to `limit` deleted recordings whose media is still at the provider, oldest deletion first."""
+        """Return deleted recordings whose media is still at the provider.
+
+        Args:
+            provider: The name of the provider.
+            limit: The most recordings to return.
+
+        Returns:
+            The uids of the recordings, oldest deletion first.
+        """
 
 
 def listed(recording: Recording, details: RecordingDetails | None) -> ListedRecording:

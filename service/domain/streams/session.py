@@ -40,12 +40,19 @@ class SessionStore(Protocol):
     async def open_session(self, new: StreamSession) -> bool:
         """Store a new session.
 
+        Args:
+            new: The session, which runs.
+
         Returns:
             False if its channel has a running one; nothing is stored then.
         """
 
     async def running_session(self, channel_id: UUID) -> StreamSession | None:
-        """Return the channel's running session, or None."""
+        """Return the channel's running session.
+
+        Returns:
+            None if none is running.
+        """
 
     async def close_session(self, session_id: UUID, at: datetime) -> StreamSession | None:
         """End a session and delete its visitors, keeping their number.
@@ -59,10 +66,24 @@ class SessionStore(Protocol):
         """
 
     async def running_sessions(self, limit: int) -> list[RunningSession]:
-        """Return up to `limit` running sessions, oldest first."""
+        """Return running sessions, oldest first.
+
+        Args:
+            limit: The most sessions to return.
+
+        Returns:
+            The sessions, each with the live input that its channel has now.
+        """
 
     async def input_owner(self, input_uid: InputUid) -> tuple[UUID, UUID] | None:
-        """Return the organization and the channel of a live input, current or retired; None if it is unknown."""
+        """Return whose live input it is.
+
+        Args:
+            input_uid: The live input, current or retired.
+
+        Returns:
+            The organization and the channel; None if the input is unknown.
+        """
 
     async def note_audience(self, session_id: UUID, viewers: int, visitors: Collection[bytes]) -> None:
         """Add to the audience of a session, if it is running.
@@ -76,14 +97,25 @@ class SessionStore(Protocol):
     async def sessions_between(
         self, channel_id: UUID, begin: datetime, end: datetime, limit: int
     ) -> list[StreamSession]:
-        """Return sessions that ran at any time from `begin` to `end`, newest first.
+        """Return sessions that ran at any time from `begin` to `end`.
 
         Args:
             channel_id: The channel.
             begin: A session that stopped at this time counts.
             end: A session that started at this time counts.
             limit: The most sessions to return.
+
+        Returns:
+            The sessions, newest first.
         """
 
     async def sessions(self, channel_id: UUID, request: PageRequest) -> list[StreamSession]:
-        """Return up to `request.size` + 1 sessions, newest first, nearest to the anchor first (see `paging.cut`)."""
+        """Return the channel's sessions, newest first.
+
+        Args:
+            channel_id: The channel.
+            request: The page.
+
+        Returns:
+            Up to `request.size` + 1 sessions, nearest to the anchor first (see `paging.cut`).
+        """

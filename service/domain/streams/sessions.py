@@ -39,7 +39,16 @@ class SessionCloser(Protocol):
     """Ends sessions."""
 
     async def finish(self, session: StreamSession, input_uid: InputUid | None, at: datetime) -> None:
-        """Count the audience for the last time, then close the session."""
+        """Count the audience for the last time, then close the session.
+
+        Args:
+            session: The running session.
+            input_uid: The channel's live input, whose visitors are counted; None if it has none.
+            at: The end of the session.
+
+        Raises:
+            Unavailable: The store does not answer.
+        """
 
 
 class Sessions:
