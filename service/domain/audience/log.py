@@ -26,12 +26,26 @@ class AudienceLog:
         self._seen: LRUCache[InputUid, deque[tuple[datetime, int]]] = LRUCache(STREAMS_KEPT)
 
     def note(self, input_uid: InputUid, at: datetime, viewers: int) -> None:
-        """Add a sample."""
+        """Add a sample.
+
+        Args:
+            input_uid: The live input.
+            at: When the viewers were counted, later than the sample before.
+            viewers: The viewers at that time.
+        """
         samples = self._seen.setdefault(input_uid, deque(maxlen=SAMPLES_KEPT))
         samples.append((at, viewers))
 
     def at(self, input_uid: InputUid, moments: list[datetime]) -> list[int | None]:
-        """Return the viewer count at each of these times, which are in order; None where no sample is near."""
+        """Return the viewer counts at some times.
+
+        Args:
+            input_uid: The live input.
+            moments: The times, in ascending order.
+
+        Returns:
+            The count at each of these times; None where no sample is within NEAR.
+        """
         samples = list(self._seen.get(input_uid, ()))
         found: list[int | None] = []
         next_ = 0

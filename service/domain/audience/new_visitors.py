@@ -40,7 +40,16 @@ class NewVisitors:
         )
 
     def is_known(self, stream: str, visitor_id: str, now_ms: int) -> bool:
-        """Return whether the visitor was admitted to this stream within the last window, and extend that by another one."""
+        """Return whether the visitor was admitted to this stream within the last window, and extend that by another one.
+
+        Args:
+            stream: The uid of the live input.
+            visitor_id: The visitor id as the client sent it.
+            now_ms: The time of the heartbeat, in Unix ms.
+
+        Returns:
+            True if the visitor needs no token; False if it has to be admitted.
+        """
         if now_ms - self._rotated_ms >= WINDOW_MS or len(self._recent) >= self._limits.max_known:
             self._rotate(now_ms)
         visitor = hash((stream, visitor_id))
@@ -58,7 +67,17 @@ class NewVisitors:
         self._rotated_ms = now_ms
 
     def admit(self, stream: str, visitor_id: str, address: str, now_ms: int) -> float:
-        """Admit a new visitor. Return 0.0, or the seconds until there is a token."""
+        """Admit a new visitor, if there is a token for its address.
+
+        Args:
+            stream: The uid of the live input.
+            visitor_id: The visitor id as the client sent it.
+            address: The client's IP address. IPv6 addresses of one site share their tokens.
+            now_ms: The time of the heartbeat, in Unix ms.
+
+        Returns:
+            0.0 if the visitor was admitted, else the seconds until there is a token.
+        """
         wait = self._buckets.acquire(address, now_ms)
         if wait == 0.0:
             self._recent.add(hash((stream, visitor_id)))

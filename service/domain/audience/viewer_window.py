@@ -60,7 +60,11 @@ class ViewerWindow(Protocol):
         """
 
     async def forget(self, stream_uid: InputUid) -> None:
-        """Delete the window of a stream whose live input was deleted."""
+        """Delete the window of a stream whose live input was deleted. Never fails: without Redis, the window expires by itself.
+
+        Args:
+            stream_uid: The live input.
+        """
 
     async def check(self) -> None:
         """Return if counts can be read, for the readiness probe.
