@@ -88,6 +88,12 @@ class RtmpSession:
     """One RTMP connection, from its handshake to its end. `state` is its connection state."""
 
     def __init__(self, limits: ChunkLimits | None = None) -> None:
+        """Wait for the peer's handshake.
+
+        Args:
+            limits: The limits while a publish runs, sizes in bytes; None for the defaults. Before, media messages may have
+                UNPUBLISHED_MEDIA_SIZE bytes.
+        """
         self.state = ConnectionState.HANDSHAKING
         self._limits = limits or ChunkLimits()
         self._buffer = ReceiveBuffer()
@@ -183,8 +189,10 @@ class RtmpSession:
         self._buffer.clear()
 
     def discard(self) -> None:
-        """Release everything: the connection is closed. Otherwise session and parser would reference each other until the next
-        garbage collection."""
+        """Release everything: the connection is closed. Safe to call twice.
+
+        Otherwise session and parser would reference each other until the next garbage collection.
+        """
         self.state = ConnectionState.CLOSED
         self._buffer.clear()
         self._parser.close()
