@@ -105,7 +105,15 @@ class IngestServer:
     # Called by connections (owner.ConnectionOwner)
 
     def spawn(self, work: Coroutine[Any, Any, None], *, name: str) -> asyncio.Task[None]:
-        """Start a task that `aclose` waits for."""
+        """Start a task that `aclose` waits for.
+
+        Args:
+            work: The task's coroutine.
+            name: The task's name, for the log. It contains no stream key.
+
+        Returns:
+            The task. `aclose` cancels it if it outlasts `stop_timeout` (seconds).
+        """
         task = self._spawn(work, name=name)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -116,7 +124,11 @@ class IngestServer:
         self._pending.greeted(connection)
 
     def publisher_limit(self, connection: EncoderConnection) -> Refusal | None:
-        """Return the refusal when no publisher can be added."""
+        """Check whether a publisher can be added.
+
+        Returns:
+            SERVER_FULL or ADDRESS_FULL when a limit is reached; None while one can be added.
+        """
         if len(self._publishers) >= self.limits.publishers:
             return Refusal.SERVER_FULL
         if self._publishers_per_address[network_of(connection.address)] >= self.limits.publishers_per_address:
