@@ -36,14 +36,25 @@ class StoredInput:
     old_key_until: datetime | None = None
 
     def accepts(self, digest: str, now: datetime) -> bool:
-        """Return whether the key with this digest works at `now`: it is the present one, or the old one in its overlap."""
+        """Check whether a stream key works.
+
+        Args:
+            digest: The `key_digest` of the key.
+            now: The present time, in UTC.
+
+        Returns:
+            True for the present key, and for the old one before `old_key_until`.
+        """
         if hmac.compare_digest(digest, key_digest(self.stream_key)):
             return True
         return digest == self.old_key_digest and self.old_key_until is not None and now < self.old_key_until
 
 
 class InputStore(Protocol):
-    """Stores live inputs across restarts. Unique: uid, request_id, stream_key."""
+    """Stores live inputs across restarts. Unique: uid, request_id, stream_key.
+
+    Errors: each call may raise an error of the driver when the store does not answer.
+    """
 
     async def add(self, new: StoredInput) -> StoredInput:
         """Store an input unless its request_id is known.
@@ -59,12 +70,21 @@ class InputStore(Protocol):
         """
 
     async def get(self, uid: InputUid) -> StoredInput | None:
-        """Return the input, or None if it does not exist or is deleted."""
+        """Return an input.
+
+        Returns:
+            None if it does not exist or is deleted.
+        """
 
     async def by_key(self, stream_key: str) -> StoredInput | None:
-        """Return the input with exactly this key, as its present or its old one; `accepts` says whether that one still works.
+        """Return the input with exactly this key. The look-up is by digest and the comparison takes constant time.
 
-        The look-up is by digest and the comparison takes constant time.
+        Args:
+            stream_key: The key as the encoder sent it.
+
+        Returns:
+            The input that has the key as its present or its old one; `accepts` says whether that one still works. None if there is
+            no such input.
         """
 
     async def change(
@@ -94,13 +114,23 @@ class InputStore(Protocol):
     async def delete(self, uid: InputUid) -> bool:
         """Delete an input except for its request_id, which is never used again (see `add`).
 
+        Args:
+            uid: The uid of the input.
+
         Returns:
             False if there was none.
         """
 
 
 def key_digest(stream_key: str) -> str:
-    """Return the digest a stream key is looked up by: SHA-256, hex. Keys have at least 128 random bits, so it needs no salt."""
+    """Return the digest that a stream key is looked up by. Keys have at least 128 random bits, so it needs no salt.
+
+    Args:
+        stream_key: The key.
+
+    Returns:
+        SHA-256 of the key, as 64 hex digits.
+    """
     return hashlib.sha256(stream_key.encode()).hexdigest()
 
 

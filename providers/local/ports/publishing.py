@@ -55,7 +55,11 @@ class Publication(Protocol):
         """
 
     def refused(self, refusal: MediaRefused) -> None:
-        """Note that the encoder is refused for what it sends, by `media` or by the ingest. `ended` follows."""
+        """Note that the encoder is refused for what it sends, by `media` or by the ingest. `ended` follows.
+
+        Args:
+            refusal: What is refused, and the sentence that the encoder is sent.
+        """
 
     def ended(self, reason: str) -> None:
         """Note that the encoder has left. Called once.
