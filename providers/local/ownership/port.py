@@ -129,14 +129,32 @@ class Ownership(Protocol):
 
         Args:
             node: The node's name, 1 to 64 characters. One process at a time may use it, which the caller ensures.
-            url: Where other nodes reach this one.
+            url: Where other nodes reach this one; None if they do not.
+
+        Returns:
+            The membership of this process, which the other calls need. It ends with `leave`, or when another process joins under
+            this name.
         """
 
     async def renew(self, member: Membership) -> Renewal:
-        """Report that this node is alive. Raises MembershipLost."""
+        """Report that this node is alive. It counts as dead `dead_after` seconds after the last report.
+
+        Args:
+            member: The node.
+
+        Returns:
+            The broadcasts that this run of the node carries, and how many other nodes are alive.
+
+        Raises:
+            MembershipLost: This membership is over.
+        """
 
     async def leave(self, member: Membership) -> None:
-        """Give up all claims and count as dead at once. Do nothing if the membership is lost."""
+        """Give up all claims and count as dead at once. Do nothing if the membership is lost.
+
+        Args:
+            member: The node.
+        """
 
     async def claim(self, member: Membership, input_uid: InputUid, uid: str) -> Claim:
         """Carry the input's broadcast: the running one if it is open or its node is dead, else a new one, and hold it.
@@ -156,22 +174,47 @@ class Ownership(Protocol):
         """
 
     async def note(self, claim: Claim, *, held: bool | None = None, state: str | None = None) -> bool:
-        """Store what is given. Return False if the claim is lost: taken over, or its broadcast ended.
+        """Store what is given; None changes nothing.
 
         Args:
             claim: The claim.
             held: Whether an encoder has the key. Any node may take over a broadcast that is not held.
             state: The state of the broadcast, for nodes that cannot learn it from its owner.
+
+        Returns:
+            False if the claim is lost: taken over, or its broadcast ended. Nothing is stored then.
         """
 
     async def end(self, claim: Claim) -> bool:
-        """End the broadcast: the next claim on the input begins a new one. Return False if the claim is lost."""
+        """End the broadcast: the next claim on the input begins a new one.
+
+        Args:
+            claim: The claim.
+
+        Returns:
+            False if the claim is lost: taken over, or its broadcast ended before.
+        """
 
     async def carried(self, input_uid: InputUid) -> Carried | None:
-        """Return the running broadcast of the input."""
+        """Return the running broadcast of an input.
+
+        Args:
+            input_uid: The live input.
+
+        Returns:
+            The broadcast and its node, alive or dead; None if the input has no running broadcast.
+        """
 
     async def running(self) -> list[Carried]:
-        """Return all running broadcasts, ordered by the time of their claims."""
+        """Return all running broadcasts.
+
+        Returns:
+            The broadcasts of all nodes, dead ones too, ordered by the time of their claims.
+        """
 
     async def nodes(self) -> list[Node]:
-        """Return the nodes that have joined and not left, ordered by name; dead ones too."""
+        """Return the nodes that have joined and not left.
+
+        Returns:
+            The nodes ordered by name, dead ones too.
+        """
