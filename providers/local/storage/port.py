@@ -49,12 +49,21 @@ class BroadcastFiles(Protocol):
         Args:
             name: A plain file name, without a directory.
 
+        Returns:
+            The file, at its beginning. The client seals or closes it.
+
         Raises:
             StorageError: The file cannot be created.
         """
 
     def reopen(self, name: str) -> OpenFile:
         """Continue a file at its end. It is created if there is none.
+
+        Args:
+            name: The file's name.
+
+        Returns:
+            The file. Its `size` is that of what is there.
 
         Raises:
             StorageError: The file cannot be opened.
@@ -65,12 +74,20 @@ class BroadcastFiles(Protocol):
 
         It is made durable in the background. A power failure before that may leave an empty file.
 
+        Args:
+            name: The file's name; it is created if there is none.
+            data: The new contents.
+
         Raises:
             StorageError: The old contents are still in place.
         """
 
     def truncate(self, name: str, size: int) -> None:
-        """Cut a file to its first `size` bytes.
+        """Cut a file.
+
+        Args:
+            name: The file's name.
+            size: Bytes from its beginning that stay.
 
         Raises:
             OSError: The file is missing, or cannot be cut.
@@ -78,6 +95,9 @@ class BroadcastFiles(Protocol):
 
     def delete(self, name: str) -> None:
         """Remove a file; a missing one is no error.
+
+        Args:
+            name: The file's name.
 
         Raises:
             OSError: The file is still there.
@@ -87,21 +107,33 @@ class BroadcastFiles(Protocol):
         """Remove the broadcast with all its files, as far as possible."""
 
     def names(self) -> list[str]:
-        """Return the names of all files, sorted.
+        """Return the names of all files, including those that are not sealed.
+
+        Returns:
+            The names, sorted.
 
         Raises:
             OSError: The broadcast is missing, or cannot be read.
         """
 
     def size(self, name: str) -> int | None:
-        """Return a file's size in bytes, None if there is no such file.
+        """Return a file's size.
+
+        Args:
+            name: The file's name.
+
+        Returns:
+            Bytes; None if there is no such file.
 
         Raises:
             OSError: The storage fails.
         """
 
     def modified(self) -> float:
-        """Return when a file of the broadcast was last written, in seconds since the Unix epoch.
+        """Return when a file of the broadcast was last written.
+
+        Returns:
+            Seconds since the Unix epoch.
 
         Raises:
             OSError: The broadcast is missing or has no files, or the storage fails.
@@ -123,13 +155,25 @@ class BroadcastFiles(Protocol):
     async def load(self, name: str) -> bytes:
         """Return a file's bytes without blocking the event loop.
 
+        Args:
+            name: The file's name.
+
+        Returns:
+            The whole file.
+
         Raises:
             FileNotFoundError: There is no such file.
             OSError: The storage fails.
         """
 
     def open(self, name: str) -> BinaryIO:
-        """Open a file for reading at several places; the client closes it.
+        """Open a file for reading at several places.
+
+        Args:
+            name: The file's name.
+
+        Returns:
+            The file, which can be seeked and is at its beginning. The client closes it.
 
         Raises:
             FileNotFoundError: There is no such file.
@@ -168,6 +212,12 @@ class StorageBackend(Protocol):
     def create(self, uid: str) -> BroadcastFiles:
         """Begin a broadcast without files.
 
+        Args:
+            uid: The uid of a new broadcast.
+
+        Returns:
+            Its files.
+
         Raises:
             StorageError: There is one with this uid, or it cannot be created.
         """
@@ -187,7 +237,10 @@ class StorageBackend(Protocol):
         """
 
     def list(self) -> list[str]:
-        """Return the uids of all broadcasts, sorted.
+        """Return the uids of all broadcasts.
+
+        Returns:
+            The uids, sorted.
 
         Raises:
             OSError: The storage fails.
@@ -208,10 +261,17 @@ class StorageBackend(Protocol):
         """
 
     def shortage(self) -> str:
-        """Return what besides the disk causes a lack of space, as part of a sentence for people; "" if nothing does."""
+        """Return what besides the disk causes a lack of space.
+
+        Returns:
+            A part of a sentence for people; "" if nothing does.
+        """
 
     def free_space(self) -> int:
-        """Return how many bytes may still be written.
+        """Return how much may still be written.
+
+        Returns:
+            Bytes.
 
         Raises:
             OSError: The storage fails.
