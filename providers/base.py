@@ -40,7 +40,6 @@ InputUid = NewType("InputUid", str)
 MAX_PAGE = 100
 """The most recordings one `recordings` call returns."""
 
-
 acting_for: ContextVar[str | None] = ContextVar("acting_for", default=None)
 """The organization on whose behalf the provider is called, for a provider that divides a limited supply. None: the service."""
 
@@ -195,8 +194,7 @@ EventListener = Callable[[ProviderEvent], None]
 class Spawn(Protocol):
     """Starts a background task that is named, owned and watched: if it dies, the service says so and stops.
 
-    The service hands it to its providers (`service.concurrency.tasks.Tasks.spawn`). The owner cancels what it started
-    when it closes.
+    The service hands it to providers (`service.concurrency.tasks.Tasks.spawn`). The owner cancels what it started when it closes.
     """
 
     def __call__(self, work: Coroutine[Any, Any, None], *, name: str) -> asyncio.Task[None]: ...
@@ -393,6 +391,9 @@ class Provider(Protocol):
         """Delete a finished recording permanently, and free the space of its media.
 
         Players that play it get no more of it from then on, except for what caches keep.
+
+        Args:
+            uid: The uid of the recording, not of its input.
 
         Raises:
             RecordingNotFound: No recording has this uid.
