@@ -80,12 +80,24 @@ class ConversationRecords(Protocol):
         """
 
     async def change_conversation(self, conversation_id: int, values: Mapping[str, Any]) -> Conversation:
-        """Change columns of a conversation that exists, and return it after the change."""
+        """Change a conversation that exists.
+
+        Args:
+            conversation_id: The conversation's id in the store.
+            values: The columns to change; empty for none.
+
+        Returns:
+            The conversation after the change.
+        """
 
     async def add_message(self, values: Mapping[str, Any]) -> InboxMessage:
-        """Store a message. `values`: all columns but the id. Return it with its id.
+        """Store a message. The conversation must be locked: then ids ascend in the order of the commits.
 
-        The conversation must be locked: then ids ascend in the order of the commits.
+        Args:
+            values: All columns but the id.
+
+        Returns:
+            The message, with its id.
         """
 
     async def message(self, conversation_id: int, message_id: int) -> InboxMessage | None:
@@ -95,10 +107,26 @@ class ConversationRecords(Protocol):
         """Return a message of any conversation, or None if there is none with that id."""
 
     async def message_of_room(self, channel_id: UUID, room_message_id: UUID) -> InboxMessage | None:
-        """Return the message that has this id in the room of the channel, or None."""
+        """Return the message that stands for one of a room.
+
+        Args:
+            channel_id: The channel of the room.
+            room_message_id: The id of the message in the room.
+
+        Returns:
+            None if there is no such message.
+        """
 
     async def change_message(self, message_id: int, values: Mapping[str, Any]) -> InboxMessage:
-        """Change columns of a message that exists, and return it after the change."""
+        """Change a message that exists.
+
+        Args:
+            message_id: The message.
+            values: The columns to change; empty for none.
+
+        Returns:
+            The message after the change.
+        """
 
     async def messages(
         self, conversation_id: int, *, before: int | None, after: int | None, limit: int, public: bool
@@ -132,7 +160,14 @@ class ConversationRecords(Protocol):
         """
 
     async def add_attachments(self, values: Sequence[Mapping[str, Any]]) -> list[Attachment]:
-        """Store the rows of files. `values`: for each, all columns but the id. Return them in the same order."""
+        """Store the rows of files.
+
+        Args:
+            values: For each file, all columns but the id.
+
+        Returns:
+            The files with their ids, in the same order.
+        """
 
     async def remove_attachments(self, message_id: int) -> list[str]:
         """Delete the rows of a message's files.
@@ -142,7 +177,14 @@ class ConversationRecords(Protocol):
         """
 
     async def attachments(self, message_ids: Collection[int]) -> list[Attachment]:
-        """Return the files of these messages by id."""
+        """Return the files of messages.
+
+        Args:
+            message_ids: The ids of the messages; empty for none.
+
+        Returns:
+            The files of all these messages, in the order of the files' ids.
+        """
 
     async def attachment(self, token: str) -> Attachment | None:
         """Return the file with this token, or None."""

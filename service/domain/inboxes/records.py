@@ -134,10 +134,25 @@ class SourceRecords(Protocol):
         """
 
     async def add_inbox(self, values: Mapping[str, Any]) -> Inbox:
-        """Store an inbox. `values`: all columns but the id. Return it with its id."""
+        """Store an inbox.
+
+        Args:
+            values: All columns but the id.
+
+        Returns:
+            The inbox, with its id.
+        """
 
     async def change_inbox(self, inbox_id: int, values: Mapping[str, Any]) -> Inbox:
-        """Change columns of an inbox that exists, and return it after the change."""
+        """Change an inbox that exists.
+
+        Args:
+            inbox_id: The inbox.
+            values: The columns to change; empty for none.
+
+        Returns:
+            The inbox after the change.
+        """
 
     async def session(self, session_id: int) -> ContactSession | None:
         """Return a session of any inbox, or None if there is none with that id."""
@@ -157,17 +172,33 @@ class SourceRecords(Protocol):
         """
 
     async def add_session(self, values: Mapping[str, Any]) -> ContactSession:
-        """Store a session of a contact in an inbox. `values`: all columns but the id. Return it with its id."""
+        """Store a session of a contact in an inbox.
+
+        Args:
+            values: All columns but the id.
+
+        Returns:
+            The session, with its id.
+        """
 
     async def verify_session(self, session_id: int, at: datetime) -> None:
-        """Mark the identity of the session's contact as proven."""
+        """Mark the identity of the session's contact as proven.
+
+        Args:
+            session_id: The session.
+            at: The session's new `updated_at`.
+        """
 
 
 class DeliveryRecords(Protocol):
     """Events that wait for webhooks."""
 
     async def add_delivery(self, values: Mapping[str, Any]) -> None:
-        """Store an event for the webhook of an inbox. `values`: all columns but the id."""
+        """Store an event for the webhook of an inbox.
+
+        Args:
+            values: All columns but the id.
+        """
 
     async def claim_deliveries(
         self, now: datetime, until: datetime, limit: int, per_inbox: int, busy: Collection[int]
@@ -188,7 +219,12 @@ class DeliveryRecords(Protocol):
         """
 
     async def postpone_delivery(self, delivery_id: int, due_at: datetime) -> None:
-        """End the claim of a delivery, and make it due at a later time."""
+        """End the claim of a delivery, and make it due at a later time.
+
+        Args:
+            delivery_id: The delivery.
+            due_at: The time of the next attempt.
+        """
 
     async def remove_delivery(self, delivery_id: int) -> None:
         """Delete a delivery that is done, or given up."""
