@@ -46,7 +46,16 @@ class IdentityLookup(Protocol):
     """What is used of `accounts.Accounts` besides authentication."""
 
     async def identify(self, organization_id: UUID, user_id: UUID | None) -> Identity:
-        """Return the identity. Raise NotAuthenticated if the user or the organization is gone."""
+        """Return the identity of a user or of an organization.
+
+        Args:
+            organization_id: The organization.
+            user_id: The user; None for the organization itself.
+
+        Raises:
+            NotAuthenticated: The user or the organization is gone.
+            Unavailable: The store does not answer.
+        """
 
     async def signing_secret(self) -> str:
         """Return the secret that signs access tokens."""
@@ -56,7 +65,18 @@ class StandingStore(Protocol):
     """Checks many credentials at once."""
 
     async def standing(self, digests: Collection[str], user_ids: Collection[UUID]) -> tuple[set[str], set[UUID]]:
-        """Return those digests whose API tokens are not revoked, and those users that are not deleted. Errors: Unavailable."""
+        """Check which credentials are still valid.
+
+        Args:
+            digests: Digests of API tokens, in hex.
+            user_ids: Users.
+
+        Returns:
+            Those digests whose API tokens are not revoked, and those users that are not deleted.
+
+        Raises:
+            Unavailable: The store does not answer.
+        """
 
 
 class ConnectionAccess:
