@@ -4,7 +4,9 @@
               ├── the registry names another node for a broadcast ──▶ `lost` is called: its encoder must leave
               └── the registry was out of reach for GIVE_UP of `dead_after` ──▶ `cut_off` is called: all encoders must leave
 
-A node that knew no other live node at its last heartbeat is not cut off by an outage of the registry: no node can take over.
+A node that has never met another live node is not cut off by an outage of the registry: no node can take over. One that has met
+another is cut off until its process is restarted, also if it runs alone by then: it cannot know whether the others are dead or only
+paused, or cannot reach the registry themselves.
 """
 
 from __future__ import annotations
@@ -85,7 +87,7 @@ class ClaimKeeper:
         self._turns = SingleFlight[InputUid, None]()
         self._changes: dict[InputUid, _Change] = {}
         self._wake = asyncio.Event()
-        self._storing = asyncio.Lock()
+        self._storing = SingleFlight[InputUid, None]()
         self._member: Membership | None = None
         self._joining = asyncio.Lock()
         self._tasks: list[asyncio.Task[None]] = []
@@ -134,9 +136,9 @@ class ClaimKeeper:
     async def _hold(self, input_uid: InputUid) -> None:
         if input_uid in self._held:
             return
+        await self._store(input_uid)  # an end that is not stored yet would make the old broadcast go on
         self._claiming.add(input_uid)
         try:
-            await self._store(input_uid)  # an end that is not stored yet would make the old broadcast go on
             self._claims[input_uid] = await self._claim(input_uid)
             self._held.add(input_uid)
         finally:
@@ -164,7 +166,7 @@ class ClaimKeeper:
 
     @property
     def has_peers(self) -> bool:
-        """Other nodes were alive at the last heartbeat."""
+        """Other nodes have been alive at some heartbeat of this process."""
         return not self._alone
 
     def _note(self, input_uid: InputUid, state: str | None = None) -> None:
@@ -213,17 +215,21 @@ class ClaimKeeper:
                     break
 
     async def _store(self, uid: InputUid) -> None:
-        """Store the change of this claim, if there is one."""
-        async with self._storing:
-            if (change := self._changes.pop(uid, None)) is None:
+        """Store the change of this claim, if there is one. Changes of other claims are not waited for."""
+        await self._storing.run(uid, lambda: self._store_next(uid), share=False)
+
+    async def _store_next(self, uid: InputUid) -> None:
+        if (change := self._changes.pop(uid, None)) is None:
+            return
+        try:
+            if await change.store(self._ownership) or self._claims.get(uid) != change.claim:
                 return
-            try:
-                done = await change.store(self._ownership)
-            except BaseException:
-                self._changes.setdefault(uid, change)
-                raise
-        if not done and self._claims.get(uid) == change.claim:
-            self._lose(change.claim)
+            found = await self._ownership.carried(uid)
+        except BaseException:
+            self._changes.setdefault(uid, change)
+            raise
+        is_own = found is not None and found.node == self._node.name
+        self._replace(change.claim, found.claim if found is not None and is_own else None)
 
     # The heartbeat
 
@@ -253,11 +259,12 @@ class ClaimKeeper:
             return
         if self._silent:
             log.info("registry of broadcasts available again")
-        self._answered_at, self._alone = asked_at, renewal.others == 0
+        self._answered_at, self._alone = asked_at, self._alone and renewal.others == 0
         self._is_cut_off = self._silent = False
-        for claim in known.values():
-            if claim not in renewal.claims and self._claims.get(claim.input_uid) == claim:
-                self._lose(claim)
+        newest = {each.input_uid: each for each in renewal.claims}
+        for uid, claim in known.items():
+            if newest.get(uid) != claim:
+                self._replace(claim, newest.get(uid))
         for claim in renewal.claims:
             if not any(claim.input_uid in each for each in (known, self._claims, self._claiming, self._changes)):
                 self._changes[claim.input_uid] = _Change(claim, held=None)  # made by a call that was cancelled
@@ -265,6 +272,8 @@ class ClaimKeeper:
 
     def _patience(self, left: float) -> float:
         """Return how long the answer to a heartbeat may take, in seconds: not beyond the moment at which to give up."""
+        if self._alone:  # nothing is given up
+            return self._ownership.dead_after
         interval = self._ownership.dead_after / RENEWALS
         return interval if self._is_cut_off else max(interval / RENEWALS, min(interval, left))
 
@@ -277,6 +286,17 @@ class ClaimKeeper:
             self._is_cut_off = True
             log.error("node cut off: its encoders are sent away", node=self._node.name)
             self.cut_off()
+
+    def _replace(self, claim: Claim, newer: Claim | None) -> None:
+        """Carry a broadcast on under this node's newer claim, made by a call that was cancelled; lose it if there is none."""
+        uid = claim.input_uid
+        if self._claims.get(uid) != claim or uid in self._claiming:  # `hold` gets the newest claim
+            return
+        if newer is None or newer.uid != claim.uid:
+            self._lose(claim)
+        else:
+            self._claims[uid] = newer
+            self._note(uid)
 
     def _lose(self, claim: Claim) -> None:
         log.warning("broadcast taken over by another node", input=claim.input_uid, fence=claim.fence)

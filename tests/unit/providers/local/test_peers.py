@@ -138,12 +138,12 @@ async def test_a_broadcast_of_a_dead_node_waits_for_its_encoder(nodes: tuple[Nod
 async def test_an_end_is_not_undone_by_a_row_that_is_still_there(nodes: tuple[Node, Node]) -> None:
     here, there = nodes
     publication = await here.server.connect()
+    await here.stored()
     await there.peers.refresh()
-    here.server.claims._storing._locked = True  # the registry is slow
     here.server.broadcasts.session(INPUT).stop("deleted", Refusal.INPUT_DELETED)  # type: ignore[union-attr]
     await there.peers.refresh()
+    assert await here.server.ownership.carried(INPUT) is not None
     assert there.peers.state(INPUT) is None
-    here.server.claims._storing.release()
     publication.ended("closed")
 
 

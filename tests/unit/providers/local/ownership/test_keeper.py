@@ -27,9 +27,15 @@ class Registry(MemoryOwnership):
         self.unreachable: set[str] = set()
         """Names of nodes that get no answer."""
         self.paused: asyncio.Event | None = None
+        self.slow = asyncio.Event()
+        """Clear to let changes of claims wait."""
+        self.slow.set()
+        self.renewal_takes = 0.0
+        """Seconds."""
         self.claims = 0
 
     async def renew(self, member: Membership) -> Renewal:
+        await asyncio.sleep(self.renewal_takes)
         if member.node in self.unreachable:
             raise ConnectionError("no answer")
         return await super().renew(member)
@@ -42,6 +48,7 @@ class Registry(MemoryOwnership):
         return claim
 
     async def note(self, claim: Claim, **given: Any) -> bool:
+        await self.slow.wait()
         if self.unreachable:
             raise ConnectionError("no answer")
         return await super().note(claim, **given)
@@ -192,6 +199,35 @@ async def test_a_node_that_is_alone_goes_on_without_the_registry(
     assert (node.cut_off, node.lost) == (0, [])
 
 
+async def test_a_node_that_is_alone_waits_for_a_late_answer_after_an_outage(
+    registry: Registry, tasks: Tasks, clock: Clock
+) -> None:
+    registry.dead_after = 0.5
+    node = Node(registry, "a", tasks.spawn, clock)
+    await node.keeper.hold(SHOW)
+    clock.advance(60)
+    registry.renewal_takes = 0.05
+    await node.keeper.renew()
+    assert not node.keeper._silent
+
+
+async def test_a_node_that_has_met_another_is_cut_off_also_if_it_runs_alone_by_then(
+    nodes: tuple[Node, Node], registry: Registry, clock: Clock
+) -> None:
+    a, b = nodes
+    await a.keeper.hold(SHOW)
+    clock.advance(DEAD_AFTER + 1)  # the other may be paused only
+    await a.keeper.renew()
+    assert a.keeper.has_peers
+    registry.unreachable.add("a")
+    clock.advance(4.0)
+    await a.keeper.renew()
+    assert a.cut_off == 1
+    clock.advance(DEAD_AFTER)
+    await b.keeper.hold(SHOW)
+    assert await stored(registry) == ("b", True)
+
+
 async def test_a_change_that_could_not_be_stored_is_stored_later(
     nodes: tuple[Node, Node], registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -215,6 +251,63 @@ async def test_a_claim_whose_caller_was_cancelled_is_ended(nodes: tuple[Node, No
     assert await stored(registry) == ("a", True)
     await keeper.renew()
     await until(lambda: SHOW not in registry._running)
+
+
+@pytest.mark.parametrize("learns_from", ["heartbeat", "change"])
+async def test_a_broadcast_goes_on_under_a_claim_whose_caller_was_cancelled(
+    nodes: tuple[Node, Node], registry: Registry, learns_from: str
+) -> None:
+    a, b = nodes
+    await a.keeper.hold(SHOW)
+    a.keeper.open(SHOW)
+    await until(lambda: registry._running[SHOW].held is False)
+    registry.paused = asyncio.Event()
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.01):
+            await a.keeper.hold(SHOW)
+    registry.paused = None
+    if learns_from == "heartbeat":
+        await a.keeper.renew()
+    else:
+        a.keeper.describe(SHOW, "{}")
+    await until(lambda: registry._running[SHOW].held is False)
+    assert a.lost == []
+    await a.keeper.hold(SHOW)
+    await a.keeper.renew()
+    assert (a.lost, await stored(registry)) == ([], ("a", True))
+    with pytest.raises(ClaimHeld):
+        await b.keeper.hold(SHOW)
+
+
+async def test_a_change_that_is_late_does_not_open_what_was_claimed_meanwhile(
+    nodes: tuple[Node, Node], registry: Registry
+) -> None:
+    keeper = nodes[0].keeper
+    await keeper.hold(SHOW)
+    keeper.open(SHOW)
+    await until(lambda: registry._running[SHOW].held is False)
+    registry.paused = asyncio.Event()
+    holding = asyncio.gather(keeper.hold(SHOW))
+    await until(lambda: registry.claims == 2)
+    keeper.describe(SHOW, "{}")  # under the claim before
+    await until(lambda: not keeper._changes)
+    registry.paused.set()
+    await holding
+    await until(lambda: not keeper._changes)
+    assert (nodes[0].lost, await stored(registry)) == ([], ("a", True))
+
+
+async def test_an_encoder_does_not_wait_for_the_changes_of_other_broadcasts(
+    nodes: tuple[Node, Node], registry: Registry
+) -> None:
+    keeper = nodes[0].keeper
+    await keeper.hold(SHOW)
+    registry.slow.clear()
+    keeper.open(SHOW)
+    await until(lambda: not keeper._changes)
+    async with asyncio.timeout(1):
+        await keeper.hold("input-2")
+    registry.slow.set()
 
 
 async def test_a_claim_is_made_after_a_pause_of_the_machine(nodes: tuple[Node, Node], clock: Clock) -> None:
