@@ -96,7 +96,7 @@ class BroadcastRegistry:
             log.error("storage failed", input=stored.uid, problem=str(problem))
             raise PublishRefused(Refusal.STORAGE_FAILED) from problem
         finally:
-            self._forget_unstarted(stored.uid)
+            self._leave_unused(stored.uid)
 
     def changed(self) -> None:
         """Note that an input was changed or deleted in the store: look-ups under way may be out of date."""
@@ -107,13 +107,15 @@ class BroadcastRegistry:
         self._sessions[stored.uid] = session
         return session
 
-    def _forget_unstarted(self, uid: InputUid) -> None:
-        """Forget the session of this input if its first encoder was not accepted: it never began."""
+    def _leave_unused(self, uid: InputUid) -> None:
+        """Forget the session of this input if it never began; let any node accept the next encoder if none is connected here."""
         session = self._sessions.get(uid)
         if session is None or not session.began:
             self._sessions.pop(uid, None)
             self._stored.finish(uid)  # there is nothing to record, and its files are removed
             self._claims.end(uid)
+        elif not session.connected:  # the encoder that came back was refused
+            self._claims.open(uid)
 
     def _context(self, stored: StoredInput) -> SessionContext:
         uid = stored.uid

@@ -9,7 +9,10 @@ import pytest
 from providers.base import EventKind, Phase
 from providers.local.live.live_session import FROZEN_AFTER
 from providers.local.ownership.port import DEAD_AFTER
+from providers.local.ports.inputs import StoredInput
 from providers.local.ports.refusals import PublishRefused, Refusal
+from providers.local.storage.broadcast import Broadcast
+from providers.local.storage.errors import StorageFull
 from tests.unit.providers.local.live.live_server import INPUT, KEY, LiveServer
 from tests.unit.providers.local.packager.tags import stream
 from tests.waiting import until
@@ -49,6 +52,28 @@ async def test_a_refused_encoder_leaves_no_claim(server: LiveServer, other: Live
         await server.connect()
     assert refused.value.refusal is Refusal.DISK_NEARLY_FULL
     await until(lambda: INPUT not in server.ownership._running)
+    await other.connect()
+    assert await carrier(server) == ("other", True)
+    await server.claims.aclose()
+
+
+async def test_an_encoder_that_is_refused_when_it_comes_back_may_go_to_another_node(
+    server: LiveServer, other: LiveServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await server.add_input(reconnect_timeout=30)
+    await server.claims.start()
+    publication = await server.connect()
+    server.send(publication, stream(3.0))
+    publication.ended("closed")
+
+    def full(stored: StoredInput) -> Broadcast:
+        raise StorageFull(0, 1)
+
+    monkeypatch.setattr(server.broadcasts._stored, "open", full)
+    with pytest.raises(PublishRefused) as refused:
+        await server.connect()
+    assert refused.value.refusal is Refusal.DISK_NEARLY_FULL
+    await until(lambda: not server.ownership._running[INPUT].held)
     await other.connect()
     assert await carrier(server) == ("other", True)
     await server.claims.aclose()
