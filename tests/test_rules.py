@@ -184,7 +184,8 @@ LEVELS = {
         "health manifest packager ports transcoder",
         "ingest storage",
         "addresses live media_store metrics playback recording_rows",
-        "config library peers",
+        "abandoned config library",
+        "peers",
         "provider",
     ),
 }

@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 import structlog
 
 from providers.base import ON_AIR, EventKind, InputState, InputUid, Phase, ProviderEvent, Spawn
+from providers.local.abandoned import AbandonedBroadcasts
 from providers.local.live.registry import BroadcastRegistry
 from providers.local.ownership.exchange import EXPIRES_AFTER, Exchange, NoExchange
 from providers.local.ownership.keeper import ClaimKeeper
@@ -32,7 +33,8 @@ STEP = 0.5
 """Seconds between two rounds. In each, states with a running countdown are published."""
 
 REFRESH_EVERY, PUBLISH_EVERY, READ_INPUTS_EVERY = 2, 4, 10
-"""Rounds between two reads of the registry, two publications of all states, and two reads of the inputs of running broadcasts."""
+"""Rounds between two reads of the registry, two publications of all states, and two reads of the inputs of running broadcasts.
+With the last, abandoned broadcasts are ended."""
 
 MAX_SEEN = 10_000
 """Broadcasts of other nodes whose states are kept. They expire."""
@@ -76,6 +78,7 @@ class Peers:
         self._inputs = inputs
         self._notify = notify
         self._spawn = spawn
+        self._abandoned = AbandonedBroadcasts(ownership, inputs, monotonic)
         self._clock = clock
         self._monotonic = monotonic
         self._rows: dict[InputUid, Carried] = {}
@@ -211,16 +214,21 @@ class Peers:
         except Exception as problem:  # read again at the next interval
             log.warning("changed input not read", input=uid, problem=type(problem).__name__)
             return
-        self._broadcasts.changed()
-        if (session := self._broadcasts.session(uid)) is None:
+        session = self._broadcasts.session(uid)
+        if session is None or stored != session.stored:
+            self._broadcasts.changed()
+        if session is None:
             return
-        if stored is None:
-            session.stop("deleted", Refusal.INPUT_DELETED)
-        elif not stored.enabled:
-            session.stop("disabled", Refusal.INPUT_DISABLED)
-        else:
-            session.stored = stored
-            session.check()
+        try:
+            if stored is None:
+                session.stop("deleted", Refusal.INPUT_DELETED)
+            elif not stored.enabled:
+                session.stop("disabled", Refusal.INPUT_DISABLED)
+            else:
+                session.stored = stored
+                session.check()
+        except Exception:  # one broadcast that fails must not stop the others; the broadcast clock ends it
+            log.exception("changed input not applied", input=uid)
 
     # Rounds
 
@@ -239,6 +247,7 @@ class Peers:
             if number % READ_INPUTS_EVERY == 0:
                 for uid in list(self._broadcasts.phases()):
                     await self._follow_input(uid)
+                await self._end_abandoned()
 
     async def refresh(self) -> None:
         """Read which broadcasts run on other nodes, and the states that were not received."""
@@ -251,7 +260,7 @@ class Peers:
             self._silent = True
             return
         self._silent = False
-        rows = {each.claim.input_uid: each for each in running if not self._claims.carries(each.claim)}
+        rows = {each.claim.input_uid: each for each in running if each.node != self._claims.node_name}
         self._ended = {
             uid: fence for uid, fence in self._ended.items() if uid in rows and rows[uid].claim.fence <= fence
         }
@@ -264,6 +273,14 @@ class Peers:
             self._note(uid, text)
         for uid, earlier in before.items():
             self._report(uid, earlier)
+
+    async def _end_abandoned(self) -> None:
+        """End the broadcasts of nodes that do not come back, and report it in their place."""
+        for uid in await self._abandoned.end([] if self._silent else list(self._rows.values())):
+            self._rows.pop(uid, None)
+            self._seen.pop(uid, None)
+            self._media = None
+            self._notify(ProviderEvent(EventKind.ENDED, uid, self._now()))
 
 
 def _shown(state: InputState | None) -> object:

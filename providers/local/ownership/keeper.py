@@ -119,6 +119,11 @@ class ClaimKeeper:
         except Exception as problem:  # the others find out after `dead_after`
             log.warning("claims not given up", problem=type(problem).__name__)
 
+    @property
+    def node_name(self) -> str:
+        """The name of this node in the registry."""
+        return self._node.name
+
     # The broadcasts
 
     async def hold(self, input_uid: InputUid) -> None:
@@ -159,10 +164,6 @@ class ClaimKeeper:
     def describe(self, input_uid: InputUid, state: str) -> None:
         """Store the state of a broadcast with its claim, for nodes that cannot learn it from this one. Never waits."""
         self._note(input_uid, state)
-
-    def carries(self, claim: Claim) -> bool:
-        """Return whether this node carries the broadcast under this claim."""
-        return self._claims.get(claim.input_uid) == claim
 
     @property
     def has_peers(self) -> bool:

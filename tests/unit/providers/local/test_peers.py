@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from providers.base import EventKind, InputState, Phase, ProviderEvent
+from providers.base import EventKind, InputOptions, InputState, Phase, ProviderEvent
 from providers.health import RecordingState
+from providers.local.abandoned import ABANDONED_AFTER
 from providers.local.ownership.exchange import EXPIRES_AFTER, Exchange, MemoryExchange, NoExchange
 from providers.local.ownership.port import DEAD_AFTER
 from providers.local.ownership.state_text import decoded, encoded
@@ -133,6 +134,92 @@ async def test_a_broadcast_of_a_dead_node_waits_for_its_encoder(nodes: tuple[Nod
     await here.server.claims.renew()
     state = here.peers.state(INPUT)
     assert state is not None and state.phase is Phase.LIVE
+
+
+async def test_a_broadcast_of_a_node_that_does_not_come_back_is_ended_once(silent: tuple[Node, Node]) -> None:
+    here, there = silent
+    third = Node(here.server.other_node(here.server.folder / "third", "third"), NoExchange())
+    await here.server.store.change(INPUT, options=InputOptions(reconnect_timeout=int(ABANDONED_AFTER) + 60))
+    here.server.send(await here.server.connect(), stream(3.0))
+    await here.stored()
+    clock = here.server.clock
+    clock.advance(DEAD_AFTER + 1)
+
+    async def round_after(seconds: float) -> list[list[EventKind]]:
+        clock.advance(seconds)
+        for each in (there, third):
+            each.heard.clear()
+            await each.peers.refresh()
+        await there.peers._end_abandoned()
+        await third.peers._end_abandoned()
+        await third.peers.refresh()
+        await there.peers.refresh()
+        return [[each.kind for each in node.heard] for node in (there, third)]
+
+    await round_after(0)
+    assert await round_after(ABANDONED_AFTER) == [[], []], "the reconnect window is longer"
+    assert await round_after(60) == [[EventKind.ENDED], [EventKind.ENDED]]
+    assert [there.heard[0].elsewhere, third.heard[0].elsewhere] == [False, True], "one node reports it for all"
+    assert (there.peers.state(INPUT), await here.server.ownership.carried(INPUT)) == (None, None)
+
+
+async def test_a_node_that_is_dead_again_is_waited_for_again(silent: tuple[Node, Node]) -> None:
+    here, there = silent
+    await here.server.connect()
+    await here.stored()
+    for _ in range(3):
+        here.server.clock.advance(ABANDONED_AFTER - 1)
+        await there.peers.refresh()
+        await there.peers._end_abandoned()
+        await here.server.claims.renew()
+        await there.peers.refresh()
+        await there.peers._end_abandoned()
+    assert await here.server.ownership.carried(INPUT) is not None
+    here.server.clock.advance(ABANDONED_AFTER - 1)
+    await there.peers.refresh()
+    await there.peers._end_abandoned()
+    there.peers._silent = True  # the time without an answer does not count
+    here.server.clock.advance(ABANDONED_AFTER)
+    await there.peers._end_abandoned()
+    there.peers._silent = False
+    await there.peers._end_abandoned()
+    assert await here.server.ownership.carried(INPUT) is not None
+
+
+async def test_a_claim_of_this_node_without_a_session_is_not_another_nodes(nodes: tuple[Node, Node]) -> None:
+    here, there = nodes
+    await here.server.ownership.claim(await here.server.claims._joined(), INPUT, "claimed by a call that was cancelled")
+    for each in nodes:
+        await each.peers.refresh()
+    assert here.peers.state(INPUT) is None
+    assert there.peers.state(INPUT) is not None
+
+
+async def test_reading_an_input_that_has_not_changed_repeats_no_look_up(nodes: tuple[Node, Node]) -> None:
+    here, _ = nodes
+    await here.server.connect()
+    changes = here.server.broadcasts._keys.changes
+    await here.peers._follow_input(INPUT)
+    assert here.server.broadcasts._keys.changes == changes
+    await here.server.store.change(INPUT, options=InputOptions(reconnect_timeout=60))
+    await here.peers._follow_input(INPUT)
+    assert here.server.broadcasts._keys.changes == changes + 1
+
+
+async def test_a_broadcast_that_fails_does_not_stop_the_others(
+    nodes: tuple[Node, Node], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, _ = nodes
+    await here.server.connect()
+    session = here.server.broadcasts.session(INPUT)
+
+    def fail() -> None:
+        raise RuntimeError("defect")
+
+    monkeypatch.setattr(session, "check", fail)
+    await here.peers._follow_input(INPUT)
+    here.server.broadcasts.check()
+    assert here.server.phase is None
 
 
 async def test_an_end_is_not_undone_by_a_row_that_is_still_there(nodes: tuple[Node, Node]) -> None:

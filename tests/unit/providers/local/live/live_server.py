@@ -73,10 +73,10 @@ class LiveServer:
         self.ownership = MemoryOwnership(self.clock.unix, DEAD_AFTER)
         self.broadcasts = self.new_registry()
 
-    def other_node(self, folder: Path) -> LiveServer:
-        """Return another node, named "other", with a disk of its own and the same store, registry and clock."""
+    def other_node(self, folder: Path, name: str = "other") -> LiveServer:
+        """Return another node with a disk of its own and the same store, registry and clock."""
         other = LiveServer(folder, self.spawn, self._limits)
-        other.clock, other.store, other.ownership, other.node = self.clock, self.store, self.ownership, "other"
+        other.clock, other.store, other.ownership, other.node = self.clock, self.store, self.ownership, name
         other.broadcasts = other.new_registry()
         return other
 
