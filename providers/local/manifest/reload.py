@@ -10,6 +10,9 @@ from dataclasses import dataclass
 MSN_ADVANCE_LIMIT = 2
 """Segments after the last one that a client may request. More is an error in the client, and is refused."""
 
+PARAMETERS = ("_HLS_msn", "_HLS_part", "_HLS_skip")
+"""The delivery directives that are read here (§6.2.5)."""
+
 _NUMBER = re.compile(r"[0-9]{1,15}")
 
 

@@ -9,7 +9,7 @@ A request that another node has sent on carries the key of the nodes. It is answ
 from __future__ import annotations
 
 import hmac
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 
 import aiohttp
@@ -22,13 +22,16 @@ from providers.concurrency import SingleFlight
 from providers.cors import MEDIA_CORS
 from providers.local.playback.answers import problem
 from providers.local.playback.ports import Owners
+from providers.negotiation import accepts_gzip
 
 log = structlog.get_logger(__name__)
 
 HOP = "Conference-Node-Key"
 """The header of requests between nodes. Its value is the key that all nodes of a database share."""
 
-REQUEST_HEADERS = (hdrs.RANGE, hdrs.IF_NONE_MATCH, hdrs.ACCEPT_ENCODING)
+REQUEST_HEADERS = (hdrs.RANGE, hdrs.IF_NONE_MATCH)
+"""The headers that are passed on as they are. `Accept-Encoding` becomes gzip or nothing: owners know no other coding."""
+
 RESPONSE_HEADERS = (
     hdrs.CONTENT_TYPE,
     hdrs.CONTENT_ENCODING,
@@ -39,7 +42,7 @@ RESPONSE_HEADERS = (
     hdrs.VARY,
     hdrs.RETRY_AFTER,
 )
-"""The headers that are passed on."""
+"""The headers of answers that are passed on."""
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -90,12 +93,19 @@ class Forwarder:
             limits.cache, getsizeof=lambda each: len(each.body) + 1
         )
 
-    def around(self, handler: Handler) -> Handler:
-        """Return a handler that asks the owner if another node carries what the request names."""
+    def around(self, handler: Handler, parameters: Collection[str] = ()) -> Handler:
+        """Return a handler that asks the owner if another node carries what the request names.
+
+        Args:
+            handler: Answers what this node carries.
+            parameters: Those of the query that the handler reads. Others are not passed on: any text there would be a new request.
+        """
 
         async def handle(request: web.Request) -> web.StreamResponse:
             owner = None if self._is_from_node(request) else self._owners.url_of(request.match_info["uid"])
-            return await handler(request) if owner is None else await self._forward(request, owner)
+            if owner is None:
+                return await handler(request)
+            return await self._forward(request, owner, _target(request, parameters))
 
         return handle
 
@@ -105,15 +115,18 @@ class Forwarder:
             await self._session.close()
 
     def _is_from_node(self, request: web.Request) -> bool:
-        return hmac.compare_digest(request.headers.get(HOP, "").encode(), self._key.encode())
+        # Bytes that are not UTF-8 are lone surrogates here, which only "replace" can encode.
+        return hmac.compare_digest(request.headers.get(HOP, "").encode(errors="replace"), self._key.encode())
 
-    async def _forward(self, request: web.Request, owner: str) -> web.StreamResponse:
+    async def _forward(self, request: web.Request, owner: str, target: str) -> web.StreamResponse:
         headers = {str(name): request.headers[name] for name in REQUEST_HEADERS if name in request.headers}
-        key = (owner, request.raw_path, *(headers.get(name, "") for name in REQUEST_HEADERS))
+        if accepts_gzip(request.headers.get(hdrs.ACCEPT_ENCODING, "")):
+            headers[str(hdrs.ACCEPT_ENCODING)] = "gzip"
+        key = (owner, target, *(headers.get(name, "") for name in (*REQUEST_HEADERS, hdrs.ACCEPT_ENCODING)))
         answer = self._kept.get(key)
         if answer is None:
             try:
-                answer = await self._flights.run(key, lambda: self._ask(owner + request.raw_path, headers), share=True)
+                answer = await self._flights.run(key, lambda: self._ask(owner + target, headers), share=True)
             except (aiohttp.ClientError, TimeoutError, OSError) as failure:
                 log.warning("owner of a broadcast does not answer", owner=owner, problem=type(failure).__name__)
                 detail = "The node that carries this broadcast does not answer. Retry in a second."
@@ -145,3 +158,9 @@ class Forwarder:
             auto_decompress=False,
             skip_auto_headers=(hdrs.ACCEPT_ENCODING,),
         )
+
+
+def _target(request: web.Request, parameters: Collection[str]) -> str:
+    """Return the path and the known parameters of a request; never the host of an absolute one (RFC 9112 §3.2.2)."""
+    known = {name: request.query[name] for name in parameters if name in request.query}
+    return request.rel_url.with_query(known).raw_path_qs

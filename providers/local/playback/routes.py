@@ -28,7 +28,7 @@ from providers.local.manifest.views import SegmentView, init_name, segment_name
 from providers.local.playback import answers
 from providers.local.playback.answers import max_age, problem
 from providers.local.playback.documents import Document, Documents
-from providers.local.playback.forward import Forwarder
+from providers.local.playback.forward import Forwarder, Handler
 from providers.local.playback.ports import PlaybackSource, ThumbnailNotReady
 from providers.local.storage.broadcast import Broadcast
 from providers.local.storage.errors import ObjectStoreError
@@ -79,14 +79,16 @@ def routes(
 ) -> list[web.RouteDef]:
     """Return the playback routes, for the root of the server. `forwarder`: for what other nodes carry."""
     playback = _Playback(library, limits or PlaybackLimits())
-    handlers = {
-        f"/{UID}/manifest/{{name}}": playback.manifest,
-        f"/{UID}/live/{{name}}": playback.live,
-        f"/{UID}/segments/{{name}}": playback.media,
-        f"/{UID}/thumbnails/thumbnail.jpg": playback.thumbnail,
+    handlers: dict[str, tuple[Handler, tuple[str, ...]]] = {
+        f"/{UID}/manifest/{{name}}": (playback.manifest, (EARLY,)),
+        f"/{UID}/live/{{name}}": (playback.live, (EARLY, *reload.PARAMETERS)),
+        f"/{UID}/segments/{{name}}": (playback.media, ()),
+        f"/{UID}/thumbnails/thumbnail.jpg": (playback.thumbnail, ("width", "height", "fit", "time")),
     }
-    around = (lambda handler: handler) if forwarder is None else forwarder.around
-    gets = [web.get(path, around(handler)) for path, handler in handlers.items()]
+    gets = [
+        web.get(path, handler if forwarder is None else forwarder.around(handler, parameters))
+        for path, (handler, parameters) in handlers.items()
+    ]
     return [*gets, *(web.options(path, playback.preflight) for path in handlers)]
 
 

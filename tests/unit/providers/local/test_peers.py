@@ -10,6 +10,7 @@ import pytest
 
 from providers.base import EventKind, InputOptions, InputState, Phase, ProviderEvent
 from providers.health import RecordingState
+from providers.local import peers
 from providers.local.abandoned import ABANDONED_AFTER
 from providers.local.ownership.exchange import EXPIRES_AFTER, Exchange, MemoryExchange, NoExchange
 from providers.local.ownership.port import DEAD_AFTER
@@ -161,6 +162,22 @@ async def test_a_broadcast_of_a_node_that_does_not_come_back_is_ended_once(silen
     assert await round_after(60) == [[EventKind.ENDED], [EventKind.ENDED]]
     assert [there.heard[0].elsewhere, third.heard[0].elsewhere] == [False, True], "one node reports it for all"
     assert (there.peers.state(INPUT), await here.server.ownership.carried(INPUT)) == (None, None)
+
+
+async def test_abandoned_broadcasts_are_ended_while_the_service_runs(
+    silent: tuple[Node, Node], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, there = silent
+    await here.server.connect()
+    await here.stored()
+    here.server.clock.advance(DEAD_AFTER + 1)
+    monkeypatch.setattr(peers, "STEP", 0.001)
+    there.peers._may_have_peers = True
+    await there.peers.start()
+    await until(lambda: bool(there.peers._abandoned._dead_since))
+    here.server.clock.advance(ABANDONED_AFTER)
+    await until(lambda: INPUT not in here.server.ownership._running)
+    await there.peers.aclose()
 
 
 async def test_a_node_that_is_dead_again_is_waited_for_again(silent: tuple[Node, Node]) -> None:

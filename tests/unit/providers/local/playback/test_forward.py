@@ -17,6 +17,7 @@ from tests.serving import serving
 
 KEY = "the key of the nodes"
 CARRIED = "a" * 32
+PARAMETERS = ("_HLS_msn", "_HLS_part")
 
 
 class Owner:
@@ -49,7 +50,7 @@ async def node(owner: Owner, limits: ForwardLimits | None = None) -> AsyncIterat
         return web.Response(text="own")
 
     app = web.Application()
-    app.router.add_get("/{uid}/{name}", forwarder.around(own))
+    app.router.add_get("/{uid}/{name}", forwarder.around(own, PARAMETERS))
     async with serving(app) as origin:
         yield origin
     await forwarder.aclose()
@@ -73,8 +74,8 @@ async def http() -> AsyncIterator[aiohttp.ClientSession]:
 
 async def test_what_another_node_carries_comes_from_there(owner: Owner, http: aiohttp.ClientSession) -> None:
     async with node(owner) as origin:
-        async with http.get(f"{origin}/{CARRIED}/live.m3u8?_HLS_msn=3&x=%2F") as response:
-            assert await response.text() == f"/{CARRIED}/live.m3u8?_HLS_msn=3&x=/"
+        async with http.get(f"{origin}/{CARRIED}/live.m3u8?_HLS_msn=3&_HLS_part=%2F") as response:
+            assert await response.text() == f"/{CARRIED}/live.m3u8?_HLS_msn=3&_HLS_part=/"
             assert response.headers["ETag"] == '"1"'
             assert response.headers["Access-Control-Allow-Origin"] == "*"
             assert "Set-Cookie" not in response.headers
@@ -122,6 +123,36 @@ async def test_a_request_of_a_node_is_not_sent_on_and_a_players_is(owner: Owner,
         for key, answer in ((KEY, "own"), ("guessed", f"/{CARRIED}/1")):
             async with http.get(f"{origin}/{CARRIED}/1", headers={HOP: key}) as response:
                 assert await response.text() == answer
+
+
+async def test_texts_that_no_handler_reads_make_no_further_requests(owner: Owner, http: aiohttp.ClientSession) -> None:
+    async with node(owner) as origin:
+        for query, coding in (("x=1", "gzip"), ("_HLS=2&x", "br, gzip"), ("y#f", "GZip;q=0.5, zstd"), ("", "*")):
+            url, headers = f"{origin}/{CARRIED}/1.m4s?{query}", {"Accept-Encoding": coding}
+            async with http.get(url, headers=headers) as response:
+                assert await response.text() == f"/{CARRIED}/1.m4s"
+        async with http.get(f"{origin}/{CARRIED}/1.m4s", headers={"Accept-Encoding": "br"}) as response:
+            assert await response.text() == f"/{CARRIED}/1.m4s"
+    assert [each.headers.get("Accept-Encoding") for each in owner.requests] == ["gzip", None]
+
+
+async def raw(origin: str, target: str, key: bytes) -> bytes:
+    """Return the answer to a request that no client library sends."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(origin.rpartition(":")[2]))
+    head = f"GET {target} HTTP/1.1\r\nHost: node\r\nConnection: close\r\n{HOP}: "
+    writer.write(head.encode() + key + b"\r\n\r\n")
+    answer = await reader.read()
+    writer.close()
+    return answer
+
+
+@pytest.mark.parametrize("target", ["{path}", "http://other.example{path}", "m://other.example:1{path}"])
+async def test_only_the_path_of_a_request_is_sent_on_and_only_to_the_owner(owner: Owner, target: str) -> None:
+    path = f"/{CARRIED}/live.m3u8"
+    async with node(owner) as origin:
+        answer = await raw(origin, target.format(path=path), b"\xff\xed\xa0")
+    assert answer.startswith(b"HTTP/1.1 200 ") and answer.endswith(path.encode())
+    assert [each.raw_path for each in owner.requests] == [path]
 
 
 @pytest.mark.parametrize("fault", ["gone", "silent", "too long"])
