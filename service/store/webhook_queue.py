@@ -162,8 +162,10 @@ class StoredQueue:
         """Set the cursor to behind the event that waits for its next attempt, if there is one."""
 
         async def change(connection: AsyncConnection) -> bool:
+            if not await _renew(connection, lease, duration, **values, **FRESH):
+                return False
             await connection.execute(no_retry(lease.webhook.id))
-            return await _renew(connection, lease, duration, **values, **FRESH)
+            return True
 
         return await self._database.write(change)
 

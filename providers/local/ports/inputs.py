@@ -47,7 +47,9 @@ class StoredInput:
         """
         if hmac.compare_digest(digest, key_digest(self.stream_key)):
             return True
-        return digest == self.old_key_digest and self.old_key_until is not None and now < self.old_key_until
+        if self.old_key_digest is None or self.old_key_until is None or now >= self.old_key_until:
+            return False
+        return hmac.compare_digest(digest, self.old_key_digest)
 
 
 class InputStore(Protocol):
