@@ -25,7 +25,8 @@ NAME = re.compile(r"\b(?:conference|process)_[a-z_]+")
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    one = Server(tmp_path_factory.mktemp("metrics"), metrics_port=str(free_port()))
+    media = tmp_path_factory.mktemp("media")  # uploads have metrics only with a media store
+    one = Server(tmp_path_factory.mktemp("metrics"), metrics_port=str(free_port()), media_store=str(media))
     one.start()
     yield one
     one.stop()
