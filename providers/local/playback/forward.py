@@ -46,6 +46,9 @@ RESPONSE_HEADERS = (
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
+ENTRY = 8_192
+"""Bytes that an answer in the cache may take besides its body: the address, the headers and the objects that hold them."""
+
 
 @dataclass(frozen=True, slots=True)
 class ForwardLimits:
@@ -90,7 +93,7 @@ class Forwarder:
         self._session: aiohttp.ClientSession | None = None
         self._flights = SingleFlight[tuple[str, ...], _Answer]()
         self._kept: LRUCache[tuple[str, ...], _Answer] = LRUCache(
-            limits.cache, getsizeof=lambda each: len(each.body) + 1
+            limits.cache, getsizeof=lambda each: len(each.body) + ENTRY
         )
 
     def around(self, handler: Handler, parameters: Collection[str] = ()) -> Handler:
@@ -131,7 +134,7 @@ class Forwarder:
                 log.warning("owner of a broadcast does not answer", owner=owner, problem=type(failure).__name__)
                 detail = "The node that carries this broadcast does not answer. Retry in a second."
                 return problem(503, detail, {hdrs.RETRY_AFTER: "1"})
-            if answer.is_immutable and len(answer.body) < self._limits.cache:
+            if answer.is_immutable and len(answer.body) + ENTRY <= self._limits.cache:
                 self._kept[key] = answer
         return web.Response(status=answer.status, body=answer.body, headers={**MEDIA_CORS, **answer.headers})
 

@@ -11,7 +11,7 @@ import pytest
 from aiohttp import web
 
 from providers.local.playback.answers import IMMUTABLE
-from providers.local.playback.forward import HOP, Forwarder, ForwardLimits
+from providers.local.playback.forward import ENTRY, HOP, Forwarder, ForwardLimits
 from tests.servers import free_port
 from tests.serving import serving
 
@@ -111,7 +111,7 @@ async def test_media_is_fetched_once_for_each_range(owner: Owner, http: aiohttp.
 
 
 async def test_kept_media_is_bounded(owner: Owner, http: aiohttp.ClientSession) -> None:
-    async with node(owner, ForwardLimits(cache=100)) as origin:
+    async with node(owner, ForwardLimits(cache=2 * ENTRY + 100)) as origin:
         for number in (1, 2, 3, 1):
             async with http.get(f"{origin}/{CARRIED}/{number}.m4s") as response:
                 await response.read()
