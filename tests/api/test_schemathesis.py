@@ -14,7 +14,7 @@ from tests.api.conftest import Api
 from tests.api.desk import desk_of, source_of
 from tests.api.people import first
 
-EXAMPLES = 12
+EXAMPLES = 25
 """Examples per operation and phase."""
 
 SEED = 20260101

@@ -53,7 +53,7 @@ def irregular_streams(draw: st.DrawFn) -> list[FlvTag]:
     return [video_header(), audio_header(), *media]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(tags=irregular_streams(), mode=st.sampled_from([LatencyMode.STANDARD, LatencyMode.LOW]))
 def test_no_playlist_promises_less_than_a_segment_or_a_part_is_long(tags: list[FlvTag], mode: LatencyMode) -> None:
     part_target = PART_TARGET[mode]
@@ -87,7 +87,7 @@ def load(broadcast: Broadcast) -> dict[str, MediaPlaylist]:
     return found
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     steps=STEPS,
     mode=st.sampled_from(LatencyMode),
